@@ -11,11 +11,8 @@ from psycopg import sql
 from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError, SettingsError
-from db.lifecycle.gateway import is_elsewhere
+from db.lifecycle.gateway import DATABASE_SETTINGS, SERVER, is_elsewhere
 from db.roles import Roles
-from migrations.prepare import Extensions
-
-SERVER = "shop_primary"
 
 
 def point_gateway(
@@ -74,24 +71,6 @@ def point_gateway(
     _database_settings(conn)
 
 
-def check_gateway(conn: Connection, roles: Roles, extensions: Extensions) -> None:
-    """Open the loopback connection once, as the SQL functions do. Raises DatabaseError with the reason if it fails."""
-    schema = conn.dialect.identifier_preparer.quote(extensions.dblink)
-    with conn.begin():
-        conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
-        try:
-            conn.execute(text(f"select {schema}.dblink_connect('shop_check', '{SERVER}')"))
-            conn.execute(text(f"select {schema}.dblink_disconnect('shop_check')"))
-        except DatabaseError as error:
-            cause = error.__cause__
-            detail = getattr(getattr(cause, "diag", None), "message_detail", None) or error.message
-            raise DatabaseError(
-                f"the database server cannot log in to itself as the gateway: {' '.join(str(detail).split())}",
-                hint="The server must reach itself at WINDOWSHOP_GATEWAY_HOST and WINDOWSHOP_GATEWAY_PORT, and its "
-                f"pg_hba.conf must ask role {roles.gateway} for a password there (scram-sha-256, not trust).",
-            ) from error
-
-
 def _probe(conn: Connection, roles: Roles) -> bool:
     """Return whether the password in the mapping still opens the gateway role."""
     dblink = conn.scalar(text("select extnamespace::regnamespace::text from pg_extension where extname = 'dblink'"))
@@ -131,16 +110,12 @@ def _refuse_if_shared(conn: Connection, roles: Roles) -> None:
 
 
 def _database_settings(conn: Connection) -> None:
-    """Set the database's defaults for SQL that users write themselves and that orders rows by a vector distance.
-
-    An index scan examines 100 candidates, and continues if the filter removed too many of them. 100 candidates give
-    recall@10 .99 on 100,000 clustered products; pgvector's default of 40 candidates gives .95.
-    """
     vector = conn.scalar(text("select extnamespace::regnamespace::text from pg_extension where extname = 'vector'"))
     conn.execute(text(f"select '[1]'::{vector}.vector"))  # loads pgvector, which defines its settings
     database = sql.Identifier(str(conn.scalar(text("select current_database()"))))
-    _run(conn, sql.SQL("alter database {} set hnsw.iterative_scan = 'relaxed_order'"), database)
-    _run(conn, sql.SQL("alter database {} set hnsw.ef_search = 100"), database)
+    for setting, value in DATABASE_SETTINGS.items():
+        name = sql.SQL(".").join(map(sql.Identifier, setting.split(".")))
+        _run(conn, sql.SQL("alter database {} set {} = {}"), database, name, sql.Literal(value))
 
 
 def _options(conn: Connection, query: str, parameters: Mapping[str, str]) -> set[str] | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError, MissingExtension
+from db.lifecycle.gateway import is_public
 from db.roles import Roles
 from migrations.logins import create_roles
 
@@ -143,15 +144,7 @@ def _find_extensions(conn: Connection, admin: str) -> Extensions:
 
 
 def _check_dblink(conn: Connection, schema: str, admin: str, superuser: bool) -> None:
-    public = conn.scalar(
-        text(
-            "select exists (select from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a "
-            "where p.pronamespace = to_regnamespace(quote_ident(:schema)) and p.proname like 'dblink%' "
-            "and a.grantee = 0)"
-        ),
-        {"schema": schema},
-    )
-    if public:
+    if is_public(conn, _quote(conn, schema)):
         raise DatabaseError(
             f"PUBLIC may execute dblink's functions in schema {schema}: every user could connect from the server",
             hint="An administrator runs: revoke execute on all functions in schema "

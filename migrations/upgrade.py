@@ -24,13 +24,14 @@ from db import schema
 from db.addresses import PORT, hosts, split_hosts
 from db.engine import ADMINISTRATION, DATABASE, Database, open_database, translated
 from db.errors import DatabaseError, LoginRefused, SchemaMismatch, SettingsError
+from db.lifecycle import gateway
 from db.lifecycle.logins import repair
 from db.locks import Lock, hold
 from db.pooler import refuse_transaction_pooler
 from db.roles import Roles
 from db.settings import Settings
 from migrations.function_files import check_dependents, read_files
-from migrations.gateway import check_gateway, point_gateway
+from migrations.gateway import point_gateway
 from migrations.logins import give_passwords, missing_logins
 from migrations.prepare import Extensions, installed, prepare
 from migrations.restrict import restrict
@@ -50,12 +51,12 @@ def upgrade(database: Database, settings: Settings, on_progress: Callable[[str],
 
     Raises DependentObjects, before any change, if an object of the site depends on a function that must be dropped.
     """
-    with migrating(database, settings, check=_check_dependents) as (config, conn, extensions):
+    with migrating(database, settings, check=_check_dependents) as (config, conn, _):
         on_progress("applying revisions and functions")
         config.attributes["progress"] = on_progress
         with _translating():
             command.upgrade(config, "heads")
-        _finish(conn, database, settings, extensions, on_progress)
+        _finish(conn, database, settings, on_progress)
 
 
 @contextmanager
@@ -65,9 +66,9 @@ def plain(on_progress: Callable[[str], None], *, moves: bool) -> Iterator[tuple[
     settings = Settings.read()
     with open_database(settings, on_progress=on_progress) as database:
         if moves:
-            with migrating(database, settings, check=_check_dependents) as (config, conn, extensions):
+            with migrating(database, settings, check=_check_dependents) as (config, conn, _):
                 attributes = {**config.attributes, "progress": on_progress}
-                yield attributes, lambda: _finish(conn, database, settings, extensions, on_progress)
+                yield attributes, lambda: _finish(conn, database, settings, on_progress)
             return
         with database.connect(None) as conn:
             extensions_found = _read_as_owner(conn, database.roles)
@@ -87,17 +88,11 @@ def _read_as_owner(conn: Connection, roles: Roles) -> Extensions | None:
     return extensions
 
 
-def _finish(
-    conn: Connection,
-    database: Database,
-    settings: Settings,
-    extensions: Extensions,
-    on_progress: Callable[[str], None],
-) -> None:
+def _finish(conn: Connection, database: Database, settings: Settings, on_progress: Callable[[str], None]) -> None:
     """Set up what is not part of a revision, after the heads are reached."""
     _validate_constraints(conn, on_progress)
     on_progress("setting up the gateway")
-    _point(conn, database, settings, extensions)
+    _point(conn, database, settings)
     with conn.begin():
         repair(conn, database.roles)
 
@@ -235,15 +230,13 @@ def _validate_constraints(conn: Connection, on_progress: Callable[[str], None]) 
 
 def adopt(database: Database, settings: Settings) -> None:
     """Point the gateway to this database and give it a new password, and change nothing else."""
-    with migrating(database, settings) as (_, conn, extensions):
+    with migrating(database, settings) as (_, conn, _):
         with conn.begin():
             schema.check(conn)
-        _point(conn, database, settings, extensions, renew=True)
+        _point(conn, database, settings, renew=True)
 
 
-def _point(
-    conn: Connection, database: Database, settings: Settings, extensions: Extensions, *, renew: bool = False
-) -> None:
+def _point(conn: Connection, database: Database, settings: Settings, *, renew: bool = False) -> None:
     if conn.in_transaction():
         conn.commit()
     password = settings.gateway_password.get_secret_value() if settings.gateway_password else None
@@ -256,7 +249,8 @@ def _point(
         point_gateway(conn, database.roles, listed, password, renew=renew)
         restrict(conn, is_embedded=database.is_embedded)
         watch_row_security(conn)
-    check_gateway(conn, database.roles, extensions)
+    with conn.begin():
+        gateway.reach(conn, database.roles)
 
 
 def _gateway_hosts(database: Database, settings: Settings, port: int) -> list[tuple[str, int]]:

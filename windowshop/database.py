@@ -219,8 +219,8 @@ def check() -> None:
     from db.engine import open_database
     from db.errors import DatabaseError
     from db.lifecycle import gateway, logins
+    from db.lifecycle.row_security import unprotected
     from db.settings import Settings
-    from migrations.row_security import unprotected
     from migrations.upgrade import drift
     from windowshop.index import suitable_lines
 

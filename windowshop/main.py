@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from db.errors import WindowshopError
-from windowshop import catalog, database, demo, encode, evaluate, index, load, model, search, serve, settings
+from windowshop import catalog, database, demo, encode, evaluate, index, load, model, search, serve, settings, status
 
 HELP_OPTIONS = ["-h", "--help"]
 
@@ -36,6 +36,7 @@ app.command()(evaluate.evaluate)
 app.command()(serve.serve)
 app.add_typer(serve.key_app, name="key")
 app.command()(settings.settings)
+app.command()(status.status)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def classes() -> "dict[str, type[EnvironmentSettings]]":
     """Return the classes of settings, by the titles of docs/settings.md."""
     from db.settings import Settings
+    from db.site_status.settings import StatusSettings
     from encoder.settings import EncoderSettings
     from loader.settings import FeedSettings
     from web.settings import WebSettings
@@ -22,6 +23,7 @@ def classes() -> "dict[str, type[EnvironmentSettings]]":
         "The encoder": EncoderSettings,
         "The web service": WebSettings,
         "Catalog files at web addresses": FeedSettings,
+        "The command status": StatusSettings,
     }
 
 

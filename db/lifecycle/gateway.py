@@ -1,8 +1,26 @@
-"""Tells whether the gateway of a database leads to the database itself, or to the original of which it is a copy."""
+"""Examines the gateway: whether it works, and whether it leads to this database or to another one."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError
+from db.roles import Roles
+
+SERVER = "shop_primary"
+# The database's defaults for SQL that users write themselves and that orders rows by a vector distance. An index scan
+# examines 100 candidates, and continues if the filter removed too many of them. 100 candidates give recall@10 .99 on
+# 100,000 clustered products; pgvector's default of 40 candidates gives .95.
+DATABASE_SETTINGS = {"hnsw.iterative_scan": "relaxed_order", "hnsw.ef_search": "100"}
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEnd:
+    """The database to which the gateway leads, and when its server started."""
+
+    database: str
+    started_at: datetime
 
 
 def is_elsewhere(conn: Connection) -> bool:
@@ -16,3 +34,62 @@ def check(conn: Connection) -> None:
             "this database is a copy, and its gateway leads to the original",
             hint='Run "windowshop db upgrade", which points it to the copy.',
         )
+
+
+def dblink_schema(conn: Connection) -> str | None:
+    """Return the schema of dblink as SQL, or None while dblink is not installed."""
+    name: str | None = conn.scalar(
+        text("select extnamespace::regnamespace::text from pg_extension where extname = 'dblink'")
+    )
+    return name
+
+
+def is_public(conn: Connection, schema: str) -> bool:
+    """Return whether every user may execute the functions of dblink, which `dblink_schema` found."""
+    return bool(
+        conn.scalar(
+            text(
+                "select exists (select from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a "
+                "where p.pronamespace = to_regnamespace(:schema) and p.proname like 'dblink%' and a.grantee = 0)"
+            ),
+            {"schema": schema},
+        )
+    )
+
+
+def own_end(conn: Connection) -> GatewayEnd:
+    return GatewayEnd(*conn.execute(text(_END)).one())
+
+
+def reach(conn: Connection, roles: Roles) -> GatewayEnd:
+    """Open the loopback connection once, as the SQL functions do, and return where it leads.
+
+    The caller's transaction gets the rights of the owner for this step. Raises DatabaseError with the reason if the
+    connection fails.
+    """
+    schema = dblink_schema(conn)
+    with conn.begin_nested() as attempt:
+        conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
+        try:
+            conn.execute(text(f"select {schema}.dblink_connect('shop_check', '{SERVER}')"))
+        except DatabaseError as error:
+            cause = error.__cause__
+            detail = getattr(getattr(cause, "diag", None), "message_detail", None) or error.message
+            raised = DatabaseError(
+                f"the database server cannot log in to itself as the gateway: {' '.join(str(detail).split())}",
+                hint="The server must reach itself at WINDOWSHOP_GATEWAY_HOST and WINDOWSHOP_GATEWAY_PORT, and its "
+                f"pg_hba.conf must ask role {roles.gateway} for a password there (scram-sha-256, not trust).",
+            )
+            raise raised from error
+        try:
+            row = conn.execute(
+                text(f"select * from {schema}.dblink('shop_check', :query) as r(a text, b timestamptz)"),
+                {"query": _END},
+            ).one()
+        finally:
+            conn.execute(text(f"select {schema}.dblink_disconnect('shop_check')"))
+        attempt.rollback()  # the role of the caller again
+    return GatewayEnd(*row)
+
+
+_END = "select current_database()::text, pg_postmaster_start_time()"

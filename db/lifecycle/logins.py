@@ -144,11 +144,16 @@ def repair(conn: Connection, roles: Roles) -> None:
             execute(conn, deviation.repair)
 
 
+def missing(conn: Connection, roles: Roles) -> list[str]:
+    """Return the roles of the site that do not exist, and the logins that cannot log in or are administrators."""
+    exist = set(conn.scalars(text("select rolname from pg_roles where rolname = any(:names)"), {"names": roles.all}))
+    usable = {login.name for login in every_login(conn, roles)}
+    return [roles[role] for role in Role if roles[role] not in (usable if role in LOGINS else exist)]
+
+
 def faults(conn: Connection, roles: Roles) -> list[str]:
     """Return a line for each violated rule."""
-    found = {login.name for login in every_login(conn, roles)}
-    missing = [roles[role] for role in LOGINS if roles[role] not in found]
-    lines = [f"{name} does not exist, may not log in, or is an administrator" for name in missing]
+    lines = [f"{name} does not exist, may not log in, or is an administrator" for name in missing(conn, roles)]
     lines += [deviation.message for deviation in deviations(conn, roles)]
     shared = conn.scalars(
         text("select rolname from pg_roles where rolcanlogin and rolname = any(:groups) order by 1"),

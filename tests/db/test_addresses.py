@@ -10,9 +10,9 @@ from db.addresses import hosts, parse, shown, split_hosts
 from db.embedded.server import Server
 from db.engine import Database, open_database
 from db.errors import DatabaseUnreachable, SettingsError
+from db.lifecycle import gateway
 from db.settings import Settings
-from migrations.gateway import check_gateway, point_gateway
-from migrations.prepare import installed
+from migrations.gateway import point_gateway
 from tests.support.databases import ROLES
 
 
@@ -82,9 +82,6 @@ def test_the_gateway_tries_several_hosts(database: Database, server: Server) -> 
         with conn.begin():
             password = database.password(ROLES.gateway)
             point_gateway(conn, ROLES, [("127.0.0.1", 9), (server.host, server.port)], password)
-        extensions = installed(conn)
-        conn.rollback()
-        assert extensions is not None
-        check_gateway(conn, ROLES, extensions)
+        assert gateway.reach(conn, ROLES) == gateway.own_end(conn)
         options = conn.scalar(text("select srvoptions::text from pg_foreign_server"))
         assert "target_session_attrs=read-write" in str(options)

@@ -1,20 +1,17 @@
 """A hot standby answers searches. For a search with a new text, the standby asks the primary for the vector."""
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from db.embedded.binaries import as_user, server_user
-from db.embedded.server import Server, binary, secrets
+from db.embedded.server import Server
 from db.engine import Database
 from db.roles import Role
 from tests.support.images import load_drawings
 from tests.support.processes import running_encoder, wait_until, windowshop
+from tests.support.servers.replica import streaming_replica
 
 Environment = Callable[[Database], dict[str, str]]
 
@@ -22,37 +19,8 @@ Environment = Callable[[Database], dict[str, str]]
 @pytest.fixture
 def replica_port(server: Server, server_home: Path, public_folder: Path, clip_database: Database) -> Iterator[int]:
     """Yields the port of a streaming replica of the test run's server."""
-    home = public_folder / "replica"
-    data = home / "data"
-    user = server_user()
-    data.mkdir(parents=True)
-    home.chmod(0o755)
-    shutil.copy(server_home / "server.conf", home)  # data/postgresql.conf includes ../server.conf
-    os.chown(data, user.pw_uid, user.pw_gid)
-    data.chmod(0o700)
-    password = secrets(server_home).superuser
-
-    def run(program: str, *arguments: str) -> None:
-        path, environment = binary(server_home, program)
-        subprocess.run(
-            [str(path), *arguments],
-            env={**os.environ, **environment, "PGPASSWORD": password},
-            cwd="/",
-            check=True,
-            capture_output=True,
-            timeout=120,
-            **as_user(user),
-        )
-
-    port = server.port + 1000
-    source = ("-h", server.host, "-p", str(server.port), "-U", "postgres")
-    run("pg_basebackup", *source, "-D", str(data), "-R", "-c", "fast")
-    log = str(data / "replica.log")
-    run("pg_ctl", "start", "-w", "-D", str(data), "-l", log, "-o", f"-p {port}")
-    try:
+    with streaming_replica(server, server_home, public_folder / "replica") as port:
         yield port
-    finally:
-        run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(data))
 
 
 def test_a_search_for_a_new_text_works_on_a_read_replica(

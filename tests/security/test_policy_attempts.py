@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from db.lifecycle.row_security import unprotected
 from db.roles import Role
-from migrations.row_security import unprotected
 from tests.security.policy_attempts import ATTEMPTS, BY_TENANT, GUESSES, POLICIES
 from tests.security.tenants import FIRST, QUERY, TENANTS, Tenants
 from tests.support.databases import Databases

@@ -1,0 +1,104 @@
+"""Checks what runs: the encoder, its work list, open transactions and connections."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from db.site_status.finding import Finding, broken, fine, runbook, warning
+from db.site_status.settings import StatusSettings
+from db.work import items as work
+
+COUNTED = 10_000  # the database stops counting here
+
+
+def encoder(conn: Connection, settings: StatusSettings) -> Finding:
+    state = conn.execute(_ENCODER).one_or_none()
+    if state is None:
+        return broken("encoder", "no model serves, so every search fails", "windowshop model add starter")
+    if state.encoder:
+        return fine("encoder", f"answers queries of model {state.model}; {state.waiting_queries} queries wait")
+    return broken(
+        "encoder",
+        f"no encoder of model {state.model} is connected, so new texts and images are not encoded",
+        f"windowshop encode; {runbook('NoEncoder')}",
+        conn.scalar(_LAST_REPORT),
+    )
+
+
+def work_list(conn: Connection, settings: StatusSettings) -> Finding:
+    found = work.backlog(conn, [model.model_id for model in work.models(conn)])
+    waiting = "10,000 or more" if found.waiting >= COUNTED else f"{found.waiting:,}"
+    if found.oldest_seconds > settings.work_seconds:
+        return warning(
+            "work",
+            f"{waiting} titles and images wait; the oldest has been due for {_duration(found.oldest_seconds)}",
+            runbook("EncodingLate"),
+            _now(conn) - timedelta(seconds=found.oldest_seconds),
+        )
+    return fine("work", f"{waiting} titles and images wait")
+
+
+def quarantine(conn: Connection, settings: StatusSettings) -> Finding:
+    found = work.backlog(conn, [model.model_id for model in work.models(conn)])
+    count = "10,000 or more" if found.quarantined >= COUNTED else f"{found.quarantined:,}"
+    if found.quarantined > settings.quarantined:
+        return warning(
+            "quarantine",
+            f"{count} titles and images could not be encoded",
+            f"SQL: select * from shop.quarantine; then windowshop retry; {runbook('ItemsQuarantined')}",
+            conn.scalar(_FIRST_QUARANTINED),
+        )
+    return fine("quarantine", f"{count} titles and images are in quarantine")
+
+
+def transactions(conn: Connection, settings: StatusSettings) -> Finding:
+    oldest = conn.execute(_TRANSACTION).one_or_none()
+    if oldest is not None and oldest.seconds > settings.transaction_seconds:
+        who = f"process {oldest.pid} of {oldest.login} ({oldest.state or 'state unknown'})"
+        return warning(
+            "transactions",
+            f"{who} has a transaction open for {_duration(oldest.seconds)}, so VACUUM keeps old rows",
+            f"SQL: select pg_terminate_backend({oldest.pid}); {runbook('TransactionOld')}",
+            oldest.since,
+        )
+    return fine("transactions", "none is old")
+
+
+def connections(conn: Connection, settings: StatusSettings) -> Finding:
+    used, most = conn.execute(_CONNECTIONS).one()
+    if used > settings.connections_share * most:
+        return warning("connections", f"{used} of {most} are in use", runbook("ConnectionsScarce"))
+    return fine("connections", f"{used} of {most} are in use")
+
+
+def _now(conn: Connection) -> datetime:
+    now: datetime = conn.execute(text("select clock_timestamp()")).scalar_one()
+    return now
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+_ENCODER = text("select model, encoder, waiting_queries from shop_private.encoder_state()")
+# A stopped encoder leaves its last reports: one of its query lane, and one of its lease.
+_LAST_REPORT = text(
+    "select greatest((select max(reported_at) from shop_private.query_lane), "
+    "(select max(heartbeat_at) from shop_private.worker))"
+)
+# An item that fails for good is due at about the time of its last attempt.
+_FIRST_QUARANTINED = text("select min(due_at) from shop_private.work where state = 'quarantined'")
+# A prepared transaction has no process, and vacuum itself keeps no rows.
+_TRANSACTION = text(
+    "select pid, usename as login, state, xact_start as since, "
+    "extract(epoch from clock_timestamp() - xact_start)::float8 as seconds from pg_stat_activity "
+    "where xact_start is not null and pid <> pg_backend_pid() and backend_type = 'client backend' "
+    "order by xact_start limit 1"
+)
+_CONNECTIONS = text(
+    "select count(*), current_setting('max_connections')::integer from pg_stat_activity "
+    "where backend_type = 'client backend'"
+)

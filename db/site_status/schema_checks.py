@@ -1,0 +1,134 @@
+"""Checks what `windowshop db upgrade` sets up: the schema, the logins, the rights, the gateway and the settings."""
+
+from sqlalchemy import Connection, text
+
+from db import schema
+from db.errors import DatabaseError, SchemaMismatch
+from db.lifecycle import gateway, logins, row_security
+from db.lifecycle.indexes import building
+from db.roles import Roles
+from db.site_status.finding import Finding, broken, fine, warning
+
+UPGRADE = "windowshop db upgrade"
+CHECK = "windowshop db check"
+
+
+def revision(conn: Connection, roles: Roles) -> Finding:
+    try:
+        schema.check(conn)
+    except SchemaMismatch as error:
+        return broken(
+            "schema", error.message, UPGRADE if (schema.applied(conn) or "") <= schema.HEAD else error.hint or ""
+        )
+    return fine("schema", f"revision {schema.HEAD} fits this version")
+
+
+def every_role(conn: Connection, roles: Roles) -> Finding:
+    """Report missing roles as broken, and logins that deviate from their rules as a warning."""
+    if missing := logins.missing(conn, roles):
+        return broken("roles", f"missing: {', '.join(missing)}", UPGRADE)
+    if faults := logins.faults(conn, roles):
+        more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
+        return warning("roles", f"{faults[0]}{more}", f"{UPGRADE}; {CHECK} lists all")
+    return fine("roles", "all roles exist and follow their rules")
+
+
+def dblink_rights(conn: Connection, roles: Roles) -> Finding:
+    name = gateway.dblink_schema(conn)
+    if name is None:
+        return broken("dblink", "the extension dblink is not installed, so no new query can be encoded", UPGRADE)
+    if gateway.is_public(conn, name):
+        return broken(
+            "dblink",
+            f"PUBLIC may execute dblink's functions in schema {name}: every user could connect from the server",
+            f"SQL: revoke execute on all functions in schema {name} from public",
+        )
+    return fine("dblink", "only the site's roles may use it")
+
+
+def row_policies(conn: Connection, roles: Roles) -> Finding:
+    if tables := row_security.unprotected(conn):
+        return broken(
+            "policies", f"these tables do not follow the policies of shop.product: {', '.join(tables)}", UPGRADE
+        )
+    return fine("policies", "all tables follow shop.product")
+
+
+def gateway_target(conn: Connection, roles: Roles) -> Finding:
+    """Open the gateway, as a search for a new text does, and compare the server and database at its end."""
+    if gateway.is_elsewhere(conn):
+        since = conn.scalar(_CREATED) if conn.scalar(_IS_SUPERUSER) else None
+        return broken("gateway", "this database is a copy, and its gateway leads to the original", UPGRADE, since)
+    try:
+        end = gateway.reach(conn, roles)
+    except DatabaseError as error:
+        if error.sqlstate == INSUFFICIENT_PRIVILEGE:
+            raise
+        return broken("gateway", error.message, f"{UPGRADE}. {error.hint}", conn.scalar(_LAST_QUERY))
+    if not conn.scalar(text("select pg_is_in_recovery()")) and end != gateway.own_end(conn):
+        return broken(
+            "gateway",
+            f"it leads to database {end.database} of another server, which started at {end.started_at:%Y-%m-%d %H:%M}",
+            "windowshop db adopt",
+        )
+    return fine("gateway", "leads to this database")
+
+
+def database_settings(conn: Connection, roles: Roles) -> Finding:
+    """Look for the defaults by which plain ordered SQL finds enough rows. A dump does not contain them."""
+    kept = {pair.partition("=")[0] for pair in conn.scalar(_SETTINGS) or ()}
+    if lost := [name for name in gateway.DATABASE_SETTINGS if name not in kept]:
+        return warning("settings", f"the database has lost {', '.join(lost)}, so plain SQL finds fewer rows", UPGRADE)
+    return fine("settings", ", ".join(f"{name} is set" for name in gateway.DATABASE_SETTINGS))
+
+
+def extensions(conn: Connection, roles: Roles) -> Finding:
+    rows = conn.execute(_EXTENSIONS).all()
+    older = [row for row in rows if row.used != row.installed]
+    if older:
+        what = "; ".join(f"{row.name} {row.used}, while the server has {row.installed}" for row in older)
+        statements = "; ".join(f"alter extension {row.name} update" for row in older)
+        return warning("extensions", f"the database uses {what}", f"SQL, as a superuser: {statements}")
+    return fine("extensions", ", ".join(f"{row.name} {row.used}" for row in rows))
+
+
+def indexes(conn: Connection, roles: Roles) -> Finding:
+    """Name the INVALID indexes that no running build will finish."""
+    running = building(conn)
+    invalid = [row for row in conn.execute(_INVALID) if row.oid not in running]
+    if invalid:
+        fixes = {
+            "windowshop index build" if row.deferred else f"SQL: reindex index concurrently {row.name}"
+            for row in invalid
+        }
+        names = ", ".join(row.name for row in invalid)
+        return warning("indexes", f"INVALID, so no search uses them: {names}", "; ".join(sorted(fixes)))
+    if running:
+        return fine("indexes", f"all are valid, except {len(running)} that are being built")
+    return fine("indexes", "all are valid")
+
+
+INSUFFICIENT_PRIVILEGE = "42501"
+_IS_SUPERUSER = text("select rolsuper from pg_roles where rolname = current_user")
+# A database's folder is made when the database is created.
+_CREATED = text(
+    "select (pg_stat_file('base/' || oid || '/PG_VERSION')).modification from pg_database "
+    "where datname = current_database()"
+)
+# While the gateway does not work, no new query is encoded.
+_LAST_QUERY = text("select max(created_at) from shop_private.query_embedding")
+_SETTINGS = text(
+    "select setconfig from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase "
+    "where d.datname = current_database() and s.setrole = 0"
+)
+_EXTENSIONS = text(
+    "select e.extname as name, e.extversion as used, a.default_version as installed from pg_extension e "
+    "join pg_available_extensions a on a.name = e.extname "
+    "where e.extname in ('vector', 'dblink', 'pg_trgm', 'pg_prewarm') order by e.extname = 'vector' desc, 1"
+)
+_INVALID = text(
+    "select i.indexrelid as oid, i.indexrelid::regclass::text as name, "
+    "exists (select from shop.deferred_index d where d.name = c.relname) as deferred "
+    "from pg_index i join pg_class c on c.oid = i.indexrelid "
+    "where c.relnamespace in (to_regnamespace('shop'), to_regnamespace('shop_private')) and not i.indisvalid order by 2"
+)

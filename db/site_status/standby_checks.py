@@ -1,0 +1,93 @@
+"""Checks whether the standbys replay what the primary has written.
+
+The age of the last replayed transaction says nothing while the primary writes nothing. So the check notes how far the
+primary has written, and waits until the standbys have replayed that much, for at most the accepted lag.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from db.engine import Database
+from db.errors import DatabaseError
+from db.site_status.finding import Finding, broken, fine, runbook, warning
+
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """A standby that has not replayed a position. `since` is the time of the last transaction that it has replayed."""
+
+    name: str
+    size: float  # bytes that are not replayed
+    since: datetime | None
+
+
+def standbys(primary: Connection, database: Database, lag_seconds: float) -> list[Finding]:
+    """Examine the standbys that are connected to `primary`, and the server at the read address, if it has its own."""
+    own = database.read != database.write
+    with ExitStack() as stack:
+        try:
+            read = stack.enter_context(database.connect(None, read=True)) if own else None
+            replica = read is not None and read.execute(_IS_STANDBY).scalar_one()
+        except DatabaseError as error:
+            return [broken("read address", error.message, error.hint or runbook("DatabaseDown"))]
+        written = primary.execute(_WRITTEN).scalar_one_or_none()
+        if written is None:  # the write address leads to a standby
+            return [
+                broken(
+                    "standby",
+                    "WINDOWSHOP_DATABASE_URL leads to a standby, so nothing can be written",
+                    runbook("DatabaseDown"),
+                )
+            ]
+        reader = read if replica else None
+        count = len(primary.execute(_CONNECTED, {"written": written}).all())
+        primary.rollback()
+        late = _wait(lambda: _behind(primary, reader, written), lag_seconds)
+    if late:
+        names = ", ".join(f"{standby.name} ({standby.size / 1e6:,.1f} MB)" for standby in late)
+        since = next((standby.since for standby in late if standby.since is not None), None)
+        what = f"more than {lag_seconds:g} seconds behind the primary: {names}"
+        return [warning("standby", what, runbook("ReplicaLate"), since)]
+    if not count and not replica:
+        return [fine("standby", "none is connected")]
+    return [fine("standby", f"{max(count, int(replica))} replayed what the primary has written")]
+
+
+def _wait(behind: Callable[[], list[_Behind]], seconds: float) -> list[_Behind]:
+    deadline = time.monotonic() + seconds
+    while (late := behind()) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return late
+
+
+def _behind(primary: Connection, reader: Connection | None, written: str) -> list[_Behind]:
+    if reader is not None:
+        row = reader.execute(_REPLAYED, {"written": written}).one()
+        reader.rollback()
+        if row.size > 0:
+            return [_Behind("the read address", row.size, row.since)]
+    rows = primary.execute(_CONNECTED, {"written": written}).all()
+    primary.rollback()
+    return [_Behind(row.name, row.size, None) for row in rows if row.size > 0]
+
+
+_IS_STANDBY = text("select pg_is_in_recovery()")
+_WRITTEN = text("select pg_current_wal_lsn()::text where not pg_is_in_recovery()")
+_REPLAYED = text(
+    "select (cast(:written as pg_lsn) - pg_last_wal_replay_lsn())::float8 as size, "
+    "pg_last_xact_replay_timestamp() as since"
+)
+# A backup and a logical subscriber are no standbys.
+_CONNECTED = text(
+    "select coalesce(nullif(application_name, ''), client_addr::text, 'standby') as name, "
+    "coalesce(cast(:written as pg_lsn) - replay_lsn, 0)::float8 as size from pg_stat_replication r "
+    "where state <> 'backup' and not exists (select from pg_replication_slots s "
+    "where s.active_pid = r.pid and s.slot_type = 'logical')"
+)

@@ -1,0 +1,311 @@
+"""Each planted fault of a site gives one line of the right level with its cause and its fix, and nothing else."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from db import schema
+from db.embedded.server import Server
+from db.engine import Database
+from db.roles import Role
+from db.settings import Settings
+from db.site_status.finding import Finding, Level, worst
+from db.site_status.settings import StatusSettings
+from db.site_status.survey import ACTIVITY_CHECKS, SCHEMA_CHECKS, survey
+from migrations.upgrade import upgrade
+from tests.support.databases import Databases, admin
+from tests.support.processes import windowshop
+from tests.support.servers.replica import streaming_replica
+from tests.support.shop import Shop
+
+Environment = Callable[..., dict[str, str]]
+THRESHOLDS = StatusSettings()
+
+
+def settings_of(database: Database, home: Path, read_port: int | None = None) -> Settings:
+    address = database.url(None).set(drivername="postgresql")
+    reading = None if read_port is None else address.set(port=read_port).render_as_string(hide_password=False)
+    return Settings(
+        home=home,
+        database_url=address.render_as_string(hide_password=False),  # type: ignore[arg-type]
+        read_database_url=reading,  # type: ignore[arg-type]
+        role_prefix=database.roles.prefix,
+    )
+
+
+def faults(database: Database, home: Path, **changed: float) -> list[Finding]:
+    found = survey(settings_of(database, home), THRESHOLDS.model_copy(update=changed))
+    return [finding for finding in found if finding.level is not Level.FINE]
+
+
+def the_fault(database: Database, home: Path, **changed: float) -> Finding:
+    """Returns the only fault. It has a fix."""
+    [found] = faults(database, home, **changed)
+    assert found.fix
+    return found
+
+
+@pytest.fixture
+def fine(shop: Shop) -> Iterator[Shop]:
+    """Yields a shop of which all is fine."""
+    shop.add("a", "b")
+    shop.encode_all()
+    with shop.encoder():
+        yield shop
+
+
+@contextmanager
+def planted(shop: Shop, fault: str, repair: str) -> Iterator[None]:
+    shop.run(fault)
+    try:
+        yield
+    finally:
+        shop.run(repair)
+
+
+def test_all_is_fine(fine: Shop, tmp_path: Path) -> None:
+    found = survey(settings_of(fine.database, tmp_path), THRESHOLDS, probe=True)
+    assert worst(found) is Level.FINE, found
+    assert "found 2 products" in found[-1].message
+    assert fine.value("select count(*) from shop_private.query_embedding") == 0  # the probe leaves nothing
+
+
+def test_the_gateway_of_a_copy_leads_elsewhere(
+    fine: Shop, databases: Databases, tmp_path: Path, toy_template: tuple[str, Path]
+) -> None:
+    copy = databases.open(databases.create(toy_template[0]))
+    found = {finding.check: finding for finding in faults(copy, tmp_path)}
+    assert found.keys() == {"gateway", "settings", "encoder"}  # a copy has no settings, and no encoder
+    assert found["gateway"].level is Level.BROKEN
+    assert "is a copy" in found["gateway"].message
+    assert found["gateway"].since is not None  # since the copy was made
+    assert found["gateway"].fix == "windowshop db upgrade"
+
+
+def test_a_dead_gateway(fine: Shop, tmp_path: Path) -> None:
+    port = fine.value("select current_setting('port')")
+    entry = "alter server shop_primary options (set port '{}')"
+    with planted(fine, entry.format(9), entry.format(port)):
+        found = the_fault(fine.database, tmp_path)
+    assert (found.check, found.level) == ("gateway", Level.BROKEN)
+    assert "cannot log in to itself" in found.message
+    assert "WINDOWSHOP_GATEWAY_HOST" in str(found.fix)
+
+
+def test_a_gateway_that_may_not_log_in_is_dead(fine: Shop, tmp_path: Path) -> None:
+    limit = fine.value("select rolconnlimit from pg_roles where rolname = 'shop_gateway'")
+    alter = "alter role shop_gateway connection limit {}"
+    with planted(fine, alter.format(0), alter.format(limit)):
+        found = {finding.check: finding for finding in faults(fine.database, tmp_path)}
+    assert "too many connections" in found["gateway"].message
+
+
+def test_lost_settings_of_the_database(fine: Shop, tmp_path: Path) -> None:
+    name = fine.database.write.database
+    reset = f"alter database {name} reset hnsw.iterative_scan"
+    with planted(fine, reset, f"alter database {name} set hnsw.iterative_scan = 'relaxed_order'"):
+        found = the_fault(fine.database, tmp_path)
+    assert (found.check, found.level, found.fix) == ("settings", Level.WARNING, "windowshop db upgrade")
+    assert "has lost hnsw.iterative_scan," in found.message
+
+
+def test_missing_roles(fine: Shop, tmp_path: Path) -> None:
+    with planted(fine, "alter role shop_loader rename to shop_gone", "alter role shop_gone rename to shop_loader"):
+        found = [finding for finding in faults(fine.database, tmp_path) if finding.check == "roles"]
+    assert [(finding.level, finding.message, finding.fix) for finding in found] == [
+        (Level.BROKEN, "missing: shop_loader", "windowshop db upgrade")
+    ]
+
+
+def test_dblink_that_everybody_may_use(fine: Shop, tmp_path: Path) -> None:
+    rights = "execute on all functions in schema shop_dblink"
+    with planted(fine, f"grant {rights} to public", f"revoke {rights} from public"):
+        found = the_fault(fine.database, tmp_path)
+    assert (found.check, found.level) == ("dblink", Level.BROKEN)
+    assert f"revoke {rights} from public" in str(found.fix)
+
+
+def test_a_missing_revision(fine: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "HEAD", "9999")
+        found = the_fault(fine.database, tmp_path)
+    assert (found.check, found.level, found.fix) == ("schema", Level.BROKEN, "windowshop db upgrade")
+    assert "this code needs 9999" in found.message
+
+
+def test_a_database_without_a_schema(databases: Databases, tmp_path: Path) -> None:
+    [found] = [one for one in faults(databases.open(databases.create()), tmp_path) if one.check == "schema"]
+    assert (found.level, found.fix) == (Level.BROKEN, "windowshop db upgrade")
+
+
+def test_an_older_extension_than_the_installed_one(databases: Databases, tmp_path: Path) -> None:
+    """The server brings pg_trgm 1.3 as a script of its own, and the newest version."""
+    database = databases.open(databases.create())
+    admin(database, "create schema shop_trgm; create extension pg_trgm schema shop_trgm version '1.3'")
+    upgrade(database, Settings(home=tmp_path / "home"))
+    [found] = [one for one in faults(database, tmp_path) if one.check == "extensions"]
+    assert found.level is Level.WARNING
+    assert "pg_trgm 1.3, while the server has" in found.message
+    admin(database, str(found.fix).rpartition(": ")[2])
+    assert "extensions" not in {one.check for one in faults(database, tmp_path)}
+
+
+def test_an_invalid_index(fine: Shop, tmp_path: Path) -> None:
+    """A concurrent build of a unique index leaves an INVALID index when the rows are not unique."""
+    fine.add("c", "d")
+    fine.run("update shop.product set brand = 'same'")
+    with pytest.raises(Exception, match="could not create unique index"):
+        fine.run("create unique index concurrently planted on shop.product (brand)")
+    try:
+        found = [one for one in faults(fine.database, tmp_path) if one.check == "indexes"]
+    finally:
+        fine.run("drop index shop.planted")
+    assert [(one.level, one.message, one.fix) for one in found] == [
+        (
+            Level.WARNING,
+            "INVALID, so no search uses them: shop.planted",
+            "SQL: reindex index concurrently shop.planted",
+        )
+    ]
+
+
+def test_a_standby_that_does_not_replay_and_then_becomes_a_server_of_its_own(
+    server: Server, server_home: Path, public_folder: Path, fine: Shop, tmp_path: Path
+) -> None:
+    with streaming_replica(server, server_home, public_folder / "late") as port:
+        database = fine.database
+        standby = Database(database.write, database.write.set(port=port), database.roles)
+
+        def late(read_port: int | None) -> list[Finding]:
+            found = survey(settings_of(database, tmp_path, read_port), THRESHOLDS.model_copy(update={"lag_seconds": 1}))
+            return [finding for finding in found if finding.level is not Level.FINE]
+
+        fine.add("replayed")
+        fine.encode_all()
+        assert late(port) == []
+        with standby.connect(None, read=True) as conn, conn.begin():
+            conn.execute(text("select pg_wal_replay_pause()"))
+        fine.add("new")
+        fine.encode_all()
+        for read_port in (port, None):
+            [found] = late(read_port)
+            assert (found.check, found.level) == ("standby", Level.WARNING)
+            assert "more than 1 seconds behind the primary" in found.message
+            assert found.fix == "docs/runbooks/ReplicaLate.md"
+            assert (found.since is not None) == (read_port is not None)
+        with standby.connect(None, read=True) as conn, conn.begin():
+            conn.execute(text("select pg_wal_replay_resume()"))
+        assert [one for one in survey(settings_of(database, tmp_path, port), THRESHOLDS) if one.level] == []
+
+        # A promoted copy has the identity of the original, which its server entry names.
+        copy = Database(standby.read, standby.read, database.roles)
+        admin(copy, "select pg_promote()")
+        found = next(finding for finding in faults(copy, tmp_path) if finding.check == "gateway")
+        assert (found.level, found.fix) == (Level.BROKEN, "windowshop db adopt")
+        assert "of another server" in found.message
+
+
+def test_a_stopped_encoder(shop: Shop, tmp_path: Path) -> None:
+    shop.add("a")
+    shop.encode_all()
+    with shop.encoder():
+        pass
+    found = the_fault(shop.database, tmp_path)
+    assert (found.check, found.level) == ("encoder", Level.BROKEN)
+    assert found.since is not None
+    assert str(found.fix).startswith("windowshop encode;")
+
+
+def test_quarantined_items(fine: Shop, tmp_path: Path) -> None:
+    fine.add("c")
+    worker = fine.worker()
+    [item] = worker.claim()
+    worker.fail(item, final=True)
+    worker.complete(worker.claim("image"), "image")
+    found = the_fault(fine.database, tmp_path, quarantined=0)
+    assert (found.check, found.level) == ("quarantine", Level.WARNING)
+    assert found.message.startswith("1 titles and images")
+    assert found.since is not None
+    assert "windowshop retry" in str(found.fix)
+    assert faults(fine.database, tmp_path) == []  # one item is below the default threshold
+
+
+def test_old_work(fine: Shop, tmp_path: Path) -> None:
+    fine.add("c")
+    assert faults(fine.database, tmp_path) == []
+    found = the_fault(fine.database, tmp_path, work_seconds=0)
+    assert (found.check, found.level, found.fix) == ("work", Level.WARNING, "docs/runbooks/EncodingLate.md")
+    assert found.since is not None
+
+
+def test_an_old_transaction(fine: Shop, tmp_path: Path) -> None:
+    with fine.database.connect(Role.ANALYST) as conn:
+        pid = conn.scalar(text("select pg_backend_pid()"))
+        found = the_fault(fine.database, tmp_path, transaction_seconds=0)
+    assert (found.check, found.level) == ("transactions", Level.WARNING)
+    assert f"process {pid} of shop_cli (idle in transaction)" in found.message
+    assert f"pg_terminate_backend({pid})" in str(found.fix)
+    assert found.since is not None
+
+
+def test_a_probe_without_an_answer_is_broken(shop: Shop, tmp_path: Path) -> None:
+    with shop.encoder(answers=False):
+        found = survey(
+            settings_of(shop.database, tmp_path), THRESHOLDS.model_copy(update={"probe_ms": 200}), probe=True
+        )
+    assert (found[-1].check, found[-1].level) == ("probe", Level.BROKEN)
+    assert "did not answer within 200 ms" in found[-1].message
+
+
+def test_a_server_that_does_not_answer_is_broken(shop: Shop, tmp_path: Path) -> None:
+    nowhere = shop.database.url(None).set(drivername="postgresql", port=9).render_as_string(hide_password=False)
+    [found] = survey(Settings(home=tmp_path, database_url=nowhere), THRESHOLDS)  # type: ignore[arg-type]
+    assert (found.check, found.level) == ("database", Level.BROKEN)
+    assert "no database answers" in found.message
+
+
+def test_a_login_without_rights_learns_what_it_cannot_check(fine: Shop, tmp_path: Path) -> None:
+    address = fine.database.url(Role.WEB_READER).set(drivername="postgresql").render_as_string(hide_password=False)
+    found = survey(Settings(home=tmp_path, database_url=address), THRESHOLDS)  # type: ignore[arg-type]
+    told = [one for one in found if one.level is not Level.FINE]
+    assert told
+    for one in told:
+        assert one.level is Level.WARNING, one
+        assert "could not be checked: permission denied" in one.message
+        assert "administrator" in str(one.fix)
+
+
+def test_the_command_prints_one_line_for_each_check_and_its_exit_code_is_the_worst_level(
+    fine: Shop, environment: Environment
+) -> None:
+    env = environment(fine.database)
+    done = windowshop("status", "--json", "--probe", env=env)
+    shown = json.loads(done.stdout)
+    assert (done.returncode, shown["state"]) == (0, "fine"), done.stdout
+    assert {check["check"] for check in shown["checks"]} >= {*SCHEMA_CHECKS, *ACTIVITY_CHECKS, "standby", "probe"}
+
+    with fine.database.connect(Role.ANALYST) as conn:
+        conn.execute(text("select 1"))
+        late = windowshop("status", env={**env, "WINDOWSHOP_STATUS_TRANSACTION_SECONDS": "0"})
+    assert late.returncode == 1, late.stdout
+    first, *others = late.stdout.splitlines()
+    assert re.fullmatch(r"warning +transactions +process .* \| since \d{4}-.* \| SQL: .* docs/runbooks/.*", first)
+    assert len(others) == len(shown["checks"]) - 2
+    assert all(line.startswith("fine ") for line in others)
+
+    done = windowshop("status", "--json", env={**env, "WINDOWSHOP_DATABASE_URL": "postgresql://x@127.0.0.1:9/shop"})
+    [check] = json.loads(done.stdout)["checks"]
+    assert (done.returncode, check["state"]) == (2, "broken")
+
+
+def test_every_fix_that_names_a_runbook_names_one_that_exists() -> None:
+    root = Path(__file__).parents[3]
+    source = "".join(path.read_text() for path in sorted((root / "db" / "site_status").glob("*.py")))
+    names = set(re.findall(r"runbook\(['\"](\w+)", source))
+    assert len(names) > 5
+    assert {name for name in names if not (root / "docs" / "runbooks" / f"{name}.md").is_file()} == set()

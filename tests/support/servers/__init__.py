@@ -1,0 +1,1 @@
+"""Runs further database servers beside the one of the test run."""
