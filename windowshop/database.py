@@ -196,8 +196,8 @@ def roles() -> None:
 def adopt() -> None:
     """Point the gateway of a copy to the copy itself, and give the gateway a new password. Nothing else is changed.
 
-    Run this command in a copy of the server's files (a physical backup), which "db check" cannot tell from its
-    original. For a restored dump, run "windowshop db upgrade".
+    Run this command in a copy of the server's files (a physical backup). For a restored dump, run "windowshop db
+    upgrade".
     """
     from db.engine import open_database
     from db.settings import Settings

@@ -65,6 +65,7 @@ IN_CALL_ORDER = (
     "queries/gateway_is_elsewhere",
     "queries/gateway_encode",
     "queries/gateway_lookup",
+    "queries/gateway_connect",
     "queries/gateway_fetch",
     "queries/text_payload",
     "queries/image_payload",

@@ -100,4 +100,5 @@ CASES = {
         {'pg_replication_lag_seconds{instance="b"}': "0+60x60", 'pg_replication_is_replica{instance="b"}': "1x60"},
         {'pg_replication_lag_seconds{instance="a"}': "0+60x60", 'pg_replication_is_replica{instance="a"}': "0x60"},
     ),
+    "ArchivingFails": Case({"pg_stat_archiver_failed_count": "0+3x60"}, {"pg_stat_archiver_failed_count": "7x60"}),
 }

@@ -31,7 +31,8 @@ SECTIONS = ["Meaning", "First query", "Fix", "Prevention"]
 OTHERS = {
     "ALERTS", "up", "process_resident_memory_bytes", "process_cpu_seconds_total",
     "pg_database_size_bytes", "pg_replication_is_replica", "pg_replication_lag_seconds", "pg_settings_max_connections",
-    "pg_stat_activity_count", "pg_stat_activity_max_tx_duration", "pg_stat_database_blks_hit",
+    "pg_stat_archiver_failed_count", "pg_stat_activity_count", "pg_stat_activity_max_tx_duration",
+    "pg_stat_database_blks_hit",
     "pg_stat_database_blks_read", "pg_stat_database_deadlocks", "pg_stat_database_temp_bytes",
     "pg_stat_database_xact_commit", "pg_stat_database_xact_rollback", "pg_stat_user_tables_autovacuum_count",
     "pg_stat_user_tables_index_size_bytes", "pg_stat_user_tables_n_dead_tup", "pg_stat_user_tables_n_live_tup", "pg_up",

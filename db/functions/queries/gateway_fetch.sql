@@ -16,7 +16,7 @@ begin
         and shop_private.gateway_is_elsewhere() then
         raise exception using errcode = 'WS004',
             message = 'this database is a copy, and its gateway leads to the original',
-            hint = 'An administrator must run "windowshop db upgrade" in the copy.';
+            hint = 'An administrator must run "windowshop db upgrade" or "windowshop db adopt" in the copy.';
     end if;
     begin
         if connection = any (@dblink@.dblink_get_connections()) then
@@ -24,10 +24,10 @@ begin
             if @dblink@.dblink_is_busy(connection) = 1 or @dblink@.dblink_is_busy(connection) = 1
                 or @dblink@.dblink_error_message(connection) <> 'OK' then
                 perform @dblink@.dblink_disconnect(connection);
-                perform @dblink@.dblink_connect(connection, 'shop_primary');
+                perform shop_private.gateway_connect(connection);
             end if;
         else
-            perform @dblink@.dblink_connect(connection, 'shop_primary');
+            perform shop_private.gateway_connect(connection);
         end if;
     exception when sqlclient_unable_to_establish_sqlconnection then
         get stacked diagnostics err = pg_exception_detail;

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Dumps a database, which can be restored to another version of PostgreSQL: dump.sh BACKUP DATABASE [NUMBER]
+#
+# The dump appears in BACKUP/dump under the time of its start, after it has been read once. Then the NUMBER newest dumps
+# stay (7). A dump has no roles: create them with "windowshop db roles" before pg_restore. PGHOST, PGPORT, PGUSER and
+# PGPASSWORD name the server.
+set -eu
+
+folder=$1/dump
+kept=${3:-7}
+export PGHOST="${PGHOST:-127.0.0.1}" PGUSER="${PGUSER:-postgres}"
+if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
+  PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+  export PGPASSWORD
+fi
+case $kept in '' | 0* | *[!0-9]*)
+  echo "error: the number of dumps must be 1 or more, and is '$kept'" >&2
+  exit 2
+  ;;
+esac
+
+umask 077 # a dump has the password of the gateway
+mkdir -p "$folder"
+name=$2-$(date -u +%Y%m%dT%H%M%SZ).dump
+part=$folder/.$name.part
+trap 'rm -f "$part"' EXIT
+trap 'exit 1' HUP INT TERM
+pg_dump --format=custom --no-password --file="$part" "$2"
+pg_restore --file=/dev/null "$part"
+sync "$part"
+mv "$part" "$folder/$name"
+sync "$folder"
+echo "$folder/$name"
+(cd "$folder" && printf '%s\n' "$2"-[0-9]*Z.dump | sort -r | tail -n "+$((kept + 1))" |
+  while IFS= read -r old; do rm -f "./$old"; done)

@@ -1,0 +1,211 @@
+"""The scripts of deploy/backup archive WAL, copy a running server, restore it to a point in time, and keep little."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from db.embedded.server import Server
+from tests.support.postgres.cluster import Cluster
+from tests.support.processes import ROOT, wait_until
+
+pytestmark = pytest.mark.deploy
+
+ARCHIVE = ROOT / "deploy" / "backup" / "archive-wal.sh"
+
+
+def archive(backup: Path, path: Path, name: str) -> subprocess.CompletedProcess[str]:
+    words = ["sh", str(ARCHIVE), str(backup), str(path), name]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+
+
+# --- the archive
+
+
+def test_a_file_of_the_archive_is_never_overwritten_and_the_same_file_is_accepted_again(tmp_path: Path) -> None:
+    path = tmp_path / "segment"
+    path.write_bytes(b"first" * 1000)
+    assert archive(tmp_path, path, "000000010000000000000001").returncode == 0
+    [kept] = (tmp_path / "wal").iterdir()
+    before = kept.read_bytes()
+    assert archive(tmp_path, path, "000000010000000000000001").returncode == 0
+    path.write_bytes(b"other" * 1000)
+    refused = archive(tmp_path, path, "000000010000000000000001")
+    assert refused.returncode == 1
+    assert "has other content: another server writes into this folder" in refused.stderr
+    assert kept.read_bytes() == before
+    assert [file.name for file in (tmp_path / "wal").iterdir()] == ["000000010000000000000001.gz"]
+
+
+def test_a_failed_copy_leaves_nothing_and_the_next_try_succeeds(tmp_path: Path) -> None:
+    assert archive(tmp_path, tmp_path / "missing", "000000010000000000000001").returncode != 0
+    assert list((tmp_path / "wal").iterdir()) == []
+    (tmp_path / "wal" / ".000000010000000000000001.part.17").touch()  # a killed command leaves such a file
+    (tmp_path / "segment").write_bytes(b"content")
+    assert archive(tmp_path, tmp_path / "segment", "000000010000000000000001").returncode == 0
+    assert [file.name for file in (tmp_path / "wal").iterdir()] == ["000000010000000000000001.gz"]
+
+
+# --- backup and restore
+
+
+@pytest.fixture(scope="module")
+def backup(public_folder: Path) -> Path:
+    return public_folder / "scripts" / "backup"
+
+
+@pytest.fixture(scope="module")
+def cluster(public_folder: Path, server: Server, server_home: Path, backup: Path) -> Iterator[Cluster]:
+    archiving = ("archive_mode = on", f"archive_command = 'sh {ARCHIVE} {backup} %p %f'")
+    made = Cluster.create(server_home, public_folder / "scripts", *archiving)
+    made.own(backup)
+    made.start()
+    try:
+        made.sql("create table kept (id integer); insert into kept select generate_series(1, 100)")
+        made.done("base-backup.sh", backup)
+        yield made
+    finally:
+        made.stop("immediate")
+
+
+def restored(cluster: Cluster, name: str) -> Cluster:
+    return Cluster(cluster.home, cluster.data.parent / name / "data", cluster.port)
+
+
+def archived(cluster: Cluster) -> None:
+    """Wait until everything that was committed is in the archive."""
+    cluster.sql("create table if not exists written (at timestamptz)")
+    cluster.sql("insert into written values (now())")  # without a write, pg_switch_wal does nothing
+    [(name,)] = cluster.sql("select pg_walfile_name(pg_switch_wal())")
+    wait_until(lambda: (cluster.data.parent / "backup" / "wal" / f"{name}.gz").exists(), 60, f"{name} in the archive")
+
+
+def test_a_restore_to_a_point_in_time_ends_before_the_deletion(cluster: Cluster, backup: Path) -> None:
+    time.sleep(1.1)  # names of copies have whole seconds, and the time of the restore must be later
+    cluster.sql("insert into kept select generate_series(101, 200)")
+    [(before,)] = cluster.sql("select clock_timestamp()::text")
+    cluster.sql("delete from kept")
+    archived(cluster)
+
+    copy = restored(cluster, "before")
+    copy.own(copy.data.parent)
+    assert "restored" in cluster.done("restore.sh", backup, copy.data, str(before))
+    whole = restored(cluster, "whole")
+    whole.own(whole.data.parent)
+    cluster.done("restore.sh", backup, whole.data)
+    for one, count in ((copy, 200), (whole, 0)):
+        one.port = cluster.port + 1
+        one.start()
+        assert one.sql("select count(*), pg_is_in_recovery() from kept") == [(count, False)]
+        one.stop("immediate")
+    assert cluster.sql("select count(*) from kept") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ("whenever", "'whenever' is not a time"),
+        ("2099-01-01 00:00:00+00", "lies in the future"),
+        ("2001-01-01 00:00:00+00", "no backup that was finished before that time"),
+    ],
+)
+def test_a_time_that_cannot_be_restored_is_refused(cluster: Cluster, backup: Path, when: str, message: str) -> None:
+    copy = restored(cluster, "refused")
+    done = cluster.run("restore.sh", backup, copy.data, when)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not copy.data.exists()
+
+
+def test_a_restore_never_touches_a_folder_with_data(cluster: Cluster, backup: Path) -> None:
+    done = cluster.run("restore.sh", backup, cluster.data)
+    assert done.returncode == 1
+    assert f"{cluster.data} is not empty" in done.stderr
+
+
+@pytest.mark.soak
+def test_a_damaged_copy_and_a_damaged_wal_file_are_refused(cluster: Cluster, backup: Path) -> None:
+    copy = restored(cluster, "damaged")
+    copy.own(copy.data.parent)
+    base = cluster.done("base-backup.sh", backup)
+    cluster.sql("create table later ()")
+    archived(cluster)
+    newest = max((backup / "wal").glob("[0-9A-F]" * 24 + ".gz"))
+    good = newest.read_bytes()
+    newest.write_bytes(good[: len(good) // 2])
+    done = cluster.run("restore.sh", backup, copy.data)
+    assert done.returncode == 1
+    assert "the restore failed" in done.stderr
+    assert list(copy.data.iterdir()) == []
+    newest.write_bytes(good)
+
+    (Path(base) / "global" / "pg_control").write_bytes(b"damaged")
+    done = cluster.run("restore.sh", backup, copy.data)
+    assert done.returncode == 1
+    assert f"{base} is damaged" in done.stderr
+    subprocess.run(["rm", "-r", base], check=True)
+    cluster.done("restore.sh", backup, copy.data)  # from the copy before
+
+
+@pytest.mark.soak
+def test_a_time_that_the_archive_does_not_reach_fails_with_the_reason(cluster: Cluster, backup: Path) -> None:
+    time.sleep(1.1)
+    copy = restored(cluster, "late")
+    copy.own(copy.data.parent)
+    [(now,)] = cluster.sql("select clock_timestamp()::text")
+    done = cluster.run("restore.sh", backup, copy.data, str(now))
+    assert done.returncode == 1
+    assert "recovery ended before configured recovery target was reached" in done.stderr
+    assert list(copy.data.iterdir()) == []
+
+
+@pytest.mark.soak
+def test_retention_keeps_the_newest_copies_and_the_wal_files_that_they_need(cluster: Cluster, backup: Path) -> None:
+    bases = [cluster.done("base-backup.sh", backup, "2")]
+    for _ in range(2):
+        time.sleep(1.1)
+        cluster.sql("create table if not exists written (at timestamptz); select pg_switch_wal()")
+        bases.append(cluster.done("base-backup.sh", backup, "2"))
+    assert [str(path) for path in sorted((backup / "base").iterdir())] == bases[1:]
+    label = (Path(bases[1]) / "backup_label").read_text()
+    needed = label.split("(file ")[1][:24]
+    segments = [path.name[:24] for path in (backup / "wal").iterdir() if len(path.name) == 27]
+    assert min(segments) == needed
+    copy = restored(cluster, "oldest")
+    copy.own(copy.data.parent)
+    archived(cluster)
+    subprocess.run(["rm", "-r", bases[2]], check=True)
+    cluster.done("restore.sh", backup, copy.data)
+
+
+@pytest.mark.parametrize("script", ["base-backup.sh", "dump.sh"])
+@pytest.mark.parametrize("number", ["0", "many", "-1"])
+def test_a_number_of_copies_below_1_is_refused(cluster: Cluster, backup: Path, script: str, number: str) -> None:
+    words = [script, backup, *(["postgres"] if script == "dump.sh" else []), number]
+    done = cluster.run(*words)
+    assert done.returncode == 2
+    assert "must be 1 or more" in done.stderr
+
+
+def test_a_backup_that_fails_leaves_nothing(cluster: Cluster, backup: Path) -> None:
+    before = sorted(backup.rglob("*"))
+    nobody = Cluster(cluster.home, cluster.data, 1)
+    for words in (("base-backup.sh", backup), ("dump.sh", backup, "postgres")):
+        done = nobody.run(*words)
+        assert done.returncode != 0
+        assert "refused" in done.stderr
+    after = {path for path in backup.rglob("*") if path.name != "dump"}
+    assert after == set(before)
+
+
+@pytest.mark.soak
+def test_dumps_are_kept_in_the_given_number_and_are_private(cluster: Cluster, backup: Path) -> None:
+    made = []
+    for _ in range(3):
+        made.append(cluster.done("dump.sh", backup, "postgres", "2"))
+        time.sleep(1.1)
+    assert [str(path) for path in sorted((backup / "dump").iterdir())] == made[1:]
+    assert {path.stat().st_mode & 0o777 for path in (backup / "dump").iterdir()} == {0o600}

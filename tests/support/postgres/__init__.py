@@ -1,0 +1,1 @@
+"""Runs PostgreSQL servers that a test kills, copies or restores."""

@@ -1,0 +1,78 @@
+"""Runs PostgreSQL servers of a test's own, with the programs of the embedded server and as its system user."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from db.embedded.binaries import as_user, server_user
+from db.embedded.server import binary
+from tests.support.compose.site import free_port
+from tests.support.processes import ROOT
+
+PASSWORD = "administrator"
+
+
+@dataclass
+class Cluster:
+    """The server of a data folder. `home` is the home of the embedded server whose programs run."""
+
+    home: Path
+    data: Path
+    port: int
+
+    @classmethod
+    def create(cls, home: Path, folder: Path, *settings: str) -> "Cluster":
+        """Create a data folder whose postgresql.conf ends with the settings."""
+        made = cls(home, folder / "data", free_port())
+        made.own(folder)
+        password = folder / "password"
+        password.write_text(PASSWORD)
+        password.chmod(0o644)
+        options = "--username=postgres --auth=scram-sha-256 --encoding=UTF8 --locale=C --lc-ctype=C.UTF-8"
+        made.done("initdb", f"--pgdata={made.data}", f"--pwfile={password}", *options.split())
+        fixed = ("listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "fsync = off", "autovacuum = off")
+        with (made.data / "postgresql.conf").open("a") as file:
+            file.write("\n".join(("", *fixed, *settings, "")))
+        return made
+
+    def own(self, folder: Path) -> None:
+        """Create a folder that belongs to the system user of the server."""
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chown(folder, server_user().pw_uid, server_user().pw_gid)
+
+    def start(self) -> None:
+        log = self.data.parent / f"{self.data.name}.log"
+        self.done("pg_ctl", "start", "-w", f"-D{self.data}", f"-l{log}", "-o", f"-p {self.port}")
+
+    def stop(self, mode: str = "fast") -> None:
+        self.done("pg_ctl", "stop", "-w", f"-D{self.data}", "-m", mode)
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def sql(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        with psycopg.connect(self.url(database), autocommit=True) as conn:
+            done = conn.execute(statement)  # type: ignore[call-overload]
+            return list(done.fetchall()) if done.description else []
+
+    def run(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a program, or a shell script of deploy/backup, as the system user of the server."""
+        programs, variables = binary(self.home, "postgres")
+        script = str(words[0]).endswith(".sh")
+        first = ["sh", str(ROOT / "deploy" / "backup" / words[0])] if script else [str(programs.parent / words[0])]
+        path = f"{programs.parent}:/usr/bin:/bin"
+        environment = {**variables, "PATH": path, "PGPORT": str(self.port), "PGPASSWORD": PASSWORD, "LC_ALL": "C"}
+        return subprocess.run(
+            [*first, *(str(word) for word in words[1:])],
+            env=environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
+            check=False, **as_user(server_user()),
+        )  # fmt: skip
+
+    def done(self, *words: str | Path) -> str:
+        """Run a program that must succeed. Returns what it printed."""
+        done = self.run(*words)
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
