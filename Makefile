@@ -23,11 +23,12 @@ up: $(VENV)/.installed  ## run the database, the encoder, the search page and RE
 test: $(VENV)/.installed  ## run all tests except the soak tests
 	$(BIN)/pytest -m "not soak and not deploy" --numprocesses 3 --no-loadscope-reorder --reruns 1
 
-deploy-check: $(VENV)/.installed  ## check compose.yaml, the images and the monitoring, and run the commands of compose.yaml
+deploy-check: $(VENV)/.installed  ## check compose.yaml, deploy/kubernetes, the images and the monitoring, and run the commands of compose.yaml
 	$(BIN)/pytest -m "deploy and not soak" tests/deploy
 
 pin: $(VENV)/.installed  ## write the digest of each image into deploy/images.yaml; needs skopeo and the registries
 	$(BIN)/python deploy/pin.py
+	$(BIN)/python deploy/kubernetes/generate.py
 
 soak: $(VENV)/.installed  ## run the soak tests, which kill processes and change many rows for minutes
 	$(BIN)/pytest -m soak

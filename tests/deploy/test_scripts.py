@@ -1,6 +1,7 @@
 """The scripts of the containers create passwords, start PostgreSQL, and write the digests of images."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -88,9 +89,8 @@ def pin(tmp_path: Path, skopeo: str | None) -> tuple[subprocess.CompletedProcess
 def test_pin_writes_the_digest_of_every_image_and_a_second_run_replaces_it(tmp_path: Path) -> None:
     done, text = pin(tmp_path, f'echo "sha256:{"a" * 64}"')
     assert done.returncode == 0, done.stderr
-    assert text.count("@sha256:" + "a" * 64) == IMAGES.read_text().count(": docker.io/") + IMAGES.read_text().count(
-        ": quay.io/"
-    )
+    images = re.findall(r": (?:docker|quay|ghcr)\.io/", IMAGES.read_text())
+    assert text.count("@sha256:" + "a" * 64) == len(images) >= 7
     (tmp_path / "programs" / "skopeo").write_text(f'#!/bin/sh\necho "sha256:{"b" * 64}"\n')
     again = run(sys.executable, tmp_path / "pin.py", PATH=f"{tmp_path / 'programs'}:/usr/bin:/bin")
     assert again.returncode == 0, again.stderr

@@ -1,0 +1,245 @@
+"""Secrets, autoscaling, monitoring and start of the site in deploy/kubernetes fit the processes that run there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from sqlalchemy import make_url
+
+from db import addresses
+from db.embedded.server import Server, secrets
+from db.engine import Database
+from db.roles import LOGINS, Role
+from db.settings import EnvironmentSettings
+from deploy.kubernetes.create_secrets import main as create_secrets
+from deploy.kubernetes.generate import manifests as generated
+from deploy.kubernetes.generate import text
+from tests.deploy.test_monitoring import COLLECTED, PROMETHEUS, Run, metrics_in, panels, rules, tool
+from tests.support.compose.files import ROOT
+from tests.support.kubernetes.manifests import KUBERNETES, one, overlay
+from tests.test_settings import CLASSES
+from web.http.metrics import Metrics as WebMetrics
+from web.settings import WebSettings
+
+pytestmark = pytest.mark.deploy
+
+DOCS = ROOT / "docs" / "kubernetes.md"
+WAIT = ROOT / "deploy" / "wait.py"
+
+
+def read(path: str) -> Any:
+    return yaml.safe_load((KUBERNETES / path).read_text(encoding="utf-8"))
+
+
+# --- generated manifests
+
+
+def test_generated_manifests_are_up_to_date() -> None:
+    stale = [path.name for path, manifest in generated().items() if path.read_text() != text(manifest)]
+    assert stale == [], "run deploy/kubernetes/generate.py"
+
+
+def test_kubernetes_has_the_rules_of_prometheus() -> None:
+    groups = [group for path in sorted((PROMETHEUS / "rules").glob("*.yml"))
+              for group in yaml.safe_load(path.read_text())["groups"]]  # fmt: skip
+    assert len(groups) >= 5
+    for name in ("gpu", "ha"):
+        assert one(overlay(name), "PrometheusRule", "windowshop")["spec"]["groups"] == groups
+
+
+def test_a_changed_rule_is_noticed(tmp_path: Path) -> None:
+    """The script runs in a copy of deploy/, in which one rule of Prometheus is changed."""
+    deploy = tmp_path / "deploy"
+    for path in (ROOT / "deploy" / "monitoring" / "prometheus" / "rules").glob("*.yml"):
+        copy = deploy / path.relative_to(ROOT / "deploy")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text().replace("for: 2m", "for: 3m"))
+    for name in ("images.yaml", "kubernetes/generate.py"):
+        (deploy / name).parent.mkdir(exist_ok=True)
+        (deploy / name).write_text((ROOT / "deploy" / name).read_text())
+    for name in ("base", "components/monitoring"):
+        (deploy / "kubernetes" / name).mkdir(parents=True)
+    subprocess.run([sys.executable, deploy / "kubernetes" / "generate.py"], check=True, timeout=60)
+    changed = (deploy / "kubernetes" / "components" / "monitoring" / "rules.yaml").read_text()
+    committed = (KUBERNETES / "components" / "monitoring" / "rules.yaml").read_text()
+    assert changed != committed
+    assert changed == committed.replace("for: 2m", "for: 3m")
+
+
+# --- secrets and settings
+
+
+def test_each_login_has_one_random_password_in_all_secrets() -> None:
+    first, second = ({each["metadata"]["name"]: each["stringData"] for each in create_secrets()["items"]}
+                     for _ in range(2))  # fmt: skip
+    logins = first["windowshop-logins"]
+    assert set(logins) == set(LOGINS) - {Role.GATEWAY}
+    assert min(map(len, logins.values())) >= 32
+    expected = {f"shop_{login}": password for login, password in logins.items()} | {
+        "postgres": first["windowshop-administrator"]["password"]
+    }
+    assert len(set(expected.values())) == len(expected)
+    assert not set(expected.values()) & set(second["windowshop-logins"].values())
+    urls = [addresses.parse(key, value, writes=key == "database_url") for secret in first.values()
+            for key, value in secret.items() if key.endswith("database_url")]  # fmt: skip
+    assert len(urls) == 7
+    for url in urls:
+        assert url.password == expected[str(url.username)]
+        assert (url.database, url.query["sslmode"]) == ("windowshop", "verify-full")
+
+
+def test_the_secrets_are_printed_for_kubectl() -> None:
+    done = subprocess.run(
+        [sys.executable, KUBERNETES / "create_secrets.py"], check=True, capture_output=True, text=True
+    )
+    assert {each["kind"] for each in yaml.safe_load(done.stdout)["items"]} == {"Secret"}
+
+
+def test_the_settings_of_the_site_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = KUBERNETES / "base" / "windowshop.toml"
+    monkeypatch.setenv("WINDOWSHOP_CONFIG", str(path))
+    kinds: list[type[EnvironmentSettings]] = list(CLASSES.values())
+    origins = [origin for kind in kinds for origin in (kind.read(), kind.origins())[1].values()]
+    assert origins.count(str(path)) == 5
+
+
+# --- autoscaling
+
+
+def test_web_exports_the_metric_of_its_autoscaler(promtool: Run, tmp_path: Path) -> None:
+    [rule] = read("adapter/values.yaml")["rules"]["custom"]
+    [metric] = one(overlay("gpu"), "HorizontalPodAutoscaler", "windowshop-web")["spec"]["metrics"]
+    assert metric["pods"]["metric"]["name"] == rule["name"]["as"]
+    series = rule["seriesQuery"].partition("{")[0]
+    assert series in {family.name for family in WebMetrics().registry.collect()}
+    query = rule["metricsQuery"]
+    for template, value in {"Series": series, "LabelMatchers": 'namespace="windowshop"', "GroupBy": "pod"}.items():
+        query = query.replace(f"<<.{template}>>", value)
+    assert valid(promtool, tmp_path, query)
+    assert not valid(promtool, tmp_path, query.replace("[2m]", ""))
+
+
+def test_an_encoder_exports_the_metric_of_its_autoscaler(promtool: Run, tmp_path: Path) -> None:
+    for name in ("gpu", "ha"):
+        spec = one(overlay(name), "ScaledObject", "windowshop-encoder")["spec"]
+        [trigger] = spec["triggers"]
+        assert metrics_in(trigger["metadata"]["query"]) == {"windowshop_work_oldest_seconds"} <= COLLECTED
+        assert valid(promtool, tmp_path, trigger["metadata"]["query"])
+        # KEDA's fallback works only with this type. The number of encoders is the age divided by the threshold.
+        assert trigger["metricType"] == "AverageValue"
+        assert spec["minReplicaCount"] <= spec["fallback"]["replicas"] <= spec["maxReplicaCount"]
+
+
+@pytest.fixture(scope="module")
+def promtool() -> Run:
+    return tool("promtool", "prometheus")
+
+
+def valid(promtool: Run, folder: Path, query: str) -> bool:
+    path = folder / "query.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "query", "rules": [{"record": "query", "expr": query}]}]}))
+    return promtool("check", "rules", "--lint=none", path).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["gpu", "ha"])
+def test_the_largest_number_of_pods_stays_below_the_limits_of_the_logins(name: str) -> None:
+    """`db upgrade` gives each login a share of the server's connections (`db/roles.py`)."""
+    manifests = overlay(name)
+    parameters = one(manifests, "Cluster", "windowshop-db")["spec"]["postgresql"]["parameters"]
+    limit = {role: int((int(parameters["max_connections"]) - 3) * LOGINS[role].share) for role in LOGINS}
+    encoders = one(manifests, "ScaledObject", "windowshop-encoder")["spec"]["maxReplicaCount"]
+    assert encoders * 7 <= limit[Role.ENCODER]
+    if name == "gpu":
+        web = one(manifests, "HorizontalPodAutoscaler", "windowshop-web")["spec"]["maxReplicas"]
+        connections = WebSettings.model_fields["connections"].default
+        assert web * (connections + 1) <= limit[Role.WEB_READER]
+        assert web * connections // 2 <= limit[Role.WEB_WRITER]
+    else:
+        for kind, role in (("rw", Role.WEB_WRITER), ("ro", Role.WEB_READER)):
+            pooler = one(manifests, "Pooler", f"windowshop-pooler-{kind}")["spec"]
+            size = int(pooler["pgbouncer"]["parameters"]["default_pool_size"])
+            assert pooler["instances"] * size <= limit[role]
+
+
+# --- monitoring of the database
+
+QUERIES = yaml.safe_load(read("components/monitoring/queries.yaml")["data"]["queries.yaml"])
+
+
+def test_the_queries_of_the_database_give_the_columns_that_they_name(database: Database) -> None:
+    """CloudNativePG runs them in a read-only transaction, as a member of pg_monitor."""
+    url = database.write.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url) as conn:
+        conn.execute("set role pg_monitor")
+        conn.execute("set transaction read only")
+        for name, query in QUERIES.items():
+            cursor = conn.execute(query["query"])
+            columns = [column.name for column in cursor.description or []]
+            assert sorted(columns) == sorted(column for metric in query["metrics"] for column in metric), name
+            rows = cursor.fetchall()
+            assert rows, name
+            labels = {
+                column for metric in query["metrics"] for column, how in metric.items() if how["usage"] == "LABEL"
+            }
+            for row in rows:
+                values = dict(zip(columns, row, strict=True))
+                assert all(isinstance(values[column], str) for column in labels), name
+                assert all(isinstance(values[column], int | float) for column in set(columns) - labels), name
+
+
+def test_kubernetes_has_every_metric_of_the_database_that_rules_and_dashboards_read() -> None:
+    monitors = {each["kind"]: each for each in yaml.safe_load_all(
+        (KUBERNETES / "components" / "monitoring" / "monitors.yaml").read_text())}  # fmt: skip
+    [endpoint] = monitors["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    [rename] = endpoint["metricRelabelings"]
+    prefix = "cnpg_shop_"
+    assert (rename["regex"], rename["replacement"]) == (f"{prefix}(pg_.+)", "$1")
+    exported = {
+        f"cnpg_{name}_{column}".removeprefix(prefix)
+        for name, query in QUERIES.items()
+        for metric in query["metrics"]
+        for column, how in metric.items()
+        if how["usage"] != "LABEL"
+    }
+    queries = [rule["expr"] for rule in rules()] + [query for _, query in panels()]
+    read_there = {name for query in queries for name in metrics_in(query) if name.startswith("pg_")}
+    assert len(read_there) > 15
+    assert read_there - exported == set()
+    jobs = {job for query in queries for job in ("web", "encoder", "postgres") if f'job="{job}"' in query}
+    labels = {each["metadata"]["labels"]["app.kubernetes.io/component"] for each in overlay("gpu")
+              if each["kind"] == "Service"}  # fmt: skip
+    assert jobs <= labels | {endpoint["relabelings"][0]["replacement"]}
+
+
+# --- the start of a process
+
+
+def wait(what: str, seconds: float, database_url: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("WINDOWSHOP_")}
+    environment |= {"WINDOWSHOP_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, WAIT, what, str(seconds)],
+        env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_a_process_waits_for_the_schema_and_the_migration_only_for_the_database(
+    database: Database, server: Server, server_home: Path
+) -> None:
+    url = database.write.set(drivername="postgresql")
+    ready = wait("schema", 60, url.render_as_string(hide_password=False))
+    assert (ready.returncode, ready.stderr) == (0, "")
+    empty = url.set(database="postgres").render_as_string(hide_password=False)
+    assert wait("database", 60, empty).returncode == 0
+    late = wait("schema", 3, empty)
+    assert late.returncode == 1
+    assert late.stderr.count("waiting: database postgres has no Windowshop schema\n") == 1
+    assert late.stderr.endswith("error: database postgres has no Windowshop schema\n")
+    away = wait("database", 0, make_url(empty).set(port=1).render_as_string(hide_password=False))
+    assert away.returncode == 1
+    assert secrets(server_home).superuser not in away.stderr

@@ -1,0 +1,1 @@
+"""Reads the manifests of deploy/kubernetes, and checks them without a cluster."""
