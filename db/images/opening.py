@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import cast
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.formats import ImageFormat, image_format
+from db.images.large_png import reduced_png
 from db.images.tones import eight_bit
 
 AtLeast = Callable[[int, int], tuple[int, int]]
@@ -27,7 +28,7 @@ _SHOWN = 8  # a frame shows something if the tones of a colour channel (0 to 255
 
 @dataclass(frozen=True, slots=True)
 class OpenedImage:
-    image: Image.Image  # upright; possibly a smaller version of a large JPEG
+    image: Image.Image  # upright; possibly a smaller version of a large JPEG or PNG
     width: int  # pixels of the upright image in the file
     height: int
 
@@ -37,9 +38,9 @@ def open_image(
 ) -> OpenedImage:
     """Decode an image to RGB and put transparent parts on white. With `keep_alpha`, a transparent image becomes RGBA.
 
-    `at_least` maps an image's width and height to the smallest size that decoding may return. A JPEG is scaled while it
-    is read. With `reduce`, an image of another format is scaled before it is copied. Raises ImageRejected with a reason
-    that a shop can act on.
+    `at_least` maps an image's width and height to the smallest size that decoding may return. A JPEG and a large PNG
+    are scaled while they are read. With `reduce`, an image of another format is scaled before it is copied. Raises
+    ImageRejected with a reason that a shop can act on.
     """
     if not data:
         raise ImageRejected("the image is empty: 0 bytes")
@@ -52,15 +53,13 @@ def open_image(
                 width, height = image.size
                 if width * height > max_pixels:
                     raise ImageRejected(f"{width} x {height} pixels; at most {max_pixels} in total are allowed")
-                if at_least is not None:
-                    image.draft(None, at_least(width, height))  # has an effect on JPEG only
-                image.load()
-                if kind.plugin in _ANIMATED:
-                    _seek_frame(image)
-                if image.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE:
+                least = None if at_least is None else at_least(width, height)
+                opened = reduced_png(image, data, least) if kind.plugin == "PNG" and least else None
+                if opened is None:
+                    opened = _decoded(image, kind, least, reduce=reduce)
+                if opened.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE:
                     width, height = height, width
-                smaller = _reduced(image, at_least(*image.size)) if reduce and at_least is not None else image
-                upright = eight_bit(ImageOps.exif_transpose(smaller))
+                upright = eight_bit(ImageOps.exif_transpose(opened))
                 if keep_alpha and upright.has_transparency_data:
                     return OpenedImage(upright.convert("RGBA"), width, height)
                 return OpenedImage(_on_white(upright), width, height)
@@ -74,6 +73,17 @@ def open_image(
         raise ImageUnreadable("out of memory while decoding") from None
     except Exception as error:  # Pillow decoders raise many exception types: OSError, SyntaxError, struct.error ...
         raise ImageRejected(f"a damaged image: {error or type(error).__name__}") from error
+
+
+def _decoded(
+    image: ImageFile.ImageFile, kind: ImageFormat, least: tuple[int, int] | None, *, reduce: bool
+) -> Image.Image:
+    if least is not None:
+        image.draft(None, least)  # has an effect on JPEG only
+    image.load()
+    if kind.plugin in _ANIMATED:
+        _seek_frame(image)
+    return _reduced(image, least) if reduce and least is not None else image
 
 
 def _reduced(image: Image.Image, least: tuple[int, int]) -> Image.Image:

@@ -1,0 +1,92 @@
+"""Scales a large PNG while it is read, because Pillow would decode the whole image first: 4 bytes for each pixel.
+
+Rows of the image are inflated, and Pillow decodes one strip of rows after the other. The last row of a strip precedes
+the next strip, because a row of a PNG may depend on the row above it. libvips also reads strips, but when the memory of
+its process runs out, it returns wrong pixels without an error.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+LARGE_PIXELS = 16_000_000  # a smaller image is decoded as a whole, in at most 64 MB
+_STRIP_BYTES = 2_000_000
+_HEADER = struct.Struct(">IIBBBBB")  # width, height, bits, colour type, compression, filter, interlace
+_MODES = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}  # by colour type; an image with a palette takes 1 byte for each pixel
+
+
+def reduced_png(image: Image.Image, data: bytes, least: tuple[int, int]) -> Image.Image | None:
+    """Return the PNG `data` scaled by a whole factor to at least twice the size `least`, with 8 bits a channel.
+
+    `image` is the same PNG, opened and not loaded. Returns None for an image that Pillow has to decode as a whole: one
+    that is small, interlaced or animated, or has a palette or less than 8 bits. Raises OSError, ValueError or
+    zlib.error for damaged pixels.
+    """
+    width, height, bits, colour, _, _, interlace = _HEADER.unpack_from(data, 16)
+    factor = min(width // least[0], height // least[1]) // 2
+    if width * height < LARGE_PIXELS or factor < 2 or bits < 8 or colour not in _MODES:
+        return None
+    key = image.info.get("transparency")  # the colour that is transparent
+    if interlace or getattr(image, "is_animated", False) or (bits == 16 and key is not None):
+        return None
+    clear = key is not None or colour in (4, 6)
+    reduced = Image.new("RGBa" if clear else _MODES[colour], (-(-width // factor), -(-height // factor)))
+    for top, strip in _strips(data, (width, height), _MODES[colour], bits, factor):
+        if clear:  # transparent pixels must not lend their colour to their neighbours
+            strip.info["transparency"] = key
+            strip = strip.convert("RGBA").convert("RGBa")
+        reduced.paste(strip.reduce(factor), (0, top // factor))
+    reduced = reduced.convert("RGBA") if clear else reduced
+    reduced.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    for kind, body in _chunks(data):
+        if kind == b"eXIf":  # may follow the pixels
+            reduced.info["exif"] = body
+    return reduced
+
+
+def _strips(data: bytes, size: tuple[int, int], mode: str, bits: int, factor: int) -> Iterator[tuple[int, Image.Image]]:
+    """Yield the image in strips from top to bottom, with the number of the first row. A strip has `factor` rows, or
+    several times as many."""
+    width, height = size
+    row_bytes = 1 + width * len(mode) * bits // 8  # the first byte of a row is its filter
+    rows = factor * max(1, _STRIP_BYTES // (row_bytes * factor))
+    above, top = bytes(1 + width * len(mode)), 0
+    for inflated in _inflated(data, rows * row_bytes):
+        filtered = np.frombuffer(inflated, np.uint8).reshape(-1, row_bytes)[: height - top]
+        if bits == 16:  # a filter treats the first bytes of all samples apart from the second bytes, which are dropped
+            filtered = np.concatenate((filtered[:, :1], filtered[:, 1::2]), axis=1)
+        encoded = zlib.compress(above + filtered.tobytes(), 0)
+        decoded = Image.frombytes(mode, (width, 1 + len(filtered)), encoded, "zip", mode, 0)
+        yield top, decoded.crop((0, 1, *decoded.size))
+        above = b"\0" + decoded.crop((0, len(filtered), *decoded.size)).tobytes()
+        top += len(filtered)
+        if top == height:
+            return
+    raise OSError("the image file is truncated")
+
+
+def _inflated(data: bytes, size: int) -> Iterator[bytes]:
+    """Yield the inflated pixels in blocks of `size` bytes. The last block may be shorter."""
+    inflate, block = zlib.decompressobj(), b""
+    for kind, body in _chunks(data):
+        while kind == b"IDAT":
+            block += inflate.decompress(body, size - len(block))
+            body = inflate.unconsumed_tail
+            if len(block) == size:
+                yield block
+                block = b""
+            elif not body:
+                break
+    if block:
+        yield block
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    place = 8
+    while place + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        yield kind, data[place + 8 : place + 8 + length]
+        place += length + 12
