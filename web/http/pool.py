@@ -9,11 +9,13 @@ connection is still open.
 Behind a pooler, the next transaction may have another connection to the server. So each call runs in a transaction of
 its own, which sets the settings at its start. This costs two more messages for each search. PostgreSQL also plans every
 statement again, because no statement is prepared.
+
+A call ends when it is cancelled, even if the server has become silent. Its connection is cleaned up in the background.
 """
 
 import asyncio
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -29,6 +31,8 @@ from db.roles import Role
 Result = TypeVar("Result")
 # Key in `Connection.info`. Behind a pooler, its value has the statements that set the settings of a transaction.
 _LOCAL = "windowshop.local_settings"
+# A server confirms a cancelled statement within milliseconds. A connection without this confirmation is closed.
+CANCEL_SECONDS = 2.0
 
 
 class ConnectionLost(DatabaseUnreachable):
@@ -46,6 +50,7 @@ class Pool:
         self._settings = "; ".join(f"set {setting}" for setting in settings)
         self._local = "; ".join(f"set local {setting}" for setting in settings)
         self._idle: list[AsyncConnection] = []
+        self._background: set[asyncio.Task[None]] = set()
 
     async def run(
         self, call: Callable[[Connection], Result], *, retry: bool = True, transaction: bool = False
@@ -53,6 +58,14 @@ class Pool:
         """Run `call` on a connection; `transaction` puts `call` into a transaction. A connection that the server closed
         while it was idle is replaced. With `retry`, `call` runs again if the connection breaks during the first run; a
         second run of `call` must be harmless."""
+        work = asyncio.ensure_future(self._run_on_any(call, retry, transaction))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self._in_background(self._cancel(work))
+            raise
+
+    async def _run_on_any(self, call: Callable[[Connection], Result], retry: bool, transaction: bool) -> Result:
         async with self._free:
             while self._idle:
                 conn = self._idle.pop()  # the most recently used connection, whose plans are cached
@@ -66,6 +79,23 @@ class Pool:
                         raise
                     break
             return await self._run(await self._connect(), call, transaction)
+
+    async def _cancel(self, work: asyncio.Future[Any]) -> None:
+        """Cancel the statement of `work`. If the server does not confirm this, close the connection, and also the idle
+        connections, which lead to the same server."""
+        work.cancel()
+        _, silent = await asyncio.wait([work], timeout=CANCEL_SECONDS)
+        if silent:
+            work.cancel()  # psycopg closes a connection whose cancellation is cancelled
+            await self.close_idle()
+            await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()  # the caller has gone, so nobody else reads the error
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)  # the event loop itself would not keep the task
+        task.add_done_callback(self._background.discard)
 
     async def _connect(self) -> AsyncConnection:
         conn = await self._engine.connect()
@@ -98,9 +128,14 @@ class Pool:
             else:  # the connection is broken or still inside a transaction
                 await asyncio.shield(_discard(conn))
 
-    async def close(self) -> None:
+    async def close_idle(self) -> None:
         while self._idle:
-            await self._idle.pop().close()
+            await _discard(self._idle.pop())
+
+    async def close(self) -> None:
+        if self._background:
+            await asyncio.wait(self._background, timeout=CANCEL_SECONDS)
+        await self.close_idle()
         await self._engine.dispose()
 
 

@@ -1,0 +1,1 @@
+"""This package makes networks and servers fail, and starts standbys."""

@@ -1,0 +1,45 @@
+"""Starts a streaming replica of the test run's server."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from db.embedded.binaries import as_user, server_user
+from db.embedded.server import Server, binary, secrets
+
+
+@contextmanager
+def streaming_replica(server: Server, server_home: Path, home: Path) -> Iterator[int]:
+    """Yield the port of a replica of `server`, whose files are below `home`. Later databases appear in it too."""
+    data, user = home / "data", server_user()
+    data.mkdir(parents=True)
+    home.chmod(0o755)
+    shutil.copy(server_home / "server.conf", home)  # data/postgresql.conf includes ../server.conf
+    os.chown(data, user.pw_uid, user.pw_gid)
+    data.chmod(0o700)
+    password = secrets(server_home).superuser
+
+    def run(program: str, *arguments: str) -> None:
+        path, environment = binary(server_home, program)
+        subprocess.run(
+            [str(path), *arguments],
+            env={**os.environ, **environment, "PGPASSWORD": password},
+            cwd="/",
+            check=True,
+            capture_output=True,
+            timeout=120,
+            **as_user(user),
+        )
+
+    port = server.port + 1000
+    source = ("-h", server.host, "-p", str(server.port), "-U", "postgres")
+    run("pg_basebackup", *source, "-D", str(data), "-R", "-c", "fast")
+    log = str(data / "replica.log")
+    run("pg_ctl", "start", "-w", "-D", str(data), "-l", log, "-o", f"-p {port}")
+    try:
+        yield port
+    finally:
+        run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(data))
