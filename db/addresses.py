@@ -65,6 +65,11 @@ def hosts(url: URL) -> list[tuple[str, int]]:
     return [(name, int(port or PORT)) for name, port in zip(names, ports, strict=True)]
 
 
+def place(url: URL) -> tuple[object, ...]:
+    """Return what distinguishes the address from one of another server or database."""
+    return hosts(url) or (url.query.get("host"), url.port), url.database
+
+
 def shown(url: URL) -> str:
     """Return hosts, ports and database for messages, without the login."""
     names = ", ".join(f"{host}:{port}" for host, port in hosts(url)) or f"local socket:{url.port or PORT}"

@@ -1,12 +1,16 @@
 """Connects to the database, and translates every error of the driver into a WindowshopError."""
 
+import os
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
@@ -61,10 +65,22 @@ class Database:
     roles: Roles
     password: Callable[[str], str] | None = field(default=None, repr=False)
     kept: KeptLogins | None = field(default=None, repr=False)
+    _opened: "WeakSet[psycopg.Connection[Any]]" = field(default_factory=WeakSet, repr=False, compare=False)
 
     @property
     def is_embedded(self) -> bool:
         return self.password is not None
+
+    @property
+    def reads_elsewhere(self) -> bool:
+        """Return whether the two addresses name different servers or databases. They may differ only in the login."""
+        return addresses.place(self.read) != addresses.place(self.write)
+
+    def reading_primary(self) -> "Database":
+        """Return this database with the primary as the place for reading, with the login of the read address."""
+        if not self.reads_elsewhere:
+            return self
+        return replace(self, read=self.write.set(username=self.read.username, password=self.read.password))
 
     def url(self, role: Role | None, *, read: bool = False) -> URL:
         """Return the address to connect to as `role`; None stands for the administrator who runs migrations."""
@@ -80,8 +96,17 @@ class Database:
     def engine(self, role: Role | None, *, read: bool = False) -> Engine:
         """Return an engine whose sessions act as `role` and whose errors are WindowshopErrors."""
         engine = create_engine(self.url(role, read=read), poolclass=NullPool, connect_args=_arguments(role))
+        event.listen(engine, "connect", lambda connection, _record: self._opened.add(connection))
         self._listen(engine, role, read)
         return engine
+
+    def end_waits(self) -> None:
+        """Break the connections of `engine` that wait for an answer of the server. Their callers get an error."""
+        for connection in list(self._opened):
+            with suppress(psycopg.Error, OSError):
+                if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                    with socket.socket(fileno=os.dup(connection.pgconn.socket)) as shared:
+                        shared.shutdown(socket.SHUT_RDWR)
 
     def async_engine(self, role: Role, *, read: bool = False, connections: int) -> "AsyncEngine":
         """Return an asynchronous engine for a process with many requests.

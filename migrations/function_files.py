@@ -17,7 +17,10 @@ change.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from db import functions
@@ -89,7 +92,16 @@ def read_files(conn: Connection, roles: Mapping[str, str], schemas: Mapping[str,
     """
     quote = conn.dialect.identifier_preparer.quote
     names = {**roles, **{word: quote(schema) for word, schema in schemas.items()}, "revision": HEAD}
+    names["serves"] = oldest_code()
     return list(functions.statements(names))
+
+
+@cache
+def oldest_code() -> str:
+    """Return the oldest code that the newest revision serves, as the revision states it."""
+    folder = Path(__file__).parent
+    script = ScriptDirectory(str(folder), version_locations=[str(folder / "versions")])
+    return str(script.get_revision(HEAD).module.serves)
 
 
 def apply_functions(conn: Connection, files: Files) -> None:

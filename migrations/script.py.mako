@@ -7,6 +7,7 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
+serves = None  # the oldest code that works with this schema; see docs/migrations.md
 
 
 def upgrade() -> None:

@@ -29,6 +29,7 @@ from web.http.key_uses import KeyUses
 from web.http.metrics import Metrics
 from web.http.middleware import RequestMiddleware
 from web.http.problems import Problem
+from web.http.standby import Standby
 from web.images.thumbnails import Thumbnails
 from web.images.uploads import Uploads
 from web.page import rendering, results
@@ -67,6 +68,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "settings": settings,
             "metrics": metrics,
             "pools": pools,
+            "standby": Standby(pools, settings.max_lag_seconds) if pools.has_standby else None,
             "thumbnail_pool": thumbnail_pool,
             "thumbnails": Thumbnails(thumbnail_pool),
             "uploads": Uploads(),
@@ -76,6 +78,8 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
         }
     )
     _watch_pools(metrics, pools)
+    if state.standby is not None:
+        metrics.watch_standby(state.standby, pools)
 
     def is_full(path: str) -> bool:
         return path.startswith(READING_PATHS) and pools.read_limiter.is_full
@@ -100,9 +104,9 @@ def _access(database: Database, settings: WebSettings, pools: Pools) -> Access:
             return api_keys.find(conn, token)
 
         try:
-            key = await pools.probe(call, primary=False)
+            key = await pools.probe(call)
         except (DatabaseUnreachable, TimeoutError):
-            key = await pools.probe(call, primary=True)
+            key = await pools.probe(call, "primary")
         if key is not None:
             uses.record(token)
         return key
@@ -145,9 +149,12 @@ def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Lites
 async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     state = app.state
     state.metrics.watch_encoder(_encoder_reader(state))
+    watch = asyncio.ensure_future(state.standby.watch()) if state.standby else None
     try:
         yield
     finally:
+        if watch is not None:
+            watch.cancel()
         await asyncio.shield(asyncio.to_thread(state.thumbnail_pool.close))
         await asyncio.shield(asyncio.to_thread(state.uploads.close))
         await asyncio.shield(state.pools.close())

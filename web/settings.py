@@ -47,6 +47,13 @@ class WebSettings(EnvironmentSettings):
         le=10_000,
         description="Largest number of requests that may wait for a connection. Further requests get a 503.",
     )
+    max_lag_seconds: int = Field(
+        10,
+        ge=3,
+        le=86_400,
+        description="With a standby as the read address: largest lag in seconds. While the standby lags more, searches "
+        "go to the primary.",
+    )
     max_requests: int = Field(
         256,
         ge=1,

@@ -94,8 +94,13 @@ def status() -> None:
         facts = server_facts(conn)
         typer.echo(f"PostgreSQL {facts['postgresql']}, pgvector {facts['pgvector'] or 'not installed'}")
         try:
-            schema.check(conn)
-            typer.echo(f"schema: revision {schema.HEAD}, which fits this version")
+            revision = schema.check(conn)
+            fits = (
+                "which fits this version"
+                if revision == schema.HEAD
+                else f"which still serves this version ({schema.HEAD})"
+            )
+            typer.echo(f"schema: revision {revision}, {fits}")
         except WindowshopError as error:
             typer.echo(f"schema: {error.message}. {error.hint}")
             return

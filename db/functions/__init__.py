@@ -1,8 +1,8 @@
 """Lists the SQL files of the functions, views and types. Every upgrade applies all files again, callees first.
 
 An upgrade replaces each `@word@` in a file. A word names one of the five roles (`@owner@`), the schema of an extension
-(`@vector@`, `@dblink@`), the schema revision (`@revision@`) or a number of `constants.py` (`@max_results@`). Nothing
-else is replaced.
+(`@vector@`, `@dblink@`), the schema revision (`@revision@`), the oldest code that it serves (`@serves@`) or a number of
+`constants.py` (`@max_results@`). Nothing else is replaced.
 """
 
 import re
@@ -13,6 +13,7 @@ from db.functions import constants
 
 IN_CALL_ORDER = (
     "site/schema_revision",
+    "site/oldest_code",
     "row_security/sees_every_product",
     "row_security/row_security_rules",
     "row_security/follow_row_security",
@@ -21,6 +22,7 @@ IN_CALL_ORDER = (
     "site/api_key_use",
     "site/api_key_find",
     "site/database_identity",
+    "site/primary_beat",
     "queries/encoder_alive",
     "queries/query_lane_beat",
     "site/encoder_state",
@@ -66,7 +68,9 @@ IN_CALL_ORDER = (
     "queries/gateway_encode",
     "queries/gateway_lookup",
     "queries/gateway_connect",
+    "queries/gateway_open",
     "queries/gateway_fetch",
+    "site/encoder_reached",
     "queries/text_payload",
     "queries/image_payload",
     "queries/query_vector",

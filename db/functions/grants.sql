@@ -4,7 +4,7 @@ revoke all on all procedures in schema shop, shop_private from public;
 
 grant usage on schema shop to @analyst@, @app@, @encoder@;
 grant usage on schema shop_private to @analyst@, @app@, @encoder@, @gateway@;
-grant execute on function shop.schema_revision to @analyst@, @app@, @encoder@;
+grant execute on function shop.schema_revision, shop_private.oldest_code to @analyst@, @app@, @encoder@;
 
 -- analyst: this role reads the shop, turns texts and images into vectors, and writes nothing
 grant select on shop.product, shop.product_image, shop.model, shop.searchable, shop.searchable_image, shop.coverage,
@@ -47,9 +47,12 @@ grant execute on function
     shop_private.upsert_staged_images, shop_private.lock_image_work, shop_private.compare_tags,
     shop_private.fit_temperature, shop_private.confidence_measures, shop_private.sample_groups,
     shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id, shop_private.api_key_use,
-    shop_private.encoder_state, shop_private.image_folder, shop_private.model_vector, shop_private.calibration_step
+    shop_private.model_vector, shop_private.calibration_step
     to @app@;
-grant execute on function shop_private.api_key_find to @web_reader@, @app@;
+grant execute on function shop_private.api_key_find, shop_private.image_folder, shop_private.encoder_reached
+    to @web_reader@, @app@;
+grant select (beat_at) on shop_private.primary_heartbeat to @analyst@, @app@;
+grant execute on function shop_private.primary_beat to @app@;
 grant select on shop.popular_queries, shop.no_result_queries to @app@;
 grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event
     to @app@;
@@ -73,4 +76,4 @@ grant execute on function shop_private.failing_hosts to @encoder@;
 grant select on shop_private.query_embedding to @gateway@;
 grant select, insert, update, delete on shop_private.request to @gateway@;
 grant execute on procedure shop_private.gateway_encode to @gateway@;
-grant execute on function shop_private.encoder_alive to @gateway@;
+grant execute on function shop_private.encoder_alive, shop_private.encoder_state to @gateway@;

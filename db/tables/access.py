@@ -1,6 +1,7 @@
-"""Defines the table of API keys of the web service."""
+"""Defines the tables of the web service: API keys, and the heartbeat of the primary."""
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -44,5 +46,17 @@ api_key = Table(
     CheckConstraint("cardinality(catalogs) > 0 and array_position(catalogs, null) is null", name="catalogs"),
     CheckConstraint("filter is null or jsonb_typeof(filter) = 'object' and scopes = array['search']", name="filter"),
     Index("api_key_one_in_force", "name", unique=True, postgresql_where=text("revoked_at is null")),
+    schema=PRIVATE,
+)
+
+# The only row is written on the primary. A standby shows the row that it has replayed.
+
+primary_heartbeat = Table(
+    "primary_heartbeat",
+    metadata,
+    Column("is_only", Boolean, nullable=False, server_default=true()),
+    Column("beat_at", DateTime(timezone=True), nullable=False, comment="by the clock of the primary"),
+    PrimaryKeyConstraint("is_only"),
+    CheckConstraint("is_only", name="is_only"),
     schema=PRIVATE,
 )

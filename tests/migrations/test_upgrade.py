@@ -163,11 +163,10 @@ def test_an_error_in_a_function_file_rolls_back_the_whole_upgrade(
     ("revision", "message", "hint"),
     [
         ("0000", "at revision 0000, this code needs", "windowshop db upgrade"),
-        ("9999", "ahead of this code", "upgrade this installation too"),
         (None, "has no Windowshop schema", "windowshop db upgrade"),
     ],
 )
-def test_a_missing_older_or_newer_schema_is_refused_with_a_hint(
+def test_a_missing_or_older_schema_is_refused_with_a_hint(
     database: Database, empty: Database, revision: str | None, message: str, hint: str
 ) -> None:
     asked = database if revision else empty

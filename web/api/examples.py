@@ -88,7 +88,10 @@ FACETS: dict[str, Any] = {
 HEALTH: dict[str, Any] = {"status": "alive"}
 READY: dict[str, Any] = {
     "status": "ready",
-    "revision": "0004",
+    "revision": "0023",
+    "primary": True,
+    "reads": "standby",
+    "lag_seconds": 0.6,
     "encoder": {
         "model": "starter",
         "running": True,

@@ -1,7 +1,8 @@
 """Defines the probes: whether this process is alive, and whether it is ready for requests. A process without a running
 encoder is ready too."""
 
-from typing import Any
+import asyncio
+from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get
@@ -9,14 +10,15 @@ from litestar.datastructures import State
 from sqlalchemy import Connection, text
 
 from db import schema
-from db.errors import WindowshopError
+from db.errors import SchemaMismatch, WindowshopError
 from db.lifecycle import gateway
 from web.api.examples import HEALTH, READY
 from web.api.openapi import answers
 from web.http.problems import ApiError
 
 _NO_STORE = {"Cache-Control": "no-store"}
-_ENCODER = text("select * from shop_private.encoder_state()")
+_ENCODER = text("select * from shop_private.encoder_reached()")
+_IS_STANDBY = text("select pg_is_in_recovery()")
 
 
 class Health(msgspec.Struct):
@@ -34,11 +36,17 @@ class Encoder(msgspec.Struct):
 
 
 class Ready(msgspec.Struct):
-    """`encoder` is null when no model serves, or when the primary database does not answer. `is_copy` means that the
-    database was restored from a dump and cannot encode new queries before "windowshop db upgrade"."""
+    """`status` is "behind" while the schema, whose revision is `revision`, is newer than this process's release and
+    still serves it. `primary` tells whether writes are possible. `encoder` is null when no model serves, or when a
+    search cannot reach the primary database. `reads` and `lag_seconds` describe a site with a standby; the lag is null
+    while it is unknown. `is_copy` means that the database was restored from a dump and cannot encode new queries before
+    "windowshop db upgrade"."""
 
-    status: str
+    status: Literal["ready", "behind"]
     revision: str
+    primary: bool
+    reads: Literal["primary", "standby"]
+    lag_seconds: float | None
     encoder: Encoder | None
     is_copy: bool
 
@@ -51,28 +59,41 @@ async def health() -> Response[Health]:
 
 @get("/ready", tags=["Probes"], responses=answers(Ready, READY, "database-unavailable"))
 async def ready(state: State) -> Response[Ready]:
-    """Answers 200 while the database answers and the version of its schema fits this release."""
+    """Answers 200 while searches can be answered: the database answers and its schema serves this release."""
 
-    def call(conn: Connection) -> bool:
-        schema.check(conn)
-        return gateway.is_elsewhere(conn)
+    def call(conn: Connection) -> tuple[str, bool, bool]:
+        return schema.check(conn), gateway.is_elsewhere(conn), bool(conn.scalar(_IS_STANDBY))
 
     try:
-        is_copy = await state.pools.probe(call, primary=False)
+        (revision, is_copy, is_standby), running = await asyncio.gather(state.pools.probe(call), encoder(state))
+    except SchemaMismatch as error:
+        raise ApiError("database-unavailable", f"{error.message}.", hint=error.hint or "") from error
     except (WindowshopError, TimeoutError) as error:
-        detail = "The database does not answer, or its schema does not fit this release."
-        raise ApiError("database-unavailable", detail) from error
-    return Response(Ready("ready", schema.HEAD, await encoder(state), is_copy), headers=_NO_STORE)
+        raise ApiError("database-unavailable", "The database does not answer.") from error
+    pools, standby = state.pools, state.standby
+    answer = Ready(
+        status="ready" if revision == schema.HEAD else "behind",
+        revision=revision,
+        primary=pools.primary_answers if standby else not is_standby,
+        reads="standby" if is_standby else "primary",
+        lag_seconds=standby.lag if standby else None,
+        encoder=running,
+        is_copy=is_copy,
+    )
+    return Response(answer, headers=_NO_STORE)
 
 
 async def encoder(state: State) -> Encoder | None:
-    """Returns the state of the encoder, or None when no model serves or the primary database does not answer."""
+    """Returns the state of the encoder as a search reaches it, or None when no model serves or the primary cannot be
+    reached."""
 
     def call(conn: Connection) -> Any:
         return conn.execute(_ENCODER).one_or_none()
 
+    if not state.pools.primary_answers:
+        return None
     try:
-        row = await state.pools.probe(call, primary=True)
+        row = await state.pools.probe(call)
     except (WindowshopError, TimeoutError):
         return None
     return None if row is None else Encoder(*row)

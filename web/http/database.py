@@ -1,6 +1,7 @@
 """Runs the web service's database calls, with two pools, a concurrency limit for each pool, and the request's deadline.
 
-Searches go through the read address, with the login `web_reader`. All other calls go to the primary, with the login
+Searches go through the read address, with the login `web_reader`. If the read address leads to a standby that lags too
+much, they go to the primary instead, with the same login. All other calls go to the primary, with the login
 `web_writer`. PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement is cancelled
 earlier when the deadline of its request passes. A reading statement is also cancelled when the client closes the
 connection.
@@ -8,7 +9,7 @@ connection.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from litestar import Request
 from sqlalchemy import Connection
@@ -23,6 +24,8 @@ from web.settings import WebSettings
 
 Result = TypeVar("Result")
 Call = Callable[[Connection], Result]
+# Where a probe asks: where searches read now, at the read address, or at the primary with the writing login.
+Place = Literal["reads", "standby", "primary"]
 
 _MIN_SECONDS_LEFT = 0.05  # a request with less time left before its deadline starts no database call
 # A request is watched for a disconnect of its client only after this time. Watching costs time, and most requests are
@@ -70,7 +73,10 @@ class ConcurrencyLimiter:
 
 
 class Pools:
-    """The pools of connections. A connection is opened when it is first needed. `close` closes all connections."""
+    """The pools of connections. A connection is opened when it is first needed. `close` closes all connections.
+
+    If `has_standby`, `reads_on_primary` and `primary_answers` may be set at any time.
+    """
 
     def __init__(self, database: Database, settings: WebSettings) -> None:
         spare = 1  # one connection more than the limiter allows, so that a busy service can still answer /ready
@@ -80,17 +86,31 @@ class Pools:
             f"client_min_messages = {NOTICE_LEVEL}",
         )
         self._reading = Pool(database, Role.WEB_READER, settings.connections + spare, session_settings, read=True)
+        self.has_standby = database.reads_elsewhere
+        self.reads_on_primary = False
+        self.primary_answers = True
+        self._reading_primary = Pool(
+            database.reading_primary(), Role.WEB_READER, settings.connections + spare, session_settings, read=True
+        )
         writers = max(2, settings.connections // 2)
         self._writing = Pool(database, Role.WEB_WRITER, writers + spare, session_settings)
         self.read_limiter = ConcurrencyLimiter(settings.connections, settings.queue)
         self.write_limiter = ConcurrencyLimiter(writers, settings.queue)
 
     async def close(self) -> None:
-        await self._reading.close()
-        await self._writing.close()
+        await asyncio.gather(self._reading.close(), self._reading_primary.close(), self._writing.close())
+
+    async def close_readers_of_primary(self) -> None:
+        await self._reading_primary.close_idle()
+
+    @property
+    def _reader(self) -> Pool:
+        return self._reading_primary if self.reads_on_primary else self._reading
 
     async def read(self, request: Request[Any, Any, Any], call: Call[Result], *, primary: bool = False) -> Result:
-        limiter, pool = (self.write_limiter, self._writing) if primary else (self.read_limiter, self._reading)
+        """Read where searches read, or with `primary` on the primary while it answers."""
+        primary = primary and self.primary_answers
+        limiter, pool = (self.write_limiter, self._writing) if primary else (self.read_limiter, self._reader)
         async with limiter:
             _require_time_left(request)
             return await _cancel_when_client_leaves(request, pool.run(call))
@@ -101,9 +121,10 @@ class Pools:
             _require_time_left(request)
             return await self._writing.run(call, retry=False, transaction=True)
 
-    async def probe(self, call: Call[Result], *, primary: bool, seconds: float = 2) -> Result:
+    async def probe(self, call: Call[Result], place: Place = "reads", *, seconds: float = 2) -> Result:
+        pool = {"reads": self._reader, "standby": self._reading, "primary": self._writing}[place]
         async with asyncio.timeout(seconds):
-            return await (self._writing if primary else self._reading).run(call)
+            return await pool.run(call)
 
 
 def _require_time_left(request: Request[Any, Any, Any]) -> None:

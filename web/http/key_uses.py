@@ -29,6 +29,6 @@ class KeyUses:
 
     async def _write(self, token: str) -> None:
         try:
-            await self._pools.probe(lambda conn: api_keys.record_use(conn, token), primary=True)
+            await self._pools.probe(lambda conn: api_keys.record_use(conn, token), "primary")
         except (DatabaseError, TimeoutError):
             self._until.pop(token, None)

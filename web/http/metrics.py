@@ -59,6 +59,9 @@ class Metrics:
     def watch_encoder(self, read_state: Callable[[], "EncoderState | None"]) -> None:
         self.registry.register(_EncoderCollector(read_state))
 
+    def watch_standby(self, standby: "StandbyState", pools: "PoolsState") -> None:
+        self.registry.register(_StandbyCollector(standby, pools))
+
     def serve(self, host: str, port: int) -> tuple[int, Callable[[], None]]:
         """Answer /metrics in a thread. Returns the port and a function that stops the thread."""
         process_metrics.register(self.registry)
@@ -77,6 +80,29 @@ class EncoderState(Protocol):
     waiting_queries: int
     waiting_items: int
     quarantined_items: int
+
+
+class StandbyState(Protocol):
+    lag: float | None
+
+
+class PoolsState(Protocol):
+    reads_on_primary: bool
+    primary_answers: bool
+
+
+class _StandbyCollector(Collector):
+    def __init__(self, standby: StandbyState, pools: PoolsState) -> None:
+        self._standby, self._pools = standby, pools
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        answers = "1 while the primary answers, else 0."
+        yield GaugeMetricFamily("windowshop_primary_answers", answers, self._pools.primary_answers)
+        moved = "1 while searches go to the primary instead of the standby, else 0."
+        yield GaugeMetricFamily("windowshop_reads_on_primary", moved, self._pools.reads_on_primary)
+        if self._standby.lag is not None:
+            lag = "Seconds by which the standby lags; up to 2 without a lag."
+            yield GaugeMetricFamily("windowshop_standby_lag_seconds", lag, self._standby.lag)
 
 
 class _EncoderCollector(Collector):

@@ -110,6 +110,7 @@ _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
     "22": _BAD_VALUE,  # PostgreSQL's own messages of this class reveal internals
     "22023": ("invalid", None, None),
     "23": _BAD_VALUE,
+    "25006": _UNAVAILABLE,  # the address of the primary leads to a standby
     "40001": _LOCKED,
     "40P01": _LOCKED,
     "42704": ("not-found", None, None),  # a catalog or product does not exist; only Windowshop's functions raise this

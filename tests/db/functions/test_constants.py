@@ -30,7 +30,7 @@ def test_lock_keys_are_defined_in_one_file() -> None:
 
 
 def test_the_name_of_a_constant_in_a_sql_file_is_replaced_by_its_value() -> None:
-    names = dict.fromkeys(re.findall(r"@([a-z0-9_]+)@", " ".join(SQL.values())), "x") | {"revision": "r"}
+    names = dict.fromkeys(re.findall(r"@([a-z0-9_]+)@", " ".join(SQL.values())), "x") | {"revision": "r", "serves": "r"}
     for word in WORDS:
         names.pop(word, None)
     statements = dict(functions.statements(names))

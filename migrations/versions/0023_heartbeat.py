@@ -1,0 +1,30 @@
+"""Adds the heartbeat of the primary, from which web processes compute the lag of a standby.
+
+From this revision on, each revision states the oldest code that it serves.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0023"
+down_revision = "0022"
+branch_labels = None
+depends_on = None
+serves = "0023"  # earlier code accepts no later schema than its own
+
+
+def upgrade() -> None:
+    op.create_table(
+        "primary_heartbeat",
+        sa.Column("is_only", sa.Boolean(), server_default=sa.true(), nullable=False),
+        sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False, comment="by the clock of the primary"),
+        sa.CheckConstraint("is_only", name="is_only"),
+        sa.PrimaryKeyConstraint("is_only", name=op.f("primary_heartbeat_pkey")),
+        schema="shop_private",
+    )
+    op.execute("insert into shop_private.primary_heartbeat (beat_at) values (clock_timestamp())")
+
+
+def downgrade() -> None:
+    op.drop_functions("shop_private", "primary_beat")
+    op.drop_table("primary_heartbeat", schema="shop_private")

@@ -1,0 +1,56 @@
+"""Each revision states the oldest code that works with its schema. This code works on a later schema that serves it."""
+
+import pytest
+
+from db import schema
+from db.engine import Database
+from db.errors import SchemaMismatch
+from db.settings import Settings
+from migrations.upgrade import scripts
+from tests.support.databases import admin
+
+RULE_SINCE = "0023"
+
+
+def later_schema(database: Database, revision: str, serves: str) -> None:
+    """Let the database state a later revision, which serves code from `serves` on."""
+    for name, value in (("shop.schema_revision", revision), ("shop_private.oldest_code", serves)):
+        admin(
+            database,
+            f"create or replace function {name}() returns text language sql immutable parallel safe "
+            f"as $$ select '{value}' $$",
+        )
+
+
+def test_each_revision_states_the_oldest_code_that_it_serves(settings: Settings) -> None:
+    before = "0000"
+    for script in reversed(list(scripts(settings.home).walk_revisions("base", schema.HEAD))):
+        if script.revision < RULE_SINCE:
+            continue
+        serves = getattr(script.module, "serves", None)
+        assert isinstance(serves, str), f"{script.path}: set `serves`, see docs/migrations.md"
+        assert before <= serves <= script.revision, f"{script.path}: it serves code from {serves} on"
+        before = serves
+
+
+def test_the_database_keeps_the_oldest_code_of_its_newest_revision(database: Database, settings: Settings) -> None:
+    newest = scripts(settings.home).get_revision(schema.HEAD)
+    assert newest is not None
+    assert admin(database, "select shop_private.oldest_code()") == [(newest.module.serves,)]
+
+
+@pytest.mark.parametrize("serves", ["0001", schema.HEAD])
+def test_code_in_the_range_of_a_later_schema_works(database: Database, serves: str) -> None:
+    later_schema(database, "9999", serves)
+    with database.connect(None) as conn:
+        assert schema.check(conn) == "9999"
+
+
+def test_code_that_a_later_schema_does_not_serve_is_refused_with_one_line(database: Database) -> None:
+    later_schema(database, "9999", "9998")
+    with database.connect(None) as conn, pytest.raises(SchemaMismatch) as raised:
+        schema.check(conn)
+    assert raised.value.message == (
+        f"the schema is at revision 9999, ahead of this code ({schema.HEAD}), and serves only code from 9998 on"
+    )
+    assert "upgrade this installation too" in (raised.value.hint or "")

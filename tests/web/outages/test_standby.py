@@ -1,0 +1,196 @@
+"""A hot standby answers searches. Reads leave a standby that lags, and stay on it while the primary is away."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from db.embedded.server import Server, secrets
+from db.engine import Database
+from db.roles import Role
+from migrations.gateway import point_gateway
+from tests.support.databases import ROLES, admin
+from tests.support.images import load_drawings
+from tests.support.outages.replica import streaming_replica
+from tests.support.outages.tcp_proxy import TcpProxy, tcp_proxy
+from tests.support.processes import running_encoder, wait_until, windowshop
+from tests.support.web_service import SETTINGS, answering, served
+from web.http import standby
+
+Environment = Callable[[Database], dict[str, str]]
+SEARCH = {"query": "bag", "top_k": 3}
+
+
+@pytest.fixture(scope="module")
+def replica_port(server: Server, server_home: Path, public_folder: Path) -> Iterator[int]:
+    with streaming_replica(server, server_home, public_folder / "replica") as port:
+        yield port
+
+
+@pytest.fixture
+def primary(own_database: Database) -> Iterator[TcpProxy]:
+    """Yields a proxy before the primary. The gateway goes through it too."""
+    url = own_database.write
+    with tcp_proxy(str(url.host), int(url.port or 0)) as proxy:
+        _point(own_database, proxy.port)
+        yield proxy
+
+
+def _point(database: Database, port: int) -> None:
+    assert database.password is not None
+    with database.connect(None) as conn, conn.begin():
+        point_gateway(conn, ROLES, [("127.0.0.1", port)], database.password(ROLES.gateway))
+
+
+@contextmanager
+def site(database: Database, proxy: TcpProxy, replica: int, **settings: Any) -> Iterator[httpx.Client]:
+    """Serve the database with the replica as the read address, when the replica has caught up."""
+    behind = replace(
+        database, write=database.url(Role.WEB_WRITER).set(port=proxy.port), read=database.write.set(port=replica)
+    )
+    with served(behind, SETTINGS.model_copy(update=settings)) as client:
+        wait_until(lambda: client.post("/search/text", json=SEARCH).status_code == 200, 60, "a caught-up replica")
+        wait_until(lambda: ready(client)["lag_seconds"] is not None, 30, "a measured lag")
+        yield client
+
+
+def ready(client: httpx.Client) -> Any:
+    answer = client.get("/ready")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@contextmanager
+def paused_replay(server: Server, server_home: Path, port: int) -> Iterator[Callable[[], None]]:
+    """Pause the replay of the replica. Yields a function that resumes it."""
+    address = server.url("postgres", secrets(server_home).superuser, "postgres")
+    with psycopg.connect(address, port=port, autocommit=True) as conn:
+
+        def resume() -> None:
+            conn.execute("select pg_wal_replay_resume()")
+
+        conn.execute("select pg_wal_replay_pause()")
+        try:
+            yield resume
+        finally:
+            resume()
+
+
+def leaves_and_returns(client: httpx.Client, server: Server, server_home: Path, replica: int, limit: float) -> None:
+    """Reads leave the paused standby within the limit and 5 seconds, show what is on the primary, and return."""
+    assert ready(client)["reads"] == "standby"
+    with paused_replay(server, server_home, replica) as resume:
+        began = time.monotonic()
+        put = {"products": [{"sku": "written while the replay is paused", "title": "A new product"}]}
+        assert client.put("/products", json=put).status_code == 200
+        wait_until(lambda: ready(client)["reads"] == "primary", limit + 30, "reads on the primary")
+        assert time.monotonic() - began < limit + 5
+        assert client.get("/products/written while the replay is paused").status_code == 200
+        assert ready(client)["lag_seconds"] > limit
+        resume()
+        wait_until(lambda: ready(client)["reads"] == "standby", 30, "reads on the standby")
+    assert ready(client)["lag_seconds"] <= limit
+    assert client.get("/products/written while the replay is paused").status_code == 200
+
+
+def test_reads_leave_a_standby_that_lags_and_return(
+    own_database: Database,
+    primary: TcpProxy,
+    replica_port: int,
+    server: Server,
+    server_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(standby, "EVERY_SECONDS", 0.1)
+    with site(own_database, primary, replica_port, max_lag_seconds=2) as client:
+        leaves_and_returns(client, server, server_home, replica_port, 2)
+
+
+@pytest.mark.soak
+def test_reads_leave_a_standby_within_the_default_limit_and_5_seconds(
+    own_database: Database, primary: TcpProxy, replica_port: int, server: Server, server_home: Path
+) -> None:
+    with site(own_database, primary, replica_port) as client:
+        for _ in range(3):
+            time.sleep(20)  # a standby without a lag keeps its reads
+            leaves_and_returns(client, server, server_home, replica_port, SETTINGS.max_lag_seconds)
+            assert client.delete("/products/written while the replay is paused").status_code in (200, 204)
+
+
+def test_without_the_primary_reads_stay_on_the_standby_and_only_writes_are_refused(
+    own_database: Database, primary: TcpProxy, replica_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standby, "EVERY_SECONDS", 0.1)
+    put = {"products": [{"sku": "new", "title": "A new product"}]}
+    [(product_id,)] = admin(own_database, "select shop.product_id('sku 1', 'main')")
+    image = f"/images/{product_id}"
+    with site(own_database, primary, replica_port) as client:
+        for away in (primary.refuse, primary.silence):
+            away()
+            wait_until(lambda: not ready(client)["primary"], 30, "the end of the primary")
+            state = ready(client)
+            assert (state["status"], state["reads"], state["encoder"]) == ("ready", "standby", None)
+            assert state["lag_seconds"] is None
+            assert client.post("/search/text", json=SEARCH).json()["results"]
+            assert client.get("/products/sku 1").status_code == 200
+            assert client.get(image).status_code == 200
+            primary.refuse()
+            refused = client.put("/products", json=put)
+            assert (refused.status_code, refused.json()["type"]) == (503, "urn:windowshop:problem:database-unavailable")
+            degraded = client.post("/search/text", json={"query": "black shoes number7", "top_k": 3}).json()
+            assert degraded["degraded"] and degraded["results"]
+            primary.forward()
+            wait_until(lambda: ready(client)["primary"], 30, "the primary")
+            assert client.put("/products", json=put).status_code == 200
+            assert ready(client)["encoder"]["running"] is False
+
+
+def test_the_state_of_the_encoder_is_the_one_that_a_search_on_the_standby_meets(
+    own_database: Database, primary: TcpProxy, replica_port: int
+) -> None:
+    with site(own_database, primary, replica_port) as client, answering(own_database):
+        wait_until(lambda: (ready(client)["encoder"] or {}).get("running"), 30, "a running encoder")
+        assert client.post("/search/text", json={"query": "asked on a standby"}).json()["degraded"] is False
+        _point(own_database, 9)  # nothing listens there, so no search reaches the encoder
+
+        def is_unreachable() -> bool:
+            state = ready(client)
+            return state["primary"] and state["encoder"] is None
+
+        wait_until(is_unreachable, 30, "an encoder that the gateway does not reach")
+
+
+def test_a_search_for_a_new_text_works_on_a_read_replica(
+    clip_database: Database, replica_port: int, environment: Environment, tmp_path: Path
+) -> None:
+    env = environment(clip_database)
+    load_drawings(clip_database, tmp_path / "images", 30)
+    with running_encoder(env, tmp_path / "log"):
+        analyst = clip_database.url(Role.ANALYST).set(drivername="postgresql", port=replica_port)
+        address = analyst.render_as_string(hide_password=False)
+        with psycopg.connect(address, autocommit=True) as conn:
+            assert conn.execute("select pg_is_in_recovery()").fetchone() == (True,)
+            count = "select count(*) from shop.searchable"
+            wait_until(lambda: conn.execute(count).fetchone() == (30,), 60, "30 products on the replica")
+            found = conn.execute(
+                "select sku from shop.searchable order by image_embedding <=> "
+                "(select shop.clip_text('never asked before')) limit 5"
+            ).fetchall()
+            assert len(found) == 5
+            for search in (
+                'select sku from shop.search(\'asked on the replica\', filter => \'{"sku": {"ne": "x"}}\', k => 5)',
+                "select sku from shop.similar('p3', k => 5)",
+                "select step from shop.explain_search('asked on the replica', sku => 'p3') limit 5",
+                "select field from shop.facets(fields => array['product_type', 'price'])",
+            ):
+                assert conn.execute(search).fetchall(), search
+        reading = {**env, "WINDOWSHOP_READ_DATABASE_URL": address}
+        searched = windowshop("search", "asked by the command line", env=reading)
+        assert searched.returncode == 0, searched.stderr
+        assert "thing" in searched.stdout
