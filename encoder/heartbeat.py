@@ -1,49 +1,112 @@
-"""Runs a thread that renews a worker's lease on the items that the worker has claimed."""
+"""Runs a thread that reports that the encoder lives, and renews its lease on the items that it has claimed."""
 
 import os
 import socket
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 
 import structlog
+from sqlalchemy import Connection
 
+from db import schema
 from db.engine import Database
-from db.errors import DatabaseError
+from db.errors import DatabaseError, SchemaMismatch
 from db.roles import Role
 from db.work import items as work
+from db.work import requests
 
 log = structlog.get_logger()
 
+BEAT_SECONDS = 5.0  # longest time between two heartbeats
+
 
 class Heartbeat(threading.Thread):
-    """Renews a lease of `lease` seconds after each third of this time, so that one failed renewal does not lose the
-    lease. A DatabaseError is logged. Any other error is stored in `error` and sets `stop`, which ends the process."""
+    """Beats over a connection of its own, so that a slow batch delays no heartbeat. A beat renews a lease of `lease`
+    seconds, at least three times in this time, so that one failed renewal does not lose the lease. After
+    `answer_queries`, a beat also reports that the encoder answers queries for `model_ids`.
 
-    def __init__(self, database: Database, worker: uuid.UUID, device: str, lease: int, stop: threading.Event) -> None:
+    A DatabaseError is logged. Any other error is stored in `error` and sets `stop`, which ends the process.
+    `schema_fault` tells why the schema does not fit this code, and `is_behind` whether the schema is newer.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        worker: uuid.UUID,
+        device: str,
+        lease: int,
+        model_ids: Sequence[int],
+        stop: threading.Event,
+    ) -> None:
         super().__init__(name="heartbeat")
         self.error: BaseException | None = None
+        self.schema_fault: str | None = None
+        self.is_behind = False
         self._database, self._worker, self._device, self.lease = database, worker, device, lease
-        self._stop_event = stop
+        self._model_ids = list(model_ids)
+        self._answers = False
+        self._stop_event, self._wake = stop, threading.Event()
         self.beat()  # the worker needs a lease before it claims items
 
+    def answer_queries(self) -> None:
+        """From now on, report that the encoder answers queries, until the thread ends."""
+        self._answers = True
+        self._wake.set()
+
     def beat(self) -> None:
-        with self._database.connect(Role.ENCODER) as conn, conn.begin():
-            work.heartbeat(conn, self._worker, socket.gethostname(), os.getpid(), self._device, self.lease)
-        self._beat_at = time.monotonic()
+        """Renew the lease now, over a new connection."""
+        with self._database.connect(Role.ENCODER) as conn:
+            self._beat(conn)
 
     @property
     def age(self) -> float:
         """Returns the seconds since the last heartbeat."""
         return time.monotonic() - self._beat_at
 
+    def end(self) -> None:
+        """End the thread after `stop` was set, and wait for it."""
+        self._wake.set()
+        self.join()
+
     def run(self) -> None:
-        while not self._stop_event.wait(self.lease / 3):
+        while self._pause():
             try:
-                self.beat()
+                with self._database.connect(Role.ENCODER) as conn:
+                    self._beat(conn)
+                    while self._pause():
+                        self._beat(conn)
             except DatabaseError as error:
                 log.warning("the heartbeat failed", error=error.message)
             except BaseException as error:
                 self.error = error
                 self._stop_event.set()
                 raise
+
+    def _pause(self) -> bool:
+        """Wait until the next beat. Returns False if the thread must end."""
+        self._wake.wait(min(BEAT_SECONDS, self.lease / 3))
+        self._wake.clear()
+        return not self._stop_event.is_set()
+
+    def _beat(self, conn: Connection) -> None:
+        with conn.begin():
+            work.heartbeat(conn, self._worker, socket.gethostname(), os.getpid(), self._device, self.lease)
+            if self._answers:
+                raw = conn.connection.driver_connection
+                assert raw is not None
+                requests.report_alive(raw, self._model_ids)
+        self._beat_at = time.monotonic()
+        self._check_schema(conn)
+
+    def _check_schema(self, conn: Connection) -> None:
+        fault, is_behind = None, False
+        try:
+            with conn.begin():
+                is_behind = schema.check(conn) != schema.HEAD
+        except SchemaMismatch as error:
+            fault = error.message
+        if (fault, is_behind) != (self.schema_fault, self.is_behind):
+            self.schema_fault, self.is_behind = fault, is_behind
+            log.warning("the schema has changed", fault=fault, is_behind=is_behind)

@@ -26,6 +26,7 @@ class Probes:
     def __init__(self) -> None:
         self.metrics = EncoderMetrics()
         self._fault: Callable[[], str | None] = lambda: "the model is loading"
+        self._is_behind: Callable[[], bool] = lambda: False
 
     def follow(self, lane: "QueryLane | None", heartbeat: "Heartbeat") -> None:
         def fault() -> str | None:
@@ -33,9 +34,9 @@ class Probes:
                 return f"the last heartbeat was {heartbeat.age:.0f} seconds ago"
             if lane is not None and not lane.ready.is_set():
                 return "the query lane has no connection to the database"
-            return None
+            return heartbeat.schema_fault
 
-        self._fault = fault
+        self._fault, self._is_behind = fault, lambda: heartbeat.is_behind
 
     def stop(self) -> None:
         self._fault = lambda: "the encoder stops"
@@ -43,6 +44,11 @@ class Probes:
     def fault(self) -> str | None:
         """Returns why the encoder is not ready, or None if it is ready."""
         return self._fault()
+
+    @property
+    def is_behind(self) -> bool:
+        """Returns whether the schema is newer than this code and still serves it."""
+        return self._is_behind()
 
     @contextmanager
     def serving(self, settings: EncoderSettings) -> Iterator[str | None]:
@@ -89,7 +95,7 @@ def _handler(probes: Probes) -> type[BaseHTTPRequestHandler]:
                 case "/ready":
                     fault = probes.fault()
                     if fault is None:
-                        self._send(HTTPStatus.OK, {"status": "ready"})
+                        self._send(HTTPStatus.OK, {"status": "behind" if probes.is_behind else "ready"})
                     else:
                         self._send(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not ready", "reason": fault})
                 case "/metrics":

@@ -38,6 +38,8 @@ from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()
 
+SILENT_SECONDS = 10.0  # an encoder that stops breaks the connections on which a statement takes longer
+
 OnStart = Callable[[Counters, Outstanding], None]
 
 
@@ -45,7 +47,7 @@ OnStart = Callable[[Counters, Outstanding], None]
 class RunSummary:
     counters: Counters
     timer: StageTimer
-    left: Outstanding
+    left: Outstanding | None  # None: the encoder was stopped while the database did not answer
     failing: list[FailingHost]
 
 
@@ -125,26 +127,45 @@ def run(
         database, models, (lambda row: _load_row(row, picked, settings)) if follow and not once else None, stop
     )
     watch.start()
-    try:
-        watch.halts(encoder.halt)
-        encoder.start()
-        on_ready()
-        encoder.encode_catalog(on_start)
-        while not stop.is_set() and (more := watch.take()):
-            previous, encoder = encoder, make(more)
-            try:
-                encoder.start()  # before the previous encoder ends, so that queries are always answered
-            finally:
-                previous.end()
+    with _ending_waits(database, stop):
+        try:
             watch.halts(encoder.halt)
-            log.info("the encoder serves an added model", models=len(more))
+            encoder.start()
+            on_ready()
             encoder.encode_catalog(on_start)
+            while not stop.is_set() and (more := watch.take()):
+                previous, encoder = encoder, make(more)
+                try:
+                    encoder.start()  # before the previous encoder ends, so that queries are always answered
+                finally:
+                    previous.end()
+                watch.halts(encoder.halt)
+                log.info("the encoder serves an added model", models=len(more))
+                encoder.encode_catalog(on_start)
+        finally:
+            probes.stop()
+            stop.set()
+            encoder.end()
+            watch.join()
+        return encoder.summary()
+
+
+@contextmanager
+def _ending_waits(database: Database, stop: threading.Event) -> Iterator[None]:
+    """When the encoder stops, give its statements SILENT_SECONDS. Then break the connections that still wait, because
+    a server that has become silent would keep the encoder from ending."""
+    ended = threading.Event()
+
+    def end_waits() -> None:
+        stop.wait()
+        while not ended.wait(SILENT_SECONDS):
+            database.end_waits()
+
+    threading.Thread(target=end_waits, name="end waits", daemon=True).start()
+    try:
+        yield
     finally:
-        probes.stop()
-        encoder.end()
-        stop.set()
-        watch.join()
-    return encoder.summary()
+        ended.set()
 
 
 class _Encoder:
@@ -170,7 +191,7 @@ class _Encoder:
         self._probes, self._counters = probes, counters
         self._queries = self._query_lane(settings, models) if queries else None
         device = next(iter(models.values())).device
-        self._heartbeat = Heartbeat(database, self._worker, device, settings.lease_seconds, stop)
+        self._heartbeat = Heartbeat(database, self._worker, device, settings.lease_seconds, self._model_ids, stop)
         self._indexes = IndexBuild(database, self._model_ids, wait=once)
         self._catalog = CatalogLane(
             self._worker,
@@ -191,6 +212,7 @@ class _Encoder:
             lane.start()
             while not lane.ready.wait(0.1) and lane.is_alive() and not self._stop.is_set():
                 pass
+            self._heartbeat.answer_queries()
         self._probes.follow(lane, self._heartbeat)
         self._probes.metrics.watch(
             heartbeat_age=lambda: self._heartbeat.age,
@@ -206,10 +228,12 @@ class _Encoder:
     def encode_catalog(self, on_start: OnStart) -> None:
         """Encode the catalog until `halt` is called. After a database error, connect again; with `once`, raise the
         error."""
-        self._indexes.defer()
-        is_lost = False
+        is_lost, is_deferred = False, False
         while True:
             try:
+                if not is_deferred:
+                    self._indexes.defer()
+                    is_deferred = True
                 if is_lost:
                     # Give back the items of the lost pipeline, so that any encoder may claim them.
                     _release(self._database, self._worker)
@@ -229,19 +253,26 @@ class _Encoder:
         self._end_queries.set()
         self._stop.set()
         self._catalog.close()
-        self._heartbeat.join()
+        self._heartbeat.end()
         if self._queries and self._queries.ident:
             self._queries.join()
         _release(self._database, self._worker)
 
     def summary(self) -> RunSummary:
         """Returns the counters and times of the run, and the outstanding work. Raises the error of a side thread that
-        failed."""
+        failed and, with `once`, the error of a database that does not answer."""
         for side in (self._queries, self._heartbeat):
             if side is not None and side.error is not None:
                 raise side.error
-        with self._database.connect(Role.ENCODER) as conn:
-            left, failing = work.outstanding(conn, self._model_ids), fetching.failing_hosts(conn)
+        left: Outstanding | None = None
+        failing: list[FailingHost] = []
+        try:
+            with self._database.connect(Role.ENCODER) as conn:
+                left, failing = work.outstanding(conn, self._model_ids), fetching.failing_hosts(conn)
+        except DatabaseError as error:
+            if self._once:
+                raise
+            log.warning("the outstanding work is unknown", error=error.message)
         return RunSummary(self._catalog.counters, self._pipeline.timer, left, failing)
 
     def _one_pass(self, on_start: OnStart) -> None:

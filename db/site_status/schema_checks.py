@@ -15,12 +15,13 @@ CHECK = "windowshop db check"
 
 def revision(conn: Connection, roles: Roles) -> Finding:
     try:
-        schema.check(conn)
+        revision = schema.check(conn)
     except SchemaMismatch as error:
         return broken(
             "schema", error.message, UPGRADE if (schema.applied(conn) or "") <= schema.HEAD else error.hint or ""
         )
-    return fine("schema", f"revision {schema.HEAD} fits this version")
+    fits = "fits this version" if revision == schema.HEAD else f"still serves this version ({schema.HEAD})"
+    return fine("schema", f"revision {revision} {fits}")
 
 
 def every_role(conn: Connection, roles: Roles) -> Finding:

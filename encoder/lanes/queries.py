@@ -30,7 +30,6 @@ Refusals = list[tuple[int, str]]
 
 HOUSEKEEPING_SECONDS = 15.0  # shortest time between two clean-ups of the query cache
 QUERY_IMAGE_BYTES = 1_500_000_000  # memory limit of the process that decodes images of queries
-REPORT_SECONDS = 5.0  # shortest time between two reports that the lane answers queries
 POLL_SECONDS = 1.0  # without a notification, the lane looks for requests after this time
 
 
@@ -101,13 +100,10 @@ class QueryLane(threading.Thread):
         conn.execute("set synchronous_commit = off")
         conn.execute(f"set transaction_timeout = '{self._settings.hung_seconds}s'")
         conn.execute(f"listen {requests.CHANNEL}")
-        requests.report_alive(conn, list(self._models))
+        requests.report_alive(conn, list(self._models))  # until the next heartbeat, which reports the same
         self.ready.set()
-        reported, cleaned = time.monotonic(), 0.0
+        cleaned = 0.0
         while not self._stop_event.is_set():
-            if time.monotonic() - reported > REPORT_SECONDS:
-                requests.report_alive(conn, list(self._models))
-                reported = time.monotonic()
             if time.monotonic() - cleaned > HOUSEKEEPING_SECONDS:
                 requests.housekeep(conn, self._settings.cache_rows)
                 cleaned = time.monotonic()

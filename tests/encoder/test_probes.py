@@ -145,6 +145,8 @@ def test_a_port_in_use_is_an_error_and_without_a_port_there_is_no_server() -> No
 def test_an_encoder_without_a_heartbeat_or_a_query_lane_is_not_ready() -> None:
     class Beats:
         age, lease = 40.0, 30
+        is_behind = False
+        schema_fault: str | None = None
 
     class Lane:
         ready = threading.Event()
@@ -156,6 +158,9 @@ def test_an_encoder_without_a_heartbeat_or_a_query_lane_is_not_ready() -> None:
     heartbeat.age = 1.0
     assert probes.fault() == "the query lane has no connection to the database"
     lane.ready.set()
-    assert probes.fault() is None
+    heartbeat.schema_fault = "the schema is ahead of this code"
+    assert probes.fault() == "the schema is ahead of this code"
+    heartbeat.schema_fault, heartbeat.is_behind = None, True
+    assert (probes.fault(), probes.is_behind) == (None, True)
     follow(None, heartbeat)
     assert probes.fault() is None

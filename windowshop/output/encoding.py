@@ -53,7 +53,7 @@ def encode_with_progress(
                 "encoder has stopped",
                 encoded=counters.image + counters.title,
                 failed=counters.failed,
-                left=summary.left.pending,
+                left=summary.left.pending if summary.left else None,
             )
             return summary
         with progress_bar("encoding", counted=True, keep=True, console=console) as bar:
@@ -101,8 +101,9 @@ class _Watcher:
 
 
 def _print(console: Console, summary: RunSummary) -> None:
-    counters, timer = summary.counters, summary.timer
-    if counters.done == 0 and not summary.left.pending:
+    counters, timer, left = summary.counters, summary.timer, summary.left
+    assert left is not None  # a run that ends by itself has counted the outstanding work
+    if counters.done == 0 and not left.pending:
         console.print("Nothing to encode: no title or image is waiting.")
     elif counters.done:
         rate = (counters.image + counters.title) / timer.wall if timer.wall else 0.0
@@ -113,13 +114,13 @@ def _print(console: Console, summary: RunSummary) -> None:
         )
     if counters.failed:
         console.print(f"{counters.failed} attempts failed.")
-    if summary.left.quarantined:
+    if left.quarantined:
         console.print(
-            f'{summary.left.quarantined} items are quarantined. To list them, run "SELECT * FROM shop.quarantine". Fix '
+            f'{left.quarantined} items are quarantined. To list them, run "SELECT * FROM shop.quarantine". Fix '
             'their errors, then run "windowshop retry".'
         )
-    if summary.left.pending:
-        console.print(f"{summary.left.pending} items are still waiting.")
+    if left.pending:
+        console.print(f"{left.pending} items are still waiting.")
     for failing in summary.failing[:SHOWN_HOSTS]:
         console.print(
             f"{failing.waiting} images of {failing.host} are waiting: {failing.error}", highlight=False, markup=False

@@ -1,1 +1,0 @@
-"""This package makes networks and servers fail, and starts standbys."""
