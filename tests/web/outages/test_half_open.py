@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from db.engine import Database
-from tests.support.servers.tcp_proxy import TcpProxy, tcp_proxy
 from tests.support.processes import wait_until
+from tests.support.servers.tcp_proxy import TcpProxy, tcp_proxy
 from tests.support.web_service import SETTINGS, served
 from web.http import pool
 

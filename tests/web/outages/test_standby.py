@@ -17,9 +17,9 @@ from db.roles import Role
 from migrations.gateway import point_gateway
 from tests.support.databases import ROLES, admin
 from tests.support.images import load_drawings
+from tests.support.processes import running_encoder, wait_until, windowshop
 from tests.support.servers.replica import streaming_replica
 from tests.support.servers.tcp_proxy import TcpProxy, tcp_proxy
-from tests.support.processes import running_encoder, wait_until, windowshop
 from tests.support.web_service import SETTINGS, answering, served
 from web.http import standby
 
