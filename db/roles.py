@@ -19,6 +19,7 @@ class Role(StrEnum):
     WEB_READER = "web_reader"  # runs the searches of the web service
     WEB_WRITER = "web_writer"  # runs all other statements of the web service
     LOADER = "loader"  # runs the commands that write
+    JOBS = "jobs"  # loads feeds on a schedule, and deletes what is too old
     CLI = "cli"  # runs the commands that only read, on the administrator's machine
 
     @property
@@ -47,12 +48,13 @@ READING = {
 # The shares leave a tenth of the connections to people and to the administrator. The gateway has the most connections,
 # because each session that waits for the vector of a new query uses one of them.
 LOGINS = {
-    Role.GATEWAY: LoginRules(0.30, settings={"synchronous_commit": "off", "search_path": "pg_catalog"}),
+    Role.GATEWAY: LoginRules(0.26, settings={"synchronous_commit": "off", "search_path": "pg_catalog"}),
     Role.WEB_READER: LoginRules(0.20, Role.ANALYST, READING),
-    Role.ENCODER: LoginRules(0.18),
+    Role.ENCODER: LoginRules(0.17),
     Role.WEB_WRITER: LoginRules(0.10, Role.APP, {"idle_in_transaction_session_timeout": "5min"}),
-    Role.LOADER: LoginRules(0.07, Role.APP),
-    Role.CLI: LoginRules(0.05, Role.ANALYST, READING),
+    Role.JOBS: LoginRules(0.07, Role.APP),
+    Role.LOADER: LoginRules(0.06, Role.APP),
+    Role.CLI: LoginRules(0.04, Role.ANALYST, READING),
 }
 PERSONAL_CONNECTIONS = 5  # default limit of connections for a person's login
 PEOPLE = {Role.ANALYST: READING, Role.APP: {}}  # the settings of people's logins, by their group

@@ -1,6 +1,6 @@
 """The health check of a container: exits 0 if the process answers 200 at a path.
 
-python health.py web|encoder [/ready]
+python health.py web|encoder|jobs [/ready]
 """
 
 import os
@@ -8,7 +8,7 @@ import sys
 from urllib.error import URLError
 from urllib.request import urlopen
 
-PORTS = {"web": "WINDOWSHOP_WEB_PORT", "encoder": "WINDOWSHOP_ENCODER_PORT"}
+PORTS = {"web": "WINDOWSHOP_WEB_PORT", "encoder": "WINDOWSHOP_ENCODER_PORT", "jobs": "WINDOWSHOP_JOBS_PORT"}
 
 process, path = sys.argv[1], (*sys.argv[2:], "/health")[0]
 try:

@@ -12,8 +12,13 @@ import secrets
 import sys
 from pathlib import Path
 
-LOGINS = ("web_reader", "web_writer", "encoder", "loader", "cli")
-READERS = {"web": ("web_reader", "web_writer"), "encoder": ("encoder",), "loader": ("loader",)}
+LOGINS = ("web_reader", "web_writer", "encoder", "loader", "jobs", "cli")
+READERS = {
+    "web": ("web_reader", "web_writer"),
+    "encoder": ("encoder",),
+    "loader": ("loader",),
+    "jobs": ("jobs",),
+}
 MONITORING = ("exporter", "grafana")  # the containers run as users of their images, so every user may read these files
 PREFIX = "shop_"
 

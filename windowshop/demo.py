@@ -1,4 +1,4 @@
-"""`windowshop demo` and `windowshop up` run database, encoder and web service together on one machine."""
+"""`windowshop demo` and `windowshop up` run database, encoder, web service and jobs together on one machine."""
 
 import threading
 import time
@@ -59,6 +59,7 @@ def demo(
     from db.engine import open_database
     from db.settings import Settings
     from loader.sample import CATALOG, IMAGES, load_sample
+    from windowshop.jobs import running as running_jobs
     from windowshop.output.progress import progress_bar
 
     console = Console()
@@ -69,7 +70,7 @@ def demo(
         with progress_bar("Loading") as bar:
             loaded = load_sample(database, catalog=CATALOG, on_progress=bar.update)
         console.print(f"{loaded.read} products: {loaded.inserted} new, {loaded.unchanged} unchanged.")
-        with _encoding(database) as encoder:
+        with running_jobs(database, settings), _encoding(database) as encoder:
             _demo_queries(database, IMAGES / DEMO_IMAGE)
             served = serve and _serve_the_page(database, encoder, _given(host, port))
         if keep and database.is_embedded:
@@ -80,12 +81,13 @@ def demo(
 
 
 def up(host: Host = None, port: Port = None) -> None:
-    """Run database, encoder and web service in the foreground until Ctrl-C: SQL and HTTP clients can search."""
+    """Run database, encoder, web service and jobs in the foreground until Ctrl-C: SQL and HTTP clients can search."""
     from db.engine import open_database
     from db.roles import Role
     from db.settings import Settings
     from encoder.probes import Probes
     from encoder.settings import EncoderSettings
+    from windowshop.jobs import running as running_jobs
     from windowshop.output.warming import warming
 
     settings, encoding, probes = Settings.read(), EncoderSettings.read(), Probes()
@@ -96,7 +98,11 @@ def up(host: Host = None, port: Port = None) -> None:
         say(f"PostgreSQL is at {address.host}:{address.port}, database {address.database}. In a second terminal:")
         say("  windowshop db psql --role analyst")
         say('  windowshop search "a wooden chair"')
-        with warming(database, Role.WEB_READER), _serving(database, _given(host, port)) as site:
+        with (
+            warming(database, Role.WEB_READER),
+            running_jobs(database, settings),
+            _serving(database, _given(host, port)) as site,
+        ):
             if site is not None:
                 say(f"The search page is at {site}/, the REST API beside it; see docs/api.md.")
             from windowshop.output.encoding import encode_with_progress

@@ -10,7 +10,21 @@ import structlog
 import typer
 
 from db.errors import WindowshopError
-from windowshop import catalog, database, demo, encode, evaluate, index, load, model, search, serve, settings, status
+from windowshop import (
+    catalog,
+    database,
+    demo,
+    encode,
+    evaluate,
+    index,
+    jobs,
+    load,
+    model,
+    search,
+    serve,
+    settings,
+    status,
+)
 
 HELP_OPTIONS = ["-h", "--help"]
 
@@ -27,6 +41,8 @@ app.command()(load.load)
 app.command()(load.judge)
 app.command()(encode.encode)
 app.command()(encode.retry)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(jobs.feed_app, name="feed")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(model.app, name="model")
 app.add_typer(index.app, name="index")

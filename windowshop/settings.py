@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 def classes() -> "dict[str, type[EnvironmentSettings]]":
     """Return the classes of settings, by the titles of docs/settings.md."""
+    from db.jobs.settings import JobsSettings
     from db.settings import Settings
     from db.site_status.settings import StatusSettings
     from encoder.settings import EncoderSettings
@@ -23,6 +24,7 @@ def classes() -> "dict[str, type[EnvironmentSettings]]":
         "The encoder": EncoderSettings,
         "The web service": WebSettings,
         "Catalog files at web addresses": FeedSettings,
+        "The jobs": JobsSettings,
         "The command status": StatusSettings,
     }
 

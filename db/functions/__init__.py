@@ -1,6 +1,6 @@
 """Lists the SQL files of the functions, views and types. Every upgrade applies all files again, callees first.
 
-An upgrade replaces each `@word@` in a file. A word names one of the five roles (`@owner@`), the schema of an extension
+An upgrade replaces each `@word@` in a file. A word names a role (`@owner@`), the schema of an extension
 (`@vector@`, `@dblink@`), the schema revision (`@revision@`), the oldest code that it serves (`@serves@`) or a number of
 `constants.py` (`@max_results@`). Nothing else is replaced.
 """
@@ -19,6 +19,9 @@ IN_CALL_ORDER = (
     "row_security/follow_row_security",
     "row_security/row_security_changed",
     "site/housekeep",
+    "jobs/delete_old_events",
+    "jobs/delete_old_queries",
+    "jobs/take_up_jobs",
     "site/api_key_use",
     "site/api_key_find",
     "site/database_identity",

@@ -72,6 +72,16 @@ revoke execute on function shop_private.coverage from @encoder@;
 revoke execute on function shop_private.failing_hosts from @analyst@, @app@;
 grant execute on function shop_private.failing_hosts to @encoder@;
 
+-- jobs: this role has the rights of app, runs the jobs, and deletes old rows through functions only
+grant select, update (due_at, ended_at, exit_code, report) on shop_private.feed to @jobs@;
+grant execute on function
+    shop_private.delete_old_events, shop_private.delete_old_queries, shop_private.take_up_jobs
+    to @jobs@;
+grant usage on schema shop_jobs to @jobs@;
+grant select, insert, update, delete on all tables in schema shop_jobs to @jobs@;
+grant usage on all sequences in schema shop_jobs to @jobs@;
+grant execute on all functions in schema shop_jobs to @jobs@;
+
 -- gateway: the role of the loopback connection. gateway_encode runs with these rights only.
 grant select on shop_private.query_embedding to @gateway@;
 grant select, insert, update, delete on shop_private.request to @gateway@;

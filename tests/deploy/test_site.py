@@ -74,6 +74,6 @@ def test_a_second_start_replaces_only_a_deleted_password(site: Site) -> None:
 def test_processes_stop_before_the_database_and_within_their_grace_period(site: Site) -> None:
     """This test is the last one of the module, because it stops the site."""
     stopped = site.stop()
-    assert {one.name for one in stopped} == {"web", "encoder", "postgres"}
+    assert {one.name for one in stopped} == {"web", "encoder", "jobs", "postgres"}
     assert stopped[-1].name == "postgres"
     assert [one.name for one in stopped if not one.in_time or one.code != 0] == []

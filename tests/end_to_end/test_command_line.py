@@ -212,7 +212,18 @@ def test_model_serve_switches_the_model_and_refuses_a_model_without_an_encoder(
 
 
 def test_help_describes_every_command(env: dict[str, str]) -> None:
-    for command in ((), ("db",), ("model",), ("load",), ("encode",), ("search",), ("up",), ("demo",)):
+    for command in (
+        (),
+        ("db",),
+        ("model",),
+        ("load",),
+        ("encode",),
+        ("search",),
+        ("up",),
+        ("demo",),
+        ("jobs",),
+        ("feed",),
+    ):
         shown = windowshop(*command, "--help", env=env)
         assert shown.returncode == 0
         assert len(shown.stdout) > 200

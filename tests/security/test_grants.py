@@ -25,19 +25,19 @@ GOLDEN = Path(__file__).with_name("grants.golden.txt")
 PRIVILEGES = """
 with acl as (
     select 'schema ' || nspname as object, nspacl as acl, acldefault('n', nspowner) as absent, nspowner as owner
-    from pg_namespace where nspname in ('shop', 'shop_private', 'shop_dblink')
+    from pg_namespace where nspname in ('shop', 'shop_private', 'shop_jobs', 'shop_dblink')
     union all
     select case relkind when 'S' then 'sequence ' when 'v' then 'view ' else 'table ' end || oid::regclass, relacl,
         acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner), relowner
-    from pg_class where relnamespace in ('shop'::regnamespace, 'shop_private'::regnamespace) 
+    from pg_class where relnamespace::regnamespace::text in ('shop', 'shop_private', 'shop_jobs') 
         and relkind in ('r', 'v', 'S', 'm', 'p')
     union all
     select 'column ' || c.oid::regclass || '.' || attname, attacl, '{}', relowner
     from pg_attribute a join pg_class c on c.oid = attrelid
-    where relnamespace in ('shop'::regnamespace, 'shop_private'::regnamespace) and attacl is not null
+    where relnamespace::regnamespace::text in ('shop', 'shop_private', 'shop_jobs') and attacl is not null
     union all
     select 'function ' || oid::regprocedure, proacl, acldefault('f', proowner), proowner
-    from pg_proc where pronamespace in ('shop'::regnamespace, 'shop_private'::regnamespace)
+    from pg_proc where pronamespace::regnamespace::text in ('shop', 'shop_private', 'shop_jobs')
     union all
     select 'server ' || srvname, srvacl, acldefault('S', srvowner), srvowner from pg_foreign_server
     union all
@@ -77,11 +77,11 @@ def test_the_role_public_has_no_privileges(shop: "Shop") -> None:
 def test_every_object_belongs_to_the_owner_role(shop: "Shop") -> None:
     rows = shop.run(
         "select oid::regclass::text, relowner::regrole::text from pg_class "
-        "where relnamespace in ('shop'::regnamespace, 'shop_private'::regnamespace) union all "
+        "where relnamespace::regnamespace::text in ('shop', 'shop_private', 'shop_jobs') union all "
         "select oid::regprocedure::text, proowner::regrole::text from pg_proc "
-        "where pronamespace in ('shop'::regnamespace, 'shop_private'::regnamespace) union all "
+        "where pronamespace::regnamespace::text in ('shop', 'shop_private', 'shop_jobs') union all "
         "select oid::regtype::text, typowner::regrole::text from pg_type "
-        "where typnamespace in ('shop'::regnamespace, 'shop_private'::regnamespace)"
+        "where typnamespace::regnamespace::text in ('shop', 'shop_private', 'shop_jobs')"
     )
     assert {owner for _, owner in rows} == {"shop_owner"}
 

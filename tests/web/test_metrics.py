@@ -31,6 +31,7 @@ def test_requests_and_searches_are_counted_at_the_metrics_port(
         return made
 
     monkeypatch.setattr(Metrics, "serve", listening)
+    monkeypatch.setattr("web.http.database.TIMED_SEARCHES", 1)
     run = uvicorn.Server.run
     monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: (servers.append(self), run(self, sockets))[1])
     settings = SETTINGS.model_copy(update={"metrics_port": 0})
@@ -52,6 +53,9 @@ def test_requests_and_searches_are_counted_at_the_metrics_port(
         thread.join(60)
     assert 'windowshop_http_requests_total{method="POST",route="/search/text",status="200"} 1.0' in shown
     assert 'windowshop_search_seconds_count{kind="text",route="exact"} 1.0' in shown
+    assert 'windowshop_search_leg_seconds_count{leg="image",route="exact"}' in shown
+    assert 'windowshop_search_leg_seconds_count{leg="keyword",route="keyword"}' in shown
+    assert 'windowshop_search_leg_seconds_count{leg="query",route="none"}' in shown
     assert 'windowshop_search_short_total{kind="text"} 1.0' in shown
     assert 'windowshop_query_cache_total{answer="hit"} 3.0' in shown
     assert 'windowshop_query_cache_total{answer="miss"} 1.0' in shown
@@ -61,7 +65,7 @@ def test_requests_and_searches_are_counted_at_the_metrics_port(
     assert "windowshop_build_info{" in shown and "process_open_fds " in shown
     assert "sku 1" not in shown
     build = {"version", "schema_revision"}
-    known = {"method", "route", "status", "le", "kind", "pool", "answer", "lane"} | build
+    known = {"method", "route", "status", "le", "kind", "pool", "answer", "lane", "leg"} | build
     assert set(re.findall(r"(\w+)=\"", shown)) <= known
 
 

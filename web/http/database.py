@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from db.engine import Database
 from db.roles import Role
-from db.search.ranking import NOTICE_LEVEL
+from db.search.ranking import NOTICE_LEVEL, TIMED_SEARCHES
 from web.http.context import context_of
 from web.http.pool import Pool
 from web.http.problems import ApiError, ClientGone
@@ -84,6 +84,7 @@ class Pools:
             f"statement_timeout = {settings.deadline_ms}",
             f"shop.timeout_ms = {min(settings.encode_ms, settings.deadline_ms // 2)}",
             f"client_min_messages = {NOTICE_LEVEL}",
+            f"shop.timed_searches = {TIMED_SEARCHES}",
         )
         self._reading = Pool(database, Role.WEB_READER, settings.connections + spare, session_settings, read=True)
         self.has_standby = database.reads_elsewhere

@@ -36,6 +36,13 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self.legs = Histogram(
+            "windowshop_search_leg_seconds",
+            "Time of a leg of a search in the database, by leg and by the leg's route.",
+            ("leg", "route"),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
         self.short = Counter(
             "windowshop_search_short", "Searches with fewer results than top_k.", ("kind",), registry=self.registry
         )

@@ -27,6 +27,7 @@ PORTS = {
     "WINDOWSHOP_WEB_PORT": "web",
     "WINDOWSHOP_WEB_METRICS_PORT": "web metrics",
     "WINDOWSHOP_ENCODER_PORT": "encoder",
+    "WINDOWSHOP_JOBS_PORT": "jobs",
 }
 START_SECONDS = 240.0  # upper bound of a wait, for a busy machine
 

@@ -1,0 +1,11 @@
+-- Deletes the oldest events, at most p_rows of them, that are older than p_days. Returns the number of deleted events.
+create or replace function shop_private.delete_old_events(p_days integer, p_rows integer)
+returns bigint
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    with deleted as (
+        delete from shop.event where event_id = any(array(
+            select event_id from shop.event where at < clock_timestamp() - make_interval(days => p_days)
+            order by at limit p_rows for update skip locked))
+        returning 1)
+    select count(*) from deleted
+$$;

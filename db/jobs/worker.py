@@ -1,0 +1,254 @@
+"""Runs the jobs of a site on procrastinate. Any number of processes may run; each job runs in one of them.
+
+    every 15 seconds    look_around: makes a job of each due feed, and gives the jobs of dead processes back
+    every hour          delete_old: deletes old events, cached queries and failed jobs, in batches
+    when it is due      load_feed: loads a feed; one load of a feed runs at a time
+
+procrastinate makes one job for each time of a schedule, however many processes run. A process sends a heartbeat; when
+the process dies, another one takes up its jobs.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import structlog
+from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import DeleteJobCondition, Job
+from psycopg_pool import PoolTimeout
+
+from db import schema
+from db.engine import CONNECT, Database
+from db.errors import SettingsError
+from db.jobs.feeds import next_time
+from db.jobs.settings import JobsSettings
+from db.pooler import refuse_transaction_pooler
+from db.roles import Role
+
+log = structlog.get_logger()
+
+FEEDS, SITE = "feeds", "site"  # the queues; a long load in one does not delay the jobs of the other
+POOL = 2  # connections of a process beside those of a running load
+ATTEMPTS = 3  # attempts to load a feed that fails because the database or the server of the feed does not answer
+RETRY_SECONDS = 60
+BATCH = 5_000  # rows that one statement deletes
+KEEP_FAILED_HOURS = 30 * 24
+LOOK_SECONDS = 15  # between two looks for due feeds and dead processes
+POLL_SECONDS = 2.0
+PAUSE_SECONDS = 5.0  # before the next attempt to reach the database
+MAX_REPORT = 4_000  # characters
+
+_DUE = (
+    "select name, cron from shop_private.feed where due_at <= clock_timestamp() order by due_at for update skip locked"
+)
+_NEXT = "update shop_private.feed set due_at = %s where name = %s"
+_IS_BUSY = "select exists (select from shop_jobs.procrastinate_jobs where lock = %s and status in ('todo', 'doing'))"
+_ARGUMENTS = "select arguments from shop_private.feed where name = %s"
+_ENDED = "update shop_private.feed set ended_at = clock_timestamp(), exit_code = %s, report = %s where name = %s"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of a load. `may_succeed_later` says whether another attempt is worth while."""
+
+    exit_code: int
+    report: str
+    may_succeed_later: bool = False
+
+
+LoadFeed = Callable[[str, list[str], float], Awaitable[Ended]]  # name, arguments of `windowshop load`, time limit
+
+
+class FeedFailed(Exception):
+    """A load that may succeed later has failed. procrastinate keeps the job for another attempt."""
+
+
+class _Again(BaseRetryStrategy):
+    """Runs a job again that ends because its process ends, and a load that may succeed later, up to ATTEMPTS times."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, asyncio.CancelledError):
+            return RetryDecision(retry_in={"seconds": 0})
+        if isinstance(exception, FeedFailed) and job.attempts + 1 < ATTEMPTS:
+            return RetryDecision(retry_in={"seconds": RETRY_SECONDS})
+        return None
+
+
+class _ToLog(logging.Handler):
+    """Writes what procrastinate and its pool say as one line of our log, without a traceback."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        cause = record.exc_info[1] if record.exc_info else None
+        log.warning(record.getMessage().splitlines()[0][:300], **({"error": repr(cause)[:300]} if cause else {}))
+
+
+def _follow_libraries() -> None:
+    for name in ("procrastinate", "psycopg.pool"):
+        library = logging.getLogger(name)
+        library.setLevel(logging.WARNING)
+        library.handlers, library.propagate = [_ToLog()], False
+
+
+class JobsWorker:
+    """Runs jobs in the thread that calls `run`, until `stop` is called from any thread."""
+
+    def __init__(self, database: Database, settings: JobsSettings, load: LoadFeed) -> None:
+        self._database, self._settings, self._load = database, settings, load
+        self._stopping = threading.Event()
+        self._wake: Callable[[], object] = lambda: None
+        self.fault: str | None = "the process starts"
+
+    def check(self) -> None:
+        """Raise DatabaseError if the address, its login or the schema does not fit."""
+        refuse_transaction_pooler(self._database, Role.JOBS, "the process that runs jobs")
+        with self._database.connect(Role.JOBS) as conn:
+            schema.check(conn)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._wake()
+
+    def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Run jobs until `stop`. While the database does not answer, try again every few seconds."""
+        _follow_libraries()
+        asyncio.run(self._run(on_ready))
+
+    async def _run(self, on_ready: Callable[[], None]) -> None:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(stopped.set)
+
+        self._wake = wake
+        if self._stopping.is_set():
+            stopped.set()
+        while not stopped.is_set():
+            try:
+                await self._work(stopped, on_ready)
+            except (ConnectorException, psycopg.Error, PoolTimeout) as error:
+                cause = error.__cause__ or error
+                self.fault = f"the database does not answer: {' '.join(str(cause).split())[:200]}"
+                if not stopped.is_set():
+                    log.warning("the jobs lost their connection to the database", error=self.fault)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(stopped.wait(), PAUSE_SECONDS)
+        self.fault = "the process stops"
+
+    async def _work(self, stopped: asyncio.Event, on_ready: Callable[[], None]) -> None:
+        app = self._app()
+        options: dict[str, Any] = {
+            "wait": True,
+            "install_signal_handlers": False,
+            "listen_notify": False,
+            "fetch_job_polling_interval": POLL_SECONDS,
+            "update_heartbeat_interval": self._settings.dead_seconds / 3,
+            "stalled_worker_timeout": self._settings.dead_seconds,
+            "delete_jobs": DeleteJobCondition.SUCCESSFUL,
+            "shutdown_graceful_timeout": 0.1,  # a load is ended at once; another process runs the job again
+        }
+        async with app.open_async():
+            workers = [
+                asyncio.create_task(app.run_worker_async(queues=[FEEDS], concurrency=1, name=FEEDS, **options)),
+                asyncio.create_task(app.run_worker_async(queues=[SITE], concurrency=2, name=SITE, **options)),
+            ]
+            self.fault = None
+            on_ready()
+            stop = asyncio.create_task(stopped.wait())
+            await asyncio.wait([*workers, stop], return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
+            for worker in workers:
+                worker.cancel()
+            ended = await asyncio.gather(*workers, return_exceptions=True)
+        failed = [
+            one for one in ended if isinstance(one, BaseException) and not isinstance(one, asyncio.CancelledError)
+        ]
+        if failed:
+            raise failed[0]
+        if not stopped.is_set():  # a side task of procrastinate has failed, which procrastinate has logged
+            raise psycopg.OperationalError("a task of a worker ended")
+
+    def _app(self) -> App:
+        url = self._database.url(Role.JOBS).set(drivername="postgresql")
+        connector = PsycopgConnector(
+            conninfo=url.render_as_string(hide_password=False),
+            kwargs={**CONNECT, "fallback_application_name": f"windowshop {Role.JOBS}"},
+            configure=_search_jobs,
+            min_size=1,
+            max_size=POOL,
+            timeout=CONNECT["connect_timeout"],
+        )
+        app = App(connector=connector)
+
+        @app.periodic(cron=f"* * * * * */{LOOK_SECONDS}")
+        @app.task(name="look_around", queue=SITE)
+        async def look_around(timestamp: int) -> None:
+            await self._look_around(connector, load_feed)
+
+        @app.periodic(cron="17 * * * *")
+        @app.task(name="delete_old", queue=SITE, lock="delete_old", retry=_Again())
+        async def delete_old(timestamp: int) -> None:
+            await self._delete_old(app, connector)
+
+        @app.task(name="load_feed", queue=FEEDS, retry=_Again())
+        async def load_feed(name: str) -> None:
+            await self._load_feed(connector, name)
+
+        return app
+
+    async def _look_around(self, connector: PsycopgConnector, load_feed: Any) -> None:
+        async with connector.pool.connection() as conn:
+            await conn.execute("select shop_private.take_up_jobs(%s, %s)", (self._settings.dead_seconds, ATTEMPTS))
+        async with connector.pool.connection() as conn:  # one transaction: a due feed becomes one job
+            for name, cron in await (await conn.execute(_DUE)).fetchall():
+                lock = f"feed:{name}"
+                try:
+                    await conn.execute(_NEXT, (next_time(cron, datetime.now(UTC)), name))
+                except SettingsError as error:  # somebody has changed the row by hand
+                    log.warning("a feed has no next time", feed=name, error=error.message)
+                    continue
+                [is_busy] = await (await conn.execute(_IS_BUSY, (lock,))).fetchone() or [False]
+                if is_busy:
+                    log.info("a feed is due while its last load runs; this time is skipped", feed=name)
+                    continue
+                await load_feed.configure(lock=lock, connection=conn).defer_async(name=name)
+
+    async def _load_feed(self, connector: PsycopgConnector, name: str) -> None:
+        async with connector.pool.connection() as conn:
+            row = await (await conn.execute(_ARGUMENTS, (name,))).fetchone()
+        if row is None:  # the schedule was removed after the job was made
+            return
+        log.info("a feed is loaded", feed=name)
+        ended = await self._load(name, row[0], self._settings.feed_seconds)
+        async with connector.pool.connection() as conn:
+            await conn.execute(_ENDED, (ended.exit_code, ended.report[-MAX_REPORT:], name))
+        last = next(iter(reversed(ended.report.strip().splitlines())), "")
+        log.info("the load of a feed has ended", feed=name, exit_code=ended.exit_code, report=last)
+        if ended.may_succeed_later:
+            raise FeedFailed(last)
+
+    async def _delete_old(self, app: App, connector: PsycopgConnector) -> None:
+        for what, days in (("events", self._settings.event_days), ("queries", self._settings.query_days)):
+            deleted = BATCH
+            total = 0
+            while deleted == BATCH:  # each batch is a transaction of its own
+                async with connector.pool.connection() as conn:
+                    statement = f"select shop_private.delete_old_{what}(%s, %s)"
+                    [deleted] = await (await conn.execute(statement, (days, BATCH))).fetchone() or [0]
+                total += deleted
+            if total:
+                log.info("old rows are deleted", rows=what, deleted=total)
+        await app.job_manager.delete_old_jobs(KEEP_FAILED_HOURS, include_failed=True, include_aborted=True)
+
+
+async def _search_jobs(conn: psycopg.AsyncConnection[Any]) -> None:
+    """Let procrastinate's statements, which name no schema, find its tables."""
+    await conn.execute("set search_path = shop_jobs")
+    await conn.commit()
