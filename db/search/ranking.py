@@ -24,7 +24,9 @@ from db.engine import translated
 NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS = "WS101", "WS102"
 CACHE_HIT, CACHE_MISS = "WS103", "WS104"
 EMPTY_PAGE = "WS105"
-NOTICE_LEVEL = "debug1"  # a session receives WS103, WS104 and WS105 only with this client_min_messages
+LEG_TIMES = "WS106"
+NOTICE_LEVEL = "debug1"  # a session receives WS103 to WS106 only with this client_min_messages
+TIMED_SEARCHES = 0.05  # share of a session's searches with LEG_TIMES, if the session sets shop.timed_searches to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,14 @@ class SearchHit:
     image_hash: str | None  # hash of the image's content; changes if another image takes its place
 
 
+class LegTime(NamedTuple):
+    """The time of a leg of a search. The leg `query` computes the query's vector, or looks it up in the cache."""
+
+    leg: str
+    route: str  # how the leg compared: hnsw, exact, keyword; none for the leg `query`
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """The results of a search, best first, and properties of the search.
@@ -142,6 +152,7 @@ class SearchResult:
     total_is: str | None = None
     route: str | None = None
     rows_examined: int | None = None
+    legs: tuple[LegTime, ...] = ()  # the legs that ran, if shop.timed_searches chose this search
 
     @property
     def next(self) -> str | None:
@@ -298,7 +309,13 @@ def _result(conn: Connection, statement: str, parameters: dict[str, Any]) -> Sea
         figures = next((json.loads(n.detail) for n in notices if n.sqlstate == EMPTY_PAGE and n.detail), {})
         reason = next((n.detail for n in notices if n.sqlstate in (NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS)), None)
         degraded = NOTHING_FOUND_BY_KEYWORDS in states
-    return SearchResult(rows, reason, degraded, states.count(CACHE_HIT), states.count(CACHE_MISS), **figures)
+    legs = next((_legs(n.detail) for n in notices if n.sqlstate == LEG_TIMES and n.detail), ())
+    return SearchResult(rows, reason, degraded, states.count(CACHE_HIT), states.count(CACHE_MISS), **figures, legs=legs)
+
+
+def _legs(detail: str) -> tuple[LegTime, ...]:
+    times: dict[str, tuple[str, float | None]] = json.loads(detail)
+    return tuple(LegTime(leg, route, ms / 1000) for leg, (route, ms) in times.items() if ms is not None)
 
 
 def _rows(conn: Connection, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

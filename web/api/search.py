@@ -199,6 +199,8 @@ async def _respond(
 
 def count_search(state: State, kind: str, found: SearchResult, k: int, seconds: float) -> None:
     state.metrics.searches.labels(kind, found.route or "none").observe(seconds)
+    for leg in found.legs:
+        state.metrics.legs.labels(leg.leg, leg.route).observe(leg.seconds)
     state.metrics.query_cache.labels("hit").inc(found.cache_hits)
     state.metrics.query_cache.labels("miss").inc(found.cache_misses)
     if len(found.rows) < k:

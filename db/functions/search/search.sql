@@ -67,6 +67,14 @@ begin
     if skip + k > first_k then
         window_run := shop_private.run_search(request, @max_results@);
     end if;
+    -- Each notice is a message of its own, which costs up to a millisecond. So only a share of the searches is timed.
+    if random() < coalesce(nullif(current_setting('shop.timed_searches', true), '')::double precision, 0) then
+        raise debug using errcode = 'WS106', message = 'search: times of the legs', detail = jsonb_build_object(
+            'query', jsonb_build_array('none', run.vector_ms),
+            'image', jsonb_build_array((run.image_leg).route, (run.image_leg).ms),
+            'title', jsonb_build_array((run.title_leg).route, (run.title_leg).ms),
+            'keyword', jsonb_build_array((run.keyword_leg).route, (run.keyword_leg).ms));
+    end if;
     reason := shop_private.search_reason(run);
     total := case when cut is null then run.total else cardinality((run.cut).product_ids) end;
     total_is := case when cut is null then run.total_is else (run.cut).total_is end;
