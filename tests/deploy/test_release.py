@@ -1,4 +1,4 @@
-"""The scripts of the release workflow run here; GitHub's actions do not. actionlint checks the file where it is installed."""
+"""The scripts of the release workflow run here. GitHub's actions do not. actionlint checks the file."""
 
 import os
 import shutil
