@@ -18,11 +18,8 @@ SECONDS = 2.0  # time between two checks of the list of models
 
 
 class ModelWatch(threading.Thread):
-    """Loads each new model while the encoder runs, and then calls `halt`, so that the encoder starts again with the new
-    model.
-
-    The thread also calls `halt` when `stop` is set. If `load` is None, the thread loads no models.
-    """
+    """Loads each new model while the encoder runs, and then halts the encoder, so that it starts again with the new
+    model. If `load` is None, the thread loads no models."""
 
     def __init__(
         self,
@@ -47,6 +44,9 @@ class ModelWatch(threading.Thread):
                 with self._lock:
                     self._has_new = True
                     self._halt()
+
+    def halt(self) -> None:
+        """Halt the present encoder. Call it when `stop` was set."""
         with self._lock:
             self._halt()
 

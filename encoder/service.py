@@ -38,7 +38,7 @@ from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()
 
-SILENT_SECONDS = 10.0  # an encoder that stops breaks the connections on which a statement takes longer
+SILENT_SECONDS = 5.0  # an encoder that stops breaks the connections on which a statement takes longer
 
 OnStart = Callable[[Counters, Outstanding], None]
 
@@ -127,7 +127,7 @@ def run(
         database, models, (lambda row: _load_row(row, picked, settings)) if follow and not once else None, stop
     )
     watch.start()
-    with _ending_waits(database, stop):
+    with _ending_waits(database, stop, watch):
         try:
             watch.halts(encoder.halt)
             encoder.start()
@@ -151,13 +151,14 @@ def run(
 
 
 @contextmanager
-def _ending_waits(database: Database, stop: threading.Event) -> Iterator[None]:
-    """When the encoder stops, give its statements SILENT_SECONDS. Then break the connections that still wait, because
-    a server that has become silent would keep the encoder from ending."""
+def _ending_waits(database: Database, stop: threading.Event, watch: ModelWatch) -> Iterator[None]:
+    """When `stop` is set, halt the encoder, and give its statements SILENT_SECONDS. Then break the connections that
+    still wait, because a server that has become silent would keep the encoder from ending."""
     ended = threading.Event()
 
     def end_waits() -> None:
         stop.wait()
+        watch.halt()
         while not ended.wait(SILENT_SECONDS):
             database.end_waits()
 
@@ -203,6 +204,7 @@ class _Encoder:
             on_batch=probes.metrics.batch,
         )
         self._pipeline = self._new_pipeline()
+        self._is_released = False
 
     def start(self) -> None:
         """Start the side threads, and wait until queries can be answered."""
@@ -234,7 +236,7 @@ class _Encoder:
                 if not is_deferred:
                     self._indexes.defer()
                     is_deferred = True
-                if is_lost:
+                if is_lost and not self._stop.is_set():
                     # Give back the items of the lost pipeline, so that any encoder may claim them.
                     _release(self._database, self._worker)
                     self._heartbeat.beat()
@@ -256,23 +258,19 @@ class _Encoder:
         self._heartbeat.end()
         if self._queries and self._queries.ident:
             self._queries.join()
-        _release(self._database, self._worker)
+        self._is_released = _release(self._database, self._worker)
 
     def summary(self) -> RunSummary:
-        """Returns the counters and times of the run, and the outstanding work. Raises the error of a side thread that
-        failed and, with `once`, the error of a database that does not answer."""
+        """Returns the counters and times of the run, and the outstanding work if the database answered at the end.
+        Raises the error of a side thread that failed."""
         for side in (self._queries, self._heartbeat):
             if side is not None and side.error is not None:
                 raise side.error
         left: Outstanding | None = None
         failing: list[FailingHost] = []
-        try:
+        if self._is_released or self._once:
             with self._database.connect(Role.ENCODER) as conn:
                 left, failing = work.outstanding(conn, self._model_ids), fetching.failing_hosts(conn)
-        except DatabaseError as error:
-            if self._once:
-                raise
-            log.warning("the outstanding work is unknown", error=error.message)
         return RunSummary(self._catalog.counters, self._pipeline.timer, left, failing)
 
     def _one_pass(self, on_start: OnStart) -> None:
@@ -326,10 +324,13 @@ def _load_row(row: ModelRow, device: str, settings: EncoderSettings) -> Model:
     return model
 
 
-def _release(database: Database, worker: uuid.UUID) -> None:
+def _release(database: Database, worker: uuid.UUID) -> bool:
+    """Returns whether the claimed items were given back."""
     try:
         with database.connect(Role.ENCODER) as conn, conn.begin():
             conn.execute(text("set local lock_timeout = '5s'"))
             work.release(conn, worker)
     except DatabaseError as error:
         log.warning("claimed items could not be given back; their lease will run out", error=error.message)
+        return False
+    return True

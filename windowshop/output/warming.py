@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from db.engine import Database
     from db.lifecycle.warming import Warmed
 
+SILENT_SECONDS = 3  # at the end, a connection on which a statement takes longer is broken
 WORTH_MENTIONING = 64 << 20  # bytes; less is read within a moment
 
 
@@ -30,6 +31,8 @@ def warming(database: "Database", role: Role) -> Iterator[None]:
         try:
             warmed = warm(database, role, stop=stop)
         except WindowshopError as error:
+            if stop.is_set():
+                return
             say(f"The indexes were not read into memory: {error.message}.")
             return
         if not stop.is_set() and (warmed.bytes > WORTH_MENTIONING or not warmed.available):
@@ -42,7 +45,10 @@ def warming(database: "Database", role: Role) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join()
+        thread.join(SILENT_SECONDS)
+        while thread.is_alive():
+            database.end_waits()
+            thread.join(1)
 
 
 def describe(warmed: "Warmed") -> list[str]:

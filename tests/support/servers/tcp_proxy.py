@@ -86,10 +86,17 @@ class TcpProxy:
 
     def _run(self) -> None:
         self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.05))
+        self._loop.run_until_complete(self._end())
         self._loop.close()
+
+    async def _end(self) -> None:
+        for link in list(self._links):
+            link.is_silent = False
+            link.client.transport.abort()
+            link.server.transport.abort()
+        handlers = asyncio.all_tasks() - {asyncio.current_task()}
+        if handlers:
+            await asyncio.wait(handlers, timeout=10)
 
 
 @contextmanager
