@@ -1,22 +1,22 @@
 """Reads one JSON document, piece by piece. The document is a list of products, or an object with such a list in it, as
 in {"products": [...]}."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from db.catalog.product import RawProduct
 from loader.errors import MissingColumns, NotACatalog, NothingToLoad, SourceDamaged
 from loader.rejects import Reject
-from loader.sources.api.product_objects import FIRST_OBJECTS, ProductObjects
+from loader.sources.api.product_objects import FIRST_OBJECTS
+from loader.sources.object_source import ObjectSource
 from loader.sources.reading import json_stream
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.category_names import CategoryNames, has_ids
 from loader.sources.reading.columns import FieldColumns, resolve
 from loader.sources.reading.file_head import FileHead
-from loader.sources.reading.keyed import KeyedRows, inner_columns
+from loader.sources.reading.keyed import inner_columns
 from loader.sources.reading.variants import NestedVariants
 
 # If a document has several lists of products, the first list with one of these names is read.
@@ -29,43 +29,25 @@ def recognises(head: FileHead) -> bool:
     return head.is_json and not head.is_json_lines
 
 
-class JsonDocumentSource:
-    name = "json"
-
+class JsonDocumentSource(ObjectSource):
     def __init__(self, file: CatalogFile, *, mapping: FieldColumns, image_root: Path | None) -> None:
-        self.path = file.path
-        self.image_root = image_root or file.path.absolute().parent
-        self.size = file.size
-        self._file = file
         if not file.head.strip():
             raise NothingToLoad(f"{file.path.name} is empty", hint="It needs a list of products.")
         if not FileHead(file).is_json:
             raise NotACatalog(f"{file.path.name} is not JSON: it begins with neither {{ nor [")
+        self._file = file
         self._list = _list_of_products(file, mapping)
         self._categories: CategoryNames | None = None
         if self._has_ids_of_categories():
             self._categories = CategoryNames(file, self._list)
-        self._objects = ProductObjects(self._members, mapping)
-        with closing(self._objects.records()) as records:
-            self._rows = KeyedRows(file.path, self._objects.names(), mapping, records)
-
-    @property
-    def columns(self) -> Mapping[str, str]:
-        return self._rows.columns
-
-    @property
-    def done(self) -> int:
-        return self._file.bytes_read
-
-    def rows(self) -> Iterator[RawProduct | Reject]:
-        for found in self._objects.found():
-            if isinstance(found, Reject):
-                yield found
-            elif isinstance(found[1], dict):
-                for record in self._objects.split(found[1]):
-                    yield self._rows.row(found[0], record)
-            else:
-                yield Reject(found[0], "", "the member of the list is not an object {...}")
+        super().__init__(
+            file,
+            self._members,
+            name="json",
+            not_an_object="the member of the list is not an object {...}",
+            mapping=mapping,
+            image_root=image_root,
+        )
 
     def _members(self) -> Generator[tuple[int, Any] | Reject]:
         for found in json_stream.members(self._file, lambda path, _: path == self._list):

@@ -1,56 +1,36 @@
 """Reads JSON Lines, with an object on each line. The names in the objects are treated like the header of a table."""
 
-from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from db.catalog.product import RawProduct
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject
-from loader.sources.api.product_objects import FIRST_OBJECTS, ProductObjects
+from loader.sources.api.product_objects import FIRST_OBJECTS
+from loader.sources.object_source import ObjectSource
 from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.columns import FieldColumns
 from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.json_text import values
-from loader.sources.reading.keyed import KeyedRows
 
 
 def recognises(head: FileHead) -> bool:
     return head.is_json_lines
 
 
-class JsonLinesSource:
+class JsonLinesSource(ObjectSource):
     def __init__(
         self, file: CatalogFile, *, mapping: FieldColumns, image_root: Path | None, name: str = "jsonl"
     ) -> None:
-        self.name = name
-        self.path = file.path
-        self.image_root = image_root or file.path.absolute().parent
-        self.size = file.size
-        self._file = file
         _check_first_lines(file)
-        self._objects = ProductObjects(lambda: values(file), mapping)
-        with closing(self._objects.records()) as records:
-            self._rows = KeyedRows(file.path, self._objects.names(), mapping, records)
-
-    @property
-    def columns(self) -> Mapping[str, str]:
-        return self._rows.columns
-
-    @property
-    def done(self) -> int:
-        return self._file.bytes_read
-
-    def rows(self) -> Iterator[RawProduct | Reject]:
-        for found in self._objects.found():
-            if isinstance(found, Reject):
-                yield found
-            elif isinstance(found[1], dict):
-                for record in self._objects.split(found[1]):
-                    yield self._rows.row(found[0], record)
-            else:
-                yield Reject(found[0], "", "the line is JSON, but not an object {...}")
+        super().__init__(
+            file,
+            lambda: values(file),
+            name=name,
+            not_an_object="the line is JSON, but not an object {...}",
+            mapping=mapping,
+            image_root=image_root,
+        )
 
 
 def _check_first_lines(file: CatalogFile) -> None:
