@@ -77,7 +77,7 @@ def memory() -> None:
 
 @app.command()
 def faults() -> None:
-    """Measure how much a kill of the encoder and images at dead addresses slow encoding down."""
+    """Measure how much slower encoding is after an encoder was killed, and while image addresses do not answer."""
     from benchmarks.encoder import faults
 
     faults.run()
@@ -137,7 +137,8 @@ def web(
         int, typer.Option(help="Duration of the load at five times the peak rate, in seconds.")
     ] = 60,
 ) -> None:
-    """Measure the web service: its cost beyond SQL, its throughput, and its answers under overload."""
+    """Measure the web service: the time that it adds to a search in SQL, its throughput, and its answers under
+    overload."""
     from benchmarks.web import service as web
 
     web.run(rows, folder, web.Effort(overload_seconds=overload_seconds))
@@ -159,13 +160,13 @@ def against(
     other_home: Annotated[
         Path,
         typer.Argument(
-            help="Home folder with the same catalog that the other version loaded and this version has not upgraded."
+            help="Home folder of the other version, with the same catalog. This version must not upgrade it."
         ),
     ],
     other_python: Annotated[Path, typer.Option(help="Python interpreter of the other version's environment.")],
     rows: Annotated[int, typer.Option(help="Number of products in the catalog.")] = 50_000,
     cells: Annotated[
-        bool, typer.Option("--cells", help="Compare recall and time of filtered searches in the cells of `filtered`.")
+        bool, typer.Option("--cells", help="Compare recall and time of filtered searches, for each case of `filtered`.")
     ] = False,
 ) -> None:
     """Compare the search times of this version with those of another version. Both run the same searches, in turns."""

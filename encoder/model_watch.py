@@ -40,7 +40,7 @@ class ModelWatch(threading.Thread):
 
     def run(self) -> None:
         while not self._stop_event.wait(SECONDS):
-            if self._load is not None and self._look(self._load):
+            if self._load is not None and self._load_new_models(self._load):
                 with self._lock:
                     self._has_new = True
                     self._halt()
@@ -50,7 +50,7 @@ class ModelWatch(threading.Thread):
         with self._lock:
             self._halt()
 
-    def halts(self, halt: Callable[[], None]) -> None:
+    def set_halt(self, halt: Callable[[], None]) -> None:
         """Set the function that ends the present encoder. Call it immediately if a model was added or `stop` is set."""
         with self._lock:
             self._halt = halt
@@ -63,7 +63,7 @@ class ModelWatch(threading.Thread):
             has_new, self._has_new = self._has_new, False
             return dict(self._models) if has_new else None
 
-    def _look(self, load: Callable[[ModelRow], Model]) -> bool:
+    def _load_new_models(self, load: Callable[[ModelRow], Model]) -> bool:
         """Load the new models. Returns whether at least one was loaded."""
         try:
             with self._database.connect(Role.ENCODER) as conn:

@@ -129,7 +129,7 @@ def run(
     watch.start()
     with _ending_waits(database, stop, watch):
         try:
-            watch.halts(encoder.halt)
+            watch.set_halt(encoder.halt)
             encoder.start()
             on_ready()
             encoder.encode_catalog(on_start)
@@ -139,7 +139,7 @@ def run(
                     encoder.start()  # before the previous encoder ends, so that queries are always answered
                 finally:
                     previous.end()
-                watch.halts(encoder.halt)
+                watch.set_halt(encoder.halt)
                 log.info("the encoder serves an added model", models=len(more))
                 encoder.encode_catalog(on_start)
         finally:

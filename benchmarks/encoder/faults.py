@@ -78,7 +78,8 @@ def _load_drawn(measured: Site, count: int) -> None:
 def dead_addresses(measured: Site) -> tuple[list[float], list[float]]:
     """Returns, for each round, the seconds until the images in files are encoded: without images at dead addresses, and
     with them."""
-    alone, beside = [], []
+    alone: list[float] = []
+    beside: list[float] = []
     with _silent_server() as port:
         env = {"WINDOWSHOP_ENCODER_FETCH_NETWORKS": "127.0.0.0/8", "WINDOWSHOP_ENCODER_FETCH_PORTS": f"{port},9"}
         dead = [_dead_address(number, port) for number in range(DEAD)]

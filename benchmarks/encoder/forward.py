@@ -111,7 +111,8 @@ def _rate(forward: Callable[[Tensor], Tensor], batches: list[Tensor], seconds: f
     for pixels in batches:
         forward(pixels)
     wait()
-    times, end = [], time.perf_counter() + seconds
+    times: list[float] = []
+    end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times) < 3:
         started = time.perf_counter()
         for pixels in batches:

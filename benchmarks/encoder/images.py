@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -192,7 +193,7 @@ def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, ba
     torch.set_num_threads(os.cpu_count() or 1)
     module = SentenceTransformer(str(source), device=device)
     module.encode([PillowImage.new("RGB", (64, 64))])
-    with measured.database.connect(None) as connection, connection.connection.cursor() as cursor:
+    with measured.database.connect(None) as connection, closing(connection.connection.cursor()) as cursor:
         conn = connection.connection
         cursor.execute("create table public.plain (id text primary key, embedding halfvec(512))")
         started = time.perf_counter()

@@ -86,7 +86,7 @@ def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float
         ask(conn, texts())
     lists = [[texts() for _ in range(total // sessions)] for _ in connections]
     threads = [
-        threading.Thread(target=lambda c=conn, mine=mine: [ask(c, text) for text in mine])  # type: ignore[misc]
+        threading.Thread(target=lambda c=conn, mine=mine: [ask(c, text) for text in mine])
         for conn, mine in zip(connections, lists, strict=True)
     ]
     started = time.perf_counter()

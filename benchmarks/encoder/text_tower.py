@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn.functional import normalize
@@ -54,7 +55,7 @@ def run(rounds: int = 15) -> None:
     keep("text-tower", f"A query text on one core, {VIT_B_32.name}", lines, raw, packages=("torch", "transformers"))
 
 
-def _timed(forward: Callable[[], object]) -> tuple[float, object]:
+def _timed(forward: Callable[[], Any]) -> tuple[float, Any]:
     started = time.perf_counter()
     made = forward()
     return time.perf_counter() - started, made

@@ -16,6 +16,7 @@ from db.catalog.store import staging, upsert
 from db.evaluation import judgements
 from db.roles import Role
 from encoder import starter
+from encoder.models.image_tower import image_tower
 from encoder.models.loading import Model
 from encoder.service import run as run_encoder
 from encoder.settings import EncoderSettings
@@ -40,7 +41,9 @@ def split_site(material: Material, number: int, seconds: dict[str, float]) -> It
         head = Path(folder) / "head.safetensors"
         with timed(seconds, "train"):
             heads.save(fit(material, train), head)
-        model = Model(NAME, weights.revision(head), starter.DIMENSION, "cpu", starter.load("cpu", head))
+        module = starter.load("cpu", head)
+        tower = image_tower(module, "cpu")
+        model = Model(NAME, weights.revision(head), starter.DIMENSION, "cpu", tower, module)
         with site(NewModel(NAME, NAME, model.revision, model.dimension)) as measured:
             with timed(seconds, "load"):
                 _fill(measured, pairs)

@@ -131,8 +131,8 @@ class ClusteredCatalog:
 
 def _noise(random: np.random.Generator, count: int) -> NDArray[np.float64]:
     """Returns random vectors of about unit length."""
-    return random.standard_normal((count, DIMENSION)) / np.sqrt(DIMENSION)
+    return np.asarray(random.standard_normal((count, DIMENSION)) / np.sqrt(DIMENSION))
 
 
 def _units(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))

@@ -49,8 +49,8 @@ class Report:
 
 @dataclass(frozen=True)
 class Result:
-    """A kept report. `revision` is the measured commit, and `code` is the digest that measured_code.py computes of the
-    measured code. Both are None in results that are older than these two fields."""
+    """A kept report. `revision` is the measured commit, and `code` is the digest of the measured code (see
+    measured_code.py). Both are None in results that are older than these two fields."""
 
     title: str
     date: str
@@ -72,7 +72,7 @@ class Result:
         ]
         text += ["", self.note] if self.note else []
         summary = [[line.what, line.measured, line.goal, MET[line.met]] for line in self.lines]
-        for table in (Table("", ["measured", "figure", "goal", "met"], summary), *self.tables):
+        for table in (Table("", ["figure", "value", "goal", "met"], summary), *self.tables):
             if table.rows:
                 text += ["", f"## {table.title}", ""] if table.title else [""]
                 text += markdown(table)

@@ -75,7 +75,7 @@ def is_ambiguous(cell: str) -> bool:
     if _PLAIN_WITH_CODE.fullmatch(cell) or _PLAIN.fullmatch(cell):
         return False
     try:
-        return _parted(split(cell).digits, cell)[0] == _EITHER
+        return _split_at_decimal_mark(split(cell).digits, cell)[0] == _EITHER
     except ValueError:
         return False
 
@@ -177,7 +177,7 @@ class DecimalMarks:
 class _Evidence(NamedTuple):
     decimals: set[str]  # marks that separate decimals in some price
     thousands: set[str]  # marks that separate thousands in some price
-    doubtful: set[str]  # marks before three digits that do not end in 0; three such digits are rarely decimals
+    doubtful: set[str]  # marks before three digits of which the last is not 0; they rarely separate decimals
 
     def decimal_mark(self) -> str | None:
         marks = self.decimals - self.thousands - self.doubtful
@@ -240,14 +240,14 @@ def _unit(cell: str, currency: str | None) -> str | None:
 
 
 def _amount(digits: str, unit: str | None, decimal_mark: str | None, cell: str) -> Decimal:
-    mark, before, after = _parted(digits, cell)
+    mark, before, after = _split_at_decimal_mark(digits, cell)
     if mark == _EITHER:
         used = next(character for character in digits if character in ".,")
         if unit in NO_DECIMALS and used != decimal_mark:
             mark = ""
         elif (
             decimal_mark is None and unit in THREE_DECIMALS and unit != "IQD" and used == "."
-        ):  # a dot in dinars of Iraq separates thousands, although the currency has three decimals
+        ):  # in Iraqi dinars, a dot separates thousands, although the currency has three decimals
             mark = "."
         elif decimal_mark is None or unit in NO_DECIMALS:
             raise AmbiguousPrice(
@@ -259,7 +259,7 @@ def _amount(digits: str, unit: str | None, decimal_mark: str | None, cell: str) 
     return Decimal(f"{before or 0}.{after}" if after else before)
 
 
-def _parted(digits: str, cell: str) -> tuple[str, str, str]:
+def _split_at_decimal_mark(digits: str, cell: str) -> tuple[str, str, str]:
     """Return the decimal mark, the digits before it, and the digits after it.
 
     The mark is "" for a whole number, and _EITHER if the last three digits could be decimals or thousands.
@@ -269,19 +269,19 @@ def _parted(digits: str, cell: str) -> tuple[str, str, str]:
         before, _, after = digits.partition(_ARABIC_DECIMAL)
         if not after.isdecimal():
             raise _no_number(cell)
-        return ".", _ungrouped(before, cell), after
+        return ".", _join_groups(before, cell), after
     last = max(digits.rfind("."), digits.rfind(","))
     if last < 0:
-        return "", _ungrouped(digits, cell), ""
+        return "", _join_groups(digits, cell), ""
     mark, before, after = digits[last], digits[:last], digits[last + 1 :]
     if not after.isdecimal() or mark in before:
-        return "", _ungrouped(digits, cell), ""
+        return "", _join_groups(digits, cell), ""
     if before.isdecimal() and len(before) <= 3 and len(after) == 3 and not before.startswith("0"):
         return _EITHER, before, after
-    return mark, _ungrouped(before, cell) if before else "", after
+    return mark, _join_groups(before, cell) if before else "", after
 
 
-def _ungrouped(digits: str, cell: str) -> str:
+def _join_groups(digits: str, cell: str) -> str:
     """Remove the characters between groups of digits. A group has three digits, or two in India's "12,34,567"."""
     if digits.isdecimal():
         return digits
@@ -292,8 +292,9 @@ def _ungrouped(digits: str, cell: str) -> str:
     indian = 1 <= len(groups[0]) <= 2 and all(len(group) == 2 for group in groups[1:-1]) and len(groups[-1]) == 3
     if marks or not (of_three or indian):
         if mark in ".,":
-            raise AmbiguousPrice(
-                f'price "{shown(cell)}" could be two numbers; write thousands without a separator: 1299.00'
+            raise ValueError(
+                f'price "{shown(cell)}" has groups of digits that are not thousands; write thousands without a '
+                "separator: 1299.00"
             )
         raise _no_number(cell)
     return "".join(groups)
@@ -306,7 +307,7 @@ def _evidence(cell: str, currency: str | None) -> tuple[str | None, str | None, 
         return currency, ("." if "." in cell else None), None, None
     try:
         digits, unit = split(cell).digits, _unit(cell, currency)
-        mark, _, after = _parted(digits, cell)
+        mark, _, after = _split_at_decimal_mark(digits, cell)
     except ValueError:
         return None, None, None, None
     marks = {character for character in digits if character in ".,"} - {mark}

@@ -162,7 +162,7 @@ def row(line: int, product: dict[str, Any]) -> RawProduct | Reject:
             for name, member in product.items()
             if not name.startswith("@") and name not in used and not is_empty(member)
         }
-        if offer.says_more or _has_more(product.get("offers"), OF_AN_OFFER):
+        if offer.has_more_prices or _has_more(product.get("offers"), OF_AN_OFFER):
             attributes["offers"] = product["offers"]
         if not _has_more(product.get("aggregateRating"), OF_A_RATING) and texts.get("rating"):
             attributes.pop("aggregateRating", None)

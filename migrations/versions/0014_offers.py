@@ -11,7 +11,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_offer_columns()  # changes nothing after revision 0010, which adds the columns too
+    # Revision 0010 adds these columns too. The call is for databases that ran an earlier version of revision 0010.
+    op.add_offer_columns()
 
 
 def downgrade() -> None:

@@ -1,6 +1,7 @@
 """The web image is built on a bootstrapped Debian, and runs without rights and with a read-only root.
 
-buildah and podman need no container engine. The base has the packages that the image of Python has, from Debian.
+The test uses buildah and podman, because they need no daemon. The base image has Python from Debian's packages, in
+place of the official image of Python.
 """
 
 import json
@@ -25,8 +26,8 @@ pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 
 TOOLS = ("mmdebstrap", "buildah", "podman", "crun")
 IMAGE, BASE = "localhost/windowshop-web:test", "localhost/windowshop-base:test"
-MOST_BYTES = 400_000_000  # of the image above its base
-# The machine's configuration of pip and its certificates, for a machine that reaches the packages through a proxy
+MOST_BYTES = 400_000_000  # largest size of the web image without its base
+# pip's configuration and this machine's certificates. The build needs them if a proxy leads to the package index.
 PIP = [path for path in ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt") if Path(path).exists()]
 FACTS = """
 import importlib.util, json, os, shutil
@@ -45,7 +46,7 @@ print(json.dumps({
 """
 
 
-class Engine:
+class ContainerTools:
     """buildah and podman with a storage of their own."""
 
     def __init__(self, folder: Path) -> None:
@@ -62,11 +63,11 @@ class Engine:
     def command(self, *words: str) -> list[str]:
         """Return the command that runs a container, as compose.yaml does: no rights, and a read-only root.
 
-        The machine may have no cgroups for containers, so podman sees none.
+        Some machines have no cgroups that containers may use, so the command hides cgroups from podman.
         """
         limits = ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=4096:4096"]
         rights = ["--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges"]
-        # podman would need systemd for the health check; the test runs its command.
+        # podman needs systemd for health checks, so the test itself runs the command of the health check.
         options = ["--cgroups", "disabled", "--network", "host", "--no-healthcheck", *limits, *rights]
         hide = 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"'
         return ["unshare", "--mount", "sh", "-c", hide, "sh", *self._podman, "run", "--rm", *options, *words]
@@ -80,13 +81,13 @@ class Engine:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
+def engine() -> Iterator[ContainerTools]:
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing or os.geteuid() != 0:
         pytest.skip(f"needs root and Debian's packages {', '.join(missing or TOOLS)}")
     folder = Path(mkdtemp(prefix="windowshop-image-"))
     try:
-        engine = Engine(folder)
+        engine = ContainerTools(folder)
         packages = "--include=python3,python3-venv,ca-certificates"
         bootstrap = ["mmdebstrap", "--quiet", "--variant=minbase", packages, "bookworm", str(folder / "base.tar")]
         subprocess.run(bootstrap, check=True, timeout=1800, capture_output=True)
@@ -104,7 +105,7 @@ def engine() -> Iterator[Engine]:
         shutil.rmtree(folder)
 
 
-def test_the_web_image_has_no_build_tools_no_torch_and_no_rights(engine: Engine) -> None:
+def test_the_web_image_has_no_build_tools_no_torch_and_no_rights(engine: ContainerTools) -> None:
     done = engine.run("--entrypoint", "python", IMAGE, "-c", FACTS)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
@@ -116,14 +117,14 @@ def test_the_web_image_has_no_build_tools_no_torch_and_no_rights(engine: Engine)
     }
 
 
-def test_the_web_image_is_small(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_web_image_is_small(engine: ContainerTools, capsys: pytest.CaptureFixture[str]) -> None:
     size, base = engine.size(IMAGE), engine.size(BASE)
     with capsys.disabled():
         print(f"\nThe web image has {size / 1e6:.0f} MB, of which the base has {base / 1e6:.0f} MB.")
     assert 0 < size - base < MOST_BYTES
 
 
-def test_the_web_image_answers_its_probes_and_stops_on_sigterm(engine: Engine, database: Database) -> None:
+def test_the_web_image_answers_its_probes_and_stops_on_sigterm(engine: ContainerTools, database: Database) -> None:
     port = free_port()
     variables = {
         "WINDOWSHOP_READ_DATABASE_URL": database.url(Role.WEB_READER),

@@ -1,4 +1,4 @@
-"""A site with Prometheus and the PostgreSQL exporter: each panel has data, and alerts fire for what is stopped.
+"""A site with Prometheus and the PostgreSQL exporter: each panel has data, and a process that stops fires its alert.
 
 The exporter of Debian 12 is older than that of compose.yaml. It lacks two groups of metrics, which LATER adds.
 """
@@ -62,7 +62,7 @@ class Monitored:
         self._start("prometheus-postgres-exporter", address, f"--extend.query-path={self.folder}/queries.yml", **given)
 
     def start_prometheus(self) -> None:
-        """Start with the committed configuration, the addresses of this machine, and alerts that wait for a second."""
+        """Start Prometheus with the committed rules and this machine's addresses. Each alert waits for one second."""
         ports = {
             "web": self.site.ports["web metrics"],
             "encoder": self.site.ports["encoder"],
@@ -137,7 +137,7 @@ def monitored(public_folder: Path, server: Server, server_home: Path) -> Iterato
 
 
 def _use(site: Site) -> None:
-    """Load products, and search until each kind of answer has been given."""
+    """Load products, and search for new and repeated texts."""
     lines = (FOLDER / "products.csv").read_text(encoding="utf-8").splitlines()
     file = site.folder / "volumes" / "catalog" / "products.csv"
     file.write_text("\n".join(lines[: PRODUCTS + 1]) + "\n", encoding="utf-8")

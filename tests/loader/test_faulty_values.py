@@ -1,4 +1,5 @@
-"""A faulty value of an optional field is dropped with a warning. The product is loaded without the value."""
+"""A faulty value of an optional field gives a warning. The product is loaded without the value, or with a corrected
+value."""
 
 import json
 from pathlib import Path
@@ -37,7 +38,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("field", "values", "reason"), CASES)
-def test_a_faulty_value_is_dropped_with_a_warning(
+def test_a_faulty_value_gives_a_warning_and_the_product_is_loaded(
     field: str, values: dict[str, object], reason: str, emptied_database: Database, tmp_path: Path
 ):
     path = tmp_path / "goods.jsonl"

@@ -32,14 +32,14 @@ _numbers = count(1)
 
 
 def admin(database: Database, statement: str) -> list[Any]:
-    """Run statements as the administrator. Returns the rows of the last statement."""
+    """Run one or more statements as the administrator. Returns the rows of the first statement."""
     with database.connect(None) as conn, conn.begin():
         done = conn.exec_driver_sql(statement)
         return list(done.all()) if done.returns_rows else []
 
 
 def keep_logins(database: Database, home: Path) -> None:
-    """Give a home the passwords that `db upgrade` keeps for commands with the administrator's address."""
+    """Store the passwords of all logins in the home folder `home`, as `db upgrade` does on a server of its own."""
     assert database.password is not None
     kept = KeptLogins(home, database.write)
     for role in LOGINS:

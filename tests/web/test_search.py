@@ -141,7 +141,9 @@ def test_facets_count_products_under_a_filter(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("given", ["a-request.1", "bad id\n", "x" * 65, None])
-def test_an_answer_has_the_valid_request_id_of_the_client_or_a_new_id(client: httpx.Client, given: str | None) -> None:
+def test_an_answer_repeats_a_valid_request_id_and_replaces_an_invalid_one(
+    client: httpx.Client, given: str | None
+) -> None:
     headers = {} if given is None or "\n" in given else {"X-Request-ID": given}
     shown = client.get("/health", headers=headers).headers["x-request-id"]
     assert (shown == given) == (given == "a-request.1")

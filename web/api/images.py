@@ -49,7 +49,7 @@ async def image(
         str | None,
         QueryParameter(
             max_length=64,
-            description="Hash of the image's content, as search results contain it. If the stored image has another "
+            description="Hash of the image's content, which search results contain. If the stored image has another "
             "hash, for example because it was replaced, the response may be cached for 1 minute instead of 1 day.",
         ),
     ] = None,
@@ -76,7 +76,7 @@ async def image(
     read = await state.pools.read(request, find, primary=True)
     if read is None:
         raise ApiError("not-found", "There is no such image here.")
-    file, everybody = read
+    file, is_visible_to_all = read
     try:
         content = await asyncio.to_thread(read_file, file.folder, file.path, MAX_FILE_BYTES)
         kind = media_type(content)
@@ -86,7 +86,7 @@ async def image(
     except ImageRejected:
         raise ApiError("not-found", "There is no such image here.") from None
     tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-    caches = "public" if everybody else "private"
+    caches = "public" if is_visible_to_all else "private"
     headers = {"ETag": tag, "Cache-Control": f"{caches}, max-age={age}", "Content-Security-Policy": "sandbox"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers)

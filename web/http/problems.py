@@ -97,13 +97,13 @@ def as_api_error(error: Exception) -> ApiError:
     return ApiError("internal")
 
 
-_TIMEOUT = ("timeout", "The search ran into its time limit.", "A narrower filter takes less time.")
+_TIMEOUT = ("timeout", "The request ran into its time limit.", "A search with a narrower filter takes less time.")
 _UNAVAILABLE = ("database-unavailable", "", "")
 _LOCKED = ("overloaded", "Other requests are writing the same rows.", "")
 _BAD_VALUE = ("invalid", "A value cannot be stored or compared as the type of its field.", "")
 # Maps a SQLSTATE, or the beginning of one, to a problem type, detail and hint; the longest match counts. If detail and
-# hint are None, the client gets the message and hint of the error. They are None only for errors that Windowshop's own
-# SQL functions raise for the caller.
+# hint are None, the client gets the message and hint of the error. They are None for errors that our statements get
+# only from Windowshop's own SQL functions.
 _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
     "WS003": ("invalid", None, None),  # the encoder refused the query and gives the reason
     "08": _UNAVAILABLE,

@@ -1,7 +1,7 @@
 -- Returns the bounds of at most `buckets` ranges that contain about equally many products. The bounds are quantiles of
--- the products. Each bound is rounded, as far as its distance from the neighbouring bounds allows. `numbers` is in
--- ascending order; products[n] is the number of products whose value is numbers[n]. A range includes its lower bound
--- and excludes its upper bound. Only the last range includes both bounds.
+-- the values of all products. Each bound is rounded, as far as its distance from the neighbouring bounds allows.
+-- `numbers` is in ascending order; products[n] is the number of products whose value is numbers[n]. A range includes
+-- its lower bound and excludes its upper bound. Only the last range includes both bounds.
 create or replace function shop_private.nice_bounds(numbers numeric[], products bigint[], buckets integer)
 returns numeric[]
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -5,7 +5,7 @@ create or replace function shop_private.search_settings()
 returns shop_private.search_settings
 language plpgsql stable parallel safe
 set search_path = pg_catalog, pg_temp
-set enable_seqscan = off  -- the planner would read the whole of pg_index, because it assumes that catalogs are small
+set enable_seqscan = off  -- the planner would read all of pg_index, because it assumes that system catalogs are small
 as $$
 declare
     serving constant record := shop_private.serving();

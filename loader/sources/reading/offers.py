@@ -17,7 +17,7 @@ class Offered(NamedTuple):
     currency: str
     availability: str
     condition: str
-    says_more: bool  # whether there are several offers or a range of prices, which the fields cannot hold
+    has_more_prices: bool  # whether there are several offers or a range of prices, which the fields cannot hold
     compare_at_price: str = ""
     quantity: str = ""
 
@@ -78,8 +78,8 @@ def _currency(offer: dict[str, Any]) -> str:
 
 
 def _specified(offer: dict[str, Any], name: str) -> Any:
-    """Returns the value that the offer itself has for `name`, or else the value in the price specification of the price
-    that everybody pays."""
+    """Returns the offer's own value for `name`. If it has none, returns the value in the first price specification that
+    applies to everybody, or else in the first specification."""
     if offer.get(name) is not None:
         return offer[name]
     every = _specifications(offer)

@@ -79,7 +79,8 @@ class _Text:
 
 
 class Records:
-    """Yields, once and in the order of the file, the records and a Reject for each broken record. Skips blank lines."""
+    """Yields the records in the order of the file, and a Reject for each broken record. Skips records with only
+    blank cells. The file is read only once."""
 
     def __init__(self, file: BinaryIO, delimiter: str) -> None:
         self._text = _Text(file)

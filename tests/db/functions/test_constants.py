@@ -1,4 +1,5 @@
-"""Each constant of the SQL functions is defined once, in Python, and the documentation shows its value."""
+"""Each constant of the SQL functions is defined once, in Python. docs/search.md shows the limits and the constants of
+search."""
 
 import re
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_the_name_of_a_constant_in_a_sql_file_is_replaced_by_its_value() -> None
     assert f"secs => {WORDS['query_lane_seconds']})" in statements["queries/encoder_alive"]
 
 
-def test_docs_search_lists_the_value_and_the_unit_and_the_reason_of_each_constant_of_search() -> None:
+def test_search_md_lists_each_limit_and_search_constant_with_value_unit_and_reason() -> None:
     document = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
     table = document.split("## Parameters", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", table, flags=re.M)

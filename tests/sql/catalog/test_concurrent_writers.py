@@ -1,5 +1,5 @@
-"""Sessions that write the same products at the same time leave each product with the columns and the images of one of
-these sessions, and do not deadlock."""
+"""Loads and puts that write the same products at the same time leave each product with the columns and images of one
+writer. A plain UPDATE changes only its own columns. No writers deadlock."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -118,7 +118,7 @@ def test_a_writer_that_waits_for_another_writer_replaces_the_whole_product(
     shop: "Shop", threads: ThreadPoolExecutor, write: Write, images: int, equal: str
 ) -> None:
     old, first, second = version("old", "a", 2), version("first", "a", 3), version("second", "a", images)
-    if equal == "columns":  # the second writer finds its columns unchanged until the first writer commits
+    if equal == "columns":  # its columns equal the stored columns until the first writer commits
         second = replace(old, images=second.images)
     elif equal == "images":
         second = replace(second, images=old.images)
@@ -144,12 +144,12 @@ def test_a_writer_without_a_change_does_not_wait_for_another_writer(shop: "Shop"
 @WRITERS
 @pytest.mark.parametrize("images", [0, 4])
 @pytest.mark.parametrize("change", ["load", "put", "update"])
-def test_a_product_that_another_writer_changes_during_a_load_is_whole(
+def test_a_product_that_another_writer_changes_during_a_load_has_the_columns_and_images_of_one_writer(
     shop: "Shop", threads: ThreadPoolExecutor, write: Write, images: int, change: str
 ) -> None:
     """The writer waits for the lock of its first product. During this wait, another session changes the writer's last
-    product and commits. At the start of the writer, this product was equal to the writer's product except, in one case,
-    for its images."""
+    product and commits. Before that change, the stored product equals the product that the writer writes. In
+    the second case, only the images differ."""
     first, last = in_key_order(shop, ["a", "b"])
     for expected in (
         version("old", last, 2),
@@ -175,7 +175,9 @@ def test_a_product_that_another_writer_changes_during_a_load_is_whole(
 
 
 @WRITERS
-def test_a_product_that_two_writers_insert_is_whole(shop: "Shop", threads: ThreadPoolExecutor, write: Write) -> None:
+def test_a_product_that_two_writers_insert_has_the_columns_and_images_of_one_writer(
+    shop: "Shop", threads: ThreadPoolExecutor, write: Write
+) -> None:
     with shop.database.connect(Role.APP) as conn, conn.begin():
         load(conn, [version("first", "a", 3)])
         done = begin(shop, threads, write, [version("second", "a", 1)])
@@ -263,7 +265,7 @@ def test_a_load_locks_images_and_their_work_items_in_the_order_of_the_encoder(
 
 
 @pytest.mark.soak
-def test_three_writers_of_the_same_products_for_five_seconds_leave_each_product_whole(
+def test_three_writers_of_the_same_products_for_five_seconds_leave_no_mixed_product(
     shop: "Shop", threads: ThreadPoolExecutor
 ) -> None:
     skus = [f"s{n}" for n in range(60)]

@@ -168,7 +168,7 @@ def test_fetches_that_fail_during_a_pause_do_not_prolong_the_pause(shop: "Shop")
     assert shop.value("select failures from shop_private.fetch_host") == 3
 
 
-def test_a_busy_host_is_paused_for_2_to_60_seconds_or_as_long_as_the_host_asks(shop: "Shop") -> None:
+def test_a_busy_host_is_paused_for_2_to_60_seconds_or_as_long_as_it_asks_up_to_an_hour(shop: "Shop") -> None:
     add_remote(shop, "a.example", 20)
     worker, pauses = shop.worker(), []
     for _ in range(7):

@@ -1,4 +1,5 @@
-"""API keys work at the read address, and for ten minutes without any database. Refusals are counted by their route."""
+"""If the primary does not answer, API keys are looked up at the read address. If no database answers, a key that was
+found earlier works for ten minutes. Refusals are counted by their route."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -90,7 +91,7 @@ def test_a_revoked_key_is_forgotten_and_an_expired_key_is_not_remembered(monkeyp
 
     lookups.answer = ApiKey(2, "old", ["search"], expires_at=datetime.now(UTC) - timedelta(seconds=1))
     checked = made(lookups)
-    assert admitted(checked) == "old"  # the database decides while it answers
+    assert admitted(checked) == "old"  # the database returned the key, so the service accepts it
     lookups.answer = DatabaseUnreachable("no database answers")
     with pytest.raises(DatabaseUnreachable):
         admitted(checked)

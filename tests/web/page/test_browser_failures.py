@@ -1,4 +1,5 @@
-"""If a request is slow or fails, visitors see a message and keep their results."""
+"""If a request is slow, visitors see that the page works. If a request fails, they see a message. In both cases their
+results stay."""
 
 import re
 from collections.abc import Callable
