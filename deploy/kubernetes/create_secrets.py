@@ -9,7 +9,7 @@ import json
 import secrets
 from typing import Any
 
-LOGINS = ("web_reader", "web_writer", "encoder", "loader", "cli")
+LOGINS = ("web_reader", "web_writer", "encoder", "loader", "jobs", "cli")
 PRIMARY, REPLICAS = "windowshop-db-rw:5432", "windowshop-db-ro:5432"
 # While there are no replicas, their service has no address, and the next host is tried.
 POOLED, POOLED_REPLICAS = "windowshop-pooler-rw:5432", "windowshop-pooler-ro:5432,windowshop-pooler-rw:5432"
@@ -43,6 +43,7 @@ def main() -> dict[str, Any]:
             secret("windowshop-web", web),
             secret("windowshop-encoder", {"database_url": url("encoder", PRIMARY)}),
             secret("windowshop-loader", {"database_url": url("loader", PRIMARY)}),
+            secret("windowshop-jobs", {"database_url": url("jobs", PRIMARY)}),
         ],
     }
 

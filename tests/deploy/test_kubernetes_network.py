@@ -9,7 +9,7 @@ from tests.support.kubernetes.network import connections
 pytestmark = pytest.mark.deploy
 
 NAMES = {f"{pod} -> names {protocol} 53" for protocol in ("UDP", "TCP")
-         for pod in ("web", "encoder", "migrate", "toolbox", "database")}  # fmt: skip
+         for pod in ("web", "encoder", "jobs", "migrate", "toolbox", "database")}  # fmt: skip
 API_SERVER = {f"database -> {where} TCP {port}" for where in ("internet", "private address") for port in (443, 6443)}
 ALWAYS = NAMES | API_SERVER | {
     "ingress -> web TCP 8000",
@@ -23,6 +23,10 @@ ALWAYS = NAMES | API_SERVER | {
     "encoder -> database TCP 5432",
     "encoder -> internet TCP 80",
     "encoder -> internet TCP 443",
+    "prometheus -> jobs TCP 9466",
+    "jobs -> database TCP 5432",
+    "jobs -> internet TCP 80",
+    "jobs -> internet TCP 443",
     "migrate -> database TCP 5432",
     "toolbox -> database TCP 5432",
     "toolbox -> internet TCP 80",
@@ -49,7 +53,7 @@ def test_the_network_policies_allow_each_needed_connection_and_no_other(name: st
 POLICY_FAULTS: dict[str, tuple[Change, set[str]]] = {
     "a policy without a port": (
         lambda m: one(m, "NetworkPolicy", "web")["spec"]["ingress"][0].pop("ports"),
-        {f"ingress -> web TCP {port}" for port in (53, 80, 443, 5432, 6443, 9127, 9187, 9464, 9465)}
+        {f"ingress -> web TCP {port}" for port in (53, 80, 443, 5432, 6443, 9127, 9187, 9464, 9465, 9466)}
         | {"ingress -> web UDP 53"},
     ),
     "a source from every namespace": (

@@ -87,7 +87,7 @@ def test_each_login_has_one_random_password_in_all_secrets() -> None:
     assert not set(expected.values()) & set(second["windowshop-logins"].values())
     urls = [addresses.parse(key, value, writes=key == "database_url") for secret in first.values()
             for key, value in secret.items() if key.endswith("database_url")]  # fmt: skip
-    assert len(urls) == 7
+    assert len(urls) == 8
     for url in urls:
         assert url.password == expected[str(url.username)]
         assert (url.database, url.query["sslmode"]) == ("windowshop", "verify-full")
@@ -153,9 +153,10 @@ def test_the_largest_number_of_pods_stays_below_the_limits_of_the_logins(name: s
     parameters = one(manifests, "Cluster", "windowshop-db")["spec"]["postgresql"]["parameters"]
     limit = {role: int((int(parameters["max_connections"]) - 3) * LOGINS[role].share) for role in LOGINS}
     encoders = one(manifests, "ScaledObject", "windowshop-encoder")["spec"]["maxReplicaCount"]
-    assert encoders * 7 <= limit[Role.ENCODER]
+    assert encoders * 8 <= limit[Role.ENCODER]
     if name == "gpu":
         web = one(manifests, "HorizontalPodAutoscaler", "windowshop-web")["spec"]["maxReplicas"]
+        # A web process opens one more reading connection, and half as many writing ones.
         connections = WebSettings.model_fields["connections"].default
         assert web * (connections + 1) <= limit[Role.WEB_READER]
         assert web * connections // 2 <= limit[Role.WEB_WRITER]

@@ -27,14 +27,14 @@ def site(public_folder: Path, server: Server, server_home: Path) -> Iterator[Kub
 
 def test_all_containers_start_at_once_and_wait_for_the_migration(site: KubernetesSite) -> None:
     """This test is the first one of the module, because it starts the site."""
-    for name in ("web", "encoder", "migrate"):
+    for name in ("web", "encoder", "jobs", "migrate"):
         site.start(name)
     wait_until(
         lambda: "waiting: " in site.log("web") + site.log("encoder"), 60, "a process that waits for the database"
     )
     site.start_postgres()
     assert site.running["migrate"].wait(240) == 0, site.log("migrate")
-    for name in ("web", "encoder"):
+    for name in ("web", "encoder", "jobs"):
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             site.wait_for(name, probe)
 
@@ -65,7 +65,7 @@ def test_every_process_uses_its_own_login_over_tls(site: KubernetesSite) -> None
         "pg_stat_activity join pg_stat_ssl using (pid) where client_addr is not null')}))"
     )
     logins = site.execute("toolbox", "admin", "python", "-c", script).split()
-    assert {"shop_encoder:True", "shop_web_reader:True", "shop_web_writer:True"} <= set(logins)
+    assert {"shop_encoder:True", "shop_jobs:True", "shop_web_reader:True", "shop_web_writer:True"} <= set(logins)
     assert [login for login in logins if login.endswith(":False")] == []
 
 
@@ -77,7 +77,7 @@ def test_the_ports_named_metrics_give_the_metrics_of_the_autoscalers(site: Kuber
 
 def test_processes_stop_within_their_grace_period(site: KubernetesSite) -> None:
     """This test is the last one of the module, because it stops the site."""
-    for name in ("web", "encoder"):
+    for name in ("web", "encoder", "jobs"):
         code, seconds = site.stop(name)
         assert code == 0, site.log(name)
         assert seconds < site.pods[name].spec["terminationGracePeriodSeconds"]

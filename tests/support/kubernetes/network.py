@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.support.kubernetes.manifests import Manifest, matches, of_kind, pods
 
-CANDIDATES = ("UDP 53", *(f"TCP {port}" for port in (53, 80, 443, 5432, 6443, 8000, 9127, 9187, 9464, 9465)))
+CANDIDATES = ("UDP 53", *(f"TCP {port}" for port in (53, 80, 443, 5432, 6443, 8000, 9127, 9187, 9464, 9465, 9466)))
 
 
 @dataclass(frozen=True)

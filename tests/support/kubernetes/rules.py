@@ -80,7 +80,7 @@ def _pod(pod: Pod, known: Known) -> Iterator[str]:
             yield f"the name does not end with the version {known.version}"
     elif not pod.ports and pod.workload["spec"].get("replicas") != 0:
         yield "no port, so no probes"
-    if pod.kind == "Deployment" and pod.ports:
+    if "http" in pod.ports:
         sleep = max(
             each.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0) for each in pod.containers
         )
