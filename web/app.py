@@ -20,7 +20,7 @@ from db.engine import Database
 from db.errors import DatabaseUnreachable
 from db.images.thumbnail_pool import ThumbnailPool
 from web.api import events, health, images, products, search
-from web.api.openapi import openapi
+from web.api.document import openapi
 from web.http import problems
 from web.http.access import Access, guard
 from web.http.bodies import StrictRequest
@@ -39,6 +39,7 @@ from web.settings import WebSettings
 ROUTES = (
     search.search_text,
     search.search_image,
+    search.search_image_file,
     search.search,
     search.similar,
     search.facets,

@@ -36,6 +36,7 @@ full join product p using (catalog) full join judgement j using (catalog) full j
 order by catalog
 """
 )
+_EXISTS = text("select exists (select from shop.catalog where catalog = :catalog)")
 _DEFAULT = text(
     "select catalog from shop.catalog where cast(:among as text[]) is null or catalog = any(:among) "
     "order by catalog <> :main, catalog limit 1"
@@ -67,6 +68,11 @@ def every_catalog(conn: Connection) -> list[CatalogCounts]:
     A catalog without products is included if it has a row in `shop.catalog`, a judgement or an event.
     """
     return [CatalogCounts(*row) for row in conn.execute(_COUNTS)]
+
+
+def exists(conn: Connection, catalog: str) -> bool:
+    """Return whether the catalog has been created. The catalog main always exists."""
+    return catalog == DEFAULT or conn.execute(_EXISTS, {"catalog": catalog}).scalar_one()
 
 
 def default_catalog(conn: Connection, among: Sequence[str] | None = None) -> str | None:

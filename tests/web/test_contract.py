@@ -10,6 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from litestar.handlers import HTTPRouteHandler
 from schemathesis import Case, GenerationMode
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from db import api_keys
 from tests.support.databases import Databases
@@ -28,11 +29,11 @@ def test_every_route_is_documented_with_an_example_and_its_problems(client: http
             where = f"{method} {path}"
             assert operation.get("description"), where
             good = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
-            for kind, content in good.get("content", {}).items():
-                assert kind == "image/*" or content.get("examples") or content.get("example"), where
-            for content in operation.get("requestBody", {}).get("content", {}).values():
-                assert "examples" in content["schema"] or content.get("example") or "binary" in str(content), where
-            assert "application/problem+json" in operation["responses"]["503"]["content"], where
+            bodies = {**good.get("content", {}), **operation.get("requestBody", {}).get("content", {})}
+            for kind, content in bodies.items():
+                body = schema["components"]["schemas"].get(content["schema"].get("$ref", "").rpartition("/")[2], {})
+                assert "examples" in body or kind in ("image/*", "multipart/form-data"), where
+            assert "application/problem+json" in operation["responses"]["500"]["content"], where
 
 
 def test_the_examples_of_searches_and_facets_are_accepted(client: httpx.Client) -> None:
@@ -91,6 +92,8 @@ def test_every_answer_matches_the_openapi_document(
     )
     def check(case: Case) -> None:
         answer = case.call(headers=headers)
-        case.validate_response(answer)
+        # A faulty item of a batch refuses only itself, so the answer to the batch is a success.
+        excluded = [negative_data_rejection] if route.handler_name in ("put_products", "record_events") else []
+        case.validate_response(answer, excluded_checks=excluded)
 
     check()

@@ -226,7 +226,7 @@ def test_facet_values_keep_their_json_type(writing_client: httpx.Client) -> None
         {"sku": str(n), "title": "Thing", "attributes": {"flag": v}}
         for n, v in enumerate([True, "true", "true", 10, "10"])
     ]
-    writing_client.put("/products", json={"catalog": "typed", "products": rows}).raise_for_status()
+    writing_client.put("/products", json={"catalog": "typed", "products": rows, "create": True}).raise_for_status()
     body = writing_client.post("/facets", json={"catalog": "typed", "fields": ["attributes.flag"]}).json()
     values = [(one["value"], one["products"]) for one in body["facets"][0]["values"]]
     assert {(type(v), v, n) for v, n in values} == {(str, "true", 2), (int, 10, 1), (str, "10", 1), (bool, True, 1)}

@@ -133,7 +133,9 @@ def test_put_and_load_omit_the_same_odd_values(
 ) -> None:
     assert set(ODD) == {*COLUMNS, "attributes", "images"} - {"sku", "title"}
     with serve(own_database, image_root=tmp_path) as client:
-        answer = client.put("/products", json={"products": ODD_PRODUCTS, "catalog": "odd", "strict": strict})
+        answer = client.put(
+            "/products", json={"products": ODD_PRODUCTS, "catalog": "odd", "strict": strict, "create": True}
+        )
     assert answer.status_code == 200, answer.text
     outcomes = answer.json()["products"]
     by_put = stored(own_database)

@@ -6,14 +6,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Request, post
 from litestar.datastructures import State
-from litestar.openapi.spec import Example
-from litestar.params import Body
+from litestar.params import JSONBody
 from msgspec import Meta
 
 from db.search import events
-from web.api.examples import EVENTS, RECORDED
+from web.api.batches import Refused, read_items, shown_as
 from web.api.key_limits import KeyLimits
-from web.api.openapi import KEY, answers
+from web.api.openapi import BODY, KEY, KEYED, answers
 from web.api.schemas import Catalog, Sku, Text
 from web.http.problems import ApiError
 
@@ -35,32 +34,43 @@ class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class EventsIn(msgspec.Struct, forbid_unknown_fields=True):
-    events: Annotated[list[EventIn], Meta(min_length=1, max_length=1000)]
+    events: Annotated[list[Annotated[msgspec.Raw, shown_as(EventIn)]], Meta(min_length=1, max_length=1000)]
 
 
-class Recorded(msgspec.Struct):
+class RefusedEvent(msgspec.Struct):
+    place: Annotated[int, Meta(description="The event's place in the request. The first event has 0.")]
+    reason: str
+
+
+class Recorded(msgspec.Struct, omit_defaults=True):
     recorded: int
+    refused: Annotated[list[RefusedEvent], Meta(description="The events that are not recorded.")] = []
 
 
 @post(
     "/events",
+    operation_id="recordEvents",
     opt={"scope": "search"},
     status_code=201,
     security=KEY,
     tags=["Events"],
-    responses=answers(Recorded, RECORDED, "database-unavailable", status=201),
+    responses=answers(Recorded, *BODY, *KEYED, status=201),
 )
 async def record_events(
     request: Request[Any, Any, Any],
     state: State,
-    data: Annotated[EventsIn, Body(examples=[Example("a search and a click", value=EVENTS)])],
+    data: JSONBody[EventsIn],
 ) -> Recorded:
-    """Record up to 1,000 events of shoppers."""
-    if any("\0" in (event.visitor or "") + (event.query or "") + (event.sku or "") for event in data.events):
+    """Record up to 1,000 events of shoppers. An event that cannot be read is listed in `refused`; if none can be read,
+    the request is refused."""
+    items = read_items(data.events, EventIn)
+    given = [event for event in items if isinstance(event, EventIn)]
+    if any("\0" in (event.visitor or "") + (event.query or "") + (event.sku or "") for event in given):
         raise ApiError("invalid", "A text contains a NUL character.")
     limits = KeyLimits.of(request)
-    for catalog in {event.catalog for event in data.events}:
+    for catalog in {event.catalog for event in given}:
         limits.check_catalog(catalog)
-    rows = [events.Event(**msgspec.structs.asdict(event)) for event in data.events]
+    rows = [events.Event(**msgspec.structs.asdict(event)) for event in given]
     await state.pools.write(request, lambda conn: events.record(conn, rows))
-    return Recorded(len(rows))
+    refused = [RefusedEvent(place, item.reason) for place, item in enumerate(items) if isinstance(item, Refused)]
+    return Recorded(len(rows), refused)

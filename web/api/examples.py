@@ -168,3 +168,10 @@ EVENTS: dict[str, Any] = {
     ]
 }
 RECORDED: dict[str, Any] = {"recorded": 2}
+PROBLEM: dict[str, Any] = {
+    "type": "urn:windowshop:problem:invalid",
+    "title": "The request is not valid",
+    "status": 422,
+    "detail": "Expected `int` >= 1 - at `$.top_k`",
+    "request_id": "mine-1",
+}

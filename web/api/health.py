@@ -12,8 +12,7 @@ from sqlalchemy import Connection, text
 from db import schema
 from db.errors import SchemaMismatch, WindowshopError
 from db.lifecycle import gateway
-from web.api.examples import HEALTH, READY
-from web.api.openapi import answers
+from web.api.openapi import PROBE, answers
 from web.http.problems import ApiError
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -51,13 +50,13 @@ class Ready(msgspec.Struct):
     is_copy: bool
 
 
-@get("/health", tags=["Probes"], responses=answers(Health, HEALTH))
+@get("/health", operation_id="health", tags=["Probes"], responses=answers(Health, *PROBE))
 async def health() -> Response[Health]:
     """Answers while this process is alive."""
     return Response(Health("alive"), headers=_NO_STORE)
 
 
-@get("/ready", tags=["Probes"], responses=answers(Ready, READY, "database-unavailable"))
+@get("/ready", operation_id="ready", tags=["Probes"], responses=answers(Ready, *PROBE, "database-unavailable"))
 async def ready(state: State) -> Response[Ready]:
     """Answers 200 while searches can be answered: the database answers and its schema serves this release."""
 

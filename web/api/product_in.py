@@ -11,12 +11,27 @@ from db.catalog.rows.cells import is_empty, one_text
 from db.catalog.rows.columns import Columns
 from db.catalog.rows.notation import Notation, ambiguous
 from db.catalog.validation import MAX_IMAGES
+from web.api.batches import Refused, shown_as
 
-# Any JSON value. A field that cannot hold the value stays empty, and the answer gives the reason. If the types of the
-# fields were narrower, one odd value would refuse all products of the request.
-Cell = Any
-Price = Annotated[Cell, Meta(description='A number, or a text such as "12.50 EUR".')]
-Time = Annotated[Cell, Meta(description="A time such as `2026-01-31T09:30:00Z`. A time without a zone is read as UTC.")]
+# A field takes any JSON value. If it cannot hold the value, it stays empty, and the answer gives the reason. The
+# OpenAPI document shows the usual types, so that generated clients have types.
+Required = Annotated[Any, Meta(extra_json_schema={"type": "string", "minLength": 1})]
+Cell = Annotated[Any, Meta(extra_json_schema={"type": ["string", "null"]})]
+Price = Annotated[
+    Any,
+    Meta(
+        description='A number, or a text such as "12.50 EUR".',
+        extra_json_schema={"type": ["number", "string", "null"]},
+    ),
+]
+Time = Annotated[
+    Any,
+    Meta(
+        description="A time such as `2026-01-31T09:30:00Z`. A time without a zone is read as UTC.",
+        extra_json_schema={"type": ["string", "null"]},
+    ),
+]
+Count = Annotated[Any, Meta(extra_json_schema={"type": ["integer", "string", "null"]})]
 # The positions of the fields in the lists that `_cells` returns
 _COLUMNS = Columns({name: place for place, name in enumerate((*COLUMNS, "image"))}, {"attributes": len(COLUMNS) + 1})
 
@@ -25,8 +40,8 @@ class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A whole product. An absent field is stored as empty. A field takes a text, or another JSON value that
     `windowshop load` reads; a value that the field cannot hold is omitted, and `reason` of the answer names it."""
 
-    sku: Cell
-    title: Cell
+    sku: Required
+    title: Required
     description: Cell = None
     brand: Cell = None
     product_type: Cell = None
@@ -46,29 +61,35 @@ class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sale_starts_at: Time = None
     sale_ends_at: Time = None
     compare_at_price: Price = None
-    quantity: Cell = None
-    rating: Annotated[Cell, Meta(description="A rating out of 5. Write another scale as in `8.5/10`.")] = None
-    review_count: Cell = None
+    quantity: Count = None
+    rating: Annotated[
+        Any,
+        Meta(
+            description="A rating out of 5. Write another scale as in `8.5/10`.",
+            extra_json_schema={"type": ["number", "string", "null"]},
+        ),
+    ] = None
+    review_count: Count = None
     published_at: Time = None
-    attributes: Annotated[Cell, Meta(description="An object with the attributes and their values.")] = None
+    attributes: Annotated[
+        Any,
+        Meta(
+            description="An object with the attributes and their values.",
+            extra_json_schema={"type": ["object", "null"], "additionalProperties": True},
+        ),
+    ] = None
     images: Annotated[
-        Cell,
+        Any,
         Meta(
             description=f"A list of at most {MAX_IMAGES} web addresses, or paths below WINDOWSHOP_WEB_IMAGE_ROOT. "
-            "Without `images`, `image_link` is the image."
+            "Without `images`, `image_link` is the image.",
+            extra_json_schema={"type": ["array", "null"], "items": {"type": "string"}},
         ),
     ] = None
 
-    def shown_sku(self) -> str:
-        """Return the SKU, or "" if the value cannot be one."""
-        try:
-            return one_text("sku", self.sku)
-        except ValueError:
-            return ""
-
 
 class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    products: Annotated[list[ProductIn], Meta(min_length=1, max_length=1000)]
+    products: Annotated[list[Annotated[msgspec.Raw, shown_as(ProductIn)]], Meta(min_length=1, max_length=1000)]
     catalog: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_.-]{0,62}$")] = "main"
     keep: Annotated[
         list[Annotated[str, Meta(max_length=1000)]],
@@ -77,6 +98,18 @@ class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     strict: Annotated[
         bool, Meta(description="Reject a product with a faulty value, instead of storing it without the value.")
     ] = False
+    create: Annotated[
+        bool, Meta(description="Create the catalog if it does not exist. The catalog `main` needs no `create`.")
+    ] = False
+
+
+def shown_sku(item: ProductIn | Refused) -> str:
+    """Return the SKU of an item, or "" if the value cannot be one."""
+    given = item.given if isinstance(item, Refused) else None
+    try:
+        return one_text("sku", given.get("sku") if isinstance(given, dict) else getattr(item, "sku", None))
+    except ValueError:
+        return ""
 
 
 def raw_products(given: Sequence[ProductIn]) -> Iterator[RawProduct | str]:

@@ -10,11 +10,11 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, delete, get, put
 from litestar.datastructures import State
-from litestar.openapi.spec import Example
-from litestar.params import Body, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta
 from sqlalchemy import Connection
 
+from db.catalog import catalogs
 from db.catalog import store as db_catalog
 from db.catalog.image_paths import ImageRoot
 from db.catalog.offer import PRICES
@@ -23,10 +23,10 @@ from db.catalog.product import Product
 from db.catalog.validation import validate
 from db.errors import StatementRefused
 from web.api.attributes import ShownAttributes
-from web.api.examples import OUTCOMES, PRODUCT, PRODUCTS
+from web.api.batches import Refused, read_items
 from web.api.key_limits import KeyLimits
-from web.api.openapi import KEY, answers
-from web.api.product_in import ProductsIn, raw_products
+from web.api.openapi import BODY, KEY, KEYED, answers
+from web.api.product_in import ProductIn, ProductsIn, raw_products, shown_sku
 from web.api.schemas import MAX_CATALOG, MAX_SKU, EffectivePrice, Picture, PriceBefore
 from web.api.search import picture_of
 from web.http.problems import ApiError
@@ -91,10 +91,11 @@ class ProductOut(msgspec.Struct, kw_only=True):
 
 @get(
     "/products/{sku:str}",
+    operation_id="readProduct",
     opt={"scope": "search"},
     security=KEY,
     tags=["Products"],
-    responses=answers(ProductOut, PRODUCT, "not-found", "database-unavailable"),
+    responses=answers(ProductOut, *KEYED, "not-found"),
 )
 async def read_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
@@ -127,21 +128,23 @@ async def read_product(
 
 @put(
     "/products",
+    operation_id="putProducts",
     opt={"scope": "write"},
     security=KEY,
     tags=["Products"],
-    responses=answers(Outcomes, OUTCOMES, "database-unavailable"),
+    responses=answers(Outcomes, *BODY, *KEYED, "not-found"),
 )
 async def put_products(
     request: Request[Any, Any, Any],
     state: State,
-    data: Annotated[ProductsIn, Body(examples=[Example("two", value=PRODUCTS)])],
+    data: JSONBody[ProductsIn],
 ) -> Outcomes:
     """Insert or replace up to 1,000 products in one transaction.
 
-    Unchanged products are not written. A product whose SKU or title is faulty is rejected with a reason. Any other
-    faulty value is omitted, and `reason` names it; with `strict`, the product is rejected. Private attributes, such as
-    costs and suppliers, are stored only if `keep` names them. Changed titles and images are encoded again
+    Unchanged products are not written. A product whose SKU or title is faulty, or that has an unknown field, is
+    rejected with a reason. Any other faulty value is omitted, and `reason` names it; with `strict`, the product is
+    rejected. A catalog that does not exist is refused without `create`. Private attributes, such as costs and
+    suppliers, are stored only if `keep` names them. Changed titles and images are encoded again
     automatically.
     """
     KeyLimits.of(request).check_catalog(data.catalog)
@@ -149,9 +152,12 @@ async def put_products(
     outcomes: list[Outcome] = []
     taken: dict[str, tuple[int, Product]] = {}
     image_root = ImageRoot(root) if root else None
-    for given, raw in zip(data.products, raw_products(data.products), strict=True):
-        outcome = Outcome(given.shown_sku(), "rejected", None)
+    items = read_items(data.products, ProductIn)
+    raw_ones = iter(raw_products([item for item in items if isinstance(item, ProductIn)]))
+    for item in items:
+        outcome = Outcome(shown_sku(item), "rejected", None)
         outcomes.append(outcome)
+        raw = item.reason if isinstance(item, Refused) else next(raw_ones)
         if isinstance(raw, str):
             outcome.reason = raw
             continue
@@ -166,9 +172,14 @@ async def put_products(
             taken[found.product.sku] = len(outcomes) - 1, found.product
             outcome.reason = "; ".join(reason for _, reason in found.warnings) or None
     products = [product for _, product in taken.values()]
-    results = await state.pools.write(
-        request, lambda conn: db_catalog.put(conn, products, catalog=data.catalog, image_root=root)
-    )
+
+    def write(conn: Connection) -> list[db_catalog.PutStatus | StatementRefused]:
+        if not data.create and not catalogs.exists(conn, data.catalog):
+            hint = 'Correct the name, or create the catalog by "create": true beside "products".'
+            raise ApiError("not-found", f"There is no catalog {data.catalog}.", hint=hint)
+        return db_catalog.put(conn, products, catalog=data.catalog, image_root=root)
+
+    results = await state.pools.write(request, write)
     for (place, _), result in zip(taken.values(), results, strict=True):
         if isinstance(result, StatementRefused):
             outcomes[place].reason = f"the database refuses the product (SQLSTATE {result.sqlstate})"
@@ -179,10 +190,11 @@ async def put_products(
 
 @delete(
     "/products/{sku:str}",
+    operation_id="deleteProduct",
     opt={"scope": "write"},
     security=KEY,
     tags=["Products"],
-    responses=answers(None, None, "not-found", "database-unavailable", status=204),
+    responses=answers(None, *KEYED, "not-found", status=204),
 )
 async def delete_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"

@@ -102,6 +102,12 @@ class ImageSearch(Options, forbid_unknown_fields=True, kw_only=True):
         return super().arguments() | {"image": self.image}
 
 
+class ImageForm(Options, forbid_unknown_fields=True, kw_only=True):
+    """Describes the parts of a form; ImageSearch is what they become."""
+
+    image: Annotated[str, Meta(description="An image file of at most 10 MB.", extra_json_schema={"format": "binary"})]
+
+
 class Input(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Has exactly one of text, image, sku and vector. With a negative weight, products unlike this input rank first."""
 

@@ -10,8 +10,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
-from litestar.openapi.spec import Example
-from litestar.params import Body, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from sqlalchemy import Connection
 
 from db.functions.constants import MAX_RESULTS
@@ -19,10 +18,9 @@ from db.search import ranking
 from db.search.offers import Offer, offers
 from db.search.ranking import ExplainStep, Facet, SearchHit, SearchParams, SearchResult
 from web.api.attributes import ShownAttributes
-from web.api.examples import FACETS, FACETS_ASKED, GENERAL, RESULTS, TEXT
-from web.api.image_body import ImageBody
+from web.api.image_body import ImageAsForm, ImageAsJson
 from web.api.key_limits import KeyLimits
-from web.api.openapi import KEY, answers
+from web.api.openapi import BODY, KEY, KEYED, answers
 from web.api.schemas import (
     MAX_CATALOG,
     MAX_CURSOR,
@@ -48,50 +46,64 @@ from web.http.context import context_of
 from web.http.problems import ApiError
 
 DEGRADED = "Windowshop-Degraded"
-_REFUSALS = ("not-found", "cursor-outdated", "encoder-unavailable", "database-unavailable")
+_REFUSALS = (*KEYED, "not-found", "cursor-outdated", "encoder-unavailable")
 _documented: dict[str, Any] = {
     "status_code": 200,
     "opt": {"scope": "search"},
     "security": KEY,
     "tags": ["Search"],
-    "responses": answers(Results, RESULTS, *_REFUSALS),
+    "responses": answers(Results, *BODY, *_REFUSALS),
 }
 
 
-@post("/search/text", **_documented)
+@post("/search/text", operation_id="searchText", **_documented)
 async def search_text(
     request: Request[Any, Any, Any],
     state: State,
-    data: Annotated[TextSearch, Body(examples=[Example("backpack", value=TEXT)])],
+    data: JSONBody[TextSearch],
 ) -> Response[Results]:
     """Search by a text. If no encoder runs, a new text is searched by its keywords, and `degraded` is true."""
     return await _respond(request, state, "text", data, ())
 
 
-@post("/search/image", operation_class=ImageBody, **_documented)
+@post("/search/image", operation_id="searchImage", operation_class=ImageAsJson, **_documented)
 async def search_image(request: Request[Any, Any, Any], state: State) -> Response[Results]:
-    """Search by an image, as a JSON body with base64 or as a multipart form with a part `image`."""
-    kind = request.content_type[0]
-    if kind == "multipart/form-data":
-        data = await form_as(request, ImageSearch, file="image", json=("filter", "weights", "explain"))
-    elif kind == "application/json":
-        data = decoded(await request.body(), ImageSearch)
-    else:
+    """Search by an image in base64. This address also takes the form of `searchImageFile`."""
+    if request.content_type[0] == "multipart/form-data":
+        return await _search_by_form(request, state)
+    if request.content_type[0] != "application/json":
         raise ApiError("media-type", "Send application/json or multipart/form-data.")
+    return await _respond(request, state, "image", decoded(await request.body(), ImageSearch), ())
+
+
+@post("/search/image/file", operation_id="searchImageFile", operation_class=ImageAsForm, **_documented)
+async def search_image_file(request: Request[Any, Any, Any], state: State) -> Response[Results]:
+    """Search by an image file, as a form. The parts `filter` and `weights` are JSON; the others are plain texts."""
+    if request.content_type[0] != "multipart/form-data":
+        raise ApiError("media-type", "Send multipart/form-data.")
+    return await _search_by_form(request, state)
+
+
+async def _search_by_form(request: Request[Any, Any, Any], state: State) -> Response[Results]:
+    data = await form_as(request, ImageSearch, file="image", json=("filter", "weights"))
     return await _respond(request, state, "image", data, ())
 
 
-@post("/search", **_documented)
+@post("/search", operation_id="search", **_documented)
 async def search(
     request: Request[Any, Any, Any],
     state: State,
-    data: Annotated[GeneralSearch, Body(examples=[Example("more of one, less of another", value=GENERAL)])],
+    data: JSONBody[GeneralSearch],
 ) -> Response[Results]:
     """Search by texts, images, products and vectors together. Products like an input of negative weight rank lower."""
     return await _respond(request, state, "mixed", data, _skus_of(data.inputs))
 
 
-@get("/products/{sku:str}/similar", **_documented)
+@get(
+    "/products/{sku:str}/similar",
+    operation_id="similarProducts",
+    **{**_documented, "responses": answers(Results, *_REFUSALS)},
+)
 async def similar(
     request: Request[Any, Any, Any],
     state: State,
@@ -123,11 +135,15 @@ async def similar(
     return await _respond(request, state, "similar", options, (sku,), run)
 
 
-@post("/facets", **{**_documented, "responses": answers(Facets, FACETS, "not-found", "database-unavailable")})
+@post(
+    "/facets",
+    operation_id="countFacets",
+    **{**_documented, "responses": answers(Facets, *BODY, *KEYED, "not-found", "encoder-unavailable")},
+)
 async def facets(
     request: Request[Any, Any, Any],
     state: State,
-    data: Annotated[FacetsAsked, Body(examples=[Example("brands and prices of bags", value=FACETS_ASKED)])],
+    data: JSONBody[FacetsAsked],
 ) -> Facets:
     """Count the products of each brand, colour or price range that pass a filter. A query changes the counts only with
     `cut`."""

@@ -10,6 +10,8 @@ from db.strict_json import parse
 from web.http.problems import ApiError
 
 T = TypeVar("T")
+Struct = TypeVar("Struct", bound=msgspec.Struct)
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -40,10 +42,11 @@ def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
     return found
 
 
-async def form_as(request: Request[Any, Any, Any], kind: type[T], *, file: str, json: tuple[str, ...]) -> T:
-    """Decode a multipart form as `kind`. The part `file` holds bytes, the parts in `json` hold JSON, and other parts
-    hold plain text."""
+async def form_as(request: Request[Any, Any, Any], kind: type[Struct], *, file: str, json: tuple[str, ...]) -> Struct:
+    """Decode a multipart form as the struct `kind`. The part `file` holds bytes, the parts in `json` hold JSON, and
+    other parts hold plain text. A boolean may have any usual spelling."""
     values: dict[str, Any] = {}
+    booleans = {field.name for field in msgspec.structs.fields(kind) if field.type is bool or field.default is False}
     for name, value in (await request.form()).multi_items():
         if name in values:
             raise ApiError("invalid", f"There are two parts named {name[:40]}.")
@@ -56,7 +59,8 @@ async def form_as(request: Request[Any, Any, Any], kind: type[T], *, file: str, 
         elif name in json:
             values[name] = decoded(content, object, name=name)
         else:
-            values[name] = content.decode("utf-8", "replace")
+            text = content.decode("utf-8", "replace")
+            values[name] = _BOOLEANS.get(text.strip().lower(), text) if name in booleans else text
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:

@@ -1,0 +1,36 @@
+"""Reads the items of a batch one by one, so that a faulty item refuses only itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from web.http.problems import ApiError
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    reason: str
+    given: Any  # the item, decoded as plain JSON
+
+
+def shown_as(kind: type[Any]) -> Meta:
+    """Describes a `msgspec.Raw` in the OpenAPI document as a `kind`."""
+    return Meta(extra_json_schema={"$ref": f"#/components/schemas/{kind.__name__}"})
+
+
+def read_items(given: Sequence[msgspec.Raw], kind: type[Item]) -> list[Item | Refused]:
+    """Decode each item as `kind`. Raises ApiError if no item is a `kind`."""
+    items: list[Item | Refused] = []
+    for one in given:
+        try:
+            items.append(msgspec.json.decode(one, type=kind))
+        except msgspec.ValidationError as error:
+            items.append(Refused(str(error), msgspec.json.decode(one)))
+    if isinstance(items[0], Refused) and all(isinstance(item, Refused) for item in items):
+        raise ApiError("invalid", f"No item of the list can be read. The first item: {items[0].reason}")
+    return items

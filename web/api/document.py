@@ -1,0 +1,111 @@
+"""Builds the OpenAPI document.
+
+Litestar describes the routes. msgspec describes the bodies, because Litestar omits `additionalProperties`, bounds of 0
+and nulls in examples. Each body has its example in its schema.
+"""
+
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, Contact, License, SecurityScheme, Tag
+from litestar.params import ParameterKwarg
+
+from web.api import examples
+from web.api.events import EventIn, EventsIn, Recorded
+from web.api.health import Health, Ready
+from web.api.product_in import ProductIn, ProductsIn
+from web.api.products import Outcomes, ProductOut
+from web.api.schemas import Facets, FacetsAsked, GeneralSearch, ImageForm, ImageSearch, Results, TextSearch
+from web.http.problems import Problem
+
+API_VERSION = "1"
+_EXAMPLES = {
+    TextSearch: examples.TEXT,
+    ImageSearch: examples.IMAGE,
+    GeneralSearch: examples.GENERAL,
+    Results: examples.RESULTS,
+    FacetsAsked: examples.FACETS_ASKED,
+    Facets: examples.FACETS,
+    ProductsIn: examples.PRODUCTS,
+    Outcomes: examples.OUTCOMES,
+    ProductOut: examples.PRODUCT,
+    EventsIn: examples.EVENTS,
+    Recorded: examples.RECORDED,
+    Health: examples.HEALTH,
+    Ready: examples.READY,
+    Problem: examples.PROBLEM,
+}
+_WITHOUT_EXAMPLE = (ImageForm, ProductIn, EventIn)
+_TAGS = {
+    "Search": "Search by texts, images and products, and count the values of fields.",
+    "Products": "Read, write and delete products.",
+    "Events": "Record what shoppers do.",
+    "Images": "Images of products.",
+    "Probes": "Whether the service is alive and ready.",
+}
+
+
+class _Document(JsonRenderPlugin):
+    _whole: dict[str, Any] | None = None
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        if self._whole is None:
+            self._whole = _completed(openapi_schema, request.app)
+        return msgspec.json.encode(self._whole)
+
+
+def openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Windowshop",
+        version=API_VERSION,
+        description="Product search by what things look like. Errors are RFC 9457 problems with a stable `type`.",
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        contact=Contact(name="The operator of this service"),
+        tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
+        components=Components(
+            security_schemes={
+                "key": SecurityScheme(
+                    type="http", scheme="bearer", description="A key that `windowshop key create` printed."
+                )
+            }
+        ),
+        path="/openapi",
+        render_plugins=[_Document(path="/openapi.json")],
+        use_handler_docstrings=True,
+    )
+
+
+def _completed(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
+    described = (*_EXAMPLES, *_WITHOUT_EXAMPLE)
+    _, schemas = msgspec.json.schema_components(described, ref_template="#/components/schemas/{name}")
+    for body, example in _EXAMPLES.items():
+        schemas[body.__name__]["examples"] = [example]
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    for item in document["paths"].values():
+        for operation in item.values():
+            operation.setdefault("security", [])
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+    for route in app.routes:
+        operations = document["paths"].get(route.path_format, {})
+        for handler in getattr(route, "route_handlers", ()):
+            for operation in (operations.get(method.lower()) for method in handler.http_methods):
+                _complete_parameters(operation or {}, handler)
+    return document
+
+
+def _complete_parameters(operation: dict[str, Any], handler: Any) -> None:
+    """Add the bounds of numbers, which Litestar writes as floats or omits."""
+    given: dict[str, ParameterKwarg] = {}
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        if isinstance(field.kwarg_definition, ParameterKwarg):
+            given[field.kwarg_definition.query or name] = field.kwarg_definition
+    for parameter in operation.get("parameters", ()):
+        definition = given.get(parameter["name"])
+        for name, bound in (("minimum", getattr(definition, "ge", None)), ("maximum", getattr(definition, "le", None))):
+            if bound is not None:
+                parameter["schema"][name] = bound
+        for name in ("deprecated", "allowEmptyValue", "allowReserved"):
+            parameter.pop(name, None)
