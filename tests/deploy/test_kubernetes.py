@@ -3,14 +3,29 @@
 No cluster runs here: docs/kubernetes.md says what is not tested.
 """
 
+import re
 import shutil
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.support.kubernetes.manifests import KUBERNETES, OVERLAYS, Manifest, build, name_of, one, overlay
+from deploy.kubernetes.create_secrets import main as secrets
+from tests.support.compose.files import ROOT
+from tests.support.kubernetes.manifests import (
+    KUBERNETES,
+    OVERLAYS,
+    Manifest,
+    build,
+    name_of,
+    of_kind,
+    one,
+    overlay,
+    pods,
+)
 from tests.support.kubernetes.schemas import (
     VERSIONS,
     WITHOUT_SCHEMA,
@@ -22,6 +37,7 @@ from tests.support.kubernetes.schemas import (
 
 pytestmark = pytest.mark.deploy
 
+DOCS = ROOT / "docs" / "kubernetes.md"
 Change = Callable[[list[Manifest]], object]
 
 
@@ -81,6 +97,30 @@ def pod(manifests: list[Manifest], kind: str = "Deployment", name: str = "window
 
 def in_spec(kind: str, name: str, **values: Any) -> Change:
     return lambda manifests: one(manifests, kind, name)["spec"].update(values)
+
+
+def test_the_overlay_of_the_docs_gives_the_images_another_registry_and_the_site_other_settings(tmp_path: Path) -> None:
+    shutil.copytree(KUBERNETES, tmp_path / "kubernetes")
+    mine = tmp_path / "kubernetes" / "overlays" / "mine"
+    mine.mkdir()
+    kustomization, settings = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    (mine / "kustomization.yaml").write_text(f"{textwrap.dedent(kustomization)}{textwrap.dedent(settings)}")
+    (mine / "windowshop.toml").write_text("[web]\n")
+    done = build(mine)
+    assert done.returncode == 0, done.stderr
+    built = list(yaml.safe_load_all(done.stdout))
+    images = {container["image"] for each in pods(built) for container in each.containers}
+    assert images == {f"registry.example/{name}" for name in ("windowshop-web:0.1.0", "windowshop-encoder-cpu:0.1.0")}
+    [config] = of_kind(built, "ConfigMap")
+    assert config["data"] == {"windowshop.toml": "[web]\n"}
+
+
+def test_the_docs_name_only_objects_of_the_overlay_ha_and_its_secrets() -> None:
+    manifests = overlay("ha")
+    names = {each["metadata"]["name"] for each in manifests} | {each["metadata"]["name"] for each in secrets()["items"]}
+    names |= {"windowshop-backups", "windowshop-db-1", "windowshop-ingress", "windowshop-encoder-cpu"}
+    names |= {"windowshop-encoder-gpu"}
+    assert set(re.findall(r"\bwindowshop-[a-z0-9-]+", DOCS.read_text())) - names == set()
 
 
 CORE_FAULTS: dict[str, Change] = {

@@ -1,6 +1,7 @@
 """Secrets, autoscaling, monitoring and start of the site in deploy/kubernetes fit the processes that run there."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+from psycopg.rows import dict_row
 from sqlalchemy import make_url
 
 from db import addresses
@@ -20,15 +22,14 @@ from deploy.kubernetes.create_secrets import main as create_secrets
 from deploy.kubernetes.generate import manifests as generated
 from deploy.kubernetes.generate import text
 from tests.deploy.test_monitoring import COLLECTED, PROMETHEUS, Run, metrics_in, panels, rules, tool
-from tests.support.compose.files import ROOT
-from tests.support.kubernetes.manifests import KUBERNETES, one, overlay
+from tests.support.compose.files import CONTAINERFILE, ROOT
+from tests.support.kubernetes.manifests import KUBERNETES, one, overlay, pods
 from tests.test_settings import CLASSES
 from web.http.metrics import Metrics as WebMetrics
 from web.settings import WebSettings
 
 pytestmark = pytest.mark.deploy
 
-DOCS = ROOT / "docs" / "kubernetes.md"
 WAIT = ROOT / "deploy" / "wait.py"
 
 
@@ -172,25 +173,49 @@ def test_the_largest_number_of_pods_stays_below_the_limits_of_the_logins(name: s
 QUERIES = yaml.safe_load(read("components/monitoring/queries.yaml")["data"]["queries.yaml"])
 
 
-def test_the_queries_of_the_database_give_the_columns_that_they_name(database: Database) -> None:
-    """CloudNativePG runs them in a read-only transaction, as a member of pg_monitor."""
+def wrong_queries(database: Database, queries: dict[str, Any]) -> list[str]:
+    """Return the names of queries that fail, give no row, or give other columns or types than their metrics.
+
+    CloudNativePG runs them in a read-only transaction, as a member of pg_monitor.
+    """
     url = database.write.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(url) as conn:
+    wrong = []
+    with psycopg.connect(url, row_factory=dict_row, autocommit=True) as conn:
         conn.execute("set role pg_monitor")
-        conn.execute("set transaction read only")
-        for name, query in QUERIES.items():
-            cursor = conn.execute(query["query"])
-            columns = [column.name for column in cursor.description or []]
-            assert sorted(columns) == sorted(column for metric in query["metrics"] for column in metric), name
-            rows = cursor.fetchall()
-            assert rows, name
-            labels = {
-                column for metric in query["metrics"] for column, how in metric.items() if how["usage"] == "LABEL"
-            }
-            for row in rows:
-                values = dict(zip(columns, row, strict=True))
-                assert all(isinstance(values[column], str) for column in labels), name
-                assert all(isinstance(values[column], int | float) for column in set(columns) - labels), name
+        conn.execute("set default_transaction_read_only = on")
+        for name, query in queries.items():
+            usage = {column: how["usage"] for metric in query["metrics"] for column, how in metric.items()}
+            kinds = {column: str if kind == "LABEL" else int | float for column, kind in usage.items()}
+            try:
+                rows = conn.execute(query["query"]).fetchall()
+            except psycopg.Error:
+                rows = []
+            fits = [
+                row.keys() == kinds.keys() and all(isinstance(row[key], kinds[key]) for key in kinds) for row in rows
+            ]
+            if not fits or not all(fits):
+                wrong.append(name)
+    return wrong
+
+
+def test_the_queries_of_the_database_give_the_columns_that_they_name(database: Database) -> None:
+    assert wrong_queries(database, QUERIES) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("AS max_connections", "AS connections"),
+        ("current_setting('max_connections')::int", "current_setting('max_connections')"),
+        ("current_setting('max_connections')", "current_setting('most_connections')"),
+        ("AS max_connections", "AS max_connections WHERE false"),
+    ],
+)
+def test_a_planted_fault_in_a_query_is_named(old: str, new: str, database: Database) -> None:
+    query = QUERIES["shop_pg_settings"]
+    assert old in query["query"]
+    planted = {**QUERIES, "shop_pg_settings": {**query, "query": query["query"].replace(old, new)}}
+    assert wrong_queries(database, planted) == ["shop_pg_settings"]
 
 
 def test_kubernetes_has_every_metric_of_the_database_that_rules_and_dashboards_read() -> None:
@@ -218,6 +243,15 @@ def test_kubernetes_has_every_metric_of_the_database_that_rules_and_dashboards_r
 
 
 # --- the start of a process
+
+
+def test_the_images_contain_the_scripts_that_the_manifests_run() -> None:
+    scripts = {script for each in pods(overlay("ha")) for container in each.containers
+               for script in re.findall(r"/opt/deploy/(\S+)", " ".join(container.get("args", [])))}  # fmt: skip
+    assert scripts == {"wait.py"}
+    for script in scripts:
+        assert re.search(rf"^COPY .*\bdeploy/{script}\b.* /opt/deploy/$", CONTAINERFILE.read_text(), re.MULTILINE)
+        assert f"!deploy/{script}\n" in (ROOT / "deploy" / "Containerfile.dockerignore").read_text()
 
 
 def wait(what: str, seconds: float, database_url: str) -> subprocess.CompletedProcess[str]:

@@ -66,7 +66,10 @@ def _stateful_set(manifest: Manifest, manifests: list[Manifest], _known: Known) 
 
 
 def _budget(manifest: Manifest, manifests: list[Manifest], _known: Known) -> Iterator[str]:
-    if len(_selected(manifest["spec"]["selector"], manifests)) != 1:
+    selector = manifest["spec"]["selector"]
+    poolers = [each for each in of_kind(manifests, "Pooler")
+               if matches(selector, {"cnpg.io/poolerName": each["metadata"]["name"]})]  # fmt: skip
+    if len(_selected(selector, manifests)) + len(poolers) != 1:
         yield "does not select one workload"
     if manifest["spec"].get("maxUnavailable") != 1:
         yield "maxUnavailable is not 1"
