@@ -1,6 +1,5 @@
 """Implements `--watch`, which loads a file again whenever it has changed, until the command is interrupted."""
 
-import datetime
 import re
 import time
 from collections.abc import Callable
@@ -49,7 +48,7 @@ def watch(
                 now = state()
                 break
             except LoaderError as error:
-                say(_stamped(f"error: {error.message}"))
+                say(f"error: {error.message}")
 
 
 def path_state(path: Path) -> object:
@@ -65,12 +64,8 @@ def _once(load: Callable[[], LoadSummary], say: Callable[[str], None]) -> bool:
     try:
         summary = load()
     except (DatabaseError, LoaderError) as error:
-        say(_stamped(f"error: {error.message}"))
+        say(f"error: {error.message}")
         return False
     incomplete: WindowshopError | None = summary.refused
-    say(_stamped(summary.line() + (f"; {incomplete.message}" if incomplete else "")))
+    say(summary.line() + (f"; {incomplete.message}" if incomplete else ""))
     return True
-
-
-def _stamped(line: str) -> str:
-    return f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {line}"

@@ -131,6 +131,7 @@ def environment(settings: Settings) -> Callable[[Database], dict[str, str]]:
             **{name: value for name, value in os.environ.items() if not name.startswith("WINDOWSHOP_")},
             "WINDOWSHOP_DATABASE_URL": address,
             "WINDOWSHOP_HOME": str(settings.home),
+            "WINDOWSHOP_LOG_FORMAT": "text",  # as on a terminal
             "HF_HUB_OFFLINE": "1",
         }
 

@@ -41,8 +41,8 @@ Kubernetes gives each pod variables for the services of its namespace, such as
 ## windowshop.toml
 
 A key is the name of the variable in lower case, without `WINDOWSHOP_`. The settings of the encoder, of the web service,
-of catalog files, of the jobs and of `status` are in tables of their own. The path of a secret's file is relative to the
-folder of `windowshop.toml`.
+of catalog files, of the jobs, of `status` and of the log are in tables of their own. The path of a secret's file is
+relative to the folder of `windowshop.toml`.
 
 ```toml
 role_prefix = "shop_"

@@ -1,17 +1,13 @@
 """Runs the web service as a process. On SIGTERM it finishes the open requests and exits."""
 
-import logging
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-import msgspec
-import structlog
 import uvicorn
 
 from db.engine import Database
@@ -31,7 +27,6 @@ def serve(database: Database, settings: WebSettings, on_ready: Callable[[str], N
 
     Raises CannotListen for an address that is in use or is not local.
     """
-    configure_log()
     with _listening(database, settings) as (server, listener, address):
         on_ready(address)
         # uvicorn handles signals while it runs, and raises each received signal again when it has stopped. The handlers
@@ -64,21 +59,6 @@ def _stop_signals() -> tuple[signal.Signals, ...]:
     thread can handle signals."""
     is_main = threading.current_thread() is threading.main_thread()
     return (signal.SIGTERM, signal.SIGINT) if is_main else ()
-
-
-def configure_log() -> None:
-    """Log one JSON object per line to standard error, with tracebacks that do not show the values of variables."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(lambda line, **_: msgspec.json.encode(line, enc_hook=repr)),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
-        cache_logger_on_first_use=True,
-    )
 
 
 @contextmanager

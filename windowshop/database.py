@@ -9,7 +9,7 @@ import typer
 from db.roles import Role
 from windowshop import login
 from windowshop.options import RoleOption
-from windowshop.output.terminal import say
+from windowshop.output.terminal import say, tell
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -176,7 +176,7 @@ def upgrade(
         run(database, settings, say)
         if starter:
             ensure_a_model_serves(database, settings)
-    typer.echo("The schema is up to date.")
+    tell("The schema is up to date.")
 
 
 @app.command()

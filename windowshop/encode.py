@@ -56,7 +56,7 @@ def encode(
             models = load_models(database, settings, model)
         if again:
             count = encode_again(database, list(models), catalog, where)
-            typer.echo(f"{count} titles and images are on the work list again.", err=True)
+            say(f"{count} titles and images are on the work list again.")
         encode_with_progress(
             database, models, settings, once=once or again, queries=queries, follow=not model, probes=probes
         )

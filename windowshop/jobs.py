@@ -196,6 +196,7 @@ async def _load(home: Path, name: str, arguments: list[str], seconds: float) -> 
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "WINDOWSHOP_LOG_FORMAT": "text"},  # people read the report of a load
         preexec_fn=end_with_parent if sys.platform == "linux" else None,
     )
     output = b""

@@ -9,7 +9,7 @@ import typer
 
 from loader.formats import Format
 from windowshop.feed import located
-from windowshop.output.terminal import say
+from windowshop.output.terminal import say, tell, tell_now
 
 if TYPE_CHECKING:
     from db.engine import Database
@@ -196,7 +196,7 @@ def load(
         with open_database(settings, on_progress=say) as database:
             if every is not None:
                 with suppress(KeyboardInterrupt):
-                    watch_file(lambda: _ingest(database, opened(), options), feed.state, first, every, typer.echo)
+                    watch_file(lambda: _ingest(database, opened(), options), feed.state, first, every, tell_now)
                 return
             summary = _ingest(database, source, options, on_failure=_report)
         _report(summary)
@@ -292,7 +292,7 @@ def _report(summary: "LoadSummary") -> None:
     from windowshop.output.columns import print_columns
 
     print_columns(summary)
-    typer.echo(summary.line())
+    tell(summary.line())
     for count, what in (
         (summary.missing_files, "image files that are not on this disk, which the encoder will report"),
         (summary.without_image, "products without an image, which image search will not find"),
@@ -310,4 +310,4 @@ def _report(summary: "LoadSummary") -> None:
     if summary.ended_early and summary.first_reject:
         say(f"warning: the first rejected row: line {summary.first_reject.line}: {summary.first_reject.reason}")
     if summary.dry_run:
-        typer.echo("Dry run: nothing was changed.")
+        tell("Dry run: nothing was changed.")

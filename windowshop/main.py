@@ -3,7 +3,6 @@
 Every command imports its modules only when it runs, so that `windowshop search` does not wait for torch.
 """
 
-import logging
 import sys
 
 import structlog
@@ -25,6 +24,7 @@ from windowshop import (
     settings,
     status,
 )
+from windowshop.output import log
 
 HELP_OPTIONS = ["-h", "--help"]
 
@@ -56,17 +56,29 @@ app.command()(status.status)
 
 
 def main() -> None:
-    """Run a command. For a WindowshopError, print the message and the hint, and exit with the error's exit code."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    """Run a command. For a WindowshopError, print the message and the hint, and exit with the error's exit code.
+
+    A process without a terminal logs its errors, as JSON.
+    """
+    arguments = sys.argv[1:]
+    asks_for_help = bool(set(HELP_OPTIONS) & set(arguments))
+    logs = log.start(None if asks_for_help else log.process_of(arguments))
     try:
-        if not set(HELP_OPTIONS) & set(sys.argv):
+        if not asks_for_help:
             settings.check_names()
+            log.LogSettings.read()  # refuses a wrong value
+        if logs:
+            raise SystemExit(app(standalone_mode=False) or 0)
         app()
     except WindowshopError as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"  {error.hint}", file=sys.stderr)
+        if logs:
+            structlog.get_logger().error(error.message, hint=error.hint, exit_code=error.exit_code)
+        else:
+            print(f"error: {error.message}", file=sys.stderr)
+            if error.hint:
+                print(f"  {error.hint}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except Exception as error:
+        if not logs:
+            raise
+        raise SystemExit(log.last_words(error)) from None

@@ -18,6 +18,7 @@ def classes() -> "dict[str, type[EnvironmentSettings]]":
     from encoder.settings import EncoderSettings
     from loader.settings import FeedSettings
     from web.settings import WebSettings
+    from windowshop.output.log import LogSettings
 
     return {
         "Every command": Settings,
@@ -26,6 +27,7 @@ def classes() -> "dict[str, type[EnvironmentSettings]]":
         "Catalog files at web addresses": FeedSettings,
         "The jobs": JobsSettings,
         "The command status": StatusSettings,
+        "The log": LogSettings,
     }
 
 

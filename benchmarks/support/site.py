@@ -2,6 +2,7 @@
 the web service."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,15 +26,6 @@ from db.settings import Settings
 from encoder import starter
 from loader.sample import IMAGES
 from migrations.model_revisions import NewModel, add_model
-
-# This program runs `windowshop serve` without log lines.
-_QUIET = """
-import logging, structlog, web.server
-from windowshop.main import main
-silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
-web.server.configure_log = lambda: structlog.configure(wrapper_class=silent)
-main()
-"""
 
 
 @dataclass(frozen=True)
@@ -123,7 +115,9 @@ def serving(
         "WINDOWSHOP_WEB_METRICS_PORT": "null",
         "WINDOWSHOP_WEB_API_KEYS": "off",
     }
-    command = [sys.executable, *(("-c", _QUIET) if quiet else ("-m", "windowshop")), "serve", "--port", "0"]
+    if quiet:
+        own |= {"WINDOWSHOP_LOG_FORMAT": "text", "WINDOWSHOP_LOG_LEVEL": "error"}  # no line for a request
+    command = [sys.executable, "-m", "windowshop", "serve", "--port", "0"]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command, env={**environment, **own, **(settings or {})}, stderr=log, start_new_session=True
@@ -139,7 +133,7 @@ def _address(process: subprocess.Popen[bytes], log: IO[bytes]) -> str:
     while True:
         said = os.pread(log.fileno(), 2000, 0).decode()
         if "Serving at " in said and said.endswith("\n"):
-            return said.split("Serving at ")[1].split()[0]
+            return re.split(r'[\s"]', said.split("Serving at ")[1])[0]
         if process.poll() is not None:
             raise RuntimeError(said)
         time.sleep(0.05)

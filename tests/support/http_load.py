@@ -29,6 +29,7 @@ def service(env: Mapping[str, str], log: Path, port: int, **settings: object) ->
     """Start `windowshop serve` and wait until it answers at the port. Kill the process when the context ends."""
     own = {"api_keys": "off", "rate_per_address": 0, "metrics_port": "null", **settings}
     given = {f"WINDOWSHOP_WEB_{name.upper()}": str(value) for name, value in own.items()}
+    given["WINDOWSHOP_LOG_FORMAT"] = "json"
     with log.open("wb") as output:
         process = subprocess.Popen([*COMMAND, "serve", "--port", str(port)], env={**env, **given}, stderr=output)
     try:
@@ -46,8 +47,8 @@ def stop(process: subprocess.Popen[bytes], within: float = 30) -> int:
 
 
 def log_lines(log: Path) -> list[dict[str, Any]]:
-    """Returns the parsed JSON lines of the log. Each line describes a request."""
-    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    """Returns the parsed lines of the log that describe requests."""
+    return [line for line in map(json.loads, log.read_text().splitlines()) if line["event"] == "request"]
 
 
 def gauge(port: int, name: str) -> float:

@@ -70,7 +70,7 @@ def _become(arguments: tuple[str, ...], env: Mapping[str, str], folder: Path, ou
     from windowshop.main import main
 
     os.environ.clear()
-    os.environ.update(env)
+    os.environ.update({"WINDOWSHOP_LOG_FORMAT": "text", **env})  # as on a terminal
     os.chdir(folder)
     for descriptor, path in ((1, output), (2, errors)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

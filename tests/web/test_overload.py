@@ -122,11 +122,12 @@ def service_process(
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path, str]]:
     log = tmp_path / "log"
     env = {**environment(own_database), "WINDOWSHOP_WEB_METRICS_PORT": "0", "WINDOWSHOP_WEB_API_KEYS": "off"}
+    env["WINDOWSHOP_LOG_FORMAT"] = "json"
     with log.open("wb") as output:
         running = subprocess.Popen([*COMMAND, "serve", "--port", "0"], env=env, stderr=output)
     try:
         wait_until(lambda: "Serving at" in log.read_text() or running.poll() is not None, 60, "an address")
-        address = log.read_text().split("Serving at ")[1].split()[0]
+        address = log.read_text().split("Serving at ")[1].split('"')[0]
         wait_until(lambda: _answers(address), 60, "an answer")
         yield running, log, address
     finally:
@@ -169,7 +170,7 @@ def test_the_log_has_one_line_per_request_without_the_query(
     running.wait(60)
     text_ = log.read_text()
     assert "secret" not in text_
-    lines = [json.loads(line) for line in text_.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in text_.splitlines()]
     [search] = [line for line in lines if line.get("request_id") == "mine"]
     assert search | {"status": 200, "route": "/search/text", "method": "POST", "event": "request"} == search
     assert lines[-1]["route"] == "unmatched"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import typer
+from windowshop.output.terminal import tell
 
 if TYPE_CHECKING:
     from loader.summary import LoadSummary
@@ -20,16 +20,16 @@ def print_columns(summary: "LoadSummary") -> None:
     shown = list(summary.columns.items())[:MAX_COLUMNS]
     names = [" ".join(name.split())[:MAX_NAME] for name, _ in shown]
     width = max(map(len, ("column", *names)))
-    typer.echo(f"{'column':<{width}}  field")
+    lines = [f"{'column':<{width}}  field"]
     for name, (_, planned) in zip(names, shown, strict=True):
         field = _filled(planned, summary)
         note = " (no value)" if _is_empty(field, summary) else ""
-        typer.echo(f"{name:<{width}}  {field}{note}")
+        lines.append(f"{name:<{width}}  {field}{note}")
     if left := len(summary.columns) - len(shown):
-        typer.echo(f"and {left:,} more columns")
+        lines.append(f"and {left:,} more columns")
     if empty := list(_empty_fields(summary)):
-        typer.echo(f"Fields that are empty in every product: {', '.join(empty)}")
-    typer.echo()
+        lines.append(f"Fields that are empty in every product: {', '.join(empty)}")
+    tell("\n".join(lines) + "\n")
 
 
 def _filled(field: str, summary: "LoadSummary") -> str:

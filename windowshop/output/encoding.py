@@ -14,6 +14,7 @@ from encoder.probes import Probes
 from encoder.service import RunSummary, run, stopping_on_signals
 from encoder.settings import EncoderSettings
 from windowshop.output.progress import ProgressBar, progress_bar
+from windowshop.output.terminal import say
 
 log = structlog.get_logger()
 
@@ -71,7 +72,7 @@ def encode_with_progress(
                 )
             finally:
                 watcher.finish()
-    _print(console, summary)
+    _print(summary)
     return summary
 
 
@@ -100,33 +101,31 @@ class _Watcher:
             self._bar.update(counters.done, total, rate=True)
 
 
-def _print(console: Console, summary: RunSummary) -> None:
+def _print(summary: RunSummary) -> None:
     counters, timer, left = summary.counters, summary.timer, summary.left
     assert left is not None  # a run that ends by itself has counted the outstanding work
     if counters.done == 0 and not left.pending:
-        console.print("Nothing to encode: no title or image is waiting.")
+        say("Nothing to encode: no title or image is waiting.")
     elif counters.done:
         rate = (counters.image + counters.title) / timer.wall if timer.wall else 0.0
         busy = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in timer.busy.items())
-        console.print(
+        say(
             f"Encoded {counters.image} images and {counters.title} titles in {timer.wall:.1f} s ({rate:.0f}/s). "
             f"Busy time of each stage: {busy}."
         )
     if counters.failed:
-        console.print(f"{counters.failed} attempts failed.")
+        say(f"{counters.failed} attempts failed.")
     if left.quarantined:
-        console.print(
+        say(
             f'{left.quarantined} items are quarantined. To list them, run "SELECT * FROM shop.quarantine". Fix '
             'their errors, then run "windowshop retry".'
         )
     if left.pending:
-        console.print(f"{left.pending} items are still waiting.")
+        say(f"{left.pending} items are still waiting.")
     for failing in summary.failing[:SHOWN_HOSTS]:
-        console.print(
-            f"{failing.waiting} images of {failing.host} are waiting: {failing.error}", highlight=False, markup=False
-        )
+        say(f"{failing.waiting} images of {failing.host} are waiting: {failing.error}")
     if summary.failing:
-        console.print(
+        say(
             "A running encoder tries these hosts again by itself. The view shop.failing_host lists them. To try a host "
             'immediately, run "windowshop retry --host HOST".'
         )

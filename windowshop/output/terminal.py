@@ -1,7 +1,49 @@
-"""Prints messages for people on stderr. The results of a command go to stdout, where programs can read them."""
+"""Prints messages for people on stderr, and the results of a command on stdout, where programs can read them.
 
+A process without a terminal logs both, as JSON.
+"""
+
+import datetime
+import logging
 import sys
+
+import structlog
+import typer
+
+_logs = False
+
+
+def log_messages(logs: bool) -> None:
+    """With `logs`, `say` and `tell` write a log line each."""
+    global _logs
+    _logs = logs
 
 
 def say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    if _logs:
+        _log(message)
+    else:
+        print(message, file=sys.stderr, flush=True)
+
+
+def tell(result: str) -> None:
+    """Print a result of a process."""
+    if _logs:
+        _log(result)
+    else:
+        typer.echo(result)
+
+
+def tell_now(result: str) -> None:
+    """Print a result of a process that runs for days, with the time."""
+    now = datetime.datetime.now().astimezone()
+    tell(result if _logs else f"{now:%Y-%m-%d %H:%M:%S} {result}")
+
+
+def _log(message: str) -> None:
+    """Log the message at the level that its first word names."""
+    level, separator, rest = message.strip().partition(": ")
+    if level in ("warning", "error") and separator:
+        structlog.get_logger().log(logging.getLevelNamesMapping()[level.upper()], rest)
+    elif shown := message.strip():
+        structlog.get_logger().info(shown)

@@ -106,7 +106,7 @@ def test_watch_loads_a_changed_file_again_and_continues_after_a_failed_load(empt
             say=said.append,
             sleep=sleep,
         )
-    assert [line[20:].split("; sync: ")[-1] for line in said] == [
+    assert [line.split("; sync: ")[-1] for line in said] == [
         "10 kept, 0 marked out of stock, 0 deleted, 0 left as they were",
         "9 kept, 1 marked out of stock, 0 deleted, 0 left as they were",
         f"error: cannot read {path}: No such file or directory",
