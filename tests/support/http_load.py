@@ -25,13 +25,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def service(env: Mapping[str, str], log: Path, port: int, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
-    """Start `windowshop serve` and wait until it answers at the port. Kill the process when the context ends."""
+def service(
+    env: Mapping[str, str], log: Path, port: int, code: Path | None = None, **settings: object
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start `windowshop serve` and wait until it answers at the port. Kill the process when the context ends.
+
+    `code` is the folder of the packages that the process runs. The default is the folder of the tests.
+    """
     own = {"api_keys": "off", "rate_per_address": 0, "metrics_port": "null", **settings}
     given = {f"WINDOWSHOP_WEB_{name.upper()}": str(value) for name, value in own.items()}
     given["WINDOWSHOP_LOG_FORMAT"] = "json"
     with log.open("wb") as output:
-        process = subprocess.Popen([*COMMAND, "serve", "--port", str(port)], env={**env, **given}, stderr=output)
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--port", str(port)], env={**env, **given}, stderr=output, cwd=code
+        )
     try:
         wait_until(lambda: process.poll() is not None or _answers(port), 60, "an answer")
         assert process.poll() is None, log.read_text()

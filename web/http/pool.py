@@ -33,6 +33,8 @@ Result = TypeVar("Result")
 _LOCAL = "windowshop.local_settings"
 # A server confirms a cancelled statement within milliseconds. A connection without this confirmation is closed.
 CANCEL_SECONDS = 2.0
+# PostgreSQL ends one of several transactions that wait for each other, such as a search during an upgrade.
+ROLLED_BACK = ("40P01", "40001")
 
 
 class ConnectionLost(DatabaseUnreachable):
@@ -57,13 +59,21 @@ class Pool:
     ) -> Result:
         """Run `call` on a connection; `transaction` puts `call` into a transaction. A connection that the server closed
         while it was idle is replaced. With `retry`, `call` runs again if the connection breaks during the first run; a
-        second run of `call` must be harmless."""
-        work = asyncio.ensure_future(self._run_on_any(call, retry, transaction))
+        second run of `call` must be harmless. After a deadlock, `call` runs again once."""
+        work = asyncio.ensure_future(self._run_twice(call, retry, transaction))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
             self._in_background(self._cancel(work))
             raise
+
+    async def _run_twice(self, call: Callable[[Connection], Result], retry: bool, transaction: bool) -> Result:
+        try:
+            return await self._run_on_any(call, retry, transaction)
+        except DatabaseError as error:
+            if error.sqlstate not in ROLLED_BACK:
+                raise
+        return await self._run_on_any(call, retry, transaction)
 
     async def _run_on_any(self, call: Callable[[Connection], Result], retry: bool, transaction: bool) -> Result:
         async with self._free:
