@@ -266,7 +266,7 @@ _NAME = re.compile(r"@([a-z][a-z0-9_]*)@")
 
 
 def statements(names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the name and the SQL of each file. Each `@word@` is replaced from `names`, the constants and the lock keys.
+    """Yield the name and the SQL of each file. Each `@word@` is replaced from `names` and the constants.
 
     Raises KeyError for an unknown word.
     """

@@ -39,7 +39,7 @@ begin
     end loop;
 end $$;
 
--- app: the role of the loader and the web service
+-- app: the loader, the jobs and the web service write the shop with this role
 grant insert, update, delete on shop.product, shop.product_image to @app@;
 grant insert, update on shop.catalog to @app@;
 grant execute on function

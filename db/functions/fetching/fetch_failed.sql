@@ -5,8 +5,8 @@
 -- The function works as a circuit breaker. A host is paused after three failures in a row, or after the first failure
 -- if the host has never answered. The pause doubles with each further failure. If the host asks for a pause
 -- (p_retry_seconds), the host is paused for that time, at most an hour. Each image has a pause of its own, too. This
--- pause grows to an hour, and the image is tried again for about a day. Images of a host that has not answered for a
--- day are quarantined.
+-- pause grows to an hour, and the image is tried again for about a day. If the fetches from a host have failed for a
+-- day, the images of this host are quarantined.
 create or replace function shop_private.fetch_failed(
     p_worker uuid, p_model_id smallint, p_product uuid, p_position smallint, p_host text, p_error text,
     p_answered boolean, p_retry_seconds double precision
@@ -25,7 +25,7 @@ declare
 begin
     insert into shop_private.fetch_host (host) values (p_host) on conflict do nothing;
     select * into known from shop_private.fetch_host f where f.host = p_host for update;
-    if coalesce(known.paused_until <= at, true) then  -- not for a fetch that began before a pause
+    if coalesce(known.paused_until <= at, true) then  -- during a pause, fetches end that began before it
         known.failures := known.failures + 1;
     end if;
     pauses := known.failures - case when known.answered_at is null then 0 else 2 end;

@@ -5,7 +5,7 @@
 --   * filter_value checks each value against the kind of its field, so the condition raises no error on any row;
 --   * an indexed column stands alone on its side of an operator that its index supports.
 --
--- The filter functions that this function calls use its search_path.
+-- The filter functions that this function calls run with the search_path of this function.
 create or replace function shop_private.filter_condition(filter jsonb) returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,8 +1,8 @@
 -- Checks p_value, a value of a filter (docs/filters.md), against p_kind and the limits of length. A value that passes
 -- the check can be compared with any row without an error. p_kind is text, number, time, scalar (a text, a number, true
--- or false) or order (a text or a number). Returns the value as text; the caller must still quote this text. For text,
--- number and time, the result is the value itself; for scalar and order, the result is JSON. p_place is the path of the
--- value in the filter; error messages show this path.
+-- or false) or order (a text or a number). Returns the value as text; the caller must still quote this text. For text
+-- and number, the result is the value itself; for time, the value with a zone; for scalar and order, JSON. p_place is
+-- the path of the value in the filter; error messages show this path.
 create or replace function shop_private.filter_value(p_kind text, p_value jsonb, p_place text) returns text
 language plpgsql stable parallel safe as $$
 declare

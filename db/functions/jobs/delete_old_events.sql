@@ -1,4 +1,5 @@
--- Deletes the oldest events, at most p_rows of them, that are older than p_days. Returns the number of deleted events.
+-- Deletes events that are older than p_days days, the oldest first, at most p_rows of them. Returns the number of
+-- deleted events.
 create or replace function shop_private.delete_old_events(p_days integer, p_rows integer)
 returns bigint
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

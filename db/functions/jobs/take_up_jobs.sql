@@ -1,6 +1,6 @@
 -- Gives the jobs of dead workers back, so that another worker runs them. A worker is dead if its last heartbeat is more
 -- than p_seconds old. A job that has ended p_attempts workers fails, because it would end the next worker too. Returns
--- the number of these jobs.
+-- the number of all jobs of dead workers, failed jobs included.
 create or replace function shop_private.take_up_jobs(p_seconds double precision, p_attempts integer)
 returns bigint
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

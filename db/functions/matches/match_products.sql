@@ -1,6 +1,6 @@
 -- Finds the products that are the same thing among the products that pass the filter, and puts them into groups. The
--- function compares images and titles, never an attribute that names a group. It returns a row for each product that
--- matches another product. `evidence` names the signals by which the product fits its best match in the group.
+-- function compares images and titles, never an attribute that names a group. It returns a row for each product whose
+-- group has two or more products. `evidence` names the signals by which the product fits its best match in the group.
 -- max_distance limits the distance of two images; null sets no limit. max_size is the largest number of products in a
 -- group. k is the number of nearest products that are compared with each product.
 --

@@ -1,5 +1,5 @@
 -- Opens the loopback connection of this session. A server that is no replica must reach itself. If it reaches another
--- server, its files are a copy of that server's files, as a restored backup or a snapshot of the disk is.
+-- server, it runs on a copy of that server's files, such as a restored backup or a snapshot of the disk.
 create or replace function shop_private.gateway_connect(connection text) returns void
 language plpgsql volatile parallel restricted as $$
 declare

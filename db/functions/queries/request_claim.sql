@@ -1,7 +1,8 @@
--- Claims the p_limit oldest requests for the models p_models and returns these requests; requests for the serving model
--- come first. waited_seconds tells for how long a request has waited. The caller's transaction holds the row lock of
--- each request, and gateway_encode waits for this lock. The encoder keeps the transaction open while it computes the
--- vectors. If the encoder dies, its transaction ends, and all its requests are free immediately.
+-- Claims at most p_limit requests for the models p_models, oldest first, and returns these requests. Requests for the
+-- serving model come before all others. waited_seconds tells for how long a request has waited. The caller's
+-- transaction holds the row lock of each request, and gateway_encode waits for this lock. The encoder keeps the
+-- transaction open while it computes the vectors. If the encoder dies, its transaction ends, and all its requests are
+-- free immediately.
 create or replace function shop_private.request_claim(p_models smallint[], p_limit integer)
 returns table (id bigint, model_id smallint, key bytea, kind text, payload bytea, waited_seconds double precision)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- Returns the weights and the match thresholds of model p_model_id for a role that does not see shop.tuning. The
+-- Returns the weights, rrf_k and the match thresholds of model p_model_id for a role that does not see shop.tuning. The
 -- details of a fit, which name catalogs and values of products, are not returned.
 create or replace function shop_private.fitted_numbers(p_model_id smallint)
 returns table (name text, value double precision)

@@ -1,5 +1,5 @@
--- Returns the tables that reveal something about products, each with the condition under which a role may read a row
--- of the table while the table is `secured`, because row level security is enabled on shop.product. The tables are of
+-- Returns the tables that reveal something about products. `condition` says which rows of a table a role may read while
+-- the table is `secured`. A table is secured while row level security is enabled on shop.product. The tables are of
 -- three kinds:
 --   (1) a row belongs to the product in its column product_id. The role must see the product;
 --   (2) a row belongs to a catalog. The role must see a product of the catalog;
@@ -9,6 +9,7 @@
 -- not see.
 --
 -- If the site has policies of its own on shop.product_image, a role must see the image to read the vector of the image.
+-- The tables of image vectors are then also secured while row level security is enabled on shop.product_image alone.
 --
 -- OFFSET 0 keeps the planner from collecting all visible products in a hash table before a search compares a few rows.
 create or replace function shop_private.row_security_rules()

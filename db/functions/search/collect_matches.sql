@@ -2,10 +2,10 @@
 -- Otherwise `matched` is null. p_products is the number of all products, or an estimate of this number.
 --
 -- The function stops collecting after p_most + 1 products. The function collects nothing if a sample of random pages
--- shows beyond doubt that more than p_most products match. The sample is taken only if p_products is more than twice
--- p_most. After a sample, `share` returns the fraction of the sample that meets the condition. If the caller passes a
--- known fraction as `share`, no sample is taken. Under row level security, `share` is the fraction of the visible
--- products in the sample.
+-- shows, with a margin of three standard deviations, that more than p_most products match. The sample is taken only if
+-- p_products is more than twice p_most. After a sample, `share` returns the fraction of the sample that meets the
+-- condition. If the caller passes a known fraction as `share`, no sample is taken. Under row level security, `share` is
+-- the fraction of the visible products in the sample.
 create or replace function shop_private.collect_matches(
     p_condition text, p_most bigint, p_products bigint, inout share double precision default null, out matched uuid[]
 )

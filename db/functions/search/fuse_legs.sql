@@ -3,18 +3,18 @@
 -- that the query's text names (p_run.exact) come first, ordered by grade, then by score. `place` numbers the returned
 -- products from 1.
 --
--- If at most @keyword_few@ products have every word of the query, the words name these products. For a named product,
--- the contribution of the keyword leg is multiplied by a factor. The factor is @keyword_few_factor@ times the number of
--- whole points by which the product's keyword score exceeds 1 (see keyword_leg.sql). Without this factor, a product
--- with fewer points could come first only because both vector legs rank it first. The factor applies only if a vector
--- leg has a weight.
+-- The words of the query name a product if its keyword score has at least 2 whole points (see keyword_leg.sql), and if
+-- at most @keyword_few@ products have as many points or more. For such a product, the contribution of the keyword leg
+-- is multiplied by a factor. The factor is @keyword_few_factor@ times the number of whole points above 1. Without this
+-- factor, a product with fewer points could come first only because both vector legs rank it first. The factor applies
+-- only if a vector leg has a weight.
 --
 -- A product is dropped in three cases:
 --   (1) the product's image is less similar to the query than p_min_similarity;
 --   (2) the product's image is less similar to the query than the best image, by more than p_max_gap;
 --   (3) the product does not pass the cut of the run (p_run.cut).
 -- For cases (1) and (2), if the image leg did not find a product, the function compares the first image of the product
--- with the query.
+-- with the query. A product whose first image is not encoded is then dropped too.
 create or replace function shop_private.fuse_legs(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )
@@ -31,7 +31,8 @@ declare
     exact constant shop_private.exact_match[] := p_run.exact;
     query_vector constant @vector@.halfvec := p_run.image_vector;
     cut constant shop_private.search_cut := p_run.cut;
-    -- the least keyword score of a named product; null without a vector leg. The leg's scores are in descending order.
+    -- the least keyword score of a product that the words name; null without a vector leg. The leg's scores are in
+    -- descending order.
     named_from constant double precision := case when image_weight + title_weight > 0
         then greatest(2, 1 + floor(keyword_leg.measures[@keyword_few@ + 1])) end;
     cutting constant boolean := num_nonnulls(p_min_similarity, p_max_gap) > 0 and query_vector is not null;

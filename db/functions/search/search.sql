@@ -2,14 +2,14 @@
 --
 --   select sku, title, score from shop.search('black leather backpack', filter := '{"price": {"lt": 80}}');
 --
--- Returns k products, or all products that pass the filter if they are fewer than k. min_similarity, max_gap and cut
--- can drop further products. The columns say where each leg ranked a product and how much the leg added to the score of
--- the product. Further columns say which route the search took, how many rows were examined, and whether the answer is
--- complete. The column total is the number of products that pass the filter, encoded or not. Distances are cosine
--- distances. min_similarity drops products whose image is less similar to the query than this cosine similarity.
--- max_gap drops products whose image is less similar than the best image by more than this difference. cut =>
--- 'relevant' keeps only the products that are similar to the query, have a word of the query, or are named by the query
--- (see relevant_products.sql). With a cut, total counts only the kept products.
+-- Returns k products, or all products that pass the filter if they are fewer than k. The result has fewer products if
+-- min_similarity, max_gap or cut drops some. The columns say where each leg ranked a product and how much the leg added
+-- to the score of the product. Further columns say which route the search took, how many rows were examined, and
+-- whether the answer is complete. The column total is the number of products that pass the filter, encoded or not.
+-- Distances are cosine distances. min_similarity drops products whose image is less similar to the query than this
+-- cosine similarity. max_gap drops products whose image is less similar than the best image by more than this
+-- difference. cut => 'relevant' keeps only the products that are similar to the query, have a word of the query, or are
+-- named by the query (see relevant_products.sql). With a cut, total counts only the kept products.
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
 -- search of its own. All further pages come from one larger search without the products of the first page; each leg of
@@ -67,7 +67,8 @@ begin
     if skip + k > first_k then
         window_run := shop_private.run_search(request, @max_results@);
     end if;
-    -- Each notice is a message of its own, which costs up to a millisecond. So only a share of the searches is timed.
+    -- Each notice is a message of its own, which costs up to a millisecond. So only a share of the searches reports its
+    -- times.
     if random() < coalesce(nullif(current_setting('shop.timed_searches', true), '')::double precision, 0) then
         raise debug using errcode = 'WS106', message = 'search: times of the legs', detail = jsonb_build_object(
             'query', jsonb_build_array('none', run.vector_ms),

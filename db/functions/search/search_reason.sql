@@ -1,6 +1,7 @@
--- Returns an explanation, as a text for people, for two kinds of runs, and null for all other runs:
---   (1) runs with an incomplete ranking: only keywords were searched, or matching products are not encoded;
---   (2) runs in which a leg compared all matches after an index scan.
+-- Returns the reasons of a run, as a text for people, or null if there is none. The reasons are:
+--   (1) only keywords were searched;
+--   (2) a vector leg compared all or some of the matches after an index scan, or its scan ended at its last candidate;
+--   (3) matching products are not encoded.
 -- The function has no SET clause, because it runs under the settings of shop.search.
 create or replace function shop_private.search_reason(p_run shop_private.search_run)
 returns text

@@ -45,16 +45,18 @@ comment on column shop.search_result.route is
     'how the vectors were compared: hnsw, exact, or keyword if no vector leg ran; the same in every row';
 comment on column shop.search_result.rows_examined is 'rows that all legs read; the same in every row';
 comment on column shop.search_result.complete is
-    'false if the query could not be encoded, so that only keywords were searched; the same in every row';
+    'false if only keywords were searched, because the query could not be encoded, or if a leg compared only some of '
+    'the matches; the same in every row';
 comment on column shop.search_result.reason is
-    'reason why the ranking is incomplete, or why a leg compared all matches although it had scanned the index first; '
-    'null if neither is the case; the same in every row';
+    'why the ranking is incomplete, or after how many candidates an index scan ended, or why a leg compared matches '
+    'after an index scan; '
+    'null if none of these is the case; the same in every row';
 comment on column shop.search_result.total is
     'number of products, encoded or not, that pass the filter and, if the search has a cut, the cut; '
     'the same in every row';
 comment on column shop.search_result.total_is is
     'how exact total is: ''exact'', ''about'' (an estimate) or ''at least'' (a lower bound); the same in every row';
-comment on column shop.search_result.cursor is 'value of the argument after that returns the results after this row';
+comment on column shop.search_result.cursor is 'as the argument after, it returns the results that follow this row';
 comment on column shop.search_result.has_next is 'whether there is a further page; the same in every row';
 comment on column shop.search_result.exact_match is
     'field by which the query names the product: ''sku'', ''gtin'', ''mpn'', ''attribute'', ''brand'' or ''text'' '

@@ -1,5 +1,5 @@
 -- The row type of shop.explain_search. `found` is the number of products that the step found. `examined` is the number
--- of rows that the step read to find these products. A number that the step does not count is null. New columns are
+-- of rows that the step read to find these products. A number is null if the step does not count it. New columns are
 -- added at the end.
 create type shop.search_step as (
     step text, route text, index_name text, ef_search integer, found integer, examined bigint, ms double precision,

@@ -1,5 +1,5 @@
--- Returns the API key whose token has the hash p_hash, unless that key is revoked or has expired. Like api_key_use, but
--- without a write, so that a standby can answer.
+-- Returns the API key whose token has the hash p_hash, unless that key is revoked or has expired. Unlike api_key_use,
+-- the function writes nothing, so a standby can run it.
 create or replace function shop_private.api_key_find(p_hash bytea)
 returns table (
     api_key_id integer, name text, scopes text[], catalogs text[], filter jsonb, expires_at timestamptz

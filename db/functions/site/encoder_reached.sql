@@ -1,5 +1,5 @@
--- Returns encoder_state of the server to which the gateway leads, which is the primary. So the state is the one that a
--- search with a new query meets, on a standby and after a failover too. Raises WS004 if the gateway leads nowhere.
+-- Returns encoder_state of the server to which the gateway leads, which is the primary. A search with a new query waits
+-- for an encoder of that server, also on a standby and after a failover. Raises WS004 if the gateway cannot be used.
 create or replace function shop_private.encoder_reached()
 returns table (model text, encoder boolean, waiting_queries bigint, waiting_items bigint, quarantined_items bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
 -- Reads a range of pages of a table or index of schema shop into memory, from page p_first to page p_last. p_mode is
--- pg_prewarm's mode: `buffer` reads into shared_buffers, `read` into the cache of the operating system. Returns whether
--- the pages were read, which needs the extension pg_prewarm.
+-- pg_prewarm's mode: `buffer` reads into shared_buffers, `read` into the cache of the operating system. Without the
+-- extension pg_prewarm, or for a relation of another schema, the function reads nothing and returns false.
 create or replace function shop_private.warm_pages(p_relation regclass, p_mode text, p_first bigint, p_last bigint)
 returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

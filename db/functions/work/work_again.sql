@@ -6,7 +6,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
     items bigint;
 begin
-    -- Rows are locked in the order of product_id, as every writer locks products.
+    -- Every writer locks products in the order of product_id.
     perform from shop.product p where p.product_id = any (p_products) order by p.product_id for no key update;
     update shop.product_image i set sha256 = null where i.product_id = any (p_products) and i.sha256 is not null;
     insert into shop_private.work (product_id, model_id, part, position, host)

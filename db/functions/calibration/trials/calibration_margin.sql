@@ -1,7 +1,7 @@
 -- Chooses the stop margin (see filtered_hnsw_leg) for one filter by recall and cost: the smallest margin whose recall@k
 -- reaches the target with 95 % confidence. If no margin reaches the target at a reasonable cost, the function chooses
 -- the knee instead: the smallest margin whose recall is at most @calibration_knee@ below the best recall measured.
--- The filter is condition number p_condition of calibration_conditions, which a share p_share of all products passes.
+-- p_condition is the number of the filter in calibration_conditions. A share p_share of all products passes the filter.
 --
 -- The trials begin with the margin p_least. They end when one of these conditions holds:
 --   (1) the margin reaches the target,

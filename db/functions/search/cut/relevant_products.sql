@@ -1,7 +1,8 @@
 -- Sets run.cut, the products that pass the cut of a request, and run.keyword_leg. A product passes if it meets
 -- run.condition and at least one leg with a weight accepts it:
 --   image and title   the image or the title is at least as similar to the query as the floor (see similarity_floors);
---   keyword           the product has a word of the query, or the keyword leg found the product by a misspelt word.
+--   keyword           the product has a word of the query, or the keyword leg found the product in another way, such as
+--                     by a misspelt word.
 --
 -- p_words is the query's text, or null. p_matched lists the products that meet the condition, or is null if these
 -- products were not collected. p_share is the share of all products that meet the condition, or null if the share is

@@ -1,6 +1,6 @@
 -- Returns the floors of a run's cut. A floor is the lowest cosine similarity to the query with which an image or a
--- title passes the cut. A floor is null if its leg has no weight. Both floors are null if no product is similar to the
--- query.
+-- title passes the cut. A floor is null if its leg has no weight. Both floors are null if the query is a text that is
+-- not recognised.
 --
 -- A floor lies several standard deviations above the mean similarity of this query to the vectors of the catalog. It
 -- therefore fits each model and each kind of query. The number of deviations grows with the catalog, so that in a

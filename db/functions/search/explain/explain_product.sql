@@ -1,5 +1,5 @@
 -- Returns the rows of shop.explain_search about one product. The first row shows the product's place in the fused
--- ranking. A further row for each kind of vector shows the product's exact rank among all products that match.
+-- ranking. A further row for each vector leg shows the product's exact rank among all products that match.
 create or replace function shop_private.explain_product(
     p_request shop_private.search_request, p_run shop_private.search_run, p_sku text
 )

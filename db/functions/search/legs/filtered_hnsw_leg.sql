@@ -14,7 +14,7 @@
 -- distance that a scan must cover beyond a match depends on the distances between products, not on their distance from
 -- the query. Texts are farther from images than images are from each other.
 --
--- The scan ends after p_max_candidates candidates. It gives up earlier (converged = false) in two cases:
+-- The scan ends at the latest after p_max_candidates candidates. It gives up earlier (converged = false) in two cases:
 --   (1) the scan is expected to need more than p_max_candidates candidates;
 --   (2) far fewer candidates match than p_share predicts; p_share is the share of all products that match. The filter
 --       then anti-correlates with the neighbourhood, and an index finds distant products poorly.

@@ -3,7 +3,7 @@
 --
 --   4  the product has every word, and the parts of each code stand together
 --   3  the product has every word
---   2  the title has every word, some as parts of longer words
+--   2  the title has every word, some as parts of longer words, or every word of a query of stop words
 --   1  the product has every word, but the words are so common that not all such products are read
 --   0  the product has some of the words, or its title has a word that is similar to a misspelt word
 --

@@ -36,7 +36,8 @@ declare
     condition constant text := case when p_in_matches then 'p.product_id = any($6)' else p_condition end;
     fence constant text := case when p_in_matches then '' else ' limit @keyword_most_read@' end;
     reads constant boolean := p_selects and not p_in_matches;
-    -- "offset 0" keeps the planner from using the keyword index, which covers all products: $6 and $8 are few.
+    -- "offset 0" keeps the planner from using the keyword index, which covers all products: $6 and $8 have few
+    -- products.
     branches constant text[] := array_remove(array[
         case when p_in_matches then scored || format(
             'from (select * from shop.product p where p.product_id = any($6) offset 0) p

@@ -3,10 +3,10 @@
 -- and must not depend on the query. Both requirements are met if the condition selects a catalog among several, or all
 -- products except the products given as input. Each product is listed once, with its nearest image.
 --
--- The function scans the HNSW index as unfiltered_hnsw_leg does, with p_ef_search divided by p_share. The scan
--- therefore compares as many candidates that meet the condition as it would in a separate catalog. If too few
--- candidates meet the condition, the scan is repeated with twice as many candidates, up to p_max_candidates.
--- `converged` says whether p_depth products were found and enough candidates met the condition.
+-- The function scans the HNSW index as unfiltered_hnsw_leg does, with p_ef_search divided by p_share. So the number of
+-- compared candidates that meet the condition is the same as in a separate catalog. If too few candidates meet the
+-- condition, the scan is repeated with twice as many candidates, up to p_max_candidates. `converged` says whether
+-- p_depth products were found and enough candidates met the condition.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.scaled_hnsw_leg(

@@ -2,9 +2,9 @@
 -- function scans the HNSW index once with p_ef_search candidates, like a plain statement with ORDER BY and LIMIT. Each
 -- product is listed once, with its nearest image. p_rows_per_product is the mean number of vectors of a product.
 --
--- A second, larger scan follows only if the first scan found fewer than p_depth products because it found several
--- images of one product. The function uses static SQL, because PostgreSQL keeps the plan of static SQL and planning
--- takes a tenth of a millisecond.
+-- A larger scan follows only if a scan found fewer than p_depth products because it found several images of one
+-- product. The function uses static SQL, because PostgreSQL keeps the plan of static SQL and planning takes a tenth of
+-- a millisecond.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.unfiltered_hnsw_leg(

@@ -1,14 +1,14 @@
 -- Returns SQL conditions on p (shop.product) for the words of a query that are looked up in titles instead of keywords:
 --
 --   - in a query of stop words only (p_stop_words), all words, each as a whole word;
---   - in another query in German or Dutch, words of at least @compound_min_letters@ letters, which may be parts of
---     longer words. A word is cut to its stem if the stem has at least @compound_min_letters@ letters.
+--   - in another query in German or Dutch, words of at least @compound_min_letters@ letters that are not common. They
+--     may be parts of longer words. A word is cut to its stem if the stem has at least @compound_min_letters@ letters.
 --
--- Call these words the title words. The three results are SQL texts. every_part is true for a product with all words of
--- the query: the title words in its title, and shorter words in its keywords. any_part is true for a product with at
--- least one title word in its title. In a query of stop words only, any_part requires all words. `score` is the number
--- of title words that the title has. any_part and `score` are null if the query has no title words. The function has no
--- SET clause, because it runs under the settings of keyword_leg.
+-- Call these words the title words. The three results are SQL texts. every_part is true for a product that has all
+-- title words in its title, and all shorter words in its keywords. any_part is true for a product with at least one
+-- title word in its title. In a query of stop words only, any_part requires all words. `score` is the number of title
+-- words that the title has. any_part and `score` are null if the query has no title words. The function has no SET
+-- clause, because it runs under the settings of keyword_leg.
 create or replace function shop_private.title_parts(
     p_words text[], p_language regconfig, p_stop_words boolean,
     out any_part text, out every_part text, out score text
