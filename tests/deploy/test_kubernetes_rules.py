@@ -98,6 +98,18 @@ PLANTED: dict[str, Change] = {
     f"{WEB}: web: livenessProbe asks a port without this name: 8000": lambda m: container(m)["livenessProbe"][
         "httpGet"
     ].update(port=8000),
+    f"{WEB}: web: livenessProbe is no request": lambda m: container(m).update(
+        livenessProbe={"tcpSocket": {"port": "http"}}
+    ),
+    f"{WEB}: web: startupProbe fails before the 600 seconds of wait.py have ended": lambda m: container(m)[
+        "startupProbe"
+    ].update(failureThreshold=60),
+    f"{WEB}: web: secret windowshop-logins has no key writer": lambda m: container(m)["env"].append(
+        {"name": "PGPASSWORD", "valueFrom": {"secretKeyRef": {"name": "windowshop-logins", "key": "writer"}}}
+    ),
+    f"{WEB}: web: there is no ConfigMap settings": lambda m: container(m).update(
+        envFrom=[{"configMapRef": {"name": "settings"}}]
+    ),
     f"{WEB}: web: port 9999 has no name that begins with its protocol": lambda m: container(m)["ports"].append(
         {"name": "web", "containerPort": 9999}
     ),
@@ -160,6 +172,12 @@ PLANTED: dict[str, Change] = {
     "`kubectl apply` would return": in_spec("StatefulSet", "windowshop-encoder", replicas=1),
     "ServiceMonitor windowshop: selects no service": in_spec(
         "ServiceMonitor", "windowshop", selector={"matchLabels": {"app": "web"}}
+    ),
+    "PodMonitor windowshop-db: selects the poolers too": in_spec(
+        "PodMonitor", "windowshop-db", selector={"matchLabels": {"cnpg.io/cluster": "windowshop-db"}}
+    ),
+    "DaemonSet windowshop-web: no rule knows this kind": lambda m: m.append(
+        {"kind": "DaemonSet", "metadata": {"name": "windowshop-web", "namespace": "windowshop"}}
     ),
     "Cluster windowshop-db: the namespace is not windowshop": lambda m: one(m, "Cluster", "windowshop-db")[
         "metadata"

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.support.kubernetes.manifests import Manifest, Pod, matches, name_of, of_kind, pods
+from tests.support.kubernetes.manifests import WORKLOADS, Manifest, Pod, matches, name_of, of_kind, pods
 from tests.support.kubernetes.rules import NO_MESH, PROTOCOLS, Known
 
 NAMESPACE = "windowshop"
+CHECKED_ELSEWHERE = {*WORKLOADS, "ConfigMap", "NetworkPolicy", "PrometheusRule"}
 
 
 def reference_faults(manifests: list[Manifest], known: Known) -> list[str]:
@@ -19,6 +20,7 @@ def reference_faults(manifests: list[Manifest], known: Known) -> list[str]:
         "HorizontalPodAutoscaler": _scaled,
         "ScaledObject": _scaled,
         "ServiceMonitor": _monitor,
+        "PodMonitor": _pod_monitor,
         "Cluster": _cluster,
         "Pooler": _pooler,
         "ScheduledBackup": _backup,
@@ -29,6 +31,8 @@ def reference_faults(manifests: list[Manifest], known: Known) -> list[str]:
         if manifest["kind"] != "Namespace" and manifest["metadata"].get("namespace") != NAMESPACE:
             found.append(f"{name_of(manifest)}: the namespace is not {NAMESPACE}")
         check = checks.get(manifest["kind"])
+        if check is None and manifest["kind"] not in CHECKED_ELSEWHERE:
+            found.append(f"{name_of(manifest)}: no rule knows this kind")
         if check is not None:
             found += [f"{name_of(manifest)}: {fault}" for fault in check(manifest, manifests, known)]
     return found
@@ -99,6 +103,15 @@ def _monitor(manifest: Manifest, manifests: list[Manifest], _known: Known) -> It
         yield from (
             f"{name_of(service)} has no port {each['port']}" for each in spec["endpoints"] if each["port"] not in ports
         )
+
+
+def _pod_monitor(manifest: Manifest, manifests: list[Manifest], _known: Known) -> Iterator[str]:
+    for cluster in of_kind(manifests, "Cluster"):
+        labels = {"cnpg.io/cluster": cluster["metadata"]["name"]}
+        if not matches(manifest["spec"]["selector"], labels):
+            yield "does not select the servers"
+        if matches(manifest["spec"]["selector"], {**labels, "cnpg.io/poolerName": "x"}):
+            yield "selects the poolers too"
 
 
 def _cluster(manifest: Manifest, manifests: list[Manifest], known: Known) -> Iterator[str]:

@@ -43,7 +43,13 @@ def pod_faults(manifests: list[Manifest], known: Known) -> list[str]:
         for fault in (*_pod(pod, known), *_volumes(pod, known, configs)):
             found.append(f"{pod.name}: {fault}")
         for container in pod.containers:
-            parts = (_rights(container), _ports(pod, container), _variables(pod, container, known, configs))
+            parts = (
+                _rights(container),
+                _ports(pod, container),
+                _waiting(container),
+                _variables(pod, container, known, configs),
+                _references(container, known, configs),
+            )
             found += [f"{pod.name}: {container['name']}: {fault}" for part in parts for fault in part]
             if container["image"] not in known.images:
                 found.append(f"{pod.name}: {container['name']}: {container['image']} is not in deploy/images.yaml")
@@ -119,10 +125,20 @@ def _ports(pod: Pod, container: Mapping[str, Any]) -> Iterator[str]:
         if probe is None:
             if container.get("ports"):
                 yield f"no {kind}"
+        elif "httpGet" not in probe:
+            yield f"{kind} is no request"
         elif probe["httpGet"]["path"] not in paths:
             yield f"{kind} asks {probe['httpGet']['path']}"
         elif probe["httpGet"]["port"] not in pod.ports:
             yield f"{kind} asks a port without this name: {probe['httpGet']['port']}"
+
+
+def _waiting(container: Mapping[str, Any]) -> Iterator[str]:
+    """A process that waits for the schema is not restarted before its wait ends."""
+    probe = container.get("startupProbe", {})
+    for seconds in re.findall(r"wait\.py \w+ (\d+)", " ".join(container.get("args", []))):
+        if probe and probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3) <= int(seconds):
+            yield f"startupProbe fails before the {seconds} seconds of wait.py have ended"
 
 
 def _variables(pod: Pod, container: Mapping[str, Any], known: Known, configs: Mapping[str, set[str]]) -> Iterator[str]:
@@ -130,13 +146,36 @@ def _variables(pod: Pod, container: Mapping[str, Any], known: Known, configs: Ma
         name, value = variable["name"], variable.get("value", "")
         if name.startswith("WINDOWSHOP_") and name not in known.settings:
             yield f"{name} is not a setting"
-        if re.search(r"://[^/@]*:[^/@]*@", value) or (SECRET.search(name) and not value.startswith("/")):
+        if re.search(r"://[^/@]*:[^/@]*@", value) or (value and SECRET.search(name) and not value.startswith("/")):
             yield f"{name} is a secret with a value in the manifest"
         # These paths are files, or a folder, that a volume must bring.
         if name.endswith("_FILE") or name in ("WINDOWSHOP_CONFIG", "WINDOWSHOP_LOGIN_PASSWORDS"):
             files = _files(pod, container, known, configs)
             if value not in files and not any(posixpath.dirname(path) == value for path in files):
                 yield f"{name}: no volume has {value}"
+
+
+def _references(container: Mapping[str, Any], known: Known, configs: Mapping[str, set[str]]) -> Iterator[str]:
+    """Check the variables that come from secrets and ConfigMaps."""
+    sources = (
+        ("secretKeyRef", "secretRef", "secret", known.secrets),
+        ("configMapKeyRef", "configMapRef", "ConfigMap", configs),
+    )
+    for one, whole, kind, existing in sources:
+        for variable in container.get("env", []):
+            reference = variable.get("valueFrom", {}).get(one)
+            if reference is not None:
+                items = {"items": [{"key": reference["key"]}]}
+                yield from _missing(f"{kind} {reference['name']}", items, existing.get(reference["name"]))
+        for source in container.get("envFrom", []):
+            if whole in source:
+                name = source[whole]["name"]
+                yield from _missing(f"{kind} {name}", {}, existing.get(name))
+                names = {source.get("prefix", "") + key for key in existing.get(name, ())}
+                unknown = sorted(
+                    each for each in names if each.startswith("WINDOWSHOP_") and each not in known.settings
+                )
+                yield from (f"{kind} {name}: {each} is not a setting" for each in unknown)
 
 
 def _files(pod: Pod, container: Mapping[str, Any], known: Known, configs: Mapping[str, set[str]]) -> set[str]:
