@@ -1,2 +1,2 @@
-"""Contains the benchmarks. Each benchmark compares Windowshop with a baseline in the same run, and keeps the figures in
-`results/`."""
+"""Contains the benchmarks. Most benchmarks compare Windowshop with a baseline in the same run. Each benchmark keeps its
+figures in `results/`."""

@@ -25,7 +25,7 @@ from loader.summary import LoadSummary
 from loader.transient import with_retry
 
 CONNECTIONS = 2  # number of chunks that are written at the same time
-WAITING = 1  # at most this many chunks wait for a connection
+WAITING = 1  # after `add` has returned, at most this many chunks wait for a connection
 
 ChunkResult = list[tuple[Sequence[ValidatedProduct], UpsertCounts | StatementRefused]]
 
@@ -61,7 +61,7 @@ class ChunkWriter:
         return self
 
     def add(self, chunk: list[ValidatedProduct]) -> None:
-        """Queue a chunk. Returns when the queue has room for another chunk."""
+        """Queue a chunk. Returns when at most CONNECTIONS + WAITING chunks are unwritten."""
         self._pending.append(self._threads.submit(self._write_chunk, chunk))
         self._wait(CONNECTIONS + WAITING)
 

@@ -29,9 +29,9 @@ def validated_chunks(
     summary: LoadSummary,
     on_progress: Progress,
 ) -> Iterator[list[ValidatedProduct]]:
-    """Yields chunks of valid rows, and passes each invalid row to `reject`. Counts all rows in `summary`, and adds each
-    valid row to `summary` with `note`. If the source can be read only up to some place, yields the rows before that
-    place, and then raises the error of the source."""
+    """Yields chunks of valid rows, and passes each invalid row to `reject`. Counts all rows in `summary.read`, and
+    passes each valid row to `summary.count`. If the source can be read only up to some place, yields the rows before
+    that place, and then raises the error of the source."""
     root = ImageRoot(source.image_root)
     chunk: list[ValidatedProduct] = []
     characters = 0

@@ -1,7 +1,8 @@
-"""Defines the errors of a whole catalog file. A faulty row becomes a `Reject` (loader/rejects.py) and raises no error.
+"""Defines the errors of a whole catalog file. A faulty row does not end a load; it becomes a `Reject`
+(loader/rejects.py).
 
 LoaderError                  (db/errors.py: exit code 6)
-├── SourceUnreadable         the path does not exist, may not be read, or is neither file nor folder; or the disk fails
+├── SourceUnreadable         the path cannot be read, or is neither file nor folder; or the disk or a download fails
 ├── NotACatalog              the file has no format that a reader knows, or its header cannot be understood
 │   └── MissingColumns       no column holds the SKU, or the title
 ├── SourceDamaged            the file can be read only up to some place; the rows before that place are loaded

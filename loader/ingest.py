@@ -175,8 +175,8 @@ def _hint_at_committed_rows(summary: LoadSummary) -> Iterator[None]:
 
 @contextmanager
 def _product_indexes_at_end(database: Database, dry_run: bool, on_index: deferred_indexes.Progress) -> Iterator[None]:
-    """When the `with` block ends, build every missing index of shop.product. Do so even if the source could not be read
-    to its end."""
+    """When the `with` block ends, build the missing indexes of shop.product and add the missing foreign keys. Do so
+    even if the source could not be read to its end, but not after any other error."""
     try:
         yield
     except (SourceUnreadable, SourceDamaged):

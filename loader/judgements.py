@@ -60,10 +60,12 @@ def load_judgements(
     rejects: Path | None = None,
     on_progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Judged:
-    """Load all good rows of the table in one transaction. A product that was judged before gets the new grade.
+    """Load all good rows of the table in one transaction. If a product was judged for the same query before, it gets
+    the new grade.
 
     `suite` and `catalog` are the defaults for rows without a suite or catalog. Images are paths below the table's
-    folder. If this function raises LoaderError or DatabaseError, the table shop.judgement is unchanged.
+    folder. Raises LoaderError or DatabaseError. The table shop.judgement is then unchanged, unless the only fault is
+    that the list of rejected rows could not be completed.
     """
     table = Table(CatalogFile(path))
     places = _places(table)

@@ -1,4 +1,4 @@
-"""Parses the options `--format`, `--map`, `--map-values` and `--map-file`."""
+"""Parses the options `--format`, `--map`, `--map-values`, `--map-file`, `--currency` and `--base-url`."""
 
 import tomllib
 from collections.abc import Sequence
@@ -102,7 +102,7 @@ def _values_in(path: Path) -> dict[str, dict[str, str]]:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    """Reads TOML with a line for each field, such as title = "Item name"."""
+    """Reads TOML with a line for each field, such as title = "Item name", and tables of replacements."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

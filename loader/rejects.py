@@ -27,8 +27,8 @@ class Reject:
 class RejectsFile:
     """A context manager for the rejects file.
 
-    The file is written under a temporary name in the folder of `path`. When the `with` block ends without an error, it
-    is renamed to `path`.
+    The file is written under a temporary name in the folder of `path`. When the `with` block ends without an error, the
+    file is renamed to `path`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -84,7 +84,7 @@ class RejectsFile:
 
 
 def _cell(text: str) -> str:
-    """Quotes a text that begins like a formula, because a spreadsheet would run that formula. Escapes unprintable
-    characters."""
+    """Puts an apostrophe before a text that begins like a formula, because a spreadsheet would run that formula.
+    Escapes unprintable characters."""
     shown = _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     return "'" + shown if shown.startswith(("=", "+", "-", "@")) else shown

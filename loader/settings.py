@@ -1,4 +1,4 @@
-"""Defines the settings of catalog files at web addresses (`WINDOWSHOP_FEED_...`)."""
+"""Defines the settings of catalog files at web addresses and from pipes (`WINDOWSHOP_FEED_...`)."""
 
 from base64 import b64encode
 from typing import Self

@@ -21,7 +21,7 @@ class SyncCounts:
     left: int  # products missing from the file that the sync did not change: out of stock already, or sync refused
 
 
-MAX_ATTRIBUTES = 10_000  # at most this many names of attributes are remembered
+MAX_ATTRIBUTES = 10_000  # when this many names of attributes are remembered, no further names are added
 
 
 @dataclass
@@ -57,7 +57,7 @@ class LoadSummary:
     columns: Mapping[str, str] = field(default_factory=dict)  # column -> field
     # Fields that are empty in every product. A field of OFFER_COLUMNS is listed only if a column of the file fills it.
     empty_fields: set[str] = field(default_factory=lambda: set(COLUMNS).difference(OFFER_COLUMNS))
-    attributes: set[str] = field(default_factory=set)  # the names of all attributes
+    attributes: set[str] = field(default_factory=set)  # the names of the attributes, see MAX_ATTRIBUTES
     private: dict[str, int] = field(default_factory=dict)  # dropped private attribute -> number of rows that had it
     warnings: dict[str, Warnings] = field(default_factory=dict)  # field -> its warnings
     rejects_file: Path | None = None  # the file that lists the rejected rows

@@ -1,6 +1,6 @@
 """Implements `--sync`, which finds the products that the file lacks, and marks them as out of stock or deletes them.
 
-The sync runs after the loaded rows are committed, and only if the whole file was read and every row has an SKU.
+The sync runs after the loaded rows are committed, and only if the whole file was read and every row has a valid SKU.
 Otherwise the sync could delete a product whose row is in the file but cannot be read. The products are changed in short
 transactions. If a sync is interrupted, the next sync changes the remaining products.
 """

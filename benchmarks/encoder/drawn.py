@@ -20,7 +20,7 @@ def draw_all(paths: Sequence[Path], side: int) -> None:
 
 
 def _draw(path: Path, number: int, side: int) -> None:
-    """Write a sample image with the grain of a photograph, so that the file is as large as that of a photograph."""
+    """Write a sample image with the grain of a photograph, so that its file is as large as the file of a photograph."""
     drawings = sorted(DRAWINGS.glob("*.webp"))
     width, height = side // 2 * 2, side * 3 // 8 * 2
     with Image.open(drawings[number % len(drawings)]) as drawing:

@@ -1,8 +1,8 @@
 """Measures how much two faults slow encoding down: a kill of the encoder, and images at addresses that do not answer.
 
 `windowshop encode` runs as a process, with the starter model. After the kill, a new process starts, as a supervisor
-would start it. A third of the dead addresses lead to a server on this machine that accepts connections and stays
-silent. At another third, no server listens. The other addresses have host names that do not exist.
+would start it. A third of the addresses lead to a server on this machine that accepts connections and stays silent. At
+another third, no server listens. The other addresses have host names that do not exist.
 """
 
 import socket
@@ -21,7 +21,7 @@ from db.catalog.store import staging, upsert
 from db.roles import Role
 
 ROUNDS = 5
-LOCAL, DEAD = 30, 300  # number of images in files, and number of images at dead addresses
+LOCAL, DEAD = 30, 300  # number of images in files, and number of images at addresses that do not answer
 SIDE = 320  # longer side of an image, in pixels
 SECONDS = 30.0  # time over which a rate is measured
 RECOVERY = 60.0  # seconds between the kill and the second measurement
@@ -76,8 +76,8 @@ def _load_drawn(measured: Site, count: int) -> None:
 
 
 def dead_addresses(measured: Site) -> tuple[list[float], list[float]]:
-    """Returns, for each round, the seconds until the images in files are encoded: without images at dead addresses, and
-    with them."""
+    """Returns, for each round, the seconds until the images in files are encoded: first without any other images, and
+    then with images at addresses that do not answer."""
     alone: list[float] = []
     beside: list[float] = []
     with _silent_server() as port:
@@ -112,8 +112,8 @@ def _dead_address(number: int, port: int) -> str:
 
 
 def _set_remote(measured: Site, addresses: Sequence[str | None]) -> None:
-    """Replace the products at dead addresses. Each address gets a product; for the address None, the product has no
-    image, so that every round encodes the same number of titles."""
+    """Replace the products whose images are not in files. Each of `addresses` gets a product. For the address None, the
+    product has no image, so that every round encodes the same number of titles."""
     with measured.database.connect(None) as conn, conn.begin():
         conn.execute(text("delete from shop.product where sku like 'dead%'"))
         conn.execute(text("delete from shop_private.fetch_host"))

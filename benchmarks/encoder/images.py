@@ -5,8 +5,9 @@ following plain loop:
         vectors = model.encode([Image.open(path).convert("RGB") for path in some])
         cursor.executemany("insert ...", zip(ids, vectors))
 
-The stages, the pipeline and the plain loop run one after another on the same files; the plain loop encodes only the
-first files. Only the pipeline hashes files, records metadata and deletes work items.
+The stages, the pipeline and the plain loop run one after another. The pipeline decodes the same files as the stage
+`decode`, and the plain loop only the first of these files. Unlike the plain loop, the pipeline also hashes the files,
+records metadata and deletes work items.
 """
 
 import os
@@ -207,7 +208,7 @@ def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, ba
 
 
 def _without_index(measured: Site) -> None:
-    """Drop the vector indexes, as an encoder does before a first backfill. Then set the work list to all images and no
+    """Drop the vector indexes, like an encoder before a first backfill. Then set the work list to all images and no
     titles."""
     with measured.database.connect(None) as conn, conn.begin():
         found = text(

@@ -6,7 +6,7 @@ kernel reports the peak resident memory of each process. The loads are:
 1. a tenth of the feed into an empty database, which builds the indexes of products at the end of the load
 2. a tenth of the feed into a second catalog, with the indexes in place
 3. the whole feed into an empty database; the memory of this load is compared with the memory of load 1
-4. the whole feed again, unchanged
+4. the whole feed again, unchanged, with --sync
 
 Vectors are written in batches of 512 with a commit after each batch, by three methods: by the calls of db.work that an
 encoder makes (claim, record_image_metadata, complete), by one insert of the array that `complete` sends, and by
@@ -60,7 +60,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class VectorTimes:
-    """The seconds in which each step or method writes `rows` vectors."""
+    """The seconds that each step or method takes for `rows` vectors."""
 
     rows: int
     claim: float
@@ -228,7 +228,7 @@ def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
 
 
 def _written(measured: Site) -> list[Key]:
-    """Delete the vectors that were written. Returns the keys of their images."""
+    """Delete the vectors that were written, and let the encoder's role insert. Returns the keys of their images."""
     with measured.database.connect(None) as conn, conn.begin():
         keys = conn.execute(text(f"select product_id, position from {TABLE}")).all()
         conn.execute(text(f"truncate {TABLE}"))
@@ -306,7 +306,7 @@ def _empty(measured: Site) -> None:
 
 
 def _drop_indexes(measured: Site) -> None:
-    """Defer the vector indexes, as an encoder does before a big backfill."""
+    """Defer the vector indexes, like an encoder before a big backfill."""
     names = deferred_indexes.defer_vectors(measured.database, [1])
     if len(names) != 2:
         raise RuntimeError(f"deferred: {names}")

@@ -5,7 +5,7 @@
 HOME and OTHER_HOME are home folders of embedded servers with the same benchmark catalog. First let the other
 version load the catalog into OTHER_HOME, and stop its server. Then copy the folder to HOME, and upgrade HOME with this
 version. Each search goes to both servers within milliseconds, and the order alternates, so that a slow moment of the
-machine hits both servers. REST is measured in the same way, through `windowshop serve` of each version.
+machine affects both servers. REST is measured in the same way, through `windowshop serve` of each version.
 """
 
 import itertools

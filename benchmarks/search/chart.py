@@ -9,7 +9,7 @@ from benchmarks.support.report import RESULTS
 
 TARGET = 0.98
 PANELS = {"own": "a filter on the query's own category", "other": "a filter on another category"}
-# For the name of each strategy in the results: the label, colour and width of its line.
+# The name of a strategy in the results -> the label, colour and width of its line
 LINES = {
     "planner, iterative": ("pgvector, planner's choice", "#c0392b", 1.6),
     "hnswlib": ("hnswlib, filter function", "#8e8e93", 1.3),

@@ -39,7 +39,7 @@ FAMILIES = {
 @dataclass(frozen=True)
 class Cell:
     family: str
-    share: float  # the share of all products that match
+    share: float  # number of products that match / number of all products
     kind: Kind
     filter: Filter
     questions: Questions

@@ -3,8 +3,8 @@ database.
 
 hnswlib and faiss run in this process and know no attributes: they get the set of matching products, and the time to
 compute this set is not measured. hnswlib calls a Python function for every product that it visits, which takes time
-that a C++ program would not need. LanceDB evaluates the condition itself, through scalar indexes. LanceDB uses all
-cores for a query, and hnswlib and faiss use one core.
+that a C++ program would not need. LanceDB evaluates the condition itself, and has indexes on price and product type.
+LanceDB uses all cores for a query, and hnswlib and faiss use one core.
 """
 
 import shutil

@@ -1,5 +1,5 @@
-"""Answers the queries in PostgreSQL by several strategies. Strategies with different settings use different
-connections. Statements are prepared, and vectors are sent in binary.
+"""Answers the queries in PostgreSQL by several strategies. Strategies whose settings differ in more than ef_search use
+different connections. Statements are prepared, and vectors are sent in binary.
 
 Forced plans get every advantage: the filter is written into the statement, and the statement is planned only once (a
 generic plan). A forced plan uses one core, as does shop.search. The planner's own choice runs with PostgreSQL's default

@@ -14,7 +14,7 @@ from db.catalog.prices import shown
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
 # In a date such as "26/04/01", the first number could be the year and the last number the day. So the date is refused
-# if its last number, read as a year of this century, is before this year.
+# if its last number, read as a year of this century, is before FIRST_SHORT_YEAR.
 FIRST_SHORT_YEAR = 2010
 
 _TIME = (

@@ -19,7 +19,8 @@ _READERS = {
 
 
 def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]) -> None:
-    """Replace the text of a price by the amount. If the text is not a price, add a fault and replace the text by None.
+    """Replace the text of a price by the amount. If the text is not a price, or names another currency than the
+    product, add a fault and replace the text by None.
 
     A currency in the text becomes the currency of the product.
     """

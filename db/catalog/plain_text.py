@@ -35,8 +35,9 @@ def has_html(text: str) -> bool:
 def plain_text(html: str) -> str:
     """Returns the text without tags, with entities resolved, and with each block element on a line of its own.
 
-    Feeds often escape HTML twice, so tags that appear after the entities are resolved are removed too. Raises no error:
-    a tag without its '>' counts as text, and an element without an end tag counts as closed at the end of the text.
+    Feeds often escape HTML twice. So if the resolved entities give further tags, these tags are removed too. Raises no
+    error: a tag without its '>' counts as text, and an element without an end tag counts as closed at the end of the
+    text.
     """
     if not has_html(html):
         return html.strip()

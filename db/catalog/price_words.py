@@ -1,7 +1,7 @@
 # ruff: noqa: RUF001 - words of all scripts
 """Removes the words that shops write beside a price: taxes, "from", shipping and the unit of a single piece.
 
-The lists are fixed. A word that is in no list, such as "/ kg", is not without_words, so the price is refused.
+The lists are fixed. A word that is in no list, such as "/ kg", is not removed, so the price is refused.
 """
 
 import re

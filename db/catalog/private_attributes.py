@@ -9,8 +9,9 @@ from typing import Any
 from db.catalog.names import normalised, plain_words
 
 # The words of an attribute's name, without accents, decide whether the attribute is private. A name is private if it
-# has one of PRIVATE_WORDS, one of PRIVATE_PAIRS (as two adjacent words or as one word), or a word of REVIEWERS after a
-# word of REVIEWS, or if the whole name is one of PRIVATE_NAMES. A name with one of PUBLIC_WORDS is public in any case.
+# has one of PRIVATE_WORDS, or one of PRIVATE_PAIRS (as two adjacent words or as one word). A name is also private if it
+# has a word of REVIEWERS after a word of REVIEWS, or is one of PRIVATE_NAMES. A name with one of PUBLIC_WORDS is public
+# in any case.
 PRIVATE_WORDS = frozenset((
     "cost", "costs", "cogs", "costprice", "costperitem", "wholesale", "wholesaler", "supplier", "suppliers",
     "supplierid", "margin", "markup", "profit", "reviewer", "reviewers", "reviewername", "email", "emails",

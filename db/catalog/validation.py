@@ -1,8 +1,9 @@
 """Turns a `RawProduct` into a `Product` that meets every constraint of the database, or lists all faults of the row.
 
 The loader and `PUT /products` validate by the same rules. A spelling that can have only one meaning is corrected: white
-space, letter case, availability words and decimal commas. HTML becomes plain text. Values are never guessed or cut. A
-malformed image hash is dropped, because the encoder computes the hash again. A wrong GTIN is also dropped.
+space, letter case, availability words and decimal commas. HTML becomes plain text. Values are never guessed, and texts
+are never cut. A malformed image hash is dropped, because the encoder computes the hash again. A wrong GTIN is also
+dropped.
 """
 
 import re

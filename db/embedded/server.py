@@ -216,7 +216,7 @@ def _ensure_reaper(home: Path) -> None:
 
 
 def reap(home: Path, own_lock: FileLock) -> None:
-    """Stop the server once no process is attached, even if the last attached process was killed."""
+    """Wait until no process is attached. Then stop the server, unless the file `<home>/keep` exists."""
     while True:
         bell = file_lock.acquire(home / "bell.lock", wait=None)
         if bell is not None:

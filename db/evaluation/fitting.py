@@ -71,7 +71,7 @@ def dev_queries(tasks: Sequence[Task]) -> int:
 
 
 def on_test_half(measured: Sequence[MeasuredLeg]) -> list[HeldOutResult]:
-    """Return a result for each task and, if there are several tasks, a result for all tasks together."""
+    """Return a result for each suite, catalog and kind of query. If there are several, also return a result for all."""
     values = test_values(measured)
     rows = [beside(what, mine) for what, mine in values.items()]
     return [*rows, beside("together", joined(list(values.values())))] if len(rows) > 1 else rows

@@ -1,4 +1,4 @@
-"""Fuses ranked lists by weighted reciprocal rank, as `shop.search` does, and finds the best weights for judged queries.
+"""Fuses ranked lists by weighted reciprocal rank, like `shop.search`, and finds the best weights for judged queries.
 
 A product's score is the sum over the legs of weight / (rrf_k + its rank in the leg). Cormack, Clarke and Büttcher
 (2009) used 60 for rrf_k. A larger rrf_k gives the first place less advantage over the tenth place, and gives a product
@@ -63,7 +63,7 @@ class Case:
 
 
 def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
-    """Return the factors of the keyword leg's weight for named products (see fuse_legs.sql).
+    """Return the factors of the keyword leg's weight for named products.
 
     The computation is the same as in fuse_legs.sql. `scores` maps products to scores of the keyword leg, best first.
     """

@@ -167,7 +167,7 @@ def prepare(conn: Connection, queries: Sequence[JudgedQuery], filters: Sequence[
 def measure(
     conn: Connection, task: Task, model: Serving, how: How | None = None, on_progress: Progress = lambda: None
 ) -> list[MeasuredLeg]:
-    """Run every query of the task on every leg. `on_progress` is called after each search.
+    """Run every query of the task on every leg. `on_progress` is called after each query of each leg.
 
     Raises DatabaseError if another model served during the measurement, or the settings of `model` changed.
     """

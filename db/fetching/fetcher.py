@@ -237,7 +237,7 @@ class Fetcher:
             file.write(piece)
             on_progress(file.tell(), size)
         conditions = (("If-None-Match", "etag"), ("If-Modified-Since", "last-modified"))
-        # A request can send only printable ASCII. Without a validator, the next download is complete.
+        # A request can send only printable ASCII. Without a validator, the next request gets the whole file.
         return Downloaded(url, {name: headers[given] for name, given in conditions if _can_be_sent(headers, given)})
 
     def _pieces(self, response: httpcore2.Response, size: int | None) -> Iterator[bytes]:

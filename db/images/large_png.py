@@ -35,7 +35,7 @@ def reduced_png(image: Image.Image, data: bytes, least: tuple[int, int]) -> Imag
     clear = key is not None or colour in (4, 6)
     reduced = Image.new("RGBa" if clear else _MODES[colour], (-(-width // factor), -(-height // factor)))
     for top, strip in _strips(data, (width, height), _MODES[colour], bits, factor):
-        if clear:  # transparent pixels must not lend their colour to their neighbours
+        if clear:  # so that the colour of transparent pixels does not mix with others
             strip.info["transparency"] = key
             strip = strip.convert("RGBA").convert("RGBa")
         reduced.paste(strip.reduce(factor), (0, top // factor))

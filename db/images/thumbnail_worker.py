@@ -12,8 +12,8 @@ from db.images.worker_pool import limit_memory
 
 
 def warm_up(memory_bytes: int, niceness: int) -> None:
-    """Import Pillow early, and limit the process. A new process of the pool calls this first, so that no request waits
-    for the import."""
+    """Import Pillow, and limit the process. A new process of the pool calls this first, so that the time limit of a
+    thumbnail does not include the import."""
 
     import db.images.opening  # noqa: F401
 

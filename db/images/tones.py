@@ -39,7 +39,7 @@ def _grey(image: Image.Image) -> Image.Image:
 
 
 def _from_print(image: Image.Image) -> Image.Image:
-    """Convert CMYK by the profile in the file, as browsers do, or else without a profile."""
+    """Convert CMYK by the profile in the file, like browsers, or else without a profile."""
     profile = image.info.get("icc_profile")
     if profile:
         try:

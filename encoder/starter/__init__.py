@@ -1,4 +1,4 @@
-"""**starter**: the model that needs no model hub, only packages from a registry.
+"""Contains the model **starter**, which needs no model hub, only packages from a registry.
 
 The starter recognises the kind of thing in an image well, colours moderately, and materials and brands poorly; see
 MODEL_CARD.md. Use a CLIP or SigLIP checkpoint where better recognition is needed.

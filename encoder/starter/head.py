@@ -83,7 +83,7 @@ class Head(nn.Module):
 
 
 def save(head: Head, path: Path) -> None:
-    """Write a file of about 3.5 MB, with matrices as float16 and statistics as float32."""
+    """Write a file of about 3.6 MB, with matrices as float16 and statistics as float32."""
     tensors = {
         name: tensor.to(torch.float16 if name in _MATRICES else torch.float32).contiguous()
         for name, tensor in head.state_dict().items()

@@ -1,8 +1,9 @@
 """Reads the sample catalog of 1,242 drawings, which lets people try Windowshop without a catalog of their own.
 
 Titles, keywords and images come from the sources that README.md beside this file names; the departments were assigned
-for this sample. The drawings are not for sale, so this module derives a made-up price, currency and availability from
-each SKU. The attribute `made_up` of each product lists these fields.
+for this sample. The drawings are not for sale, so this module makes up a price in US dollars and an availability. Both
+are derived from the SKU, and the department sets the range of the price. The attribute `made_up` of each product lists
+the made-up fields.
 """
 
 import hashlib
@@ -52,7 +53,7 @@ AVAILABILITIES = (
 
 
 class SampleSource(WrappedSource):
-    """Reads the rows of products.csv, with made-up prices and availability that depend only on the SKU."""
+    """Reads the rows of products.csv, and adds a made-up price and availability that are the same in every run."""
 
     def __init__(self) -> None:
         super().__init__(open_source(FOLDER / "products.csv", kind=Format.DELIMITED))

@@ -36,8 +36,8 @@ def open_source(
     """Returns the source at `path`. If `kind` is None, recognises the format. Raises LoaderError or SettingsError.
 
     `mapping` has the column of each field, or a list of columns, best first. The source drops private attributes that
-    are not in `kept`, and all attributes in `ignored`. `encoding` is the encoding of text that is neither UTF-8 nor
-    UTF-16.
+    are not in `kept`, and all attributes in `ignored`. `encoding` is the encoding of the text. If it is None, the text
+    is UTF-8 or UTF-16.
     """
     columns = {field: [names] if isinstance(names, str) else names for field, names in (mapping or {}).items()}
     check_fields(columns)
@@ -78,7 +78,7 @@ def _open_file(file: CatalogFile, kind: Format | None, mapping: FieldColumns, im
 
 
 def _table_in(folder: Path, kind: Format | None) -> Path | None:
-    """Returns the table to load from a folder, or None for a folder of images, which has no table."""
+    """Returns the table to load from a folder, or None if the images of the folder are to be loaded instead."""
     if kind is Format.FOLDER:
         return None
     tables = sorted(entry for entry in folder.iterdir() if _is_table(entry) and entry.is_file())

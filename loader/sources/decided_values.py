@@ -11,7 +11,7 @@ from loader.sources.wrapping import WrappedSource
 
 class DecidedValues(WrappedSource):
     """The rows of another source, with decided prices and dates. The first ambiguous value starts an extra pass over
-    the file. A file without an ambiguous value is read only once."""
+    the file. Without an ambiguous value, there is no extra pass."""
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
         super().__init__(opened())

@@ -60,8 +60,8 @@ class _Element:
     members: dict[str, Any] = field(default_factory=dict)
 
     def value(self) -> Any:
-        """Returns the text of the element. If the element has members or attributes, returns an object with the text as
-        `value`, such as {"value": "12.50", "currency": "EUR"}."""
+        """Returns the text of the element, or its members if it has any. If the element has attributes, returns an
+        object with the attributes, the members, and the text as `value`: {"value": "12.50", "currency": "EUR"}."""
         text = "".join(self.texts).strip()
         if not self.attributes:
             return self.members or text

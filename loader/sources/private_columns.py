@@ -15,7 +15,7 @@ MAX_NAMES = 10_000  # at most this many names of public attributes are remembere
 
 
 def _is_flat(value: Any) -> bool:
-    """Returns whether the value is a text, a number or a list of texts, and so has no members with private names."""
+    """Returns whether the value has no members with names: it is no object, and no list with anything but texts."""
     if isinstance(value, list):
         return all(type(member) is str for member in value)
     return not isinstance(value, dict)

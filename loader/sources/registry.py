@@ -44,13 +44,13 @@ class CatalogSource(Protocol):
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         """Yields the rows. Call this only once. Memory stays bounded for files of any size. Raises SourceUnreadable if
-        the disk fails."""
+        the disk fails, and SourceDamaged if the rest of the file cannot be read."""
 
 
 @dataclass(frozen=True)
 class FileFormat:
     recognises: Callable[[FileHead], bool]
-    source: Callable[..., CatalogSource]  # called with (file, image_root=..., mapping=...)
+    source: Callable[..., CatalogSource]  # called with (file, image_root=...), and mapping=... if accepted
     fixed_columns: str = ""  # the error message for a `mapping`; "" if the format accepts a mapping
     suffixes: tuple[str, ...] = ()  # a file with such a suffix counts as a table when a folder is loaded
 

@@ -171,7 +171,7 @@ def test_unusual_but_valid_rows_are_loaded_unchanged(load: Load, emptied_databas
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_a_path_to_anything_but_a_regular_file_is_an_error(load: Load, tmp_path: Path):
+def test_a_path_to_a_missing_file_or_a_loop_of_links_or_a_device_or_a_socket_is_an_error(load: Load, tmp_path: Path):
     (tmp_path / "loop.csv").symlink_to("loop.csv")
     (tmp_path / "folder.csv").mkdir()
     with socket.socket(socket.AF_UNIX) as listening:

@@ -98,7 +98,7 @@ def test_a_missing_file_gives_one_error_without_a_traceback(env: dict[str, str],
     assert done.stderr == ("error: cannot read missing.csv: No such file or directory\n  Check path and permissions.\n")
 
 
-def test_the_help_shows_an_example_for_each_format(env: dict[str, str]):
+def test_the_help_shows_examples_of_formats_and_options(env: dict[str, str]):
     shown = windowshop("load", "--help", env=env).stdout
     for example in (
         "windowshop load products.csv",

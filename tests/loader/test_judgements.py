@@ -33,7 +33,7 @@ def test_a_table_needs_only_the_columns_query_and_sku(database: Database) -> Non
     ]
 
 
-def test_every_column_is_read_by_name_in_any_order_and_with_any_delimiter(database: Database) -> None:
+def test_columns_are_read_by_name_in_another_order_and_with_another_delimiter(database: Database) -> None:
     load(
         database,
         "\ufeffGrade;SKU;Picture SKU;Suite;Catalog;Query;note\n3;a;;bags;shoes;red bag;\n0;a;b;;;;x\n",
@@ -101,7 +101,7 @@ def test_skus_of_judged_products_that_are_not_in_the_catalog_are_reported(databa
     assert load(database, "query,sku\nbag,b\nbag,a\n").unknown == ["a", "b"]
 
 
-def test_a_table_without_the_required_columns_changes_nothing(database: Database) -> None:
+def test_a_table_that_cannot_be_loaded_changes_nothing(database: Database) -> None:
     for header in ("query,grade\nbag,3\n", "sku,grade\na,3\n"):
         with pytest.raises(MissingColumns, match="needs a column sku, and one of query, picture and picture_sku"):
             load(database, header)

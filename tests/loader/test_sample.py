@@ -39,7 +39,7 @@ def test_every_product_of_the_sample_is_loaded_and_lists_its_made_up_fields(data
     assert tuple(offers) == (1242, 1242, 1242, 1242, True, True, True, True)
 
 
-def test_made_up_offers_depend_only_on_the_sku_and_prices_fit_the_department():
+def test_made_up_offers_are_the_same_in_every_run_and_prices_fit_the_department():
     for row in rows():
         low, high = PRICES[row.fields["product_type"]]
         assert low <= Decimal(row.fields["price"]) <= high + 1

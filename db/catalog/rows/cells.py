@@ -19,12 +19,12 @@ IMAGE_ADDRESS_NAMES = (
 )  # fmt: skip
 TEXT_NAMES = ("name", "value", "title", "label", "html")
 MICROS = 1_000_000  # micros in a unit of a currency
-# Members that objects have only if their amount is in the smallest unit of the currency, such as cents
+# Members which may show that the amount of an object is in the smallest unit of the currency, such as cents
 IN_SMALLEST_UNIT = (
     "divisor", "centAmount", "fractionDigits", "exponent", "scale", "minor_unit", "minorUnit", "currency_minor_unit",
     "precision",
 )  # fmt: skip
-# Of IN_SMALLEST_UNIT, the members that always hold the number of decimals of the currency. The members `scale` and
+# These members of IN_SMALLEST_UNIT always hold the number of decimals of the currency. The members `scale` and
 # `precision` may also describe an amount in the currency itself.
 NUMBERS_OF_DECIMALS = ("minor_unit", "minorUnit", "currency_minor_unit")
 NANOS = 1_000_000_000  # nanos in a unit of a currency

@@ -119,8 +119,8 @@ def fit(
 
 def contrast(images: Tensor, texts: Tensor, labels: Tensor, scale: Tensor, false_negative_cosine: float) -> Tensor:
     """Returns the symmetric InfoNCE loss over unit vectors (n, d). An image and a text with equal labels are positives.
-    An image and a text with different labels are negatives. They are ignored if the cosine of the text and the image's
-    own text is above ``false_negative_cosine``."""
+    An image and a text with different labels are negatives, but such a pair is ignored if the cosine of the text and
+    the image's own text is above ``false_negative_cosine``."""
     same = labels[:, None] == labels[None, :]
     neither = (texts @ texts.T > false_negative_cosine) & ~same
     scores = (scale * images @ texts.T).masked_fill(neither, float("-inf"))

@@ -14,7 +14,7 @@ COUNT = 3  # views of each image
 # reused.
 VERSION = 2
 
-_DOMINATES = 0.45  # a colour dominates if it covers more than this share of the object; captions then name the colour
+_DOMINATES = 0.45  # a colour dominates if it covers more than this share of the object; captions may then name it
 
 # Upper bound of each hue band, in degrees.
 _BANDS = (
@@ -64,5 +64,5 @@ def _moved(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 def _recoloured(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     hsv = np.array(image.convert("HSV"))
-    hsv[..., 0] += np.uint8(rng.integers(30, 226))  # bytes wrap around, as hues do
+    hsv[..., 0] += np.uint8(rng.integers(30, 226))  # bytes wrap around, like hues
     return Image.fromarray(hsv, mode="HSV").convert("RGB")

@@ -9,7 +9,7 @@ from db.errors import LoaderError
 from loader.rejects import Reject
 from loader.sources.api.platform import ApiPlatform, Record
 
-DEEPEST = 8  # objects that are nested deeper than this many levels are not combined
+DEEPEST = 8  # an object that is below more than this many objects contains no other object
 
 
 class LinkedObjects:

@@ -18,8 +18,8 @@ from loader.sources.reading.platform_table import MORE_DECIMALS
 IMAGES = ("image", "small_image", "thumbnail", "swatch_image")
 BRANDS = ("brand", "manufacturer")
 NO_IMAGE = "no_selection"
-NUMBERS = re.compile(r"\d+(,\d+)*")  # the choices of an attribute, separated by commas if there may be several
-EVERYBODY = ("", "0", "32000")  # the customer groups "not logged in" and "all groups"
+NUMBERS = re.compile(r"\d+(,\d+)*")  # the numbers of choices, separated by commas
+EVERYBODY = ("", "0", "32000")  # no customer group, "not logged in" and "all groups"
 MIDNIGHT = " 00:00:00"  # removed from the last date of a sale, because in Magento a sale includes its whole last day
 NOT_SOLD_ALONE = ("configurable", "bundle", "grouped")  # a product of these types with price 0 has no price of its own
 # Members of a configurable product that its variants do not inherit
@@ -93,7 +93,8 @@ class Magento(ApiPlatform):
 
 
 def _set_tier_prices(found: Record) -> None:
-    """Takes the tier price of a single piece as the special price, if everybody pays it and there is no special price.
+    """Takes the tier price of a single piece as the special price, if everybody pays the tier price, it is below the
+    price, and there is no special price.
 
     Other tier prices stay attributes. Those of a group of customers get the name `group_prices`, which is private.
     """

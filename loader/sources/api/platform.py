@@ -39,8 +39,8 @@ class ApiPlatform:
         return []
 
     def nested(self, parent: Record, children: list[Record]) -> Record:
-        """Returns the parent with its children, for example in a member `variants`. The arguments are objects of the
-        API, and the result is translated."""
+        """Returns the parent with its children, for example in a member `variants`. The arguments have the names of the
+        API, and the result has the usual names."""
         raise NotImplementedError
 
 

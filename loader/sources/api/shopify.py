@@ -1,5 +1,5 @@
-"""Combines the lines of Shopify's bulk operations. Each object is on a line of its own. Its member `__parentId` names
-the object to which it belongs."""
+"""Combines the lines of Shopify's bulk operations. Each object is on a line of its own. If an object belongs to another
+object, its member `__parentId` names that other object."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,6 +1,6 @@
 """Translates products of WooCommerce's Store API (`/wp-json/wc/store/v1/products`), which shops serve to everybody.
 
-Its prices are whole numbers in the smallest unit of the currency, and `currency_minor_unit` is the number of decimals.
+The prices are whole numbers in the smallest unit of the currency, and `currency_minor_unit` is the number of decimals.
 """
 
 from collections.abc import Mapping
@@ -46,8 +46,8 @@ class WooCommerceStore(ApiPlatform):
 
 
 def _set_prices(found: Record, prices: Mapping[str, Any]) -> None:
-    """Replaces `prices` by the price, the sale price and the currency. If an amount is not a whole number, the prices
-    stay an attribute."""
+    """Replaces `prices` by the price, the sale price, the currency and the range of prices. If the number of decimals
+    is unknown or an amount is not a whole number, the prices stay an attribute."""
     decimals = prices.get("currency_minor_unit")
     written = {name: text(prices.get(name)) for name in ("price", "regular_price", "sale_price")}
     is_known = type(decimals) is int and 0 <= decimals <= 4

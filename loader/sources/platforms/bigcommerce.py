@@ -238,7 +238,7 @@ def _categories(cell: str) -> list[str]:
 
 def _apply_rules(fields: dict[str, str], attributes: dict[str, Any], rules: list[dict[str, str]]) -> None:
     """If a rule fixes the price of this SKU, sets the price to the price of the rule. The sale price, which belongs to
-    the replaced price, becomes an attribute. All rules become attributes too."""
+    the replaced price, becomes an attribute. The attribute `rules` keeps all rules."""
     for rule in rules:
         cells = Cells(rule)
         match = re.fullmatch(r"\[FIXED\]\s*(.+)", cells.peek(NAMES["price"]))

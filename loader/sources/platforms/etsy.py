@@ -55,7 +55,7 @@ class EtsySource(PlatformTable):
                 else:
                     line, cells = found
                     stored.add(line, cells, sku=_first(cells), title=_slug(cells))
-            numbers: Counter[str] = Counter()  # the listings so far whose SKU is built from the same title
+            numbers: Counter[str] = Counter()  # slug -> the number of listings so far whose SKU is built from it
             for line, cells in stored:
                 sku, slug = _first(cells), _slug(cells)
                 if not sku or stored.count("sku", sku) > 1:
@@ -70,7 +70,8 @@ def _first(cells: Cells) -> str:
 
 
 def _slug(cells: Cells) -> str:
-    """Returns an SKU built from the title, for listings without an SKU. The export has no other identifier."""
+    """Returns an SKU built from the title, for listings without an SKU of their own. The export has no other
+    identifier."""
     return "-".join(re.findall(r"\w+", cells.peek(NAMES["title"]).lower()))[:MAX_SKU].rstrip("-")
 
 

@@ -211,7 +211,7 @@ def _values(cell: str) -> list[str]:
 def _categories(cell: str) -> list[str]:
     """Returns the categories below the root category, such as "Gear > Bags"."""
     found = []
-    # Magento 1 writes each category on a row of its own, and `magento_1` puts the rows on lines.
+    # Magento 1 writes each category on a row of its own, and `magento_1` ends each category with a line break.
     for path in cell.split("\n" if "\n" in cell else ","):
         levels = [level.strip() for level in path.split("/") if level.strip()]
         below = (

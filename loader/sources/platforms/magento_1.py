@@ -46,7 +46,7 @@ def combined(records: Iterator[Found]) -> Iterator[Found]:
         if isinstance(found, Reject):
             if product is not None:
                 yield from product.rows()
-            product = None  # the rejected row may be the first row of another product, which the rows below it continue
+            product = None  # the rejected row may begin another product, to which the rows below it belong
             yield found
         elif found[1].get("sku"):
             if product is not None:
@@ -105,8 +105,9 @@ class _Product:
         yield from self._views
 
     def _take_tier_prices(self, lists: dict[str, list[Any]]) -> None:
-        """Takes the tier price of a single piece as the special price, if everybody pays it and there is no special
-        price. Tier prices of a group of customers become group prices, which are private."""
+        """Takes the tier price of a single piece as the special price, if everybody pays the tier price, it is below
+        the price, and there is no special price. Tier prices of a group of customers become group prices, which are
+        private."""
         tiers = lists.pop("tier_price", [])
         own = [tier for tier in tiers if tier.get("customer_group", "all").lower() in EVERYBODY]
         lists["group_price"] = [*lists.get("group_price", ()), *(tier for tier in tiers if tier not in own)]
@@ -135,7 +136,7 @@ class _Product:
 
 
 def _variations(members: list[dict[str, str]]) -> str:
-    """Returns the variants of a configurable product as Magento 2 writes them. Each member has one option of a
+    """Returns the variants of a configurable product in the notation of Magento 2. Each member has one option of a
     variant."""
     variants: dict[str, dict[str, str]] = {}
     for member in members:

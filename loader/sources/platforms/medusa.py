@@ -125,7 +125,7 @@ def _row(line: int, cells: Cells, several: bool, *, is_shared: bool) -> RawProdu
 
 
 def _price(cells: Cells) -> tuple[str, str]:
-    """Returns the first price and its currency. Prices in other currencies become attributes."""
+    """Removes and returns the first price, with its currency. All other prices become attributes."""
     for name in cells:
         if match := PRICE.fullmatch(name):
             return cells.pop(name), match[1].upper()

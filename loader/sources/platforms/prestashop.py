@@ -89,7 +89,7 @@ KNOWN = {"".join(plain_words(name)): name for names in NAMES.values() for name i
 @lru_cache(maxsize=10_000)
 def spelled(name: str) -> str:
     """Returns the name of a column without remarks such as (0/1), (x,y,z...) and *. A name that differs from a name in
-    NAMES only in accents, letter case and punctuation is replaced by that name."""
+    NAMES only in accents, letter case and punctuation is replaced by the name in NAMES."""
     bare = re.sub(r"\(([^)]*)\)", r" \1", HOW_WRITTEN.sub(" ", name)).replace("n°", " ").strip(" :")
     return KNOWN.get("".join(plain_words(bare)), normalised(bare))
 

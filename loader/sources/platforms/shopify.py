@@ -20,7 +20,7 @@ from loader.sources.reading.file_head import FileHead
 from loader.sources.reading.platform_table import Cells, PlatformTable, offer, product, set_options
 from loader.sources.reading.stored_rows import StoredRows
 
-# The key of each column here, and Shopify's names for the column. The name in the older template comes first.
+# Each key has the names that Shopify gives to one column. The name in the older template comes first.
 NAMES = {
     "handle": ("handle", "url_handle"),
     "title": ("title",),
@@ -60,7 +60,7 @@ SHOWN = {
 INHERITED = ("published", "status", "mpn", "condition")
 OF_RATING, OF_REVIEW_COUNT = "(product.metafields.reviews.rating)", "(product.metafields.reviews.rating_count)"
 RATING = re.compile(r'\{"value":"(?P<value>[0-9.]+)","scale_min":"[0-9.]+","scale_max":"(?P<best>[0-9]+)(\.0+)?"\}')
-# A row with a value in one of these columns is a variant; any other row holds only an image.
+# A row with a value in one of these columns is a variant. Any other row has the title of the product or only an image.
 OF_A_VARIANT = ("sku", "price", "gtin", "option1_value")
 # Further columns whose names begin with one of these texts belong to one variant, not to all variants of a product.
 OF_EACH_ROW = (
@@ -143,8 +143,9 @@ def _combined(rows: Iterator[tuple[int, Cells]]) -> _Product | None:
 
 
 def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool) -> RawProduct:
-    """Returns a variant. Cells of the row with the title apply to all variants of the product. If several variants in
-    the file share an SKU (`is_shared`), the SKU is built from the handle and the options instead."""
+    """Returns a variant, or a product without variants. Cells of the row with the title apply to all variants of the
+    product. If several variants in the file share an SKU (`is_shared`), the SKU is built from the handle and the
+    options instead."""
     of_all = {
         name: cell for name, cell in whole.cells.items() if not name.startswith(OF_EACH_ROW) and not _is_ours(name)
     }

@@ -103,7 +103,7 @@ class _Unpacked(io.RawIOBase):
 
 class _Transcoded(io.RawIOBase):
     """Converts text of another encoding to UTF-8. A byte that has no meaning in that encoding is not converted, so that
-    its row is rejected. In UTF-16, U+FFFD replaces bytes that cannot be decoded."""
+    its row is rejected. In UTF-16 and UTF-32, U+FFFD replaces bytes that cannot be decoded."""
 
     def __init__(self, file: BinaryIO, encoding: str, path: Path) -> None:
         self._file = file

@@ -14,7 +14,7 @@ from loader.errors import MissingColumns, NotACatalog
 FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--map` gives them, best first
 
 # The column names that shops use for each field, best first. If several columns have a name of the same field, the
-# field takes the column with the best name, and the other columns become attributes.
+# field takes the column with the best name, if possible one with values. The other columns become attributes.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     **{column: (column,) for column in COLUMNS if column != "image_link"},
     "sku": ("sku", "id", "offer_id", "posting_id", "product_id", "item_id", "retailer_id", "handle", "article_number",
@@ -38,7 +38,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "image_urls", "picture_url", "pictures", "photos", "image_link", "main_image", "featured_image", "thumbnail",
     ),
     "additional_image": ("additional_image", "additional_images", "additional_image_link", "additional_image_links"),
-    # This entry stands after "image", so image_link is only a link if another column holds the images.
+    # This entry stands after "image", so a column image_link fills this field only if another column has the images.
     "image_link": ("image_link",),
     "image_phash": ("image_phash",),
     "keywords": ("keywords", "tags"),

@@ -1,4 +1,4 @@
-"""Reads the objects of one list of a JSON document, in bounded memory. The document may have any size."""
+"""Reads the members of lists in a JSON document, in bounded memory. The document may have any size."""
 
 import codecs
 import re
@@ -12,8 +12,8 @@ from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.lines import BOM, MAX_RECORD, TOO_LONG
 
 PIECE = 256 * 1024  # this many bytes are read at a time
-DEEPEST = 20  # a list that is nested deeper than this many levels is not found
-MOST_NAMES = 10_000  # to find a repeated name, this many names of an object outside the lists are remembered
+DEEPEST = 20  # a document in which an object with lists is nested deeper than this many levels is not read further
+MOST_NAMES = 10_000  # to find a repeated name, at most this many names of an object outside the lists are kept
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
@@ -34,8 +34,9 @@ def members(
 ) -> Generator[Member | Reject]:
     """Yields the members of each list whose first member is an object and for which `enters` returns true.
 
-    `enters` gets the path of the list and the first object. An object whose name is in `wholes` is yielded too, if it
-    is not in a list. Raises SourceDamaged where the document is not valid and the rest of the document cannot be read.
+    `enters` gets the path of the list and the first object. An object that is not in a list is yielded too if its name
+    is in `wholes`, or if it has no name and `enters` returns true for it. Raises SourceDamaged where the document is
+    not valid and the rest of the document cannot be read.
     """
     with file.opened() as opened:
         yield from _Document(opened, file.path.name, enters, wholes).values((), 0)
@@ -199,7 +200,7 @@ class _Document:
         self._place = place
 
     def _more(self) -> bool:
-        """Reads the next piece of the file. Returns False at the end of the file."""
+        """Reads the next piece of the file. Returns False if an earlier call has reached the end of the file."""
         if self._is_whole:
             return False
         piece = self._file.read(PIECE)

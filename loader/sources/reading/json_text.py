@@ -1,4 +1,4 @@
-"""Reads JSON Lines. A line is as strict as a value of the database (db/strict_json.py)."""
+"""Reads JSON Lines. Each line must follow the strict rules of db/strict_json.py."""
 
 from collections.abc import Generator
 from typing import Any
@@ -10,7 +10,7 @@ from loader.sources.reading.lines import NOT_UTF8, TOO_LONG, Lines, bad_byte
 
 
 def values(file: CatalogFile) -> Generator[tuple[int, Any] | Reject]:
-    """Yields the line number and value of each JSON line that is not blank."""
+    """Yields, for each line that is not blank, the line number and the value, or a Reject."""
     with file.opened() as opened:
         for number, raw in Lines(opened):
             if raw is None:

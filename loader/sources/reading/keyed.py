@@ -17,7 +17,7 @@ from loader.sources.reading.columns import (
     resolve_record,
 )
 
-MAX_SHAPES = 1000  # at most this many sets of names are remembered; in some files, the sets of all objects differ
+MAX_SHAPES = 1000  # at most this many sets of names are remembered, because each object may have a set of its own
 
 
 def names_of(records: Iterable[Mapping[str, Any]]) -> list[str]:

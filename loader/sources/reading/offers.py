@@ -115,7 +115,7 @@ def _stock(offer: dict[str, Any]) -> str:
 
 
 def _amount(price: str) -> Decimal:
-    """Returns the amount of a price. A price that cannot be read counts as higher than any other price."""
+    """Returns the amount of a price. A price that cannot be read counts as the highest price."""
     try:
         return prices.price(price)[0]
     except ValueError:

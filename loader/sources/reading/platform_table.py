@@ -123,7 +123,8 @@ def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mappin
 
 def parent_attributes(parent: Cells, names: Iterable[str], fields: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """Returns attributes of a variant from the parent's cells in `names`, which the variant does not inherit. The name
-    of an attribute is `parent_` and the field of the column in `fields`, or else the name of the column."""
+    of an attribute is `parent_` and the name of the column. For the columns that `fields` has for the GTIN and the MPN,
+    the first attribute is `parent_gtin` or `parent_mpn`."""
     short = {name: field for field in ("gtin", "mpn") for name in fields.get(field, ())}
     found: dict[str, str] = {}
     for name in names:

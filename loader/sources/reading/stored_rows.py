@@ -25,7 +25,7 @@ class StoredRows:
         self._store.close()
 
     def add(self, line: int, cells: Cells, **names: str) -> None:
-        """Keep a row. `of` finds the row by each of `names` that is not empty."""
+        """Keep a row. `rows_of` finds the row by each of `names` that is not empty."""
         # SQLite stores no surrogates, but `Table` has already rejected rows with surrogates.
         self._store.execute("insert into row values (?, ?)", (line, json.dumps(cells)))
         self.name(line, **names)

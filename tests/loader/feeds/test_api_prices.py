@@ -9,7 +9,7 @@ import pytest
 from tests.loader.feeds.test_api_objects import CDN, assert_has, of, read
 
 
-def test_prices_of_woocommerces_store_api_are_converted_from_cents(tmp_path: Path):
+def test_prices_of_woocommerces_store_api_are_converted_from_the_smallest_unit(tmp_path: Path):
     def prices(regular: str, sale: str, currency: str, decimals: int) -> dict[str, Any]:
         named = {"price": sale, "regular_price": regular, "sale_price": sale, "price_range": None}
         return {**named, "currency_code": currency, "currency_minor_unit": decimals}
@@ -67,7 +67,7 @@ def test_prices_of_woocommerces_store_api_are_converted_from_cents(tmp_path: Pat
     assert_has(found["36"], price=None, prices={"price": "x", "currency_minor_unit": 2})
 
 
-def test_amounts_of_stripe_are_converted_from_cents(tmp_path: Path):
+def test_amounts_of_stripe_are_converted_from_the_smallest_unit(tmp_path: Path):
     def product(number: int, price: Any, **more: Any) -> dict[str, Any]:
         return {"id": f"prod_{number}", "object": "product", "name": "Plan", "default_price": price, **more}
 

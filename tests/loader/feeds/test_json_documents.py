@@ -97,7 +97,9 @@ def test_a_truncated_document_yields_its_products_and_then_the_error(tmp_path: P
         ('{"a" 1}', SourceDamaged, "is not valid JSON"),
     ],
 )
-def test_a_document_without_products_is_an_error(content: str, error: type[LoaderError], message: str, tmp_path: Path):
+def test_a_document_that_is_not_valid_or_has_no_products_is_an_error(
+    content: str, error: type[LoaderError], message: str, tmp_path: Path
+):
     (tmp_path / "goods.json").write_text(content)
     with pytest.raises(error, match=message):
         list(open_source(tmp_path / "goods.json").rows())

@@ -22,7 +22,8 @@ from loader.rejects import Reject
 from loader.sources import open_source
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-# These words of a fixture are in no product. A word either tells how to read a cell, or is in a row without a product.
+# These words of a fixture are in no product. Such a word tells how to read a cell, is replaced by another word, is in a
+# private value, or is in a row without a product.
 STRUCTURE = {
     "bigcommerce.csv": {"ff0000"},
     "bigcommerce_ids.csv": {"name", "value", "product", "image"},
@@ -68,7 +69,7 @@ STRUCTURE = {
         "a",
         "shop",
         "outofstock",
-    },  # with the words of a product that is rejected, because the product has no SKU
+    },  # some of these words are in a product that is rejected, because it has no SKU
     "products.json": {"17", "j4", "twice"},  # words of rejected members
     "shopify.csv": {"default", "title", "1"},
     "shopify_2025.csv": {"default", "title", "1"},
