@@ -1,4 +1,4 @@
-"""Addresses may name several hosts, as libpq and SQLAlchemy write them. Messages name the hosts that were tried."""
+"""Addresses may name several hosts in the notation of libpq or SQLAlchemy. Messages name the hosts that were tried."""
 
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def test_hosts_of_a_setting_are_split() -> None:
     assert split_hosts("a,,b") is None
 
 
-def test_the_host_that_answers_is_found_and_dead_hosts_are_named(
+def test_the_host_that_answers_is_found_and_the_error_names_all_hosts_if_none_answers(
     database: Database, server: Server, tmp_path: Path
 ) -> None:
     login = f"postgresql://postgres:{database.write.password}"

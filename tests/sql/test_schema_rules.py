@@ -113,7 +113,8 @@ def test_every_unique_index_of_a_table_with_a_product_id_contains_the_product_id
 
 def test_functions_that_encode_a_query_are_stable_and_parallel_restricted(migrated: psycopg.Connection[Any]) -> None:
     """PostgreSQL cannot use the vector index with a VOLATILE function, and would evaluate an IMMUTABLE function during
-    planning. The functions are parallel restricted because a parallel worker has no gateway connection."""
+    planning. Functions that encode are parallel restricted because a parallel worker has no gateway connection.
+    product_vector reads a stored vector, so it is parallel safe."""
     rows = migrated.execute(
         "select proname, provolatile, proparallel, proisstrict, prosecdef from pg_proc "
         "where pronamespace = 'shop'::regnamespace and proname in ('clip_text', 'clip_image', 'product_vector')"
@@ -206,8 +207,8 @@ def test_the_columns_of_a_view_have_the_comments_of_the_columns_of_shop_product(
 
 
 def test_functions_that_return_a_page_declare_at_most_50_rows(migrated: psycopg.Connection[Any]) -> None:
-    """For a function without a row estimate, PostgreSQL expects 1,000 rows, so a join with
-    its result reads the whole joined table."""
+    """For a function without a row estimate, PostgreSQL expects 1,000 rows, so a join with its result reads the whole
+    joined table."""
     rows = migrated.execute(
         "select proname, prorows from pg_proc where pronamespace = 'shop'::regnamespace and proretset"
     ).fetchall()

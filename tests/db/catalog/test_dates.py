@@ -1,5 +1,5 @@
-"""Dates are read as shops write them. The other dates of a file decide the meaning of an ambiguous date. If the other
-dates decide nothing, the date is refused."""
+"""Dates are read in the notations that shops use. The other dates of a file decide the meaning of an ambiguous date. If
+the other dates decide nothing, the date is refused."""
 
 from datetime import date
 

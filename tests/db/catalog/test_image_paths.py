@@ -1,4 +1,4 @@
-"""A path that leads out of the image root is refused."""
+"""A path below the image root becomes a URI with the version of its file. A path that leaves the root is refused."""
 
 import os
 import shutil
@@ -106,7 +106,7 @@ def test_an_image_root_may_be_a_symbolic_link(root: Path, tmp_path: Path):
     assert ImageRoot(Path("/")).uri("nothing-at-all.jpg") == ("nothing-at-all.jpg", None)
 
 
-def test_a_file_of_equal_size_and_modification_time_has_another_version(tmp_path: Path):
+def test_another_file_of_equal_size_and_modification_time_has_another_version(tmp_path: Path):
     file, other = tmp_path / "a.jpg", tmp_path / "b.jpg"
     file.write_bytes(b"red")
     other.write_bytes(b"tan")

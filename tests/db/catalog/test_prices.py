@@ -165,7 +165,7 @@ def test_words_that_make_a_price_uncertain_are_refused(cell: str):
         price(cell)
 
 
-def test_a_decided_price_keeps_its_words():
+def test_a_decided_price_keeps_the_meaning_of_its_words():
     for cell, expected in (("ab 1.290 €", "from 1290 EUR"), ("1.290 € HT", "1290 EUR excl. tax")):
         assert decided(cell, None, ",") == expected
         assert (price(expected)[0], prices.remark(expected)) == (1290, prices.remark(cell))

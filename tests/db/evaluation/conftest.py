@@ -1,4 +1,4 @@
-"""One fixture connects as an analyst. Another fixture deletes judgements and evaluations after a test."""
+"""One fixture connects as an analyst. Another fixture deletes judgements, evaluations and fits after a test."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

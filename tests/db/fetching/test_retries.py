@@ -108,7 +108,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_broken_answer_is_retried(fetcher: MakeFetcher, site: ScriptedServer, broken: str) -> None:
+def test_a_request_with_a_broken_answer_is_retried(fetcher: MakeFetcher, site: ScriptedServer, broken: str) -> None:
     site.answers["/"] = [BROKEN[broken], response(b"image")]
     assert fetcher(fetch_attempts=2).read(site.url()) == b"image"
     site.answers["/"] = BROKEN[broken]

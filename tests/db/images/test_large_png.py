@@ -1,4 +1,4 @@
-"""A large PNG is scaled while it is read, and looks like the same image that was decoded as a whole."""
+"""A large PNG is scaled while it is read, and looks the same as after it was decoded as a whole and scaled."""
 
 import struct
 import zlib
@@ -92,7 +92,7 @@ def test_a_large_png_of_16_bits_is_scaled_and_looks_the_same(channels: int) -> N
     assert np.abs(pixels - whole(drawing(mode), min(SIZE) // EDGE // 2)).max() <= 3
 
 
-def test_transparent_pixels_lend_no_colour_to_a_thumbnail() -> None:
+def test_transparent_pixels_add_no_colour_to_a_thumbnail() -> None:
     image = Image.new("RGBA", SIZE, (255, 0, 0, 255))
     image.paste((0, 0, 0, 0), (SIZE[0] // 2, 0, *SIZE))
     _, pixels = read(png(image), keep_alpha=True)
@@ -108,7 +108,7 @@ def test_the_transparent_colour_of_a_large_png_becomes_white(mode: str) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_large_png_is_turned_by_its_exif_wherever_the_file_has_it(late: bool) -> None:
+def test_a_large_png_is_turned_by_its_exif_data_wherever_they_are_in_the_file(late: bool) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     data = png(drawing("RGB"), exif=exif)
@@ -130,7 +130,7 @@ def frames() -> Iterator[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize(("name", "data"), list(frames()), ids=lambda value: value if isinstance(value, str) else "")
-def test_every_other_large_png_is_decoded_as_a_whole(name: str, data: bytes) -> None:
+def test_a_large_png_of_any_other_kind_is_decoded_as_a_whole(name: str, data: bytes) -> None:
     assert read(data)[0].image.size == SIZE
 
 

@@ -1,5 +1,5 @@
-"""A first load drops some indexes and builds them at its end. If the load is killed, the next load builds the indexes.
-Searches are correct while indexes are missing."""
+"""A large first load drops some indexes and builds them at its end. If the load is killed, the next load builds the
+indexes. Searches are correct while indexes are missing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,7 +90,7 @@ def test_a_killed_load_leaves_no_row_without_its_product_and_the_next_load_adds_
     own_shop: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = keys(own_shop)
-    assert defer_product_indexes(own_shop.database)  # the process of the load is killed after it has deferred them
+    assert defer_product_indexes(own_shop.database)  # as if the load was killed after it deferred them
     own_shop.add("a", "b", "c")
     rows = "select product_id from shop.product_image union all select product_id from shop_private.work"
     orphans = f"select count(*) from ({rows}) r where product_id not in (select product_id from shop.product)"

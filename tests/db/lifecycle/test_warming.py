@@ -1,4 +1,4 @@
-"""`windowshop index warm` reads the indexes of the serving model into memory."""
+"""Warming reads the indexes and tables that a search uses into memory."""
 
 import threading
 

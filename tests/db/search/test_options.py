@@ -64,7 +64,7 @@ def test_explain_search_takes_the_arguments_of_shop_search_and_a_sku(admin: Conn
     assert set(PARAMS) - set(OPTIONS_OF_EXPLAIN) == {"after"}
 
 
-def test_similar_takes_a_sku_in_place_of_the_query_and_of_rrf_k_and_degrade(admin: Connection) -> None:
+def test_similar_takes_a_sku_in_place_of_the_query_and_has_no_rrf_k_and_no_degrade(admin: Connection) -> None:
     found = arguments(admin, "shop.similar")
     weights = {"image_weight": 1.0, "title_weight": 0.0}  # by default, shop.similar compares only images
     assert found == {"sku": None} | {name: PARAMS[name] for name in OPTIONS_OF_SIMILAR} | weights

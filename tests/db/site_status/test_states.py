@@ -1,4 +1,4 @@
-"""Each planted fault of a site gives one line of the right level with its cause and its fix, and nothing else."""
+"""A survey of a site reports each fault with its level, its cause and its fix."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def faults(database: Database, home: Path, **changed: float) -> list[Finding]:
 
 
 def the_fault(database: Database, home: Path, **changed: float) -> Finding:
-    """Returns the only fault. It has a fix."""
+    """Returns the only fault, which must have a fix."""
     [found] = faults(database, home, **changed)
     assert found.fix
     return found
@@ -52,7 +52,7 @@ def the_fault(database: Database, home: Path, **changed: float) -> Finding:
 
 @pytest.fixture
 def fine(shop: Shop) -> Iterator[Shop]:
-    """Yields a shop of which all is fine."""
+    """Yields a shop without faults. An encoder runs."""
     shop.add("a", "b")
     shop.encode_all()
     with shop.encoder():
@@ -87,7 +87,7 @@ def test_the_gateway_of_a_copy_leads_elsewhere(
     assert found["gateway"].fix == "windowshop db upgrade"
 
 
-def test_a_dead_gateway(fine: Shop, tmp_path: Path) -> None:
+def test_a_gateway_that_cannot_connect_is_broken(fine: Shop, tmp_path: Path) -> None:
     port = fine.value("select current_setting('port')")
     entry = "alter server shop_primary options (set port '{}')"
     with planted(fine, entry.format(9), entry.format(port)):
@@ -97,7 +97,7 @@ def test_a_dead_gateway(fine: Shop, tmp_path: Path) -> None:
     assert "WINDOWSHOP_GATEWAY_HOST" in str(found.fix)
 
 
-def test_a_gateway_that_may_not_log_in_is_dead(fine: Shop, tmp_path: Path) -> None:
+def test_a_gateway_that_may_not_log_in_is_reported(fine: Shop, tmp_path: Path) -> None:
     limit = fine.value("select rolconnlimit from pg_roles where rolname = 'shop_gateway'")
     alter = "alter role shop_gateway connection limit {}"
     with planted(fine, alter.format(0), alter.format(limit)):
@@ -144,7 +144,7 @@ def test_a_database_without_a_schema(databases: Databases, tmp_path: Path) -> No
 
 
 def test_an_older_extension_than_the_installed_one(databases: Databases, tmp_path: Path) -> None:
-    """The server brings pg_trgm 1.3 as a script of its own, and the newest version."""
+    """The server can install pg_trgm 1.3 and the newest version of pg_trgm."""
     database = databases.open(databases.create())
     admin(database, "create schema shop_trgm; create extension pg_trgm schema shop_trgm version '1.3'")
     upgrade(database, Settings(home=tmp_path / "home"))
@@ -202,7 +202,7 @@ def test_a_standby_that_does_not_replay_and_then_becomes_a_server_of_its_own(
             conn.execute(text("select pg_wal_replay_resume()"))
         assert [one for one in survey(settings_of(database, tmp_path, port), THRESHOLDS) if one.level] == []
 
-        # A promoted copy has the identity of the original, which its server entry names.
+        # A promoted copy has the identity of the original. Its foreign server names this identity.
         copy = Database(standby.read, standby.read, database.roles)
         admin(copy, "select pg_promote()")
         found = next(finding for finding in faults(copy, tmp_path) if finding.check == "gateway")

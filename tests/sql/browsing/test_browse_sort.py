@@ -180,9 +180,8 @@ def test_a_page_reads_few_entries_of_the_price_indexes(session: Session, sort: s
     ).fetchall()
     assert len(statements) == (1 if "||" in place else 2)
     if field in written:
-        statements = statements[
-            :-1
-        ]  # this statement reads all products without a price, because none of them passes the filter
+        # The last statement reads all products without a price, because none of them passes the filter.
+        statements = statements[:-1]
     for (statement,) in statements:
         read, plan = scans(session, statement.replace("$1", "24"))
         assert sum(read.values()) <= 200, plan

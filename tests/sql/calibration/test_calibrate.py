@@ -161,7 +161,7 @@ def examined_with_filters(conn: Connection) -> int:
     ("condition", "parts"),
     [
         ("p.product_type = 'rare'", [True]),  # ten products, so the index finds fewer than k of them near a query
-        ("p.price < 16", [False, True, True]),  # one call compares only a part of 300 queries
+        ("p.price < 16", [False, True, True]),  # one call compares 300 queries with only a part of the catalog
     ],
 )
 def test_the_truth_of_a_calibration_equals_a_comparison_of_all_products(

@@ -1,4 +1,7 @@
-"""A product's id depends on its SKU and catalog alone. The id is the same in every database and release."""
+"""A product's id depends on its SKU and catalog alone. The id is the same in every database and release.
+
+shop.product_vector finds the vector of a product by its SKU and catalog.
+"""
 
 import hashlib
 from typing import TYPE_CHECKING

@@ -46,7 +46,7 @@ def images(shop: "Shop", sku: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in rows]
 
 
-def test_every_column_is_stored(shop: "Shop") -> None:
+def test_the_columns_and_images_of_a_product_are_stored(shop: "Shop") -> None:
     assert shop.load(FULL) == UpsertCounts(inserted=1, updated=0, unchanged=0, images=2)
     [row] = shop.run(
         "select title, description, brand, product_type, price, currency, availability, gtin, mpn, item_group_id, "

@@ -1,6 +1,6 @@
 """In a site with more than 100,000 products, the views of coverage read a sample, and count only the work list.
 
-The database has 20,000 products. Planted statistics say that it has six times as many.
+The database has 20,000 products, but its statistics are changed so that it seems to have six times as many.
 """
 
 from collections.abc import Iterator
@@ -62,6 +62,6 @@ def test_products_without_work_items_are_estimated_as_waiting(conn: Connection) 
     assert coverage(conn)["toy"]["title"].waiting == pytest.approx(PRODUCTS / 4, rel=0.25)
 
 
-def test_a_promotion_counts_all_items(conn: Connection) -> None:
+def test_all_items_are_counted_if_exact_numbers_are_requested(conn: Connection) -> None:
     exact = coverage(conn, exact=True)["toy"]["title"]
     assert exact == PartCoverage(20_000, 20_000, 0, 0, 0, "exact")

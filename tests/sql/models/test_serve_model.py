@@ -94,7 +94,9 @@ def test_only_an_administrator_can_switch_models(two_models: "Shop") -> None:
             conn.execute(text("select shop_private.serve_model('wide', true)"))
 
 
-def test_a_switch_waits_for_running_transactions_and_does_not_delay_new_searches(two_models: "Shop") -> None:
+def test_a_switch_waits_for_running_transactions_and_delays_new_searches_by_less_than_5_seconds(
+    two_models: "Shop",
+) -> None:
     fill(two_models)
     reader = two_models.connect(Role.ANALYST)
     reader.exec_driver_sql("begin")

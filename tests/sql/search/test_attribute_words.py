@@ -28,7 +28,7 @@ CASES: list[tuple[dict[str, Any], set[str]]] = [  # attributes, and all of their
 ]
 
 
-def test_only_words_of_attributes_and_descriptions_are_found(database: Database) -> None:
+def test_addresses_booleans_units_and_related_products_are_not_words(database: Database) -> None:
     with database.connect(None) as conn:
 
         def words(attributes: dict[str, Any], description: str | None = None) -> set[str]:

@@ -28,8 +28,7 @@ NEAR_IMAGES, NEAR_TITLES, WORDS = range(10), range(8, 14), range(20, 25)
 @pytest.fixture
 def stocked(shop: "Shop") -> "Shop":
     """Returns a shop with 300 products and random vectors. The images of NEAR_IMAGES and the titles of NEAR_TITLES are
-    similar to the query "lamp". The titles of the products in WORDS contain
-    the word "lamp"."""
+    similar to the query "lamp". The titles of the products in WORDS contain the word "lamp"."""
     from tests.support.shop import product
 
     shop.load(
@@ -181,7 +180,7 @@ def test_pages_of_a_cut_search_contain_each_passing_product_once(analyst: Connec
     assert sorted(found) == sorted(whole)
 
 
-def test_a_search_with_a_cut_refuses_the_cursor_of_a_search_without_it(analyst: Connection) -> None:
+def test_a_search_with_a_cut_refuses_the_cursor_of_a_search_without_a_cut(analyst: Connection) -> None:
     [first, *_] = call(analyst, "search", query="lamp", k=5)
     with pytest.raises(StatementRefused, match="the cursor belongs to another search"):
         call(analyst, "search", query="lamp", k=5, cut="relevant", after=first.cursor)

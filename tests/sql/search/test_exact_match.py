@@ -1,4 +1,4 @@
-"""A query that contains an identifier, the brand or a code of a product finds that product first.
+"""A query that is or contains an identifier or a code of a product, or is its brand, finds that product first.
 
 A query names a product if the product's `exact_match` is not null.
 """

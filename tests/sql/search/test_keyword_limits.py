@@ -2,7 +2,8 @@
 every word.
 
 The tests run in a catalog of 20,000 products. Product n has the words title, type, brand, `n % 4`, `word{n % 200}` and
-`number{n}`. Transactions plant document frequencies in shop.common_word.
+`number{n}`. Some tests store other document frequencies in shop.common_word. Each test runs in a transaction that is
+rolled back.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ FAR = "array(select product_id from shop.product where brand = 'brand 20' order 
 
 @dataclass
 class Leg:
-    numbers: list[int]  # of the products, best first
+    numbers: list[int]  # the numbers of the products, best first
     scores: list[float]
     rows_examined: int
 
@@ -74,7 +75,7 @@ def test_common_words_that_few_products_have_together_find_these_products(conn: 
     assert nothing.rows_examined <= 100
 
 
-def test_common_words_that_many_products_have_together_read_no_index_beside_other_legs(conn: Connection) -> None:
+def test_common_words_that_many_products_have_together_only_rank_the_products_of_other_legs(conn: Connection) -> None:
     found = leg(conn, "title type", others=FAR)
     assert (len(found.numbers), found.rows_examined) == (10, 10)
     assert {int(score) for score in found.scores} == {1}

@@ -1,4 +1,4 @@
-"""Each row of a search has the image of its product that is nearest to the query, whichever route the search takes."""
+"""On each route, each row of a search has the image that is nearest to the query among the images of the product."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,7 @@
-"""Hand-written SQL searches use the HNSW index if many products match, and compare every match if few match."""
+"""Hand-written SQL searches use the HNSW index if many products match, and compare every match if few match.
+
+A claim of work items, and a join with the results of a search, use an index too.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any

@@ -63,7 +63,7 @@ def mixes(count: int) -> Iterator[tuple[list[int], list[float], NDArray[Any]]]:
 def walked(
     conn: Connection, starts: list[Any] | None, query: NDArray[Any], condition: str, share: float | None = None
 ) -> set[str]:
-    """Returns the SKUs that walks find: from starts, or from sampled matches if `share` is the share of matches."""
+    """Returns the SKUs that walks find. The walks begin at `starts`, or at sampled matches if `share` is given."""
     rows = conn.execute(
         text(
             "select p.sku from unnest((shop_private.leg_from_starts('image', cast(:query as halfvec), "

@@ -62,8 +62,8 @@ def thing(number: int, **fields: Any) -> Product:
 
 
 def drawn(count: int, seed: int = 2) -> tuple[list[int], NDArray[np.float32]]:
-    """Returns the true labels and the vectors of random images. The label of an image is drawn at
-    random; its probabilities are the softmax of the image's similarities to all labels."""
+    """Returns the true labels and the vectors of random images. The label of an image is drawn at random. The
+    probabilities of the labels are the softmax of their similarities to the image."""
     random = np.random.default_rng(seed)
     leaning = LABEL_VECTORS[random.integers(0, len(LABELS), count)]
     vectors = unit(0.5 * leaning + random.standard_normal((count, 24)) / np.sqrt(24))

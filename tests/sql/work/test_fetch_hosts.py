@@ -105,7 +105,7 @@ def test_a_host_gets_one_fetch_until_it_has_answered_and_then_several(shop: "Sho
     one, two = shop.worker(), shop.worker()
     [probe] = claim(one)
     assert not probe.answers
-    assert claim(one) == claim(two) == []  # and no other worker may fetch from the host
+    assert claim(one) == claim(two) == []  # neither worker may fetch another image of the host
     fetching.answered(one.conn, "a.example")
     claimed = claim(one)
     assert [each.answers for each in claimed] == [True] * 8
@@ -114,7 +114,7 @@ def test_a_host_gets_one_fetch_until_it_has_answered_and_then_several(shop: "Sho
     assert len(claim(two, limit=2)) == 2
 
 
-def test_the_probe_of_a_worker_that_stopped_is_repeated_after_its_time_limit(shop: "Shop") -> None:
+def test_a_probe_is_repeated_after_its_time_limit_if_its_worker_has_stopped(shop: "Shop") -> None:
     add_remote(shop, "a.example", 2)
     assert len(claim(shop.worker())) == 1
     shop.run("update shop_private.fetch_host set probed_until = clock_timestamp()")
@@ -130,7 +130,9 @@ def test_hosts_that_answer_come_before_hosts_that_have_not_answered(shop: "Shop"
     assert hosts(claim(worker, limit=5)) == ["live.example"] * 5
 
 
-def test_a_host_that_never_answered_is_paused_after_one_failure_and_each_pause_is_longer(shop: "Shop") -> None:
+def test_a_host_that_never_answered_is_paused_after_one_failure_and_its_pauses_grow_to_ten_minutes(
+    shop: "Shop",
+) -> None:
     add_remote(shop, "dead.example", 20)
     worker, pauses = shop.worker(), []
     for _ in range(8):

@@ -1,4 +1,5 @@
-"""Functions that fetch images lock hosts and items in one order, and a claim stays fast with thousands of hosts."""
+"""A retry skips locked items and the items of other catalogs. Fetched images are locked in the order of a load. The
+work of a claim has a limit, even with thousands of images or hosts."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING

@@ -116,7 +116,7 @@ def test_halves_of_lost_batches_are_no_larger_than_the_limit_of_the_worker(shop:
     assert [len(two.claim(limit=3)) for _ in range(4)] == [3, 3, 3, 1]
 
 
-def test_an_item_is_tried_alone_after_every_larger_batch_with_it_was_lost(shop: "Shop") -> None:
+def test_batches_that_are_lost_again_are_halved_again_and_do_not_count_as_attempts(shop: "Shop") -> None:
     shop.add(*(f"sku {n}" for n in range(8)))
     sizes = []
     for _ in range(5):

@@ -1,4 +1,5 @@
-"""A title or an image has either a work item or a stored vector, and the vector belongs to the current content."""
+"""A worker stores a vector and deletes the work item only if it still holds the item. So the vector belongs to the
+current title or image."""
 
 from typing import TYPE_CHECKING
 
