@@ -1,4 +1,4 @@
--- Grants the rights of all roles; a golden test checks the result. PUBLIC has no rights.
+-- Grants the rights of all roles, which tests/security/grants.golden.txt lists. PUBLIC may execute nothing.
 revoke all on all functions in schema shop, shop_private from public;
 revoke all on all procedures in schema shop, shop_private from public;
 

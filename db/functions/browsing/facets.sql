@@ -5,8 +5,9 @@
 -- shop.search counts and that shop.browse lists. For each field, the function ignores the filter's condition on that
 -- field, so that choosing a brand does not hide the other brands. The condition on a field is the field's key at the
 -- top level of the filter. A query narrows the counts only with cut => 'relevant'. The function then counts the
--- products that pass the filter and the cut, as the total of shop.search does with the same query, inputs, weights and
--- cut. `exact` tells whether the counts of a row are exact, and `note` tells how the counts were found.
+-- products that pass the filter and the cut. The total of shop.search with the same query, inputs, weights and cut
+-- counts the same products. `exact` tells whether the counts of a row are exact, and `note` tells how the counts were
+-- found.
 --
 -- The function lists the most frequent values of a field and adds up all other values in one row. It divides numbers
 -- into ranges; prices have separate ranges for each currency. The field effective_price is the price at the time of the

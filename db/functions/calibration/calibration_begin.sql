@@ -1,7 +1,6 @@
 -- If a run of a calibration with these arguments is unfinished, returns this run (`resumed` is true). Otherwise deletes
--- every unfinished run and begins a new run. A run is continued only if the model, the index and the revision of the
--- schema are still the same, the number of products is about the same, and the run began less than a day ago. Only one
--- session calibrates at a time.
+-- every unfinished run and begins a new run. A run is continued only if it began less than a day ago, with the same
+-- model, index and schema revision, and with about the same number of products. Only one session calibrates at a time.
 --
 -- A new run needs current statistics. p_analyze says whether all tables are analyzed, or only tables that were never
 -- analyzed.

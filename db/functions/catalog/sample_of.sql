@@ -1,4 +1,4 @@
--- Returns a table expression for a sample of about p_rows rows of a table, as SQL. p_table names the table, p_total is
+-- Returns, as SQL, a table expression that samples about p_rows rows of a table. p_table names the table, p_total is
 -- the number of its rows. The sample is the same as long as the table has the same pages.
 create or replace function shop_private.sample_of(p_table text, p_total bigint, p_rows integer)
 returns text

@@ -1,8 +1,8 @@
 -- Leases images that must be fetched to worker p_worker, at most p_limit, and returns these images. p_busy counts, for
 -- each host, the images that the worker already holds. From a host that answers, the worker gets images until it holds
--- p_per_host images of that host. From a host that has not answered yet, or whose last fetch failed, all workers
--- together get one image. The workers get no other image of this host until p_seconds have passed or the result of this
--- fetch is recorded. A host that does not answer therefore occupies only one connection.
+-- p_per_host images of that host. From a host that has not answered yet, or whose last recorded fetch failed, all
+-- workers together get one image. The workers get no other image of this host until p_seconds have passed or the result
+-- of this fetch is recorded. A host that does not answer therefore occupies only one connection.
 --
 -- The function finds each host with one index probe, so millions of images of one host do not slow a claim down. If
 -- more than 1,000 hosts have pending images, a claim considers 1,000 hosts in the order of their names. The first of

@@ -56,7 +56,8 @@ comment on column shop.search_result.total is
     'the same in every row';
 comment on column shop.search_result.total_is is
     'how exact total is: ''exact'', ''about'' (an estimate) or ''at least'' (a lower bound); the same in every row';
-comment on column shop.search_result.cursor is 'as the argument after, it returns the results that follow this row';
+comment on column shop.search_result.cursor is
+    'value of the argument "after" with which the next page starts behind this row';
 comment on column shop.search_result.has_next is 'whether there is a further page; the same in every row';
 comment on column shop.search_result.exact_match is
     'field by which the query names the product: ''sku'', ''gtin'', ''mpn'', ''attribute'', ''brand'' or ''text'' '

@@ -1,6 +1,6 @@
 -- Returns what the models p_models still have to encode. oldest_seconds tells for how long the oldest item that is due
--- has waited, and is 0 if no item is due; images of a host that does not answer are ignored. waiting counts the items
--- that are pending or leased, and quarantined counts the quarantined items. Each count stops at 10,000.
+-- has waited, and is 0 if no item is due; images of a paused host are ignored. waiting counts the items that are
+-- pending or leased, and quarantined counts the quarantined items. Each count stops at 10,000.
 create or replace function shop_private.work_backlog(p_models smallint[])
 returns table (oldest_seconds double precision, waiting bigint, quarantined bigint)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$

@@ -2,8 +2,8 @@
 -- products are not used.
 --
 -- The scale is 1/temperature. The slope of the log likelihood over the scale is a mean over the products: the
--- similarity of the true label, minus the similarity expected under the softmax. This slope only falls as the scale
--- grows, so bisection finds the scale at which the slope is 0.
+-- similarity of the true label, minus the similarity expected under the softmax. A larger scale has a smaller slope, so
+-- bisection finds the scale at which the slope is 0.
 create or replace function shop_private.fit_temperature()
 returns double precision
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Returns, for each product that passes the filter, the k labels that fit the product's first image best. The labels
--- can serve as tags of products that have no tags.
+-- Returns, for each product that passes the filter and has an encoded first image, the k labels that fit this image
+-- best. The labels can serve as tags of products that have no tags.
 --
 -- confidence is the softmax over the labels of similarity / temperature. shop.calibrate_zero_shot fits the temperature
 -- on the products with a tag in `field`. Without a reliable temperature, confidence is null and a notice gives the

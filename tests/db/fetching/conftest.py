@@ -25,7 +25,7 @@ def unknown(host: str, _: int) -> list[str]:
 @pytest.fixture
 def fetcher(site: ScriptedServer) -> Iterator[Callable[..., Fetcher]]:
     """Yields a function that creates fetchers. By default, a fetcher sends each request once. Its settings allow the
-    loopback network and the port of the test's server, as a shop can allow its own network."""
+    loopback network and the port of the test's server. A shop can allow its own network in the same way."""
     made = []
 
     def make(resolver: Callable[[str, int], list[str]] = unknown, **settings: Any) -> Fetcher:

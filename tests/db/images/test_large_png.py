@@ -1,4 +1,4 @@
-"""A large PNG is scaled while it is read, and looks the same as after it was decoded as a whole and scaled."""
+"""A large PNG is scaled while it is read, and looks like a PNG that is decoded as a whole and then scaled."""
 
 import struct
 import zlib

@@ -1,7 +1,7 @@
--- Returns the typical standard deviation of the cosine similarity of a meaningful text to the vectors of p_table. The
--- result is the average over some titles of the catalog, whose vectors are stored, so no encoder is needed. p_titles is
--- the table of the title vectors; p_title_rows and p_rows are the numbers of rows of p_titles and p_table. Because
--- product_id is a hash, the order of product_id is random.
+-- Returns how much the cosine similarities of a meaningful text to the vectors of p_table vary, as a standard
+-- deviation. The result is the average over some titles of the catalog, whose vectors are stored, so no encoder is
+-- needed. p_titles is the table of the title vectors; p_title_rows and p_rows are the numbers of rows of p_titles and
+-- p_table. Because product_id is a hash, the order of product_id is random.
 create or replace function shop_private.typical_deviation(
     p_titles regclass, p_title_rows bigint, p_table regclass, p_rows bigint
 )
