@@ -1,5 +1,7 @@
 """The containers of the overlay `small` run as local processes, wait for the migration, and answer a search."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,3 +83,31 @@ def test_processes_stop_within_their_grace_period(site: KubernetesSite) -> None:
         code, seconds = site.stop(name)
         assert code == 0, site.log(name)
         assert seconds < site.pods[name].spec["terminationGracePeriodSeconds"]
+
+
+@pytest.mark.soak
+def test_web_of_the_overlay_ha_searches_through_the_pooler(
+    public_folder: Path, server: Server, server_home: Path
+) -> None:
+    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip("PgBouncer is not installed; it is in Debian's package pgbouncer")
+    folder = public_folder / "kubernetes-ha"
+    folder.mkdir()
+    path, environment = binary(server_home, "postgres")
+    with running("ha", folder, (path.parent, environment)) as site:
+        site.start_postgres()
+        site.start("migrate")
+        assert site.running["migrate"].wait(240) == 0, site.log("migrate")
+        site.start_pooler(program)
+        site.start("web")
+        site.wait_for("web", "readinessProbe")
+        feed = folder / "products.csv"
+        feed.write_text("sku,title\n1,Red armchair\n2,Blue lamp\n", encoding="utf-8")
+        site.execute("toolbox", "cli", "windowshop", "load", str(feed))
+        key = site.execute("toolbox", "admin", "windowshop", "key", "create", "shop-front")
+        with httpx.Client(base_url=site.address("web", "http"), timeout=60) as client:
+            body, headers = {"query": "armchair", "top_k": 1}, {"Authorization": f"Bearer {key}"}
+            answers = [client.post("/search/text", json=body, headers=headers) for _ in range(20)]
+        assert {answer.status_code for answer in answers} == {200}, answers[0].text
+        assert {answer.json()["results"][0]["sku"] for answer in answers} == {"1"}

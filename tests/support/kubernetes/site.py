@@ -26,6 +26,7 @@ from tests.support.processes import wait_until
 
 START_SECONDS = 240.0  # upper bound of a wait, for a busy machine
 PRIMARY, REPLICAS = "windowshop-db-rw:5432", "windowshop-db-ro:5432"
+POOLER, POOLER_OF_REPLICAS = "windowshop-pooler-rw:5432", "windowshop-pooler-ro:5432"
 
 
 class KubernetesSite:
@@ -43,7 +44,10 @@ class KubernetesSite:
         self._programs = programs
         self._postgres = free_port()
         self._ports: dict[int, int] = {}
-        self._hosts = {PRIMARY: f"localhost:{self._postgres}", REPLICAS: f"localhost:{free_port()}"}  # no replica
+        self._pooler = free_port()
+        # There is no replica.
+        self._hosts = {PRIMARY: f"localhost:{self._postgres}", POOLER: f"localhost:{self._pooler}"}
+        self._hosts |= {host: f"localhost:{free_port()}" for host in (REPLICAS, POOLER_OF_REPLICAS)}
 
     def start_postgres(self) -> None:
         """Start a server as the operator does: with TLS, and with the settings of the Cluster."""
@@ -88,6 +92,30 @@ class KubernetesSite:
             self.running["postgres"] = subprocess.Popen(
                 [programs / "postgres", "-D", data, *words], stdout=log, stderr=log, **options
             )
+
+    def start_pooler(self, program: str) -> None:
+        """Start PgBouncer after the server, as the operator does: with the certificate of the server."""
+        spec = one(self.manifests, "Pooler", POOLER.split(":")[0])["spec"]["pgbouncer"]
+        folder = self.folder / "pooler"
+        folder.mkdir()
+        known = self.secrets["windowshop-logins"].items()
+        (folder / "users").write_text("".join(f'"shop_{login}" "{password}"\n' for login, password in known))
+        listen = {"listen_addr": "localhost", "listen_port": self._pooler, "unix_socket_dir": ""}
+        logins = {"auth_type": "scram-sha-256", "auth_file": folder / "users"}
+        tls = {f"client_tls_{kind}_file": self.folder / "postgres" / f"tls.{suffix}"
+               for kind, suffix in (("cert", "crt"), ("key", "key"))}  # fmt: skip
+        tls |= {"client_tls_sslmode": "require", "server_tls_sslmode": "require"}
+        own = {"pool_mode": spec["poolMode"], "ignore_startup_parameters": "extra_float_digits,options"}
+        settings = {**spec["parameters"], **listen, **logins, **tls, **own}
+        lines = [f"{key} = {value}" for key, value in settings.items()]
+        server = f"host=localhost port={self._postgres}"
+        (folder / "ini").write_text("\n".join(["[databases]", f"* = {server}", "[pgbouncer]", *lines, ""]))
+        os.chown(folder, server_user().pw_uid, server_user().pw_gid)
+        with (self.folder / "pooler.log").open("wb") as log:
+            self.running["pooler"] = subprocess.Popen(
+                [program, str(folder / "ini")], cwd=folder, stdout=log, stderr=log, start_new_session=True,
+                **as_user(server_user()),
+            )  # fmt: skip
 
     def start(self, name: str) -> None:
         words, environment = self._process(name, 0)
