@@ -1,4 +1,4 @@
-"""Lists the SQL files of the functions, views and types. Every upgrade applies all files again, callees first.
+"""Lists the SQL files of the functions, views, types and grants. Every upgrade applies all files again, callees first.
 
 An upgrade replaces each `@word@` in a file. A word names a role (`@owner@`), the schema of an extension
 (`@vector@`, `@dblink@`), the schema revision (`@revision@`), the oldest code that it serves (`@serves@`) or a number of

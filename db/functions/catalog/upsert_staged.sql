@@ -10,7 +10,7 @@
 --
 -- Sessions may write the same products at the same time. Each product then has the columns and the images of one of
 -- these sessions. The reason is that the function writes both while it holds the lock of the product's row. The
--- function skips the lock of a product only if its columns and its images are equal to the staged row in the same
+-- function skips the lock of a product only if the product's columns and images are equal to the staged row in the same
 -- snapshot.
 --
 -- Hash and merge joins are disabled, so that stored rows are looked up by key. The planner has no statistics of the

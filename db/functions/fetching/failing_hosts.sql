@@ -1,4 +1,5 @@
--- Returns the hosts of shop.failing_host that have waiting images, for an encoder, which may not read the tables.
+-- Returns the hosts of shop.failing_host that have waiting images. Encoders call this function because they may not
+-- read the view.
 create or replace function shop_private.failing_hosts()
 returns table (host text, waiting bigint, error text)
 language sql stable rows 10 security definer set search_path = pg_catalog, pg_temp as $$

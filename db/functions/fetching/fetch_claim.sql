@@ -1,4 +1,4 @@
--- Leases images that must be fetched to worker p_worker, at most p_limit, and returns these images. p_busy counts, for
+-- Leases to worker p_worker at most p_limit images that must be fetched, and returns these images. p_busy counts, for
 -- each host, the images that the worker already holds. From a host that answers, the worker gets images until it holds
 -- p_per_host images of that host. From a host that has not answered yet, or whose last recorded fetch failed, all
 -- workers together get one image. The workers get no other image of this host until p_seconds have passed or the result

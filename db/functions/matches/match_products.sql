@@ -1,8 +1,8 @@
--- Finds the products that are the same thing among the products that pass the filter, and puts them into groups. The
--- function compares images and titles, never an attribute that names a group. It returns a row for each product whose
--- group has two or more products. `evidence` names the signals by which the product fits its best match in the group.
--- max_distance limits the distance of two images; null sets no limit. max_size is the largest number of products in a
--- group. k is the number of nearest products that are compared with each product.
+-- Finds products that are the same thing, and puts them into groups. Only products that pass the filter are compared.
+-- The function compares images and titles, never an attribute that names a group. It returns a row for each product
+-- whose group has two or more products. `evidence` names the signals by which the product fits its best match in the
+-- group. max_distance limits the distance of two images; null sets no limit. max_size is the largest number of products
+-- in a group. k is the number of nearest products that are compared with each product.
 --
 -- Both products of a pair must pass the filter. For a large catalog, call the function once for each part of the
 -- catalog. Choose filters that keep similar products together, such as one filter for each product type.

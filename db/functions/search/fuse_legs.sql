@@ -3,11 +3,11 @@
 -- that the query's text names (p_run.exact) come first, ordered by grade, then by score. `place` numbers the returned
 -- products from 1.
 --
--- The words of the query name a product if its keyword score has at least 2 whole points (see keyword_leg.sql), and if
--- at most @keyword_few@ products have as many points or more. For such a product, the contribution of the keyword leg
--- is multiplied by a factor. The factor is @keyword_few_factor@ times the number of whole points above 1. Without this
--- factor, a product with fewer points could come first only because both vector legs rank it first. The factor applies
--- only if a vector leg has a weight.
+-- The words of the query name a product if the product's keyword score has at least 2 whole points (see
+-- keyword_leg.sql), and if at most @keyword_few@ products have as many points or more. For such a product, the
+-- contribution of the keyword leg is multiplied by a factor. The factor is @keyword_few_factor@ times the number of
+-- whole points above 1. Without this factor, a product with fewer points could come first only because both vector legs
+-- rank it first. The factor applies only if a vector leg has a weight.
 --
 -- A product is dropped in three cases:
 --   (1) the product's image is less similar to the query than p_min_similarity;

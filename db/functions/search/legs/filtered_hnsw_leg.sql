@@ -59,7 +59,7 @@ declare
     next_check integer := @hnsw_first_check@;
     previous_distance double precision := -1;
     place_in_batch integer := 0;
-    batch_nearest double precision;  -- distance of the newest batch's first candidate, which is its nearest
+    batch_nearest double precision;  -- distance of the newest batch's first candidate, the nearest of the batch
     gave_up boolean := false;
 begin
     converged := false;

@@ -1,6 +1,6 @@
--- Returns a regular expression that finds a word without accents in a title, which may have accents and capitals. The
--- expression lists accented letters in both cases, because in a database of LC_CTYPE C the operator ~* does not know
--- the capitals of accented letters.
+-- Returns a regular expression that finds p_word, a word without accents, in a title that may have accents and
+-- capitals. The expression lists accented letters in both cases, because in a database of LC_CTYPE C the operator ~*
+-- does not know the capitals of accented letters.
 create or replace function shop_private.title_pattern(p_word text)
 returns text
 language plpgsql immutable parallel safe as $$
