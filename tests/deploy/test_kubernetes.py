@@ -118,7 +118,7 @@ def test_the_overlay_of_the_docs_gives_the_images_another_registry_and_the_site_
 def test_the_docs_name_only_objects_of_the_overlay_ha_and_its_secrets() -> None:
     manifests = overlay("ha")
     names = {each["metadata"]["name"] for each in manifests} | {each["metadata"]["name"] for each in secrets()["items"]}
-    names |= {"windowshop-backups", "windowshop-db-1", "windowshop-ingress", "windowshop-encoder-cpu"}
+    names |= {"windowshop-backups", "windowshop-db-rw", "windowshop-ingress", "windowshop-encoder-cpu"}
     names |= {"windowshop-encoder-gpu"}
     assert set(re.findall(r"\bwindowshop-[a-z0-9-]+", DOCS.read_text())) - names == set()
 
