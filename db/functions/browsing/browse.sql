@@ -1,5 +1,5 @@
--- Returns products to show before a query is typed: the products that pass the filter, encoded or not. It does not rank
--- the products.
+-- Returns products to show before a query is typed: the products that pass the filter, encoded or not. The function
+-- does not rank the products.
 --
 --   select sku, title, effective_price from shop.browse('{"price": {"lt": 80}}', k => 24, sort => 'effective_price');
 --

@@ -1,5 +1,5 @@
--- Returns the kind of a field: text, number, time or attribute. If there is no such field, raises an error that
--- suggests a similar name, if there is one. p_place is the path of the object that contains the field, or null for the
+-- Returns the kind of a field: text, number, time or attribute. Raises an error if there is no such field; the error
+-- suggests a similar name if one exists. p_place is the path of the object that contains the field, or null for the
 -- filter itself; the error message shows this path.
 create or replace function shop_private.filter_kind(p_field text, p_place text) returns text
 language plpgsql stable parallel safe as $$

@@ -1,6 +1,6 @@
--- Enables row level security on the secured tables of row_security_rules, and disables it on the others. Without row
--- level security on shop.product, Windowshop sets no policy, because any policy makes searches slower. The function
--- leaves unchanged what is already right.
+-- Enables row level security on the secured tables of row_security_rules. Disables it on the others, unless the site
+-- has policies on them. Windowshop sets no policy on a table that is not secured, because any policy makes searches
+-- slower. The function leaves unchanged what is already right.
 --
 -- The policy windowshop_follow is restrictive, so a policy of the site on the same table can only hide further rows.
 -- The policy windowshop_pass is permissive and lets every row pass, because a table without a permissive policy has no

@@ -1,5 +1,5 @@
--- Chooses the stop margin of filtered searches (see calibration_margin). Every product passes the first filter of
--- calibration_conditions, which is not measured here. Each later filter needs at least the margin of the filter before
+-- Chooses the stop margin of filtered searches (see calibration_margin). The first filter of calibration_conditions,
+-- which every product passes, is not measured here. Each later filter needs at least the margin of the filter before
 -- it, so its trials begin with that margin. us_per_candidate is the time of one candidate with the chosen margin, in
 -- microseconds. `measured` lists the trials of all filters. All three results are null if the time p_until comes before
 -- a trial is complete. p_exact_us is the time of one comparison in microseconds. A trial may cost at most as much as a

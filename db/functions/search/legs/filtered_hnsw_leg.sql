@@ -1,5 +1,6 @@
--- Finds the p_depth nearest products by one kind of vector (p_part is image or title) that meet p_condition, a
--- condition on p (shop.product), through the HNSW index. Each product is listed once, with its nearest image.
+-- Finds the nearest products that meet p_condition, a condition on p (shop.product), through the HNSW index. p_part is
+-- the kind of vector, image or title. p_depth is the number of products. Each product is listed once, with its nearest
+-- image.
 --
 -- The index returns one batch of candidates after another. The scan has converged when three conditions hold:
 --   (a) the distance of the nearest candidate of the newest batch exceeds the distance of the p_k-th match by more than

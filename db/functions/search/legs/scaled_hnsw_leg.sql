@@ -1,11 +1,12 @@
--- Finds the p_depth nearest products by one kind of vector (p_part is image or title) that meet p_condition, a
--- condition on p (shop.product). p_share is the share of all products that meet p_condition. The share must be known
--- and must not depend on the query. Both requirements are met if the condition selects a catalog among several, or all
--- products except the products given as input. Each product is listed once, with its nearest image.
+-- Finds the nearest products that meet p_condition, a condition on p (shop.product). p_part is the kind of vector,
+-- image or title. p_depth is the number of products. p_share is the share of all products that meet p_condition. The
+-- share must be known and must not depend on the query. Both requirements are met if the condition selects a catalog
+-- among several, or all products except the products given as input. Each product is listed once, with its nearest
+-- image.
 --
 -- The function scans the HNSW index as unfiltered_hnsw_leg does, with p_ef_search divided by p_share. So the number of
--- compared candidates that meet the condition is the same as in a separate catalog. If too few candidates meet the
--- condition, the scan is repeated with twice as many candidates, up to p_max_candidates. `converged` says whether
+-- compared candidates that meet the condition is about the same as in a separate catalog. If too few candidates meet
+-- the condition, the scan is repeated with twice as many candidates, up to p_max_candidates. `converged` says whether
 -- p_depth products were found and enough candidates met the condition.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
