@@ -269,7 +269,7 @@ def test_a_server_that_does_not_answer_is_broken(shop: Shop, tmp_path: Path) -> 
     assert "no database answers" in found.message
 
 
-def test_a_login_without_rights_learns_what_it_cannot_check(fine: Shop, tmp_path: Path) -> None:
+def test_checks_that_a_login_may_not_make_are_reported_as_warnings(fine: Shop, tmp_path: Path) -> None:
     address = fine.database.url(Role.WEB_READER).set(drivername="postgresql").render_as_string(hide_password=False)
     found = survey(Settings(home=tmp_path, database_url=address), THRESHOLDS)  # type: ignore[arg-type]
     told = [one for one in found if one.level is not Level.FINE]

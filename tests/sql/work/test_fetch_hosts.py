@@ -301,7 +301,7 @@ def test_a_work_list_with_only_images_of_a_paused_host_counts_as_idle(shop: "Sho
     assert work.is_idle(worker.conn, [2])
 
 
-def test_failing_hosts_are_listed_with_their_images_and_reason(shop: "Shop") -> None:
+def test_failing_hosts_are_listed_with_the_number_of_waiting_images_and_the_reason(shop: "Shop") -> None:
     add_remote(shop, "dead.example", 5)
     add_remote(shop, "live.example", 1)
     worker = shop.worker()

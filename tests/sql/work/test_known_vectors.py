@@ -76,7 +76,7 @@ def test_vectors_of_another_model_or_a_retired_model_are_not_returned(two_models
     assert work.known_vectors(conn, 99, [source]) == {}
 
 
-def test_after_the_bytes_of_an_image_change_its_stored_vector_is_not_returned(shop: "Shop") -> None:
+def test_the_stored_vector_of_an_image_is_not_returned_after_its_bytes_change(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     encode(worker, named("a"))
