@@ -90,11 +90,15 @@ def _allows(policies: list[Manifest], direction: str, one: End, other: End, targ
 
 
 def _ports(rule: Mapping[str, Any], target: End) -> Iterator[str]:
-    if "ports" not in rule:
-        yield from CANDIDATES
-    for port in rule.get("ports", []):
-        number = target.ports.get(port["port"]) if isinstance(port["port"], str) else port["port"]
-        yield f"{port.get('protocol', 'TCP')} {number}"
+    """Yield the candidates that a rule allows. An entry without a port allows every port of its protocol."""
+    for entry in rule.get("ports", [{"protocol": "TCP"}, {"protocol": "UDP"}]):
+        protocol, first = entry.get("protocol", "TCP"), entry.get("port")
+        if isinstance(first, str):
+            first = target.ports.get(first, -1)
+        for candidate in CANDIDATES:
+            kind, number = candidate.split()
+            if kind == protocol and (first is None or first <= int(number) <= entry.get("endPort", first)):
+                yield candidate
 
 
 def _has_peer(rule: Mapping[str, Any], key: str, other: End) -> bool:
