@@ -1,6 +1,7 @@
 """Loads a table of judgements into shop.judgement.
 
-A row has a query (in the column query, picture or picture_sku), and the columns sku, grade, suite and catalog.
+A row has a query, in the column query, picture or picture_sku, and a SKU in the column sku. The columns grade, suite
+and catalog are optional.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ GRADES = {"0": 0, "1": 1, "2": 2, "3": 3}
 
 @dataclass
 class Judged:
-    """The counts of rows of a load of judgements, where read = added + changed + unchanged + rejected."""
+    """The row counts of a load of judgements, where read = added + changed + unchanged + rejected."""
 
     path: Path
     read: int = 0

@@ -3,8 +3,8 @@ compared with the time of its slowest stage, and with the time of the plain loop
 
     for path in paths: model.encode(Image.open(path))
 
-The lane and the loop encode the same files, one right after the other, in the same process. Only the lane hashes the
-files and stores vectors.
+The loop runs right after the lane, in the same process and on the same files. Only the lane hashes the files and stores
+vectors.
 """
 
 import os

@@ -46,7 +46,7 @@ def run(count: int = 9_000) -> None:
 
 
 def killed(measured: Site, count: int) -> tuple[float, float]:
-    """Returns the images per second before an encoder is killed, and those `RECOVERY` seconds after the kill."""
+    """Returns how many images per second are encoded before an encoder is killed, and `RECOVERY` seconds later."""
     _load_drawn(measured, count)
     with encoder(measured) as first:
         while _waiting(measured, "title"):

@@ -102,7 +102,7 @@ def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float
 
 def run(count: int = 300) -> None:
     texts = Texts(1)
-    model_threads("cpu")  # limits torch to one thread, as the encoder does
+    model_threads("cpu")  # limits torch to one thread, like the encoder
     model = load("starter")
     model.warm_up()
     with site() as measured:

@@ -8,9 +8,9 @@ kernel reports the peak resident memory of each process. The loads are:
 3. the whole feed into an empty database; the memory of this load is compared with the memory of load 1
 4. the whole feed again, unchanged, with --sync
 
-Vectors are written in batches of 512 with a commit after each batch, by three methods: by the calls of db.work that an
-encoder makes (claim, record_image_metadata, complete), by one insert of the array that `complete` sends, and by
-SQLAlchemy core inserts.
+Vectors are written in batches of 512 with a commit after each batch. There are three methods: the calls of db.work that
+an encoder makes (claim, record_image_metadata, complete), one insert of the array that `complete` sends, and SQLAlchemy
+core inserts.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Generates a Google feed whose rows are about as long as those of a shop, for measurements of loads."""
+"""Generates a Google feed for measurements of loads. Its rows are about as long as the rows of a shop's feed."""
 
 import random
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """Generates a catalog of separate clusters of very different sizes and densities, and queries between the clusters.
 
-In this catalog, one walk through an HNSW graph misses the nearest products more often than in the catalog of data.py,
-because a dense cluster has few edges to other clusters, and a mix of products is far from all clusters. The same seed
-always gives the same catalog and queries.
+In this catalog, one walk through an HNSW graph misses the nearest products more often than in the catalog of data.py. A
+dense cluster has few edges to other clusters, and a mix of products is far from all clusters. The same seed always
+gives the same catalog and queries.
 
 - The sizes of the clusters follow Zipf's law. Their spreads are between .05 (almost one point) and 1.2 (hardly a
   cluster).
@@ -27,7 +27,7 @@ IMAGE_NOISE = 0.15  # length of an image's deviation from its product
 NEAR_DUPLICATES, EXACT_DUPLICATES, WITHOUT_VECTORS = 0.05, 0.02, 0.08  # shares of all products
 ONE_CATALOG = {"main": 1.0}
 CATALOGS = {"main": 0.778, "second": 0.2, "third": 0.02, "fourth": 0.002}  # each catalog's share of all products
-TYPES = (0.5, 0.2, 0.1, 0.05, 0.02)  # the share of all products that each product type has, approximately
+TYPES = (0.5, 0.2, 0.1, 0.05, 0.02)  # the approximate share of each product type in all products
 TEXT_NOISE = 0.4  # length of a text's deviation from its product
 VERSION = 1  # version of the generated data; a kept database with data of another version is not used
 
@@ -98,7 +98,7 @@ class ClusteredCatalog:
         return self._texts(random, random.choice(products, count))
 
     def mixes(self, count: int, catalog: str = "main") -> list[Mix]:
-        """Returns mixes of two or three products. The last weight of every other mix is negative."""
+        """Returns mixes of two or three products. The last weight of every second mix is negative."""
         random = np.random.default_rng([self.seed, self.rows, 2, list(self.shares).index(catalog)])
         there = self.encoded[self.catalog[self.encoded] == catalog]
         mixes = []

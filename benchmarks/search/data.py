@@ -95,7 +95,7 @@ class Catalog:
     def queries(
         self, kind: Kind, count: int, *, of: int | None = None, not_of: int | None = None, seed: int = 0
     ) -> Queries:
-        """Returns queries for products of all categories, of the category `of`, or of all categories but `not_of`."""
+        """Returns queries for products of all categories, of the category `of`, or of all except `not_of`."""
         random = np.random.default_rng([self.seed, seed, KINDS.index(kind), (of or 0) + 1, (not_of or 0) + 1])
         clusters = self._clusters(random, count, of, not_of)
         common, noise = (self._image, 1.0) if kind == "image" else (self._text, 0.8)

@@ -64,7 +64,7 @@ def run(shops: Sequence[Shop], count: int) -> Report:
 
 def build_seconds(shop: Shop) -> float:
     """Returns how many seconds the build of an image index takes when the whole graph fits into memory. The index has
-    the same options as in every Windowshop database (m 16, ef_construction 64)."""
+    the default options of Windowshop (m 16, ef_construction 64)."""
     with shop.admin() as conn:
         conn.execute(f"set maintenance_work_mem = '{max(64, shop.catalog.rows * GRAPH_BYTES >> 20)}MB'")
         started = time.perf_counter()

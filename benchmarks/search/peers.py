@@ -60,7 +60,7 @@ class Hnswlib(Peer):
     def _index(self) -> Any:
         import hnswlib
 
-        return hnswlib.Index("ip", DIMENSION)  # inner product, which orders unit vectors as cosine distance does
+        return hnswlib.Index("ip", DIMENSION)  # inner product, which orders unit vectors like cosine distance
 
     def _build(self, path: Path) -> None:
         index = self._index()

@@ -96,7 +96,7 @@ def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
     """Run every query by every strategy. All strategies run the first ten queries, then the next ten, and so on.
 
     So a disturbance of the machine affects all strategies alike. Ten queries in a row keep the server process of the
-    strategy awake, as in a busy service. When the strategies alternated after every query, a statement that does
+    strategy busy, as in a real service. When the strategies alternated after every query, a statement that does
     nothing took .35 ms instead of .03 ms. For each ten queries, the strategies run in a new random order, because the
     first strategy finds cold caches.
 

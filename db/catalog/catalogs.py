@@ -71,12 +71,12 @@ def every_catalog(conn: Connection) -> list[CatalogCounts]:
 
 
 def exists(conn: Connection, catalog: str) -> bool:
-    """Return whether the catalog has been created. The catalog main always exists."""
+    """Return whether the catalog has been created. The catalog main counts as created."""
     return catalog == DEFAULT or conn.execute(_EXISTS, {"catalog": catalog}).scalar_one()
 
 
 def default_catalog(conn: Connection, among: Sequence[str] | None = None) -> str | None:
-    """Return the catalog for searches on the search page or the command line that name no catalog.
+    """Return the catalog for searches that name no catalog, on the search page or the command line.
 
     This is the catalog main, or the first catalog by name if there is no catalog main. A site whose only catalog has
     another name therefore shows that catalog. With `among`, only the catalogs in `among` are considered. Returns None

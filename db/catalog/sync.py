@@ -24,7 +24,7 @@ _COUNT = text(
     "and exists (select from pg_temp.named n where n.product_id = p.product_id)), "
     "(select count(*) from shop.product p where p.catalog = :catalog)"
 )
-# Locks products in the order of product_id, as every writer does. The limits are two parameters instead of a sum in
+# Locks products in the order of product_id, like every writer. The limits are two parameters instead of a sum in
 # SQL, because PostgreSQL would type the sum as smallint and fail beyond 32,767 products.
 _BATCH = """
 with batch as materialized (
@@ -45,7 +45,7 @@ _DELETE = text(
 
 @dataclass(frozen=True)
 class Missing:
-    """Three numbers of products of the catalog."""
+    """Three counts of the catalog's products."""
 
     to_change: int  # products that the feed does not name; unless `delete`, only products not yet out of stock
     named: int  # products that the feed names

@@ -99,7 +99,8 @@ def in_dev_half(query_id: UUID) -> bool:
 def fit(cases: Sequence[Case]) -> tuple[LegWeights, float]:
     """Return the weights with the highest mean nDCG@10 over the cases, and that mean.
 
-    Tries every point of a grid. Among equally good points the largest rrf_k wins, then the largest sum of weights.
+    Tries every point of a grid. Of equally good points, takes the point with the largest rrf_k, then with the largest
+    sum of weights.
     """
     ranks, factors, gains, ideal = _arrays(cases)
     discounts = 1 / np.log2(np.arange(2, NDCG_DEPTH + 2))

@@ -1,6 +1,6 @@
 """Runs judged queries through `shop.search` and measures the results.
 
-The module writes nothing, so the role analyst has enough rights.
+The module writes nothing, so the role analyst has enough rights, except for a trial.
 
 tasks = prepare(conn, judgements.read(conn, suites), filters)   queries, and the judgements to measure against
 measured = measure(conn, task, serving(conn), how)              a MeasuredLeg for each leg

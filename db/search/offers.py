@@ -1,4 +1,4 @@
-"""Reads the prices of products on sale."""
+"""Reads the prices of products whose price is reduced."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """Calls `shop.search` and its related functions, with types for their arguments and results.
 
-All calls of shop.search are here: the web service, the command line and the evaluation use this module. Only
-db/search/statement.py also writes such a call, as the text that `windowshop search --sql` shows. A new option of
-shop.search is a field of SearchParams. The functions work on a synchronous connection and inside
-`AsyncConnection.run_sync`. They raise the errors of `db.errors`.
+The web service, the command line and the evaluation call shop.search only through this module. db/search/statement.py
+also writes such a call, as the text that `windowshop search --sql` shows. A new option of shop.search is a field of
+SearchParams. The functions work on a synchronous connection and inside `AsyncConnection.run_sync`. They raise the
+errors of `db.errors`.
 """
 
 import json
@@ -84,7 +84,7 @@ OPTIONS_OF_FACETS = (
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A row of shop.search and shop.similar. Distances are cosine distances.
+    """A row of shop.search or shop.similar. Distances are cosine distances.
 
     If a leg did not find the product, the fields of that leg are None.
     """

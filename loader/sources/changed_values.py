@@ -15,7 +15,7 @@ from loader.sources.wrapping import WrappedSource
 class ValueChanges:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # field -> value -> its replacement
     currency: str | None = None  # the currency of prices that name no currency
-    base_url: str | None = None  # relative addresses of images and links are relative to this address
+    base_url: str | None = None  # relative addresses of images and links are resolved against this address
     from_root: bool = False  # whether the "/" at the start of an image path means the image root
 
     def __bool__(self) -> bool:

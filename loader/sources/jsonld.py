@@ -46,7 +46,7 @@ FIELD_OF_NAME = {name: field for field, names in reversed(TEXTS.items()) for nam
 KINDS = {"Product", "ProductModel", "IndividualProduct", "SomeProducts", "ProductGroup", "Book", "Vehicle", "Car"}
 # The variants of a group do not inherit these members of the group. The members become attributes such as `parent_mpn`.
 KEPT_OF_GROUP = ("sku", "productID", "mpn", "gtin", "gtin13", "gtin14", "gtin12", "gtin8", "isbn")
-OF_THE_GROUP = (*KEPT_OF_GROUP, "hasVariant", "variesBy", "@id", "@type")  # further members that are not inherited
+OF_THE_GROUP = (*KEPT_OF_GROUP, "hasVariant", "variesBy", "@id", "@type")  # all members that are not inherited
 OF_AN_OFFER = frozenset(("@type", "price", "lowPrice", "priceCurrency", "availability", "itemCondition"))
 OF_A_RATING = frozenset(("@type", "ratingValue", "bestRating", "reviewCount"))
 OF_A_GROUP = frozenset(("@type", "@id", "productGroupID"))

@@ -1,4 +1,4 @@
-"""Loader tests run in an empty working folder. The tests of one file that change only products share a database."""
+"""Loader tests run in an empty working folder. In each file, the tests that change only products share a database."""
 
 from pathlib import Path
 

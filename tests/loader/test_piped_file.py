@@ -48,7 +48,7 @@ def test_the_standard_input_is_loaded_and_its_rejects_are_listed(
     assert not list(Path(env.get("TMPDIR", "/tmp")).glob("windowshop-*/stdin"))
 
 
-def test_dev_stdin_is_loaded_and_a_watched_pipe_is_refused(env: dict[str, str], database: Database, tmp_path: Path):
+def test_dev_stdin_is_read_and_a_watched_pipe_is_refused(env: dict[str, str], database: Database, tmp_path: Path):
     content = gzip.compress((FIXTURES / "merchant.xml").read_bytes())
     done = load_from_pipe("/dev/stdin", "--dry-run", content=content, env=env, cwd=tmp_path)
     assert "rows of /dev/stdin (merchant)" in done.stdout, done.stderr

@@ -51,7 +51,7 @@ def test_made_up_offers_are_the_same_in_every_run_and_prices_fit_the_department(
     assert MADE_UP == ["price", "currency", "availability"]
 
 
-def test_the_sample_folder_is_loaded_without_options_and_has_no_prices(database: Database, tmp_path: Path):
+def test_the_sample_folder_can_be_loaded_without_options_and_has_no_prices(database: Database, tmp_path: Path):
     summary = load_catalog(database, FOLDER, dry_run=True)
     assert (summary.source, summary.inserted, summary.rejected) == ("delimited", 1242, 0)
     assert not any("price" in row.fields for row in _csv_rows())

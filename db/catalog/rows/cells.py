@@ -59,7 +59,7 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
     is added to `faults`, and the other members are returned. Any other fault raises ValueError.
 
     A text with paths is split at | and ;. A text with addresses is split only where another address begins, because
-    addresses may contain ; and a comma.
+    addresses may contain semicolons and commas.
     """
     if isinstance(value, str):
         if value.startswith(("https://", "http://")) and value.count("://") == 1 and "|" not in value:

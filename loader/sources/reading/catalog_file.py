@@ -1,4 +1,4 @@
-"""Opens a plain or gzipped file safely, and counts the bytes read from it."""
+"""Opens a plain or gzipped file, limits its unpacked size, and counts the bytes read from it."""
 
 import codecs
 import gzip

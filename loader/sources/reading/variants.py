@@ -219,8 +219,8 @@ def _alternative_text(image: Mapping[str, Any]) -> str:
 
 def _set_availability(record: Record) -> None:
     """Sets the availability from the members of the product and the variant. The quantity or the status may say that
-    the variant is not in stock, although the record states an availability. The stated availability is then kept as
-    product_availability. Otherwise the stated availability stays."""
+    the variant is not in stock, although the record states an availability. The stated availability is then kept under
+    the name `product_...`. Otherwise the stated availability stays."""
     found = _availability(record)
     written = next((name for name in USUAL_NAMES["availability"] if not is_empty(record.get(name))), "")
     if written and found not in ("", "in_stock"):

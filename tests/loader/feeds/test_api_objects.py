@@ -1,4 +1,4 @@
-"""The loader reads the JSON of the APIs of WooCommerce, Magento 2, Medusa and Shopify by the documented names."""
+"""The loader reads the objects that the APIs of WooCommerce, Magento 2, Medusa and Shopify document."""
 
 import json
 from collections.abc import Iterator

@@ -159,7 +159,7 @@ def test_the_magento_column_of_variation_labels_is_reported_as_item_group_id():
     assert open_source(FIXTURES / "magento.csv").columns["configurable_variation_labels"] == "item_group_id"
 
 
-def test_ids_of_categories_are_no_product_types_and_a_blank_separates_thousands():
+def test_ids_of_categories_are_no_product_types_and_a_quantity_with_a_blank_is_read():
     def rows(name: str) -> list[RawProduct]:
         return [row for row in open_source(FIXTURES / name).rows() if isinstance(row, RawProduct)]
 
