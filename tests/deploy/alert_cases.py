@@ -74,6 +74,14 @@ CASES = {
         {'windowshop_encoder_heartbeat_age_seconds{instance="a"}': "9x60"},
     ),
     "DatabaseDown": Case({"pg_up": "0x60"}, {"pg_up": "1x60"}),
+    "PrimaryDown": Case(
+        {'windowshop_primary_answers{instance="a"}': "0x60", 'windowshop_primary_answers{instance="b"}': "0x60"},
+        {'windowshop_primary_answers{instance="a"}': "0x60", 'windowshop_primary_answers{instance="b"}': "1x60"},
+    ),
+    "ServerUnseen": Case(
+        {'pg_up{job="postgres",instance="a"}': "1x60", 'pg_up{job="postgres",instance="b"}': "0x60"},
+        {'pg_up{job="postgres",instance="a"}': "0x60", 'pg_up{job="postgres",instance="b"}': "0x60"},
+    ),
     "ConnectionsScarce": Case(
         {'pg_stat_activity_count{state="idle"}': "90x60", "pg_settings_max_connections": "100x60"},
         {'pg_stat_activity_count{state="idle"}': "50x60", "pg_settings_max_connections": "100x60"},

@@ -24,6 +24,7 @@ from tests.support.processes import wait_until
 pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 
 PROGRAMS = {"prometheus": "prometheus", "prometheus-postgres-exporter": "prometheus-postgres-exporter"}
+EXPORTER = "prometheus-postgres-exporter"
 PRODUCTS = 12
 LATER = """
 pg_stat_user_tables:
@@ -52,14 +53,16 @@ class Monitored:
         self.folder = folder
         self.ports = {name: free_port() for name in ("prometheus", "exporter")}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.targets: dict[str, list[int]] = {}  # ports besides those of `start_prometheus`, by job
+        self.alertmanagers: list[int] = []
 
-    def start_exporter(self) -> None:
+    def start_exporter(self, name: str = EXPORTER, server: str = "postgres", port: str = "exporter") -> None:
         (self.folder / "queries.yml").write_text(LATER)
-        postgres = f"127.0.0.1:{self.site.ports['postgres']}/windowshop?sslmode=disable"
+        postgres = f"127.0.0.1:{self.site.ports[server]}/windowshop?sslmode=disable"
         given = {**self.site.compose["services"]["postgres-exporter"]["environment"], "DATA_SOURCE_URI": postgres}
         given["DATA_SOURCE_PASS_FILE"] = str(self.site.folder / "volumes" / "monitoring-passwords" / "exporter")
-        address = f"--web.listen-address=127.0.0.1:{self.ports['exporter']}"
-        self._start("prometheus-postgres-exporter", address, f"--extend.query-path={self.folder}/queries.yml", **given)
+        address = f"--web.listen-address=127.0.0.1:{self.ports[port]}"
+        self.start(name, EXPORTER, address, f"--extend.query-path={self.folder}/queries.yml", **given)
 
     def start_prometheus(self) -> None:
         """Start Prometheus with the committed rules and this machine's addresses. Each alert waits for one second."""
@@ -71,35 +74,38 @@ class Monitored:
         }
         config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-        config["alerting"] = {}
+        addresses = [f"127.0.0.1:{port}" for port in self.alertmanagers]
+        config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": addresses}]}]}
         config["scrape_configs"] = [
-            {"job_name": name, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for name, port in ports.items()
-        ]
+            {"job_name": name, "static_configs": [
+                {"targets": [f"127.0.0.1:{port}" for port in (ports[name], *self.targets.get(name, []))]}
+            ]}
+            for name in ports
+        ]  # fmt: skip
         assert set(ports) == {job["job_name"] for job in yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())[
             "scrape_configs"]} - {"alertmanager"}  # fmt: skip
         rules = self.folder / "rules"
-        shutil.copytree(PROMETHEUS / "rules", rules)
+        shutil.copytree(PROMETHEUS / "rules", rules, dirs_exist_ok=True)
         alerts = yaml.safe_load((rules / "alerts.yml").read_text())
         for rule in (rule for group in alerts["groups"] for rule in group["rules"]):
             rule["for"] = "1s"
         (rules / "alerts.yml").write_text(yaml.safe_dump(alerts))
         (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-        self._start(
+        self.start(
+            "prometheus",
             "prometheus",
             f"--config.file={self.folder}/prometheus.yml",
             f"--storage.tsdb.path={self.folder}/data",
             f"--web.listen-address=127.0.0.1:{self.ports['prometheus']}",
         )
 
-    def _start(self, program: str, *words: str, **environment: str) -> None:
-        with (self.folder / f"{program}.log").open("ab") as log:
-            self.processes[program] = subprocess.Popen(
-                [program, *words], env={**os.environ, **environment}, stdout=log, stderr=log
-            )
+    def start(self, name: str, *words: str, **environment: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(words, env={**os.environ, **environment}, stdout=log, stderr=log)
 
-    def stop(self, program: str) -> None:
-        process = self.processes.pop(program)
-        process.terminate()
+    def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
+        process = self.processes.pop(name)
+        process.send_signal(how)
         process.wait(60)
 
     def query(self, expression: str) -> list[dict[str, Any]]:

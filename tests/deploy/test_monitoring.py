@@ -42,7 +42,7 @@ OTHERS = {
 COLLECTED = {
     "windowshop_encoder_running", "windowshop_encoder_waiting", "windowshop_encoder_quarantined",
     "windowshop_encoder_encoded_total", "windowshop_encoder_failed_total", "windowshop_work_oldest_seconds",
-    "windowshop_work_waiting", "windowshop_work_quarantined",
+    "windowshop_work_waiting", "windowshop_work_quarantined", "windowshop_primary_answers",
 }  # fmt: skip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

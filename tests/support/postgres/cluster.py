@@ -22,6 +22,7 @@ class Cluster:
     home: Path
     data: Path
     port: int
+    password: str = PASSWORD  # of the administrator
 
     @classmethod
     def create(cls, home: Path, folder: Path, *settings: str) -> "Cluster":
@@ -51,7 +52,7 @@ class Cluster:
         self.done("pg_ctl", "stop", "-w", f"-D{self.data}", "-m", mode)
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def sql(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         with psycopg.connect(self.url(database), autocommit=True) as conn:
@@ -64,7 +65,7 @@ class Cluster:
         script = str(words[0]).endswith(".sh")
         first = ["sh", str(ROOT / "deploy" / "backup" / words[0])] if script else [str(programs.parent / words[0])]
         path = f"{programs.parent}:/usr/bin:/bin"
-        environment = {**variables, "PATH": path, "PGPORT": str(self.port), "PGPASSWORD": PASSWORD, "LC_ALL": "C"}
+        environment = {**variables, "PATH": path, "PGPORT": str(self.port), "PGPASSWORD": self.password, "LC_ALL": "C"}
         return subprocess.run(
             [*first, *(str(word) for word in words[1:])],
             env=environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
