@@ -51,6 +51,8 @@ def prepare(conn: Connection, roles: Roles) -> Extensions:
     if superuser:
         _create_extensions(conn)
     _create_trgm(conn)
+    if superuser:
+        _update_extensions(conn)
     extensions = _find_extensions(conn, admin)
     _check_dblink(conn, extensions.dblink, admin, superuser)
     create_roles(conn, roles)
@@ -92,6 +94,18 @@ def _create_extensions(conn: Connection) -> None:
         conn.execute(text(f"create schema if not exists {DBLINK_SCHEMA}"))
         conn.execute(text(f"create extension dblink schema {DBLINK_SCHEMA}"))
         conn.execute(text(f"revoke execute on all functions in schema {DBLINK_SCHEMA} from public"))
+
+
+def _update_extensions(conn: Connection) -> None:
+    """Bring the extensions to the versions that the server has, which an upgrade of the server's packages changes."""
+    older = conn.scalars(
+        text(
+            "select e.extname from pg_extension e join pg_available_extensions a on a.name = e.extname "
+            "where e.extname in ('vector', 'pg_prewarm', 'dblink', 'pg_trgm') and e.extversion <> a.default_version"
+        )
+    ).all()
+    for name in older:
+        conn.execute(text(f"alter extension {name} update"))
 
 
 def _create_trgm(conn: Connection) -> None:

