@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := constraints.txt
 DEMO_ARGS ?=
 
-.PHONY: demo up test deploy-check pin lint wheel soak screenshots bench starter clean
+.PHONY: demo up test clients deploy-check pin lint wheel soak screenshots bench starter clean
 
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
@@ -19,9 +19,14 @@ demo: $(VENV)/.installed  ## load the sample and serve the search page; DEMO_ARG
 up: $(VENV)/.installed  ## run the database, the encoder, the search page and REST in the foreground
 	$(BIN)/windowshop up
 
+clients: $(VENV)/.installed  ## check the OpenAPI document and the service with tools of integrators; needs npm, nginx, Chromium
+	mkdir -p $(VENV)/clients && cp tests/clients/package.json $(VENV)/clients/
+	npm install --prefix $(VENV)/clients --silent --ignore-scripts --no-audit --no-fund --no-package-lock
+	WINDOWSHOP_CLIENT_TOOLS=$(VENV)/clients/node_modules/.bin $(BIN)/pytest -m "clients and not soak" tests/clients tests/web/page
+
 # A test that fails runs once more, because some tests wait for processes and a browser. The summary lists each repeated test.
 test: $(VENV)/.installed  ## run all tests except the soak tests
-	$(BIN)/pytest -m "not soak and not deploy" --numprocesses 3 --no-loadscope-reorder --reruns 1
+	$(BIN)/pytest -m "not soak and not deploy and not clients" --numprocesses 3 --no-loadscope-reorder --reruns 1
 
 deploy-check: $(VENV)/.installed  ## check compose.yaml, deploy/kubernetes, the images and the monitoring, and run the commands of compose.yaml
 	$(BIN)/pytest -m "deploy and not soak" tests/deploy

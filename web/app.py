@@ -26,6 +26,7 @@ from web.http.access import Access, guard
 from web.http.bodies import StrictRequest
 from web.http.database import Pools
 from web.http.key_uses import KeyUses
+from web.http.methods import check_request
 from web.http.metrics import Metrics
 from web.http.middleware import RequestMiddleware
 from web.http.problems import Problem
@@ -134,6 +135,7 @@ def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Lites
         lifespan=[_lifespan],
         # Litestar copies the route handler for each request with a guard, so without keys there is no guard.
         guards=[guard] if needs_keys else [],
+        before_request=check_request,
         request_class=StrictRequest,
         exception_handlers={Exception: problems.handle_exception},
         request_max_body_size=settings.max_body_bytes,

@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from db.engine import Database
 from db.errors import WindowshopError
 from web.app import make_app
+from web.http.addresses import ForwardedPrefix
 from web.http.metrics import Metrics
 from web.http.protocol import BoundedProtocol
 from web.settings import WebSettings
@@ -75,13 +78,12 @@ def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvic
         ) from error
     app = make_app(database, settings, metrics)
     config = uvicorn.Config(
-        app,
+        _behind_proxies(app, settings),
         http=partial(BoundedProtocol, refuse_early=app.refuse_early),  # type: ignore[arg-type]  # uvicorn only calls it
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+        proxy_headers=False,  # see _behind_proxies
         timeout_keep_alive=5,
         timeout_graceful_shutdown=settings.deadline_ms // 1000 + 1,
     )
@@ -93,6 +95,14 @@ def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvic
             yield uvicorn.Server(config), listener, f"http://{shown}:{port}"
         finally:
             stop_metrics()
+
+
+def _behind_proxies(app: Any, settings: WebSettings) -> Any:
+    """Returns the application with the headers of trusted proxies applied. Without trusted proxies they are ignored."""
+    proxies = settings.trusted_proxies
+    if not proxies:
+        return app
+    return ForwardedPrefix(ProxyHeadersMiddleware(app, [str(network) for network in proxies]), proxies)
 
 
 def _serve_metrics(metrics: Metrics, settings: WebSettings) -> Callable[[], None]:

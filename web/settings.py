@@ -1,5 +1,6 @@
 """Defines the settings of the web service (`WINDOWSHOP_WEB_...`), which are read once."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,9 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from db.settings import EnvironmentSettings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+ROOT_PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){0,8}"  # a path prefix, or nothing
+# The first part of each address of the service. A prefix that begins with one of them would be ambiguous.
+ROUTES = ("search", "products", "facets", "events", "images", "health", "ready", "openapi", "picture", "static")
 
 
 class WebSettings(EnvironmentSettings):
@@ -75,7 +79,19 @@ class WebSettings(EnvironmentSettings):
     )
     trusted_proxies: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
         [],
-        description="Networks of proxies whose X-Forwarded-For is trusted, separated by commas, such as 10.0.0.0/8.",
+        description="Networks of proxies whose X-Forwarded-For and X-Forwarded-Prefix are trusted, separated by "
+        "commas, such as 10.0.0.0/8.",
+    )
+    root_path: str = Field(
+        "",
+        description="Path prefix below which a proxy serves this service, such as /shop. The proxy may pass the prefix "
+        "on or remove it. A trusted proxy that sends X-Forwarded-Prefix needs no setting.",
+    )
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Host names by which clients may address the service, separated by commas, such as "
+        "shop.example,*.shop.example. `*`: all. Loopback names are always allowed. Unset: all names while API keys are "
+        "on, otherwise loopback names only.",
     )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         [],
@@ -107,7 +123,28 @@ class WebSettings(EnvironmentSettings):
         """Returns whether only this machine can connect."""
         return self.host in LOOPBACK
 
-    @field_validator("trusted_proxies", "cors_origins", "attributes", "public_catalogs", mode="before")
+    @field_validator("root_path")
+    @classmethod
+    def _check_root_path(cls, value: str) -> str:
+        value = value.rstrip("/")
+        if not re.fullmatch(ROOT_PATH, value):
+            raise ValueError("give a path such as /shop, of letters, digits and the signs . _ ~ -")
+        if value.split("/")[1:2] and value.split("/")[1] in ROUTES:
+            raise ValueError(
+                f"the service has an address {value}; give another prefix, or let the proxy remove the "
+                "prefix and send X-Forwarded-Prefix"
+            )
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: list[str]) -> list[str]:
+        for host in value:
+            if host != "*" and not re.fullmatch(r"(\*\.)?[a-z0-9._:-]+", host.lower()):
+                raise ValueError(f"{host!r} is not a host name such as shop.example or *.shop.example, without a port")
+        return [host.lower() for host in value]
+
+    @field_validator("trusted_proxies", "cors_origins", "attributes", "public_catalogs", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

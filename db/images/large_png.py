@@ -9,7 +9,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-import numpy as np
 from PIL import Image
 
 LARGE_PIXELS = 16_000_000  # a smaller image is decoded as a whole, in at most 64 MB
@@ -55,17 +54,22 @@ def _strips(data: bytes, size: tuple[int, int], mode: str, bits: int, factor: in
     rows = factor * max(1, _STRIP_BYTES // (row_bytes * factor))
     above, top = bytes(1 + width * len(mode)), 0
     for inflated in _inflated(data, rows * row_bytes):
-        filtered = np.frombuffer(inflated, np.uint8).reshape(-1, row_bytes)[: height - top]
-        if bits == 16:  # a filter treats the first bytes of all samples apart from the second bytes, which are dropped
-            filtered = np.concatenate((filtered[:, :1], filtered[:, 1::2]), axis=1)
-        encoded = zlib.compress(above + filtered.tobytes(), 0)
-        decoded = Image.frombytes(mode, (width, 1 + len(filtered)), encoded, "zip", mode, 0)
+        count = min(len(inflated) // row_bytes, height - top)
+        filtered = inflated[: count * row_bytes]
+        encoded = zlib.compress(above + (_first_bytes(filtered, row_bytes) if bits == 16 else filtered), 0)
+        decoded = Image.frombytes(mode, (width, 1 + count), encoded, "zip", mode, 0)
         yield top, decoded.crop((0, 1, *decoded.size))
-        above = b"\0" + decoded.crop((0, len(filtered), *decoded.size)).tobytes()
-        top += len(filtered)
+        above = b"\0" + decoded.crop((0, count, *decoded.size)).tobytes()
+        top += count
         if top == height:
             return
     raise OSError("the image file is truncated")
+
+
+def _first_bytes(filtered: bytes, row_bytes: int) -> bytes:
+    """Return rows of 16 bits with only the first byte of each sample. A filter never mixes first and second bytes."""
+    rows = (filtered[place : place + row_bytes] for place in range(0, len(filtered), row_bytes))
+    return b"".join(row[:1] + row[1::2] for row in rows)
 
 
 def _inflated(data: bytes, size: int) -> Iterator[bytes]:

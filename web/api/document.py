@@ -19,6 +19,7 @@ from web.api.health import Health, Ready
 from web.api.product_in import ProductIn, ProductsIn
 from web.api.products import Outcomes, ProductOut
 from web.api.schemas import Facets, FacetsAsked, GeneralSearch, ImageForm, ImageSearch, Results, TextSearch
+from web.http.addresses import address
 from web.http.problems import Problem
 
 API_VERSION = "1"
@@ -54,7 +55,7 @@ class _Document(JsonRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         if self._whole is None:
             self._whole = _completed(openapi_schema, request.app)
-        return msgspec.json.encode(self._whole)
+        return msgspec.json.encode(self._whole | {"servers": [{"url": address("") or "/"}]})
 
 
 def openapi() -> OpenAPIConfig:
@@ -81,6 +82,8 @@ def openapi() -> OpenAPIConfig:
 def _completed(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
     described = (*_EXAMPLES, *_WITHOUT_EXAMPLE)
     _, schemas = msgspec.json.schema_components(described, ref_template="#/components/schemas/{name}")
+    for schema in schemas.values():
+        _clarify(schema)
     for body, example in _EXAMPLES.items():
         schemas[body.__name__]["examples"] = [example]
     document["components"]["schemas"] = dict(sorted(schemas.items()))
@@ -96,12 +99,33 @@ def _completed(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
     return document
 
 
+def _clarify(schema: Any) -> None:
+    """Write a schema so that every generator reads it in the same way.
+
+    A default becomes a sentence, because openapi-typescript makes a field with a default a required one. An object of
+    any fields says so, because openapi-typescript takes it for an empty object otherwise.
+    """
+    if isinstance(schema, list):
+        for each in schema:
+            _clarify(each)
+    if not isinstance(schema, dict):
+        return
+    default = schema.pop("default", None) if not isinstance(schema.get("default"), dict) else None
+    if default not in (None, "", []):
+        text = f"{schema.get('description', '')} The default is {msgspec.json.encode(default).decode()}."
+        schema["description"] = text.strip()
+    if schema.get("type") == "object" and "properties" not in schema:
+        schema.setdefault("additionalProperties", True)
+    for each in schema.values():
+        _clarify(each)
+
+
 def _complete_parameters(operation: dict[str, Any], handler: Any) -> None:
     """Add the bounds of numbers, which Litestar writes as floats or omits."""
     given: dict[str, ParameterKwarg] = {}
     for name, field in handler.parsed_fn_signature.parameters.items():
         if isinstance(field.kwarg_definition, ParameterKwarg):
-            given[field.kwarg_definition.query or name] = field.kwarg_definition
+            given[field.kwarg_definition.name or name] = field.kwarg_definition
     for parameter in operation.get("parameters", ()):
         definition = given.get(parameter["name"])
         for name, bound in (("minimum", getattr(definition, "ge", None)), ("maximum", getattr(definition, "le", None))):

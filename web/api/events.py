@@ -50,7 +50,7 @@ class Recorded(msgspec.Struct, omit_defaults=True):
 @post(
     "/events",
     operation_id="recordEvents",
-    opt={"scope": "search"},
+    opt={"scope": "search", "strict": True},
     status_code=201,
     security=KEY,
     tags=["Events"],

@@ -27,6 +27,7 @@ MINUTE, DAY = 60, 86_400  # seconds
 @get(
     "/images/{product_id:uuid}",
     operation_id="readImage",
+    opt={"strict": True},
     security=[*KEY, {}],
     tags=["Images"],
     responses=answers(bytes, "not-found", "database-unavailable", media_type="image/*"),

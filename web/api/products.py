@@ -29,6 +29,7 @@ from web.api.openapi import BODY, KEY, KEYED, answers
 from web.api.product_in import ProductIn, ProductsIn, raw_products, shown_sku
 from web.api.schemas import MAX_CATALOG, MAX_SKU, EffectivePrice, Picture, PriceBefore
 from web.api.search import picture_of
+from web.http.addresses import sku_in
 from web.http.problems import ApiError
 
 SkuInPath = Annotated[str, PathParameter(min_length=1, max_length=MAX_SKU)]
@@ -92,7 +93,7 @@ class ProductOut(msgspec.Struct, kw_only=True):
 @get(
     "/products/{sku:str}",
     operation_id="readProduct",
-    opt={"scope": "search"},
+    opt={"scope": "search", "strict": True},
     security=KEY,
     tags=["Products"],
     responses=answers(ProductOut, *KEYED, "not-found"),
@@ -101,6 +102,7 @@ async def read_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
 ) -> Response[ProductOut]:
     """Return a product of the catalog. With If-None-Match, the answer is 304 if the product is unchanged."""
+    sku = sku_in(sku)
     limits = KeyLimits.of(request)
     limits.check_catalog(catalog)
 
@@ -129,7 +131,7 @@ async def read_product(
 @put(
     "/products",
     operation_id="putProducts",
-    opt={"scope": "write"},
+    opt={"scope": "write", "strict": True},
     security=KEY,
     tags=["Products"],
     responses=answers(Outcomes, *BODY, *KEYED, "not-found"),
@@ -191,7 +193,7 @@ async def put_products(
 @delete(
     "/products/{sku:str}",
     operation_id="deleteProduct",
-    opt={"scope": "write"},
+    opt={"scope": "write", "strict": True},
     security=KEY,
     tags=["Products"],
     responses=answers(None, *KEYED, "not-found", status=204),
@@ -201,5 +203,5 @@ async def delete_product(
 ) -> None:
     """Delete a product from the catalog, together with its vectors."""
     KeyLimits.of(request).check_catalog(catalog)
-    if not await state.pools.write(request, lambda conn: db_catalog.delete(conn, sku, catalog)):
+    if not await state.pools.write(request, lambda conn: db_catalog.delete(conn, sku_in(sku), catalog)):
         raise ApiError("not-found", "There is no such product in this catalog.")

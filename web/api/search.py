@@ -41,6 +41,7 @@ from web.api.schemas import (
     TextSearch,
     Why,
 )
+from web.http.addresses import address, sku_in
 from web.http.bodies import decoded, form_as
 from web.http.context import context_of
 from web.http.problems import ApiError
@@ -49,7 +50,7 @@ DEGRADED = "Windowshop-Degraded"
 _REFUSALS = (*KEYED, "not-found", "cursor-outdated", "encoder-unavailable")
 _documented: dict[str, Any] = {
     "status_code": 200,
-    "opt": {"scope": "search"},
+    "opt": {"scope": "search", "strict": True},
     "security": KEY,
     "tags": ["Search"],
     "responses": answers(Results, *BODY, *_REFUSALS),
@@ -121,6 +122,7 @@ async def similar(
     ] = None,
 ) -> Response[Results]:
     """Return products that look like the given product, without that product itself."""
+    sku = sku_in(sku)
     options = Options(
         top_k=top_k,
         catalog=catalog,
@@ -283,4 +285,4 @@ def picture_of(
     if uri.startswith(("s3://", "gs://")):
         return None if link is None else Picture(link, position)
     version = f"&v={image_hash}" if image_hash else ""
-    return Picture(f"/images/{product_id}?position={position}{version}", position)
+    return Picture(address(f"/images/{product_id}?position={position}{version}"), position)

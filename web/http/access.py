@@ -56,14 +56,20 @@ class Access:
         # not cached.
         self._lookups = asyncio.Semaphore(2)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._hosts = settings.allowed_hosts
         self._per_key = settings.rate_per_key
         self._per_address = settings.rate_per_address
 
     async def admit(self, scope: Scope) -> None:
         """Put the request's key into the request's context, and count the request. Raises ApiError if the key is
         unknown or the limit is exceeded."""
-        if self._loopback_only and not _has_loopback_host(scope):
-            raise ApiError("malformed", "Without API keys this service accepts only loopback names in the Host header.")
+        host = _host(scope)
+        if (self._hosts or self._loopback_only) and host not in LOOPBACK and not _matches(host, self._hosts):
+            rule = "Without API keys this service accepts only loopback names in the Host header."
+            detail = "This service does not answer to the host name of the request." if self._hosts else rule
+            raise ApiError(
+                "malformed", detail, hint="WINDOWSHOP_WEB_ALLOWED_HOSTS names the host names of the service."
+            )
         token = _token(scope) if self.needs_keys else None
         found = self._remembered(token) if token else None
         if found is None:
@@ -149,14 +155,19 @@ def _token(scope: Scope) -> str | None:
     return None
 
 
-def _has_loopback_host(scope: Scope) -> bool:
-    """Returns whether the Host header has a loopback name.
+def _host(scope: Scope) -> str:
+    """Returns the name in the Host header, without the port.
 
-    The check protects against DNS rebinding, in which the name of another site resolves to this machine. The browser
-    then sends the name of that site in the Host header.
+    Checking the name protects against DNS rebinding, in which the name of another site resolves to this machine. The
+    browser then sends the name of that site in the Host header.
     """
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")
-    return re.sub(r":[0-9]*$", "", host).strip("[]").lower() in LOOPBACK
+    return re.sub(r":[0-9]*$", "", host).strip("[]").rstrip(".").lower()
+
+
+def _matches(host: str, allowed: list[str]) -> bool:
+    """Returns whether a host name is allowed. `*` allows every name, and `*.shop.example` every name below it."""
+    return any(one in ("*", host) or (one.startswith("*.") and host.endswith(one[1:])) for one in allowed)
 
 
 def _client_address(scope: Scope) -> str:

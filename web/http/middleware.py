@@ -17,6 +17,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from web.http.access import Access
+from web.http.addresses import place, without_prefix
 from web.http.context import RequestContext
 from web.http.metrics import Metrics
 from web.http.problems import MEDIA_TYPE, ApiError, Problem, as_api_error, log_if_internal, problem_and_headers
@@ -85,7 +86,8 @@ class RequestMiddleware:
         The protocol calls this method before it starts a task, because a refusal must take almost no time when
         thousands of requests a second arrive.
         """
-        if method == b"HEAD" or not self._is_full(address.decode("ascii", "replace")):
+        path = without_prefix(address.decode("ascii", "replace"), self._settings.root_path)
+        if method == b"HEAD" or not self._is_full(path):
             return None
         began = time.perf_counter()
         context = RequestContext(_request_id(headers), 0)
@@ -99,8 +101,9 @@ class RequestMiddleware:
         return _encoded(more), msgspec.json.encode(problem)
 
     async def _respond(self, scope: Scope, receive: Receive, answer: "_Answer", context: RequestContext) -> None:
-        is_probe = scope["path"] in PROBES
         try:
+            place(scope, self._settings.root_path)
+            is_probe = scope["path"] in PROBES
             if not is_probe and self._open > self._settings.max_requests:
                 scope["path_template"] = REFUSED
                 raise ApiError("overloaded", OVERLOADED)

@@ -12,7 +12,12 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotAuthorizedException,
+    PermissionDeniedException,
+)
 from litestar.exceptions.http_exceptions import ValidationException
 
 from db.errors import DatabaseError, DatabaseUnreachable, EncoderUnavailable, LoginRefused, StatementRefused
@@ -178,9 +183,15 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Probl
     return problem_and_headers(known, request_id)
 
 
+def allow(error: MethodNotAllowedException) -> str:
+    """Returns the header `Allow`: the methods that the address takes. HEAD is answered like GET."""
+    given = {method.strip() for method in (error.headers or {}).get("allow", "").split(",") if method.strip()}
+    return ", ".join(sorted(given | ({"HEAD"} if "GET" in given else set())))
+
+
 def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Returns the answer to an exception. Litestar calls this function for every exception in a route."""
     problem, headers = problem_of(request, error)
-    if isinstance(error, HTTPException) and error.headers and "Allow" in error.headers:
-        headers["Allow"] = error.headers["Allow"]
+    if isinstance(error, MethodNotAllowedException):
+        headers["Allow"] = allow(error)
     return Response(problem, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from db.search.ranking import BrowseItem
+from web.http.addresses import address
 from web.page.cards import image_address
 from web.page.formatting import SIGNS, label
 from web.page.state import FIELDS, RELEVANT, PageState, amount
@@ -29,7 +30,7 @@ def chips(state: PageState, examples: Mapping[str, BrowseItem], currency: str | 
 
 def _image(state: PageState) -> Iterator[Chip]:
     if state.image:
-        yield Chip("Your image", state.but(image="").address(), "image", f"/picture/{state.image}")
+        yield Chip("Your image", state.but(image="").address(), "image", address(f"/picture/{state.image}"))
 
 
 def _examples(state: PageState, examples: Mapping[str, BrowseItem]) -> Iterator[Chip]:

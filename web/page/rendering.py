@@ -10,6 +10,7 @@ from litestar.template.config import TemplateConfig
 from litestar.types import Scope
 
 from db.images.formats import MEDIA_TYPES, SUFFIXES
+from web.http.addresses import address
 from web.http.problems import Problem
 from web.page import errors, filters, static_files
 from web.page.cards import cards
@@ -41,7 +42,8 @@ HTMX = msgspec.json.encode(
 TEMPLATES = Environment(
     loader=PackageLoader("web.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-TEMPLATES.globals["asset"] = static_files.address
+TEMPLATES.globals["asset"] = static_files.asset
+TEMPLATES.globals["address"] = address
 TEMPLATES.globals["htmx_config"] = HTMX
 TEMPLATES.globals["image_types"] = ",".join((*MEDIA_TYPES, *sorted(SUFFIXES)))
 CONFIG = TemplateConfig(instance=JinjaTemplateEngine.from_environment(TEMPLATES))
@@ -61,7 +63,7 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
         "heading": result.heading(state) if result else "",
         "active_filters": state.active_filters,
         "more": state.but(after=result.cursor).address() if result and result.cursor else None,
-        "again": state.but().address() if state.after or can_retry else "/",
+        "again": state.but().address() if state.after or can_retry else address("/"),
         "unfiltered": state.but(chosen={}, price_min=None, price_max=None).address() if state.filter else None,
         "uncut": state.but(cut=None).address() if state.is_search and state.cut else None,
         "clear": PageState(q=state.q, catalog=state.catalog, sort=state.sort).address(),

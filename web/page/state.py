@@ -11,6 +11,7 @@ import msgspec
 from db.catalog.catalogs import DEFAULT
 from db.functions.constants import MAX_INPUTS, MAX_TEXT
 from web.api.schemas import MAX_CATALOG, MAX_CURSOR
+from web.http.addresses import address
 
 FIELDS = ("product_type", "brand", "color", "availability")  # the fields that a visitor filters by a list of values
 UNLIKE_WEIGHT = -0.5
@@ -92,7 +93,7 @@ class PageState:
         pairs += [("catalog", self.catalog if self.catalog != DEFAULT else ""), ("after", self.after)]
         pairs += [("cut", "" if self.cut else EVERYTHING), ("sort", "" if self.is_search else self.sort)]
         given = [(name, value) for name, value in pairs if value]
-        return "/?" + urlencode(given, quote_via=quote, errors="replace") if given else "/"
+        return address("/?" + urlencode(given, quote_via=quote, errors="replace") if given else "/")
 
 
 def read(parameters: Iterable[tuple[str, str]]) -> PageState:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from litestar import Request, Response, get
 from litestar.params import PathParameter
 
+from web.http.addresses import address
 from web.http.problems import ApiError
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -37,8 +38,9 @@ def _read() -> dict[str, File]:
 FILES = _read()
 
 
-def address(name: str) -> str:
-    return f"/static/{FILES[name].tag}/{name}"
+def asset(name: str) -> str:
+    """Returns the address of a file."""
+    return address(f"/static/{FILES[name].tag}/{name}")
 
 
 @get("/static/{tag:str}/{name:str}", include_in_schema=False)

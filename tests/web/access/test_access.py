@@ -18,7 +18,8 @@ from web.app import ROUTES
 
 PUBLIC = {"health", "ready", "image"}  # these routes need no key
 NEEDS = {  # maps the handler of a route to the scope that the route needs
-    "search_text": "search", "search_image": "search", "search": "search", "similar": "search", "facets": "search",
+    "search_text": "search", "search_image": "search", "search_image_file": "search",
+    "search": "search", "similar": "search", "facets": "search",
     "read_product": "search", "put_products": "write", "delete_product": "write", "record_events": "search",
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ from db.settings import Settings
 from migrations.model_revisions import NewModel, add_model
 from tests.support.browser import PATIENCE
 from tests.support.databases import Databases
-from tests.support.web_service import SETTINGS
+from tests.support.web_service import PATIENT, SETTINGS
 from web.server import running
 
 if TYPE_CHECKING:
@@ -130,11 +130,17 @@ def sample_template(databases: Databases, template: str, public_folder: Path, mo
 
 
 @pytest.fixture(scope="session")
-def shop(databases: Databases, sample_template: str, models: dict[int, "Model"]) -> Iterator[str]:
-    """Yields the address of a shop whose encoder runs."""
+def encoding_database(databases: Databases, sample_template: str, models: dict[int, "Model"]) -> Iterator[Database]:
+    """Yields the database of a shop while an encoder runs."""
     database = databases.copy(sample_template)
-    patient = SETTINGS.model_copy(update={"encode_ms": PATIENCE * 1000, "deadline_ms": 2 * PATIENCE * 1000})
-    with _encoding(database, models), running(database, patient) as address:
+    with _encoding(database, models):
+        yield database
+
+
+@pytest.fixture(scope="session")
+def shop(encoding_database: Database) -> Iterator[str]:
+    """Yields the address of a shop whose encoder runs."""
+    with running(encoding_database, PATIENT) as address:
         yield address
 
 

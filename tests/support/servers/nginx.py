@@ -1,0 +1,58 @@
+"""Runs a real nginx in front of a service."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import wait_until
+
+_CONFIG = """
+daemon off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+{user}
+events {{ worker_connections 64; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  client_max_body_size 16m;
+  server {{
+    listen 127.0.0.1:{port};
+    {locations}
+  }}
+}}
+"""
+
+
+@contextmanager
+def nginx(folder: Path, locations: str) -> Iterator[str]:
+    """Run nginx with the given `location` blocks until the context ends, and yield its address."""
+    path = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if path is None:
+        pytest.skip("nginx is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = folder / "nginx.conf"
+    user = "user root;" if os.getuid() == 0 else ""  # the workers write below `folder`
+    config.write_text(_CONFIG.format(folder=folder, port=port, locations=locations, user=user))
+    process = subprocess.Popen([path, "-e", str(folder / "error.log"), "-c", str(config)], stderr=subprocess.PIPE)
+    try:
+        wait_until(lambda: _answers(port) or process.poll() is not None, 30, "nginx answers")
+        assert process.poll() is None, (folder / "error.log").read_text()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0

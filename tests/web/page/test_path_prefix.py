@@ -1,0 +1,77 @@
+"""Behind a real nginx, the page and REST work below a path prefix."""
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from db.engine import Database
+from tests.support.browser import CARDS, GUITAR, box, expect_first
+from tests.support.servers.nginx import nginx
+from tests.support.web_service import PATIENT
+from web.server import running
+
+# nginx passes the prefix on, or removes it and perhaps names it in a header. A `location` with an address that ends in
+# a slash removes the prefix, and decodes encoded slashes.
+KINDS = {
+    "kept": ("/shop", "location /shop/ {{ proxy_pass {service}; }}", {"root_path": "/shop"}),
+    "removed": ("/shop", "location /shop/ {{ proxy_pass {service}/; }}", {"root_path": "/shop"}),
+    "named": (
+        "/search",
+        "location /search/ {{ proxy_pass {service}/; proxy_set_header X-Forwarded-Prefix /search; }}",
+        {"trusted_proxies": [ip_network("127.0.0.0/8")]},
+    ),
+}
+
+pytestmark = pytest.mark.clients
+
+
+@pytest.fixture(params=KINDS)
+def prefixed(request: pytest.FixtureRequest, encoding_database: Database, tmp_path: Path) -> Iterator[str]:
+    """Yields the address of the service below the prefix."""
+    prefix, location, options = KINDS[request.param]
+    settings = PATIENT.model_copy(update=options)
+    with running(encoding_database, settings) as service, nginx(tmp_path, location.format(service=service)) as front:
+        yield front + prefix
+
+
+def test_the_page_works_below_a_prefix(prefixed: str, visit: Any) -> None:
+    page = visit(f"{prefixed}/")
+    lost: list[str] = []
+    page.on("response", lambda answer: lost.append(answer.url) if answer.status >= 400 else None)
+    page.on("request", lambda sent: lost.append(sent.url) if not sent.url.startswith(prefixed) else None)
+    page.reload()
+    page.wait_for_load_state("networkidle")
+    assert page.locator(CARDS).count() == 24
+    assert page.locator(".tile img").first.evaluate("image => image.naturalWidth") > 0
+    box(page).fill("a guitar")
+    expect_first(page, "guitar")
+    assert page.url == f"{prefixed}/?q=a%20guitar"
+    page.get_by_role("link", name=re.compile("^More like this")).first.click()
+    page.locator(".chip-like").wait_for()
+    page.locator("#file").set_input_files(GUITAR)
+    page.locator(".chip-image img").wait_for()
+    assert page.locator(".chip-image img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    page.locator(".brand").click()
+    page.wait_for_url(f"{prefixed}/")
+    assert lost == []
+
+
+def test_the_api_works_below_a_prefix(prefixed: str) -> None:
+    with httpx.Client(timeout=60) as client:
+        found = client.post(f"{prefixed}/search/text", json={"query": "a guitar"}).raise_for_status().json()["results"]
+        image = httpx.URL(prefixed).join(found[0]["picture"]["url"])
+        assert str(image).startswith(prefixed)
+        assert client.get(f"{image}&size=64").headers["content-type"] == "image/webp"
+        body = {"products": [{"sku": "a/b", "title": "A red bag"}]}
+        client.put(f"{prefixed}/products", json=body).raise_for_status()
+        assert client.get(f"{prefixed}/products/a%2Fb").json()["sku"] == "a/b"
+        assert client.delete(f"{prefixed}/products/a%2Fb").status_code == 204
+        refused = client.request("PATCH", f"{prefixed}/products/a%2Fb")
+        assert refused.headers["allow"] == "DELETE, GET, HEAD, OPTIONS"
+        document = client.get(f"{prefixed}/openapi/openapi.json").json()
+        assert document["servers"] == [{"url": httpx.URL(prefixed).path}]
