@@ -12,7 +12,8 @@ from loader.rejects import Reject
 from loader.sources import CatalogSource
 from loader.summary import LoadSummary
 
-# A chunk has at most this many rows. With small chunks, both connections start early and end together.
+# A chunk has at most this many rows. With small chunks, the connections of ChunkWriter start to write early and end at
+# about the same time.
 CHUNK_ROWS = 2_000
 CHUNK_CHARACTERS = 16 << 20  # a chunk ends with the row that raises its size above this many characters
 PROGRESS_ROWS = 500  # rows between two reports of progress

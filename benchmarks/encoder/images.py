@@ -221,7 +221,7 @@ def _without_index(measured: Site) -> None:
 
 
 def _again(measured: Site) -> None:
-    """Delete the image vectors, and set the work list to all images and no titles."""
+    """Delete the vectors and metadata of images, and set the work list to all images and no titles."""
     with measured.database.connect(None) as conn, conn.begin():
         conn.execute(text("truncate shop.clip_image, shop_private.work"))
         conn.execute(text("update shop.product_image set sha256 = null, width = null, height = null, phash = null"))

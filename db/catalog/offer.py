@@ -69,8 +69,8 @@ def read_offer(texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]
 
 
 def _read_sale(texts: dict[str, Any], faults: list[Fault]) -> None:
-    """Read the dates of a sale. If a date cannot be read, the sale price is dropped, because the sale could be on at a
-    wrong time."""
+    """Read the dates of a sale. If a date cannot be read, or if the sale ends before it starts, the sale price is
+    dropped, because the sale could be on at a wrong time."""
     both = texts.pop(SALE_DATES, None)
     if both:
         starts, separator, ends = both.partition("/")

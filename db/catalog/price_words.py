@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - words of all scripts
-"""Removes the words that shops write beside a price: taxes, "from", shipping and the unit of a single piece.
+"""Removes the words that shops write beside a price: taxes, "from", "now", shipping and the unit of a single piece.
 
 The lists are fixed. A word that is in no list, such as "/ kg", is not removed, so the price is refused.
 """
@@ -74,7 +74,10 @@ class Words(NamedTuple):
 
 
 def without_words(text: str) -> Words:
-    """Return the price without the words. If the words contradict each other, the text is unchanged."""
+    """Return the price without the words.
+
+    The text is unchanged if its words exclude taxes and also include taxes or give a lowest price.
+    """
     rest = _SHIPPING.sub(" ", text)
     rest, without_1 = _WITHOUT_TAX.subn(" ", rest)
     rest, without_2 = _WITHOUT_TAX_CJK.subn(" ", rest)

@@ -60,7 +60,7 @@ def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
 
             def stage(product: Product) -> None:
                 # Attributes and images are sent as text. Otherwise psycopg would inspect each list and mapping to find
-                # its type, and the inspection takes longer than to send all columns.
+                # its type, and the inspection takes longer than sending all columns.
                 attributes = json.dumps(dict(product.attributes))
                 uris = _array([image.uri for image in product.images])
                 phashes = _array([image.phash for image in product.images])
@@ -124,8 +124,8 @@ def put(
 
     outcomes: dict[str, PutStatus | StatementRefused] = {}
     if products:
-        # Products are written in the order of product_id, as by every writer. Otherwise two writers could deadlock,
-        # because the locks of one part are still held while the next part is written.
+        # Every writer writes products in the order of product_id. Otherwise two writers could deadlock, because the
+        # locks of one part are still held while the next part is written.
         for part, result in write_each(write, sorted(products, key=lambda each: _product_id(each.sku, catalog))):
             of_each = [result] if isinstance(result, StatementRefused) else result
             outcomes.update(zip((product.sku for product in part), of_each, strict=True))

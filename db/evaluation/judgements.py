@@ -41,7 +41,7 @@ class JudgedQuery:
     suite: str
     catalog: str
     query_id: UUID
-    label: str  # a name for people: the text, sku:..., or the image's sha256
+    label: str  # a name for people: the text, sku:... or the image's sha256, or two of these with " + " between them
     text: str | None
     picture_of: int | None  # the judgement_id of a row that holds the bytes of the query's image
     picture_sku: str | None

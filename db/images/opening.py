@@ -28,7 +28,7 @@ _SHOWN = 8  # a frame shows something if the tones of a colour channel (0 to 255
 
 @dataclass(frozen=True, slots=True)
 class OpenedImage:
-    image: Image.Image  # upright; possibly a smaller version of a large JPEG or PNG
+    image: Image.Image  # upright; possibly smaller than the image in the file
     width: int  # pixels of the upright image in the file
     height: int
 
@@ -40,7 +40,7 @@ def open_image(
 
     `at_least` maps an image's width and height to the smallest size that decoding may return. A JPEG and a large PNG
     are scaled while they are read. With `reduce`, an image of another format is scaled before it is copied. Raises
-    ImageRejected with a reason that a shop can act on.
+    ImageRejected with a reason that a shop can act on, and ImageUnreadable if memory runs out.
     """
     if not data:
         raise ImageRejected("the image is empty: 0 bytes")

@@ -1,7 +1,7 @@
 """The head maps the tower's features to MiniLM's 384 dimensions. It is the only part of the model that is trained here.
 
 The head adds a learned correction to a prior that needs no training. The prior is a weighted sum of the text vectors of
-ImageNet's class names. A class has a large weight if the tower's classifier gives it an unusually high score.
+ImageNet's classes. A class has a large weight if the tower's classifier gives it an unusually high score.
 """
 
 from pathlib import Path
@@ -54,7 +54,8 @@ class Head(nn.Module):
         return self._unit(self.learned(pooled, mid, prior) + _SERVED_PRIOR * prior)
 
     def prior(self, logits: Tensor) -> Tensor:
-        """Maps class logits (n, 1000) to unit vectors (n, 384), without training."""
+        """Maps class logits (n, 1000) to unit vectors (n, 384), without training. If no class stands out, the vector is
+        zero."""
         surprise = self.standardised(logits) / self.surprise_sd
         surprise = (surprise - surprise.mean(1, keepdim=True)).clamp(min=0)
         # The cube lets the classes that stand out dominate, without fixing how many classes stand out.
@@ -76,8 +77,8 @@ class Head(nn.Module):
 
     def _unit(self, vectors: Tensor) -> Tensor:
         """Removes from each vector the component along the direction that all texts share, and scales the vector to
-        unit length. Every query would find an image with a large component in that direction. The removal gains 1 to 2
-        percentage points of recall@5 on held-out concepts."""
+        unit length. Otherwise, every query would find the images whose component in that direction is large. The
+        removal gains 1 to 2 percentage points of recall@5 on held-out concepts."""
         along = vectors @ self.common
         return normalize(vectors - along[:, None] * self.common, dim=1)
 

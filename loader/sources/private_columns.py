@@ -15,7 +15,8 @@ MAX_NAMES = 10_000  # at most this many names of public attributes are remembere
 
 
 def _is_flat(value: Any) -> bool:
-    """Returns whether the value has no members with names: it is no object, and no list with anything but texts."""
+    """Returns whether the value has no members with names: it is neither an object nor a list that contains
+    anything but texts."""
     if isinstance(value, list):
         return all(type(member) is str for member in value)
     return not isinstance(value, dict)

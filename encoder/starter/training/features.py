@@ -60,7 +60,8 @@ def _compute(pairs: Sequence[Pair], progress: Callable[[int], None]) -> Features
 
 
 def _key(pairs: Sequence[Pair]) -> str:
-    """Returns a hash of all inputs, so that a stale cache is never read."""
+    """Returns a hash of the images, the tower's weights and `views.VERSION`. The cache is read only if none of them has
+    changed."""
     digest = hashlib.sha256(f"{views.VERSION} {sorted(weights.IMAGE_FILES.values())}".encode())
     for pair in pairs:
         digest.update(pair.image.read_bytes())

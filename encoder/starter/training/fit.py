@@ -26,7 +26,7 @@ class Material:
     pairs: Sequence[Pair]
     features: Features
     captions: Captions
-    classes: np.ndarray  # float32 (1000, 384), text vectors of the class names
+    classes: np.ndarray  # float32 (1000, 384), text vectors of the classes
     classifier: nn.Linear  # the tower's last layer, 1280 -> 1000
 
 
@@ -147,8 +147,8 @@ def _batch(material: Material, rows: np.ndarray, rng: np.random.Generator) -> tu
 
 
 class _PseudoPairs:
-    """Generates features of images that do not exist. Each pseudo-image activates one class and is paired with the name
-    of that class.
+    """Generates features of images that do not exist. Each pseudo-image activates one class and is paired with the text
+    vector of that class.
 
     The features of a pseudo-image start at the mean of the training images. They are moved along the covariance of the
     features with the class's logit. A part of a real image's deviation from the mean is added as noise. Pseudo-pairs

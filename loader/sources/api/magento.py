@@ -93,8 +93,8 @@ class Magento(ApiPlatform):
 
 
 def _set_tier_prices(found: Record) -> None:
-    """Takes the tier price of a single piece as the special price, if everybody pays the tier price, it is below the
-    price, and there is no special price.
+    """If the special price is empty, sets it to the lowest tier price of a single piece that everybody pays, provided
+    that this tier price is below the price.
 
     Other tier prices stay attributes. Those of a group of customers get the name `group_prices`, which is private.
     """

@@ -73,7 +73,8 @@ SHOWN = {
 # A column with one of these names holds the condition (new, used) if another column says whether the product is active.
 # Otherwise the column itself says whether the product is active.
 STATE = ("état", "estado", "stato")
-# Remarks that only PrestaShop puts into headers. A remark says how cells are written or whether a price contains taxes.
+# Parts of headers that only PrestaShop writes: two names of columns, and remarks. A remark says how cells are written
+# or whether a price contains taxes.
 SIGN = re.compile(
     r"\(0\s*[/=|]|\(0 |\(x\s*,\s*y|\(name:|\(nom\s*:|tax(es)? (excl|incl)|\((ht|ttc)\)|\bid_product\b|reference #"
     r"|sin iva\)|tasse (escl|incl)|\(yyyy-mm-dd\)|\(imp\. (excl|incl)|\((zzgl|inkl|exkl)\.? |(excl|incl)\.? btw",

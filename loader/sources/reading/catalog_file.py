@@ -57,7 +57,7 @@ class CatalogFile:
     def opened(self, *, unpack: bool = True) -> Iterator[BinaryIO]:
         """Yields the unpacked file in UTF-8, from its start. With `unpack=False`, yields the file as it is on the disk.
 
-        Raises SourceUnreadable if the disk fails, SourceDamaged if unpacking fails.
+        Raises SourceUnreadable if the disk fails, and SourceDamaged if unpacking fails.
         """
         try:
             with self.path.open("rb", buffering=BUFFER) as file:

@@ -135,9 +135,8 @@ def parent_attributes(parent: Cells, names: Iterable[str], fields: Mapping[str, 
 
 
 def price_in_cents(cells: Cells, names: Iterable[str]) -> str:
-    """Removes and returns a price. Some platforms write prices without taxes with four or six decimals, which are
-    rounded to two. If the rounding changes the price, the cell is not removed, so that the exact price becomes an
-    attribute."""
+    """Removes and returns a price. Some platforms write net prices with four or six decimals, which are rounded to
+    two. If the rounding changes the price, the cell is not removed, so that the exact price becomes an attribute."""
     written = cells.peek(names)
     if not MORE_DECIMALS.fullmatch(written):
         return cells.take(names)

@@ -22,8 +22,8 @@ from loader.rejects import Reject
 from loader.sources import open_source
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-# These words of a fixture are in no product. Such a word tells how to read a cell, is replaced by another word, is in a
-# private value, or is in a row without a product.
+# These words of a fixture need not be in a product. Such a word tells how to read a cell, is replaced by another word,
+# is in a private value, or is in a row without a product.
 STRUCTURE = {
     "bigcommerce.csv": {"ff0000"},
     "bigcommerce_ids.csv": {"name", "value", "product", "image"},
