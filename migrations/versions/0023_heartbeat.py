@@ -1,5 +1,8 @@
 """Adds the heartbeat of the primary, from which web processes compute the lag of a standby.
 
+The sequence of the unlogged table of requests becomes logged. On a promoted standby, PostgreSQL 18.1 cannot read an
+unlogged sequence ("bad magic number in sequence"), so no new query could be encoded after a failover.
+
 From this revision on, each revision states the oldest code that it serves.
 """
 
@@ -23,8 +26,10 @@ def upgrade() -> None:
         schema="shop_private",
     )
     op.execute("insert into shop_private.primary_heartbeat (beat_at) values (clock_timestamp())")
+    op.execute("alter sequence shop_private.request_id_seq set logged")
 
 
 def downgrade() -> None:
+    op.execute("alter sequence shop_private.request_id_seq set unlogged")
     op.drop_functions("shop_private", "primary_beat")
     op.drop_table("primary_heartbeat", schema="shop_private")

@@ -156,6 +156,13 @@ def test_every_foreign_key_to_a_product_has_an_index(migrated: psycopg.Connectio
     assert rows.fetchall() == []
 
 
+def test_no_sequence_is_unlogged(migrated: psycopg.Connection[Any]) -> None:
+    """PostgreSQL 18.1 cannot read an unlogged sequence on a promoted standby. The identity column of an unlogged table
+    has such a sequence, unless the revision sets it to logged."""
+    rows = migrated.execute("select relname from pg_class where relkind = 'S' and relpersistence <> 'p'")
+    assert rows.fetchall() == []
+
+
 UNCOMMENTED = """
 select 'function ' || p.oid::regprocedure::text from pg_proc p
 where p.pronamespace = 'shop'::regnamespace and obj_description(p.oid, 'pg_proc') is null
