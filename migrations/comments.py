@@ -77,6 +77,11 @@ def table_comments(conn: Connection) -> Iterator[str]:
             yield _of_table(name, comment)
 
 
+def wanted_table_comments() -> Iterator[str]:
+    """Yield a COMMENT ON for each table and column of `db/tables/`."""
+    return (_of_table(name, comment) for name, comment in _of_metadata())
+
+
 def _of_metadata() -> Iterator[tuple[Name, str]]:
     for table in metadata.tables.values():
         for column, comment in (("", table.comment), *((column.name, column.comment) for column in table.columns)):

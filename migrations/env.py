@@ -12,7 +12,7 @@ from typing import Any
 from alembic import context
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from alembic.util import CommandError, to_tuple
 from sqlalchemy import Connection, Table, Text
 
 import migrations.operations.functions
@@ -21,9 +21,13 @@ import migrations.operations.offers
 import migrations.operations.product_checks
 import migrations.operations.tables  # noqa: F401  these imports register operations such as op.create_embedding_tables
 from db.errors import WindowshopError
+from db.roles import Roles
+from db.settings import Settings
 from db.tables import PRIVATE, SHOP, metadata
+from migrations import upgrade_script
 from migrations.function_files import apply_functions, read_files
-from migrations.site_revisions import keep
+from migrations.function_script import function_statements
+from migrations.site_revisions import keep, kept_statements
 from migrations.upgrade import plain
 
 MOVING = ("upgrade", "downgrade", "stamp")
@@ -63,10 +67,13 @@ def moves_to_heads() -> bool:
         return False
     except CommandError:  # "head", which is ambiguous
         pass
+    return _are_heads(context.get_context().get_current_heads())
+
+
+def _are_heads(revisions: tuple[str, ...]) -> bool:
     # A model's revision depends on a project revision and replaces it in the version table.
     script: ScriptDirectory = context.script
-    reached = script.get_all_current(context.get_context().get_current_heads())
-    return {revision.revision for revision in reached} == set(script.get_heads())
+    return {revision.revision for revision in script.get_all_current(revisions)} == set(script.get_heads())
 
 
 class WideVersions(PostgresqlImpl):
@@ -123,9 +130,52 @@ def run_plain() -> None:
         raise CommandError(f"{error.message}. {error.hint or ''}".rstrip()) from error
 
 
+def write_script() -> None:
+    """Write an upgrade as SQL (`--sql`). Needs no database."""
+    if not _is_upgrade():
+        raise CommandError("--sql writes upgrades only")
+    try:
+        settings = context.config.attributes.get("settings") or Settings.read()
+    except WindowshopError as error:
+        raise CommandError(error.message) from error
+    roles = Roles(settings.role_prefix)
+
+    def keep_site_revisions(ctx: Any, step: object, heads: Collection[str], run_args: object) -> None:
+        for statement in kept_statements(context.script.iterate_revisions(tuple(heads), "base")):
+            ctx.impl.static_output(f"{statement};")
+
+    context.configure(
+        dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},  # with another style, % would be written twice
+        literal_binds=True,
+        target_metadata=metadata,
+        version_table_schema=PRIVATE,
+        roles=roles.by_word(),
+        schemas=upgrade_script.SCHEMAS,
+        on_version_apply=keep_site_revisions,
+        **options(),
+    )
+    migration = context.get_context()
+    target = context.get_revision_argument() if not options() else None
+    reaches_heads = target is None or _are_heads(to_tuple(target))
+    write = migration.impl.static_output
+    write(upgrade_script.head(roles, migration.get_current_heads()))
+    with context.begin_transaction():
+        context.run_migrations()
+        if reaches_heads:
+            for statement in function_statements(roles, upgrade_script.SCHEMAS):
+                write(f"{statement};\n")
+    write(upgrade_script.tail(roles, settings) if reaches_heads else "reset role;")
+
+
+def _is_upgrade() -> bool:
+    asked = getattr(context.config.cmd_opts, "cmd", None)  # None for a caller of alembic's Python API
+    return asked is None or asked[0].__name__ == "upgrade"
+
+
 if context.is_offline_mode():
-    raise CommandError("--sql is not supported: operations of this project look at the database")
-if "connection" in context.config.attributes:
+    write_script()
+elif "connection" in context.config.attributes:
     run(context.config.attributes)
 else:
     run_plain()

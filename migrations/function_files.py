@@ -35,8 +35,8 @@ _DEFINITION = re.compile(
     r".*?(?:\bas (\$\w*\$).*?\3[^;]*;|\breturn\b[^;]*;)",
     re.DOTALL | re.MULTILINE,
 )
-_TYPE = re.compile(r"^create type (shop\.\w+) as \(.*?\n\);", re.DOTALL | re.MULTILINE)
-_NAME = re.compile(r"create or replace (?:function|procedure|view) (shop|shop_private)\.(\w+)")
+RESULT_TYPE = re.compile(r"^create type (shop\.\w+) as \(.*?\n\);", re.DOTALL | re.MULTILINE)
+DEFINED = re.compile(r"create or replace (?:function|procedure|view) (shop|shop_private)\.(\w+)")
 # Revisions define these functions, because generated columns and indexes use them.
 FROZEN = {
     ("shop_private", name)
@@ -91,8 +91,12 @@ def read_files(conn: Connection, roles: Mapping[str, str], schemas: Mapping[str,
     `roles` maps words to names of roles, `schemas` maps words to the schemas of the extensions.
     """
     quote = conn.dialect.identifier_preparer.quote
-    names = {**roles, **{word: quote(schema) for word, schema in schemas.items()}, "revision": HEAD}
-    names["serves"] = oldest_code()
+    return named_files(roles, {word: quote(schema) for word, schema in schemas.items()})
+
+
+def named_files(roles: Mapping[str, str], schemas: Mapping[str, str]) -> Files:
+    """Return the files as `read_files` does. The names in `schemas` are quoted."""
+    names = {**roles, **schemas, "revision": HEAD, "serves": oldest_code()}
     return list(functions.statements(names))
 
 
@@ -117,7 +121,7 @@ def apply_functions(conn: Connection, files: Files) -> None:
         _execute(conn, f"drop view {', '.join(view.identity for view in views)}")
     drop_routines(conn, dropped)
     for _, sql in files:
-        _execute(conn, _TYPE.sub(lambda definition: _growth(conn, definition), sql))
+        _execute(conn, RESULT_TYPE.sub(lambda definition: _growth(conn, definition), sql))
     drop_routines(conn, [routine.oid for routine in changes.removed])
     for grant in grants:
         _execute(conn, grant)
@@ -167,7 +171,7 @@ def _changes(conn: Connection, files: Files) -> Changes:
             refused = {(schema, name) for schema, name, definition in known if not _replaces(conn, definition)}
         before = {routine.oid for routine in present}
         beside = {(routine.schema, routine.name) for routine in _present(conn) if routine.oid not in before}
-        types = [grown for _, sql in files for match in _TYPE.finditer(sql) for grown in _grown(conn, match)]
+        types = [grown for _, sql in files for match in RESULT_TYPE.finditer(sql) for grown in _grown(conn, match)]
         attempt.rollback()
     return Changes(
         [one for one in present if (one.schema, one.name) in (refused | beside)],
@@ -232,7 +236,7 @@ def _definitions(files: Files) -> Iterator[tuple[str, str, str]]:
 
 
 def _defined(files: Files) -> set[tuple[str, str]]:
-    return {(schema, name) for _, sql in files for schema, name in _NAME.findall(sql)} | FROZEN
+    return {(schema, name) for _, sql in files for schema, name in DEFINED.findall(sql)} | FROZEN
 
 
 def _present(conn: Connection) -> list[Routine]:

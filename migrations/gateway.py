@@ -27,20 +27,7 @@ def point_gateway(
     Raises SettingsError if a new password would be needed although another database of the server uses the gateway
     role.
     """
-    options = {
-        "host": ",".join(host for host, _ in hosts),
-        "port": ",".join(str(port) for _, port in hosts),
-        # After a failover, the gateway leads to the host that accepts writes, without a command of an operator.
-        "target_session_attrs": "read-write" if len(hosts) > 1 else "any",
-        "dbname": str(conn.scalar(text("select current_database()"))),
-        "application_name": "windowshop gateway",
-        "connect_timeout": "3",
-        "keepalives_idle": "10",
-        "keepalives_interval": "5",
-        "keepalives_count": "3",
-        "tcp_user_timeout": "10000",
-        "options": "-c statement_timeout=60s -c idle_session_timeout=10s -c client_connection_check_interval=1s",
-    }
+    options = server_options(hosts, str(conn.scalar(text("select current_database()"))))
     present = _options(conn, "select srvoptions from pg_foreign_server where srvname = :name", {"name": SERVER})
     server = sql.Identifier(SERVER)
     identity = sql.Literal(str(conn.scalar(text("select shop_private.database_identity()"))))
@@ -69,6 +56,23 @@ def point_gateway(
             _run(conn, sql.SQL("drop user mapping for {} server {}"), owner, server)
         _run(conn, sql.SQL("create user mapping for {} server {} options ({})"), owner, server, _set(mapping, None))
     _database_settings(conn)
+
+
+def server_options(hosts: Sequence[tuple[str, int | None]], database: str) -> dict[str, str]:
+    return {
+        "host": ",".join(host for host, _ in hosts),
+        "port": ",".join(str(port) for _, port in hosts),
+        # After a failover, the gateway leads to the host that accepts writes, without a command of an operator.
+        "target_session_attrs": "read-write" if len(hosts) > 1 else "any",
+        "dbname": database,
+        "application_name": "windowshop gateway",
+        "connect_timeout": "3",
+        "keepalives_idle": "10",
+        "keepalives_interval": "5",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "10000",
+        "options": "-c statement_timeout=60s -c idle_session_timeout=10s -c client_connection_check_interval=1s",
+    }
 
 
 def _probe(conn: Connection, roles: Roles) -> bool:

@@ -9,10 +9,11 @@ code there, `restore` accepts only operations with literal arguments, such as `o
 
 import ast
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from alembic.script import Script
+from psycopg import sql
 from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError
@@ -35,6 +36,18 @@ def keep(conn: Connection, applied: Iterable[Script]) -> None:
     for revision, path in of_site.items():
         conn.execute(_KEEP, {"revision": revision, "script": path.read_text(encoding="utf-8")})
     conn.execute(_FORGET, {"applied": list(of_site)})
+
+
+def kept_statements(applied: Iterable[Script]) -> Iterator[str]:
+    """Yield the statements that store the applied revisions of the site, for a script of SQL."""
+    for one in applied:
+        if BRANCH in one.branch_labels:
+            written = Path(one.path).read_text(encoding="utf-8")
+            yield (
+                "insert into shop_private.site_revision (revision, script) "
+                f"values ({sql.Literal(one.revision).as_string(None)}, {sql.Literal(written).as_string(None)}) "
+                "on conflict (revision) do update set script = excluded.script"
+            )
 
 
 def restore(conn: Connection, folder: Path) -> list[Path]:

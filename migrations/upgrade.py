@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psycopg
 from alembic import command
@@ -57,6 +57,15 @@ def upgrade(database: Database, settings: Settings, on_progress: Callable[[str],
         with _translating():
             command.upgrade(config, "heads")
         _finish(conn, database, settings, on_progress)
+
+
+def write_script(settings: Settings, start: str, output: TextIO) -> None:
+    """Write the upgrade from the revision `start` (or base) as SQL for psql. Needs no database."""
+    config = _config(settings.home)
+    config.output_buffer = output
+    config.attributes["settings"] = settings
+    with _translating():
+        command.upgrade(config, f"{start}:heads", sql=True)
 
 
 @contextmanager

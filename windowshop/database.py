@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -164,14 +165,31 @@ def upgrade(
     starter: Annotated[
         bool, typer.Option("--starter", help="If the site has no model, add the starter model and let it serve.")
     ] = False,
+    as_sql: Annotated[
+        bool, typer.Option("--sql", help="Change nothing, and write the upgrade as SQL for psql instead.")
+    ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="With --sql: the revision of the database. Default: an empty database."),
+    ] = None,
 ) -> None:
-    """Bring the schema to this version: extensions, roles, tables, functions, gateway. Safe to run again."""
+    """Bring the schema to this version: extensions, roles, tables, functions, gateway. Safe to run again.
+
+    windowshop db upgrade --sql > upgrade.sql    for an administrator who reads it before psql runs it
+    """
     from db.engine import open_database
+    from db.errors import SettingsError
     from db.settings import Settings
     from migrations.upgrade import upgrade as run
+    from migrations.upgrade import write_script
     from windowshop.model import ensure_a_model_serves
 
     settings = Settings.read()
+    if as_sql:
+        write_script(settings, start or "base", sys.stdout)
+        return
+    if start is not None:
+        raise SettingsError("--from works only with --sql", hint="Add --sql.")
     with open_database(settings, on_progress=say) as database:
         run(database, settings, say)
         if starter:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import Connection, text
 
+from migrations.operations.script import literal, run_raw
+
 
 @Operations.register_operation("drop_functions")
 class DropFunctions(MigrateOperation):
@@ -32,12 +34,16 @@ class DropFunctions(MigrateOperation):
 
 @Operations.implementation_for(DropFunctions)
 def _drop_functions(operations: Operations, operation: DropFunctions) -> None:
-    conn = operations.get_bind()
-    found = conn.scalars(
-        text("select oid from pg_proc where pronamespace = to_regnamespace(:schema) and proname = any(:names)"),
-        {"schema": operation.schema, "names": list(operation.names)},
+    names = ", ".join(map(literal, operation.names))
+    run_raw(
+        operations,
+        f"""
+        do $$ declare found text; begin
+            select string_agg(oid::regprocedure::text, ', ') into found from pg_proc
+            where pronamespace = to_regnamespace({literal(operation.schema)}) and proname in ({names});
+            if found is not null then execute 'drop routine ' || found; end if;
+        end $$""",
     )
-    drop_routines(conn, found.all())
 
 
 def drop_routines(conn: Connection, oids: Sequence[int]) -> None:

@@ -16,6 +16,14 @@ from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import text
 
 from db.lifecycle.deferred_indexes import raise_memory
+from migrations.operations.script import (
+    is_script,
+    literal,
+    outside_transaction,
+    quoted,
+    run_if_found,
+    run_raw,
+)
 
 
 @Operations.register_operation("create_index_concurrently")
@@ -84,9 +92,11 @@ class RebuildHnswIndex(MigrateOperation):
 
 @Operations.implementation_for(CreateIndex)
 def _create_index(operations: Operations, operation: CreateIndex) -> None:
+    if is_script(operations):
+        _create_concurrently(operations, operation.name, operation.table, operation.definition)
+        return
     bind = operations.get_bind()
-    quote = bind.dialect.identifier_preparer.quote
-    name, table = quote(operation.name), quote(operation.table)
+    name, table = quoted(operations, operation.name), quoted(operations, operation.table)
     if bind.scalar(text(f"select 1 from shop.{table} limit 1")) is None:
         operations.execute(f"create index if not exists {name} on shop.{table} {operation.definition}")
     else:
@@ -95,7 +105,7 @@ def _create_index(operations: Operations, operation: CreateIndex) -> None:
 
 @Operations.implementation_for(CreateHnswIndex)
 def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> None:
-    vector = operations.get_bind().dialect.identifier_preparer.quote(vector_schema(operations))
+    vector = quoted(operations, vector_schema(operations))
     _create_concurrently(
         operations,
         operation.name,
@@ -106,9 +116,19 @@ def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> No
 
 
 def _create_concurrently(operations: Operations, index: str, table: str, definition: str) -> None:
+    name = quoted(operations, index)
+    create = f"create index concurrently if not exists {name} on shop.{quoted(operations, table)} {definition}"
+    if is_script(operations):
+        with outside_transaction(operations):
+            run_if_found(
+                operations,
+                f"select 'drop index concurrently shop.{name}' from pg_index "
+                f"where indexrelid = to_regclass('shop.{name}') and not indisvalid",
+            )
+            run_raw(operations, create)
+            _not_deferred(operations, index)
+        return
     bind = operations.get_bind()
-    quote = bind.dialect.identifier_preparer.quote
-    name = quote(index)
     # There is no lock timeout, because a timeout during a concurrent build would leave an INVALID index behind.
     with operations.get_context().autocommit_block(), lock_timeout(operations, "0"):
         operations.execute("set statement_timeout = 0")
@@ -119,13 +139,18 @@ def _create_concurrently(operations: Operations, index: str, table: str, definit
             operations.execute(f"drop index concurrently shop.{name}")
         if _knows_deferred(operations):
             raise_memory(bind, table)
-        operations.execute(f"create index concurrently if not exists {name} on shop.{quote(table)} {definition}")
+        operations.execute(create)
         _not_deferred(operations, index)
 
 
 @Operations.implementation_for(DropHnswIndex)
 def _drop_hnsw_index(operations: Operations, operation: DropHnswIndex) -> None:
-    name = operations.get_bind().dialect.identifier_preparer.quote(operation.name)
+    name = quoted(operations, operation.name)
+    if is_script(operations):
+        with outside_transaction(operations):
+            run_raw(operations, f"drop index concurrently if exists shop.{name}")
+            _not_deferred(operations, operation.name)
+        return
     with operations.get_context().autocommit_block(), lock_timeout(operations, "0"):
         operations.execute(f"drop index concurrently if exists shop.{name}")
         _not_deferred(operations, operation.name)
@@ -135,21 +160,29 @@ def _drop_hnsw_index(operations: Operations, operation: DropHnswIndex) -> None:
 def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> None:
     """Build the new index before the old index is dropped. Searches use any valid index, so they always have an
     index."""
-    bind = operations.get_bind()
-    quote = bind.dialect.identifier_preparer.quote
     old, new = operation.name, f"{operation.name}_next"
+    old_name, new_name = quoted(operations, old), quoted(operations, new)
     create = CreateHnswIndex(new, operation.table, operation.m, operation.ef_construction)
-    with operations.get_context().autocommit_block():
-        parameters = bind.scalar(
-            text("select array_to_string(reloptions, ' ') from pg_class where oid = to_regclass(:name)"),
-            {"name": f"shop.{quote(new)}"},
-        )
-    if parameters not in (None, f"m={create.m} ef_construction={create.ef_construction}"):  # left by another rebuild
-        operations.invoke(DropHnswIndex(new, operation.table, 16, 64))
+    wanted = f"m={create.m} ef_construction={create.ef_construction}"
+    if is_script(operations):
+        with operations.get_context().autocommit_block():
+            run_if_found(
+                operations,
+                f"select 'drop index concurrently shop.{new_name}' from pg_class "
+                f"where oid = to_regclass('shop.{new_name}') and array_to_string(reloptions, ' ') <> '{wanted}'",
+            )
+    else:
+        with operations.get_context().autocommit_block():
+            parameters = operations.get_bind().scalar(
+                text("select array_to_string(reloptions, ' ') from pg_class where oid = to_regclass(:name)"),
+                {"name": f"shop.{new_name}"},
+            )
+        if parameters not in (None, wanted):  # left by another rebuild
+            operations.invoke(DropHnswIndex(new, operation.table, 16, 64))
     operations.invoke(create)
     operations.invoke(DropHnswIndex(old, operation.table, *operation.was))
     with operations.get_context().autocommit_block():
-        operations.execute(f"alter index shop.{quote(new)} rename to {quote(old)}")
+        operations.execute(f"alter index shop.{new_name} rename to {old_name}")
 
 
 @contextmanager
@@ -174,7 +207,13 @@ def _knows_deferred(operations: Operations) -> bool:
 
 def _not_deferred(operations: Operations, name: str) -> None:
     """Delete the index from shop.deferred_index, because the index was built or dropped."""
-    if _knows_deferred(operations):
+    if is_script(operations):
+        run_raw(
+            operations,
+            "do $$ begin if to_regclass('shop.deferred_index') is not null then "
+            f"delete from shop.deferred_index where name = {literal(name)}; end if; end $$",
+        )
+    elif _knows_deferred(operations):
         operations.get_bind().execute(text("delete from shop.deferred_index where name = :name"), {"name": name})
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db.errors import DatabaseError
 from migrations.operations.indexes import lock_timeout
+from migrations.operations.script import is_script, run_if_found, run_raw
 
 ROWS = 500  # each transaction writes at most this many rows, so that it holds row locks for well below a second
 WORTH_REBUILDING = 1_000  # from this many written rows on, the index is built again, to drop the entries of old rows
@@ -41,6 +42,9 @@ class ReplaceKeywords(MigrateOperation):
 
 @Operations.implementation_for(ReplaceKeywords)
 def _replace_keywords(operations: Operations, operation: ReplaceKeywords) -> None:
+    if is_script(operations):
+        _write_script(operations, operation.function)
+        return
     bind = operations.get_bind()
     if bind.scalar(text("select 1 from shop.product limit 1")) is None:
         operations.execute(operation.function)
@@ -64,9 +68,7 @@ def _replace_function(operations: Operations, function: str) -> None:
     The lock excludes writers but no searches. The session waits for the lock only half a second at a time, so that
     writers can pass in between.
     """
-    statement = (
-        f"do $lock$ begin lock table shop.product in share mode; execute $function${function}$function$; end $lock$"
-    )
+    statement = _locked(function)
     deadline = time.monotonic() + PATIENCE_SECONDS
     with lock_timeout(operations, "500ms"):
         while True:
@@ -82,11 +84,10 @@ def _replace_function(operations: Operations, function: str) -> None:
 
 # Rows are locked in the order in which every writer locks products. Setting `language` to its own value computes the
 # keywords again and fires no trigger, because no trigger depends on `language`.
-_BATCH = text(
-    """
+_STATEMENT = """
     with batch as (
         select p.product_id from shop.product p
-        where p.product_id > cast(:after as uuid) order by p.product_id limit :rows
+        where p.product_id > {after} order by p.product_id limit {rows}
     ), stale as (
         select p.product_id from batch b join shop.product p using (product_id)
         where p.keywords is distinct from shop_private.keywords(p.language, p.sku, p.title, p.brand, p.product_type,
@@ -97,8 +98,8 @@ _BATCH = text(
     )
     select (select product_id from batch order by product_id desc limit 1), (select count(*) from batch),
         (select count(*) from written)
-    """
-)
+"""
+_BATCH = text(_STATEMENT.format(after="cast(:after as uuid)", rows=":rows"))
 
 
 def _write_rows(operations: Operations) -> int:
@@ -130,3 +131,45 @@ def _rebuild_index(operations: Operations) -> None:
         operations.execute(f"drop index concurrently if exists shop.{name}")
     if bind.scalar(text("select to_regclass(:name)"), {"name": f"shop.{INDEX}"}) is not None:
         operations.execute(f"reindex index concurrently shop.{INDEX}")
+
+
+def _locked(function: str) -> str:
+    return f"do $lock$ begin lock table shop.product in share mode; execute $function${function}$function$; end $lock$"
+
+
+def _write_script(operations: Operations, function: str) -> None:
+    """Write the same steps as SQL. The block that writes the rows commits after each batch."""
+    batch = _STATEMENT.format(after="after_id", rows=ROWS)
+    size = "(select greatest(reltuples, 0) from pg_class where oid = 'shop.product'::regclass)"
+    with operations.get_context().autocommit_block():
+        run_raw(operations, _locked(function))
+        run_raw(operations, "set lock_timeout = 0")
+        run_raw(
+            operations,
+            f"""do $batches$
+declare
+    after_id uuid := '00000000-0000-0000-0000-000000000000';
+    last_id uuid;
+    read bigint;
+    written bigint;
+    total bigint := 0;
+begin
+    loop
+        execute $batch${batch.replace("after_id", "$1")}$batch$ into last_id, read, written using after_id;
+        exit when last_id is null;
+        after_id := last_id;
+        total := total + written;
+        commit;
+    end loop;
+    if total > 0 then
+        analyze shop.product;
+        perform shop_private.refresh_common_words();
+    end if;
+end $batches$""",
+        )
+        run_if_found(
+            operations,
+            f"select 'reindex index concurrently shop.{INDEX}' where to_regclass('shop.{INDEX}') is not null "
+            f"and {size} >= {WORTH_REBUILDING}",
+        )
+        run_raw(operations, "set lock_timeout = '5s'")

@@ -9,9 +9,12 @@ is nested too deeply is deleted.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import Connection, text
+
+from migrations.operations.script import is_script, run_raw
 
 OTHER_SCHEME = r"^[\u0001-\u0020]*(?!(https?|s3|gs)://)[a-z][a-z0-9+\u0001-\u0020-]*:"
 CHECKS = {
@@ -44,6 +47,16 @@ class AddProductChecks(MigrateOperation):
 
 @Operations.implementation_for(AddProductChecks)
 def _add_product_checks(operations: Operations, _: AddProductChecks) -> None:
+    if is_script(operations):
+        with operations.get_context().autocommit_block():
+            correct(operations, CORRECTIONS)
+            for name, check in CHECKS.items():
+                run_raw(
+                    operations,
+                    f"alter table shop.product drop constraint if exists {name}, "
+                    f"add constraint {name} check ({check}) not valid",
+                )
+        return
     bind = operations.get_bind()
     existing = set(bind.scalars(_EXISTING, {"names": list(CHECKS)}))
     missing = {name: check for name, check in CHECKS.items() if name not in existing}
@@ -54,20 +67,24 @@ def _add_product_checks(operations: Operations, _: AddProductChecks) -> None:
         return
     with operations.get_context().autocommit_block():
         # The corrections come first, because an update of a row must meet all constraints at the same time.
-        correct(bind, CORRECTIONS, operations.get_context().opts.get("progress"))
+        correct(operations, CORRECTIONS)
         _add(operations, missing)
 
 
 def _add(operations: Operations, checks: dict[str, str]) -> None:
     """Add constraints that are NOT VALID, which needs no scan of the table. The end of the upgrade validates them."""
     for name, check in checks.items():
-        statement = f"alter table shop.product add constraint {name} check ({check}) not valid"
-        operations.get_bind().exec_driver_sql(statement, execution_options={"no_parameters": True})
+        run_raw(operations, f"alter table shop.product add constraint {name} check ({check}) not valid")
 
 
-def correct(bind: Connection, corrections: dict[str, str], progress: Callable[[str], None] | None) -> None:
+def correct(operations: Operations | Any, corrections: dict[str, str]) -> None:
     """Correct rows that break a constraint, and report how many."""
+    progress: Callable[[str], None] | None = operations.get_context().opts.get("progress")
     for what, correction in corrections.items():
+        if is_script(operations):
+            run_raw(operations, correction)
+            continue
+        bind: Connection = operations.get_bind()
         done = bind.exec_driver_sql(correction, execution_options={"no_parameters": True}).rowcount
         if done and progress:
             progress(f"correcting {what} that break a constraint: {done}")

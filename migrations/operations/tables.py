@@ -11,14 +11,17 @@ revision of its own. Both can run again after an interruption.
 """
 
 import time
+from functools import partial
 
 from alembic.operations import MigrateOperation, Operations
+from alembic.util import CommandError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from db.errors import DatabaseError
 from migrations.comments import embedding_comments
 from migrations.operations.indexes import lock_timeout, vector_schema
+from migrations.operations.script import is_script, literal, quoted, run_raw
 
 PATIENCE_SECONDS = 30.0  # time limit of the attempts to drop a table
 
@@ -95,7 +98,7 @@ class RestoreModel(MigrateOperation):
 
 @Operations.implementation_for(CreateEmbeddingTables)
 def _create_embedding_tables(operations: Operations, operation: CreateEmbeddingTables) -> None:
-    quote = operations.get_bind().dialect.identifier_preparer.quote
+    quote = partial(quoted, operations)
     vector = vector_schema(operations)
     roles = operations.get_context().opts["roles"]
     readers = ", ".join(quote(roles[role]) for role in ("analyst", "app"))
@@ -121,13 +124,14 @@ def _create_embedding_tables(operations: Operations, operation: CreateEmbeddingT
             )"""
         )
         for comment in embedding_comments(operation.model, part):
-            operations.execute(comment)
+            run_raw(operations, comment)
         operations.execute(f"grant select on shop.{table} to {readers}")
 
 
 @Operations.implementation_for(DropEmbeddingTables)
 def _drop_embedding_tables(operations: Operations, operation: DropEmbeddingTables) -> None:
-    quote = operations.get_bind().dialect.identifier_preparer.quote
+    _refuse_script(operations, "drop_embedding_tables")
+    quote = partial(quoted, operations)
     bind = operations.get_bind()
     status = bind.scalar(text("select status from shop.model where name = :name"), {"name": operation.model})
     if status == "serving":
@@ -141,36 +145,34 @@ def _drop_embedding_tables(operations: Operations, operation: DropEmbeddingTable
 
 @Operations.implementation_for(ListCatalog)
 def _list_catalog(operations: Operations, operation: ListCatalog) -> None:
-    quote = operations.get_bind().dialect.identifier_preparer.quote
-    image, title = quote(f"{operation.model}_image"), quote(f"{operation.model}_title")
-    bind, model = operations.get_bind(), {"model": operation.model}
+    image, title = quoted(operations, f"{operation.model}_image"), quoted(operations, f"{operation.model}_title")
+    model = literal(operation.model)
     with operations.get_context().autocommit_block():
         # The lock waits for writers that began before the model existed. Later writers enqueue their rows themselves.
-        operations.execute(
-            "do $$ begin lock table shop.product, shop.product_image in share row exclusive mode; end $$"
+        run_raw(
+            operations, "do $$ begin lock table shop.product, shop.product_image in share row exclusive mode; end $$"
         )
-        bind.execute(
-            text(
-                "insert into shop_private.work (product_id, model_id, part) "
-                "select p.product_id, m.model_id, 'title' from shop.product p, shop.model m where m.name = :model "
-                f"and not exists (select from shop.{title} v where v.product_id = p.product_id) on conflict do nothing"
-            ),
-            model,
+        run_raw(
+            operations,
+            "insert into shop_private.work (product_id, model_id, part) "
+            f"select p.product_id, m.model_id, 'title' from shop.product p, shop.model m where m.name = {model} "
+            f"and not exists (select from shop.{title} v where v.product_id = p.product_id) on conflict do nothing",
         )
-        bind.execute(
-            text(
-                "insert into shop_private.work (product_id, model_id, part, position) "
-                "select i.product_id, m.model_id, 'image', i.position from shop.product_image i, shop.model m "
-                f"where m.name = :model and not exists (select from shop.{image} v where v.product_id = i.product_id "
-                "and v.position = i.position) on conflict do nothing"
-            ),
-            model,
+        run_raw(
+            operations,
+            "insert into shop_private.work (product_id, model_id, part, position) "
+            "select i.product_id, m.model_id, 'image', i.position from shop.product_image i, shop.model m "
+            f"where m.name = {model} and not exists (select from shop.{image} v where v.product_id = i.product_id "
+            "and v.position = i.position) on conflict do nothing",
         )
 
 
 @Operations.implementation_for(RetireModel)
 def _retire_model(operations: Operations, operation: RetireModel) -> None:
-    quote = operations.get_bind().dialect.identifier_preparer.quote
+    quote = partial(quoted, operations)
+    if is_script(operations):
+        _write_retirement(operations, operation)
+        return
     bind, model = operations.get_bind(), {"model": operation.model}
     with operations.get_context().autocommit_block():
         retired = bind.scalar(
@@ -195,12 +197,35 @@ def _retire_model(operations: Operations, operation: RetireModel) -> None:
             _patiently(operations, f"drop table if exists shop.{quote(f'{operation.model}_{part}')}")
 
 
+def _write_retirement(operations: Operations, operation: RetireModel) -> None:
+    model = literal(operation.model)
+    with operations.get_context().autocommit_block():
+        run_raw(
+            operations,
+            f"""do $$ begin
+    update shop.model set status = 'retired' where name = {model} and status <> 'serving';
+    if not found then raise exception 'model % is serving or does not exist', {model}; end if;
+end $$""",
+        )
+        for table in ("work", "query_embedding"):
+            run_raw(
+                operations,
+                f"delete from shop_private.{table} t using shop.model m "
+                f"where m.model_id = t.model_id and m.name = {model}",
+            )
+        for part in ("title", "image"):
+            run_raw(operations, f"drop table if exists shop.{quoted(operations, f'{operation.model}_{part}')}")
+
+
 @Operations.implementation_for(RestoreModel)
 def _restore_model(operations: Operations, operation: RestoreModel) -> None:
     operations.invoke(CreateEmbeddingTables(operation.model, operation.dimension))
-    operations.get_bind().execute(
-        text("update shop.model set status = 'building' where name = :model"), {"model": operation.model}
-    )
+    run_raw(operations, f"update shop.model set status = 'building' where name = {literal(operation.model)}")
+
+
+def _refuse_script(operations: Operations, name: str) -> None:
+    if is_script(operations):
+        raise CommandError(f"--sql cannot write op.{name}: run this revision with windowshop db downgrade")
 
 
 def _patiently(operations: Operations, statement: str) -> None:

@@ -27,7 +27,7 @@ def upgrade() -> None:
         $$"""
     )
     for kind in (MODEL_STATUS, WORK_STATE, PART):
-        kind.create(op.get_bind())
+        op.execute(postgresql.CreateEnumType(kind))
     op.create_table(
         "model",
         sa.Column("model_id", sa.SmallInteger(), sa.Identity(always=True), nullable=False),

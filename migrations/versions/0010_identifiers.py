@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from migrations.operations.script import run_raw
+
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
@@ -73,8 +75,8 @@ def upgrade() -> None:
     # before the end of the upgrade.
     op.add_offer_columns()
     op.add_product_checks()  # Revision 0018 adds these constraints. They are added here for the same reason.
-    op.get_bind().exec_driver_sql(IDENTIFIER_KEY)
-    op.get_bind().exec_driver_sql(IDENTIFIER_KEYS)
+    run_raw(op, IDENTIFIER_KEY)
+    run_raw(op, IDENTIFIER_KEYS)
     # The creation of an index may end the transaction. The revisions up to this one change nothing that the functions
     # of the previous version need, so searches continue.
     op.create_index_concurrently(

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.operations.script import quoted
+
 revision = "0011"
 down_revision = "0010"
 branch_labels = None
@@ -66,7 +68,7 @@ def upgrade() -> None:
     # For the keyword leg, this column contains scores. For the other legs, it contains distances.
     op.execute("alter type shop_private.leg rename attribute scores to measures")
     op.execute("alter type shop_private.leg rename attribute examined to rows_examined")
-    vector = op.get_bind().dialect.identifier_preparer.quote(op.get_context().opts["schemas"]["vector"])
+    vector = quoted(op, op.get_context().opts["schemas"]["vector"])
     for statement in (EXACT_MATCH, REQUEST, SETTINGS, RUN.format(vector=vector), FUSED):
         op.execute(statement)
 

@@ -38,7 +38,7 @@ CORRECTIONS = {  # what is corrected, and the statement
 
 def upgrade() -> None:
     op.add_product_checks()  # changes nothing after revision 0010, which adds these constraints too
-    correct(op.get_bind(), CORRECTIONS, op.get_context().opts.get("progress"))
+    correct(op, CORRECTIONS)
     for (table, name), condition in CHECKS.items():
         # NOT VALID adds a constraint without a scan of the table. The end of the upgrade validates the constraint.
         op.execute(f"alter table shop.{table} add constraint {table}_{name}_check check ({condition}) not valid")

@@ -16,7 +16,7 @@ def upgrade() -> None:
     # procrastinate's SQL names no schema. Afterwards, its functions find its tables with any search path.
     op.execute("select set_config('shop.search_path', current_setting('search_path'), false)")
     op.execute("set search_path = shop_jobs")
-    op.execute(SchemaManager.get_schema())
+    op.execute(SchemaManager.get_schema().replace("\t", "    "))  # as alembic writes it with --sql
     op.execute("select set_config('search_path', current_setting('shop.search_path'), false)")
     op.execute(
         """
