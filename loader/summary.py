@@ -28,7 +28,7 @@ MAX_ATTRIBUTES = 10_000  # when this many names of attributes are remembered, no
 class Warnings:
     """The faulty values of one field that were dropped from accepted rows or replaced."""
 
-    line: int  # the first row with such a value
+    line: int  # the line of the first row with such a value
     reason: str  # the fault of the first such value
     count: int = 0
 

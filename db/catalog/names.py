@@ -1,4 +1,4 @@
-"""Compares the names of columns and attributes, which files write in many ways."""
+"""Gives the names of columns and attributes one spelling, because files write the same name in many ways."""
 
 import re
 from functools import lru_cache

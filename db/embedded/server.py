@@ -15,7 +15,7 @@ The reaper is a detached process. Usually it does nothing, because the last proc
 process was killed, the free bell.lock wakes the reaper, which takes start.lock and stops the server unless another
 process has attached. While the file `<home>/keep` exists, neither the last process nor the reaper stops the server.
 
-Each attached process watches the server, and starts it again if it has ended (`_Watcher`). While the file
+Each attached process watches the server, and starts it again if it has ended (`_watched`). While the file
 `<home>/stopped` exists, which `stop` writes, nobody starts it again.
 """
 
@@ -86,7 +86,7 @@ def attach(home: Path, on_progress: Progress = _quiet) -> Iterator[Server]:
 
 @contextmanager
 def _watched(home: Path, on_progress: Progress) -> Iterator[None]:
-    """Start the server again if it ends, for example because the system killed it, at the same port if it is free."""
+    """If the server ends, for example because the system killed it, start it again, if possible at the same port."""
     left = threading.Event()
 
     def watch() -> None:

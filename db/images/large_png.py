@@ -1,8 +1,8 @@
 """Scales a large PNG while it is read, because Pillow would decode the whole image first: 4 bytes for each pixel.
 
-Rows of the image are inflated, and Pillow decodes one strip of rows after the other. The last row of a strip precedes
-the next strip, because a row of a PNG may depend on the row above it. libvips also reads strips, but when the memory of
-its process runs out, it returns wrong pixels without an error.
+Rows of the image are inflated, and Pillow decodes one strip of rows after the other. Each strip gets the last row of
+the strip above it, because a row of a PNG may depend on the row above it. libvips also reads strips, but when the
+memory of its process runs out, it returns wrong pixels without an error.
 """
 
 import struct

@@ -61,8 +61,8 @@ def calibrate(
     With a connection in autocommit mode, each step is a transaction. A calibration that is stopped loses at most one
     step: the next call with the same arguments continues.
 
-    Raises StatementRefused for arguments out of range, DatabaseError while no image is encoded or while another session
-    calibrates.
+    Raises StatementRefused for arguments out of range, and DatabaseError while no image is encoded or while another
+    session calibrates.
     """
     raw = conn.connection.driver_connection
     assert raw is not None

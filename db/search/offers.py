@@ -1,4 +1,4 @@
-"""Reads the prices of products whose price is reduced."""
+"""Reads the prices of products whose price is reduced or is only a sale price."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -179,14 +179,14 @@ def test_json_lines_in_utf16_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["sep=;\n", "sep=;\r\n", '"sep=;"\r\n', "SEP=;\r\n", "\ufeffsep=;\n"])
-def test_the_line_sep_of_excel_gives_the_delimiter(line: str, tmp_path: Path) -> None:
+def test_the_sep_line_of_excel_gives_the_delimiter(line: str, tmp_path: Path) -> None:
     path = tmp_path / "goods.csv"
     path.write_text(f"{line}sku;title;price\n1;Chair, oak;12,50\n", newline="")
     [row] = rows(path)
     assert (row.fields, row.line) == ({"sku": "1", "title": "Chair, oak", "price": "12,50"}, 3)
 
 
-def test_a_file_with_only_the_line_sep_of_excel_is_empty(tmp_path: Path) -> None:
+def test_a_file_with_only_the_sep_line_of_excel_is_empty(tmp_path: Path) -> None:
     (tmp_path / "goods.csv").write_text("sep=;\n")
     with pytest.raises(NothingToLoad):
         open_source(tmp_path / "goods.csv")

@@ -64,7 +64,7 @@ def _variant(variant: Record, labels: Mapping[str, str]) -> Record:
     else:
         _set_calculated(found, found["calculated_price"])
     prices = objects(found.get("prices"))
-    # The price for everybody has no lowest quantity, price list, region or rule.
+    # The price for everybody has no lowest or highest quantity, price list, region or rule.
     price = next((each for each in prices if _is_for_all(each)), None)
     if price is not None:
         found["price"] = _amount(price, variant)

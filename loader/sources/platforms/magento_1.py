@@ -105,9 +105,9 @@ class _Product:
         yield from self._views
 
     def _take_tier_prices(self, lists: dict[str, list[Any]]) -> None:
-        """Takes the tier price of a single piece as the special price, if everybody pays the tier price, it is below
-        the price, and there is no special price. Tier prices of a group of customers become group prices, which are
-        private."""
+        """If the special price is empty, sets it to the lowest tier price of a single piece that everybody pays,
+        provided that this tier price is below the price. Tier prices of a group of customers become group prices, which
+        are private."""
         tiers = lists.pop("tier_price", [])
         own = [tier for tier in tiers if tier.get("customer_group", "all").lower() in EVERYBODY]
         lists["group_price"] = [*lists.get("group_price", ()), *(tier for tier in tiers if tier not in own)]

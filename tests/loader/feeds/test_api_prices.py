@@ -1,4 +1,4 @@
-"""The loader reads the prices of the APIs of WooCommerce's Store, Stripe and Magento, and the names of categories."""
+"""The loader reads the prices of WooCommerce's Store API, of Stripe and of Magento, and the names of categories."""
 
 from decimal import Decimal
 from pathlib import Path
