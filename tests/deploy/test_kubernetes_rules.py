@@ -56,7 +56,7 @@ def encoder(manifests: list[Manifest]) -> dict[str, Any]:
     return pod(manifests, "StatefulSet", "windowshop-encoder")
 
 
-def mounted(kind: str, **source: str) -> Change:
+def mounted(kind: str, **source: Any) -> Change:
     """Mount one more volume into web."""
 
     def change(manifests: list[Manifest]) -> None:
@@ -67,8 +67,9 @@ def mounted(kind: str, **source: str) -> Change:
 
 
 def volume(manifests: list[Manifest], name: str) -> dict[str, Any]:
+    found: dict[str, Any]
     [found] = [each for each in pod(manifests)["volumes"] if each["name"] == name]
-    return dict(found)
+    return found
 
 
 WEB = "Deployment windowshop-web"
@@ -98,6 +99,35 @@ PLANTED: dict[str, Change] = {
     f"{WEB}: web: livenessProbe asks a port without this name: 8000": lambda m: container(m)["livenessProbe"][
         "httpGet"
     ].update(port=8000),
+    f"{WEB}: web: tini does not start the process": lambda m: container(m).update(command=["sh", "-c"]),
+    f"{WEB}: web: no WINDOWSHOP_DATABASE_URL_FILE, so the process would look for the embedded server": lambda m: (
+        container(m)["env"].pop(0)
+    ),
+    f"{WEB}: web: /run/secrets/database/ca.crt is missing, which the addresses name": lambda m: container(m)[
+        "volumeMounts"
+    ][2].update(mountPath="/run/secrets/authority"),
+    f"{WEB}: the volume home has no source": lambda m: volume(m, "home").pop("emptyDir"),
+    f"{WEB}: every user may read the volume secrets": lambda m: volume(m, "secrets")["secret"].pop("defaultMode"),
+    f"{WEB}: a topologySpreadConstraint also selects StatefulSet windowshop-encoder": lambda m: pod(m)[
+        "topologySpreadConstraints"
+    ][0].update(
+        labelSelector={
+            "matchExpressions": [{"key": "app.kubernetes.io/component", "operator": "In", "values": ["web", "encoder"]}]
+        }
+    ),
+    "Job windowshop-migrate-0-1-0: migrate: no WINDOWSHOP_LOGIN_PASSWORDS, so the logins would get other passwords": (
+        lambda m: container(m, "Job", "windowshop-migrate-0-1-0")["env"].pop(1)
+    ),
+    "Cluster windowshop-db: the log would contain texts and images of queries": lambda m: cluster(m)["postgresql"][
+        "parameters"
+    ].pop("log_min_error_statement"),
+    "Cluster windowshop-db: the owner of the database can log in": lambda m: cluster(m)["managed"]["roles"].clear(),
+    "Pooler windowshop-pooler-rw: the mode is not transaction": lambda m: one(m, "Pooler", "windowshop-pooler-rw")[
+        "spec"
+    ]["pgbouncer"].pop("poolMode"),
+    "ServiceMonitor windowshop: the label instance is not the name of the pod": lambda m: one(
+        m, "ServiceMonitor", "windowshop"
+    )["spec"]["endpoints"][0]["relabelings"].clear(),
     f"{WEB}: web: livenessProbe is no request": lambda m: container(m).update(
         livenessProbe={"tcpSocket": {"port": "http"}}
     ),
@@ -123,11 +153,12 @@ PLANTED: dict[str, Change] = {
     f"{WEB}: web: WINDOWSHOP_GATEWAY_PASSWORD_FILE: no volume has /run/secrets/windowshop/gateway": environment(
         "WINDOWSHOP_GATEWAY_PASSWORD_FILE", "/run/secrets/windowshop/gateway"
     ),
-    f"{WEB}: there is no secret windowshop-site": mounted("secret", secretName="windowshop-site"),
+    f"{WEB}: there is no secret windowshop-site": mounted("secret", secretName="windowshop-site", defaultMode=0o440),
     f"{WEB}: secret windowshop-db-ca has no key tls.crt": lambda m: volume(m, "database-ca")["secret"]["items"].append(
         {"key": "tls.crt", "path": "tls.crt"}
     ),
     f"{WEB}: there is no ConfigMap windowshop-settings": mounted("configMap", name="windowshop-settings"),
+    f"{WEB}: web: mounts /run/secrets/database/ca.key": lambda m: volume(m, "database-ca")["secret"].pop("items"),
     f"{WEB}: the volume tmp has no sizeLimit": lambda m: volume(m, "tmp")["emptyDir"].pop("sizeLimit"),
     f"{WEB}: the volume secrets is writable": lambda m: container(m)["volumeMounts"][1].pop("readOnly"),
     f"{WEB}: no volume cache": lambda m: container(m)["volumeMounts"].append({"name": "cache", "mountPath": "/x"}),

@@ -7,6 +7,12 @@ from tests.support.kubernetes.manifests import WORKLOADS, Manifest, Pod, matches
 from tests.support.kubernetes.rules import NO_MESH, PROTOCOLS, Known
 
 NAMESPACE = "windowshop"
+PRIVATE_LOG = {
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
+}
 CHECKED_ELSEWHERE = {*WORKLOADS, "ConfigMap", "NetworkPolicy", "PrometheusRule"}
 
 
@@ -96,6 +102,11 @@ def _monitor(manifest: Manifest, manifests: list[Manifest], _known: Known) -> It
     services = [each for each in of_kind(manifests, "Service") if matches(spec["selector"], each["metadata"]["labels"])]
     if not services:
         yield "selects no service"
+    if not spec["endpoints"]:
+        yield "asks no port"
+    for endpoint in spec["endpoints"]:
+        if {"sourceLabels": ["__meta_kubernetes_pod_name"], "targetLabel": "instance"} not in endpoint["relabelings"]:
+            yield "the label instance is not the name of the pod"
     for service in services:
         if spec["jobLabel"] not in service["metadata"]["labels"]:
             yield f"{name_of(service)} has no label {spec['jobLabel']}"
@@ -130,6 +141,16 @@ def _cluster(manifest: Manifest, manifests: list[Manifest], known: Known) -> Ite
             yield f"there is no ObjectStore {store}"
     if spec["instances"] > 1 and spec.get("affinity", {}).get("podAntiAffinityType") != "required":
         yield "two servers may run on one node"
+    if not spec.get("enableSuperuserAccess"):
+        yield "the administrator cannot log in"
+    parameters = spec["postgresql"]["parameters"]
+    if any(parameters.get(key) != value for key, value in PRIVATE_LOG.items()):
+        yield "the log would contain texts and images of queries"
+    if "size" not in spec.get("storage", {}):
+        yield "no size of the storage"
+    owner = [role for role in spec["managed"]["roles"] if role["name"] == spec["bootstrap"]["initdb"]["owner"]]
+    if [role.get("login") for role in owner] != [False]:
+        yield "the owner of the database can log in"
     resources = spec["resources"]
     if resources["requests"].get("memory") != resources["limits"].get("memory"):
         yield "the request and the limit of memory differ"
@@ -144,6 +165,11 @@ def _pooler(manifest: Manifest, manifests: list[Manifest], _known: Known) -> Ite
         return (yield f"there is no Cluster {spec['cluster']['name']}")
     if name not in clusters[0]["spec"].get("certificates", {}).get("serverAltDNSNames", []):
         yield "the certificate of the server does not have the name of the pooler"
+    [container] = spec["template"]["spec"]["containers"]
+    if container["name"] != "pgbouncer" or not {"requests", "limits"} <= set(container.get("resources", {})):
+        yield "no requests and limits"
+    if spec["pgbouncer"].get("poolMode") != "transaction":
+        yield "the mode is not transaction"
     metadata = spec["template"]["metadata"]
     if any(metadata.get(kind, {}) != pairs for kind, pairs in NO_MESH.items()):
         yield "a service mesh would stand before the pooler"

@@ -13,6 +13,7 @@ from tests.support.compose.rules import SECRET
 from tests.support.kubernetes.manifests import Manifest, Pod, matches, of_kind, pods
 
 USER = 10001
+AUTHORITY = "/run/secrets/database/ca.crt"  # as create_secrets.py writes it into the addresses
 PROTOCOLS = re.compile(r"(http|grpc|tcp)(-|$)")  # a service mesh reads the protocol from the name of a port
 PROBES = {"startupProbe": ("/health", "/ready"), "livenessProbe": ("/health",), "readinessProbe": ("/ready",)}
 GPU = "nvidia.com/gpu"
@@ -40,13 +41,15 @@ def pod_faults(manifests: list[Manifest], known: Known) -> list[str]:
     configs = {each["metadata"]["name"]: set(each["data"]) for each in of_kind(manifests, "ConfigMap")}
     found = []
     for pod in pods(manifests):
-        for fault in (*_pod(pod, known), *_volumes(pod, known, configs)):
+        others = [other for other in pods(manifests) if other != pod]
+        for fault in (*_pod(pod, known), *_selectors(pod, others), *_volumes(pod, known, configs)):
             found.append(f"{pod.name}: {fault}")
         for container in pod.containers:
             parts = (
                 _rights(container),
                 _ports(pod, container),
                 _waiting(container),
+                _process(pod, container, _files(pod, container, known, configs)),
                 _variables(pod, container, known, configs),
                 _references(container, known, configs),
             )
@@ -69,11 +72,6 @@ def _pod(pod: Pod, known: Known) -> Iterator[str]:
     yield from (f"{key} is set" for key in ("hostNetwork", "hostPID", "hostIPC") if spec.get(key))
     if spec.get("initContainers"):
         yield "an init container has no network in a service mesh"
-    if not matches(pod.workload["spec"].get("selector", {}), pod.labels):
-        yield "the selector does not match the labels of the pods"
-    for constraint in spec.get("topologySpreadConstraints", []):
-        if not matches(constraint["labelSelector"], pod.labels):
-            yield "a topologySpreadConstraint does not select the pods"
     if pod.kind == "Job":
         if spec.get("restartPolicy") != "OnFailure":
             yield "restartPolicy is not OnFailure"
@@ -97,6 +95,17 @@ def _pod(pod: Pod, known: Known) -> Iterator[str]:
     asks_gpu = any(GPU in each["resources"].get("limits", {}) for each in pod.containers)
     if asks_gpu and not any(toleration.get("key") == GPU for toleration in spec.get("tolerations", [])):
         yield "no toleration for the taint of nodes with a GPU"
+
+
+def _selectors(pod: Pod, others: list[Pod]) -> Iterator[str]:
+    selectors = [] if pod.kind == "Job" else [("the selector", pod.workload["spec"]["selector"])]
+    selectors += [
+        ("a topologySpreadConstraint", each["labelSelector"]) for each in pod.spec.get("topologySpreadConstraints", [])
+    ]
+    for what, selector in selectors:
+        if not matches(selector, pod.labels):
+            yield f"{what} does not select the pods"
+        yield from (f"{what} also selects {other.name}" for other in others if matches(selector, other.labels))
 
 
 def _rights(container: Mapping[str, Any]) -> Iterator[str]:
@@ -139,6 +148,20 @@ def _waiting(container: Mapping[str, Any]) -> Iterator[str]:
     for seconds in re.findall(r"wait\.py \w+ (\d+)", " ".join(container.get("args", []))):
         if probe and probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3) <= int(seconds):
             yield f"startupProbe fails before the {seconds} seconds of wait.py have ended"
+
+
+def _process(pod: Pod, container: Mapping[str, Any], files: set[str]) -> Iterator[str]:
+    """Check what each process of Windowshop needs: an init, the address of the database, and the authority for TLS."""
+    names = {variable["name"] for variable in container.get("env", [])}
+    if container.get("command", [])[:2] != ["tini", "--"]:
+        yield "tini does not start the process"
+    if "WINDOWSHOP_DATABASE_URL_FILE" not in names:
+        yield "no WINDOWSHOP_DATABASE_URL_FILE, so the process would look for the embedded server"
+    if AUTHORITY not in files:
+        yield f"{AUTHORITY} is missing, which the addresses name"
+    if pod.kind == "Job" and "WINDOWSHOP_LOGIN_PASSWORDS" not in names:
+        yield "no WINDOWSHOP_LOGIN_PASSWORDS, so the logins would get other passwords"
+    yield from (f"mounts {path}" for path in sorted(files) if path.endswith("/ca.key"))
 
 
 def _variables(pod: Pod, container: Mapping[str, Any], known: Known, configs: Mapping[str, set[str]]) -> Iterator[str]:
@@ -199,6 +222,8 @@ def _volumes(pod: Pod, known: Known, configs: Mapping[str, set[str]]) -> Iterato
     unused = sorted(set(volumes) - {mount["name"] for mount in mounts})
     yield from (f"no container mounts the volume {name}" for name in unused)
     for name, volume in volumes.items():
+        if len(volume) != 2:
+            yield f"the volume {name} has no source"
         if "hostPath" in volume:
             yield f"the volume {name} is a folder of the node"
         if "emptyDir" in volume and "sizeLimit" not in volume["emptyDir"]:
@@ -206,6 +231,9 @@ def _volumes(pod: Pod, known: Known, configs: Mapping[str, set[str]]) -> Iterato
         if "secret" in volume:
             secret = volume["secret"]["secretName"]
             yield from _missing(f"secret {secret}", volume["secret"], known.secrets.get(secret))
+            is_public = secret.endswith("-ca")  # _process sees to it that no container mounts the key of the authority
+            if not is_public and volume["secret"].get("defaultMode") != 0o440:
+                yield f"every user may read the volume {name}"
             if any(mount["name"] == name and not mount.get("readOnly") for mount in mounts):
                 yield f"the volume {name} is writable"
         if "configMap" in volume:
