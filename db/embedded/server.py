@@ -15,8 +15,9 @@ The reaper is a detached process. Usually it does nothing, because the last proc
 process was killed, the free bell.lock wakes the reaper, which takes start.lock and stops the server unless another
 process has attached. While the file `<home>/keep` exists, neither the last process nor the reaper stops the server.
 
-Each attached process watches the server, and starts it again if it has ended (`_watched`). While the file
-`<home>/stopped` exists, which `stop` writes, nobody starts it again.
+Each attached process watches the server, and starts it again if it has ended (`_watched`). After `stop`, the attached
+processes do not start it again, because `stop` writes the file `<home>/stopped`. The next `attach` or `start` deletes
+this file.
 """
 
 import os
@@ -41,7 +42,7 @@ from db.errors import EmbeddedServerError
 START_LOCK_TIMEOUT = 180.0  # seconds; longer than a first start on a slow disk
 LEAVE_TIMEOUT = 10.0  # seconds that a process waits for its locks, or that the last process waits for the server's end
 STOP_TIMEOUT = 60.0  # seconds that `stop` waits for the server's end
-WATCH_SECONDS = 1.0  # between two looks at whether the server still runs
+WATCH_SECONDS = 1.0  # time between two checks whether the server still runs
 
 
 @dataclass(frozen=True)
