@@ -1,6 +1,7 @@
 """Builds the ASGI application: the routes, inside the middleware that limits requests."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
@@ -126,6 +127,11 @@ def _route_of(app: Litestar) -> Callable[[HTTPScope], str | None]:
             return None
 
     return route_of
+
+
+# Litestar tries to import this plugin, and with it OpenTelemetry, whether a site records traces or not. db/tracing.py
+# records them without the plugin.
+sys.modules.setdefault("litestar.plugins.opentelemetry", None)  # type: ignore[arg-type]
 
 
 def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Litestar:

@@ -4,10 +4,12 @@ Every command imports its modules only when it runs, so that `windowshop search`
 """
 
 import sys
+from contextlib import nullcontext
 
 import structlog
 import typer
 
+from db import tracing
 from db.errors import WindowshopError
 from windowshop import (
     catalog,
@@ -26,6 +28,7 @@ from windowshop import (
 )
 from windowshop.output import log
 
+TRACED = ("web", "encoder", "up")  # the processes that record traces
 HELP_OPTIONS = ["-h", "--help"]
 
 app = typer.Typer(
@@ -62,14 +65,16 @@ def main() -> None:
     """
     arguments = sys.argv[1:]
     asks_for_help = bool(set(HELP_OPTIONS) & set(arguments))
-    logs = log.start(None if asks_for_help else log.process_of(arguments))
+    process = None if asks_for_help else log.process_of(arguments)
+    logs = log.start(process)
     try:
         if not asks_for_help:
             settings.check_names()
             log.LogSettings.read()  # refuses a wrong value
-        if logs:
-            raise SystemExit(app(standalone_mode=False) or 0)
-        app()
+        with tracing.exporting(process) if process and process in TRACED else nullcontext():
+            if logs:
+                raise SystemExit(app(standalone_mode=False) or 0)
+            app()
     except WindowshopError as error:
         if logs:
             structlog.get_logger().error(error.message, hint=error.hint, exit_code=error.exit_code)

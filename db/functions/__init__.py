@@ -78,6 +78,7 @@ IN_CALL_ORDER = (
     "queries/image_payload",
     "queries/query_vector",
     "queries/request_claim",
+    "queries/request_traces",
     "queries/request_answer",
     "queries/request_refuse",
     "queries/no_result_queries",

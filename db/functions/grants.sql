@@ -65,6 +65,7 @@ grant execute on function
     shop_private.fetch_return, shop_private.known_vectors, shop_private.record_image_metadata, shop_private.work_fail,
     shop_private.work_retry, shop_private.work_outstanding, shop_private.worker_heartbeat,
     shop_private.worker_release, shop_private.request_claim, shop_private.request_answer, shop_private.request_refuse,
+    shop_private.request_traces,
     shop_private.query_lane_beat, shop_private.housekeep, shop_private.work_backlog
     to @encoder@;
 revoke select on shop.coverage, shop.quarantine, shop.failing_host from @encoder@;

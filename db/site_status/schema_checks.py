@@ -13,7 +13,7 @@ UPGRADE = "windowshop db upgrade"
 CHECK = "windowshop db check"
 
 
-def revision(conn: Connection, roles: Roles) -> Finding:
+def schema_revision(conn: Connection, roles: Roles) -> Finding:
     try:
         revision = schema.check(conn)
     except SchemaMismatch as error:

@@ -70,7 +70,7 @@ def _examine(conn: Connection, database: Database, thresholds: StatusSettings) -
                 findings.append(_failed(name, error))
 
     fits = True
-    add("schema", lambda: schema_checks.revision(conn, database.roles))
+    add("schema", lambda: schema_checks.schema_revision(conn, database.roles))
     fits = findings[-1].level is Level.FINE
     for name, check in SCHEMA_CHECKS.items():
         add(name, partial(check, conn, database.roles))

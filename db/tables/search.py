@@ -52,6 +52,7 @@ request = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("error", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("trace", Text, comment="traceparent of the session that asks; null: without a trace"),
     PrimaryKeyConstraint("id"),
     CheckConstraint("kind in ('t', 'i')", name="kind"),
     schema=PRIVATE,

@@ -52,6 +52,11 @@ def begin(conn: Connection[Any], model_ids: Sequence[int], limit: int) -> list[R
     return [Request(*row) for row in claimed]
 
 
+def traces(conn: Connection[Any], ids: Sequence[int]) -> list[str]:
+    """Return the traces of the claimed requests (see db/tracing.py). Call this before `finish`."""
+    return [trace for (trace,) in conn.execute("select * from shop_private.request_traces(%s::bigint[])", (list(ids),))]
+
+
 def finish(
     conn: Connection[Any],
     answers: Sequence[tuple[Sequence[int], NDArray[np.float32]]] = (),

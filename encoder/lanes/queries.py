@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import psycopg
 import structlog
 
+from db import tracing
 from db.engine import Database, translated
 from db.errors import DatabaseError
 from db.images.decode_pool import DecodePool
@@ -123,9 +124,13 @@ class QueryLane(threading.Thread):
             requests.finish(conn)
             return False
         self.idle.clear()
-        started = time.perf_counter()
+        started, began_ns = time.perf_counter(), time.time_ns()
         answers, refusals = self._encode(batch)
         seconds = time.perf_counter() - started
+        if tracing.is_on():
+            for trace in requests.traces(conn, [request.id for request in batch]):
+                figures = {"windowshop.batch.size": len(batch), "windowshop.batch.refused": len(refusals)}
+                tracing.record("encode queries", "consumer", trace, began_ns, time.time_ns(), figures)
         self._metrics.query_batch((request.waited_seconds for request in batch), seconds)
         each = seconds / len(batch)
         self._seconds_each = each if not self._seconds_each else 0.8 * self._seconds_each + 0.2 * each

@@ -9,13 +9,15 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import cast
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
 import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from db import tracing
 from web.http.access import Access
 from web.http.addresses import place, without_prefix
 from web.http.context import RequestContext
@@ -72,7 +74,11 @@ class RequestMiddleware:
         self._open += 1
         self._metrics.open.set(self._open)
         try:
-            await self._respond(scope, receive, answer, context)
+            with _span(scope, method) as span:
+                try:
+                    await self._respond(scope, receive, answer, context)
+                finally:
+                    _describe(span, method, scope.get("path_template"), answer.status)
         finally:
             self._open -= 1
             self._metrics.open.set(self._open)
@@ -143,6 +149,23 @@ class RequestMiddleware:
             key=None if context.api_key is None else context.api_key.name,
             **({"query": context.query_text} if log_query else {}),
         )
+
+
+def _span(scope: Scope, method: str) -> AbstractContextManager[Any]:
+    """Returns the span of a request, below the caller's span if the request names it. Probes have no span."""
+    if not tracing.is_on() or scope["path"] in PROBES:
+        return nullcontext()
+    given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)
+    return tracing.span(method, "server", parent=None if given is None else given.decode("latin-1"))
+
+
+def _describe(span: Any, method: str, route: str | None, status: int | None) -> None:
+    if span is None:
+        return
+    span.update_name(f"{method} {route or 'unmatched'}")
+    span.set_attributes({"http.request.method": method, "http.route": route or "unmatched"})
+    if status is not None:
+        span.set_attribute("http.response.status_code", status)
 
 
 class _Answer:

@@ -16,6 +16,7 @@ A call ends when it is cancelled, even if the server has become silent. Its conn
 import asyncio
 import select
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -23,6 +24,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import tracing
 from db.engine import Database, translated
 from db.errors import DatabaseError, DatabaseUnreachable
 from db.pooler import POOLED
@@ -123,8 +125,10 @@ class Pool:
             _execute_raw(conn, self._settings)
 
     async def _run(self, conn: AsyncConnection, call: Callable[[Connection], Result], transaction: bool) -> Result:
+        work = partial(_traced, call=call) if tracing.is_on() else call
+
         def run(conn: Connection) -> Result:
-            return in_transaction(conn, call) if transaction or _LOCAL in conn.info else call(conn)
+            return in_transaction(conn, work) if transaction or _LOCAL in conn.info else work(conn)
 
         try:
             return await conn.run_sync(run)
@@ -164,6 +168,14 @@ def in_transaction(conn: Connection, call: Callable[[Connection], Result], isola
         raise
     _execute_raw(conn, "commit")
     return result
+
+
+def _traced(conn: Connection, call: Callable[[Connection], Result]) -> Result:
+    """Run `call` in a span, and tell the session its trace, which costs a message more for each call."""
+    with tracing.span("postgresql", "client", attributes={"db.system.name": "postgresql"}):
+        only_now = "local " if _status(conn) == TransactionStatus.INTRANS else ""
+        _execute_raw(conn, f"set {only_now}shop.traceparent = '{tracing.traceparent() or ''}'")
+        return call(conn)
 
 
 def _execute_raw(conn: Connection, statements: str) -> None:

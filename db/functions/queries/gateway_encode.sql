@@ -11,7 +11,8 @@
 -- of the procedure could make an encoder skip the request.
 create or replace procedure shop_private.gateway_encode(
     p_model_id smallint, p_kind text, p_payload bytea, p_timeout_ms integer,
-    inout vector @vector@.halfvec default null, inout code text default null, inout err text default null
+    inout vector @vector@.halfvec default null, inout code text default null, inout err text default null,
+    p_trace text default null
 )
 language plpgsql as $$
 declare
@@ -33,8 +34,8 @@ begin
         code := 'WS004'; err := '@gateway_max_requests@ queries already wait for an encoder';
         return;
     end if;
-    insert into shop_private.request (model_id, key, kind, payload) values (p_model_id, cache_key, p_kind, p_payload)
-    returning id into request_id;
+    insert into shop_private.request (model_id, key, kind, payload, trace)
+    values (p_model_id, cache_key, p_kind, p_payload, p_trace) returning id into request_id;
     perform pg_notify('shop_request', '');
     commit;
     loop

@@ -8,14 +8,17 @@ declare
     connection constant text := 'shop_gateway';
     timeout_ms constant integer :=
         greatest(coalesce(nullif(current_setting('shop.timeout_ms', true), '')::integer, 5000), 1);
+    -- A traceparent (W3C Trace Context) of the session, which any SQL client may set. See db/tracing.py.
+    trace constant text := substring(
+        current_setting('shop.traceparent', true) from '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$');
     vector @vector@.halfvec;
     code text;
     err text;
 begin
     perform shop_private.gateway_open();
     perform @dblink@.dblink_send_query(connection, format(
-        'call shop_private.gateway_encode(%s::smallint, %L, %L::bytea, %s)',
-        p_model_id, p_kind, p_payload, timeout_ms));
+        'call shop_private.gateway_encode(%s::smallint, %L, %L::bytea, %s, p_trace => %L)',
+        p_model_id, p_kind, p_payload, timeout_ms, trace));
     select r.vector, r.code, r.err into vector, code, err
     from @dblink@.dblink_get_result(connection) as r(vector @vector@.halfvec, code text, err text);
     perform from @dblink@.dblink_get_result(connection)  -- the connection is free only after a second, empty result
