@@ -89,7 +89,7 @@ def extensions(conn: Connection, roles: Roles) -> Finding:
     if older:
         what = "; ".join(f"{row.name} {row.used}, while the server has {row.installed}" for row in older)
         statements = "; ".join(f"alter extension {row.name} update" for row in older)
-        return warning("extensions", f"the database uses {what}", f"SQL, as a superuser: {statements}")
+        return warning("extensions", f"the database uses {what}", f"{UPGRADE} as a superuser, or SQL: {statements}")
     return fine("extensions", ", ".join(f"{row.name} {row.used}" for row in rows))
 
 
