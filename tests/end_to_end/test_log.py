@@ -164,15 +164,20 @@ def test_libraries_warnings_and_threads_log_json_too() -> None:
         import threading
         import warnings
 
-        logging.getLogger("library").error("it broke\nTask exception: %s", SECRET)
+        for _ in range(3):
+            logging.getLogger("library").error("it broke\nTask exception: %s", SECRET)
+        for number in range(3):
+            logging.getLogger("library").warning("try %d failed", number)
         logging.getLogger("library").info("not worth a line")
         warnings.warn("this is old", DeprecationWarning, stacklevel=1)
         thread = threading.Thread(target=lambda: {}[SECRET], name="side")
         thread.start()
         thread.join()
 
-    library, warned, thread = in_log(work)
+    library, tried, warned, thread = in_log(work)
     assert (library["event"], library["logger"], library["level"]) == ("it broke", "library", "error")
+    assert tried["event"] == "try 0 failed"
+    assert tried.keys() == library.keys()
     assert warned["event"] == "this is old"
     assert (thread["event"], thread["thread"]) == ("a thread ended with an error", "side")
     assert "KeyError" in thread["exception"]

@@ -34,6 +34,7 @@ PROCESSES = {
     ("up",): "up",
     ("jobs",): "jobs",
 }
+_FAULT = "_fault"  # names a fault whose event varies, such as the line of a library before its values are filled in
 FAULT_SECONDS = 1.0  # a recurring fault is logged at most once in this time
 MAX_FAULTS = 1_000  # so many different faults are remembered
 # The messages of these exceptions name code, files and addresses, but no values.
@@ -131,7 +132,8 @@ class _Forward(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         # asyncio appends lines that show the exception of a task with its message.
         message = record.getMessage().partition("\n")[0]
-        structlog.get_logger().log(record.levelno, message, logger=record.name, exc_info=error)
+        log = structlog.get_logger()
+        log.log(record.levelno, message, logger=record.name, exc_info=error, **{_FAULT: str(record.msg)})
 
 
 def _show_warning(
@@ -165,7 +167,7 @@ class _Throttle:
         if line.get("level") not in ("warning", "error", "critical"):
             return line
         error = _exception_of(line)
-        fault = (str(line.get("event")), type(error).__name__)
+        fault = (str(line.pop(_FAULT, line.get("event"))), type(error).__name__)
         now = time.monotonic()
         with self._lock:
             at, left_out = self._logged.get(fault, (-FAULT_SECONDS, 0))
