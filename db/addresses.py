@@ -1,6 +1,6 @@
 """Parses the addresses of databases, which may name several hosts as libpq does.
 
-    postgresql://user:password@db1:5432,db2:5433/shop?target_session_attrs=read-write
+    postgresql://user:password@db1:5432,db2:5433/shop?target_session_attrs=primary
 
 libpq tries the hosts in this order. A parsed address has several hosts and their ports in the query, a form that both
 SQLAlchemy and libpq read: `postgresql://user:password@/shop?host=db1,db2&port=5432,5433`.
@@ -44,7 +44,8 @@ def parse(name: str, value: str, *, writes: bool = False) -> URL:
     if any(port for _, port in several):
         url = url.update_query_dict({"port": ",".join(str(port or PORT) for _, port in several)})
     if writes and len(several) > 1 and "target_session_attrs" not in url.query:
-        url = url.update_query_dict({"target_session_attrs": "read-write"})
+        # Not read-write: this word also skips a primary for logins whose transactions are read-only by default.
+        url = url.update_query_dict({"target_session_attrs": "primary"})
     return url
 
 

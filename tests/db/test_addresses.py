@@ -39,7 +39,7 @@ def test_libpq_reads_a_parsed_address_of_several_hosts() -> None:
     read = psycopg.conninfo.conninfo_to_dict(url.set(drivername="postgresql").render_as_string(hide_password=False))
     assert read == {
         "user": "u", "password": "p@ss", "dbname": "shop", "host": "db1,db2", "port": "5433,5434",
-        "sslmode": "require", "target_session_attrs": "read-write",
+        "sslmode": "require", "target_session_attrs": "primary",
     }  # fmt: skip
     kept = parse("X", "postgresql://a,b/shop?target_session_attrs=any", writes=True)
     assert kept.query["target_session_attrs"] == "any"
