@@ -60,9 +60,9 @@ def test_a_preferred_column_with_a_value_in_the_last_row_is_chosen(suffix: str, 
 
 def test_a_file_whose_preferred_columns_have_values_is_not_read_in_advance(tmp_path: Path):
     path = tmp_path / "goods.csv"
-    path.write_text("sku,id,title\n" + "1,2,A\n" * 1000 + '"\n')
+    path.write_text("sku,id,title\n" + "1,2,A\n" * 200_000 + '"\n')
     source = open_source(path)
-    assert source.done < path.stat().st_size or path.stat().st_size < 1 << 18
+    assert source.done < path.stat().st_size / 2
     assert source.columns == {"sku": "sku", "id": "attributes.id", "title": "title"}
 
 

@@ -203,10 +203,43 @@ def two_model_template(databases: Databases, toy_template: tuple[str, Path], pub
     return str(database.write.database)
 
 
+_filled: dict[
+    str, tuple[Callable[[Shop], None], str]
+] = {}  # database -> its last `fill`, and the WAL position after it
+
+
+@contextmanager
+def filled(database: Database, fill: Callable[[Shop], None]) -> Iterator[Shop]:
+    """Yields an emptied shop that `fill` has filled. If nothing was written to the server since the last test with the
+    same `fill`, the shop is used as it is, because most tests of a search only read."""
+    made, name = Shop(database), str(database.write.database)
+    try:
+        if _filled.get(name) != (fill, _wal_position(made)):
+            _filled.pop(name, None)
+            _empty(made)
+            fill(made)
+            _filled[name] = (fill, _wal_position(made))
+        yield made
+    finally:
+        made.close()
+
+
+def _wal_position(made: Shop) -> str:
+    return str(made.value("select pg_current_wal_insert_lsn()"))
+
+
 @contextmanager
 def _emptied(database: Database) -> Iterator[Shop]:
-    """Empty a database that tests share. To copy a database for each test would take ten times as long."""
     made = Shop(database)
+    try:
+        _empty(made)
+        yield made
+    finally:
+        made.close()
+
+
+def _empty(made: Shop) -> None:
+    """Empty a database that tests share. To copy a database for each test would take ten times as long."""
     # Deleted rows would leave empty pages. Search and the planner estimate the size of a table by its pages.
     made.run("truncate shop.product cascade")
     for table in ("catalog", "calibration", "common_word", "tuning", "judgement", "evaluation", "event"):
@@ -218,11 +251,7 @@ def _emptied(database: Database) -> Iterator[Shop]:
     made.run("select pg_stat_force_next_flush()")  # updates the counters of live rows now, not up to ten seconds later
     made.run("update shop.model set status = 'building' where status = 'retired'")
     if made.value("select array_agg(name order by model_id) from shop.model where status = 'serving'") != [TOY.name]:
-        serve_model(database, TOY.name, force=True)
-    try:
-        yield made
-    finally:
-        made.close()
+        serve_model(made.database, TOY.name, force=True)
 
 
 @pytest.fixture(scope="session")
@@ -240,6 +269,13 @@ def shop(_toy_database: Database) -> Iterator[Shop]:
     """Yields a shop without products. The toy model serves as model_id 1."""
     with _emptied(_toy_database) as made:
         yield made
+
+
+@pytest.fixture
+def filled_shop(_toy_database: Database) -> Iterator[Callable[[Callable[[Shop], None]], Shop]]:
+    """Yields a function that returns the shop that its argument has filled. A test uses this fixture or `shop`."""
+    with ExitStack() as stack:
+        yield lambda fill: stack.enter_context(filled(_toy_database, fill))
 
 
 @pytest.fixture

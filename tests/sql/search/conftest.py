@@ -1,6 +1,6 @@
 """The fixtures provide twelve products that the toy model has encoded, and a connection of the role analyst."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-@pytest.fixture
-def stocked(shop: "Shop") -> "Shop":
-    """Returns a shop with twelve products of three images each. The query cache contains 'red shoes' and 'dark'."""
+def _stock(shop: "Shop") -> None:
     from tests.support.shop import product
 
     products = []
@@ -26,7 +24,12 @@ def stocked(shop: "Shop") -> "Shop":
     shop.encode_all()
     shop.cache("red shoes", seed=1)
     shop.cache("dark", seed=2)
-    return shop
+
+
+@pytest.fixture
+def stocked(filled_shop: "Callable[[Callable[[Shop], None]], Shop]") -> "Shop":
+    """Returns a shop with twelve products of three images each. The query cache contains 'red shoes' and 'dark'."""
+    return filled_shop(_stock)
 
 
 @pytest.fixture

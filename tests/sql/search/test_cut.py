@@ -6,7 +6,7 @@ A product passes the cut if its image or its title is similar to the query or if
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,10 +25,7 @@ MEANING = 20  # of the 24 numbers of a product's vector, only the first 20 are n
 NEAR_IMAGES, NEAR_TITLES, WORDS = range(10), range(8, 14), range(20, 25)
 
 
-@pytest.fixture
-def stocked(shop: "Shop") -> "Shop":
-    """Returns a shop with 300 products and random vectors. The images of NEAR_IMAGES and the titles of NEAR_TITLES are
-    similar to the query "lamp". The titles of the products in WORDS contain the word "lamp"."""
+def _stock(shop: "Shop") -> None:
     from tests.support.shop import product
 
     shop.load(
@@ -55,7 +52,13 @@ def stocked(shop: "Shop") -> "Shop":
         shop.cache(query)
         shop.run(f"update shop_private.query_embedding set embedding = '{vector.tolist()}' where query = '{query}'")
     shop.run("analyze shop.product, shop.toy_image, shop.toy_title")
-    return shop
+
+
+@pytest.fixture
+def stocked(filled_shop: "Callable[[Callable[[Shop], None]], Shop]") -> "Shop":
+    """Returns a shop with 300 products and random vectors. The images of NEAR_IMAGES and the titles of NEAR_TITLES are
+    similar to the query "lamp". The titles of the products in WORDS contain the word "lamp"."""
+    return filled_shop(_stock)
 
 
 def _lamp() -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """The keyword leg finds and ranks products despite inflections and typing errors, in several languages."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-@pytest.fixture
-def stocked_shop(shop: "Shop") -> "Shop":
+def _stock(shop: "Shop") -> None:
     from tests.support.shop import product
 
     shop.load(
@@ -24,7 +23,11 @@ def stocked_shop(shop: "Shop") -> "Shop":
         product("S-1", "Running shoes", attributes={"sole": "rubber", "sizes": ["41", "42"]}),
         product("S-2", "A shoe"),
     )
-    return shop
+
+
+@pytest.fixture
+def stocked_shop(filled_shop: "Callable[[Callable[[Shop], None]], Shop]") -> "Shop":
+    return filled_shop(_stock)
 
 
 @pytest.fixture
