@@ -34,7 +34,7 @@ def test_rows_below_a_product_add_categories_and_images_and_options_and_store_vi
         "color": "Red",
         "size": "M, slim",
         "brand": "Acme",
-        "sale_price": "24.5000",
+        "sale_price": "24.50",
         "sale_ends_at": "2026-04-30",
     }
     assert {name: red.fields.get(name) for name in expected} == expected
