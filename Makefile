@@ -26,7 +26,7 @@ clients: $(VENV)/.installed  ## check the OpenAPI document and the service with 
 
 # A test that fails runs once more, because some tests wait for processes and a browser. The summary lists each repeated test.
 test: $(VENV)/.installed  ## run all tests except the soak tests
-	$(BIN)/pytest -m "not soak and not deploy and not clients" --numprocesses 3 --no-loadscope-reorder --reruns 1
+	$(BIN)/pytest -m "not soak and not deploy and not clients" --numprocesses 4 --no-loadscope-reorder --reruns 1
 
 deploy-check: $(VENV)/.installed  ## check compose.yaml, deploy/kubernetes, the images and the monitoring, and run the commands of compose.yaml
 	$(BIN)/pytest -m "deploy and not soak" tests/deploy
