@@ -42,6 +42,8 @@ class KubernetesSite:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._stages = read_stages()
         self._programs = programs
+        linked = subprocess.run(["ldd", programs[0] / "postgres"], capture_output=True, text=True, check=False)
+        self.has_tls = "libssl" in linked.stdout  # not every build of the embedded server has TLS
         self._postgres = free_port()
         self._ports: dict[int, int] = {}
         self._pooler = free_port()
@@ -80,7 +82,11 @@ class KubernetesSite:
         subprocess.run(create, check=True, capture_output=True, timeout=START_SECONDS, **options)
         hba = data / "pg_hba.conf"
         hba.write_text("host all all all scram-sha-256\n")
-        with_tls = {"ssl": "on", "ssl_cert_file": folder / "tls.crt", "ssl_key_file": folder / "tls.key"}
+        with_tls = (
+            {}
+            if not self.has_tls
+            else {"ssl": "on", "ssl_cert_file": folder / "tls.crt", "ssl_key_file": folder / "tls.key"}
+        )
         settings = {**spec["postgresql"]["parameters"], **with_tls, "port": self._postgres, "shared_buffers": "64MB"}
         settings |= {"listen_addresses": "localhost", "unix_socket_directories": "", "fsync": "off"}
         command = [programs / "postgres", "--single", "-D", data, "postgres"]
@@ -221,6 +227,8 @@ class KubernetesSite:
             for name, text in files.items():
                 for host, here in self._hosts.items():
                     text = text.replace(host, here)
+                if not self.has_tls:
+                    text = text.split("?sslmode=")[0]
                 (folder / "..data" / name).write_text(_local(text, mounts))
                 if not (folder / name).is_symlink():
                     (folder / name).symlink_to(f"..data/{name}")
