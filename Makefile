@@ -25,7 +25,7 @@ clients: $(VENV)/.installed  ## check the OpenAPI document and the service with 
 	WINDOWSHOP_CLIENT_TOOLS=$(VENV)/clients/node_modules/.bin $(BIN)/pytest -m "clients and not soak" tests/clients tests/web/page
 
 # A test that fails runs once more, because some tests wait for processes and a browser. The summary lists each repeated test.
-test: $(VENV)/.installed  ## run all tests except the soak tests
+test: $(VENV)/.installed  ## run the tests, except those of clients, deploy-check and soak
 	$(BIN)/pytest -m "not soak and not deploy and not clients" --numprocesses 4 --no-loadscope-reorder --reruns 1
 
 deploy-check: $(VENV)/.installed  ## check compose.yaml, deploy/kubernetes, the images and the monitoring, and run the commands of compose.yaml
