@@ -90,6 +90,12 @@ class Settings(EnvironmentSettings):
         le=65535,
         description="Port for the connection to WINDOWSHOP_GATEWAY_HOST. If it is unset, the server's port is used.",
     )
+    gateway_sslrootcert: str | None = Field(
+        None,
+        description="Path of a file with CA certificates, on the machine of the database server. If it is set, the "
+        "gateway checks the server's certificate and host name (sslmode=verify-full). If it is unset, the gateway uses "
+        "TLS where the server has it, and checks no certificate.",
+    )
     gateway_password: SecretStr | None = Field(
         None,
         description="Password of the gateway role. If it is unset, the first upgrade creates a random password and "

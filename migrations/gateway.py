@@ -16,9 +16,17 @@ from db.roles import Roles
 
 
 def point_gateway(
-    conn: Connection, roles: Roles, hosts: Sequence[tuple[str, int]], password: str | None, *, renew: bool = False
+    conn: Connection,
+    roles: Roles,
+    hosts: Sequence[tuple[str, int]],
+    password: str | None,
+    *,
+    renew: bool = False,
+    root_certificate: str | None = None,
 ) -> None:
     """Set the foreign server, the user mapping and the database's settings for this database.
+
+    With `root_certificate`, a path on the machine of the server, the gateway checks the server's certificate.
 
     Without a `password`, the password in the mapping is kept, or a random password is created if there is no mapping.
     In a copy of another server's database, or with `renew`, the gateway gets a new password, because the original and
@@ -27,7 +35,7 @@ def point_gateway(
     Raises SettingsError if a new password would be needed although another database of the server uses the gateway
     role.
     """
-    options = server_options(hosts, str(conn.scalar(text("select current_database()"))))
+    options = server_options(hosts, str(conn.scalar(text("select current_database()"))), root_certificate)
     present = _options(conn, "select srvoptions from pg_foreign_server where srvname = :name", {"name": SERVER})
     server = sql.Identifier(SERVER)
     identity = sql.Literal(str(conn.scalar(text("select shop_private.database_identity()"))))
@@ -58,13 +66,17 @@ def point_gateway(
     _database_settings(conn)
 
 
-def server_options(hosts: Sequence[tuple[str, int | None]], database: str) -> dict[str, str]:
+def server_options(
+    hosts: Sequence[tuple[str, int | None]], database: str, root_certificate: str | None
+) -> dict[str, str]:
     return {
         "host": ",".join(host for host, _ in hosts),
         "port": ",".join(str(port) for _, port in hosts),
         # After a failover, the gateway leads to the host that accepts writes, without a command of an operator.
         "target_session_attrs": "read-write" if len(hosts) > 1 else "any",
         "dbname": database,
+        "sslmode": "verify-full" if root_certificate else "prefer",
+        "sslrootcert": root_certificate or "",
         "application_name": "windowshop gateway",
         "connect_timeout": "3",
         "keepalives_idle": "10",

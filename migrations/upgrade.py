@@ -255,7 +255,9 @@ def _point(conn: Connection, database: Database, settings: Settings, *, renew: b
         conn.execute(text("reset role"))
         port = settings.gateway_port or int(conn.scalar(text("select current_setting('port')")) or PORT)
         listed = _gateway_hosts(database, settings, port)
-        point_gateway(conn, database.roles, listed, password, renew=renew)
+        point_gateway(
+            conn, database.roles, listed, password, renew=renew, root_certificate=settings.gateway_sslrootcert
+        )
         restrict(conn, is_embedded=database.is_embedded)
         watch_row_security(conn)
     with conn.begin():

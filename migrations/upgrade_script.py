@@ -169,7 +169,7 @@ begin;
 
 def _gateway(roles: Roles, settings: Settings) -> str:
     listed = _listed_hosts(settings)
-    options = server_options(listed, "")
+    options = server_options(listed, "", settings.gateway_sslrootcert)
     values = ", ".join(f"({sql.Literal(k).as_string(None)}, {_option(k, v, listed)})" for k, v in options.items())
     owner, gateway = (sql.Literal(name).as_string(None) for name in (roles.owner, roles.gateway))
     settings_of_database = "\n    ".join(

@@ -23,11 +23,12 @@ class Cluster:
     data: Path
     port: int
     password: str = PASSWORD  # of the administrator
+    programs: Path | None = None  # folder of other programs than those of the embedded server
 
     @classmethod
-    def create(cls, home: Path, folder: Path, *settings: str) -> "Cluster":
+    def create(cls, home: Path, folder: Path, *settings: str, programs: Path | None = None) -> "Cluster":
         """Create a data folder whose postgresql.conf ends with the settings."""
-        made = cls(home, folder / "data", free_port())
+        made = cls(home, folder / "data", free_port(), programs=programs)
         made.own(folder)
         password = folder / "password"
         password.write_text(PASSWORD)
@@ -61,10 +62,13 @@ class Cluster:
 
     def run(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a program, or a shell script of deploy/backup, as the system user of the server."""
-        programs, variables = binary(self.home, "postgres")
+        found, variables = binary(self.home, "postgres")
+        programs = self.programs or found.parent
+        if self.programs is not None:
+            variables = {"LD_LIBRARY_PATH": str(self.programs.parent / "lib")}
         script = str(words[0]).endswith(".sh")
-        first = ["sh", str(ROOT / "deploy" / "backup" / words[0])] if script else [str(programs.parent / words[0])]
-        path = f"{programs.parent}:/usr/bin:/bin"
+        first = ["sh", str(ROOT / "deploy" / "backup" / words[0])] if script else [str(programs / words[0])]
+        path = f"{programs}:/usr/bin:/bin"
         environment = {**variables, "PATH": path, "PGPORT": str(self.port), "PGPASSWORD": self.password, "LC_ALL": "C"}
         return subprocess.run(
             [*first, *(str(word) for word in words[1:])],

@@ -1,0 +1,109 @@
+"""Every connection checks the certificate of the database server, as docs/operations.md describes for verify-full.
+
+The embedded server is built without TLS. TLS_POSTGRES names the folder of the programs of a PostgreSQL 18 with TLS and
+pgvector; without it, the test is skipped.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.support.postgres.cluster import PASSWORD, Cluster
+from tests.support.processes import ROOT
+
+PROGRAMS = os.environ.get("TLS_POSTGRES")
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def tls_server(server_home: Path, public_folder: Path, authority: trustme.CA) -> Iterator[Cluster]:
+    """Yields a server that accepts only connections with TLS."""
+    if PROGRAMS is None:
+        pytest.skip("TLS_POSTGRES names no PostgreSQL with TLS")
+    folder = public_folder / "tls"
+    made = Cluster.create(
+        server_home,
+        folder,
+        "ssl = on",
+        "ssl_cert_file = 'server.crt'",
+        "ssl_key_file = 'server.key'",
+        programs=Path(PROGRAMS),
+    )
+    certificate = authority.issue_cert("127.0.0.1")
+    for name, content in (
+        ("server.crt", certificate.cert_chain_pems[0].bytes()),
+        ("server.key", certificate.private_key_pem.bytes()),
+        ("pg_hba.conf", b"hostssl all all 127.0.0.1/32 scram-sha-256\n"),
+    ):
+        (made.data / name).write_bytes(content)
+        os.chown(made.data / name, *_owner(made.data))
+        (made.data / name).chmod(0o600)
+    (folder / "ca.crt").write_bytes(authority.cert_pem.bytes())
+    (folder / "other.crt").write_bytes(trustme.CA().cert_pem.bytes())
+    made.start()
+    made.sql("create database shop encoding 'UTF8' template template0")
+    yield made
+    made.stop()
+
+
+def _owner(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_uid, found.st_gid
+
+
+@pytest.fixture
+def run(tls_server: Cluster, tmp_path: Path) -> Run:
+    """Returns a function that runs `windowshop`. The address of the administrator ends with `options`."""
+    known = {name: value for name, value in os.environ.items() if not name.startswith("WINDOWSHOP_")}
+
+    def windowshop(*words: str, options: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        address = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{tls_server.port}/shop?{options}"
+        own = {"WINDOWSHOP_HOME": str(tmp_path), "WINDOWSHOP_DATABASE_URL": address, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "windowshop", *words]
+        return subprocess.run(command, env={**known, **own, **more}, capture_output=True, text=True, timeout=300)
+
+    return windowshop
+
+
+@pytest.mark.soak
+def test_every_connection_checks_the_certificate(tls_server: Cluster, run: Run) -> None:
+    certificate = str(tls_server.data.parent / "ca.crt")
+    verified = {
+        "options": f"sslmode=verify-full&sslrootcert={certificate}",
+        "WINDOWSHOP_GATEWAY_SSLROOTCERT": certificate,
+    }
+    upgraded = run("db", "upgrade", **verified)
+    assert upgraded.returncode == 0, upgraded.stderr
+    checked = run("db", "check", **verified)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    [options] = tls_server.sql(
+        "select srvoptions::text[] from pg_foreign_server where srvname = 'shop_primary'", "shop"
+    )
+    assert {"sslmode=verify-full", f"sslrootcert={certificate}"} <= set(options[0])  # type: ignore[call-overload]
+
+    other = str(tls_server.data.parent / "other.crt")
+    for options_of, reason in (
+        (f"sslmode=verify-full&sslrootcert={other}", "certificate verify failed"),
+        ("sslmode=disable", "no pg_hba.conf entry"),
+    ):
+        refused = run("db", "check", options=options_of)
+        assert refused.returncode != 0
+        assert reason in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+    wrong = run("db", "upgrade", **{**verified, "WINDOWSHOP_GATEWAY_SSLROOTCERT": other})
+    assert wrong.returncode != 0
+    assert "cannot log in to itself as the gateway" in wrong.stderr
+    assert "certificate verify failed" in wrong.stderr
+    assert run("db", "upgrade", **verified).returncode == 0
+    assert run("db", "upgrade", options=verified["options"]).returncode == 0  # without the certificate of the gateway
