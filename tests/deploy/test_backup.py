@@ -75,7 +75,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def original(public_folder: Path, server: Server, server_home: Path, clip_folder: Path) -> Iterator[Site]:
-    """Yields a site with an encoder, which has encoded every product and the 50 queries, and archives its WAL."""
+    """Yields a site that archives its WAL. Its encoder has encoded every product and the 50 queries."""
     folder = public_folder / "original"
     archive = f"sh {ROOT}/deploy/backup/archive-wal.sh {folder}/backup %p %f"
     settings = ("archive_mode = on", f"archive_command = '{archive}'", "shop.timeout_ms = 30000")

@@ -1,4 +1,4 @@
-"""The scripts of deploy/backup archive WAL, copy a running server, restore it to a point in time, and keep little."""
+"""The scripts of deploy/backup archive WAL, copy a running server, restore a point in time, and delete old copies."""
 
 import subprocess
 import time
@@ -183,7 +183,9 @@ def test_retention_keeps_the_newest_copies_and_the_wal_files_that_they_need(clus
 
 @pytest.mark.parametrize("script", ["base-backup.sh", "dump.sh"])
 @pytest.mark.parametrize("number", ["0", "many", "-1"])
-def test_a_number_of_copies_below_1_is_refused(cluster: Cluster, backup: Path, script: str, number: str) -> None:
+def test_a_number_of_copies_that_is_not_1_or_more_is_refused(
+    cluster: Cluster, backup: Path, script: str, number: str
+) -> None:
     words = [script, backup, *(["postgres"] if script == "dump.sh" else []), number]
     done = cluster.run(*words)
     assert done.returncode == 2

@@ -73,7 +73,7 @@ def test_every_process_uses_its_own_login_over_tls(site: KubernetesSite) -> None
     assert [login for login in logins if login.endswith(":False")] == []
 
 
-def test_the_ports_named_metrics_give_the_metrics_of_the_autoscalers(site: KubernetesSite) -> None:
+def test_the_ports_http_metrics_give_the_metrics_of_the_autoscalers(site: KubernetesSite) -> None:
     for name, metric in (("web", "windowshop_http_open_requests "), ("encoder", "windowshop_work_oldest_seconds ")):
         text = httpx.get(site.address(name, "http-metrics") + "/metrics", timeout=30).text
         assert f"\n{metric}" in text

@@ -1,6 +1,6 @@
-"""A site with a standby, its exporters, Prometheus and Alertmanager, each killed in turn.
+"""The processes of a site with a standby, exporters, Prometheus and Alertmanager are killed in turn.
 
-Alertmanager sends the expected alerts and no others, tells when they are over, and /ready is right at each moment.
+Alertmanager sends the expected alerts and no others, and tells when they are over. /ready is right at each moment.
 """
 
 import json
@@ -32,7 +32,7 @@ QUIET_SECONDS = 15.0  # for which no other alert may arrive
 
 
 class Sink:
-    """Receives what Alertmanager sends: the names of the alerts that fire now."""
+    """Receives what Alertmanager sends, and keeps the names of the alerts that fire now."""
 
     def __init__(self) -> None:
         self.firing: set[str] = set()

@@ -184,7 +184,7 @@ def test_a_stopped_process_fires_its_alert_and_no_other_until_it_runs_again(
     wait_until(lambda: not monitored.firing(), 180, "no alert")
 
 
-def test_a_database_that_the_exporter_does_not_reach_fires_one_alert(monitored: Monitored) -> None:
+def test_a_stopped_exporter_fires_one_alert(monitored: Monitored) -> None:
     monitored.stop("prometheus-postgres-exporter")
     wait_until(lambda: monitored.firing() == {"DatabaseDown"}, 180, "the alert DatabaseDown")
     monitored.start_exporter()

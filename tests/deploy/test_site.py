@@ -1,4 +1,4 @@
-"""The commands of compose.yaml start a site that answers a search, and stop in the right order and in time."""
+"""The commands of compose.yaml start a site that answers a search. The processes stop in order and in time."""
 
 from collections.abc import Iterator
 from pathlib import Path

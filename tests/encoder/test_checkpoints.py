@@ -166,8 +166,8 @@ ONE, TWO = "1" * 40, "2" * 40
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
-    """Returns a hub cache with two commits of shop/tiny-clip. The commits have different
-    weights, and the branch main is the first commit."""
+    """Returns a hub cache with two commits of shop/tiny-clip. The commits have different weights, and the branch main
+    leads to the first commit."""
     cache = tmp_path / "hub"
     repository = cache / "models--shop--tiny-clip"
     for seed, commit in enumerate((ONE, TWO)):

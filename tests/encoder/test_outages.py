@@ -1,4 +1,5 @@
-"""An encoder that is stopped while the database is away ends without an error. A slow batch is reported as slow."""
+"""An encoder that is stopped during an outage of the database ends without an error. A slow batch is reported as
+slow."""
 
 import threading
 import time
@@ -75,7 +76,7 @@ def test_an_encoder_that_is_stopped_during_an_outage_ends_without_an_error(
         assert encoder.summary is not None and encoder.summary.left is None
 
 
-def test_a_batch_that_takes_too_long_is_too_slow_and_never_without_an_encoder(
+def test_a_query_in_a_batch_that_takes_too_long_gets_the_error_of_a_slow_encoder(
     clip_database: Database, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL ends the connection of the query lane after `hung_seconds`, and the lane connects again."""

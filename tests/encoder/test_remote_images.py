@@ -137,7 +137,7 @@ def test_images_of_other_hosts_are_encoded_while_a_host_is_silent(
     assert {host: hosts.read_at.count(host) for host in hosts.silent} == dict.fromkeys(hosts.silent, 1)
 
 
-def test_a_lane_that_runs_once_ends_and_images_of_dead_hosts_stay_pending(
+def test_a_lane_that_runs_once_ends_and_images_of_unreachable_hosts_stay_pending(
     shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection
 ) -> None:
     hosts.failing = {"dead.example": FetchFailed("host name: Name or service not known")}
@@ -152,7 +152,7 @@ def test_a_lane_that_runs_once_ends_and_images_of_dead_hosts_stay_pending(
     assert lane.counters.failed == 4
 
 
-def test_a_host_that_dies_gets_no_further_fetches_and_its_images_are_no_longer_leased(
+def test_a_host_that_stops_answering_gets_no_further_fetches_and_its_images_are_no_longer_leased(
     shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection
 ) -> None:
     add_remote(shop, "cdn.example", 100)
@@ -161,7 +161,7 @@ def test_a_host_that_dies_gets_no_further_fetches_and_its_images_are_no_longer_l
     assert set(take(batches, 8)) == {"cdn.example"}
     hosts.failing = {"cdn.example": FetchFailed("Connection refused")}
     before = len(hosts.read_at)
-    for batch in batches:  # these images were fetched before the host died
+    for batch in batches:  # these images were fetched before the host failed
         if batch.decoding:
             batch.decoding.close()
         shop.run("delete from shop_private.work where batch_size is not null")
@@ -245,7 +245,7 @@ def test_no_further_image_is_fetched_while_the_waiting_images_exceed_the_byte_li
     assert len(hosts.read_at) > first
 
 
-def test_a_service_that_runs_once_encodes_all_files_and_sends_one_request_to_a_dead_host(
+def test_a_service_that_runs_once_encodes_all_files_and_sends_one_request_to_an_unreachable_host(
     clip_database: Database, clip_folder: Path, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 30)
@@ -269,7 +269,7 @@ def test_a_service_that_runs_once_encodes_all_files_and_sends_one_request_to_a_d
 
 @pytest.mark.soak
 @pytest.mark.parametrize("address", ["https://img.dead-host.example/{}.jpg", "http://127.0.0.1:9/{}.jpg"])
-def test_files_loaded_after_300_dead_addresses_take_at_most_20_percent_longer(
+def test_files_loaded_after_300_unreachable_images_take_at_most_20_percent_longer(
     clip_database: Database, clip_folder: Path, tmp_path: Path, address: str
 ) -> None:
     settings = EncoderSettings(device="cpu", fetch_networks="127.0.0.0/8", fetch_ports="9")
@@ -282,7 +282,7 @@ def test_files_loaded_after_300_dead_addresses_take_at_most_20_percent_longer(
     encoded = text("select count(*) from shop.clip_image")
 
     def seconds(number: int, dead: int) -> float:
-        """Loads `dead` images on a dead host and then 30 files. Returns the time until the files are encoded."""
+        """Loads `dead` images of an unreachable host, then 30 files. Returns the time until the files are encoded."""
         with clip_database.connect(Role.APP) as conn, conn.begin():
             with catalog.staging(conn) as stage:
                 for n in range(dead):
@@ -306,7 +306,7 @@ def test_files_loaded_after_300_dead_addresses_take_at_most_20_percent_longer(
         seconds(1, 0)  # starts the decoders
         alone = [seconds(number, 0) for number in (2, 3, 4)]
         behind = [seconds(number, 300) for number in (5, 6, 7)]
-        print(f"seconds for 30 files: {alone}; with 300 dead addresses: {behind}")
+        print(f"seconds for 30 files: {alone}; with 300 unreachable images: {behind}")
         assert sorted(behind)[1] <= 1.2 * sorted(alone)[1] + 0.2
     finally:
         stop.set()

@@ -59,7 +59,7 @@ def add_feed(database: Database, name: str, *arguments: str, due: bool = True) -
             assert feeds.run_soon(conn, name)
 
 
-def test_each_of_two_processes_takes_its_share_and_each_job_runs_once(database: Database) -> None:
+def test_each_job_runs_once_while_two_workers_run(database: Database) -> None:
     loaded: list[tuple[str, list[str]]] = []
 
     async def load(name: str, arguments: list[str], seconds: float) -> Ended:
@@ -260,7 +260,7 @@ def test_a_wrong_login_is_refused(database: Database, environment: Callable[...,
 
 
 @pytest.mark.soak
-def test_the_load_of_a_killed_process_is_taken_up_by_another(
+def test_another_process_runs_the_load_of_a_killed_process(
     database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     env = {**environment(database), "WINDOWSHOP_JOBS_DEAD_SECONDS": "3"}
@@ -291,7 +291,7 @@ def test_the_load_of_a_killed_process_is_taken_up_by_another(
         assert second.wait(60) == 0
 
 
-def test_workers_go_on_after_their_connections_are_cut(database: Database) -> None:
+def test_workers_continue_after_their_connections_are_closed(database: Database) -> None:
     loaded = threading.Event()
 
     async def load(name: str, arguments: list[str], seconds: float) -> Ended:

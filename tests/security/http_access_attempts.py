@@ -1,4 +1,4 @@
-"""Attempts over HTTP to read or change, with a key or without, what the caller may not.
+"""Attempts of callers with and without a key to read or change over HTTP what they may not.
 
 The words in braces in a path or header, such as {secret} and {admin}, stand for ids and keys of the test's service.
 """

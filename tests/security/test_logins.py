@@ -72,7 +72,7 @@ def test_no_one_can_log_in_as_a_group(shop: "Shop", role: Role) -> None:
     assert shop.value("select rolcanlogin from pg_roles where rolname = :name", name=f"shop_{role}") is False
 
 
-def test_no_process_runs_set_role() -> None:
+def test_only_the_check_of_the_gateway_and_migrations_run_set_role() -> None:
     """Only the migrations and the check of the gateway act as the owner. A pooler would hand a changed role to another
     client, so the check changes its role for one transaction only."""
     files = [path for folder in ("db", "encoder", "loader", "web", "windowshop") for path in (ROOT / folder).rglob("*")]

@@ -1,4 +1,4 @@
-"""A model's folder is refused before a file is loaded if it has a pickle, or names code or weights outside the folder.
+"""Before a file is loaded, a model's folder is refused if it has a pickle, or names code or weights outside the folder.
 
 A new attempt is a row: the file, its content, and the words of the refusal.
 """

@@ -1,4 +1,5 @@
-"""Addresses: SKUs with slashes, methods, unknown parameters, a path prefix and the host names of the service."""
+"""The service reads SKUs with slashes, names the methods of an address, refuses unknown parameters, and answers below a
+path prefix and to its host names only."""
 
 import json
 from ipaddress import ip_network

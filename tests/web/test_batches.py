@@ -1,4 +1,4 @@
-"""A faulty item of a batch refuses only itself, and a mistyped catalog refuses the batch."""
+"""Of a batch, only the faulty items are refused. A batch for a mistyped catalog is refused as a whole."""
 
 import httpx
 import pytest

@@ -92,7 +92,7 @@ def test_every_answer_matches_the_openapi_document(
     )
     def check(case: Case) -> None:
         answer = case.call(headers=headers)
-        # A faulty item of a batch refuses only itself, so the answer to the batch is a success.
+        # Only the faulty items of a batch are refused, so the answer to the batch is a success.
         excluded = [negative_data_rejection] if route.handler_name in ("put_products", "record_events") else []
         case.validate_response(answer, excluded_checks=excluded)
 

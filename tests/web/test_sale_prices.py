@@ -50,7 +50,7 @@ def test_search_results_and_products_show_the_effective_price_and_the_price_befo
     }
 
 
-def test_facets_count_effective_prices_by_default_and_only_regular_prices_on_request(
+def test_facets_count_both_prices_by_default_and_the_regular_price_alone_on_request(
     client: httpx.Client,
 ) -> None:
     filter_ = {"sku": ["sku 40", "sku 41"]}

@@ -75,7 +75,7 @@ def pooled(site: Database, pooler: int) -> Database:
 
 
 def answers(client: httpx.Client, count: int) -> list[object]:
-    """Send mixed requests from several threads. Returns the essence of each answer."""
+    """Send mixed requests from several threads. Returns the compared part of each answer."""
 
     def told(answer: httpx.Response) -> Any:
         assert answer.status_code == 200, answer.text

@@ -1,4 +1,4 @@
-"""Which connections the network policies of an overlay allow, as Kubernetes defines it.
+"""Finds the connections that the network policies of an overlay allow, by the rules of Kubernetes.
 
 A pod that a policy of a direction selects may have only the connections that one of these policies allows. A connection
 needs the permission of both ends. Pods elsewhere in the cluster have no policies here.

@@ -143,7 +143,7 @@ def _ports(pod: Pod, container: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _waiting(container: Mapping[str, Any]) -> Iterator[str]:
-    """A process that waits for the schema is not restarted before its wait ends."""
+    """Check that a process that waits for the schema is not restarted before its wait ends."""
     probe = container.get("startupProbe", {})
     for seconds in re.findall(r"wait\.py \w+ (\d+)", " ".join(container.get("args", []))):
         if probe and probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3) <= int(seconds):

@@ -1,7 +1,7 @@
 """Writes postings in the layout of the Shopee product-matching data: several sellers post images and titles of a
 product.
 
-Each group starts from one drawing of the sample catalog. A seller's image is cropped, framed, lightened, rescaled or
+Each group starts from one drawing of the sample catalog. A seller's image is cropped, framed, recoloured, rescaled or
 mirrored and saved as JPEG; a seller's title drops, adds, swaps and misspells words. Drawings of one kind of thing look
 alike, so the postings contain hard cases, such as two different guitars.
 """

@@ -1,1 +1,1 @@
-"""Runs further database servers beside the one of the test run, and a network that fails."""
+"""Runs a replica of the test run's server, a TCP proxy that can fail, and nginx."""

@@ -65,7 +65,7 @@ def test_after_a_silent_connection_the_idle_connections_to_the_same_server_are_c
         proxy.silence()
         assert client.post("/search/text", json=SEARCH).status_code == 504
         proxy.forward()
-        time.sleep(0.5)  # the background closes the connections
+        time.sleep(0.5)  # the connections are closed in the background
         assert [client.post("/search/text", json=SEARCH).status_code for _ in range(8)] == [200] * 8
 
 

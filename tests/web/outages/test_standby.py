@@ -1,4 +1,5 @@
-"""A hot standby answers searches. Reads leave a standby that lags, and stay on it while the primary is away."""
+"""A hot standby answers searches. Reads go to the primary while the standby lags, and to the standby while the primary
+does not answer."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ def replica_port(server: Server, server_home: Path, public_folder: Path) -> Iter
 
 @pytest.fixture
 def primary(own_database: Database) -> Iterator[TcpProxy]:
-    """Yields a proxy before the primary. The gateway goes through it too."""
+    """Yields a proxy in front of the primary. The gateway uses this proxy too."""
     url = own_database.write
     with tcp_proxy(str(url.host), int(url.port or 0)) as proxy:
         _point(own_database, proxy.port)
@@ -50,7 +51,7 @@ def _point(database: Database, port: int) -> None:
 
 @contextmanager
 def site(database: Database, proxy: TcpProxy, replica: int, **settings: Any) -> Iterator[httpx.Client]:
-    """Serve the database with the replica as the read address, when the replica has caught up."""
+    """Serve the database with the replica as the read address, and wait until the replica has caught up."""
     behind = replace(
         database, write=database.url(Role.WEB_WRITER).set(port=proxy.port), read=database.write.set(port=replica)
     )
@@ -83,7 +84,7 @@ def paused_replay(server: Server, server_home: Path, port: int) -> Iterator[Call
 
 
 def leaves_and_returns(client: httpx.Client, server: Server, server_home: Path, replica: int, limit: float) -> None:
-    """Reads leave the paused standby within the limit and 5 seconds, show what is on the primary, and return."""
+    """Check that reads leave the paused standby within `limit` + 5 seconds, show the primary's rows, and return."""
     assert ready(client)["reads"] == "standby"
     with paused_replay(server, server_home, replica) as resume:
         began = time.monotonic()
@@ -113,7 +114,7 @@ def test_reads_leave_a_standby_that_lags_and_return(
 
 
 @pytest.mark.soak
-def test_reads_leave_a_standby_within_the_default_limit_and_5_seconds(
+def test_reads_leave_a_standby_within_the_default_limit_plus_5_seconds(
     own_database: Database, primary: TcpProxy, replica_port: int, server: Server, server_home: Path
 ) -> None:
     with site(own_database, primary, replica_port) as client:
@@ -151,7 +152,7 @@ def test_without_the_primary_reads_stay_on_the_standby_and_only_writes_are_refus
             assert ready(client)["encoder"]["running"] is False
 
 
-def test_the_state_of_the_encoder_is_the_one_that_a_search_on_the_standby_meets(
+def test_ready_shows_the_encoder_as_a_search_on_the_standby_reaches_it(
     own_database: Database, primary: TcpProxy, replica_port: int
 ) -> None:
     with site(own_database, primary, replica_port) as client, answering(own_database):

@@ -1,4 +1,5 @@
-"""axe-core finds no violation in any state of the page, in light and dark colours, at wide and narrow widths."""
+"""axe-core finds no violation in any state of the page, at a wide and a narrow width. In dark colours, only the
+rules that depend on colours are checked."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

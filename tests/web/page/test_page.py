@@ -322,7 +322,7 @@ def test_the_content_security_policy_allows_only_files_of_the_same_origin(client
     assert "&#34;allowEval&#34;:false" in client.get("/").text
 
 
-def test_static_files_are_cached_for_a_year_under_an_address_with_their_hash(client: httpx.Client) -> None:
+def test_static_files_are_cached_as_immutable_under_an_address_with_their_hash(client: httpx.Client) -> None:
     for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/").text):
         answer = client.get(address)
         assert answer.status_code == 200

@@ -16,7 +16,8 @@ LOW, HIGH = "/?sort=price_asc", "/?sort=price_desc"
 
 @pytest.fixture
 def on_sale(own_database: Database) -> Database:
-    """Returns a database in which product n costs 1.5 n EUR. Four products have another price or no price."""
+    """Returns a database in which product n costs 1.5 n EUR. Three products have another price or no price, and one
+    product has a sale that has ended."""
     with own_database.connect(None) as conn, conn.begin():
         for sku, change in {
             "sku 50": "sale_price = 0.50",

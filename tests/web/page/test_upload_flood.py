@@ -46,7 +46,7 @@ def p99(times: list[float]) -> float:
 
 
 @pytest.mark.soak
-def test_a_flood_of_huge_uploads_takes_at_most_400_mb_and_leaves_thumbnails_fast(
+def test_a_flood_of_huge_uploads_takes_at_most_400_mib_and_does_not_slow_thumbnails_down(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     files = [huge("PNG", compress_level=6), huge("JPEG"), huge("JPEG", progressive=True)]
