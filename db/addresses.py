@@ -19,7 +19,7 @@ _HOST = re.compile(r"(?P<host>[^:,\[\]]+)(?::(?P<port>\d+))?")
 
 
 def parse(name: str, value: str, *, writes: bool = False) -> URL:
-    """Return the address. An address with several hosts that `writes` skips hosts that are read-only.
+    """Return the address. With `writes`, libpq skips the read-only hosts of an address with several hosts.
 
     Raises SettingsError, which does not show the address, because it may contain a password.
     """
@@ -44,7 +44,7 @@ def parse(name: str, value: str, *, writes: bool = False) -> URL:
     if any(port for _, port in several):
         url = url.update_query_dict({"port": ",".join(str(port or PORT) for _, port in several)})
     if writes and len(several) > 1 and "target_session_attrs" not in url.query:
-        # Not read-write: this word also skips a primary for logins whose transactions are read-only by default.
+        # With the value `read-write`, libpq also skips a primary if the login's transactions are read-only by default.
         url = url.update_query_dict({"target_session_attrs": "primary"})
     return url
 
@@ -67,7 +67,7 @@ def hosts(url: URL) -> list[tuple[str, int]]:
 
 
 def place(url: URL) -> tuple[object, ...]:
-    """Return what distinguishes the address from one of another server or database."""
+    """Return the servers and the database of the address, for comparison with another address."""
     return hosts(url) or (url.query.get("host"), url.port), url.database
 
 

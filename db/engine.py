@@ -40,7 +40,7 @@ SUPERUSER = "postgres"
 CONNECT = {
     "connect_timeout": 5,
     "client_encoding": "utf8",
-    # If the host vanishes, an idle connection ends after about 25 seconds, and a busy one after 10 seconds.
+    # If the host stops answering, an idle connection ends after about 25 seconds, and a busy one after 10 seconds.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -56,8 +56,8 @@ class Database:
     With the embedded server, `password` returns the password of a login. Otherwise `password` is None and the addresses
     in the settings contain a login. If an administrator with this address ran `db upgrade` from this home, `kept` finds
     the logins that the upgrade created, and each role uses its own login. Otherwise each role uses the login of the
-    address. Without the embedded server, every connection of a role checks that its login has the rights of the role
-    and is no administrator.
+    address. Without the embedded server, the first connection of each engine of a role checks that its login has
+    the rights of the role and is no administrator.
     """
 
     write: URL
@@ -101,7 +101,7 @@ class Database:
         return engine
 
     def end_waits(self) -> None:
-        """Break the connections of `engine` that wait for an answer of the server. Their callers get an error."""
+        """Break the connections that `engine` opened and that wait for the server. Their callers get an error."""
         for connection in list(self._opened):
             with suppress(psycopg.Error, OSError):
                 if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
@@ -151,7 +151,7 @@ class Database:
                     raise
 
         if role is Role.ENCODER:
-            from pgvector.psycopg import register_vector  # imports numpy, which only the encoder needs
+            from pgvector.psycopg import register_vector  # imports numpy, which most processes do not need
 
             from db import vector_array
 
@@ -159,7 +159,7 @@ class Database:
             def register_vectors(connection: Any, _record: object) -> None:
                 register_vector(connection)
                 vector_array.register(connection)
-                # Vectors are sent in binary. If vectors were sent as text, this would take most of an answer's time.
+                # Vectors are sent in binary, because sending them as text would take most of the time of an answer.
                 connection.adapters.register_dumper(list, ListBinaryDumper)
                 connection.commit()
 
@@ -278,8 +278,8 @@ where me.rolname = current_user and owner.rolname = %(owner)s and to_regnamespac
 def _check_login(connection: Any, roles: Roles, role: Role, reads: bool) -> None:
     """Raise LoginRefused if the login lacks the rights of `role`, or if it is an administrator.
 
-    A command that only reads also accepts a login that may load. The web service reads with a login that cannot write.
-    It also accepts the login `app`, with which earlier releases of the web service connected.
+    A command that only reads also accepts a login that may load. The web service reads with a login that cannot write,
+    or with the login `app`, with which its earlier releases connected.
     `connection` is psycopg's connection, or SQLAlchemy's wrapper of an asynchronous connection.
     """
     suitable = {Role.ANALYST: [Role.ANALYST, Role.APP], Role.WEB_READER: [Role.ANALYST]}.get(

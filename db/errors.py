@@ -1,4 +1,4 @@
-"""Defines every error that Windowshop raises on purpose, and the exit code with which a command then ends.
+"""Defines the errors that a command reports to its user, and the exit code of the command for each error.
 
     WindowshopError
     ├── SettingsError            a setting or an argument is wrong                    2

@@ -38,7 +38,10 @@ def note_pooler(connection: Any, record: Any) -> None:
 
 
 def refuse_transaction_pooler(database: "Database", role: Role | None, what: str) -> None:
-    """Raise DatabaseError if the address of `role` leads to a pooler in transaction mode. `what` needs a session."""
+    """Raise DatabaseError if the address of `role` leads to a pooler in transaction mode.
+
+    `what` names the process that needs a session.
+    """
     if database.is_embedded:
         return
     with database.connect(role) as first:

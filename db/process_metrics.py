@@ -1,4 +1,4 @@
-"""Registers the metrics of every process of Windowshop: its version, memory, processor time and open files."""
+"""Registers the metrics that every process of Windowshop has: version, memory, processor time and open files."""
 
 from importlib.metadata import PackageNotFoundError, version
 

@@ -1,8 +1,9 @@
 """Defines the roles of a site. Their names share a prefix, because all databases of a server share its roles.
 
-Rights belong to `owner` and to the groups `analyst` and `app`, which cannot log in. Every kind of process has its own
-login, and only `db upgrade` runs SET ROLE. PostgreSQL lets every role change its own password and the defaults of its
-own sessions. A login is therefore never shared: people have logins of their own, and the web service has two.
+`owner` owns every object, and the groups `analyst` and `app` have rights. None of the three can log in. Every kind of
+process has its own login, and only the administrator's commands run SET ROLE. PostgreSQL lets every role change its own
+password and the defaults of its own sessions. A login is therefore never shared: people have logins of their own, and
+the web service has two.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Defines the settings that every process shares, and reads them once (`WINDOWSHOP_...`, or `windowshop.toml`)."""
+"""Defines the settings that every process shares (`WINDOWSHOP_...`), and how all settings are read."""
 
 import os
 from pathlib import Path

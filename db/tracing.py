@@ -1,4 +1,4 @@
-"""Records traces with OpenTelemetry, if its variable OTEL_EXPORTER_OTLP_ENDPOINT is set.
+"""Records traces with OpenTelemetry, if one of its variables in ENDPOINTS is set.
 
 Otherwise nothing of OpenTelemetry is imported. A trace goes from an HTTP request through SQL to the encoder's batch:
 the setting `shop.traceparent` of a session takes the trace into the request that the gateway queues. A span has no
@@ -66,7 +66,7 @@ def span(
     """Record what happens in the context as a span, and yield the span, or None while no traces are recorded.
 
     `parent` is a traceparent of another process (W3C Trace Context). By default, the parent is the span of the context
-    around this one. An exception marks the span as failed, with its type.
+    around this one. An exception marks the span as failed, and the span gets the type of the exception.
     """
     if _tracer is None:
         yield None
@@ -90,7 +90,7 @@ def span(
 
 
 def record(name: str, kind: Kind, parent: str, began_ns: int, ended_ns: int, attributes: Mapping[str, Any]) -> None:
-    """Record a span of the past. The times are nanoseconds since 1970."""
+    """Record a span that has already ended. The times are nanoseconds since 1970."""
     if _tracer is None:
         return
     from opentelemetry.trace import SpanKind

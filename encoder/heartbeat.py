@@ -1,4 +1,4 @@
-"""Runs a thread that reports that the encoder lives, and renews its lease on the items that it has claimed."""
+"""Runs a thread that reports that the encoder is running, and renews its lease on the items that it has claimed."""
 
 import os
 import socket
@@ -23,8 +23,8 @@ BEAT_SECONDS = 5.0  # longest time between two heartbeats
 
 
 class Heartbeat(threading.Thread):
-    """Beats over a connection of its own, so that a slow batch delays no heartbeat. A beat renews a lease of `lease`
-    seconds, at least three times in this time, so that one failed renewal does not lose the lease. After
+    """Beats over a connection of its own, so that a slow batch delays no heartbeat. A beat renews the lease for `lease`
+    seconds. At least three beats fall into this time, so that one failed beat does not lose the lease. After
     `answer_queries`, a beat also reports that the encoder answers queries for `model_ids`.
 
     A DatabaseError is logged. Any other error is stored in `error` and sets `stop`, which ends the process.
@@ -66,7 +66,7 @@ class Heartbeat(threading.Thread):
         return time.monotonic() - self._beat_at
 
     def end(self) -> None:
-        """End the thread after `stop` was set, and wait for it."""
+        """Wake the thread and wait until it has ended. The caller has set `stop`."""
         self._wake.set()
         self.join()
 

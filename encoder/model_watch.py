@@ -46,12 +46,13 @@ class ModelWatch(threading.Thread):
                     self._halt()
 
     def halt(self) -> None:
-        """Halt the present encoder. Call it when `stop` was set."""
+        """Halt the present encoder. The caller has waited until `stop` was set."""
         with self._lock:
             self._halt()
 
     def set_halt(self, halt: Callable[[], None]) -> None:
-        """Set the function that ends the present encoder. Call it immediately if a model was added or `stop` is set."""
+        """Set the function that halts the present encoder. If a model was added or `stop` is set, the function is
+        called immediately."""
         with self._lock:
             self._halt = halt
             if self._has_new or self._stop_event.is_set():

@@ -1,7 +1,7 @@
 """The encoder process runs the models, the heartbeat, the query lane and the catalog lane, and ends them together.
 
 After SIGTERM or SIGINT, the process finishes the current batches, puts all other claimed items back on the work list,
-and exits 0. When a side thread (the heartbeat or the query lane) dies, the process ends, so that its supervisor starts
+and exits 0. When a side thread (the heartbeat or the query lane) fails, the process ends, so that its supervisor starts
 a complete process.
 """
 
@@ -38,7 +38,7 @@ from encoder.settings import EncoderSettings
 
 log = structlog.get_logger()
 
-SILENT_SECONDS = 5.0  # an encoder that stops breaks the connections on which a statement takes longer
+SILENT_SECONDS = 5.0  # when an encoder stops, it breaks the connections on which a statement takes longer than this
 
 OnStart = Callable[[Counters, Outstanding], None]
 
@@ -69,8 +69,7 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
 
 
 def load_models(database: Database, settings: EncoderSettings, only: list[str] | None = None) -> dict[int, Model]:
-    """Load the models whose vectors the database keeps up to date. Returns the models by model_id, with the serving
-    model first.
+    """Load all models that are not retired. Returns the models by model_id, with the serving model first.
 
     With `only`, loads only the models with these names. Raises ModelUnavailable if there is no model to load, and
     ModelMismatch if a model's weights differ from the weights with which the model was added.

@@ -5,6 +5,7 @@ Each comment comes from one place:
     tables and their columns        `comment=` in `db/tables/`
     embedding tables of a model     `_EMBEDDING`
     functions, views and types      the header of the file in `db/functions/`
+    objects that revisions create   `_OF_REVISIONS`
 
 COMMENT ON in the files of `db/functions/` sets the comments of the columns of views and types.
 """

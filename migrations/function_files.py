@@ -194,7 +194,8 @@ def _replaces(conn: Connection, definition: str) -> bool:
 
 
 def _grown(conn: Connection, definition: re.Match[str]) -> Iterator[GrownType]:
-    """Yield the type if the database has fewer columns than the file. Raises DatabaseError for a changed column."""
+    """Yield the type if it has fewer columns in the database than in the file. Raises DatabaseError for a changed
+    column."""
     name = definition[1]
     oid = conn.scalar(text("select to_regtype(:name)::oid"), {"name": name})
     if oid is None:
@@ -220,7 +221,7 @@ def _columns(conn: Connection, type_: str) -> list[str]:
 
 
 def _growth(conn: Connection, definition: re.Match[str]) -> str:
-    """Return the SQL that replaces a CREATE TYPE if the type exists."""
+    """Return the CREATE TYPE, or, if the type exists, the SQL that adds the columns that it lacks."""
     if conn.scalar(text("select to_regtype(:name)"), {"name": definition[1]}) is None:
         return definition[0]
     [columns] = [grown.columns for grown in _grown(conn, definition)] or [[]]

@@ -1,4 +1,4 @@
-"""Writes the functions, views and result types as SQL for psql, as `function_files.py` creates them on a connection."""
+"""Writes the SQL for psql that creates what `function_files.py` creates on a connection: functions, views and types."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,8 @@ from migrations.function_files import DEFINED, FROZEN, RESULT_TYPE, named_files
 def function_statements(roles: Roles, schemas: Mapping[str, str]) -> Iterator[str]:
     """Yield the statements that create every function, view and result type again, in one transaction.
 
-    A function whose arguments or result have changed is dropped first; then an object that depends on it stops the
-    script. Functions that no file defines any more are dropped at the end.
+    A function whose arguments or result have changed is dropped first. If an object depends on such a function, the
+    script stops. Functions that no file defines any more are dropped at the end.
     """
     files = named_files(roles.by_word(), schemas)
     defined = {name for _, text in files for name in DEFINED.findall(text)} | FROZEN

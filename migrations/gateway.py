@@ -28,12 +28,12 @@ def point_gateway(
 
     With `root_certificate`, a path on the machine of the server, the gateway checks the server's certificate.
 
-    Without a `password`, the password in the mapping is kept, or a random password is created if there is no mapping.
+    Without a `password`, a password in the mapping that works is kept, and otherwise a random password is created.
     In a copy of another server's database, or with `renew`, the gateway gets a new password, because the original and
     its dumps have the old one.
 
-    Raises SettingsError if a new password would be needed although another database of the server uses the gateway
-    role.
+    Raises SettingsError if there is neither a `password` nor a mapping, and another database of the server uses the
+    gateway role.
     """
     options = server_options(hosts, str(conn.scalar(text("select current_database()"))), root_certificate)
     present = _options(conn, "select srvoptions from pg_foreign_server where srvname = :name", {"name": SERVER})
@@ -88,7 +88,7 @@ def server_options(
 
 
 def _probe(conn: Connection, roles: Roles) -> bool:
-    """Return whether the password in the mapping still opens the gateway role."""
+    """Return whether the server can still log in as the gateway with the password in the mapping."""
     dblink = conn.scalar(text("select extnamespace::regnamespace::text from pg_extension where extname = 'dblink'"))
     with conn.begin_nested() as savepoint:
         try:

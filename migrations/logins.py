@@ -73,7 +73,8 @@ def give_passwords(conn: Connection, database: Database, created: set[str], fold
 
     The embedded server's logins get the passwords of the home. On a server of the site, a login gets the password in
     its file in `folder`. Without such a file, a login gets a random password only if it has no password, so a password
-    that the site has set stays. The home keeps each of these passwords that opens its login.
+    that the site has set stays. The home keeps the passwords of `folder`, and each random password that opens its
+    login.
     """
     names = [database.roles[role] for role in LOGINS if role is not Role.GATEWAY]
     if database.password is not None:

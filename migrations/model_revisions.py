@@ -65,8 +65,8 @@ def add_model(
 
     A retired model gets empty tables again.
 
-    Raises SettingsError if `check_name` refuses the name, or if another model has the name: one with other weights or
-    another dimension.
+    Raises SettingsError if `check_name` refuses the name, or if a model with this name has other weights or another
+    dimension.
     """
     check_name(model.name)
     upgrade(database, settings, on_progress)

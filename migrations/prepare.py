@@ -34,9 +34,9 @@ class Extensions:
 def prepare(conn: Connection, roles: Roles) -> Extensions:
     """Create or check extensions, roles and schemas, in one transaction of the administrator's connection.
 
-    Raises MissingExtension with the extension and the commands that create it. Raises DatabaseError if the database is
-    not encoded in UTF8 or if rights are missing. Also raises DatabaseError if PUBLIC may use dblink, because then any
-    user could open connections from the server.
+    Raises MissingExtension with the name of the extension and what an administrator must do. Raises DatabaseError if
+    PostgreSQL is older than 17, if the database is not encoded in UTF8 or if rights are missing. Also raises
+    DatabaseError if PUBLIC may use dblink, because then any user could open connections from the server.
     """
     admin = conn.scalar(text("select current_user"))
     if not conn.scalar(text("select current_setting('server_version_num')::int >= 170000")):
@@ -97,7 +97,7 @@ def _create_extensions(conn: Connection) -> None:
 
 
 def _update_extensions(conn: Connection) -> None:
-    """Bring the extensions to the versions that the server has, which an upgrade of the server's packages changes."""
+    """Update the extensions to the versions that the server has. An upgrade of the server's packages changes these."""
     older = conn.scalars(
         text(
             "select e.extname from pg_extension e join pg_available_extensions a on a.name = e.extname "

@@ -3,8 +3,9 @@
     migration lock -> check of dependent objects -> extensions, roles, schemas, passwords -> revisions and SQL functions
     (as the owner role) -> gateway -> limits and settings of the logins
 
-Site revisions (the tables of the site's models) live in `<WINDOWSHOP_HOME>/revisions`, on a branch of their own,
-because an installed package cannot hold them. The database keeps them too: see `site_revisions.py`.
+Site revisions (the tables of the site's models) have a branch of their own. Their files are in
+`<WINDOWSHOP_HOME>/revisions`, because an installed package cannot hold them. The database keeps them too: see
+`site_revisions.py`.
 """
 
 import time
@@ -238,7 +239,7 @@ def _validate_constraints(conn: Connection, on_progress: Callable[[str], None]) 
 
 
 def adopt(database: Database, settings: Settings) -> None:
-    """Point the gateway to this database and give it a new password, and change nothing else."""
+    """Point the gateway to this database and give it a new password. No revision and no function is applied."""
     with migrating(database, settings) as (_, conn, _):
         with conn.begin():
             schema.check(conn)

@@ -58,8 +58,8 @@ MAX_FORM_PARTS = 20  # a multipart form may have at most this many parts
 
 
 def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> RequestMiddleware:
-    """Returns the ASGI application. The application connects to the database at the first request and disconnects when
-    the server stops."""
+    """Returns the ASGI application. The application opens connections to the database when it first needs them, and
+    closes them when the server stops."""
     pools = Pools(database, settings)
     thumbnail_pool = ThumbnailPool()
     access = _access(database, settings, pools)

@@ -217,7 +217,7 @@ def roles() -> None:
 
 @app.command()
 def adopt() -> None:
-    """Point the gateway of a copy to the copy itself, and give the gateway a new password. Nothing else is changed.
+    """Point the gateway of a copy to the copy itself, and give the gateway a new password. The schema stays as it is.
 
     Run this command in a copy of the server's files (a physical backup). For a restored dump, run "windowshop db
     upgrade".

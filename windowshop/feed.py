@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 class Feed:
     path: Path
     # Returns a value that changes when the file changes. For a web address, first downloads the file. For a pipe,
-    # copies the file and returns None.
+    # copies its content to `path` and returns None.
     state: Callable[[], object]
     shown: str | None = None  # the name of the feed in messages; None means its path
     base_url: str | None = None  # the address at which relative addresses in a downloaded file start

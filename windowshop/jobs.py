@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SHOWN_JOBS = 50
 SET_SIGNAL_AT_DEATH = 1  # PR_SET_PDEATHSIG of prctl
 END_SECONDS = 10.0  # time that a load has to end after SIGTERM
-MAX_OUTPUT = 16_000  # bytes of a load's output that are kept, from its end
+MAX_OUTPUT = 16_000  # at most this many bytes of a load's output are kept, the last ones
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -243,7 +243,7 @@ def _check_arguments(arguments: list[str]) -> None:
     except typer.Exit:
         raise SettingsError("--help has no place in a schedule") from None
     except Exception as error:
-        if (message := getattr(error, "format_message", None)) is None:  # what Typer raises for a wrong argument
+        if (message := getattr(error, "format_message", None)) is None:  # not Typer's error for a wrong argument
             raise
         raise SettingsError(f"windowshop load: {message()}", hint='See "windowshop load --help".') from error
     if given["watch"] is not None:

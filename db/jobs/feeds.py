@@ -1,4 +1,4 @@
-"""Schedules of feeds: which arguments of `windowshop load` are run when. Times are in UTC."""
+"""Stores when each feed is loaded, in UTC, and with which arguments of `windowshop load`. Also lists the jobs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ def remove(conn: Connection, name: str) -> bool:
 
 
 def run_soon(conn: Connection, name: str) -> bool:
-    """Make a feed due. A running `windowshop jobs` notices within seconds."""
+    """Make a feed due. A running `windowshop jobs` notices this within 15 seconds."""
     return conn.execute(feed.update().where(feed.c.name == name).values(due_at=func.clock_timestamp())).rowcount > 0
 
 
@@ -90,7 +90,7 @@ def schedules(conn: Connection) -> list[Schedule]:
 
 
 def jobs(conn: Connection, most: int) -> list[Job]:
-    """Return the newest jobs that have not ended with success. A job that has is deleted."""
+    """Return the newest jobs except look_around. A job that succeeds is deleted, so it is not among them."""
     rows: Any = conn.execute(
         text(
             "select j.task_name, j.args ->> 'name', j.status::text, j.attempts, "

@@ -1,7 +1,7 @@
 """Runs the jobs of a site on procrastinate. Any number of processes may run; each job runs in one of them.
 
     every 15 seconds    look_around: makes a job of each due feed, and gives the jobs of dead processes back
-    every hour          delete_old: deletes old events, cached queries and failed jobs, in batches
+    every hour          delete_old: deletes old events and cached queries in batches, and old failed jobs
     when it is due      load_feed: loads a feed; one load of a feed runs at a time
 
 procrastinate makes one job for each time of a schedule, however many processes run. A process sends a heartbeat; when
@@ -71,7 +71,7 @@ class FeedFailed(Exception):
 
 
 class _Again(BaseRetryStrategy):
-    """Runs a job again that ends because its process ends, and a load that may succeed later, up to ATTEMPTS times."""
+    """Runs a job again if its process ended. Tries a load that may succeed later up to ATTEMPTS times."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if isinstance(exception, asyncio.CancelledError):

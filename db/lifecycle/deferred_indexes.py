@@ -6,9 +6,9 @@ builds the index. If that process was killed, the next load, the next encoder or
 index. Until then, searches compare row by row.
 
 A first load also defers the foreign keys in PRODUCT_KEYS, because PostgreSQL checks the key of each inserted row
-separately, which takes a seventh of the database's time of the load. The process that builds the deferred indexes also
-adds the foreign keys again. While a foreign key is missing, the trigger of db/functions/catalog/products_deleted.sql
-deletes the rows of deleted products.
+separately. These checks take a seventh of the time that the database spends on the load. The process that builds the
+deferred indexes also adds the foreign keys again. While a foreign key is missing, the trigger of
+db/functions/catalog/products_deleted.sql deletes the rows of deleted products.
 
 Only the administrator's login defers indexes, because only a login with the rights of the owner can build indexes.
 """
@@ -37,7 +37,7 @@ PRODUCT_INDEXES = (
     "product_sale_price_idx",
     "product_title_trgm_idx",
 )
-# For each foreign key, its table and the condition for rows that break it, because their product or model is missing.
+# For each foreign key: its table, and the condition that finds the rows whose product or model is missing.
 PRODUCT_KEYS = {
     "product_image_product_id_fkey": (
         "shop.product_image",

@@ -45,7 +45,7 @@ def dblink_schema(conn: Connection) -> str | None:
 
 
 def is_public(conn: Connection, schema: str) -> bool:
-    """Return whether every user may execute the functions of dblink, which `dblink_schema` found."""
+    """Return whether every user may execute a function of dblink. `schema` is the result of `dblink_schema`."""
     return bool(
         conn.scalar(
             text(
@@ -88,7 +88,7 @@ def reach(conn: Connection, roles: Roles) -> GatewayEnd:
             ).one()
         finally:
             conn.execute(text(f"select {schema}.dblink_disconnect('shop_check')"))
-        attempt.rollback()  # the role of the caller again
+        attempt.rollback()  # this sets the role of the caller again
     return GatewayEnd(*row)
 
 

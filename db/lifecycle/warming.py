@@ -1,4 +1,4 @@
-"""Reads the indexes and tables of search into memory, because the first searches after a restart would wait for them.
+"""Reads the indexes and tables of search into memory, so that the first searches after a restart are not slow.
 
 The extension pg_prewarm reads the pages. `windowshop db upgrade` creates the extension if the server has it and the
 login is a superuser.
@@ -64,9 +64,9 @@ def warm(
 ) -> Warmed:
     """Read the relations of search into memory, the most needed first. `stop` ends the work after the present part.
 
-    A relation that no longer fits into effective_cache_size is not read, because its pages would evict those of the
-    other relations. If all pages fit into shared_buffers, they are read into shared_buffers, and otherwise into the
-    cache of the operating system.
+    The first relation that no longer fits into effective_cache_size and all relations after it are not read, because
+    their pages would evict those of the others. If all pages that are read fit into shared_buffers, they are read into
+    shared_buffers, and otherwise into the cache of the operating system.
     """
     with database.connect(role, read=True) as connection:
         conn = connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -1,4 +1,4 @@
-"""Checks what runs: the encoder, its work list, open transactions and connections."""
+"""Checks what runs: the encoder, its work list and quarantine, open transactions, and connections."""
 
 from datetime import datetime, timedelta
 
@@ -89,9 +89,9 @@ _LAST_REPORT = text(
     "select greatest((select max(reported_at) from shop_private.query_lane), "
     "(select max(heartbeat_at) from shop_private.worker))"
 )
-# An item that fails for good is due at about the time of its last attempt.
+# The due time of a quarantined item is about the time of its last attempt.
 _FIRST_QUARANTINED = text("select min(due_at) from shop_private.work where state = 'quarantined'")
-# A prepared transaction has no process, and vacuum itself keeps no rows.
+# Only client backends count, because VACUUM itself keeps no old rows. A prepared transaction has no process.
 _TRANSACTION = text(
     "select pid, usename as login, state, xact_start as since, "
     "extract(epoch from clock_timestamp() - xact_start)::float8 as seconds from pg_stat_activity "

@@ -1,4 +1,4 @@
-"""Encodes a text that nobody has asked for, and searches with it, as a customer's search does."""
+"""Encodes a new text and searches with it, in the same way as a customer's search."""
 
 import secrets
 import time

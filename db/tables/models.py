@@ -76,8 +76,8 @@ serving_history = Table(
     comment="A row for each switch to another serving model.",
 )
 
-# A row names an index that is deferred while its table is filled for the first time. When the index is built, the row
-# is deleted.
+# A row names an index or a foreign key that is deferred while its table is filled for the first time. When the index is
+# built or the foreign key is added again, the row is deleted.
 
 deferred_index = Table(
     "deferred_index",
@@ -97,7 +97,7 @@ deferred_index = Table(
     comment="A row for each index that waits until the first load of its table is done.",
 )
 
-# The revisions that create and change the tables of the site's models. migrations/site_revisions.py writes this table.
+# A row holds a revision that creates or changes the tables of a model. migrations/site_revisions.py writes this table.
 
 site_revision = Table(
     "site_revision",

@@ -15,10 +15,10 @@ _AGAIN = text("select shop_private.work_again(cast(:model as smallint), cast(:pr
 
 
 def encode_again(database: Database, model_ids: Sequence[int], catalog: str | None, where: str | None) -> int:
-    """Put the products of a catalog that meet the SQL condition `where` on the work list of these models.
+    """Put the products of `catalog`, or of all catalogs, on the work list of these models.
 
-    The condition runs as a role that can only read. Returns the number of work items. Raises StatementRefused if the
-    condition is wrong.
+    With `where`, only the products that meet this SQL condition are put on the list. The condition runs as a role that
+    can only read. Returns the number of work items. Raises StatementRefused if the condition is wrong.
     """
     with database.connect(Role.ANALYST) as conn:
         raw = conn.connection.driver_connection

@@ -81,7 +81,7 @@ def finish(
 def report_alive(conn: Connection[Any], model_ids: Sequence[int]) -> None:
     """Report that an encoder answers queries for these models over this connection.
 
-    Searches believe the report until the connection ends, but for at most `query_lane_seconds` (constants.py).
+    The report is valid until the connection ends, but for at most `query_lane_seconds` (db/functions/constants.py).
     """
     conn.execute("select shop_private.query_lane_beat(%s::smallint[])", (list(model_ids),))
 

@@ -184,7 +184,7 @@ class CatalogLane:
         return len(good)
 
     def start_over(self) -> None:
-        """Forget the batches of a pipeline that ended with an error."""
+        """Discard the batches of a pipeline that ended with an error."""
         self._pool.abandon()
         self._remote.close()
         self._remote = self._remote_images()

@@ -1,9 +1,9 @@
 """Runs stages in threads, with bounded queues between the stages, and measures how long each stage is busy.
 
-A stage may run in several threads. On a CPU, the model stage has a thread for each core, and each of these threads uses
-a single torch thread. That is faster than one model thread whose torch threads wait for each other at every layer. The
-difference is larger when the machine does other work too. When a stage fails, all stages stop, and the error of the
-first failed stage is raised.
+A stage may run in several threads. On a CPU, the model stage has a thread for each core, up to 16, and each of these
+threads uses a single torch thread. That is faster than one model thread whose torch threads wait for each other at
+every layer. The difference is larger when the machine does other work too. When a stage fails, all stages stop, and the
+error of the first failed stage is raised.
 """
 
 import queue

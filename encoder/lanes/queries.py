@@ -96,8 +96,8 @@ class QueryLane(threading.Thread):
                 raise
 
     def _serve(self, conn: psycopg.Connection[Any]) -> None:
-        # The connections of the catalog lane do not get these two settings, because its commits are durable and its
-        # transactions may take longer than `hung_seconds`.
+        # The connections of the catalog lane do not get these two settings, because its commits must be durable and
+        # its transactions may take longer than `hung_seconds`.
         conn.execute("set synchronous_commit = off")
         conn.execute(f"set transaction_timeout = '{self._settings.hung_seconds}s'")
         conn.execute(f"listen {requests.CHANNEL}")

@@ -54,8 +54,8 @@ class RemoteImages:
         self._worker = worker
         self._fetcher = fetcher
         self._per_host = settings.fetch_per_host
-        # Enough images of one host for the next batch, and for eight fetches by each of its connections. Not more,
-        # because all of them are given back when the host is paused.
+        # Of one host, the lane claims enough images for the next batch, and for eight fetches over each connection. It
+        # does not claim more, because all of them are given back when the host is paused.
         self._claim_per_host = max(8 * settings.fetch_per_host, batch)
         self._capacity = 2 * batch + settings.fetch_connections
         self._probe_seconds = settings.fetch_attempts * settings.fetch_seconds + _SETTLE_SECONDS
@@ -208,7 +208,7 @@ class RemoteImages:
             return self._fetcher.read(uri)
         except ImageRejected as error:
             return error
-        except Exception as error:  # without an outcome, the item would stay claimed as long as the worker lives
+        except Exception as error:  # without an outcome, the item would stay claimed as long as the worker runs
             return FetchFailed(f"{uri}: {type(error).__name__}: {error}")
 
     def _resume(self, conn: Connection, host: str, *, paused: bool) -> None:
@@ -244,8 +244,8 @@ class HostLog:
             self._logged[host] = now
 
     def _has_room(self, now: float) -> bool:
-        """Returns whether one more host can be stored. If _LOG_HOSTS hosts are stored, forgets the host with the oldest
-        line first, if that line is more than a minute old."""
+        """Returns whether one more host can be stored. If _LOG_HOSTS hosts are stored, first removes the host with the
+        oldest line, provided that this line is at least a minute old."""
         while len(self._logged) >= _LOG_HOSTS:
             host, at = next(iter(self._logged.items()))
             if now - at < _LOG_SECONDS:

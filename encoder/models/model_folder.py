@@ -18,7 +18,8 @@ WEIGHTS = ".safetensors"
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ModelUnavailable if the folder has a pickle, or if its files list weights or code outside the folder."""
+    """Raise ModelUnavailable if the folder has a pickle, or if its files list weights or modules outside the folder or
+    code that is not part of sentence-transformers."""
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in PICKLES:
             raise ModelUnavailable(

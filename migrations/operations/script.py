@@ -1,7 +1,7 @@
-"""What operations need to write a script of SQL (`--sql`) instead of running on a connection.
+"""Lets operations write a script of SQL (`--sql`) instead of running on a connection.
 
-A script cannot look at rows while it is written. So an operation that decides by rows writes a DO block, or a query
-whose result psql runs (`\\gexec`), which decide when the script is run.
+A script cannot look at rows while it is written. So an operation that depends on rows writes a DO block, or a query
+whose result psql runs (`\\gexec`). Both read the rows when the script is run.
 """
 
 from collections.abc import Iterator

@@ -30,7 +30,7 @@ def downgrade() -> None:
             end loop;
         end $$"""
     )
-    op.execute("drop view if exists shop.quarantine")  # it reads tables that earlier revisions drop
+    op.execute("drop view if exists shop.quarantine")  # the downgrades of earlier revisions drop tables that it reads
     readers = ", ".join(quote(roles[role]) for role in ("analyst", "app"))
     op.execute(
         "revoke select (product_id, model_id, part, position, state, error, host) on shop_private.work "

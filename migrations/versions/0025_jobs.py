@@ -1,4 +1,4 @@
-"""Adds the schema of the jobs, which is that of procrastinate 3.10, and the table of feeds."""
+"""Adds the schema of the jobs, which procrastinate 3.10 defines, and the table of feeds."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,10 +13,11 @@ serves = "0023"
 
 
 def upgrade() -> None:
-    # procrastinate's SQL names no schema. Afterwards, its functions find its tables with any search path.
+    # procrastinate's SQL names no schema, so the search path does. The block below makes procrastinate's functions find
+    # its tables with any search path.
     op.execute("select set_config('shop.search_path', current_setting('search_path'), false)")
     op.execute("set search_path = shop_jobs")
-    op.execute(SchemaManager.get_schema().replace("\t", "    "))  # as alembic writes it with --sql
+    op.execute(SchemaManager.get_schema().replace("\t", "    "))  # alembic replaces tabs in the same way with --sql
     op.execute("select set_config('search_path', current_setting('shop.search_path'), false)")
     op.execute(
         """

@@ -1,4 +1,4 @@
-"""Reads the items of a batch one by one, so that a faulty item refuses only itself."""
+"""Reads the items of a batch one by one, so that only the faulty items of a batch are refused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Builds the OpenAPI document.
 
 Litestar describes the routes. msgspec describes the bodies, because Litestar omits `additionalProperties`, bounds of 0
-and nulls in examples. Each body has its example in its schema.
+and nulls in examples. The example of a body is in its schema.
 """
 
 from typing import Any
@@ -102,8 +102,8 @@ def _completed(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
 def _clarify(schema: Any) -> None:
     """Write a schema so that every generator reads it in the same way.
 
-    A default becomes a sentence, because openapi-typescript makes a field with a default a required one. An object of
-    any fields says so, because openapi-typescript takes it for an empty object otherwise.
+    A default becomes a sentence, because openapi-typescript makes a field with a default a required one. An object that
+    may have any fields gets `additionalProperties`, because openapi-typescript would take it for an empty object.
     """
     if isinstance(schema, list):
         for each in schema:

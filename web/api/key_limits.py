@@ -21,7 +21,7 @@ def is_public(public_catalogs: Collection[str] | None, catalog: str) -> bool:
 
 
 class KeyLimits:
-    """The limits of `key`. A request without a key has no limits, because it reaches a route only if keys are off."""
+    """The limits of `key`. A request without a key has no limits: either keys are off, or the route needs no key."""
 
     def __init__(self, key: ApiKey | None) -> None:
         self._catalogs = None if key is None else key.catalogs

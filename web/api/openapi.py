@@ -7,7 +7,8 @@ from litestar.openapi import ResponseSpec
 from web.http.problems import KINDS, MEDIA_TYPE, Problem
 
 KEY: list[dict[str, list[str]]] = [{"key": []}]  # the OpenAPI `security` of routes that need a key when keys are on
-# Problems of every route but the probes, of routes that need a key, and of routes that read a body
+# The problems of all routes except probes, the further problems of routes that need a key, those of routes that read a
+# body, and the problems of probes.
 _ALWAYS = ("malformed", "key-missing", "invalid", "rate", "internal", "overloaded", "timeout")
 KEYED = ("key-scope", "database-unavailable")
 BODY = ("too-large", "media-type")
@@ -16,7 +17,7 @@ PROBE = ("internal",)
 
 def answers(model: Any, *also: str, status: int = 200, media_type: str = "application/json") -> dict[int, ResponseSpec]:
     """Returns, by HTTP status, the successful answer, the problems that every route can return, and the problems in
-    `also`. With PROBE in `also`, the route is a probe."""
+    `also`. With PROBE in `also`, the route is a probe and returns only the problems in `also`."""
     specs = {status: ResponseSpec(model, description="Done.", media_type=media_type, generate_examples=False)}
     always = () if set(PROBE) <= set(also) else _ALWAYS
     for kind in dict.fromkeys((*always, *also)):

@@ -32,7 +32,7 @@ Time = Annotated[
     ),
 ]
 Count = Annotated[Any, Meta(extra_json_schema={"type": ["integer", "string", "null"]})]
-# The positions of the fields in the lists that `_cells` returns
+# The positions of the fields in the list that `_raw_product` builds
 _COLUMNS = Columns({name: place for place, name in enumerate((*COLUMNS, "image"))}, {"attributes": len(COLUMNS) + 1})
 
 

@@ -1,5 +1,5 @@
-"""Routes that read, write and delete products. db/catalog/validation.py checks products for these routes and for the
-loader."""
+"""Defines the routes that read, write and delete products. db/catalog/validation.py checks products for these routes
+and for the loader."""
 
 import hashlib
 from dataclasses import replace

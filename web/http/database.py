@@ -1,10 +1,10 @@
-"""Runs the web service's database calls, with two pools, a concurrency limit for each pool, and the request's deadline.
+"""Runs the web service's database calls, with pools of connections, two concurrency limits and the request's deadline.
 
-Searches go through the read address, with the login `web_reader`. If the read address leads to a standby that lags too
-much, they go to the primary instead, with the same login. All other calls go to the primary, with the login
-`web_writer`. PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement is cancelled
-earlier when the deadline of its request passes. A reading statement is also cancelled when the client closes the
-connection.
+Searches and most other reads go through the read address, with the login `web_reader`. If the read address leads to a
+standby that lags too much, they go to the primary instead, with the same login. Writes, and reads of image paths, go to
+the primary, with the login `web_writer`. PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A
+statement is cancelled earlier when the deadline of its request passes. A reading statement is also cancelled when the
+client closes the connection.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ class ConcurrencyLimiter:
 class Pools:
     """The pools of connections. A connection is opened when it is first needed. `close` closes all connections.
 
-    If `has_standby`, `reads_on_primary` and `primary_answers` may be set at any time.
+    If `has_standby` is true, `Standby` may change `reads_on_primary` and `primary_answers` at any time.
     """
 
     def __init__(self, database: Database, settings: WebSettings) -> None:

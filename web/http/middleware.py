@@ -32,7 +32,7 @@ OVERLOADED = "The service is already answering its maximum number of requests."
 _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")  # all other methods share one label in the metrics
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
-# Returns the body and headers of an error page if the request came from a browser's address bar, otherwise None.
+# Returns the body and headers of an error page if a browser requested the search page, otherwise None.
 ErrorPage = Callable[[Scope, Problem], tuple[bytes, dict[str, str]] | None]
 
 

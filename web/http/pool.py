@@ -59,9 +59,9 @@ class Pool:
     async def run(
         self, call: Callable[[Connection], Result], *, retry: bool = True, transaction: bool = False
     ) -> Result:
-        """Run `call` on a connection; `transaction` puts `call` into a transaction. A connection that the server closed
-        while it was idle is replaced. With `retry`, `call` runs again if the connection breaks during the first run; a
-        second run of `call` must be harmless. After a deadlock, `call` runs again once."""
+        """Run `call` on a connection; `transaction` puts `call` into a transaction. An idle connection that the server
+        has closed is replaced. With `retry`, `call` runs again if the connection breaks during the first run; a second
+        run of `call` must be harmless. After a deadlock or a serialization failure, `call` runs again once."""
         work = asyncio.ensure_future(self._run_twice(call, retry, transaction))
         try:
             return await asyncio.shield(work)
@@ -171,7 +171,7 @@ def in_transaction(conn: Connection, call: Callable[[Connection], Result], isola
 
 
 def _traced(conn: Connection, call: Callable[[Connection], Result]) -> Result:
-    """Run `call` in a span, and tell the session its trace, which costs a message more for each call."""
+    """Run `call` in a span, and tell the session its trace, which costs one more message for each call."""
     with tracing.span("postgresql", "client", attributes={"db.system.name": "postgresql"}):
         only_now = "local " if _status(conn) == TransactionStatus.INTRANS else ""
         _execute_raw(conn, f"set {only_now}shop.traceparent = '{tracing.traceparent() or ''}'")

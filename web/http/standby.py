@@ -17,7 +17,7 @@ from db.errors import WindowshopError
 from web.http.database import Place, Pools
 
 EVERY_SECONDS = 1.0
-CHECKS = 2  # reads move when this number of checks in a row speak for it
+CHECKS = 2  # reads move to the other server after this number of checks in a row with the same result
 
 _BEAT = text("select shop_private.primary_beat()")
 _REPLAYED = text("select pg_is_in_recovery(), beat_at from shop_private.primary_heartbeat")
@@ -25,8 +25,8 @@ Result = TypeVar("Result")
 
 
 class Standby:
-    """Reads leave a standby whose lag is over `max_lag` seconds, or that does not answer, and return later. While the
-    primary does not answer, reads stay on the standby.
+    """Reads go to the primary while the standby lags by more than `max_lag` seconds or does not answer. While the
+    primary does not answer, reads go to the standby.
 
     `lag` is in seconds, or None while one of the two servers does not answer.
     """

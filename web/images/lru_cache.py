@@ -1,4 +1,4 @@
-"""A cache of byte strings, bounded by their total size. The least recently used entry is removed first."""
+"""Defines a cache of byte strings with a bounded total size. The least recently used entry is removed first."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar

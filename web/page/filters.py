@@ -55,7 +55,7 @@ class Prices:
 
 
 def groups(state: PageState, facets: Sequence[FacetOf]) -> list[Group]:
-    """Returns a list of values for each field. The list has every chosen value, even if no product has that value."""
+    """Returns the values of each field that has any. Every chosen value is included, even if no product has it."""
     by_name = {facet.field: facet for facet in facets}
     found = (_group(state, name, by_name.get(name)) for name in FIELDS)
     return [group for group in found if group is not None]

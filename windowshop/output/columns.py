@@ -33,7 +33,8 @@ def print_columns(summary: "LoadSummary") -> None:
 
 
 def _filled(field: str, summary: "LoadSummary") -> str:
-    """Returns the attribute of this name if the column filled no field, for example because its ratings are objects."""
+    """Returns the field. If the column filled no field, for example because its ratings are objects, returns the
+    attribute of this name."""
     is_attribute = field in summary.empty_fields and field in summary.attributes
     return f"{ATTRIBUTE}{field}" if is_attribute else field
 

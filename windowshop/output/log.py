@@ -63,7 +63,7 @@ def process_of(arguments: Sequence[str]) -> str | None:
 def start(process: str | None) -> bool:
     """Log to stderr, in the format that the settings choose. Return whether the process logs JSON.
 
-    A wrong value counts as the default here; `check` reports it.
+    A wrong value counts as the default here; `main` refuses it afterwards.
     """
     try:
         chosen = LogSettings.read()

@@ -72,7 +72,7 @@ def _covered(kind: str, part: PartCoverage) -> str:
 
 
 def _table(*columns: str) -> Table:
-    """Return a table. In a narrow terminal, names continue on the next line and figures stay whole."""
+    """Return a table. In a narrow terminal, indexes and states continue on the next line, and figures do not."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
         table.add_column(name, no_wrap=name not in ("index", "state"), overflow="fold")

@@ -1,4 +1,5 @@
-// Adds what htmx's attributes cannot do: dropped and pasted images, history while typing, focus, and error messages.
+// Adds what htmx's attributes cannot do: dropped and pasted images, history while typing, focus, error messages, and
+// closing the "why" of a result.
 "use strict";
 (() => {
   const on = (type, act) => document.addEventListener(type, act);
