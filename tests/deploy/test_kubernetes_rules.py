@@ -94,7 +94,7 @@ PLANTED: dict[str, Change] = {
     f"{WEB}: web: no requests of cpu": lambda m: container(m)["resources"]["requests"].pop("cpu"),
     f"{WEB}: web: no readinessProbe": lambda m: container(m).pop("readinessProbe"),
     f"{WEB}: web: no startupProbe": lambda m: container(m).pop("startupProbe"),
-    # A liveness probe that asks the database restarts every pod while the database is away.
+    # A liveness probe that asks the database would restart every pod while the database does not answer.
     f"{WEB}: web: livenessProbe asks /ready": lambda m: container(m)["livenessProbe"]["httpGet"].update(path="/ready"),
     f"{WEB}: web: livenessProbe asks a port without this name: 8000": lambda m: container(m)["livenessProbe"][
         "httpGet"

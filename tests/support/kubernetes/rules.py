@@ -171,7 +171,7 @@ def _variables(pod: Pod, container: Mapping[str, Any], known: Known, configs: Ma
             yield f"{name} is not a setting"
         if re.search(r"://[^/@]*:[^/@]*@", value) or (value and SECRET.search(name) and not value.startswith("/")):
             yield f"{name} is a secret with a value in the manifest"
-        # These paths are files, or a folder, that a volume must bring.
+        # Each of these paths must be a file or a folder in a volume.
         if name.endswith("_FILE") or name in ("WINDOWSHOP_CONFIG", "WINDOWSHOP_LOGIN_PASSWORDS"):
             files = _files(pod, container, known, configs)
             if value not in files and not any(posixpath.dirname(path) == value for path in files):

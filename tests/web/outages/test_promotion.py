@@ -102,7 +102,7 @@ class Client:
 
 
 def during_the_outage(client: Client, primary: Cluster) -> Counter[str]:
-    """Send REQUESTS searches in SECONDS, half of them for new texts. The primary dies after DIES_AFTER seconds."""
+    """Send REQUESTS searches in SECONDS, half of them for new texts. The primary is killed after DIES_AFTER seconds."""
     told: Counter[str] = Counter()
 
     def ask(number: int, is_away: bool) -> None:
