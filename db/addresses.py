@@ -1,9 +1,9 @@
-"""Parses the addresses of databases, which may name several hosts as libpq does.
+"""Parses the addresses of databases. An address may name several hosts, as in libpq:
 
     postgresql://user:password@db1:5432,db2:5433/shop?target_session_attrs=primary
 
-libpq tries the hosts in this order. A parsed address has several hosts and their ports in the query, a form that both
-SQLAlchemy and libpq read: `postgresql://user:password@/shop?host=db1,db2&port=5432,5433`.
+libpq tries the hosts in this order. In a parsed address, several hosts and their ports are in the query. Both
+SQLAlchemy and libpq read this form: `postgresql://user:password@/shop?host=db1,db2&port=5432,5433`.
 """
 
 import re

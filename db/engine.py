@@ -83,7 +83,7 @@ class Database:
         return replace(self, read=self.write.set(username=self.read.username, password=self.read.password))
 
     def url(self, role: Role | None, *, read: bool = False) -> URL:
-        """Return the address to connect to as `role`; None stands for the administrator who runs migrations."""
+        """Return the address with which `role` connects. None stands for the administrator, who runs migrations."""
         url = self.read if read else self.write
         if role is None:
             return url
@@ -172,7 +172,7 @@ class Database:
 
 
 def _arguments(role: Role | None) -> dict[str, Any]:
-    """Return the arguments of a connection. An application_name in the address has precedence over this one."""
+    """Return the arguments of a connection. An application_name in the address replaces the fallback."""
     return {**CONNECT, "fallback_application_name": f"windowshop {role}" if role else ADMINISTRATION}
 
 
@@ -200,7 +200,7 @@ def open_database(settings: Settings, on_progress: Callable[[str], None] = lambd
 
 
 def _follow_port(known: Path, url: URL, port: int) -> None:
-    """Tell the gateway the port of the embedded server, which changes when another program takes the old port."""
+    """Tell the gateway the port of the embedded server. The port changes when another program takes the old port."""
     if known.is_file() and known.read_text() == str(port):
         return
     with psycopg.connect(
@@ -291,7 +291,7 @@ def _check_login(connection: Any, roles: Roles, role: Role, reads: bool) -> None
     row = cursor.fetchone()
     cursor.close()
     connection.commit()
-    if row is None:  # the database has no schema yet, which the check of the schema reports
+    if row is None:  # the database has no schema yet; `schema.check` reports this
         return
     user, is_administrator, exists, is_suitable = row
     if not exists:
@@ -305,7 +305,7 @@ def _check_login(connection: Any, roles: Roles, role: Role, reads: bool) -> None
 
 
 def server_facts(conn: Connection) -> dict[str, Any]:
-    """Return the versions of the server, the name of the database and whether it is a replica, for status lines."""
+    """Return the versions of PostgreSQL and pgvector, the database's name, and whether the server is a replica."""
     row = conn.execute(
         text(
             "select current_setting('server_version') as postgresql, current_database() as database, "

@@ -1,8 +1,8 @@
 """Finds the passwords of the logins that `db upgrade` created on a site's own server.
 
-If all commands have one administrator's address, `db upgrade` stores the passwords in `<home>/secrets.json`. Each later
-command with this home and this address then uses its own login. The key of a password contains the address. One home
-can therefore serve several servers, and a command with a person's login keeps that login.
+`db upgrade` stores the passwords in `<home>/secrets.json`. Each later command with this home and with the
+administrator's address then uses its own login. The key of a password contains the address. One home can therefore
+serve several servers, and a command with a person's login keeps that login.
 """
 
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ class Role(StrEnum):
     OWNER = "owner"  # owns every object; cannot log in
     GATEWAY = "gateway"  # logs in over the loopback connection and requests the encoding of queries
     ENCODER = "encoder"  # reads the work list and stores vectors
-    APP = "app"  # group: loads products and serves web requests
+    APP = "app"  # group: loads and writes products
     ANALYST = "analyst"  # group: reads and searches
     WEB_READER = "web_reader"  # runs the searches of the web service
     WEB_WRITER = "web_writer"  # runs all other statements of the web service
@@ -31,14 +31,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class LoginRules:
-    """The rules of a login. `db upgrade` sets them and `db check` compares them."""
+    """The rules of a login. `db upgrade` applies the rules, and `db check` compares the login with them."""
 
     share: float  # of the server's connections
     group: Role | None = None  # the group whose rights the login has
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-# Settings of logins that search. A session can change all of them except temp_file_limit, which only a superuser sets.
+# Settings of logins that search. A session can change all of them except temp_file_limit.
 READING = {
     "default_transaction_read_only": "on",
     "statement_timeout": "60s",

@@ -20,7 +20,7 @@ CONFIG = "WINDOWSHOP_CONFIG"  # the path of the settings file
 CONFIG_FILE = "windowshop.toml"  # the settings file if WINDOWSHOP_CONFIG is unset
 MAX_SECRET_BYTES = 65_536
 
-# Kubernetes sets such variables in every pod, for each service of its namespace.
+# Kubernetes sets such variables in every pod, for each service of the pod's namespace.
 _SERVICE_LINK = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 _SERVICE_LINK_TO_ADDRESS = re.compile(r".+_PORT(_.+)?=(tcp|udp|sctp)://.*")
 

@@ -24,7 +24,7 @@ _tracer: "Tracer | None" = None
 
 @contextmanager
 def exporting(process: str) -> Iterator[None]:
-    """Export the spans of this process until the context ends, and then those that are left.
+    """Export the spans of this process until the context ends. At the end, export all spans that are left.
 
     Raises SettingsError if an endpoint is set and the packages are missing.
     """
@@ -65,8 +65,8 @@ def span(
 ) -> Iterator["Span | None"]:
     """Record what happens in the context as a span, and yield the span, or None while no traces are recorded.
 
-    `parent` is a traceparent of another process (W3C Trace Context). By default, the parent is the span of the context
-    around this one. An exception marks the span as failed, and the span gets the type of the exception.
+    `parent` is a traceparent of another process (W3C Trace Context). By default, the parent is the current
+    span. An exception marks the span as failed, and the span gets the type of the exception.
     """
     if _tracer is None:
         yield None

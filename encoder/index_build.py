@@ -1,5 +1,5 @@
-"""Drops the vector indexes before a backfill and builds them after the backfill, because one build is faster than an
-index update for each vector."""
+"""Drops the vector indexes of nearly empty tables before a backfill and builds them after the backfill, because one
+build is faster than an index update for each vector."""
 
 import threading
 from collections.abc import Sequence

@@ -241,7 +241,8 @@ def _defined(files: Files) -> set[tuple[str, str]]:
 
 
 def _present(conn: Connection) -> list[Routine]:
-    """Return the functions of the owner, whose role is set. A site may have functions of its own in the schemas."""
+    """Return the functions that belong to the current role, the owner. A site may have its own functions in the
+    schemas."""
     rows = conn.execute(
         text(
             "select p.oid, n.nspname, p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace "

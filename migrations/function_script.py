@@ -28,7 +28,8 @@ def function_statements(roles: Roles, schemas: Mapping[str, str]) -> Iterator[st
     *definitions, grants = files
     for _, text in definitions:
         yield from _with_types(text)
-    # A function that no file has replaced has its old row version. The grants give every function a new one.
+    # A function that no file has replaced still has its old row version. The grants come after this block, because they
+    # give every function a new row version.
     yield """do $$ declare stale text; begin
     select string_agg(b.oid::regprocedure::text, ', ') into stale
     from windowshop_before b join pg_catalog.pg_proc p on p.oid = b.oid where p.xmin::text = b.version;

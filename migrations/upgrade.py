@@ -177,7 +177,7 @@ def migrating(
 
 
 def _require_administrator(conn: Connection, roles: Roles) -> None:
-    """Raise LoginRefused if the site exists and this login is not a member of the owner, such as a process's login."""
+    """Raise LoginRefused if the site exists and this login, such as a process's login, is no member of the owner."""
     other = text(
         "select current_user::text from pg_roles where rolname = :owner and not pg_has_role(oid, 'member') "
         "and to_regnamespace('shop') is not null"
@@ -202,7 +202,7 @@ def _check_dependents(conn: Connection, roles: Roles) -> None:
         may_act = text("select pg_has_role(current_user, to_regrole(quote_ident(:owner)), 'set')")
         if revision is None or extensions is None or not conn.scalar(may_act, {"owner": roles.owner}):
             return
-        if revision > schema.HEAD:  # the schema is ahead of this code, which Alembic reports
+        if revision > schema.HEAD:  # Alembic reports a schema that is ahead of this code
             return
         conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
         _search_extensions(conn, extensions)

@@ -1,4 +1,4 @@
-"""Writes the parts of an upgrade that are no revision as SQL for psql (`--sql`): what `migrations/prepare.py`,
+"""Writes, as SQL for psql (`--sql`), the parts of an upgrade that are no revisions: what `migrations/prepare.py`,
 `logins.py`, `gateway.py`, `restrict.py` and `row_security.py` do on a connection.
 
 Whatever depends on the database is decided by DO blocks when the script is run.

@@ -1,4 +1,4 @@
-"""Runs the web service as a process. On SIGTERM it finishes the open requests and exits."""
+"""Runs the web service as a process. On SIGTERM or Ctrl-C, the service finishes the open requests and exits."""
 
 import signal
 import socket
@@ -98,7 +98,7 @@ def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvic
 
 
 def _behind_proxies(app: Any, settings: WebSettings) -> Any:
-    """Returns the application with the headers of trusted proxies applied. Without trusted proxies they are ignored."""
+    """Returns the application, which applies the headers of trusted proxies. Headers of other proxies are ignored."""
     proxies = settings.trusted_proxies
     if not proxies:
         return app

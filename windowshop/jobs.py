@@ -181,8 +181,8 @@ def _worker(database: "Database", settings: "Settings", own: "JobsSettings") -> 
 
 
 async def _load(home: Path, name: str, arguments: list[str], seconds: float) -> "Ended":
-    """Run `windowshop load` as a child process. On Linux, the child ends when the thread that started it ends, for
-    example by SIGKILL."""
+    """Run `windowshop load` as a child process. On Linux, the child gets SIGTERM when the thread that started it ends,
+    for example because of SIGKILL."""
     from db.errors import DatabaseError
     from db.jobs.worker import Ended
 

@@ -4,8 +4,8 @@
     every hour          delete_old: deletes old events and cached queries in batches, and old failed jobs
     when it is due      load_feed: loads a feed; one load of a feed runs at a time
 
-procrastinate makes one job for each time of a schedule, however many processes run. A process sends a heartbeat; when
-the process dies, another one takes up its jobs.
+procrastinate makes one job each time a periodic task is due, however many processes run. A process sends a heartbeat;
+when the process dies, another one takes up its jobs.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ class _Again(BaseRetryStrategy):
 
 
 class _ToLog(logging.Handler):
-    """Writes what procrastinate and its pool say as one line of our log, without a traceback."""
+    """Writes each message of procrastinate and of its pool as one line of our log, without a traceback."""
 
     def emit(self, record: logging.LogRecord) -> None:
         cause = record.exc_info[1] if record.exc_info else None
@@ -172,7 +172,7 @@ class JobsWorker:
         ]
         if failed:
             raise failed[0]
-        if not stopped.is_set():  # a side task of procrastinate has failed, which procrastinate has logged
+        if not stopped.is_set():  # a side task of procrastinate has failed, and procrastinate has logged this
             raise psycopg.OperationalError("a task of a worker ended")
 
     def _app(self) -> App:

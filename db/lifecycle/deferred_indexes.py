@@ -51,7 +51,7 @@ MANY = 20_000  # from this many waiting vectors on, a separate index build is wo
 MOST_MEMORY = 2 << 20  # the largest maintenance_work_mem that `raise_memory` sets, in kB
 POLL_SECONDS = 0.5  # time between two reports of the progress of a build
 FOREIGN_KEY = "23503"  # SQLSTATE: a row breaks a foreign key
-NO_MEMORY = ("53100", "53200")  # SQLSTATEs: disk full, which includes shared memory, and out of memory
+NO_MEMORY = ("53100", "53200")  # SQLSTATEs: disk full (or shared memory full), and out of memory
 
 Progress = Callable[[str, str, float], None]  # arguments: index, phase, completed share of the phase
 

@@ -62,7 +62,7 @@ def own_end(conn: Connection) -> GatewayEnd:
 
 
 def reach(conn: Connection, roles: Roles) -> GatewayEnd:
-    """Open the loopback connection once, as the SQL functions do, and return where it leads.
+    """Open the loopback connection once, in the same way as the SQL functions, and return where the connection leads.
 
     The caller's transaction gets the rights of the owner for this step. Raises DatabaseError with the reason if the
     connection fails.

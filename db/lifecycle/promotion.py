@@ -51,9 +51,10 @@ class Switched:
 
 
 def promote(database: Database, name: str, *, force: bool = False, allow_quarantined: bool = False) -> Switched:
-    """Make a model serve. Unless `force`, raises DatabaseError with every reason against the switch.
+    """Make a model serve. Without `force`, raises DatabaseError with all reasons that `_gaps`, `_without_index` and
+    `_worse` find against the switch, or if no encoder runs the model.
 
-    If no other model serves, only an unknown or retired model is refused.
+    If no other model serves, these reasons are not looked for. An unknown or retired model is always refused.
     """
     against, comparisons = list[str](), list[ModelComparison]()
     with _as_administrator(database) as conn:

@@ -45,8 +45,8 @@ def serve_model(database: Database, name: str, *, force: bool = False) -> None:
     waiting switch. Each attempt to switch therefore waits at most half a second, and the queued searches run before the
     next attempt.
 
-    Raises DatabaseError if the model does not exist, if the switch would lose results (unless `force`), or if searches
-    leave no gap for 30 seconds.
+    Raises DatabaseError if the model does not exist or is retired, if the switch would lose results (unless `force`),
+    or if searches leave no gap for 30 seconds.
     """
     deadline = time.monotonic() + SWITCH_SECONDS
     with database.connect(None) as conn:

@@ -29,7 +29,7 @@ class _Behind:
 
 
 def standbys(primary: Connection, database: Database, lag_seconds: float) -> list[Finding]:
-    """Examine the standbys that are connected to `primary`, and the server at the read address if that is another."""
+    """Examine the standbys that are connected to `primary`, and the server at the read address if it is another."""
     own = database.read != database.write
     with ExitStack() as stack:
         try:

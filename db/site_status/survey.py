@@ -54,7 +54,7 @@ def survey(settings: Settings, thresholds: StatusSettings, *, probe: bool = Fals
 
 
 def _examine(conn: Connection, database: Database, thresholds: StatusSettings) -> list[Finding]:
-    """Run the checks. Raises DatabaseError only while nothing was checked yet."""
+    """Run the checks. Raises DatabaseError only before the first check."""
     version = conn.scalar(text("select current_setting('server_version')"))
     conn.rollback()
     findings = [fine("database", f"PostgreSQL {version} answers")]

@@ -72,7 +72,7 @@ def _add_product_checks(operations: Operations, _: AddProductChecks) -> None:
 
 
 def _add(operations: Operations, checks: dict[str, str]) -> None:
-    """Add constraints that are NOT VALID, which needs no scan of the table. The end of the upgrade validates them."""
+    """Add the constraints as NOT VALID, so that the table is not scanned. The end of the upgrade validates them."""
     for name, check in checks.items():
         run_raw(operations, f"alter table shop.product add constraint {name} check ({check}) not valid")
 

@@ -277,8 +277,8 @@ def upgrade() -> None:
     for function in HELPERS:
         op.execute(function)
     # The new keywords of a product contain its old keywords, except addresses, booleans, units and related products.
-    # The old search serves until this upgrade ends. It therefore finds the same products, whether their rows have new
-    # or old keywords.
+    # Therefore the old search, which serves until this upgrade ends, finds the same products, whether their rows have
+    # new or old keywords.
     op.replace_keywords(KEYWORDS)
 
 

@@ -103,7 +103,7 @@ class ImageSearch(Options, forbid_unknown_fields=True, kw_only=True):
 
 
 class ImageForm(Options, forbid_unknown_fields=True, kw_only=True):
-    """Describes the parts of a form; ImageSearch is what they become."""
+    """Describes the parts of a form. The service reads the form as an ImageSearch."""
 
     image: Annotated[str, Meta(description="An image file of at most 10 MB.", extra_json_schema={"format": "binary"})]
 

@@ -109,7 +109,7 @@ class Pools:
         return self._reading_primary if self.reads_on_primary else self._reading
 
     async def read(self, request: Request[Any, Any, Any], call: Call[Result], *, primary: bool = False) -> Result:
-        """Read where searches read, or with `primary` on the primary while it answers."""
+        """Read where searches read. With `primary`, read on the primary while the primary answers."""
         primary = primary and self.primary_answers
         limiter, pool = (self.write_limiter, self._writing) if primary else (self.read_limiter, self._reader)
         async with limiter:

@@ -1,4 +1,4 @@
-"""Records when API keys are used. It does so in the background, so that no request waits for the primary."""
+"""Records in the background when API keys are used, so that no request waits for the primary."""
 
 import asyncio
 import time

@@ -152,7 +152,7 @@ class RequestMiddleware:
 
 
 def _span(scope: Scope, method: str) -> AbstractContextManager[Any]:
-    """Returns the span of a request, below the caller's span if the request names it. Probes have no span."""
+    """Returns the span of a request. If the request names the caller's span, this is the parent. Probes have none."""
     if not tracing.is_on() or scope["path"] in PROBES:
         return nullcontext()
     given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)

@@ -1,8 +1,8 @@
 """Decides whether the web service reads from its standby or from the primary.
 
 Each second, the service updates the heartbeat of the primary and reads the heartbeat that the standby has replayed. The
-lag is the time of the primary minus the replayed heartbeat, so no clock of another machine counts. It includes the age
-of the newest heartbeat: a standby that has replayed everything shows up to two seconds.
+lag is the time of the primary minus the replayed heartbeat, so no clock of another machine counts. The lag includes the
+age of the newest heartbeat, so a standby that has replayed everything shows a lag of up to two seconds.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Renders the templates with their variables, and sets the headers of every page."""
+"""Sets up the templates and their variables, and defines the headers of every page."""
 
 from typing import Any
 

@@ -2,7 +2,7 @@
 
 The lines of all processes have the same fields: `timestamp`, `level`, `process`, `event`, and the fields of the event.
 A recurring fault is logged at most once a second; `repeated` counts the lines that were left out. A logged exception
-has its types and places. Its message is left out unless its type cannot quote a value, because the message of another
+has its types and places. Its message is logged only if its type is one of PLAIN_ERRORS, because the message of another
 exception may quote the text of a query or an image.
 """
 
@@ -34,9 +34,9 @@ PROCESSES = {
     ("up",): "up",
     ("jobs",): "jobs",
 }
-_FAULT = "_fault"  # names a fault whose event varies, such as the line of a library before its values are filled in
+_FAULT = "_fault"  # key of the text that identifies a fault whose event varies: a library's message without its values
 FAULT_SECONDS = 1.0  # a recurring fault is logged at most once in this time
-MAX_FAULTS = 1_000  # so many different faults are remembered
+MAX_FAULTS = 1_000  # from this many faults on, those that were logged more than FAULT_SECONDS ago are removed
 # The messages of these exceptions name code, files and addresses, but no values.
 PLAIN_ERRORS = (ArithmeticError, AttributeError, ImportError, IndexError, MemoryError, NameError, OSError)
 
@@ -156,8 +156,8 @@ class _Process:
 
 
 class _Throttle:
-    """Leaves out the lines of a fault that was logged within FAULT_SECONDS. A fault is an event at a level from warning
-    on, with the type of its exception."""
+    """Leaves out the lines of a fault that was logged less than FAULT_SECONDS ago. A fault is an event of the level
+    warning or higher, together with the type of its exception."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
