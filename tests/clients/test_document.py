@@ -83,7 +83,7 @@ def test_typescript_compiles_a_program_with_the_generated_types(file: Path) -> N
         folder=file.parent)  # fmt: skip
 
 
-def test_every_operation_has_an_id_by_hand(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_chosen_id(document: dict[str, Any]) -> None:
     ids = {operation["operationId"] for item in document["paths"].values() for operation in item.values()}
     assert ids == {
         "searchText", "searchImage", "searchImageFile", "search", "similarProducts", "countFacets", "readProduct",
