@@ -5,7 +5,7 @@
     ├── DatabaseError            PostgreSQL refused or failed                         3
     │   ├── DatabaseUnreachable  nothing answers at that address
     │   ├── LoginRefused         wrong user or password, or a login without the rights
-    │   ├── MissingExtension     pgvector or dblink is not installed
+    │   ├── MissingExtension     pgvector, dblink or pg_trgm is not installed
     │   ├── SchemaMismatch       the schema is behind or ahead of this code
     │   ├── DependentObjects     an upgrade would break objects of a site that use our functions
     │   ├── StatementRefused     the statement itself is at fault (syntax, rights, timeout)

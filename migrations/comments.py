@@ -1,4 +1,5 @@
-"""Sets the comments of public objects at every upgrade. Database tools and psql (`\\d+`, `\\df+`) show the comments.
+"""Sets the comments of tables and of public functions, views and types at every upgrade. psql shows the comments with
+`\\d+` and `\\df+`.
 
 Each comment comes from one place:
 

@@ -1,4 +1,4 @@
-"""Sets up the loopback connection over which a read-only session requests the encoding of a new text.
+"""Sets up the loopback connection over which a read-only session requests the encoding of a new query.
 
 The connection needs a foreign server, a user mapping and settings of the database. Every upgrade sets all three again,
 because a restore or a copy from a template brings the address of the old database and loses the settings.

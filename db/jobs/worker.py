@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 FEEDS, SITE = "feeds", "site"  # the queues; a long load in one does not delay the jobs of the other
 POOL = 2  # connections of a process beside those of a running load
-ATTEMPTS = 3  # attempts to load a feed that fails because the database or the server of the feed does not answer
+ATTEMPTS = 3  # attempts of a load that fails because the database does not answer, and of a job whose process died
 RETRY_SECONDS = 60
 BATCH = 5_000  # rows that one statement deletes
 KEEP_FAILED_HOURS = 30 * 24

@@ -1,1 +1,1 @@
-"""Manages the lifecycle of a model: coverage, indexes, a trial against the serving model, promotion and rollback."""
+"""Manages the life of a model (coverage, indexes, trial, promotion, rollback), logins, and checks of the site."""

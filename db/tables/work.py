@@ -4,9 +4,10 @@ States of a work item:
 
     pending -> leased        claimed
     leased  -> row deleted   completed: the vector is stored in the same transaction
-    leased  -> pending       the lease ran out (the next attempt is in a smaller batch), or a temporary error (the next
-                             attempt is later)
-    leased  -> quarantined   after the third attempt, if the item can never be encoded, or if its host fails for a day
+    leased  -> pending       the worker gave the item back; the lease ran out, so that the next batch is smaller; or a
+                             temporary error, so that the next attempt is later
+    leased  -> quarantined   the third attempt failed, the item can never be encoded, or fetches of the image failed for
+                             a day
     pending -> quarantined   the host of the image has failed for a day
     any     -> pending       the title or image changed, or an operator retries the item
 """

@@ -191,8 +191,8 @@ def is_idle(conn: Connection, model_ids: Sequence[int]) -> bool:
 
 
 def retry(conn: Connection, model_id: int, catalog: str | None = None, host: str | None = None) -> int:
-    """Put a model's quarantined items, and the images that wait for their host, back on the work list.
+    """Put a model's quarantined items back on the work list, and make images that wait for another fetch due now.
 
-    Returns the number of these items.
+    Returns the number of these items and images.
     """
     return int(conn.scalar(_RETRY, {"model": model_id, "catalog": catalog, "host": host}) or 0)

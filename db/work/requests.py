@@ -45,7 +45,7 @@ def connect(database: Database) -> Iterator[Connection[Any]]:
 
 
 def begin(conn: Connection[Any], model_ids: Sequence[int], limit: int) -> list[Request]:
-    """Open a transaction and claim the oldest open requests, which stay locked until `finish`."""
+    """Open a transaction and claim open requests, those for the serving model first. `finish` unlocks the requests."""
     with conn.pipeline():
         conn.execute("begin")
         claimed = conn.execute("select * from shop_private.request_claim(%s::smallint[], %s)", (list(model_ids), limit))

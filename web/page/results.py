@@ -35,7 +35,7 @@ class PageResult:
     catalog: str
     facets: list[FacetOf]
     examples: dict[str, BrowseItem]
-    offers: dict[UUID, Offer]  # product_id -> offer, for the products on sale now
+    offers: dict[UUID, Offer]  # product_id -> offer, for the products whose price is reduced or is only a sale price
     seconds: float
 
     @property

@@ -1,1 +1,1 @@
-"""Prints the tables, progress bars and figures of commands."""
+"""Prints the tables, progress bars and figures of commands, and sets up their log."""
