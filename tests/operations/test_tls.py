@@ -1,4 +1,4 @@
-"""Every connection checks the certificate of the database server, as docs/operations.md describes for verify-full.
+"""With verify-full, the commands and the gateway check the certificate of the database server (docs/operations.md).
 
 The embedded server is built without TLS. TLS_POSTGRES names the folder of the programs of a PostgreSQL 18 with TLS and
 pgvector; without it, the test is skipped.

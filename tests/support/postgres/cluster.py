@@ -23,7 +23,7 @@ class Cluster:
     data: Path
     port: int
     password: str = PASSWORD  # of the administrator
-    programs: Path | None = None  # folder of other programs than those of the embedded server
+    programs: Path | None = None  # folder of PostgreSQL's programs; if None, those of the embedded server
 
     @classmethod
     def create(cls, home: Path, folder: Path, *settings: str, programs: Path | None = None) -> "Cluster":
