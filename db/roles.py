@@ -46,7 +46,7 @@ READING = {
     "temp_file_limit": "2GB",
 }
 
-# The shares leave a tenth of the connections to people and to the administrator. The gateway has the most connections,
+# The shares leave a tenth of the connections for people and the administrator. The gateway has the most connections,
 # because each session that waits for the vector of a new query uses one of them.
 LOGINS = {
     Role.GATEWAY: LoginRules(0.26, settings={"synchronous_commit": "off", "search_path": "pg_catalog"}),

@@ -85,7 +85,7 @@ class SecretFiles(PydanticBaseSettingsSource):
 
 
 class ConfigFile(PydanticBaseSettingsSource):
-    """`windowshop.toml`. A table such as [web] holds the settings that begin with WINDOWSHOP_WEB_."""
+    """The settings file, by default `windowshop.toml`. Its table [web] holds the settings of WINDOWSHOP_WEB_..."""
 
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)

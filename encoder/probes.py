@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Probes:
-    """The metrics of an encoder, and whether it is ready. The threads given to `follow` decide whether it is ready."""
+    """The metrics of an encoder, and whether the encoder is ready. The threads given to `follow` decide this."""
 
     def __init__(self) -> None:
         self.metrics = EncoderMetrics()

@@ -152,7 +152,7 @@ def run(
 @contextmanager
 def _ending_waits(database: Database, stop: threading.Event, watch: ModelWatch) -> Iterator[None]:
     """When `stop` is set, halt the encoder, and give its statements SILENT_SECONDS. Then break the connections that
-    still wait, because a server that has become silent would keep the encoder from ending."""
+    still wait, because a server that no longer answers would keep the encoder from ending."""
     ended = threading.Event()
 
     def end_waits() -> None:

@@ -1,1 +1,1 @@
-"""Contains the revisions of the schema and their operations. `migrations/upgrade.py` describes a whole upgrade."""
+"""Contains the revisions of the schema and their operations. `migrations/upgrade.py` describes an upgrade."""

@@ -136,7 +136,7 @@ def _close_groups(conn: Connection, roles: Roles) -> None:
 
 
 def _lacks_password(conn: Connection, name: str) -> bool:
-    """Return whether a login is known to have no password. Only a superuser can know."""
+    """Return whether a login has no password. Returns False if the current user is no superuser and cannot see this."""
     if not conn.scalar(text("select rolsuper from pg_roles where rolname = current_user")):
         return False
     return bool(conn.scalar(text("select rolpassword is null from pg_authid where rolname = :name"), {"name": name}))

@@ -62,13 +62,16 @@ def suitable(images: int, titles: int, dimension: int) -> Suitable:
 
 
 def _index_bytes(vectors: int, dimension: int, m: int) -> int:
-    """Return the size of an HNSW index. A page holds whole vectors, each with 2 m links of 6 bytes."""
+    """Return the size of an HNSW index. A page holds complete vectors, each with 2 m links of 6 bytes."""
     per_vector = 2 * dimension + 12 * m + 96
     return ceil(vectors / max(1, PAGE // per_vector)) * 8192
 
 
 def _graph_bytes(dimension: int, m: int) -> int:
-    """Return the memory of a vector in the graph of a build: 2 m links of 16 bytes. 1.7 kB for 512 numbers and m 16."""
+    """Return how many bytes a vector takes in the graph during a build: 1.7 kB for 512 numbers and m 16.
+
+    A vector has 2 m links of 16 bytes.
+    """
     return 2 * dimension + 32 * m + 160
 
 

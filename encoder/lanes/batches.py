@@ -1,4 +1,4 @@
-"""Defines the batches of the catalog lane, in the order of its stages."""
+"""Defines the batches of the catalog lane, in the order of the lane's stages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -39,7 +39,7 @@ class QueryLane(threading.Thread):
     waits before its next batch.
 
     After a database error the lane connects again. Any other error is stored in `error` and sets `broken`, which ends
-    the whole process.
+    the process.
     """
 
     def __init__(

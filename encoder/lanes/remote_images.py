@@ -1,7 +1,8 @@
 """Fetches the images of the catalog that are on other hosts, in parallel with the pipeline of the catalog lane.
 
 Threads fetch the images. The catalog lane claims the images, takes the fetched images as batches, and records failures.
-So the pipeline never waits for a host: while a host is silent, titles, files and the images of other hosts are encoded.
+So the pipeline never waits for a host. While a host does not answer, titles, files and images of other hosts are
+encoded.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Defines operations for revisions that create, drop and rebuild indexes under live traffic.
+"""Defines operations for revisions that create, drop and rebuild indexes while searches and loads continue.
 
     op.create_index_concurrently("product_brand_key_idx", "product", "(shop_private.identifier_key(brand), catalog)")
     op.create_hnsw_index("starter_image_hnsw", "starter_image", m=16, ef_construction=64)

@@ -1,4 +1,4 @@
-"""Defines an operation for revisions that changes the computation of `shop.product.keywords` under live traffic.
+"""Defines an operation that changes the computation of `shop.product.keywords` while searches and loads continue.
 
     op.replace_keywords("create or replace function shop_private.keywords(...) ...")
 

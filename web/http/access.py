@@ -52,8 +52,8 @@ class Access:
         self._loopback_only = loopback_only
         self._find_key = find_key
         self._cache: OrderedDict[str, _FoundKey] = OrderedDict()
-        # At most two look-ups run at the same time. A flood of invented keys then delays only requests whose keys are
-        # not cached.
+        # At most two look-ups run at the same time. Many requests with invented keys then delay only requests whose
+        # keys are not cached.
         self._lookups = asyncio.Semaphore(2)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._hosts = settings.allowed_hosts

@@ -1,5 +1,5 @@
-"""Holds data about a request that the ASGI scope lacks. The outermost middleware creates the data and logs it at the
-end of the request."""
+"""Holds data about a request in addition to the ASGI scope. The outermost middleware creates the data and logs it at
+the end of the request."""
 
 from dataclasses import dataclass
 

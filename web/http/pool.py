@@ -10,7 +10,8 @@ Behind a pooler, the next transaction may have another connection to the server.
 its own, which sets the settings at its start. This costs two more messages for each search. PostgreSQL also plans every
 statement again, because no statement is prepared.
 
-A call ends when it is cancelled, even if the server has become silent. Its connection is cleaned up in the background.
+A call ends when it is cancelled, even if the server no longer answers. The connection of the call is then cleaned up in
+the background.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Turns errors into RFC 9457 problem details. No other module chooses an error's HTTP status.
+"""Turns errors into RFC 9457 problem details. Other modules choose the kind of a problem; KINDS has its HTTP status.
 
 Client programs decide by `type`, which is stable. Each type has one `title`. `detail` and `hint` are for people. An
 answer reveals no internals of the server. An error that is not listed here gets the type `internal`, and its details

@@ -14,7 +14,7 @@ _logs = False
 
 
 def log_messages(logs: bool) -> None:
-    """With `logs`, `say` and `tell` write a log line each."""
+    """With `logs`, each call of `say` and of `tell` writes a log line."""
     global _logs
     _logs = logs
 
