@@ -1,7 +1,7 @@
 """`windowshop db upgrade`: moves an empty database or any earlier schema to the schema of this code.
 
     migration lock -> check of dependent objects -> extensions, roles, schemas, passwords -> revisions and SQL functions
-    (as the owner role) -> gateway -> limits and settings of the logins
+    (as the owner role) -> validation of constraints -> gateway -> limits and settings of the logins
 
 Site revisions (the tables of the site's models) have a branch of their own. Their files are in
 `<WINDOWSHOP_HOME>/revisions`, because an installed package cannot hold them. The database keeps them too: see
@@ -50,7 +50,8 @@ def site_revisions(home: Path) -> Path:
 def upgrade(database: Database, settings: Settings, on_progress: Callable[[str], None] = lambda _: None) -> None:
     """Bring the schema to the newest revisions of project and site. Idempotent; concurrent calls wait for each other.
 
-    Raises DependentObjects, before any change, if an object of the site depends on a function that must be dropped.
+    Raises DependentObjects, before any change, if an object of the site depends on a function that must be dropped, or
+    stores rows of a type that gets new columns.
     """
     with migrating(database, settings, check=_check_dependents) as (config, conn, _):
         on_progress("applying revisions and functions")
@@ -146,7 +147,7 @@ def scripts(home: Path) -> ScriptDirectory:
 def migrating(
     database: Database, settings: Settings, *, check: Callable[[Connection, Roles], None] = lambda _, __: None
 ) -> Iterator[tuple[Config, Connection, Extensions]]:
-    """Hold the migration lock, and yield Alembic's configuration on a connection that acts as the owner.
+    """Hold the migration lock, run `prepare`, and yield Alembic's configuration on a connection that acts as the owner.
 
     `check` is called before anything is changed.
     """

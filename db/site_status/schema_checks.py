@@ -1,4 +1,4 @@
-"""Checks what `windowshop db upgrade` sets up: the schema, the logins, the rights, the gateway and the settings."""
+"""Checks what `windowshop db upgrade` sets up: schema, roles, rights, gateway, settings, extensions, policies, indexes."""
 
 from sqlalchemy import Connection, text
 

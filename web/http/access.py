@@ -61,8 +61,8 @@ class Access:
         self._per_address = settings.rate_per_address
 
     async def admit(self, scope: Scope) -> None:
-        """Put the request's key into the request's context, and count the request. Raises ApiError if the key is
-        unknown or the limit is exceeded."""
+        """Put the request's key into the request's context, and count the request. Raises ApiError if the host name is
+        not allowed, the key is unknown or the limit is exceeded."""
         host = _host(scope)
         if (self._hosts or self._loopback_only) and host not in LOOPBACK and not _matches(host, self._hosts):
             rule = "Without API keys this service accepts only loopback names in the Host header."

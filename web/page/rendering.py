@@ -75,8 +75,8 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
 
 
 def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
-    """Returns the error page if a browser requested the search page and the request is refused before routing. Returns
-    None for all other requests."""
+    """Returns the error page for a request that fails outside the route, if a browser requested the search page.
+    Returns None for all other requests."""
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
     if scope["path"] != "/" or b"text/html" not in accept:
         return None
