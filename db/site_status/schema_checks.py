@@ -1,4 +1,4 @@
-"""Checks what `windowshop db upgrade` sets up: schema, roles, rights, gateway, settings, extensions, policies, indexes."""
+"""Checks what `windowshop db upgrade` sets up, such as the schema, the roles, the gateway and the settings."""
 
 from sqlalchemy import Connection, text
 
