@@ -11,7 +11,7 @@ TAGS = ["CREATE TABLE", "ALTER TABLE", "CREATE POLICY"]
 
 
 def watch_row_security(conn: Connection) -> None:
-    """Create the event trigger, in the transaction of an administrator's connection. Idempotent."""
+    """Create the event trigger, in the transaction of an administrator's connection. A second call changes nothing."""
     tags = text("select evttags from pg_event_trigger where evtname = :name")
     if (
         conn.scalar(text("select rolsuper from pg_roles where rolname = current_user"))

@@ -48,7 +48,9 @@ def site_revisions(home: Path) -> Path:
 
 
 def upgrade(database: Database, settings: Settings, on_progress: Callable[[str], None] = lambda _: None) -> None:
-    """Bring the schema to the newest revisions of project and site. Idempotent; concurrent calls wait for each other.
+    """Bring the schema to the newest revisions of project and site.
+
+    A second call changes nothing. Concurrent calls wait for each other.
 
     Raises DependentObjects, before any change, if an object of the site depends on a function that must be dropped, or
     stores rows of a type that gets new columns.

@@ -1,7 +1,7 @@
 """Checks whether the standbys replay what the primary has written.
 
 The age of the last replayed transaction says nothing while the primary writes nothing. So the check notes how far the
-primary has written, and waits until the standbys have replayed that much, for at most the accepted lag.
+primary has written, and waits until the standbys have replayed that much, but no longer than the accepted lag.
 """
 
 import time

@@ -183,7 +183,7 @@ def model_name(source: str) -> str:
 
 def _fix_text_length(module: SentenceTransformer) -> None:
     """Make CLIP truncate texts at the length of its position table, because CLIP fails on longer texts. Make SigLIP pad
-    texts to full length, because SigLIP was trained on padded texts and gives noise for unpadded texts."""
+    texts to full length, because SigLIP was trained on padded texts and gives useless vectors for others."""
     transformer = module[0]
     config: Any = getattr(getattr(transformer, "model", None), "config", None)
     length = getattr(getattr(config, "text_config", None), "max_position_embeddings", None)

@@ -1,5 +1,5 @@
-"""Defines the search routes. A route passes the options of a request to shop.search, which ranks the products, and
-returns the rows of the result."""
+"""Defines the routes of searches and facets. A route passes the options of a request to an SQL function such as
+shop.search, and returns the rows of the result."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -24,7 +24,7 @@ from web.settings import WebSettings
 
 Result = TypeVar("Result")
 Call = Callable[[Connection], Result]
-# Where a probe asks: where searches read now, at the read address, or at the primary with the writing login.
+# Where a probe reads. reads: where searches read now; standby: at the read address; primary: with the writing login.
 Place = Literal["reads", "standby", "primary"]
 
 _MIN_SECONDS_LEFT = 0.05  # a request with less time left before its deadline starts no database call
