@@ -97,8 +97,8 @@ def _public_catalogs(settings: WebSettings) -> list[str] | None:
 
 
 def _access(database: Database, settings: WebSettings, pools: Pools) -> Access:
-    loopback_only = settings.api_keys == "auto" and database.is_embedded and settings.is_loopback
-    needs_keys = settings.api_keys == "on" or (settings.api_keys == "auto" and not loopback_only)
+    is_local = database.is_embedded and settings.is_loopback
+    needs_keys = settings.api_keys == "on" or (settings.api_keys == "auto" and not is_local)
 
     uses = KeyUses(pools)
 
@@ -114,7 +114,7 @@ def _access(database: Database, settings: WebSettings, pools: Pools) -> Access:
             uses.record(token)
         return key
 
-    return Access(settings, needs_keys=needs_keys, loopback_only=loopback_only, find_key=find_key)
+    return Access(settings, needs_keys=needs_keys, loopback_only=not needs_keys, find_key=find_key)
 
 
 def _route_of(app: Litestar) -> Callable[[HTTPScope], str | None]:

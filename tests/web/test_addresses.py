@@ -166,6 +166,14 @@ def test_the_service_answers_only_to_its_host_names(serve: Serve, allowed: list[
         assert client.get("/health", headers={"Host": host}).status_code == 200
 
 
+def test_without_keys_only_loopback_names_are_allowed_whatever_turned_the_keys_off(serve: Serve) -> None:
+    with serve(api_keys="off") as client:
+        assert client.get("/", headers={"Host": "localhost"}).status_code == 200
+        assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+    with serve(api_keys="off", allowed_hosts=["shop.example"]) as client:
+        assert client.get("/", headers={"Host": "shop.example"}).status_code == 200
+
+
 def test_with_keys_every_host_name_is_allowed_until_some_are_named(serve: Serve) -> None:
     with serve(api_keys="on", public_catalogs=["*"]) as client:
         assert client.get("/", headers={"Host": "anything.example"}).status_code == 200
@@ -173,7 +181,7 @@ def test_with_keys_every_host_name_is_allowed_until_some_are_named(serve: Serve)
         assert client.get("/", headers={"Host": "anything.example"}).status_code == 400
 
 
-@pytest.mark.parametrize("value", ["https://shop.example", "shop example", "*shop.example", "a/b"])
+@pytest.mark.parametrize("value", ["https://shop.example", "shop example", "*shop.example", "a/b", "shop.example:8000"])
 def test_a_host_name_that_cannot_be_one_is_refused(value: str) -> None:
     with pytest.raises(ValidationError, match="allowed_hosts"):
         WebSettings(allowed_hosts=value)  # type: ignore[arg-type]

@@ -36,6 +36,7 @@ PROCESSES = {
 }
 _FAULT = "_fault"  # key of the text that identifies a fault whose event varies: a library's message without its values
 FAULT_SECONDS = 1.0  # a recurring fault is logged at most once in this time
+PLACES = ("host", "model", "feed", "thread")  # the same event at two of these places is two faults
 MAX_FAULTS = 1_000  # from this many faults on, those that were logged more than FAULT_SECONDS ago are removed
 # The messages of these exceptions name code, files and addresses, but no values.
 PLAIN_ERRORS = (ArithmeticError, AttributeError, ImportError, IndexError, MemoryError, NameError, OSError)
@@ -157,17 +158,18 @@ class _Process:
 
 class _Throttle:
     """Leaves out the lines of a fault that was logged less than FAULT_SECONDS ago. A fault is an event of the level
-    warning or higher, together with the type of its exception."""
+    warning or higher, together with the type of its exception and the PLACES of the line."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._logged: dict[tuple[str, str], tuple[float, int]] = {}  # the time, and the lines left out since then
+        self._logged: dict[tuple[str, ...], tuple[float, int]] = {}  # the time, and the lines left out since then
 
     def __call__(self, _logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
         if line.get("level") not in ("warning", "error", "critical"):
             return line
         error = _exception_of(line)
-        fault = (str(line.pop(_FAULT, line.get("event"))), type(error).__name__)
+        places = (str(line.get(name, "")) for name in PLACES)
+        fault = (str(line.pop(_FAULT, line.get("event"))), type(error).__name__, *places)
         now = time.monotonic()
         with self._lock:
             at, left_out = self._logged.get(fault, (-FAULT_SECONDS, 0))
