@@ -31,5 +31,8 @@ sync "$part"
 mv "$part" "$folder/$name"
 sync "$folder"
 echo "$folder/$name"
-(cd "$folder" && printf '%s\n' "$2"-[0-9]*Z.dump | sort -r | tail -n "+$((kept + 1))" |
+digits='[0-9][0-9]'
+time=$digits$digits$digits${digits}T$digits$digits${digits}Z # the dumps of shop-2 are not those of shop
+# shellcheck disable=SC2086 # the time is a pattern
+(cd "$folder" && printf '%s\n' "$2"-$time.dump | sort -r | tail -n "+$((kept + 1))" |
   while IFS= read -r old; do rm -f "./$old"; done)

@@ -2,14 +2,17 @@
 # Restores a data folder from a backup: restore.sh BACKUP DATA [TIME]
 #
 # DATA must be missing or empty. TIME, such as "2026-05-04 13:59:00+02", restores the state of that moment; without a
-# time zone it is UTC. Without TIME, everything is restored that the archive has.
+# time zone it is UTC. Without TIME, everything is restored that the archive has. BACKUP must have the folder wal.
+# base-backup.sh creates this folder if the server archives nothing.
 #
 # The script starts the server for the restore, out of reach of any client, and stops it again. DATA can then be started
 # as usual. The restored site counts as a copy: it refuses new queries until "windowshop db adopt", because its gateway
 # still leads to the server that was backed up.
+#
+# The restored server begins a new timeline. If it archives into BACKUP, the next restore from BACKUP follows this
+# timeline, and the changes after TIME can no longer be restored. Give the server an empty backup folder to keep them.
 set -eu
 
-backup=$1
 data=$2
 time=${3:-}
 
@@ -18,7 +21,10 @@ fail() {
   exit 1
 }
 
-[ -d "$backup/base" ] || fail "$backup has no folder base, which base-backup.sh writes"
+[ -d "$1/base" ] || fail "$1 has no folder base, which base-backup.sh writes"
+[ -d "$1/wal" ] ||
+  fail "$1 has no folder wal, so the changes after the backup are missing. Create the folder to restore without them"
+backup=$(CDPATH='' cd -- "$1" && pwd) # absolute, because PostgreSQL runs the restore_command in DATA
 [ -z "$(ls -A "$data" 2>/dev/null)" ] || fail "$data is not empty. Move it away, or name another folder"
 base=
 if [ -n "$time" ]; then
@@ -59,8 +65,10 @@ touch "$data/recovery.signal"
 echo "local all all trust" >"$private/pg_hba.conf"
 # A missing file ends the replay: the archive has no more. A damaged file ends the restore.
 file="'$backup/wal/%f.gz'"
+# With archive_mode, the history of the new timeline waits for the archive until the server is started as usual. A later
+# restore from that archive finds the history, follows it, and begins a timeline of yet another number.
 set -- -D "$data" -p 5432 -c listen_addresses= -c "unix_socket_directories=$private" -c "hba_file=$private/pg_hba.conf" \
-  -c archive_mode=off -c hot_standby=off -c logging_collector=off -c log_destination=stderr \
+  -c archive_mode=on -c archive_command= -c hot_standby=off -c logging_collector=off -c log_destination=stderr \
   -c "restore_command=[ -e $file ] || exit 1; gzip -dc $file > '%p' || exit 255" -c recovery_target_action=promote
 [ -z "$time" ] || set -- "$@" -c "recovery_target_time=$time"
 postgres "$@" >"$private/log" 2>&1 &
@@ -82,4 +90,5 @@ done
 kill -INT "$server"
 wait "$server"
 server=
-echo "restored $data. Start the server, then run \"windowshop db adopt\""
+echo "restored $data. If the server archives, give it an empty backup folder. Start it, run \"windowshop db adopt\"," \
+  "and make a copy with base-backup.sh, which the next restore from the new folder needs"

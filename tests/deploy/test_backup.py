@@ -180,7 +180,7 @@ def test_the_server_restored_to_the_time_before_a_bad_deletion(original: Site, p
     copy.own(copy.data.parent)
     copy.done("restore.sh", backup, copy.data, str(before))
     copy.port = cluster.port + 1
-    copy.start()
+    copy.start("-c archive_mode=off")  # the original archives into the folder
     try:
         site = Site(copy, public_folder / "before" / "home")
         assert site.sql("select * from shop.product order by sku") == kept

@@ -94,13 +94,57 @@ def test_a_restore_to_a_point_in_time_ends_before_the_deletion(cluster: Cluster,
     assert "restored" in cluster.done("restore.sh", backup, copy.data, str(before))
     whole = restored(cluster, "whole")
     whole.own(whole.data.parent)
-    cluster.done("restore.sh", backup, whole.data)
+    cluster.done("restore.sh", backup.relative_to("/"), whole.data)  # `done` runs in /
     for one, count in ((copy, 200), (whole, 0)):
         one.port = cluster.port + 1
-        one.start()
+        one.start("-c archive_mode=off")  # the original archives into the folder
         assert one.sql("select count(*), pg_is_in_recovery() from kept") == [(count, False)]
         one.stop("immediate")
     assert cluster.sql("select count(*) from kept") == [(0,)]
+
+
+@pytest.mark.soak
+def test_a_second_restore_from_the_folder_finds_what_the_first_restored_server_has_archived(
+    cluster: Cluster, backup: Path
+) -> None:
+    archived(cluster)
+    first = restored(cluster, "first")
+    first.own(first.data.parent)
+    folder = first.data.parent / "backup"
+    subprocess.run(
+        ["cp", "-R", "-p", str(backup), str(folder)], check=True
+    )  # the tests after this one use the original
+    first.done("restore.sh", folder, first.data)
+    first.port = cluster.port + 1
+    first.start(f"-c archive_command='sh {ARCHIVE} {folder} %p %f'")
+    first.sql("create table of_the_first (id integer); insert into of_the_first values (7)")
+    archived(first)
+    assert first.sql("select timeline_id from pg_control_checkpoint()") == [(2,)]
+    first.stop()
+
+    second = restored(cluster, "second")
+    second.own(second.data.parent)
+    second.done("restore.sh", folder, second.data)
+    second.port = cluster.port + 1
+    second.start("-c archive_mode=off")
+    assert second.sql("select id from of_the_first") == [(7,)]
+    assert second.sql("select timeline_id from pg_control_checkpoint()") == [(3,)]
+
+    unarchived = second.data.parent / "backup"  # of a server that archives nothing
+    second.done("base-backup.sh", unarchived)
+    assert list((unarchived / "wal").iterdir()) == []
+    second.stop("immediate")
+
+
+def test_a_backup_whose_archive_is_missing_is_refused(cluster: Cluster) -> None:
+    other = cluster.data.parent / "without"
+    cluster.own(other)
+    cluster.done("base-backup.sh", other)
+    copy = restored(cluster, "without-wal")
+    done = cluster.run("restore.sh", other, copy.data)
+    assert done.returncode == 1
+    assert "has no folder wal, so the changes after the backup are missing" in done.stderr
+    assert not copy.data.exists()
 
 
 @pytest.mark.parametrize(
@@ -201,6 +245,17 @@ def test_a_backup_that_fails_leaves_nothing(cluster: Cluster, backup: Path) -> N
         assert "refused" in done.stderr
     after = {path for path in backup.rglob("*") if path.name != "dump"}
     assert after == set(before)
+
+
+def test_retention_leaves_the_dumps_of_a_database_whose_name_begins_with_the_same_words(cluster: Cluster) -> None:
+    folder = cluster.data.parent / "databases" / "dump"
+    cluster.own(folder.parent)
+    cluster.own(folder)
+    others = {f"postgres-{word}20260504T140000Z.dump" for word in ("2-", "20260504T13-", "eu-")}
+    for name in (*others, "postgres-20260504T140000Z.dump"):
+        (folder / name).touch()
+    made = cluster.done("dump.sh", folder.parent, "postgres", "1")
+    assert {path.name for path in folder.iterdir()} == {*others, Path(made).name}
 
 
 @pytest.mark.soak

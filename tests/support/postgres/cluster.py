@@ -45,9 +45,9 @@ class Cluster:
         folder.mkdir(parents=True, exist_ok=True)
         os.chown(folder, server_user().pw_uid, server_user().pw_gid)
 
-    def start(self) -> None:
+    def start(self, options: str = "") -> None:
         log = self.data.parent / f"{self.data.name}.log"
-        self.done("pg_ctl", "start", "-w", f"-D{self.data}", f"-l{log}", "-o", f"-p {self.port}")
+        self.done("pg_ctl", "start", "-w", f"-D{self.data}", f"-l{log}", "-o", f"-p {self.port} {options}")
 
     def stop(self, mode: str = "fast") -> None:
         self.done("pg_ctl", "stop", "-w", f"-D{self.data}", "-m", mode)
