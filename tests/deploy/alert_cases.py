@@ -108,5 +108,6 @@ CASES = {
         {'pg_replication_lag_seconds{instance="b"}': "0+60x60", 'pg_replication_is_replica{instance="b"}': "1x60"},
         {'pg_replication_lag_seconds{instance="a"}': "0+60x60", 'pg_replication_is_replica{instance="a"}': "0x60"},
     ),
-    "ArchivingFails": Case({"pg_stat_archiver_failed_count": "0+3x60"}, {"pg_stat_archiver_failed_count": "7x60"}),
+    # In the second case, one attempt failed 12 minutes ago.
+    "ArchivingFails": Case({"pg_stat_archiver_failed_count": "0+3x60"}, {"pg_stat_archiver_failed_count": "7x47 8x12"}),
 }
