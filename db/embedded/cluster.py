@@ -231,6 +231,7 @@ def _launch(home: Path, on_progress: Progress) -> int:
             fresh = home / "port.new"
             fresh.write_text(f"{port}\n")
             fresh.replace(home / "port")
+            binaries.remove_others(home, programs)
             return port
         if _is_free(port) or running(home):
             break

@@ -21,6 +21,7 @@ this file.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,6 +44,7 @@ START_LOCK_TIMEOUT = 180.0  # seconds; longer than a first start on a slow disk
 LEAVE_TIMEOUT = 10.0  # seconds that a process waits for its locks, or that the last process waits for the server's end
 STOP_TIMEOUT = 60.0  # seconds that `stop` waits for the server's end
 WATCH_SECONDS = 1.0  # time between two checks whether the server still runs
+MAX_WATCH_SECONDS = 30.0  # the longest such time; each failed start doubles it
 
 
 @dataclass(frozen=True)
@@ -89,16 +91,37 @@ def attach(home: Path, on_progress: Progress = _quiet) -> Iterator[Server]:
 def _watched(home: Path, on_progress: Progress) -> Iterator[None]:
     """If the server ends, for example because the system killed it, start it again, if possible at the same port."""
     left = threading.Event()
+    reported: set[str] = set()
 
-    def watch() -> None:
-        while not left.wait(WATCH_SECONDS):
+    def report(text: str) -> None:
+        """Report a text once until the server runs. Times and process ids do not make a text another one."""
+        key = re.sub("[0-9]+", "", text)
+        if key not in reported:
+            reported.add(key)
+            with suppress(OSError):  # for example, the terminal is gone
+                on_progress(text)
+
+    def check() -> bool:
+        """Start the server if it has ended. Returns False if the server cannot be started."""
+        try:
             if cluster.running(home) or (home / "stopped").exists():
-                continue
-            on_progress("PostgreSQL has ended and is started again")
-            # After an error, such as a full disk, the next round tries again.
-            with suppress(EmbeddedServerError, OSError), _start_lock(home):
+                reported.clear()
+                return True
+            report("PostgreSQL has ended and is started again")
+            with _translated(home), _start_lock(home):
                 if not left.is_set() and not (home / "stopped").exists():
                     cluster.ensure_running(home, _quiet)
+            return True
+        except EmbeddedServerError as error:
+            report(f"PostgreSQL cannot be started again: {error.message} {error.hint or ''}".rstrip())
+        except (OSError, subprocess.SubprocessError) as error:
+            report(f"PostgreSQL cannot be started again: {error}")
+        return False
+
+    def watch() -> None:
+        pause = WATCH_SECONDS
+        while not left.wait(pause):
+            pause = WATCH_SECONDS if check() else min(2 * pause, MAX_WATCH_SECONDS)
 
     thread = threading.Thread(target=watch, name="embedded server", daemon=True)
     thread.start()

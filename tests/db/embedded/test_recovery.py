@@ -13,6 +13,7 @@ import pytest
 from db.embedded import binaries, cluster, server
 from db.embedded.server import Server
 from db.errors import EmbeddedServerError
+from tests.db.embedded.conftest import hardlink
 from tests.support.processes import wait_until, windowshop
 
 
@@ -48,6 +49,39 @@ def test_a_server_that_was_stopped_by_force_stays_stopped(home: Path) -> None:
             assert answers(running, home)
 
 
+def test_a_server_that_cannot_be_started_again_is_reported_once_and_tried_until_it_starts(
+    new_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "WATCH_SECONDS", 0.1)
+    version_of, stuck = binaries.version_of, [1, 2]
+    said: list[str] = []
+    starts: list[float] = []
+
+    def slow_once(folder: Path) -> str:
+        starts.append(time.monotonic())
+        if len(starts) <= len(stuck):
+            raise subprocess.TimeoutExpired("postgres --version", 30)
+        return version_of(folder)
+
+    with server.attach(new_home, said.append) as running:
+        pid = server.status(new_home).pid
+        assert pid is not None
+        monkeypatch.setattr(binaries, "version_of", slow_once)
+        said.clear()
+        settings = new_home / "data" / "postgresql.auto.conf"
+        kept = settings.read_text()
+        settings.write_text("no_such_setting = 1\n")
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: len(starts) >= len(stuck) + 2, 60, "two starts with the wrong setting")
+        settings.write_text(kept)
+        wait_until(lambda: answers(running, new_home), 60, "a new server")
+    assert said[0] == "PostgreSQL has ended and is started again"
+    assert "cannot be started again: The embedded server is stuck: Command 'postgres --version' timed out" in said[1]
+    assert 'unrecognized configuration parameter "no_such_setting"' in said[2]
+    assert len(said) == 3
+    assert starts[3] - starts[2] > 2 * (starts[1] - starts[0])  # each failure doubles the pause
+
+
 def test_data_of_another_major_version_are_refused_and_stay_as_they_are(new_home: Path) -> None:
     with server.attach(new_home):
         pass
@@ -69,6 +103,27 @@ def test_an_incomplete_package_leaves_no_programs(new_home: Path, monkeypatch: p
     with pytest.raises(EmbeddedServerError, match="is incomplete: it has no bin/no_such_program"):
         binaries.unpack(other, print)
     assert list((other / "postgres").iterdir()) == []
+
+
+def test_copies_of_other_releases_go_when_the_server_runs(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [programs] = (new_home / "postgres").iterdir()
+    copies = [new_home / "postgres" / name for name in ("0.15.2", f"{programs.name}.post1")]
+    for copy in copies:
+        hardlink(programs, copy)
+    with monkeypatch.context() as without_package:
+        without_package.setattr(binaries, "release", lambda: None)
+        newest = binaries.unpacked(new_home)
+        assert newest is not None and newest.is_relative_to(copies[1])
+    (new_home / "data").mkdir()
+    (new_home / "data" / "PG_VERSION").write_text("17\n")
+    with pytest.raises(EmbeddedServerError, match="holds data of PostgreSQL 17"):
+        server.start(new_home)
+    assert all(copy.exists() for copy in copies)  # they may be able to read the data
+    (new_home / "data" / "PG_VERSION").unlink()
+    (new_home / "data").rmdir()
+    with server.attach(new_home) as running:
+        assert answers(running, new_home)
+        assert list((new_home / "postgres").iterdir()) == [programs]
 
 
 @pytest.fixture
