@@ -1,7 +1,10 @@
 """Creates databases on the test run's server and runs statements in them as the administrator."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import psycopg
@@ -12,6 +15,7 @@ from db.engine import SUPERUSER, Database
 from db.kept_logins import KeptLogins
 from db.roles import LOGINS, Roles
 from migrations.gateway import point_gateway
+from tests.support.processes import wait_until
 
 ROLES = Roles("shop_")
 SETTINGS = (
@@ -81,3 +85,26 @@ class Databases:
     def run(self, statement: str) -> None:
         with psycopg.connect(self.admin_url(), autocommit=True) as conn:
             conn.execute(statement)  # type: ignore[arg-type]  # the names are generated here
+
+    @contextmanager
+    def without_synchronous_standby(self) -> Iterator[None]:
+        """Let every commit that writes wait for a synchronous standby that does not exist."""
+
+        def commit() -> None:
+            with psycopg.connect(self.admin_url()) as conn:
+                conn.execute("select pg_logical_emit_message(true, 'tests', 'written')")
+
+        def waits() -> bool:
+            Thread(target=commit, daemon=True).start()
+            with psycopg.connect(self.admin_url()) as conn:
+                query = "select exists (select from pg_stat_activity where wait_event = 'SyncRep')"
+                return conn.execute(query).fetchone() == (True,)
+
+        self.run("alter system set synchronous_standby_names = 'missing'")
+        self.run("select pg_reload_conf()")
+        try:
+            wait_until(waits, 10, "a commit that waits for the standby")
+            yield
+        finally:
+            self.run("alter system reset synchronous_standby_names")
+            self.run("select pg_reload_conf()")

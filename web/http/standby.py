@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import NoResultFound
 
 from db.errors import WindowshopError
 from web.http.database import Place, Pools
@@ -38,7 +39,10 @@ class Standby:
 
     async def watch(self) -> None:
         while True:
-            await self.check()
+            try:
+                await self.check()
+            except Exception:
+                structlog.get_logger().exception("the standby could not be checked")
             await asyncio.sleep(EVERY_SECONDS)
 
     async def check(self) -> None:
@@ -65,7 +69,7 @@ class Standby:
     async def _ask(self, call: Callable[[Connection], Result], place: Place) -> Result | None:
         try:
             return await self._pools.probe(call, place)
-        except (WindowshopError, TimeoutError):
+        except (WindowshopError, TimeoutError, NoResultFound):  # the standby may have no heartbeat yet
             return None
 
     def _decide(self, *, is_usable: bool) -> None:

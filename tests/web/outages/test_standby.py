@@ -1,6 +1,7 @@
 """A hot standby answers searches. Reads go to the primary while the standby lags, and to the standby while the primary
 does not answer."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +17,14 @@ from db.embedded.server import Server, secrets
 from db.engine import Database
 from db.roles import Role
 from migrations.gateway import point_gateway
-from tests.support.databases import ROLES, admin
+from tests.support.databases import ROLES, Databases, admin
 from tests.support.images import load_drawings
 from tests.support.processes import running_encoder, wait_until, windowshop
 from tests.support.servers.replica import streaming_replica
 from tests.support.servers.tcp_proxy import TcpProxy, tcp_proxy
 from tests.support.web_service import SETTINGS, answering, served
 from web.http import standby
+from web.http.database import Pools
 
 Environment = Callable[[Database], dict[str, str]]
 SEARCH = {"query": "bag", "top_k": 3}
@@ -195,3 +197,51 @@ def test_a_search_for_a_new_text_works_on_a_read_replica(
         searched = windowshop("search", "asked by the command line", env=reading)
         assert searched.returncode == 0, searched.stderr
         assert "thing" in searched.stdout
+
+
+def test_the_primary_answers_while_its_synchronous_standby_does_not(database: Database, databases: Databases) -> None:
+    async def beat() -> bool:
+        pools = Pools(database, SETTINGS)
+        try:
+            await standby.Standby(pools, 1).check()
+        finally:
+            await pools.close()
+        return pools.primary_answers
+
+    long_ago = "update shop_private.primary_heartbeat set beat_at = '2000-01-01'"
+    for lost in (long_ago, "delete from shop_private.primary_heartbeat"):
+        admin(database, lost)
+        with databases.without_synchronous_standby():
+            assert asyncio.run(beat())
+        [(is_new,)] = admin(database, "select beat_at > '2001-01-01' from shop_private.primary_heartbeat")
+        assert is_new
+
+
+def test_a_check_that_fails_does_not_end_the_watch(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standby, "EVERY_SECONDS", 0.01)
+
+    async def lag_after_an_error() -> float | None:
+        pools = Pools(database, SETTINGS)
+        watched = standby.Standby(pools, 1)
+        failed = asyncio.Event()
+
+        async def close() -> None:
+            monkeypatch.undo()
+            watched.lag = None
+            failed.set()
+            raise RuntimeError("a fault that nobody foresaw")
+
+        monkeypatch.setattr(pools, "close_readers_of_primary", close)
+        watch = asyncio.ensure_future(watched.watch())
+        try:
+            await asyncio.wait_for(failed.wait(), 10)
+            for _ in range(100):
+                await asyncio.sleep(0.1)
+                if watched.lag is not None or watch.done():
+                    break
+        finally:
+            watch.cancel()
+            await pools.close()
+        return watched.lag
+
+    assert asyncio.run(lag_after_an_error()) is not None
