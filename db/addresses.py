@@ -67,8 +67,9 @@ def hosts(url: URL) -> list[tuple[str, int]]:
 
 
 def place(url: URL) -> tuple[object, ...]:
-    """Return the servers and the database of the address, for comparison with another address."""
-    return hosts(url) or (url.query.get("host"), url.port), url.database
+    """Return the servers, the server that libpq accepts, and the database, for comparison with another address."""
+    servers = hosts(url) or (url.query.get("host"), url.port)
+    return servers, url.query.get("target_session_attrs", "any"), url.database
 
 
 def shown(url: URL) -> str:

@@ -73,7 +73,7 @@ class Database:
 
     @property
     def reads_elsewhere(self) -> bool:
-        """Return whether the two addresses name different servers or databases. They may differ only in the login."""
+        """Return whether the two addresses may lead to different servers or databases. Their logins do not matter."""
         return addresses.place(self.read) != addresses.place(self.write)
 
     def reading_primary(self) -> "Database":

@@ -76,6 +76,21 @@ def test_the_host_that_answers_is_found_and_the_error_names_all_hosts_if_none_an
         pass
 
 
+def test_a_read_address_of_the_same_hosts_leads_elsewhere_if_it_also_accepts_standbys(tmp_path: Path) -> None:
+    """Only the address for writing then skips standbys, so reads need the watch over the lag."""
+
+    def reads_elsewhere(write: str, read: str) -> bool:
+        settings = Settings(home=tmp_path, database_url=write, read_database_url=read)  # type: ignore[arg-type]
+        with open_database(settings) as found:
+            return found.reads_elsewhere
+
+    several = "@db1,db2/shop"
+    assert reads_elsewhere(f"postgresql://w{several}", f"postgresql://r{several}")
+    assert not reads_elsewhere(f"postgresql://w{several}", f"postgresql://r{several}?target_session_attrs=primary")
+    assert not reads_elsewhere("postgresql://w@db1/shop", "postgresql://r@db1/shop?target_session_attrs=any")
+    assert reads_elsewhere("postgresql://w@db1/shop", "postgresql://r@db2/shop")
+
+
 def test_the_gateway_tries_several_hosts(database: Database, server: Server) -> None:
     assert database.password is not None
     with database.connect(None) as conn:
