@@ -1,14 +1,18 @@
 """Examines the gateway: whether it works, and whether it leads to this database or to another one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.errors import DatabaseError
 from db.roles import Roles
 
 SERVER = "shop_primary"
+CONNECTION = "shop_check"  # the name of the connection of a check
 # The database's defaults for SQL that users write themselves and that orders rows by a vector distance. An index scan
 # examines 100 candidates, and continues if the filter removed too many of them. 100 candidates give recall@10 .99 on
 # 100,000 clustered products; pgvector's default of 40 candidates gives .95.
@@ -68,28 +72,41 @@ def reach(conn: Connection, roles: Roles) -> GatewayEnd:
     connection fails.
     """
     schema = dblink_schema(conn)
-    with conn.begin_nested() as attempt:
-        conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
-        try:
-            conn.execute(text(f"select {schema}.dblink_connect('shop_check', '{SERVER}')"))
-        except DatabaseError as error:
-            cause = error.__cause__
-            detail = getattr(getattr(cause, "diag", None), "message_detail", None) or error.message
-            raised = DatabaseError(
-                f"the database server cannot log in to itself as the gateway: {' '.join(str(detail).split())}",
-                hint="The server must reach itself at WINDOWSHOP_GATEWAY_HOST and WINDOWSHOP_GATEWAY_PORT, and its "
-                f"pg_hba.conf must ask role {roles.gateway} for a password there (scram-sha-256, not trust).",
-            )
-            raise raised from error
-        try:
+    try:
+        with _as_owner(conn, roles):
+            _connect(conn, roles, schema)
             row = conn.execute(
-                text(f"select * from {schema}.dblink('shop_check', :query) as r(a text, b timestamptz)"),
+                text(f"select * from {schema}.dblink('{CONNECTION}', :query) as r(a text, b timestamptz)"),
                 {"query": _END},
             ).one()
-        finally:
-            conn.execute(text(f"select {schema}.dblink_disconnect('shop_check')"))
-        attempt.rollback()  # this sets the role of the caller again
+    finally:
+        # After an error, the session may have no such connection.
+        with suppress(DatabaseError, SQLAlchemyError), _as_owner(conn, roles):
+            conn.execute(text(f"select {schema}.dblink_disconnect('{CONNECTION}')"))
     return GatewayEnd(*row)
+
+
+@contextmanager
+def _as_owner(conn: Connection, roles: Roles) -> Iterator[None]:
+    """Give the transaction the rights of the owner in this block. The rollback at its end sets the caller's role."""
+    with conn.begin_nested() as attempt:
+        conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
+        yield
+        attempt.rollback()
+
+
+def _connect(conn: Connection, roles: Roles, schema: str | None) -> None:
+    try:
+        conn.execute(text(f"select {schema}.dblink_connect('{CONNECTION}', '{SERVER}')"))
+    except DatabaseError as error:
+        cause = error.__cause__
+        detail = getattr(getattr(cause, "diag", None), "message_detail", None) or error.message
+        raised = DatabaseError(
+            f"the database server cannot log in to itself as the gateway: {' '.join(str(detail).split())}",
+            hint="The server must reach itself at WINDOWSHOP_GATEWAY_HOST and WINDOWSHOP_GATEWAY_PORT, and its "
+            f"pg_hba.conf must ask role {roles.gateway} for a password there (scram-sha-256, not trust).",
+        )
+        raise raised from error
 
 
 _END = "select current_database()::text, pg_postmaster_start_time()"
