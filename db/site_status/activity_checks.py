@@ -51,7 +51,21 @@ def quarantine(conn: Connection, settings: StatusSettings) -> Finding:
     return fine("quarantine", f"{count} titles and images are in quarantine")
 
 
+def unseen(conn: Connection, check: str) -> Finding | None:
+    """Return a warning if PostgreSQL hides the sessions of other logins from this login: it shows NULL instead."""
+    login = conn.scalar(_BLIND)
+    if login is None:
+        return None
+    return warning(
+        check,
+        f"could not be checked: the login {login} may not see the sessions of other logins",
+        f"SQL: grant pg_monitor to {login}",
+    )
+
+
 def transactions(conn: Connection, settings: StatusSettings) -> Finding:
+    if found := unseen(conn, "transactions"):
+        return found
     oldest = conn.execute(_TRANSACTION).one_or_none()
     if oldest is not None and oldest.seconds > settings.transaction_seconds:
         who = f"process {oldest.pid} of {oldest.login} ({oldest.state or 'state unknown'})"
@@ -65,6 +79,8 @@ def transactions(conn: Connection, settings: StatusSettings) -> Finding:
 
 
 def connections(conn: Connection, settings: StatusSettings) -> Finding:
+    if found := unseen(conn, "connections"):
+        return found
     used, most = conn.execute(_CONNECTIONS).one()
     if used > settings.connections_share * most:
         return warning("connections", f"{used} of {most} are in use", runbook("ConnectionsScarce"))
@@ -91,6 +107,7 @@ _LAST_REPORT = text(
 )
 # The due time of a quarantined item is about the time of its last attempt.
 _FIRST_QUARANTINED = text("select min(due_at) from shop_private.work where state = 'quarantined'")
+_BLIND = text("select quote_ident(current_user) where not pg_has_role(current_user, 'pg_read_all_stats', 'usage')")
 # Only client backends count, because VACUUM itself keeps no old rows. A prepared transaction has no process.
 _TRANSACTION = text(
     "select pid, usename as login, state, xact_start as since, "

@@ -17,7 +17,7 @@ RESULTS = 10
 
 
 def probe(database: Database, settings: StatusSettings) -> Finding:
-    """Encode and search over the read address. The text does not stay in the query cache."""
+    """Encode and search over the read address. The text does not stay in the query cache, unless its deletion fails."""
     query = f"windowshop status {secrets.token_hex(8)}"
     try:
         with database.connect(None, read=True) as conn:
@@ -27,6 +27,8 @@ def probe(database: Database, settings: StatusSettings) -> Finding:
         return broken("probe", f"a search for a new text failed: {error.message}", fix)
     finally:
         with suppress(DatabaseError), database.connect(None) as conn, conn.begin():
+            conn.execute(text("set local synchronous_commit = off"))  # a synchronous standby may not answer
+            conn.execute(text(f"set local statement_timeout = {settings.probe_ms}"))
             conn.execute(text("delete from shop_private.query_embedding where query = :query"), {"query": query})
 
 

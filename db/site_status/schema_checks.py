@@ -1,5 +1,7 @@
 """Checks what `windowshop db upgrade` sets up, such as the schema, the roles, the gateway and the settings."""
 
+import re
+
 from sqlalchemy import Connection, text
 
 from db import schema
@@ -98,10 +100,7 @@ def indexes(conn: Connection, roles: Roles) -> Finding:
     running = building(conn)
     invalid = [row for row in conn.execute(_INVALID) if row.oid not in running]
     if invalid:
-        fixes = {
-            "windowshop index build" if row.deferred else f"SQL: reindex index concurrently {row.name}"
-            for row in invalid
-        }
+        fixes = {_index_fix(row.name, is_deferred=row.deferred) for row in invalid}
         names = ", ".join(row.name for row in invalid)
         return warning("indexes", f"INVALID, so no search uses them: {names}", "; ".join(sorted(fixes)))
     if running:
@@ -109,6 +108,16 @@ def indexes(conn: Connection, roles: Roles) -> Finding:
     return fine("indexes", "all are valid")
 
 
+def _index_fix(name: str, *, is_deferred: bool) -> str:
+    if is_deferred:
+        return "windowshop index build"
+    if _LEFTOVER.search(name):
+        return f"SQL: drop index concurrently {name}"
+    return f"SQL: reindex index concurrently {name}"
+
+
+# REINDEX CONCURRENTLY that failed leaves such an index. PostgreSQL appends a number if the name is in use.
+_LEFTOVER = re.compile(r'_cc(new|old)\d*"?$')
 INSUFFICIENT_PRIVILEGE = "42501"
 _IS_SUPERUSER = text("select rolsuper from pg_roles where rolname = current_user")
 # A database's folder is made when the database is created.

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from db.engine import Database
 from db.errors import DatabaseError
+from db.site_status.activity_checks import unseen
 from db.site_status.finding import Finding, broken, fine, runbook, warning
 
 POLL_SECONDS = 0.1
@@ -48,6 +49,7 @@ def standbys(primary: Connection, database: Database, lag_seconds: float) -> lis
             ]
         reader = read if replica else None
         count = len(primary.execute(_CONNECTED, {"written": written}).all())
+        hidden = unseen(primary, "standby")
         primary.rollback()
         late = _wait(lambda: _behind(primary, reader, written), lag_seconds)
     if late:
@@ -55,6 +57,8 @@ def standbys(primary: Connection, database: Database, lag_seconds: float) -> lis
         since = next((standby.since for standby in late if standby.since is not None), None)
         what = f"more than {lag_seconds:g} seconds behind the primary: {names}"
         return [warning("standby", what, runbook("ReplicaLate"), since)]
+    if hidden:
+        return [hidden]
     if not count and not replica:
         return [fine("standby", "none is connected")]
     return [fine("standby", f"{max(count, int(replica))} replayed what the primary has written")]
@@ -80,8 +84,9 @@ def _behind(primary: Connection, reader: Connection | None, written: str) -> lis
 
 _IS_STANDBY = text("select pg_is_in_recovery()")
 _WRITTEN = text("select pg_current_wal_lsn()::text where not pg_is_in_recovery()")
+# A server that was promoted and then started again has no last replayed position.
 _REPLAYED = text(
-    "select (cast(:written as pg_lsn) - pg_last_wal_replay_lsn())::float8 as size, "
+    "select coalesce(cast(:written as pg_lsn) - pg_last_wal_replay_lsn(), 0)::float8 as size, "
     "pg_last_xact_replay_timestamp() as since"
 )
 # A backup and a logical subscriber are no standbys.

@@ -1,0 +1,66 @@
+"""Checks end and say what they found while a standby, the gateway or a lock stops one of their steps."""
+
+from threading import Thread
+
+import pytest
+from sqlalchemy import text
+
+from db.errors import DatabaseError
+from db.lifecycle import gateway
+from db.site_status import probe
+from db.site_status.finding import Finding, Level
+from db.site_status.settings import StatusSettings
+from db.site_status.standby_checks import _behind
+from tests.support.databases import ROLES, Databases
+from tests.support.shop import Shop
+
+
+def probed(shop: Shop, most_ms: int) -> Finding:
+    """Return the finding of a probe. Fails if the probe does not end."""
+    found: list[Finding] = []
+    thread = Thread(
+        target=lambda: found.append(probe.probe(shop.database, StatusSettings(probe_ms=most_ms))), daemon=True
+    )
+    thread.start()
+    thread.join(20)
+    [finding] = found
+    return finding
+
+
+def test_a_probe_ends_while_a_synchronous_standby_does_not_answer(
+    shop: Shop, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add("a")
+    shop.encode_all()
+    monkeypatch.setattr(probe.secrets, "token_hex", lambda _: "0" * 16)
+    shop.cache(f"windowshop status {'0' * 16}")  # an encoder commits this row without a wait
+    with databases.without_synchronous_standby():
+        assert probed(shop, 5_000).level is Level.FINE
+        assert shop.value("select count(*) from shop_private.query_embedding") == 0
+
+
+def test_a_probe_ends_while_the_query_cache_is_locked(shop: Shop) -> None:
+    with shop.database.connect(None) as conn:
+        conn.execute(text("lock table shop_private.query_embedding in share row exclusive mode"))
+        assert probed(shop, 200).level is Level.BROKEN
+
+
+def test_a_read_address_that_leads_to_a_promoted_server_during_the_check_is_not_late(shop: Shop) -> None:
+    """A promoted server has no replayed position after its next start. A pooler may change servers during the wait."""
+    with shop.database.connect(None) as primary, shop.database.connect(None, read=True) as reader:
+        written = primary.scalar(text("select pg_current_wal_lsn()::text"))
+        assert _behind(primary, reader, written) == []
+
+
+def test_a_query_that_fails_at_the_gateway_is_reported_and_leaves_no_connection(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shop.database.connect(None) as conn:
+        schema = gateway.dblink_schema(conn)
+        with monkeypatch.context() as patch:
+            patch.setattr(gateway, "_END", "select 1 / 0, now()")
+            with pytest.raises(DatabaseError, match="division by zero"):
+                gateway.reach(conn, ROLES)
+        assert conn.scalar(text(f"select {schema}.dblink_get_connections()")) is None
+        assert gateway.reach(conn, ROLES) == gateway.own_end(conn)
+        assert conn.scalar(text("select current_user")) == "postgres"
