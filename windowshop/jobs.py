@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -161,10 +161,14 @@ def run_now(name: FeedName) -> None:
 
 @contextmanager
 def running(database: "Database", settings: "Settings") -> Iterator[None]:
-    """Run the jobs in a thread of this process until the context ends."""
+    """Run the jobs in a thread of this process until the context ends.
+
+    Raises DatabaseError if the address, its login or the schema does not fit.
+    """
     from db.jobs.settings import JobsSettings
 
     worker = _worker(database, settings, JobsSettings.read())
+    worker.check()
     thread = threading.Thread(target=worker.run, name="jobs")
     thread.start()
     try:
@@ -181,24 +185,14 @@ def _worker(database: "Database", settings: "Settings", own: "JobsSettings") -> 
 
 
 async def _load(home: Path, name: str, arguments: list[str], seconds: float) -> "Ended":
-    """Run `windowshop load` as a child process. On Linux, the child gets SIGTERM when the thread that started it ends,
-    for example because of SIGKILL."""
+    """Run `windowshop load` as a child process, and return how it ended, or why it did not start."""
     from db.errors import DatabaseError
     from db.jobs.worker import Ended
 
-    if "--rejects" not in arguments:
-        folder = home / "feeds"
-        folder.mkdir(parents=True, exist_ok=True)
-        arguments = [*arguments, "--rejects", str(folder / f"{name}.rejects.csv")]
-    end_with_parent = partial(ctypes.CDLL(None).prctl, SET_SIGNAL_AT_DEATH, signal.SIGTERM)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "windowshop", "load", *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "WINDOWSHOP_LOG_FORMAT": "text"},  # people read the report of a load
-        preexec_fn=end_with_parent if sys.platform == "linux" else None,
-    )
+    try:
+        process = await _start(home, name, arguments)
+    except OSError as error:
+        return Ended(1, str(error))
     output = b""
     try:
         async with asyncio.timeout(seconds):
@@ -215,6 +209,26 @@ async def _load(home: Path, name: str, arguments: list[str], seconds: float) -> 
     code = process.returncode or 0
     report = output.decode(errors="replace").replace("\0", "")
     return Ended(code, report, may_succeed_later=code == DatabaseError.exit_code)
+
+
+async def _start(home: Path, name: str, arguments: list[str]) -> asyncio.subprocess.Process:
+    """Start the child process. On Linux, it gets SIGTERM when the thread that started it ends, for example because of
+    SIGKILL."""
+    if "--rejects" not in arguments:
+        folder = home / "feeds"
+        folder.mkdir(parents=True, exist_ok=True)
+        arguments = [*arguments, "--rejects", str(folder / f"{name}.rejects.csv")]
+    end_with_parent: Callable[[], Any] | None = None
+    if sys.platform == "linux":
+        end_with_parent = partial(ctypes.CDLL(None).prctl, SET_SIGNAL_AT_DEATH, signal.SIGTERM)
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "windowshop", "load", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "WINDOWSHOP_LOG_FORMAT": "text"},  # people read the report of a load
+        preexec_fn=end_with_parent,
+    )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -291,7 +305,12 @@ def _probes(worker: "JobsWorker", settings: "JobsSettings") -> Iterator[None]:
     registry = CollectorRegistry()
     process_metrics.register(registry)
     with probes.serving(
-        settings.host, settings.port, "WINDOWSHOP_JOBS_PORT", lambda: worker.fault, registry
+        settings.host,
+        settings.port,
+        "WINDOWSHOP_JOBS_PORT",
+        lambda: worker.fault,
+        registry,
+        is_behind=lambda: worker.is_behind,
     ) as address:
         say(f"Probes and metrics: {address}/ready, {address}/metrics")
         yield

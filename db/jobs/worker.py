@@ -14,7 +14,6 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -26,7 +25,7 @@ from psycopg_pool import PoolTimeout
 
 from db import schema
 from db.engine import CONNECT, Database
-from db.errors import SettingsError
+from db.errors import DatabaseError, SchemaMismatch, SettingsError
 from db.jobs.feeds import next_time
 from db.jobs.settings import JobsSettings
 from db.pooler import refuse_transaction_pooler
@@ -35,18 +34,19 @@ from db.roles import Role
 log = structlog.get_logger()
 
 FEEDS, SITE = "feeds", "site"  # the queues; a long load in one does not delay the jobs of the other
-POOL = 2  # connections of a process beside those of a running load
+POOL = 2  # connections of a process beside those of a running load and of the check of the schema
 ATTEMPTS = 3  # attempts of a load that fails because the database does not answer, and of a job whose process died
 RETRY_SECONDS = 60
 BATCH = 5_000  # rows that one statement deletes
 KEEP_FAILED_HOURS = 30 * 24
-LOOK_SECONDS = 15  # time between two runs of look_around
+LOOK_SECONDS = 15  # time between two runs of look_around, and between two checks of the schema
 POLL_SECONDS = 2.0
 PAUSE_SECONDS = 5.0  # before the next attempt to reach the database
 MAX_REPORT = 4_000  # characters
 
-_DUE = (
-    "select name, cron from shop_private.feed where due_at <= clock_timestamp() order by due_at for update skip locked"
+_DUE = (  # the time is the database's, because the clock of this machine may be slower
+    "select name, cron, clock_timestamp() from shop_private.feed where due_at <= clock_timestamp() order by due_at "
+    "for update skip locked"
 )
 _NEXT = "update shop_private.feed set due_at = %s where name = %s"
 _IS_BUSY = "select exists (select from shop_jobs.procrastinate_jobs where lock = %s and status in ('todo', 'doing'))"
@@ -97,13 +97,17 @@ def _follow_libraries() -> None:
 
 
 class JobsWorker:
-    """Runs jobs in the thread that calls `run`, until `stop` is called from any thread."""
+    """Runs jobs in the thread that calls `run`, until `stop` is called from any thread.
+
+    `fault` tells why the process is not ready, and `is_behind` whether the schema is newer than this code.
+    """
 
     def __init__(self, database: Database, settings: JobsSettings, load: LoadFeed) -> None:
         self._database, self._settings, self._load = database, settings, load
         self._stopping = threading.Event()
         self._wake: Callable[[], object] = lambda: None
         self.fault: str | None = "the process starts"
+        self.is_behind = False
 
     def check(self) -> None:
         """Raise DatabaseError if the address, its login or the schema does not fit."""
@@ -155,11 +159,12 @@ class JobsWorker:
             "shutdown_graceful_timeout": 0.1,  # a load is ended at once; another process runs the job again
         }
         async with app.open_async():
+            await self._check_schema()
             workers = [
                 asyncio.create_task(app.run_worker_async(queues=[FEEDS], concurrency=1, name=FEEDS, **options)),
                 asyncio.create_task(app.run_worker_async(queues=[SITE], concurrency=2, name=SITE, **options)),
+                asyncio.create_task(self._watch_schema()),
             ]
-            self.fault = None
             on_ready()
             stop = asyncio.create_task(stopped.wait())
             await asyncio.wait([*workers, stop], return_when=asyncio.FIRST_COMPLETED)
@@ -174,6 +179,29 @@ class JobsWorker:
             raise failed[0]
         if not stopped.is_set():  # a side task of procrastinate has failed, and procrastinate has logged this
             raise psycopg.OperationalError("a task of a worker ended")
+
+    async def _watch_schema(self) -> None:
+        """Check the schema again and again. Each process does this, while only one of them runs `look_around`."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self._check_schema()
+
+    async def _check_schema(self) -> None:
+        def look() -> tuple[str | None, bool]:
+            try:
+                with self._database.connect(Role.JOBS) as conn:
+                    return None, schema.check(conn) != schema.HEAD
+            except SchemaMismatch as error:
+                return error.message, False
+
+        try:
+            found = await asyncio.to_thread(look)
+        except DatabaseError as error:
+            log.warning("the check of the schema failed", error=error.message)
+            return
+        if found[0] not in (None, self.fault) or found[1] != self.is_behind:
+            log.warning("the schema has changed", fault=found[0], is_behind=found[1])
+        self.fault, self.is_behind = found
 
     def _app(self) -> App:
         url = self._database.url(Role.JOBS).set(drivername="postgresql")
@@ -207,10 +235,10 @@ class JobsWorker:
         async with connector.pool.connection() as conn:
             await conn.execute("select shop_private.take_up_jobs(%s, %s)", (self._settings.dead_seconds, ATTEMPTS))
         async with connector.pool.connection() as conn:  # one transaction: a due feed becomes one job
-            for name, cron in await (await conn.execute(_DUE)).fetchall():
+            for name, cron, now in await (await conn.execute(_DUE)).fetchall():
                 lock = f"feed:{name}"
                 try:
-                    await conn.execute(_NEXT, (next_time(cron, datetime.now(UTC)), name))
+                    await conn.execute(_NEXT, (next_time(cron, now), name))
                 except SettingsError as error:  # somebody has changed the row by hand
                     log.warning("a feed has no next time", feed=name, error=error.message)
                     continue

@@ -1,24 +1,32 @@
 """`windowshop jobs` loads feeds when they are due, and deletes old rows. Each job runs once, and a job of a killed
 process runs again."""
 
+import json
 import os
 import signal
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from db import schema
 from db.engine import Database
-from db.errors import SettingsError
+from db.errors import SchemaMismatch
 from db.jobs import feeds, worker
 from db.jobs.settings import JobsSettings
 from db.jobs.worker import BATCH, Ended, JobsWorker
+from db.settings import Settings
 from tests.support.databases import admin
+from tests.support.http_load import free_port
 from tests.support.processes import Command, wait_until, windowshop
+from tests.support.schema_objects import later_schema
+from windowshop import jobs
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop
@@ -121,6 +129,55 @@ def test_a_feed_that_is_due_while_it_is_loaded_is_not_loaded_twice_at_once(datab
     assert started == ["slow"]
 
 
+def test_a_slow_clock_of_the_process_does_not_load_a_feed_twice(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(datetime):
+        @classmethod
+        def now(cls, zone: Any = None) -> datetime:
+            return datetime.now(zone) - timedelta(hours=2)
+
+    monkeypatch.setattr(worker, "datetime", Slow, raising=False)
+    loaded: list[str] = []
+
+    async def load(name: str, arguments: list[str], seconds: float) -> Ended:
+        loaded.append(name)
+        return Ended(0, "")
+
+    admin(
+        database,
+        "insert into shop_private.feed (name, cron, arguments, due_at) "
+        "values ('main', '@hourly', array['/feed.csv'], date_trunc('hour', now(), 'UTC'))",
+    )
+    with working(database, load):
+        wait_until(lambda: loaded, 60, "the load")
+        assert admin(database, "select due_at > clock_timestamp() from shop_private.feed") == [(True,)]
+    assert loaded == ["main"]
+
+
+def test_a_process_follows_the_schema_while_it_runs(database: Database) -> None:
+    async def load(*_: Any) -> Ended:
+        raise AssertionError
+
+    def ready() -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=10) as answer:
+                return answer.status, json.load(answer)["status"]
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.load(refused)["reason"]
+
+    port = free_port()
+    with working(database, load) as [one], jobs._probes(one, JobsSettings(port=port)):
+        assert ready() == (200, "ready")
+        later_schema(database, "9999", schema.HEAD)
+        wait_until(lambda: ready() == (200, "behind"), 30, "a process that is behind")
+        later_schema(database, "9999", "9998")
+        wait_until(lambda: ready()[0] == 503, 30, "a process that is not ready")
+        assert "serves only code from 9998 on" in ready()[1]
+    with pytest.raises(SchemaMismatch, match="serves only code from 9998 on"), jobs.running(database, Settings()):
+        pass
+
+
 def test_old_events_and_queries_are_deleted_in_batches(shop: "Shop") -> None:
     shop.cache("old")
     shop.cache("new")
@@ -162,40 +219,6 @@ def test_a_job_of_a_dead_process_is_given_back_and_fails_after_three_processes(d
         assert conn.exec_driver_sql(take_up).scalar() == 1
     states = "select lock, status::text, attempts from shop_jobs.procrastinate_jobs order by lock"
     assert admin(database, states) == [("feed:a", "todo", 1), ("feed:b", "failed", 3)]
-
-
-@pytest.mark.parametrize(
-    ("cron", "following"),
-    [
-        ("*/15 * * * *", "2026-03-01 10:15"),
-        ("0 4 * * *", "2026-03-02 04:00"),
-        ("30 6 * * mon", "2026-03-02 06:30"),
-        ("@hourly", "2026-03-01 11:00"),
-        ("0 0 29 2 *", "2028-02-29 00:00"),
-    ],
-)
-def test_the_next_time_of_a_schedule(cron: str, following: str) -> None:
-    assert f"{feeds.next_time(cron, datetime(2026, 3, 1, 10, 7, tzinfo=UTC)):%Y-%m-%d %H:%M}" == following
-
-
-@pytest.mark.parametrize(
-    "cron",
-    [
-        "",
-        "every day",
-        "* * * *",
-        "* * * * * *",
-        "60 * * * *",
-        "0 0 30 2 *",
-        "* * * * mon#9",
-        "@never",
-        "\0 * * * *",
-        "*/0 * * * *",
-    ],
-)
-def test_a_text_that_is_no_schedule_is_refused(cron: str) -> None:
-    with pytest.raises(SettingsError, match="is not a cron expression that has a next time"):
-        feeds.next_time(cron, datetime.now(UTC))
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,9 @@ from db.errors import SchemaMismatch
 from db.settings import Settings
 from migrations.upgrade import scripts
 from tests.support.databases import admin
+from tests.support.schema_objects import later_schema
 
 RULE_SINCE = "0023"
-
-
-def later_schema(database: Database, revision: str, serves: str) -> None:
-    """Let the database state a later revision, which serves code from `serves` on."""
-    for name, value in (("shop.schema_revision", revision), ("shop_private.oldest_code", serves)):
-        admin(
-            database,
-            f"create or replace function {name}() returns text language sql immutable parallel safe "
-            f"as $$ select '{value}' $$",
-        )
 
 
 def test_each_revision_states_the_oldest_code_that_it_serves(settings: Settings) -> None:

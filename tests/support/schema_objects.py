@@ -1,4 +1,4 @@
-"""Describes the objects of a database as text, so that a test can compare two databases."""
+"""Describes the objects of a database as text, so that a test can compare two databases, and changes its revision."""
 
 from db.engine import Database
 from tests.support.databases import admin
@@ -42,3 +42,13 @@ def leftovers(database: Database) -> list[str]:
         "and typname !~ 'alembic_version'",
     )
     return [row[0] for row in rows]
+
+
+def later_schema(database: Database, revision: str, serves: str) -> None:
+    """Let the database state a later revision, which serves code from `serves` on."""
+    for name, value in (("shop.schema_revision", revision), ("shop_private.oldest_code", serves)):
+        admin(
+            database,
+            f"create or replace function {name}() returns text language sql immutable parallel safe "
+            f"as $$ select '{value}' $$",
+        )
