@@ -93,8 +93,9 @@ class Settings(EnvironmentSettings):
     gateway_sslrootcert: str | None = Field(
         None,
         description="Path of a file with CA certificates, on the machine of the database server. If it is set, the "
-        "gateway checks the server's certificate and host name (sslmode=verify-full). If it is unset, the gateway uses "
-        "TLS where the server has it, and checks no certificate.",
+        "gateway checks the server's certificate and host name (sslmode=verify-full). If it is unset, an upgrade "
+        "keeps sslmode and sslrootcert of the gateway. A new gateway uses TLS where the server has it, and checks no "
+        "certificate. To go back: ALTER SERVER shop_primary OPTIONS (DROP sslmode, DROP sslrootcert).",
     )
     gateway_password: SecretStr | None = Field(
         None,

@@ -136,6 +136,7 @@ def write_script() -> None:
         raise CommandError("--sql writes upgrades only")
     try:
         settings = context.config.attributes.get("settings") or Settings.read()
+        end = upgrade_script.tail(Roles(settings.role_prefix), settings)
     except WindowshopError as error:
         raise CommandError(error.message) from error
     roles = Roles(settings.role_prefix)
@@ -165,7 +166,7 @@ def write_script() -> None:
         if reaches_heads:
             for statement in function_statements(roles, upgrade_script.SCHEMAS):
                 write(f"{statement};\n")
-    write(upgrade_script.tail(roles, settings) if reaches_heads else "reset role;")
+    write(end if reaches_heads else "reset role;")
 
 
 def _is_upgrade() -> bool:

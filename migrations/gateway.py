@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from psycopg import sql
 from sqlalchemy import Connection, text
 
+from db.addresses import split_hosts
 from db.errors import DatabaseError, SettingsError
 from db.lifecycle.gateway import DATABASE_SETTINGS, SERVER, is_elsewhere
 from db.roles import Roles
+from db.settings import Settings
 
 
 def point_gateway(
     conn: Connection,
     roles: Roles,
-    hosts: Sequence[tuple[str, int]],
+    hosts: Sequence[tuple[str, int | None]],
     password: str | None,
     *,
     renew: bool = False,
@@ -26,7 +28,8 @@ def point_gateway(
 ) -> None:
     """Set the foreign server, the user mapping and the database's settings for this database.
 
-    With `root_certificate`, a path on the machine of the server, the gateway checks the server's certificate.
+    With `root_certificate`, a path on the machine of the server, the gateway checks the server's certificate. Without
+    it, `sslmode` and `sslrootcert` stay as they are.
 
     Without a `password`, a password in the mapping that works is kept, and otherwise a random password is created.
     In a copy of another server's database, or with `renew`, the gateway gets a new password, because the original and
@@ -66,6 +69,19 @@ def point_gateway(
     _database_settings(conn)
 
 
+def named_hosts(settings: Settings, port: int | None) -> list[tuple[str, int | None]] | None:
+    """Return the hosts of WINDOWSHOP_GATEWAY_HOST, or None if it is unset. `port` is for a host without its own port.
+
+    Raises SettingsError if the value is not a list of hosts.
+    """
+    if settings.gateway_host is None:
+        return None
+    named = split_hosts(settings.gateway_host)
+    if named is None:
+        raise SettingsError("WINDOWSHOP_GATEWAY_HOST is not a list of hosts", hint="For example: db1:5432,db2:5432")
+    return [(host, own or port) for host, own in named]
+
+
 def server_options(
     hosts: Sequence[tuple[str, int | None]], database: str, root_certificate: str | None
 ) -> dict[str, str]:
@@ -75,8 +91,7 @@ def server_options(
         # After a failover, the gateway leads to the host that accepts writes, without a command of an operator.
         "target_session_attrs": "read-write" if len(hosts) > 1 else "any",
         "dbname": database,
-        "sslmode": "verify-full" if root_certificate else "prefer",
-        "sslrootcert": root_certificate or "",
+        **({"sslmode": "verify-full", "sslrootcert": root_certificate} if root_certificate else {}),
         "application_name": "windowshop gateway",
         "connect_timeout": "3",
         "keepalives_idle": "10",

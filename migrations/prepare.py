@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError, MissingExtension
+from db.lifecycle.extensions import OLDER
 from db.lifecycle.gateway import is_public
 from db.roles import Roles
 from migrations.logins import create_roles
@@ -98,13 +99,7 @@ def _create_extensions(conn: Connection) -> None:
 
 def _update_extensions(conn: Connection) -> None:
     """Update the extensions to the versions that the server has. An upgrade of the server's packages changes these."""
-    older = conn.scalars(
-        text(
-            "select e.extname from pg_extension e join pg_available_extensions a on a.name = e.extname "
-            "where e.extname in ('vector', 'pg_prewarm', 'dblink', 'pg_trgm') and e.extversion <> a.default_version"
-        )
-    ).all()
-    for name in older:
+    for name in conn.scalars(text(OLDER)).all():
         conn.execute(text(f"alter extension {name} update"))
 
 

@@ -9,7 +9,7 @@ Site revisions (the tables of the site's models) have a branch of their own. The
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,9 +22,9 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from db import schema
-from db.addresses import PORT, hosts, split_hosts
+from db.addresses import PORT, hosts
 from db.engine import ADMINISTRATION, DATABASE, Database, open_database, translated
-from db.errors import DatabaseError, LoginRefused, SchemaMismatch, SettingsError
+from db.errors import DatabaseError, LoginRefused, SchemaMismatch
 from db.lifecycle import gateway
 from db.lifecycle.logins import repair
 from db.locks import Lock, hold
@@ -32,12 +32,13 @@ from db.pooler import refuse_transaction_pooler
 from db.roles import Roles
 from db.settings import Settings
 from migrations.function_files import check_dependents, read_files
-from migrations.gateway import point_gateway
+from migrations.gateway import named_hosts, point_gateway
 from migrations.logins import give_passwords, missing_logins
 from migrations.prepare import Extensions, installed, prepare
 from migrations.restrict import restrict
 from migrations.row_security import watch_row_security
 from migrations.site_revisions import restore
+from migrations.upgrade_script import listed_hosts
 
 PROJECT_REVISIONS = Path(__file__).parent / "versions"
 ALEMBIC_INI = Path(__file__).parent / "alembic.ini"
@@ -64,7 +65,11 @@ def upgrade(database: Database, settings: Settings, on_progress: Callable[[str],
 
 
 def write_script(settings: Settings, start: str, output: TextIO) -> None:
-    """Write the upgrade from the revision `start` (or base) as SQL for psql. Needs no database."""
+    """Write the upgrade from the revision `start` (or base) as SQL for psql. Needs no database.
+
+    Raises SettingsError, before anything is written, for a wrong address of the database or the gateway.
+    """
+    listed_hosts(settings)
     config = _config(settings.home)
     config.output_buffer = output
     config.attributes["settings"] = settings
@@ -268,13 +273,10 @@ def _point(conn: Connection, database: Database, settings: Settings, *, renew: b
         gateway.reach(conn, database.roles)
 
 
-def _gateway_hosts(database: Database, settings: Settings, port: int) -> list[tuple[str, int]]:
+def _gateway_hosts(database: Database, settings: Settings, port: int) -> Sequence[tuple[str, int | None]]:
     """Return the hosts at which the server reaches itself. `port` is used for a host without a port of its own."""
-    if settings.gateway_host is not None:
-        named = split_hosts(settings.gateway_host)
-        if named is None:
-            raise SettingsError("WINDOWSHOP_GATEWAY_HOST is not a list of hosts", hint="For example: db1:5432,db2:5432")
-        return [(host, own or port) for host, own in named]
+    if (named := named_hosts(settings, port)) is not None:
+        return named
     listed = hosts(database.url(None))
     return listed if len(listed) > 1 else [(listed[0][0] if listed else "127.0.0.1", port)]
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
-from db.addresses import hosts, parse, split_hosts
+from db.addresses import hosts, parse
+from db.lifecycle.extensions import OLDER
 from db.lifecycle.gateway import DATABASE_SETTINGS, SERVER
 from db.roles import LOGINS, Role, Roles
 from db.schema import HEAD
 from db.settings import Settings
-from migrations.gateway import server_options
+from migrations.gateway import named_hosts, server_options
 from migrations.logins import GROUPS
 from migrations.prepare import DBLINK_SCHEMA, TRGM_SCHEMA
 from migrations.row_security import EVENT_TRIGGER, TAGS
@@ -39,8 +40,10 @@ def head(roles: Roles, start: Sequence[str]) -> str:
 -- This script does not contain:
 --   - the passwords of the logins {logins}.
 --     Set each of them: \\password {roles[Role.WEB_READER]}
---   - the password of {roles.gateway}, which the script creates at random in the database if the gateway has none.
+--   - the password of {roles.gateway}, which the script creates at random in the database if the gateway has none,
+--     or if the database is a copy and no other database of the server uses this role.
 --   - WINDOWSHOP_GATEWAY_PASSWORD, and passwords in WINDOWSHOP_LOGIN_PASSWORDS.
+--   - updates of extensions, unless a superuser runs it.
 --   - rights that other roles have on functions whose arguments change: grant them again.
 -- Afterwards, "windowshop db check" compares the database with this version.
 \\set ON_ERROR_STOP 1
@@ -77,6 +80,7 @@ def _checks(start: Sequence[str]) -> str:
 do $$
 declare
     other record;
+    older name;
     superuser constant boolean := (select rolsuper from pg_roles where rolname = current_user);
 begin
     if current_setting('server_version_num')::int < 170000 then
@@ -99,6 +103,12 @@ begin
     if not exists (select from pg_extension where extname = 'pg_trgm') then
         create schema if not exists {TRGM_SCHEMA};
         create extension pg_trgm schema {TRGM_SCHEMA};
+    end if;
+    if superuser then
+        for older in {OLDER}
+        loop
+            execute format('alter extension %I update', older);
+        end loop;
     end if;
     for other in select w.name, w.schema, e.extnamespace::regnamespace::text as present
         from (values {wanted}) w (name, schema) left join pg_extension e on e.extname = w.name
@@ -168,7 +178,7 @@ begin;
 
 
 def _gateway(roles: Roles, settings: Settings) -> str:
-    listed = _listed_hosts(settings)
+    listed = listed_hosts(settings)
     options = server_options(listed, "", settings.gateway_sslrootcert)
     values = ", ".join(f"({sql.Literal(k).as_string(None)}, {_option(k, v, listed)})" for k, v in options.items())
     owner, gateway = (sql.Literal(name).as_string(None) for name in (roles.owner, roles.gateway))
@@ -179,7 +189,12 @@ def _gateway(roles: Roles, settings: Settings) -> str:
     return f"""
 do $$
 declare
-    others text;
+    others constant text := (
+        select string_agg(distinct d.datname, ', ') from pg_shdepend s join pg_database d on d.oid = s.dbid
+        where s.refclassid = 'pg_authid'::regclass and s.refobjid = to_regrole({gateway})
+        and d.datname <> current_database());
+    mapped boolean := exists (select from pg_user_mappings where srvname = '{SERVER}' and usename = {owner});
+    is_copy constant boolean := shop_private.gateway_is_elsewhere();
     verbs text;
     password constant text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
     present constant text[] := (
@@ -193,10 +208,11 @@ begin
     into verbs from (values {values}) wanted (name, value);
     execute format('alter server {SERVER} version %L options (%s)', shop_private.database_identity(), verbs);
     grant usage on foreign server {SERVER} to {_quote(roles.owner)};
-    if not exists (select from pg_user_mappings where srvname = '{SERVER}' and usename = {owner}) then
-        select string_agg(distinct d.datname, ', ') into others from pg_shdepend s join pg_database d on d.oid = s.dbid
-        where s.refclassid = 'pg_authid'::regclass and s.refobjid = to_regrole({gateway})
-        and d.datname <> current_database();
+    if mapped and is_copy and others is null then  -- the original and its dumps have the password of the mapping
+        execute format('drop user mapping for %I server {SERVER}', {owner});
+        mapped := false;
+    end if;
+    if not mapped then
         if others is not null then
             raise exception 'role % is also used by database %, and its password is not known', {gateway}, others
             using hint = 'Create the user mapping of {SERVER} for {roles.owner} with this password, and run the end '
@@ -221,10 +237,11 @@ def _option(name: str, value: str, listed: Sequence[tuple[str, int | None]]) -> 
     return sql.Literal(value).as_string(None)
 
 
-def _listed_hosts(settings: Settings) -> Sequence[tuple[str, int | None]]:
+def listed_hosts(settings: Settings) -> Sequence[tuple[str, int | None]]:
+    """Return the hosts of the gateway. Raises SettingsError for a wrong address of the database or the gateway."""
     port = settings.gateway_port
-    if settings.gateway_host is not None and (named := split_hosts(settings.gateway_host)):
-        return [(host, own or port) for host, own in named]
+    if (named := named_hosts(settings, port)) is not None:
+        return named
     found: list[tuple[str, int]] = []
     if settings.database_url is not None:
         found = hosts(parse("WINDOWSHOP_DATABASE_URL", settings.database_url.get_secret_value(), writes=True))

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 from db import schema
 from db.errors import DatabaseError, SchemaMismatch
 from db.lifecycle import gateway, logins, row_security
+from db.lifecycle.extensions import OLDER
 from db.lifecycle.indexes import building
 from db.roles import Roles
 from db.site_status.finding import Finding, broken, fine, warning
@@ -87,7 +88,7 @@ def database_settings(conn: Connection, roles: Roles) -> Finding:
 
 def extensions(conn: Connection, roles: Roles) -> Finding:
     rows = conn.execute(_EXTENSIONS).all()
-    older = [row for row in rows if row.used != row.installed]
+    older = [row for row in rows if row.is_older]
     if older:
         what = "; ".join(f"{row.name} {row.used}, while the server has {row.installed}" for row in older)
         statements = "; ".join(f"alter extension {row.name} update" for row in older)
@@ -132,7 +133,8 @@ _SETTINGS = text(
     "where d.datname = current_database() and s.setrole = 0"
 )
 _EXTENSIONS = text(
-    "select e.extname as name, e.extversion as used, a.default_version as installed from pg_extension e "
+    "select e.extname as name, e.extversion as used, a.default_version as installed, "
+    f"e.extname in ({OLDER}) as is_older from pg_extension e "
     "join pg_available_extensions a on a.name = e.extname "
     "where e.extname in ('vector', 'dblink', 'pg_trgm', 'pg_prewarm') order by e.extname = 'vector' desc, 1"
 )

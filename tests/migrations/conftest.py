@@ -54,8 +54,8 @@ class Tenants:
         self._home = home
         self._made: list[str] = []
 
-    def database(self, prefix: str, login: str | None = None) -> Database:
-        name = self._databases.create()
+    def database(self, prefix: str, login: str | None = None, template: str = "template1") -> Database:
+        name = self._databases.create(template)
         self._made.append(name)
         url = make_url(self._databases.admin_url(name)).set(drivername="postgresql+psycopg")
         if login:

@@ -45,6 +45,21 @@ def test_an_upgrade_fails_when_the_gateway_cannot_be_reached(empty: Database, se
     upgrade(empty, settings)  # with the right address, the upgrade succeeds
 
 
+def test_an_upgrade_keeps_the_tls_of_the_gateway_unless_the_setting_is_given(
+    database: Database, settings: Settings
+) -> None:
+    admin(database, "alter server shop_primary options (add sslmode 'allow', add sslrootcert '/own.crt')")
+    upgrade(database, settings)
+    assert "sslmode=allow" in server_entry(database) and "sslrootcert=/own.crt" in server_entry(database)
+    given = settings.model_copy(update={"gateway_sslrootcert": "/given.crt"})
+    with pytest.raises(DatabaseError, match="cannot log in to itself as the gateway"):  # the server has no TLS
+        upgrade(database, given)
+    assert "sslmode=verify-full" in server_entry(database) and "sslrootcert=/given.crt" in server_entry(database)
+    admin(database, "alter server shop_primary options (drop sslmode, drop sslrootcert)")
+    upgrade(database, settings)
+    assert "ssl" not in server_entry(database)
+
+
 # --- several sites on one server, and a site's owner without superuser rights
 
 

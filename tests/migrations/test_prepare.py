@@ -1,14 +1,15 @@
-"""An upgrade refuses a database whose encoding is not UTF-8, and changes nothing."""
+"""An upgrade refuses a database whose encoding is not UTF-8, and changes nothing. It updates extensions."""
 
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from db.engine import Database
 from db.errors import DatabaseError
 from db.settings import Settings
 from migrations.upgrade import upgrade
-from tests.support.databases import Databases
+from tests.support.databases import Databases, admin
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
@@ -22,3 +23,13 @@ def test_an_upgrade_refuses_a_database_that_is_not_encoded_in_utf8(
     assert "encoding 'UTF8'" in (refused.value.hint or "")
     with database.connect(None) as conn:
         assert conn.scalar(text("select to_regnamespace('shop') is null"))
+
+
+def test_an_upgrade_updates_an_extension_only_to_a_newer_version(database: Database, settings: Settings) -> None:
+    versions = (
+        "select extname::text, extversion from pg_extension where extname in ('pg_prewarm', 'pg_trgm') order by 1"
+    )
+    admin(database, "drop extension pg_prewarm; create extension pg_prewarm version '1.1'")
+    admin(database, "update pg_extension set extversion = '99.0' where extname = 'pg_trgm'")  # as with older packages
+    upgrade(database, settings)
+    assert admin(database, versions) == [("pg_prewarm", "1.2"), ("pg_trgm", "99.0")]

@@ -11,9 +11,12 @@ import pytest
 from db import schema
 from db.embedded.server import binary
 from db.engine import Database
+from db.errors import SettingsError
+from db.lifecycle import gateway
 from db.lifecycle.serving import serve_model
 from db.settings import Settings
 from migrations.upgrade import downgrade, drift, upgrade, write_script
+from tests.migrations.conftest import Tenants
 from tests.support.databases import Databases, admin
 from tests.support.processes import windowshop
 
@@ -133,6 +136,40 @@ def test_psql_upgrades_a_database_with_products_from_a_given_revision(
     assert admin(database, "select count(*) from shop.product where keywords @@ 'cafe'::tsquery") == [(1200,)]
 
 
+def test_the_script_gives_the_gateway_of_a_copy_a_new_password(
+    databases: Databases,
+    tenants: Tenants,
+    settings: Settings,
+    program: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+) -> None:
+    original = tenants.database("tenant_")
+    upgrade(original, settings)
+    admin(original, "drop extension pg_prewarm; create extension pg_prewarm version '1.1'")
+    admin(original, "update pg_extension set extversion = '99.0' where extname = 'pg_trgm'")  # as with older packages
+    admin(original, "alter server shop_primary options (add sslmode 'allow')")
+    name = str(original.write.database)
+    copied = tenants.database("tenant_", template=name)
+    at = Settings(home=settings.home, gateway_host="127.0.0.1", role_prefix="tenant_")
+    end = script(tmp_path / "upgrade.sql", at, schema.HEAD)
+    look = "select umoptions from pg_user_mappings where srvname = 'shop_primary'"
+    before = admin(copied, look)
+
+    tenants.admin(f"drop database {name}")
+    tenants.admin("alter role tenant_gateway password null")  # as on another server
+    found = []
+    for _ in range(2):
+        ran = program("psql", copied, "-X", "--quiet", "--file", str(end))
+        assert ran.returncode == 0, ran.stderr[-3000:]
+        with copied.connect(None) as conn, conn.begin():
+            assert gateway.reach(conn, copied.roles) == gateway.own_end(conn)
+        found.append(admin(copied, look))
+    assert found[0] == found[1] != before  # the second run finds no copy
+    versions = "select extname::text, extversion from pg_extension where extname in ('pg_prewarm', 'pg_trgm')"
+    assert sorted(admin(copied, versions)) == [("pg_prewarm", "1.2"), ("pg_trgm", "99.0")]
+    assert "sslmode=allow" in str(admin(copied, "select srvoptions from pg_foreign_server"))
+
+
 @pytest.mark.soak
 def test_the_script_contains_the_revisions_of_the_site(
     databases: Databases,
@@ -181,3 +218,10 @@ def test_the_command_writes_the_script_without_a_database(
     assert windowshop("db", "upgrade", "--from", "0022", env=env).returncode == 2
     unknown = windowshop("db", "upgrade", "--sql", "--from", "9999", env=env)
     assert unknown.returncode == 3 and "9999" in unknown.stderr and "Traceback" not in unknown.stderr
+
+
+def test_a_wrong_host_of_the_gateway_is_refused_before_anything_is_written(settings: Settings) -> None:
+    output = io.StringIO()
+    with pytest.raises(SettingsError, match="WINDOWSHOP_GATEWAY_HOST is not a list of hosts"):
+        write_script(settings.model_copy(update={"gateway_host": "db1:5432,,db2"}), "base", output)
+    assert output.getvalue() == ""

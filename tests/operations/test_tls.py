@@ -86,9 +86,8 @@ def test_every_connection_checks_the_certificate(tls_server: Cluster, run: Run) 
     assert upgraded.returncode == 0, upgraded.stderr
     checked = run("db", "check", **verified)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    [options] = tls_server.sql(
-        "select srvoptions::text[] from pg_foreign_server where srvname = 'shop_primary'", "shop"
-    )
+    query = "select srvoptions::text[] from pg_foreign_server where srvname = 'shop_primary'"
+    [options] = tls_server.sql(query, "shop")
     assert {"sslmode=verify-full", f"sslrootcert={certificate}"} <= set(options[0])  # type: ignore[call-overload]
 
     other = str(tls_server.data.parent / "other.crt")
@@ -106,4 +105,8 @@ def test_every_connection_checks_the_certificate(tls_server: Cluster, run: Run) 
     assert "cannot log in to itself as the gateway" in wrong.stderr
     assert "certificate verify failed" in wrong.stderr
     assert run("db", "upgrade", **verified).returncode == 0
-    assert run("db", "upgrade", options=verified["options"]).returncode == 0  # without the certificate of the gateway
+    assert run("db", "upgrade", options=verified["options"]).returncode == 0  # keeps the certificate of the gateway
+    assert tls_server.sql(query, "shop") == [options]
+    tls_server.sql("alter server shop_primary options (drop sslmode, drop sslrootcert)", "shop")
+    assert run("db", "upgrade", options=verified["options"]).returncode == 0
+    assert "ssl" not in str(tls_server.sql(query, "shop"))

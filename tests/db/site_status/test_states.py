@@ -153,6 +153,11 @@ def test_an_older_extension_than_the_installed_one(fine: Shop, tmp_path: Path) -
     assert faults(fine.database, tmp_path) == []
 
 
+def test_an_extension_that_is_newer_than_the_installed_one(fine: Shop, tmp_path: Path) -> None:
+    fine.run("update pg_extension set extversion = '99.0' where extname = 'vector'")  # as with older packages
+    assert faults(fine.database, tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("name", "fix"), [("planted", "reindex"), ("planted_ccnew", "drop"), ("planted_ccold1", "drop")]
 )

@@ -1,0 +1,9 @@
+"""Finds the extensions that PostgreSQL can update."""
+
+# The extensions of this database that are older than the server's packages. PostgreSQL has no update path to an older
+# version, which packages older than the extension in use have.
+OLDER = """\
+select e.extname from pg_extension e join pg_available_extensions a on a.name = e.extname
+where e.extname in ('vector', 'pg_prewarm', 'dblink', 'pg_trgm') and e.extversion <> a.default_version
+and exists (select from pg_extension_update_paths(a.name) p
+    where p.source = e.extversion and p.target = a.default_version and p.path is not null)"""
