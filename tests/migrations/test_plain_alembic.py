@@ -97,7 +97,7 @@ def test_the_documented_index_revision_is_applied_and_kept(
     with_toy: Database, settings: Settings, tmp_path: Path
 ) -> None:
     page = (ROOT / "docs" / "migrations.md").read_text(encoding="utf-8")
-    [script] = re.findall(r"```python\n(.*?)```", page, re.S)
+    [script] = [one for one in re.findall(r"```python\n(.*?)```", page, re.S) if "def upgrade" in one]
     file = site_revisions(settings.home) / "site_0003_colour_index.py"
     file.write_text(script.replace("model_starter_index", "model_toy_index"))
     upgrade(with_toy, settings)
