@@ -1,4 +1,4 @@
-"""Retires a model: writes revisions that drop its tables, so that the retirement can be read and reversed."""
+"""Retires a model: writes revisions that drop its indexes and tables, and applies them. A downgrade reverses them."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -38,7 +38,8 @@ _COLUMNS = {
 
 @app.command()
 def evaluate(cache: Cache = _CACHE, seed: Seed = 0, threads: Threads = 2) -> None:
-    """Train a head for each committed split, and print the head's scores on the held-out side."""
+    """Train a head for each committed split. Print the scores of the head, of the prior alone and of random vectors on
+    the split's test side."""
     use_threads(threads)
     with _progress() as progress:
         material = gather(cache, progress)

@@ -70,7 +70,7 @@ def test_spectral_reports_nothing(file: Path) -> None:
 
 
 def test_redocly_reports_nothing(file: Path) -> None:
-    # The probes refuse no request, so they have no answer of a status 4xx.
+    # /health and /ready refuse no request, so the document gives them no response with a status 4xx.
     said = run("redocly", "lint", "--extends", "recommended", "--skip-rule", "operation-4xx-response", file.name,
                folder=file.parent)  # fmt: skip
     assert "warning" not in said.lower().replace("deprecation warning", ""), said
@@ -83,7 +83,7 @@ def test_typescript_compiles_a_program_with_the_generated_types(file: Path) -> N
         folder=file.parent)  # fmt: skip
 
 
-def test_every_operation_has_a_chosen_id(document: dict[str, Any]) -> None:
+def test_the_operation_ids_are_exactly_the_listed_names(document: dict[str, Any]) -> None:
     ids = {operation["operationId"] for item in document["paths"].values() for operation in item.values()}
     assert ids == {
         "searchText", "searchImage", "searchImageFile", "search", "similarProducts", "countFacets", "readProduct",

@@ -1,7 +1,7 @@
 """Lists the options of shop.search that REST does not offer, each with the reason."""
 
 NOT_IN_REST = {
-    "rrf_k": "fitted together with the weights, once for a whole site",
+    "rrf_k": "fitted together with the weights, one value for each model",
     "degrade": "always on for a query of text alone",
     "route": "for measurements only",
 }

@@ -1,5 +1,5 @@
-"""Holds data about a request in addition to the ASGI scope. The outermost middleware creates the data and logs it at
-the end of the request."""
+"""Defines the data that the service keeps about a request in the `state` of its ASGI scope. The outermost middleware
+adds the data, and logs a part of it at the end of the request."""
 
 from dataclasses import dataclass
 

@@ -1,10 +1,10 @@
 """Runs the web service's database calls, with pools of connections, two concurrency limits and the request's deadline.
 
 Searches and most other reads go through the read address, with the login `web_reader`. If the read address leads to a
-standby that lags too much, they go to the primary instead, with the same login. Writes, and reads of image paths, go to
-the primary, with the login `web_writer`. PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A
-statement is cancelled earlier when the deadline of its request passes. A reading statement is also cancelled when the
-client closes the connection.
+standby that lags too much, they go to the primary instead, with the same login. Writes go to the primary, with the
+login `web_writer`, and so do reads of image paths while the primary answers. PostgreSQL ends a statement that runs
+longer than the setting `deadline_ms`. A statement is cancelled earlier when the deadline of its request passes. A
+reading statement is also cancelled when the client closes the connection.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ from web.settings import WebSettings
 
 Result = TypeVar("Result")
 Call = Callable[[Connection], Result]
-# Where a probe reads. reads: where searches read now; standby: at the read address; primary: with the writing login.
+# The server that a probe asks: the server that searches use now, the server at the read address, or the primary with
+# the login web_writer.
 Place = Literal["reads", "standby", "primary"]
 
 _MIN_SECONDS_LEFT = 0.05  # a request with less time left before its deadline starts no database call

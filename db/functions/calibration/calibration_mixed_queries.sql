@@ -1,5 +1,5 @@
 -- Returns at most @calibration_mixes@ mixes of products as query vectors. A mix is the sum of the vectors of two images
--- of the catalog. In every second mix, 0.5 times the vector of a third image is subtracted from this sum. `inputs`
+-- of the site. In every second mix, 0.5 times the vector of a third image is subtracted from this sum. `inputs`
 -- holds the vectors of the two images of each mix, one after the other. The images are those of the largest
 -- product_ids. Because product_id is a hash, they are a fair sample.
 create or replace function shop_private.calibration_mixed_queries(

@@ -3,7 +3,7 @@
 --
 -- Two groups are merged only if the merged group has at most p_most members, and if at least half of the pairs between
 -- the groups are linked. A pair has one item of each group. Without the condition on pairs, a chain of products, each a
--- little like the next, could join half a catalog into one group.
+-- little like the next, could become one group of up to p_most products.
 create or replace function shop_private.groups(p_first integer[], p_second integer[], p_most integer)
 returns integer[]
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

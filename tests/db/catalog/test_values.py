@@ -29,7 +29,7 @@ def test_the_error_for_an_unknown_availability_quotes_the_cell():
         values.availability("maybe")
 
 
-def test_a_negative_stock_is_no_word_for_an_availability():
+def test_a_negative_number_is_refused_as_an_availability():
     with pytest.raises(ValueError, match='availability "-1" is none of'):
         values.availability("-1")
 

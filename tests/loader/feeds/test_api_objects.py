@@ -1,4 +1,4 @@
-"""The loader reads the objects that the APIs of WooCommerce, Magento 2, Medusa and Shopify document."""
+"""The loader reads products in the JSON formats of the APIs of WooCommerce, Magento 2, Medusa and Shopify."""
 
 import json
 from collections.abc import Iterator
@@ -116,7 +116,7 @@ def test_custom_attributes_and_stock_of_magento_are_read_and_variants_inherit_mi
     assert not any("cost" in name for product in found.values() for name in product["attributes"])
 
 
-def test_a_magento_material_of_several_choice_numbers_stays_an_attribute(tmp_path: Path):
+def test_option_ids_in_the_material_of_a_magento_product_become_the_attribute_material_option(tmp_path: Path):
     bag = json.loads((FIXTURES / "magento_rest.json").read_text())["items"][3]
     bag["custom_attributes"] = [{"attribute_code": "material", "value": "33,35"}]
     [found] = of({"items": [bag]}, tmp_path)[0].values()
@@ -246,7 +246,7 @@ def test_bulk_lines_in_a_circle_of_parents_or_below_too_many_parents_are_all_rea
         assert line["title"] in read_text
 
 
-def test_a_mapping_reads_each_object_of_an_api_as_one_product(tmp_path: Path):
+def test_with_a_mapping_each_object_of_an_api_is_read_as_one_product(tmp_path: Path):
     rows = json.loads((FIXTURES / "woocommerce_rest.json").read_text())
     found, _ = of(rows, tmp_path, mapping={"sku": "id", "price": "price"})
     assert list(found) == ["794", "795", "796", "800"]

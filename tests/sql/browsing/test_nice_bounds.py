@@ -1,4 +1,4 @@
-"""shop_private.nice_bounds returns round numbers as the bounds of the ranges of a numeric facet."""
+"""shop_private.nice_bounds rounds the bounds of the ranges of a numeric facet."""
 
 import random
 from decimal import Decimal
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
         ([-3.5, -1.5, 0, 7], 2, [-4, 0, 7]),
     ],
 )
-def test_bounds_are_round_numbers(shop: "Shop", numbers: list[float], buckets: int, bounds: list[float]) -> None:
+def test_bounds_are_rounded_unless_there_is_only_one_number(
+    shop: "Shop", numbers: list[float], buckets: int, bounds: list[float]
+) -> None:
     found = shop.value(
         "select shop_private.nice_bounds(cast(:numbers as numeric[]), array_fill(1::bigint, array[:n]), :buckets)",
         numbers=[str(number) for number in numbers], n=len(numbers), buckets=buckets,
