@@ -131,7 +131,7 @@ def _route_of(app: Litestar) -> Callable[[HTTPScope], str | None]:
 
 # Litestar tries to import this plugin, and with it OpenTelemetry, whether a site records traces or not. db/tracing.py
 # records them without the plugin.
-sys.modules.setdefault("litestar.plugins.opentelemetry", None)  # type: ignore[arg-type]
+sys.modules.setdefault("litestar.plugins.opentelemetry", None)  # type: ignore[arg-type]  # None forbids the import; typeshed expects a module
 
 
 def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Litestar:
