@@ -13,7 +13,9 @@ from db.embedded.server import Server, binary, secrets
 
 @contextmanager
 def streaming_replica(server: Server, server_home: Path, home: Path) -> Iterator[int]:
-    """Copy the server into the new folder `home`, and yield the port of the replica."""
+    """Copy the server, with the databases of earlier tests, into the folder `home`, and yield the port of the
+    replica."""
+    shutil.rmtree(home, ignore_errors=True)  # left by an attempt that failed
     data = home / "data"
     user = server_user()
     data.mkdir(parents=True)
@@ -31,7 +33,7 @@ def streaming_replica(server: Server, server_home: Path, home: Path) -> Iterator
             cwd="/",
             check=True,
             capture_output=True,
-            timeout=120,
+            timeout=300,
             **as_user(user),
         )
 
