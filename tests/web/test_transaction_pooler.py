@@ -77,7 +77,7 @@ def pooled(site: Database, pooler: int) -> Database:
 def answers(client: httpx.Client, count: int) -> list[object]:
     """Send mixed requests from several threads. Returns the compared part of each answer."""
 
-    def told(answer: httpx.Response) -> Any:
+    def content(answer: httpx.Response) -> Any:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -85,12 +85,12 @@ def answers(client: httpx.Client, count: int) -> list[object]:
         match number % 4:
             case 0:
                 body = {"query": CACHED[number % len(CACHED)], "top_k": 5}
-                return [hit["sku"] for hit in told(client.post("/search/text", json=body))["results"]]
+                return [hit["sku"] for hit in content(client.post("/search/text", json=body))["results"]]
             case 1:
-                return told(client.get(f"/products/sku {number % 60 + 1}"))["title"]
+                return content(client.get(f"/products/sku {number % 60 + 1}"))["title"]
             case 2:
                 body = {"query": CACHED[number % len(CACHED)], "fields": ["color"]}
-                return told(client.post("/facets", json=body))["facets"]
+                return content(client.post("/facets", json=body))["facets"]
             case _:
                 return client.get("/", params={"q": CACHED[number % len(CACHED)]}).text.count("sku ")
 
@@ -98,13 +98,14 @@ def answers(client: httpx.Client, count: int) -> list[object]:
         return list(threads.map(ask, range(count)))
 
 
+@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.soak)])
 def test_mixed_requests_through_a_transaction_pooler_give_the_right_answers(
-    site: Database, pooled: Database, pooler: int
+    site: Database, pooled: Database, pooler: int, count: int
 ) -> None:
     with served(site, PATIENT) as client:
-        expected = answers(client, 60)
+        expected = answers(client, count)
     with served(pooled, PATIENT) as client:
-        assert answers(client, 60) == expected
+        assert answers(client, count) == expected
         assert client.get("/ready").status_code == 200
         put = {"products": [{"sku": "pooled", "title": "A pooled product"}]}
         assert client.put("/products", json=put).status_code == 200
