@@ -102,6 +102,7 @@ def use(environment: Path, place: Path) -> None:
     elsewhere.mkdir()
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("WINDOWSHOP_", "PYTHON"))}
     variables["WINDOWSHOP_HOME"] = str(place / "home")
+    variables["WINDOWSHOP_LOG_FORMAT"] = "text"  # as on a terminal
 
     def run(*command: str) -> str:
         print("$", *(Path(command[0]).name, *command[1:]), flush=True)
