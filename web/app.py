@@ -5,6 +5,8 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import structlog
 from litestar import Litestar
@@ -18,7 +20,7 @@ from sqlalchemy import Connection
 from db import api_keys
 from db.api_keys import ApiKey
 from db.engine import Database
-from db.errors import DatabaseUnreachable
+from db.errors import DatabaseUnreachable, SettingsError
 from db.images.thumbnail_pool import ThumbnailPool
 from web.api import events, health, images, products, search
 from web.api.document import openapi
@@ -38,6 +40,10 @@ from web.page import rendering, results
 from web.page import routes as page
 from web.settings import WebSettings
 
+if TYPE_CHECKING:
+    from web.mcp.http import McpOverHttp
+
+INSTALL_MCP = "Run: pip install 'windowshop[mcp]'"
 ROUTES = (
     search.search_text,
     search.search_image,
@@ -88,8 +94,21 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
         return path.startswith(READING_PATHS) and pools.read_limiter.is_full
 
     error_page = rendering.error_page if settings.public_page else _no_page
-    app = _litestar(state, settings, needs_keys=access.needs_keys)
+    mcp = _mcp(settings)
+    app = _litestar(state, settings, mcp, needs_keys=access.needs_keys)
     return RequestMiddleware(app, settings, access, metrics, is_full, error_page, _route_of(app))
+
+
+def _mcp(settings: WebSettings) -> "McpOverHttp | None":
+    if settings.mcp == "off" or (settings.mcp == "auto" and find_spec("mcp") is None):
+        return None
+    try:
+        from web.mcp.http import McpOverHttp
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"WINDOWSHOP_WEB_MCP is on, but the package {error.name} is not installed", hint=INSTALL_MCP
+        ) from error
+    return McpOverHttp(settings)
 
 
 def _public_catalogs(settings: WebSettings) -> list[str] | None:
@@ -134,11 +153,11 @@ def _route_of(app: Litestar) -> Callable[[HTTPScope], str | None]:
 sys.modules.setdefault("litestar.plugins.opentelemetry", None)  # type: ignore[arg-type]  # None forbids the import; typeshed expects a module
 
 
-def _litestar(state: State, settings: WebSettings, *, needs_keys: bool) -> Litestar:
+def _litestar(state: State, settings: WebSettings, mcp: "McpOverHttp | None", *, needs_keys: bool) -> Litestar:
     return Litestar(
-        (*ROUTES, *(page.ROUTES if settings.public_page else ())),
+        (*ROUTES, *(page.ROUTES if settings.public_page else ()), *([mcp.route] if mcp else ())),
         state=state,
-        lifespan=[_lifespan],
+        lifespan=[_lifespan, *([mcp.running] if mcp else ())],
         # Litestar copies the route handler for each request with a guard, so without keys there is no guard.
         guards=[guard] if needs_keys else [],
         before_request=check_request,

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from db.settings import EnvironmentSettings
@@ -13,7 +13,7 @@ from db.settings import EnvironmentSettings
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ROOT_PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){0,8}"  # a path prefix, or nothing
 # The first part of each address of the service. A prefix that begins with one of them would be ambiguous.
-ROUTES = ("search", "products", "facets", "events", "images", "health", "ready", "openapi", "picture", "static")
+ROUTES = ("search", "products", "facets", "events", "images", "health", "ready", "openapi", "picture", "static", "mcp")
 
 
 class WebSettings(EnvironmentSettings):
@@ -115,6 +115,29 @@ class WebSettings(EnvironmentSettings):
         ["*"],
         description="Names of the attributes that REST shows, separated by commas, such as glaze,weight. `*`: all. "
         "Filters and facets of REST cannot read other attributes.",
+    )
+    mcp: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether the service offers its searches to assistants at /mcp. auto: yes, if the extra `mcp` of "
+        "the package is installed.",
+    )
+    mcp_key: SecretStr | None = Field(
+        None,
+        description="API key of `windowshop mcp`, whose scopes, catalogs and filter then hold. Unset: the command "
+        "reads all that its database login may read.",
+    )
+    mcp_calls_per_hour: int = Field(
+        1_000,
+        ge=0,
+        le=1_000_000,
+        description="Largest number of calls of MCP tools per hour with one API key, or from one address without a "
+        "key. 0: no limit.",
+    )
+    mcp_rows_per_hour: int = Field(
+        20_000,
+        ge=0,
+        le=100_000_000,
+        description="Largest number of rows per hour that these calls may ask for. 0: no limit.",
     )
     log_queries: bool = Field(False, description="Write the text of each search to the log.")
 

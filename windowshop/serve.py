@@ -1,4 +1,4 @@
-"""Defines the commands `windowshop serve` and `windowshop key create|list|revoke`."""
+"""Defines the commands `windowshop serve`, `windowshop mcp` and `windowshop key create|list|revoke`."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -57,6 +57,36 @@ def serve(
             pass
         with warming(database, Role.WEB_READER):
             run(database, settings, on_ready=lambda address: say(f"Serving at {address}"))
+
+
+def mcp() -> None:
+    """Offer the searches to an assistant on stdin and stdout, by the Model Context Protocol, until stdin ends.
+
+    The assistant starts this command. It reads all products, or those that the key in WINDOWSHOP_WEB_MCP_KEY allows.
+    The web service offers the same at /mcp. docs/mcp.md describes both.
+    """
+    from db import api_keys, schema
+    from db.engine import open_database
+    from db.errors import SettingsError
+    from db.roles import Role
+    from db.settings import Settings
+    from web.settings import WebSettings
+
+    try:
+        from web.mcp.stdio import serve as run
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"windowshop mcp needs the package {error.name}", hint="Run: pip install 'windowshop[web,mcp]'"
+        ) from error
+
+    settings = WebSettings.read()
+    with open_database(Settings.read(), on_progress=say) as database:
+        with database.connect(Role.WEB_READER, read=True) as conn:
+            schema.check(conn)
+            key = settings.mcp_key
+            if key is not None and api_keys.find(conn, key.get_secret_value()) is None:
+                raise SettingsError("WINDOWSHOP_WEB_MCP_KEY: this API key is unknown, revoked or expired")
+        run(database, settings)
 
 
 @key_app.command("create")

@@ -73,14 +73,14 @@ class Access:
         token = _token(scope) if self.needs_keys else None
         found = self._remembered(token) if token else None
         if found is None:
-            await self._count(scope, self._per_address, _client_address(scope))
+            await self._count(scope, self._per_address, client_of(scope))
         if token is None:
             return
         key = await self._key(token, found)
         if key is None:
             raise ApiError("key-missing", "This API key is unknown or revoked.")
         context_of(scope).api_key = key
-        await self._count(scope, self._per_key, f"key {key.api_key_id}")
+        await self._count(scope, self._per_key, client_of(scope))
 
     async def _key(self, token: str, found: _FoundKey | None) -> ApiKey | None:
         """Returns the key, or None if there is no such key. Raises DatabaseError or TimeoutError if no database
@@ -170,9 +170,11 @@ def _matches(host: str, allowed: list[str]) -> bool:
     return any(one in ("*", host) or (one.startswith("*.") and host.endswith(one[1:])) for one in allowed)
 
 
-def _client_address(scope: Scope) -> str:
-    """Returns the address under which requests are counted. An IPv6 client usually has a whole /64 network, so all
-    addresses of a /64 count as one address."""
+def client_of(scope: Scope) -> str:
+    """Returns the name under which requests are counted: the key, or else the address of the client. An IPv6 client
+    usually has a whole /64 network, so all addresses of a /64 count as one address."""
+    if (key := context_of(scope).api_key) is not None:
+        return f"key {key.api_key_id}"
     host = (scope["client"] or ("unknown",))[0]
     try:
         address = ip_address(host)

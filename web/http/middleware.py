@@ -9,13 +9,14 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import msgspec
 import structlog
+from litestar import Litestar
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from db import tracing
 from web.http.access import Access
@@ -39,7 +40,7 @@ ErrorPage = Callable[[Scope, Problem], tuple[bytes, dict[str, str]] | None]
 class RequestMiddleware:
     def __init__(
         self,
-        app: ASGIApp,
+        app: Litestar,
         settings: WebSettings,
         access: Access,
         metrics: Metrics,
@@ -58,6 +59,10 @@ class RequestMiddleware:
         self._route_of = route_of
         self._log = structlog.get_logger()
         self._open = 0
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Returns the lifespan of the application, for a caller that is no ASGI server."""
+        return self._app.lifespan()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:

@@ -49,6 +49,7 @@ KINDS = {
     "malformed": Kind(400, "The request cannot be read"),
     "key-missing": Kind(401, "A valid API key is needed"),
     "key-scope": Kind(403, "The API key lacks the scope of this route"),
+    "origin": Kind(403, "Pages of this origin may not call the service"),
     "not-found": Kind(404, "Not found"),
     "method": Kind(405, "This address does not take that method"),
     "cursor-outdated": Kind(409, "The page cursor is outdated"),

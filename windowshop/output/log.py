@@ -33,6 +33,7 @@ PROCESSES = {
     ("db", "upgrade"): "migrations",
     ("up",): "up",
     ("jobs",): "jobs",
+    ("mcp",): "mcp",
 }
 _FAULT = "_fault"  # key of the text that identifies a fault whose event varies: a library's message without its values
 FAULT_SECONDS = 1.0  # a recurring fault is logged at most once in this time
@@ -47,8 +48,8 @@ class LogSettings(EnvironmentSettings):
 
     format: Literal["auto", "json", "text"] = Field(
         "auto",
-        description="Format of the log of `serve`, `encode`, `load`, `jobs`, `db upgrade` and `up`. auto: text on a "
-        "terminal, otherwise a JSON object on each line.",
+        description="Format of the log of `serve`, `mcp`, `encode`, `load`, `jobs`, `db upgrade` and `up`. auto: text "
+        "on a terminal, otherwise a JSON object on each line.",
     )
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="The lowest level that is logged.")
 

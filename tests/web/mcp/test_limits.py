@@ -1,0 +1,92 @@
+"""The limits of /mcp: keys, budgets, origins and methods."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from db.engine import Database
+from tests.support.servers.assistants import ToolFailed, address_of, call, key
+from tests.support.web_service import Serve
+
+LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+HEADERS = {"Accept": "application/json, text/event-stream"}
+
+
+def test_a_call_needs_a_key_while_keys_are_on(serve: Serve) -> None:
+    with serve(api_keys="on") as client:
+        answer = client.post("/mcp", json=LIST, headers=HEADERS)
+        assert (answer.status_code, answer.json()["type"]) == (401, "urn:windowshop:problem:key-missing")
+        answer = client.post("/mcp", json=LIST, headers=HEADERS | {"Authorization": "Bearer ws_none"})
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+def test_the_catalogs_and_the_filter_of_the_key_hold(serve: Serve, own_database: Database) -> None:
+    bags = key(own_database, catalogs=["main"], filter_={"product_type": "bags"})
+    with serve(own_database, api_keys="on") as client:
+        address = address_of(client)
+        assert {one["product_type"] for one in call(address, "search", {"query": "red"}, bags)["results"]} == {"bags"}
+        refused: list[tuple[str, dict[str, Any], str]] = [
+            ("search", {"query": "red", "catalog": "other"}, "key-scope"),
+            ("facets", {"catalog": "other"}, "key-scope"),
+            ("product", {"sku": "sku 2", "catalog": "other"}, "key-scope"),
+            ("product", {"sku": "sku 1"}, "not-found"),  # a pair of shoes
+            ("similar", {"sku": "sku 1"}, "not-found"),
+            ("search", {"sku": "sku 1"}, "not-found"),
+            ("explain", {"query": "red"}, "key-scope"),
+        ]
+        for tool, arguments, kind in refused:
+            with pytest.raises(ToolFailed) as failed:
+                call(address, tool, arguments, bags)
+            assert failed.value.problem["type"] == f"urn:windowshop:problem:{kind}", (tool, arguments)
+        [facet] = call(address, "facets", {"fields": ["product_type"]}, bags)["facets"]
+        assert [value["value"] for value in facet["values"]] == ["bags"]
+
+
+def test_each_key_has_a_budget_of_calls_and_of_rows(serve: Serve, own_database: Database) -> None:
+    one, two = key(own_database), key(own_database)
+    with serve(own_database, api_keys="on", mcp_calls_per_hour=3, mcp_rows_per_hour=30) as client:
+        address = address_of(client)
+        call(address, "search", {"query": "bag", "limit": 20}, one)
+        with pytest.raises(ToolFailed) as failed:
+            call(address, "search", {"query": "bag", "limit": 20}, one)
+        assert failed.value.problem["detail"] == "The budget is 30 rows per hour, and 10 are left."
+        call(address, "search", {"query": "bag", "limit": 10}, one)
+        with pytest.raises(ToolFailed, match="The budget is 3 calls per hour, and 0 are left") as failed:
+            call(address, "product", {"sku": "sku 1"}, one)
+        assert failed.value.problem["type"] == "urn:windowshop:problem:rate"
+        call(address, "search", {"query": "bag", "limit": 20}, two)
+
+
+def test_a_page_of_another_origin_is_refused(serve: Serve) -> None:
+    with serve(cors_origins=["https://chat.example"]) as client:
+        own = address_of(client)
+        for origin, status in ((None, 200), (own, 200), ("https://chat.example", 200), ("https://evil.example", 403)):
+            headers = HEADERS | ({} if origin is None else {"Origin": origin})
+            assert client.post("/mcp", json=LIST, headers=headers).status_code == status, origin
+        answer = client.post("/mcp", json=LIST, headers=HEADERS | {"Host": "evil.example"})
+        assert (answer.status_code, answer.json()["type"]) == (400, "urn:windowshop:problem:malformed")
+
+
+def test_other_methods_and_broken_messages_get_a_clear_answer(client: httpx.Client) -> None:
+    for method in ("GET", "DELETE", "PUT"):
+        answer = client.request(method, "/mcp", headers=HEADERS)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST"), method
+    assert client.post("/mcp", content=b"{", headers=HEADERS | {"Content-Type": "application/json"}).status_code == 400
+    assert client.post("/mcp", content=b"{}", headers=HEADERS | {"Content-Type": "text/plain"}).status_code in (
+        400,
+        415,
+    )
+    batch = client.post("/mcp", json=[LIST], headers=HEADERS)
+    assert batch.status_code == 400
+
+
+def test_a_message_above_the_limit_of_a_body_is_refused(serve: Serve) -> None:
+    with serve(max_body_bytes=1_000) as client:
+        message = LIST | {"params": {"cursor": "x" * 2_000}}
+        assert client.post("/mcp", json=message, headers=HEADERS).status_code == 413
+
+
+def test_the_service_offers_no_tools_when_they_are_switched_off(serve: Serve) -> None:
+    with serve(mcp="off") as client:
+        assert client.post("/mcp", json=LIST, headers=HEADERS).status_code == 404

@@ -1,0 +1,1 @@
+"""Offers the searches of REST to assistants, by the Model Context Protocol (docs/mcp.md)."""

@@ -1,0 +1,82 @@
+"""Serves the tools at /mcp, over streamable HTTP without sessions, so that any web process can answer any message."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import anyio
+from litestar import Litestar, asgi
+from litestar.exceptions import MethodNotAllowedException
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from mcp.server import ServerRequestContext
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.requests import Request
+
+from web.http.access import client_of
+from web.http.addresses import address, place
+from web.http.context import context_of
+from web.http.problems import ApiError
+from web.mcp.budgets import Budgets
+from web.mcp.rest import ask
+from web.mcp.server import make_server
+from web.mcp.tools import Tool
+from web.settings import WebSettings
+
+PATH = "/mcp"
+SPARE_SECONDS = 0.1  # a call ends this long before the deadline of its request, so that its error can still be sent
+_KEPT = ("asgi", "http_version", "scheme", "server", "client")
+
+
+class McpOverHttp:
+    """The route /mcp, which answers while the context `running` is open."""
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._budgets = Budgets(settings)
+        self._origins = settings.cors_origins
+        self._sessions = StreamableHTTPSessionManager(
+            make_server(self._run), json_response=True, stateless=True, max_request_body_size=settings.max_body_bytes
+        )
+
+    @property
+    def route(self) -> ASGIRouteHandler:
+        return asgi(PATH, opt={"scope": "search"}, copy_scope=True)(self.answer)
+
+    @asynccontextmanager
+    async def running(self, _: Litestar) -> AsyncIterator[None]:
+        async with self._sessions.run():
+            yield
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(cast(Any, scope))
+        if request.method != "POST":  # without sessions there is no stream to read and no session to delete
+            raise MethodNotAllowedException(headers={"allow": "POST"})
+        self._check_origin(request)
+        await self._sessions.handle_request(cast(Any, scope), cast(Any, receive), cast(Any, send))
+
+    def _check_origin(self, request: Request) -> None:
+        """Raises ApiError for a page of another site, as the protocol demands."""
+        origin = request.headers.get("origin")
+        own = f"{request.url.scheme}://{request.headers.get('host')}"
+        if origin is not None and origin != own and not {origin, "*"} & {*self._origins}:
+            raise ApiError("origin", hint="WINDOWSHOP_WEB_CORS_ORIGINS names the origins whose pages may call the API.")
+
+    async def _run(self, context: ServerRequestContext[Any, Request], tool: Tool) -> dict[str, Any]:
+        assert context.request is not None
+        scope = cast(HTTPScope, context.request.scope)
+        await self._budgets.spend(client_of(scope), tool.rows)
+        inner: dict[str, Any] = {name: scope[name] for name in _KEPT}  # type: ignore[literal-required]
+        inner |= {"root_path": address(""), "headers": [], "state": {}}
+        of_request = context_of(scope)
+        of_request.attach_to(cast(Scope, inner))
+        with anyio.fail_after(of_request.deadline - SPARE_SECONDS - anyio.current_time()):
+            found = await ask(_placed(scope["litestar_app"]), inner, tool.request(), context.request.receive)
+        return tool.shortened(found, f"{context.request.url.scheme}://{context.request.headers.get('host', '')}")
+
+
+def _placed(app: ASGIApp) -> ASGIApp:
+    async def placed(scope: Scope, receive: Receive, send: Send) -> None:
+        place(scope, "")
+        await app(scope, receive, send)
+
+    return placed
