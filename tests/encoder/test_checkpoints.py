@@ -26,7 +26,7 @@ from db.roles import Role
 from encoder.errors import ModelUnavailable
 from encoder.models.loading import load
 from tests.support import tiny_models
-from tests.support.processes import windowshop_in_new_interpreter
+from tests.support.processes import windowshop
 
 GOLDEN = Path(__file__).with_name("family_vectors.golden.json")
 FAMILIES: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
@@ -181,17 +181,17 @@ def test_a_model_on_a_hub_is_pinned_to_its_commit_and_starts_from_the_cache_with
     database: Database, environment: Callable[[Database], dict[str, str]], cache: Path
 ) -> None:
     env = environment(database) | {"HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1"}
-    added = windowshop_in_new_interpreter("model", "add", "shop/tiny-clip", env=env)
+    added = windowshop("model", "add", "shop/tiny-clip", env=env)
     assert added.returncode == 0, added.stderr
     with database.connect(Role.ANALYST) as conn:
         row = conn.execute(text("select name, source, revision, dimension from shop.model")).one()
     assert row == ("tiny_clip", "shop/tiny-clip", ONE, tiny_models.CLIP_DIMENSION)
 
     (cache / "models--shop--tiny-clip" / "refs" / "main").write_text(TWO)  # the model's author commits again
-    encoded = windowshop_in_new_interpreter("encode", "--once", env=env)
+    encoded = windowshop("encode", "--once", env=env)
     assert encoded.returncode == 0, encoded.stderr
 
     shutil.rmtree(cache / "models--shop--tiny-clip" / "snapshots" / ONE)
-    gone = windowshop_in_new_interpreter("encode", "--once", env=env)
+    gone = windowshop("encode", "--once", env=env)
     assert gone.returncode == 5
     assert "model shop/tiny-clip cannot be loaded" in gone.stderr

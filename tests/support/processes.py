@@ -71,6 +71,10 @@ def _become(arguments: tuple[str, ...], env: Mapping[str, str], folder: Path, ou
 
     os.environ.clear()
     os.environ.update({"WINDOWSHOP_LOG_FORMAT": "text", **env})  # as on a terminal
+    if "HF_HUB_CACHE" in env:
+        from huggingface_hub import constants
+
+        constants.HF_HUB_CACHE = env["HF_HUB_CACHE"]  # the library read the variable when it was imported
     os.chdir(folder)
     for descriptor, path in ((1, output), (2, errors)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
