@@ -18,7 +18,7 @@ from db.engine import Database
 from db.roles import Role
 from db.settings import Settings
 from migrations.upgrade import upgrade
-from tests.support.databases import Databases, keep_logins
+from tests.support.databases import Databases, dropped_afterwards, keep_logins
 from tests.support.schedule import GroupScheduling, place
 
 pytest_plugins = ["tests.support.shop"]
@@ -42,6 +42,14 @@ def _no_developer_settings() -> Iterator[None]:
     os.environ["HF_HUB_OFFLINE"] = "1"
     yield
     os.environ.update(kept)
+
+
+@pytest.fixture(autouse=True)
+def _databases_of_the_test_are_dropped() -> Iterator[None]:
+    """Drops the databases that the test or its own fixtures create. The fixtures of modules and of the session are set
+    up before this one, so their databases stay."""
+    with dropped_afterwards():
+        yield
 
 
 @pytest.fixture(scope="session")
