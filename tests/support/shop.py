@@ -285,13 +285,19 @@ def two_models(_two_model_database: Database) -> Iterator[Shop]:
         yield made
 
 
-@pytest.fixture
-def three_models(databases: Databases, two_model_template: str, public_folder: Path) -> Iterator[Shop]:
-    """Yields a shop in a new database with the models of two_models and a third model, turned, as model_id 3. The
-    vectors of toy and turned have the same dimension."""
+@pytest.fixture(scope="session")
+def three_model_template(databases: Databases, two_model_template: str, public_folder: Path) -> str:
+    """Returns the name of a database with the models of two_model_template and a third model, turned."""
     database = databases.copy(two_model_template)
     add_model(database, Settings(home=public_folder / "two-model-home"), TURNED)
-    made = Shop(database)
+    return str(database.write.database)
+
+
+@pytest.fixture
+def three_models(databases: Databases, three_model_template: str) -> Iterator[Shop]:
+    """Yields a shop in a new database with the models of two_models and a third model, turned, as model_id 3. The
+    vectors of toy and turned have the same dimension."""
+    made = Shop(databases.copy(three_model_template))
     yield made
     made.close()
 

@@ -114,7 +114,7 @@ def test_searches_during_switches_continue_and_never_mix_models(three_models: "S
         answers = seen.setdefault(asking.__name__, [])
         conn = shop.connect(Role.ANALYST)
         conn.exec_driver_sql("set lock_timeout = '5s'")  # a search that waits longer than 5 s for a lock fails
-        while not stop.is_set():
+        while not stop.wait(0.005):
             try:
                 answers.append(asking(conn))
             except BaseException as error:

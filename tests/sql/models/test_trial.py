@@ -60,9 +60,10 @@ def _rounded(distance: float | None) -> float | None:
     return None if distance is None else round(distance, 3)
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
+def test_a_trial_of_the_serving_model_returns_the_results_of_search(two_models: "Shop") -> None:
+    fill(two_models)
+    app = two_models.connect(Role.APP)
+    cases: tuple[dict[str, Any], ...] = (
         {"query": "sku3"},
         {"query": "sku3", "k": 1},
         {"query": "sku3", "k": 30},
@@ -76,16 +77,12 @@ def _rounded(distance: float | None) -> float | None:
         {"sku": "sku5", "filter": '{"price": {"lt": 20}}'},
         {"query": "sku3", "sku": "sku5"},
         {"query": "sku3", "image_bytes": b"an image"},
-    ],
-    ids=str,
-)
-def test_a_trial_of_the_serving_model_returns_the_results_of_search(two_models: "Shop", given: dict[str, Any]) -> None:
-    fill(two_models)
-    app = two_models.connect(Role.APP)
+    )
     with two_models.encoder(1):
-        found = asked(app, TRIAL, **given)
-        assert found == asked(app, SEARCH, **given)
-    assert found
+        for given in cases:
+            found = asked(app, TRIAL, **given)
+            assert found == asked(app, SEARCH, **given), given
+            assert found, given
 
 
 def test_a_trial_uses_the_vectors_of_the_given_model(two_models: "Shop") -> None:

@@ -3,6 +3,7 @@
 A query names a product if the product's `exact_match` is not null.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +14,64 @@ from db.roles import Role
 if TYPE_CHECKING:
     from tests.support.shop import Shop
 
+NAMED = [  # a query, the product that it names, and the field by which it does
+    ("EX-1", "EX-1", "sku"),
+    ("ex-1", "EX-1", "sku"),
+    ("4006381333931", "EX-1", "gtin"),
+    ("RJ-77X", "EX-1", "mpn"),
+    ("B00ZV9PXP2", "B00ZV9PXP2", "sku"),
+    ("885-0042-1", "B00ZV9PXP2", "text"),
+    ("Zyxqor", "EX-1", "brand"),
+    ("ZYXQOR ", "EX-1", "brand"),
+    ("ABC123", "ABC-123", "sku"),
+    ("abc 123", "ABC-123", "sku"),
+    ("abc/123", "ABC-123", "sku"),
+    ("\uff21\uff22\uff23\uff0d\uff11\uff12\uff13", "ABC-123", "sku"),  # full-width characters
+    ("ABC\u00ad-\u200b123", "ABC-123", "sku"),  # a soft hyphen and a zero-width space
+    ("ABC\u2011123", "ABC-123", "sku"),  # a non-breaking hyphen
+    ("12345678905", "ABC-123", "gtin"),  # a UPC without its leading zeros
+    ("00012345678905", "ABC-123", "gtin"),  # the same number as a GTIN-14
+    ("WH1000XM5", "ABC-123", "mpn"),
+    ("XJ900", "XJ900-BK/2", "text"),
+    ("WF-2000XM9", "SO-1", "text"),  # a model number in a title
+    ("earbuds wf/2000xm9 blue", "SO-1", "text"),
+    ("42", "42", "sku"),
+    ("10 mm", "10MM", "sku"),
+    ("M8", "M8", "sku"),
+    ("buy EX-1 today", "EX-1", "sku"),
+    ("spare battery for (WH-1000XM5).", "ABC-123", "mpn"),
+    ("blue 4006381333931", "EX-1", "gtin"),
+    ("the XJ900 manual", "XJ900-BK/2", "text"),
+    ("bolt M8", "M8", "sku"),
+    ("GSR18V55", "B-1", "attribute"),
+    ("bosch gsr 18v-55 drill", "B-1", "attribute"),
+    ("drill gsr 18v 55", "B-1", "attribute"),
+    ("0601 9G2 106", "B-2", "mpn"),
+    ("bosch 1617", "B-4", "mpn"),
+    ("978-0-306-40615-7", "L-1", "attribute"),
+    ("9781402894626", "L-1", "attribute"),
+    ("loreal paris", "L-1", "brand"),
+    ("L'OREAL PARIS", "L-1", "brand"),
+    ("the north-face", "TNF 01 X", "brand"),
+    ("tnf01x", "TNF 01 X", "sku"),
+    ("ab 12 cd 34", "AB.12/CD-34", "sku"),
+    ("valve ab-12-cd-34 brass", "AB.12/CD-34", "sku"),
+    ("valve AB 12 CD 34", "AB.12/CD-34", "sku"),
+    ("0015", "15", "sku"),
+    ("the M8", "M8", "sku"),
+    ("SKU: 42", "42", "sku"),
+    ("item no. 42", "42", "sku"),
+    ("ean 4006381333931", "EX-1", "gtin"),
+    ("black and decker", "BD-1", "brand"),
+    ("BLACK+DECKER", "BD-1", "brand"),
+    ("marks&spencer", "MS-1", "brand"),
+]
+CACHED = {"APPLE", "apple", "quorn", "rain", "rj77x", "zyxqor", "AP-1", "AC1200"}
 WITHOUT_ENCODER = "select sku, exact_match from shop.search(:query, degrade => true, catalog => :catalog)"
 
 
-@pytest.fixture
-def stocked(shop: "Shop") -> "Shop":
+def _stock(shop: "Shop") -> None:
+    """Fill the shop. The query cache gets a random vector for each query of NAMED and for CACHED."""
     from tests.support.shop import product
 
     shop.load(
@@ -56,7 +110,13 @@ def stocked(shop: "Shop") -> "Shop":
         product("SO-1", "Wireless earbuds WF-2000XM9"),
     )
     shop.encode_all()
-    return shop
+    for query in {query for query, _, _ in NAMED} | CACHED:
+        shop.cache(query)
+
+
+@pytest.fixture
+def stocked(filled_shop: "Callable[[Callable[[Shop], None]], Shop]") -> "Shop":
+    return filled_shop(_stock)
 
 
 @pytest.fixture
@@ -64,82 +124,28 @@ def analyst(stocked: "Shop") -> Connection:
     return stocked.connect(Role.ANALYST)
 
 
-def first(stocked: "Shop", analyst: Connection, query: str, catalog: str = "main") -> tuple[str, str | None]:
-    """Returns the SKU and exact_match of the first product of a search with all legs. The vector of the query is
-    random."""
-    stocked.run("delete from shop_private.query_embedding")
-    stocked.cache(query)
-    statement = "select sku, exact_match from shop.search(:query, catalog => :catalog)"
-    found = analyst.execute(text(statement), {"query": query, "catalog": catalog}).all()
+def first(analyst: Connection, query: str) -> tuple[str, str | None]:
+    """Returns the SKU and exact_match of the first product of a search with all legs. The query is in the query
+    cache."""
+    found = analyst.execute(text("select sku, exact_match from shop.search(:query)"), {"query": query}).all()
     return found[0].sku, found[0].exact_match
 
 
-@pytest.mark.parametrize(
-    ("query", "sku", "field"),
-    [
-        ("EX-1", "EX-1", "sku"),
-        ("ex-1", "EX-1", "sku"),
-        ("4006381333931", "EX-1", "gtin"),
-        ("RJ-77X", "EX-1", "mpn"),
-        ("B00ZV9PXP2", "B00ZV9PXP2", "sku"),
-        ("885-0042-1", "B00ZV9PXP2", "text"),
-        ("Zyxqor", "EX-1", "brand"),
-        ("ZYXQOR ", "EX-1", "brand"),
-        ("ABC123", "ABC-123", "sku"),
-        ("abc 123", "ABC-123", "sku"),
-        ("abc/123", "ABC-123", "sku"),
-        ("\uff21\uff22\uff23\uff0d\uff11\uff12\uff13", "ABC-123", "sku"),  # full-width characters
-        ("ABC\u00ad-\u200b123", "ABC-123", "sku"),  # a soft hyphen and a zero-width space
-        ("ABC\u2011123", "ABC-123", "sku"),  # a non-breaking hyphen
-        ("12345678905", "ABC-123", "gtin"),  # a UPC without its leading zeros
-        ("00012345678905", "ABC-123", "gtin"),  # the same number as a GTIN-14
-        ("WH1000XM5", "ABC-123", "mpn"),
-        ("XJ900", "XJ900-BK/2", "text"),
-        ("WF-2000XM9", "SO-1", "text"),  # a model number in a title
-        ("earbuds wf/2000xm9 blue", "SO-1", "text"),
-        ("42", "42", "sku"),
-        ("10 mm", "10MM", "sku"),
-        ("M8", "M8", "sku"),
-        ("buy EX-1 today", "EX-1", "sku"),
-        ("spare battery for (WH-1000XM5).", "ABC-123", "mpn"),
-        ("blue 4006381333931", "EX-1", "gtin"),
-        ("the XJ900 manual", "XJ900-BK/2", "text"),
-        ("bolt M8", "M8", "sku"),
-        ("GSR18V55", "B-1", "attribute"),
-        ("bosch gsr 18v-55 drill", "B-1", "attribute"),
-        ("drill gsr 18v 55", "B-1", "attribute"),
-        ("0601 9G2 106", "B-2", "mpn"),
-        ("bosch 1617", "B-4", "mpn"),
-        ("978-0-306-40615-7", "L-1", "attribute"),
-        ("9781402894626", "L-1", "attribute"),
-        ("loreal paris", "L-1", "brand"),
-        ("L'OREAL PARIS", "L-1", "brand"),
-        ("the north-face", "TNF 01 X", "brand"),
-        ("tnf01x", "TNF 01 X", "sku"),
-        ("ab 12 cd 34", "AB.12/CD-34", "sku"),
-        ("valve ab-12-cd-34 brass", "AB.12/CD-34", "sku"),
-        ("valve AB 12 CD 34", "AB.12/CD-34", "sku"),
-        ("0015", "15", "sku"),
-        ("the M8", "M8", "sku"),
-        ("SKU: 42", "42", "sku"),
-        ("item no. 42", "42", "sku"),
-        ("ean 4006381333931", "EX-1", "gtin"),
-        ("black and decker", "BD-1", "brand"),
-        ("BLACK+DECKER", "BD-1", "brand"),
-        ("marks&spencer", "MS-1", "brand"),
-    ],
-)
-def test_a_product_that_the_query_names_comes_first(
-    stocked: "Shop", analyst: Connection, query: str, sku: str, field: str
+@pytest.mark.parametrize(("query", "sku", "field"), NAMED)
+def test_a_product_that_the_query_names_comes_first(analyst: Connection, query: str, sku: str, field: str) -> None:
+    assert first(analyst, query) == (sku, field)
+
+
+def test_without_an_encoder_a_product_that_the_query_names_comes_first_too(analyst: Connection) -> None:
+    for query, sku, field in NAMED:
+        found = analyst.execute(text(WITHOUT_ENCODER), {"query": f"{query} ", "catalog": "main"}).all()
+        assert (query, *found[0]) == (query, sku, field)
+
+
+def test_a_query_of_common_words_names_no_product_although_one_word_is_an_identifier_or_a_brand(
+    analyst: Connection,
 ) -> None:
-    assert first(stocked, analyst, query) == (sku, field)
-    found = analyst.execute(text(WITHOUT_ENCODER), {"query": f"{query} ", "catalog": "main"}).all()
-    assert tuple(found[0]) == (sku, field)
-
-
-@pytest.mark.parametrize(
-    ("query", "sku"),
-    [
+    for query, sku in (
         ("shoes size 42", "S-1"),
         ("10mm bolt", "N-1"),
         ("apple juice", "J-1"),
@@ -148,19 +154,14 @@ def test_a_product_that_the_query_names_comes_first(
         ("power bank 20000mAh", "P-1"),
         ("tee", "T-1"),
         ("shoes size 43", "S-2"),
-    ],
-)
-def test_a_query_of_common_words_names_no_product_although_one_word_is_an_identifier_or_a_brand(
-    stocked: "Shop", analyst: Connection, query: str, sku: str
-) -> None:
-    found = analyst.execute(text(WITHOUT_ENCODER), {"query": query, "catalog": "main"}).all()
-    assert found[0].sku == sku
-    assert [row.exact_match for row in found] == [None] * len(found)
+    ):
+        found = analyst.execute(text(WITHOUT_ENCODER), {"query": query, "catalog": "main"}).all()
+        assert found[0].sku == sku, query
+        assert [row.exact_match for row in found] == [None] * len(found), query
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_a_word_that_is_an_identifier_names_no_product_that_lacks_the_other_words(analyst: Connection) -> None:
+    for query in (
         "bolt 10 mm",
         "calendar M8",
         "size 42",
@@ -177,13 +178,9 @@ def test_a_query_of_common_words_names_no_product_although_one_word_is_an_identi
         "24-hour delivery",
         "model 42 shoes",
         "!?",
-    ],
-)
-def test_a_word_that_is_an_identifier_names_no_product_that_lacks_the_other_words(
-    stocked: "Shop", analyst: Connection, query: str
-) -> None:
-    found = analyst.execute(text(WITHOUT_ENCODER), {"query": query, "catalog": "main"}).all()
-    assert {row.sku for row in found if row.exact_match} <= ({"2024"} if query == "2024" else set())
+    ):
+        found = analyst.execute(text(WITHOUT_ENCODER), {"query": query, "catalog": "main"}).all()
+        assert {row.sku for row in found if row.exact_match} <= ({"2024"} if query == "2024" else set()), query
 
 
 def test_an_identifier_equal_to_the_query_comes_before_identifiers_with_other_separators(
@@ -198,7 +195,6 @@ def test_an_identifier_equal_to_the_query_comes_before_identifiers_with_other_se
 
 
 def test_all_products_of_a_brand_come_first_in_the_order_of_the_fusion(stocked: "Shop", analyst: Connection) -> None:
-    stocked.cache("APPLE")
     found = analyst.execute(text("select sku, score, exact_match from shop.search('APPLE')")).all()
     assert {row.sku for row in found[:2]} == {"AP-1", "AP-2"}
     assert [row.exact_match for row in found[:3]] == ["brand", "brand", None]
@@ -209,10 +205,10 @@ def test_a_query_names_only_products_of_its_catalog_that_match_the_filter(stocke
     from tests.support.shop import product
 
     stocked.load(product("EX-1", "Umbrella"), into="berlin")
-    found = analyst.execute(text(WITHOUT_ENCODER), {"query": "EX-1", "catalog": "berlin"}).all()
+    found = analyst.execute(text(WITHOUT_ENCODER), {"query": "EX-1 ", "catalog": "berlin"}).all()
     assert [(row.sku, row.exact_match) for row in found] == [("EX-1", "sku")]
-    assert first(stocked, analyst, "RJ-77X") == ("EX-1", "mpn")
-    statement = "select sku from shop.search('Zyxqor', filter => '{\"brand\": \"Apple\"}', degrade => true)"
+    assert first(analyst, "RJ-77X") == ("EX-1", "mpn")
+    statement = "select sku from shop.search('Zyxqor ', filter => '{\"brand\": \"Apple\"}', degrade => true)"
     assert "EX-1" not in analyst.execute(text(statement)).scalars().all()
 
 
@@ -221,7 +217,6 @@ def test_pages_of_a_query_for_a_brand_contain_each_product_once(stocked: "Shop",
 
     stocked.load(*(product(f"Q-{n}", f"Thing {n}", brand="Quorn") for n in range(30)))
     statement = text("select sku, exact_match, cursor from shop.search('quorn', k => 4, after => :after)")
-    stocked.cache("quorn")
     after, seen = None, []
     while page := analyst.execute(statement, {"after": after}).all():
         after = page[-1].cursor
@@ -231,19 +226,16 @@ def test_pages_of_a_query_for_a_brand_contain_each_product_once(stocked: "Shop",
 
 
 def test_a_query_with_keyword_weight_0_names_no_product(stocked: "Shop", analyst: Connection) -> None:
-    stocked.cache("EX-1")
     found = analyst.execute(text("select exact_match from shop.search('EX-1', keyword_weight => 0)")).scalars().all()
     assert set(found) == {None}
 
 
 def test_explain_shows_which_products_the_query_names(stocked: "Shop", analyst: Connection) -> None:
-    stocked.cache("apple")
     [step] = analyst.execute(text("select * from shop.explain_search('apple') where step = 'exact'")).all()
     assert (step.found, step.note) == (2, "come first: 2 by brand")
     product = "select note from shop.explain_search('apple', sku => :sku) where step = 'sku ' || :sku"
     assert analyst.execute(text(product), {"sku": "AP-1"}).scalar_one().endswith("comes first by its brand")
     assert "comes first" not in analyst.execute(text(product), {"sku": "J-1"}).scalar_one()
-    stocked.cache("rain")
     assert analyst.execute(text("select * from shop.explain_search('rain') where step = 'exact'")).all() == []
 
 
@@ -252,9 +244,9 @@ def test_while_indexes_are_deferred_a_query_names_products_that_the_legs_found(
 ) -> None:
     stocked.run("alter index shop.product_brand_key_idx rename to hidden")
     try:
-        assert first(stocked, analyst, "EX-1") == ("EX-1", "sku")
-        assert first(stocked, analyst, "zyxqor") == ("EX-1", "brand")
-        assert first(stocked, analyst, "the XJ900 manual") == ("XJ900-BK/2", "text")
+        assert first(analyst, "EX-1") == ("EX-1", "sku")
+        assert first(analyst, "zyxqor") == ("EX-1", "brand")
+        assert first(analyst, "the XJ900 manual") == ("XJ900-BK/2", "text")
     finally:
         stocked.run("alter index shop.hidden rename to product_brand_key_idx")
 
@@ -263,10 +255,10 @@ def test_a_product_that_a_row_policy_hides_is_not_named(stocked: "Shop", analyst
     stocked.run("create policy all_but_apple on shop.product using (brand is distinct from 'Apple')")
     stocked.run("alter table shop.product enable row level security")
     try:
-        assert first(stocked, analyst, "EX-1") == ("EX-1", "sku")
-        assert first(stocked, analyst, "rj77x") == ("EX-1", "mpn")
-        assert first(stocked, analyst, "AP-1")[0] != "AP-1"
-        assert first(stocked, analyst, "apple")[1] is None
+        assert first(analyst, "EX-1") == ("EX-1", "sku")
+        assert first(analyst, "rj77x") == ("EX-1", "mpn")
+        assert first(analyst, "AP-1")[0] != "AP-1"
+        assert first(analyst, "apple")[1] is None
     finally:
         stocked.run("drop policy all_but_apple on shop.product")
         stocked.run("alter table shop.product disable row level security")
@@ -282,7 +274,6 @@ def test_products_that_share_a_part_number_all_come_first(stocked: "Shop", analy
 def test_a_query_names_a_product_even_if_vector_legs_have_weight_0(
     stocked: "Shop", analyst: Connection, weights: str
 ) -> None:
-    stocked.cache("EX-1")
     found = analyst.execute(text(f"select sku, total from shop.search('EX-1', {weights}, k => 1)")).one()
     assert tuple(found) == ("EX-1", stocked.value("select count(*) from shop.product"))
 
@@ -290,7 +281,6 @@ def test_a_query_names_a_product_even_if_vector_legs_have_weight_0(
 def test_a_text_with_a_positive_weight_among_several_inputs_names_a_product(
     stocked: "Shop", analyst: Connection
 ) -> None:
-    stocked.cache("EX-1")
     search = "select sku, exact_match from shop.search(inputs => cast(:inputs as jsonb))"
     for inputs in (
         '[{"text": "EX-1"}, {"sku": "AP-1", "weight": 2}]',
@@ -302,7 +292,6 @@ def test_a_text_with_a_positive_weight_among_several_inputs_names_a_product(
 
 
 def test_min_similarity_also_removes_a_product_that_the_query_names(stocked: "Shop", analyst: Connection) -> None:
-    stocked.cache("M8")
     found = analyst.execute(text("select sku from shop.search('M8', min_similarity => 0.9)")).scalars().all()
     assert "M8" not in found
 
@@ -344,4 +333,4 @@ def test_a_code_in_the_words_of_more_than_100_products_names_no_product(stocked:
     from tests.support.shop import product
 
     stocked.load(*(product(f"V-{n}", f"Cable AC1200 {n}") for n in range(101)))
-    assert first(stocked, analyst, "AC1200")[1] is None
+    assert first(analyst, "AC1200")[1] is None

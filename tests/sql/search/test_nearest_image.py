@@ -1,6 +1,7 @@
 """On each route, each row of a search has the image that is nearest to the query among the images of the product."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pytest
@@ -44,21 +45,17 @@ def many_images(large: Database) -> Iterator[Connection]:
         transaction.rollback()
 
 
-@pytest.mark.parametrize("filter_", [None, '{"price": {"lt": 120}}'])
-@pytest.mark.parametrize("route", ["hnsw", "exact"])
-def test_each_row_reports_the_nearest_image_of_its_product(
-    many_images: Connection, route: str, filter_: str | None
-) -> None:
-    rows = many_images.execute(
-        text(
-            "select r.rank, r.image_position, r.image_distance, n.position, n.distance "
-            "from shop.search(:query, filter => :filter, k => 40, title_weight => 0, keyword_weight => 0, "
-            "route => :route) r, lateral (select v.position, v.embedding <=> shop.clip_text(:query) as distance "
-            "from shop.image_vector v where v.product_id = r.product_id order by 2, 1 limit 1) n order by r.rank"
-        ),
-        {"query": QUERY, "filter": filter_, "route": route},
-    ).all()
-    assert len(rows) == 40
-    assert [row.image_position for row in rows] == [row.position for row in rows]
-    assert [row.image_distance for row in rows] == pytest.approx([row.distance for row in rows])
-    assert [row.image_distance for row in rows] == sorted(row.image_distance for row in rows)
+def test_each_row_reports_the_nearest_image_of_its_product(many_images: Connection) -> None:
+    search = text(
+        "select r.rank, r.image_position, r.image_distance, n.position, n.distance "
+        "from shop.search(:query, filter => :filter, k => 40, title_weight => 0, keyword_weight => 0, "
+        "route => :route) r, lateral (select v.position, v.embedding <=> shop.clip_text(:query) as distance "
+        "from shop.image_vector v where v.product_id = r.product_id order by 2, 1 limit 1) n order by r.rank"
+    )
+    for route, filter_ in product(("hnsw", "exact"), (None, '{"price": {"lt": 120}}')):
+        rows = many_images.execute(search, {"query": QUERY, "filter": filter_, "route": route}).all()
+        assert len(rows) == 40, (route, filter_)
+        assert [row.image_position for row in rows] == [row.position for row in rows], (route, filter_)
+        distances = [row.image_distance for row in rows]
+        assert distances == pytest.approx([row.distance for row in rows]), (route, filter_)
+        assert distances == sorted(distances), (route, filter_)
