@@ -8,6 +8,7 @@ first, so that the processes end at about the same time.
 from xdist.scheduler import LoadFileScheduling
 
 GROUPS = {
+    "a copy of the server": ("tests/web/outages/test_standby.py", "tests/db/site_status/test_states.py"),
     "the large catalog": (
         "tests/sql/search/test_search_routes.py",
         "tests/sql/search/test_several_starts.py",
@@ -21,22 +22,28 @@ GROUPS = {
     "the encoded sample": ("tests/web/page/",),
     "the fork server and torch": ("tests/encoder/",),
 }
-LONGEST = (  # files and groups that take more than 20 seconds of processor time, the longest first
+LONGEST = (  # files and groups that take more than 10 seconds of processor time, the longest first
+    "a copy of the server",  # first, because each earlier test would add a database to the copy
     "the encoded sample",
     "tests/end_to_end/test_demo.py",
     "the fork server and torch",
     "the large catalog",
-    "tests/loader/test_bad_feeds.py",
-    "tests/end_to_end/test_cookbook.py",
+    "tests/benchmarks/test_benchmarks.py",
     "tests/end_to_end/test_retire_and_reindex.py",
-    "tests/end_to_end/test_command_line.py",
-    "tests/sql/matches/test_match_quality.py",
-    "tests/end_to_end/test_model_commands.py",
-    "tests/migrations/test_model_revisions.py",
-    "tests/sql/browsing/test_facets.py",
     "tests/migrations/test_upgrade.py",
-    "tests/sql/models/test_switch.py",
+    "tests/sql/matches/test_match_quality.py",
+    "tests/migrations/test_site_revisions.py",
+    "tests/migrations/test_model_revisions.py",
+    "tests/end_to_end/test_model_commands.py",
+    "tests/end_to_end/test_command_line.py",
+    "tests/web/test_contract.py",
+    "tests/migrations/test_gateway.py",
+    "tests/db/embedded/test_server.py",
+    "tests/security/test_filter_injection.py",
     "tests/sql/matches/test_match_products.py",
+    "tests/sql/browsing/test_facets.py",
+    "tests/end_to_end/test_cookbook.py",
+    "tests/sql/models/test_switch.py",
 )
 
 
