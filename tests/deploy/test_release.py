@@ -1,4 +1,4 @@
-"""The scripts of the release workflow run here. GitHub's actions do not. actionlint checks the file."""
+"""The scripts of the release workflow run here. GitHub's actions do not. jactionlint checks the file."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.deploy.test_linters import lint, program
 from tests.support.compose.files import ROOT
 
 pytestmark = pytest.mark.deploy
@@ -67,11 +68,24 @@ def test_the_notes_are_the_section_of_the_version(clone: Path) -> None:
     assert (clone / "notes.md").read_text().strip() == "- First"
 
 
-def test_actionlint_accepts_the_workflow_and_refuses_a_planted_fault(tmp_path: Path) -> None:
-    if shutil.which("actionlint") is None:
-        pytest.skip("actionlint is not installed")
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("needs: wheel", "needs: wheels", "undefined-job-needs"),
+        ("steps.images.outputs.BASE", "steps.image.outputs.BASE", "undefined-property"),
+        ('"$GITHUB_REF_NAME"', '"${{ github.ref_name }}"', "template-injection"),
+    ],
+)
+def test_jactionlint_accepts_the_workflow_and_refuses_a_planted_fault(
+    tmp_path: Path, old: str, new: str, rule: str
+) -> None:
+    """jactionlint is a fork of actionlint that PyPI has as a program. Versions of actions are tags here, no commits."""
+    linter = [program("jactionlint", "the package jactionlint"), "--ignore", "unpinned-uses"]
+    done = lint(*linter, WORKFLOW)
+    assert done.returncode == 0, done.stdout
     faulty = tmp_path / "faulty.yaml"
-    faulty.write_text(WORKFLOW.read_text().replace("needs: wheel", "needs: wheels"))
-    for path, code in ((WORKFLOW, 0), (faulty, 1)):
-        done = subprocess.run(["actionlint", str(path)], capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == code, done.stdout
+    assert old in WORKFLOW.read_text()
+    faulty.write_text(WORKFLOW.read_text().replace(old, new))
+    done = lint(*linter, faulty)
+    assert done.returncode == 1
+    assert f"[{rule}]" in done.stdout
