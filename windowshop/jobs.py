@@ -298,18 +298,15 @@ def _probes(worker: "JobsWorker", settings: "JobsSettings") -> Iterator[None]:
     if settings.port is None:
         yield
         return
-    from prometheus_client import CollectorRegistry
+    from db import probes
+    from db.jobs import metrics
 
-    from db import probes, process_metrics
-
-    registry = CollectorRegistry()
-    process_metrics.register(registry)
     with probes.serving(
         settings.host,
         settings.port,
         "WINDOWSHOP_JOBS_PORT",
         lambda: worker.fault,
-        registry,
+        metrics.registry(worker),
         is_behind=lambda: worker.is_behind,
     ) as address:
         say(f"Probes and metrics: {address}/ready, {address}/metrics")

@@ -1,4 +1,5 @@
-"""Stores when each feed is loaded, in UTC, and with which arguments of `windowshop load`. Also lists the jobs."""
+"""Stores when each feed is loaded, in UTC, and with which arguments of `windowshop load`. Also lists the jobs, and
+counts the feeds whose last load failed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,13 @@ class Job:
     state: str  # todo, doing, failed ...
     attempts: int
     at: datetime | None  # when the job entered this state
+
+
+@dataclass(frozen=True)
+class Overview:
+    feeds: int
+    failed: int  # feeds whose last load ended with an error
+    late_seconds: float  # time for which the load that is due longest has not started
 
 
 def next_time(cron: str, after: datetime) -> datetime:
@@ -87,6 +95,22 @@ def schedules(conn: Connection) -> list[Schedule]:
         select(c.name, c.cron, c.arguments, c.due_at, c.ended_at, c.exit_code, c.report).order_by(c.name)
     )
     return [Schedule(*row) for row in rows]
+
+
+def overview(conn: Connection) -> Overview:
+    """Return the state of all feeds. A load that waits for its next attempt is due at the time of this attempt."""
+    row: Any = conn.execute(
+        text(
+            "with due (at) as (select due_at from shop_private.feed union all "
+            "select coalesce(j.scheduled_at, e.at) from shop_jobs.procrastinate_jobs j "
+            "join shop_jobs.procrastinate_events e on e.job_id = j.id and e.type = 'deferred' "
+            "where j.task_name = 'load_feed' and j.status = 'todo') "
+            "select count(*), count(*) filter (where exit_code <> 0), "
+            "(select greatest(extract(epoch from clock_timestamp() - min(at)), 0)::float8 from due) "
+            "from shop_private.feed"
+        )
+    ).one()
+    return Overview(*row)
 
 
 def jobs(conn: Connection, most: int) -> list[Job]:

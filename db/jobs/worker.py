@@ -26,7 +26,7 @@ from psycopg_pool import PoolTimeout
 from db import schema
 from db.engine import CONNECT, Database
 from db.errors import DatabaseError, SchemaMismatch, SettingsError
-from db.jobs.feeds import next_time
+from db.jobs.feeds import Overview, next_time, overview
 from db.jobs.settings import JobsSettings
 from db.pooler import refuse_transaction_pooler
 from db.roles import Role
@@ -99,7 +99,9 @@ def _follow_libraries() -> None:
 class JobsWorker:
     """Runs jobs in the thread that calls `run`, until `stop` is called from any thread.
 
-    `fault` tells why the process is not ready, and `is_behind` whether the schema is newer than this code.
+    `fault` tells why the process is not ready, and `is_behind` whether the schema is newer than this code. `feeds` is
+    the state of all feeds up to LOOK_SECONDS ago, or None while the database does not answer. `loads` counts the loads
+    that this process has ended, by result.
     """
 
     def __init__(self, database: Database, settings: JobsSettings, load: LoadFeed) -> None:
@@ -108,6 +110,8 @@ class JobsWorker:
         self._wake: Callable[[], object] = lambda: None
         self.fault: str | None = "the process starts"
         self.is_behind = False
+        self.feeds: Overview | None = None
+        self.loads = {"succeeded": 0, "failed": 0}
 
     def check(self) -> None:
         """Raise DatabaseError if the address, its login or the schema does not fit."""
@@ -139,12 +143,12 @@ class JobsWorker:
                 await self._work(stopped, on_ready)
             except (ConnectorException, psycopg.Error, PoolTimeout) as error:
                 cause = error.__cause__ or error
-                self.fault = f"the database does not answer: {' '.join(str(cause).split())[:200]}"
+                self.fault, self.feeds = f"the database does not answer: {' '.join(str(cause).split())[:200]}", None
                 if not stopped.is_set():
                     log.warning("the jobs lost their connection to the database", error=self.fault)
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(stopped.wait(), PAUSE_SECONDS)
-        self.fault = "the process stops"
+        self.fault, self.feeds = "the process stops", None
 
     async def _work(self, stopped: asyncio.Event, on_ready: Callable[[], None]) -> None:
         app = self._app()
@@ -159,11 +163,11 @@ class JobsWorker:
             "shutdown_graceful_timeout": 0.1,  # a load is ended at once; another process runs the job again
         }
         async with app.open_async():
-            await self._check_schema()
+            await self._check()
             workers = [
                 asyncio.create_task(app.run_worker_async(queues=[FEEDS], concurrency=1, name=FEEDS, **options)),
                 asyncio.create_task(app.run_worker_async(queues=[SITE], concurrency=2, name=SITE, **options)),
-                asyncio.create_task(self._watch_schema()),
+                asyncio.create_task(self._watch()),
             ]
             on_ready()
             stop = asyncio.create_task(stopped.wait())
@@ -180,23 +184,26 @@ class JobsWorker:
         if not stopped.is_set():  # a side task of procrastinate has failed, and procrastinate has logged this
             raise psycopg.OperationalError("a task of a worker ended")
 
-    async def _watch_schema(self) -> None:
-        """Check the schema again and again. Each process does this, while only one of them runs `look_around`."""
+    async def _watch(self) -> None:
+        """Check again and again. Each process does this, while only one of them runs `look_around`."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self._check_schema()
+            await self._check()
 
-    async def _check_schema(self) -> None:
-        def look() -> tuple[str | None, bool]:
+    async def _check(self) -> None:
+        """Compare the schema with this code, and read the state of the feeds over the same connection."""
+
+        def look() -> tuple[tuple[str | None, bool], Overview | None]:
             try:
                 with self._database.connect(Role.JOBS) as conn:
-                    return None, schema.check(conn) != schema.HEAD
+                    return (None, schema.check(conn) != schema.HEAD), overview(conn)
             except SchemaMismatch as error:
-                return error.message, False
+                return (error.message, False), None
 
         try:
-            found = await asyncio.to_thread(look)
+            found, self.feeds = await asyncio.to_thread(look)
         except DatabaseError as error:
+            self.feeds = None
             log.warning("the check of the schema failed", error=error.message)
             return
         if found[0] not in (None, self.fault) or found[1] != self.is_behind:
@@ -255,6 +262,7 @@ class JobsWorker:
             return
         log.info("a feed is loaded", feed=name)
         ended = await self._load(name, row[0], self._settings.feed_seconds)
+        self.loads["failed" if ended.exit_code else "succeeded"] += 1
         async with connector.pool.connection() as conn:
             await conn.execute(_ENDED, (ended.exit_code, ended.report[-MAX_REPORT:], name))
         last = next(iter(reversed(ended.report.strip().splitlines())), "")

@@ -73,6 +73,20 @@ CASES = {
         {'windowshop_encoder_heartbeat_age_seconds{instance="a"}': "0+60x60"},
         {'windowshop_encoder_heartbeat_age_seconds{instance="a"}': "9x60"},
     ),
+    # In the second case, one of two processes is not ready.
+    "JobsDown": Case(
+        {'up{job="jobs",instance="a"}': "0x60"},
+        {'windowshop_jobs_ready{instance="a"}': "0x60", 'windowshop_jobs_ready{instance="b"}': "1x60"},
+    ),
+    # In the second case, the load that failed is repeated within 10 minutes.
+    "FeedFails": Case(
+        {'windowshop_feeds_failed{instance="a"}': "1x60"},
+        {'windowshop_feeds_failed{instance="a"}': "0x50 1x9 0"},
+    ),
+    "FeedLate": Case(
+        {'windowshop_feeds_late_seconds{instance="a"}': "0+90x60"},
+        {'windowshop_feeds_late_seconds{instance="a"}': "0+50x60"},
+    ),
     "DatabaseDown": Case({"pg_up": "0x60"}, {"pg_up": "1x60"}),
     "PrimaryDown": Case(
         {'windowshop_primary_answers{instance="a"}': "0x60", 'windowshop_primary_answers{instance="b"}': "0x60"},

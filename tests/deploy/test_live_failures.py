@@ -190,6 +190,7 @@ ALL_WELL = {"primary": True, "reads": "standby", "encoder": True}
     [
         ("encoder", {"NoEncoder"}, {**ALL_WELL, "encoder": False}),
         ("web", {"WebDown"}, None),
+        ("jobs", {"JobsDown"}, ALL_WELL),
         ("standby", {"ServerUnseen"}, {**ALL_WELL, "reads": "primary"}),
         ("standby exporter", {"ServerUnseen"}, ALL_WELL),
         ("exporter", {"ServerUnseen"}, ALL_WELL),

@@ -18,6 +18,7 @@ import yaml
 from db.embedded.server import Server, binary
 from loader.sample import FOLDER
 from tests.deploy.test_monitoring import PROMETHEUS, panels
+from tests.support.compose.files import seconds
 from tests.support.compose.site import Running, Site, free_port, running
 from tests.support.processes import wait_until
 
@@ -65,10 +66,12 @@ class Monitored:
         self.start(name, EXPORTER, address, f"--extend.query-path={self.folder}/queries.yml", **given)
 
     def start_prometheus(self) -> None:
-        """Start Prometheus with the committed rules and this machine's addresses. Each alert waits for one second."""
+        """Start Prometheus with the committed rules and this machine's addresses. An alert waits a second, where it
+        waits a minute for an operator."""
         ports = {
             "web": self.site.ports["web metrics"],
             "encoder": self.site.ports["encoder"],
+            "jobs": self.site.ports["jobs"],
             "postgres": self.ports["exporter"],
             "prometheus": self.ports["prometheus"],
         }
@@ -88,7 +91,7 @@ class Monitored:
         shutil.copytree(PROMETHEUS / "rules", rules, dirs_exist_ok=True)
         alerts = yaml.safe_load((rules / "alerts.yml").read_text())
         for rule in (rule for group in alerts["groups"] for rule in group["rules"]):
-            rule["for"] = "1s"
+            rule["for"] = f"{seconds(rule['for']) / 60:.0f}s"
         (rules / "alerts.yml").write_text(yaml.safe_dump(alerts))
         (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         self.start(
@@ -171,7 +174,9 @@ def test_without_a_fault_no_alert_fires(monitored: Monitored) -> None:
     wait_until(lambda: not monitored.firing(), 120, "no alert")
 
 
-@pytest.mark.parametrize(("service", "expected"), [("encoder", {"NoEncoder"}), ("web", {"WebDown"})])
+@pytest.mark.parametrize(
+    ("service", "expected"), [("encoder", {"NoEncoder"}), ("web", {"WebDown"}), ("jobs", {"JobsDown"})]
+)
 def test_a_stopped_process_fires_its_alert_and_no_other_until_it_runs_again(
     monitored: Monitored, service: str, expected: set[str]
 ) -> None:

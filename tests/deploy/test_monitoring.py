@@ -37,12 +37,13 @@ OTHERS = {
     "pg_stat_database_xact_commit", "pg_stat_database_xact_rollback", "pg_stat_user_tables_autovacuum_count",
     "pg_stat_user_tables_index_size_bytes", "pg_stat_user_tables_n_dead_tup", "pg_stat_user_tables_n_live_tup", "pg_up",
 }  # fmt: skip
-# The service reads these from the database when Prometheus scrapes; tests/web/test_metrics.py and
-# tests/encoder/test_probes.py cover them.
+# The processes read these from the database; tests/web/test_metrics.py, tests/encoder/test_probes.py and
+# tests/jobs/test_jobs_metrics.py cover them.
 COLLECTED = {
     "windowshop_encoder_running", "windowshop_encoder_waiting", "windowshop_encoder_quarantined",
     "windowshop_encoder_encoded_total", "windowshop_encoder_failed_total", "windowshop_work_oldest_seconds",
-    "windowshop_work_waiting", "windowshop_work_quarantined", "windowshop_primary_answers",
+    "windowshop_work_waiting", "windowshop_work_quarantined", "windowshop_primary_answers", "windowshop_jobs_ready",
+    "windowshop_feed_loads_total", "windowshop_feeds", "windowshop_feeds_failed", "windowshop_feeds_late_seconds",
 }  # fmt: skip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -238,7 +239,7 @@ def test_every_query_of_a_dashboard_and_of_a_runbook_is_valid_promql(promtool: R
 
 
 def test_dashboards_are_complete() -> None:
-    assert len(DASHBOARDS) == 4
+    assert len(DASHBOARDS) == 5
     for path in DASHBOARDS:
         dashboard = json.loads(path.read_text())
         assert dashboard["uid"] == path.stem

@@ -7,8 +7,7 @@ import signal
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +17,11 @@ import pytest
 from db import schema
 from db.engine import Database
 from db.errors import SchemaMismatch
-from db.jobs import feeds, worker
+from db.jobs import worker
 from db.jobs.settings import JobsSettings
-from db.jobs.worker import BATCH, Ended, JobsWorker
+from db.jobs.worker import BATCH, Ended
 from db.settings import Settings
+from tests.jobs.workers import add_feed, working
 from tests.support.databases import admin
 from tests.support.http_load import free_port
 from tests.support.processes import Command, wait_until, windowshop
@@ -33,38 +33,6 @@ if TYPE_CHECKING:
 
 FEED = "sku,title\n" + "".join(f"p{n},Product {n}\n" for n in range(3))
 Environment = Callable[[Database], dict[str, str]]
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers in this process look for work often."""
-    monkeypatch.setattr(worker, "LOOK_SECONDS", 1)
-    monkeypatch.setattr(worker, "POLL_SECONDS", 0.1)
-
-
-@contextmanager
-def working(database: Database, load: Any, count: int = 1, **settings: Any) -> Iterator[list[JobsWorker]]:
-    """Run workers in threads of this process."""
-    workers = [JobsWorker(database, JobsSettings(**settings), load) for _ in range(count)]
-    threads = [threading.Thread(target=worker.run) for worker in workers]
-    for thread in threads:
-        thread.start()
-    try:
-        wait_until(lambda: all(worker.fault is None for worker in workers), 60, "workers that run")
-        yield workers
-    finally:
-        for worker in workers:
-            worker.stop()
-        for thread in threads:
-            thread.join(60)
-    assert not any(thread.is_alive() for thread in threads)
-
-
-def add_feed(database: Database, name: str, *arguments: str, due: bool = True) -> None:
-    with database.connect(None) as conn, conn.begin():
-        feeds.add(conn, name, "0 0 1 1 *", arguments or ("https://shop.example/feed.csv",))
-        if due:
-            assert feeds.run_soon(conn, name)
 
 
 def test_each_job_runs_once_while_two_workers_run(database: Database) -> None:
