@@ -20,17 +20,20 @@ SHOTS = {
 }
 
 
-@pytest.mark.parametrize("name", SHOTS)
-def test_screenshots_are_taken_when_requested(
-    name: str, request: pytest.FixtureRequest, screenshots_requested: bool
-) -> None:
+@pytest.fixture(scope="module")
+def whole_shop(request: pytest.FixtureRequest, screenshots_requested: bool) -> str:
+    """Returns the address of a shop with the whole sample."""
     if not screenshots_requested:
         pytest.skip("only `make screenshots` takes screenshots")
+    return str(request.getfixturevalue("shop"))
+
+
+@pytest.mark.parametrize("name", SHOTS)
+def test_screenshots_are_taken_when_requested(name: str, whole_shop: str, visit: "Callable[..., Page]") -> None:
     from PIL import Image
 
-    visit: Callable[..., Page] = request.getfixturevalue("visit")
     path, options = SHOTS[name]
-    page = visit(request.getfixturevalue("shop") + path, **options)
+    page = visit(whole_shop + path, **options)
     if name == "search":
         page.locator(".why summary").nth(1).click()
     page.wait_for_load_state("networkidle")
