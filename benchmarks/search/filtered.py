@@ -22,6 +22,7 @@ from benchmarks.search.timing import Figures, K, Questions, Strategy, in_turns, 
 from benchmarks.support.report import Line, Report, Table, milliseconds
 
 TARGET = 0.98  # least recall@10 of a forced plan
+MILLION = 1_000_000  # from this many products on, the goals are times, not ratios to the oracle
 SEARCH = "shop.search"
 LEGEND = (
     "The tables show p50 in ms / recall@10, and the share of short answers, which have fewer than min(k, matches) "
@@ -135,7 +136,7 @@ def run(shop: Shop, peers: Sequence[Peer], count: int, kinds: Sequence[Kind] = K
             if with_search:
                 postgres.remember(shop, cell.texts, cell.queries)
             results.append(measure(sessions, cell, peers, with_search=with_search))
-        lines = goals(results)
+        lines = goals(results, shop.catalog.rows)
         if with_search:
             lines += overhead(sessions, results[-1].cell)
     title = f"Filtered search, {shop.catalog.rows:,} products, {count} queries a cell, k = {K}"
@@ -156,45 +157,76 @@ def _as_json(result: Result) -> dict[str, object]:
     }
 
 
-def goals(results: Sequence[Result]) -> list[Line]:
+def goals(results: Sequence[Result], rows: int) -> list[Line]:
+    """Returns the figures of shop.search over all cells. `rows` is the number of products."""
     found = [(each, each.figures[SEARCH]) for each in results if SEARCH in each.figures]
     if not found:
         return []
     worst, lowest = min(found, key=lambda each: each[1].recall)
     short = sum(figures.short for _, figures in found)
-    over = {each.cell.name: figures.p50 - 1.3 * each.oracle.p50 for each, figures in found}
-    slowest = max(over, key=over.__getitem__)
+    target = TARGET if rows < MILLION else 0.97
     lines = [
         Line(
             f"{SEARCH}: lowest recall@10 of {len(found)} cells ({worst.cell.name})",
             f"{lowest.recall:.3f}",
-            f">= {TARGET}",
-            lowest.recall >= TARGET,
+            f">= {target}",
+            lowest.recall >= target,
         ),
         Line(f"{SEARCH}: answers with fewer than min(k, matches) rows", str(short), "0", short == 0),
+    ]
+    if rows < MILLION:
+        return lines + _against_oracle(found) + _against_planner(found)
+    own = [(each, figures) for each, figures in found if each.cell.family in ("own", "all")]
+    return [
+        *lines,
+        _slowest("p50 in the slowest cell", found, 0.5, 0.060),
+        _slowest("p99 in the slowest cell", found, 0.99, 0.150),
+        _slowest("p50 in the slowest cell without a filter or in the query's own category", own, 0.5, 0.025),
+    ]
+
+
+Found = Sequence[tuple[Result, Figures]]  # each cell with the figures of shop.search
+
+
+def _slowest(what: str, found: Found, q: float, most: float) -> Line:
+    """Returns the largest quantile `q` of the cells. The goal is at most `most` seconds."""
+    result, figures = max(found, key=lambda each: each[1].at(q))
+    seconds = figures.at(q)
+    goal = f"<= {most * 1000:g} ms"
+    return Line(f"{SEARCH}: {what} ({result.cell.name})", milliseconds(seconds), goal, seconds <= most)
+
+
+def _against_oracle(found: Found) -> list[Line]:
+    near = sum(figures.p50 <= 1.3 * each.oracle.p50 + 0.001 for each, figures in found)
+    over = {each.cell.name: figures.p50 - 2 * each.oracle.p50 for each, figures in found}
+    slowest = max(over, key=over.__getitem__)
+    return [
         Line(
-            f"{SEARCH}: p50 beyond 1.3 x the oracle's p50, in the worst cell ({slowest})",
+            f"{SEARCH}: cells whose p50 is at most 1.3 x the oracle's + 1 ms",
+            f"{near} of {len(found)}",
+            ">= 36 of 54",
+            near * 54 >= 36 * len(found),
+        ),
+        Line(
+            f"{SEARCH}: p50 beyond 2 x the oracle's p50, in the worst cell ({slowest})",
             milliseconds(over[slowest]),
-            "<= 1 ms",
-            over[slowest] <= 0.001,
+            "<= 3 ms",
+            over[slowest] <= 0.003,
         ),
     ]
+
+
+def _against_planner(found: Found) -> list[Line]:
     gains = {
         each.cell.name: each.figures["planner, iterative"].p50 / figures.p50
         for each, figures in found
         if each.cell.share <= 0.01 and each.uses_hnsw
     }
-    if gains:
-        least = min(gains, key=gains.__getitem__)
-        lines.append(
-            Line(
-                f"p50 of the planner with HNSW / p50 of {SEARCH}, in the worst cell with <= 1% matching ({least})",
-                f"{gains[least]:.1f} x",
-                ">= 8 x",
-                gains[least] >= 8,
-            )
-        )
-    return lines
+    if not gains:
+        return []
+    least = min(gains, key=gains.__getitem__)
+    what = f"p50 of the planner with HNSW / p50 of {SEARCH}, in the worst cell with <= 1% matching ({least})"
+    return [Line(what, f"{gains[least]:.1f} x", ">= 8 x", gains[least] >= 8)]
 
 
 def overhead(sessions: Sessions, cell: Cell) -> list[Line]:

@@ -31,6 +31,7 @@ from migrations.model_revisions import NewModel, add_model
 
 MODEL = NewModel("bench", "bench", "1", DIMENSION)
 GRAPH_BYTES = 2048  # bytes of maintenance_work_mem per row: enough to build the HNSW graph in memory
+LOADED = "loaded.json"  # the seconds of each step of the load, in the folder of the shop
 CACHE_BYTES = 10_240  # bytes of shared_buffers per row: enough for all tables and indexes
 
 
@@ -75,7 +76,7 @@ def kept_database(kept: Path, rows: int, load: Callable[[Database, Settings], di
     settings = Settings(home=kept / "home")
     kept.mkdir(parents=True, exist_ok=True)
     kept.chmod(0o755)
-    loaded = kept / "loaded.json"  # written last, so that an interrupted load is repeated
+    loaded = kept / LOADED  # written last, so that an interrupted load is repeated
     if not loaded.exists():
         with open_database(settings) as database, _admin(database, "postgres") as conn:
             conn.execute(f"alter system set shared_buffers = {max(2**28, rows * CACHE_BYTES) // 8192}")

@@ -10,7 +10,7 @@ LanceDB uses all cores for a query, and hnswlib and faiss use one core.
 import shutil
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,10 @@ class LanceDB(Peer):
         return Strategy(f"LanceDB, ef {ef}", questions, ask, lambda found: found["number"].to_pylist())
 
 
-def peers(catalog: Catalog, folder: Path, kinds: Sequence[type[Peer]] = (Hnswlib, Faiss, LanceDB)) -> list[Peer]:
+PEERS: Mapping[str, type[Peer]] = {kind.package: kind for kind in (Hnswlib, Faiss, LanceDB)}
+
+
+def peers(catalog: Catalog, folder: Path, kinds: Sequence[type[Peer]] = tuple(PEERS.values())) -> list[Peer]:
     """Returns the peers whose packages are installed, and prints the names of the peers whose packages are missing."""
     for kind in kinds:
         if find_spec(kind.package) is None:

@@ -68,6 +68,7 @@ SEARCH = (
     Constant(
         "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
     ),
+    Constant("attribute_us", 0.4, "us per product", "time to compare an attribute, for which no index exists"),
     Constant(
         "assumed_share", 0.5, "of products", "assumed share of matches if no sample was taken; most products then match"
     ),
@@ -77,6 +78,7 @@ SEARCH = (
         "products",
         "size of the sample that estimates the number of matches; the sample takes less than 1 ms",
     ),
+    Constant("attribute_sample", 100, "x", "a filter without an index is tested on 1/100 of the products"),
     Constant("sample_deviation", 1.5, "", "three deviations of the square root of a count; one deviation is 0.5"),
     Constant(
         "max_images_per_product", 100, "images", "largest number of rows per product that the first scan of a leg reads"
@@ -280,6 +282,7 @@ CALIBRATION = (
         "searches",
         "number of measured mixes of products, and largest number of queries measured for a far filter",
     ),
+    Constant("own_category_margin", 1.25, "x margin", "a filter on the query's own category needs this margin"),
     Constant("calibration_timed", 50, "queries", "number of queries with which the time of a comparison is measured"),
     Constant(
         "calibration_comparisons", 5_000_000, "comparisons", "size of a part of the exact search; takes about a second"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.search import chart, filtered, postgres, unfiltered
+from benchmarks.search import chart, filtered, pages, postgres, throughput, unfiltered
 from benchmarks.search.data import KINDS, SHARES, Catalog
 from benchmarks.search.load import Shop, load, product_numbers
 from benchmarks.search.peers import Faiss, Hnswlib, Peer, peers
@@ -118,6 +118,26 @@ def test_peers_are_measured_at_the_target_recall_without_a_filter(shop: Shop, ot
     for table in report.tables:
         assert [row[0] for row in table.rows] == [unfiltered.RAW, *(peer.name for peer in others)]
         assert all(float(row[2]) >= unfiltered.TARGET for row in table.rows)
+
+
+def test_a_result_of_a_thousand_products_is_measured_with_the_counts(shop: Shop) -> None:
+    report = pages.run(shop, QUERIES, 1.5)
+
+    assert [row[3] for table in report.tables for row in table.rows] == ["1.000", "1.000"]
+    assert {line.what for line in report.lines} >= {"shop.coverage, p50", "shop.model_coverage, p50"}
+    assert min(report.raw["count_seconds"].values()) > 0  # type: ignore[attr-defined]  # raw is a mapping of objects
+
+
+def test_sessions_that_search_at_the_same_time_are_counted_together(
+    shop: Shop, others: list[Peer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throughput, "SECONDS", 0.3)
+    monkeypatch.setattr(throughput, "SESSIONS", (1, 3))
+    report = throughput.run(shop, others, QUERIES)
+
+    assert [row[0] for row in report.tables[0].rows] == ["1", "3"]
+    assert all(float(rate) > 1 for row in report.tables[0].rows for rate in row[1:])
+    assert all(line.measured.endswith("/s") for line in report.lines)
 
 
 @pytest.mark.soak

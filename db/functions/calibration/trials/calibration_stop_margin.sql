@@ -4,6 +4,10 @@
 -- microseconds. `measured` lists the trials of all filters. All three results are null if the time p_until comes before
 -- a trial is complete. p_exact_us is the time of one comparison in microseconds. A trial may cost at most as much as a
 -- search that compares the matches one by one.
+--
+-- The filters of the trials are independent of the query. A filter on the query's own category needs a larger margin,
+-- so stop_margin is @own_category_margin@ times the margin of the last trial. A knee is not enlarged, because a larger
+-- margin would cost much time for little recall.
 create or replace function shop_private.calibration_stop_margin(
     p_run shop_private.calibration_run, p_exact_us double precision, p_index regclass, p_until timestamptz,
     out stop_margin double precision, out us_per_candidate double precision, out measured jsonb
@@ -25,7 +29,8 @@ begin
         trials := trials || tried;
         least_margin := (tried -> -1 ->> 'slack')::double precision;
     end loop;
-    stop_margin := least_margin;
+    stop_margin := least_margin * case
+        when (tried -> -1 ->> 'lowest')::double precision >= p_run.target_recall then @own_category_margin@ else 1 end;
     us_per_candidate := (trials -> -1 ->> 'us_per_candidate')::double precision;
     measured := (select jsonb_agg(t.trial - 'us_per_candidate' order by t.place)
         from jsonb_array_elements(trials) with ordinality t(trial, place));

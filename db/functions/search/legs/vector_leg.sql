@@ -43,9 +43,12 @@ declare
     leg_index constant regclass := case when by_image then p_settings.image_index else p_settings.title_index end;
     index constant regclass := case when p_route = 'exact' or p_route is null and p_settings.products <=
         p_settings.exact_limit or p_route is null and p_starts is not null and few then null else leg_index end;
-    -- the number of candidates that cost as much as comparing all matches
-    comparison constant double precision := p_settings.exact_us_per_row / p_settings.hnsw_us_per_candidate * matches
-        * case when p_matched is null then @collect_cost_factor@ else 1 end;
+    -- the number of candidates that cost as much as comparing all matches; to collect the matches of a comparison of an
+    -- attribute, every product is read
+    comparison constant double precision := (p_settings.exact_us_per_row * matches
+        * case when p_matched is null then @collect_cost_factor@ else 1 end
+        + case when p_matched is null and strpos(p_condition, 'p.attributes ->') > 0
+            then @attribute_us@ * p_settings.products else 0 end) / p_settings.hnsw_us_per_candidate;
     -- the largest number of candidates of a scan
     affordable constant integer :=
         least(@hnsw_max_candidates@, case when p_route is null and few then comparison end);
