@@ -11,6 +11,7 @@ import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ class Faiss(Peer):
     name, package = "faiss HNSW", "faiss"
 
     def _build(self, path: Path) -> None:
-        import faiss
+        faiss: Any = import_module(self.package)  # its types are incomplete
 
         index = faiss.IndexHNSWFlat(DIMENSION, M, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = EF_CONSTRUCTION
@@ -99,13 +100,13 @@ class Faiss(Peer):
         faiss.write_index(index, str(path))
 
     def _open(self, path: Path) -> None:
-        import faiss
+        faiss: Any = import_module(self.package)  # its types are incomplete
 
         faiss.omp_set_num_threads(1)
         self._loaded = faiss.read_index(str(path))
 
     def strategy(self, questions: Questions, ef: int, filter: Filter) -> Strategy:  # noqa: A002
-        import faiss
+        faiss: Any = import_module(self.package)  # its types are incomplete
 
         index, queries, k = self._loaded, questions.queries, questions.needed
         chosen = {}
