@@ -133,7 +133,10 @@ def _address(database: "Database", role: "Role | None") -> "URL":
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def psql(context: typer.Context, role: RoleOption = None) -> None:
-    """Open psql, and pass it the remaining arguments: windowshop db psql --role analyst -c "SELECT 1"."""
+    """Open psql, and pass it the remaining arguments: windowshop db psql --role analyst -c "SELECT 1".
+
+    psql shows errors without the functions that they passed through: -v SHOW_CONTEXT=errors shows these too.
+    """
     from db.embedded import server
     from db.engine import open_database
     from db.settings import Settings
@@ -151,7 +154,9 @@ def psql(context: typer.Context, role: RoleOption = None) -> None:
         target = address._replace(password=None).render_as_string()
         try:
             done = subprocess.run(
-                [program, "-d", target, *context.args], env={**os.environ, **environment}, check=False
+                [program, "-v", "SHOW_CONTEXT=never", "-d", target, *context.args],
+                env={**os.environ, **environment},
+                check=False,
             )
         except FileNotFoundError:
             from db.errors import SettingsError

@@ -180,6 +180,10 @@ def test_a_search_prints_a_table_or_json_or_sql_that_psql_runs(
         shown = windowshop("search", "--image", str(image), "-k", "1", "--sql", env=env).stdout
         ran = windowshop("db", "psql", "--role", "analyst", "-At", "-c", "select 1", env=env)
         assert ran.stdout.strip() == "1"
+        wrong = ["--role", "analyst", "-c", "select shop.search(query => 'thing', k => 0)"]
+        refused = windowshop("db", "psql", *wrong, env=env).stderr
+        assert "ERROR:" in refused and "CONTEXT:" not in refused
+        assert "CONTEXT:" in windowshop("db", "psql", "-v", "SHOW_CONTEXT=errors", *wrong, env=env).stderr
         script = tmp_path / "shown.sql"
         script.write_text(shown)
         again = windowshop("db", "psql", "--role", "analyst", "-At", "-f", str(script), env=env)
