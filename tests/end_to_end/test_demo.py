@@ -1,4 +1,8 @@
-"""The first commands that a newcomer runs, `windowshop demo` and `windowshop up`, work on a new embedded server."""
+"""The first commands that a newcomer runs, `windowshop demo` and `windowshop up`, work on a new embedded server.
+
+By default, the sample is only a part of the real sample; see tests/support/loading.py. `make soak` also
+runs the tests with the whole sample.
+"""
 
 import json
 import os
@@ -6,7 +10,8 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -14,13 +19,28 @@ import psutil
 import pytest
 
 from db.embedded import server
-from tests.support.processes import Command, says, wait_until, windowshop, windowshop_in_new_interpreter
+from loader.sample import SampleSource
+from tests.support.loading import part_of_the_sample, read_a_part_of_the_sample
+from tests.support.processes import Command, nothing, says, wait_until, windowshop, windowshop_in_new_interpreter
+
+
+@dataclass(frozen=True)
+class Sample:
+    products: int
+    before: Callable[[], None]  # what the process of a command does first
+
+
+@pytest.fixture(scope="module", params=["a part", pytest.param("the whole sample", marks=pytest.mark.soak)])
+def sample(request: pytest.FixtureRequest) -> Sample:
+    if request.param == "a part":
+        return Sample(len(list(part_of_the_sample(SampleSource()))), read_a_part_of_the_sample)
+    return Sample(1242, nothing)
 
 
 @pytest.fixture(scope="module")
-def home(public_folder: Path, server_home: Path) -> Iterator[Path]:
+def home(public_folder: Path, server_home: Path, sample: Sample) -> Iterator[Path]:
     """Yields a new home folder that contains only the unpacked PostgreSQL binaries."""
-    folder = public_folder / "newcomer"
+    folder = public_folder / f"newcomer-{sample.products}"
     folder.mkdir()
     folder.chmod(0o755)
     subprocess.run(["cp", "-al", str(server_home / "postgres"), str(folder)], check=True)
@@ -34,8 +54,10 @@ def env(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def first(env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    return windowshop_in_new_interpreter("demo", "--no-serve", env=env)
+def first(env: dict[str, str], sample: Sample) -> "subprocess.CompletedProcess[str]":
+    if sample.before is nothing:
+        return windowshop_in_new_interpreter("demo", "--no-serve", env=env)
+    return windowshop("demo", "--no-serve", env=env, before=sample.before)
 
 
 def left_running(home: Path) -> list[str]:
@@ -52,11 +74,11 @@ def shown_address(log: Path) -> str:
 
 
 def test_the_demo_shows_four_queries_with_their_sql_and_leaves_nothing_running(
-    first: "subprocess.CompletedProcess[str]", home: Path
+    first: "subprocess.CompletedProcess[str]", home: Path, sample: Sample
 ) -> None:
     assert first.returncode == 0, first.stderr
     said = first.stdout
-    assert "1242 products: 1242 new, 0 unchanged" in said
+    assert f"{sample.products} products: {sample.products} new, 0 unchanged" in said
     assert said.count("\nFROM shop.search(query => ") == 2
     assert said.count("\nORDER BY image_embedding <=> (SELECT shop.clip_text(") == 1
     assert said.count("\nFROM shop.search(image => ") == 1
@@ -79,16 +101,16 @@ def test_the_demo_finds_products_of_the_kind_that_the_query_names(first: "subpro
 
 
 def test_a_second_demo_encodes_no_product_again(
-    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path
+    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path, sample: Sample
 ) -> None:
     last = (
         "select max(encoded_at) from (select encoded_at from shop.starter_image "
         "union all select encoded_at from shop.starter_title)"
     )
     before = windowshop("db", "psql", "-At", "-c", last, env=env).stdout
-    second = windowshop("demo", "--no-serve", "--keep", env=env)
+    second = windowshop("demo", "--no-serve", "--keep", env=env, before=sample.before)
     assert second.returncode == 0, second.stderr
-    assert "0 new, 1242 unchanged" in second.stdout
+    assert f"0 new, {sample.products} unchanged" in second.stdout
     assert server.status(home).kept
     assert windowshop("db", "psql", "-At", "-c", last, env=env).stdout == before
     assert windowshop("db", "stop", env=env).returncode == 0
@@ -99,6 +121,7 @@ def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
     first: "subprocess.CompletedProcess[str]",
     env: dict[str, str],
     home: Path,
+    sample: Sample,
     tmp_path: Path,
     number: signal.Signals,
     port_in_use: bool,
@@ -107,7 +130,7 @@ def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1] if port_in_use else 0)
         ports = {"WINDOWSHOP_WEB_PORT": port, "WINDOWSHOP_WEB_METRICS_PORT": "null"}
-        process = Command("demo", env=env | ports, output=log, errors=log)
+        process = Command("demo", env=env | ports, output=log, errors=log, before=sample.before)
         try:
             wait_until(
                 lambda: says(log, "The search page is at") or process.poll() is not None,
@@ -126,7 +149,7 @@ def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
 
 
 def test_the_command_up_serves_sql_and_rest_until_a_signal_stops_the_process(
-    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path, tmp_path: Path
+    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path, sample: Sample, tmp_path: Path
 ) -> None:
     log = tmp_path / "up.log"
     ports = {"WINDOWSHOP_WEB_METRICS_PORT": "null"}
@@ -158,7 +181,7 @@ def test_the_command_up_serves_sql_and_rest_until_a_signal_stops_the_process(
         )
         assert shown.headers["content-type"] == "image/webp"
         page = httpx.get(f"{address}/", timeout=60).text
-        assert "1,242 products" in page
+        assert f"{sample.products:,} products" in page
         assert 'name="catalog" value="sample"' in page
     finally:
         process.send_signal(signal.SIGTERM)
@@ -167,11 +190,11 @@ def test_the_command_up_serves_sql_and_rest_until_a_signal_stops_the_process(
 
 
 def test_catalog_drop_removes_the_products_and_vectors_and_the_image_root_of_the_sample(
-    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path
+    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path, sample: Sample
 ) -> None:
     assert [one["catalog"] for one in json.loads(windowshop("catalog", "list", "--json", env=env).stdout)] == ["sample"]
     dropped = windowshop("catalog", "drop", "sample", "--yes", env=env)
-    assert "Catalog sample is deleted, with 1,242 products." in dropped.stdout, dropped.stderr
+    assert f"Catalog sample is deleted, with {sample.products:,} products." in dropped.stdout, dropped.stderr
     assert json.loads(windowshop("catalog", "list", "--json", env=env).stdout) == []
     remaining = windowshop(
         "db", "psql", "-At", "-c", "select (select count(*) from shop.starter_image), "

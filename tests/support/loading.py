@@ -1,18 +1,24 @@
-"""Loads a catalog file into a database in one call, and reads the stored products."""
+"""Loads a catalog file into a database in one call, reads the stored products, and reduces the sample catalog."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
 
-from db.catalog.product import COLUMNS
+from db.catalog.product import COLUMNS, RawProduct
 from db.engine import Database
 from db.roles import Role
 from loader.chunks import Progress
 from loader.ingest import LoadOptions, ingest
+from loader.rejects import Reject
+from loader.sample import SampleSource
 from loader.sources import open_source
 from loader.summary import LoadSummary
+
+_SEARCHED = re.compile("(?i)chair|cup|mug|glass|drink|milk|tea|shoe|boot|guitar|drum")  # titles that tests search for
+_whole_sample = SampleSource.rows
 
 
 def load_catalog(
@@ -43,3 +49,17 @@ def stored(database: Database) -> dict[str, dict[str, Any]]:
             row["sku"]: {name: row[name] for name in (*COLUMNS, "attributes", "images") if row[name] not in (None, {})}
             for row in rows
         }
+
+
+def part_of_the_sample(source: SampleSource) -> Iterator[RawProduct | Reject]:
+    """Yields the musical instruments, the products that tests search for, and a tenth of the other products."""
+    for row in _whole_sample(source):
+        assert isinstance(row, RawProduct)
+        kind, title, sku = (row.fields[name] for name in ("product_type", "title", "sku"))
+        if kind == "Musical instruments" or _SEARCHED.search(title) or sku.endswith("0"):
+            yield row
+
+
+def read_a_part_of_the_sample() -> None:
+    """Let this process read only the part of the sample, because to encode the whole sample takes a minute."""
+    SampleSource.rows = part_of_the_sample  # type: ignore[assignment, method-assign]

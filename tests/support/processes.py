@@ -30,6 +30,10 @@ PRELOADED = [
 ]
 
 
+def nothing() -> None:
+    pass
+
+
 class Command:
     """A running `windowshop` command, with methods like those of subprocess.Popen.
 
@@ -38,10 +42,19 @@ class Command:
     """
 
     def __init__(
-        self, *arguments: str, env: Mapping[str, str], cwd: Path | None = None, output: Path, errors: Path
+        self,
+        *arguments: str,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        output: Path,
+        errors: Path,
+        before: Callable[[], None] = nothing,
     ) -> None:
+        """`before` is a function of a module. The process calls it before the command."""
         folder = cwd or Path.cwd()
-        self._process = _fork_server().Process(target=_become, args=(arguments, dict(env), folder, output, errors))
+        self._process = _fork_server().Process(
+            target=_become, args=(arguments, dict(env), folder, output, errors, before)
+        )
         self._process.start()
         assert self._process.pid is not None
         self.pid: int = self._process.pid
@@ -65,7 +78,14 @@ class Command:
         self._process.kill()
 
 
-def _become(arguments: tuple[str, ...], env: Mapping[str, str], folder: Path, output: Path, errors: Path) -> None:
+def _become(
+    arguments: tuple[str, ...],
+    env: Mapping[str, str],
+    folder: Path,
+    output: Path,
+    errors: Path,
+    before: Callable[[], None],
+) -> None:
     """Run the command in this forked process. Append its standard output and standard error to the files."""
     from windowshop.main import main
 
@@ -81,6 +101,7 @@ def _become(arguments: tuple[str, ...], env: Mapping[str, str], folder: Path, ou
         os.dup2(file, descriptor)
         os.close(file)
     sys.argv = ["windowshop", *arguments]
+    before()
     main()
 
 
@@ -102,12 +123,16 @@ def _fork_server() -> ForkServerContext:
 
 
 def windowshop(
-    *arguments: str, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 600
+    *arguments: str,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    timeout: float = 600,
+    before: Callable[[], None] = nothing,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and return the result, whatever the exit code is."""
     with TemporaryDirectory(prefix="windowshop-command-") as name:
         output, errors = Path(name) / "output", Path(name) / "errors"
-        command = Command(*arguments, env=env, cwd=cwd, output=output, errors=errors)
+        command = Command(*arguments, env=env, cwd=cwd, output=output, errors=errors, before=before)
         try:
             code = command.wait(timeout)
         except subprocess.TimeoutExpired:
