@@ -20,7 +20,7 @@ class Role(StrEnum):
     WEB_READER = "web_reader"  # runs the searches of the web service
     WEB_WRITER = "web_writer"  # runs all other statements of the web service
     LOADER = "loader"  # runs the commands that write
-    JOBS = "jobs"  # loads feeds on a schedule, and deletes what is too old
+    JOBS = "jobs"  # loads feeds on a schedule, sends webhooks, and deletes what is too old
     CLI = "cli"  # runs the commands that only read, on the administrator's machine
 
     @property

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from db.roles import Role
-from windowshop import login
 from windowshop.options import RoleOption
 from windowshop.output.terminal import say, tell
+from windowshop.site import login
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

@@ -27,6 +27,7 @@ from windowshop import (
     status,
 )
 from windowshop.output import log
+from windowshop.site import webhook
 
 TRACED = ("web", "encoder", "up")  # the processes that record traces
 HELP_OPTIONS = ["-h", "--help"]
@@ -46,6 +47,7 @@ app.command()(encode.encode)
 app.command()(encode.retry)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(jobs.feed_app, name="feed")
+app.add_typer(webhook.app, name="webhook")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(model.app, name="model")
 app.add_typer(index.app, name="index")

@@ -112,6 +112,8 @@ def serving(
     own = {
         "WINDOWSHOP_WEB_RATE_PER_ADDRESS": "0",
         "WINDOWSHOP_WEB_RATE_PER_KEY": "0",
+        "WINDOWSHOP_WEB_MCP_CALLS_PER_HOUR": "0",
+        "WINDOWSHOP_WEB_MCP_ROWS_PER_HOUR": "0",
         "WINDOWSHOP_WEB_METRICS_PORT": "null",
         "WINDOWSHOP_WEB_API_KEYS": "off",
     }

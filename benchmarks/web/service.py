@@ -36,6 +36,7 @@ TURN = 10  # each way of searching makes this many calls before the next way
 CLIENTS = (1, 8, 32, 128)  # numbers of clients that search at the same time
 OVERLOAD = 5  # the overload sends this many times the peak rate
 BARE, HEALTH, SILENT, REST, KEYS = "SQL", "/health", "search, without log", "search", "search, with API keys"
+MCP = "search by MCP"
 MIB = 2**20
 
 
@@ -139,7 +140,7 @@ def report(found: Sequence[Measured]) -> tuple[list[Line], dict[str, object], li
         for each in found
     }
     tables = [
-        Table("One call after the other, p50 / p99, ms", ["catalog", BARE, HEALTH, SILENT, REST, KEYS], latencies),
+        Table("One call after the other, p50 / p99, ms", ["catalog", BARE, HEALTH, SILENT, REST, KEYS, MCP], latencies),
         Table("Many clients at the same time", ["catalog", "clients", "answered", "p50 / p99, ms"], throughput),
     ]
     return lines, raw, tables
@@ -157,6 +158,8 @@ def _lines(measured: Measured) -> Iterator[Line]:
     yield Line(
         f"{name}: a cached text with API keys beyond without API keys, p50", milliseconds(measured.beyond(KEYS, REST))
     )
+    over_mcp = measured.beyond(MCP, REST)
+    yield Line(f"{name}: a cached text by MCP beyond REST, p50", milliseconds(over_mcp), "<= 3 ms", over_mcp <= 0.003)
     yield Line(f"{name}: peak rate of answers", f"{over.peak:.0f}/s")
     yield Line(
         f"{name}: answered of {offered:.0f}/s sent, as a share of the peak rate",
@@ -231,9 +234,10 @@ def _in_turns(
         ways: dict[str, Callable[[str], Any]] = {
             BARE: lambda text: conn.execute(statement, (text,), prepare=True).fetchall(),
             HEALTH: lambda _: open_("/health", None),
-            SILENT: lambda text: silent("/search/text", text),
-            REST: lambda text: open_("/search/text", text),
-            KEYS: lambda text: keyed("/search/text", text, key),
+            SILENT: lambda text: silent("/search/text", {"query": text}),
+            REST: lambda text: open_("/search/text", {"query": text}),
+            KEYS: lambda text: keyed("/search/text", {"query": text}, key),
+            MCP: lambda text: open_("/mcp", _tool_call(text), {"Accept": "application/json, text/event-stream"}),
         }
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         order = random.Random(0)
@@ -253,16 +257,22 @@ def _asker(stack: ExitStack, address: str) -> Callable[..., None]:
     connection = HTTPConnection(address.removeprefix("http://"))
     stack.callback(connection.close)
 
-    def ask_one(path: str, text: str | None, headers: Mapping[str, str] | None = None) -> None:
-        body = None if text is None else json.dumps({"query": text}).encode()
+    def ask_one(path: str, asked: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None) -> None:
+        body = None if asked is None else json.dumps(asked).encode()
         kind = {} if body is None else {"Content-Type": "application/json"}
         connection.request("GET" if body is None else "POST", path, body, {**kind, **(headers or {})})
         answer = connection.getresponse()
-        answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"{path}: {answer.status}")
+        content = answer.read()
+        if answer.status != 200 or b'"isError":true' in content:
+            raise RuntimeError(f"{path}: {answer.status} {content[:200]!r}")
 
     return ask_one
+
+
+def _tool_call(text: str) -> dict[str, Any]:
+    """Returns the message that asks for as many results as the search over REST."""
+    params = {"name": "search", "arguments": {"query": text, "limit": 10}}
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
 
 
 def _memory(process: subprocess.Popen[bytes], asking: Asking) -> Iterator[int]:

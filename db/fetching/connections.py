@@ -42,15 +42,10 @@ class GuardedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Connect. Raises ImageRejected if any address of the host is forbidden, even if other addresses are allowed.
-
-        Only an attacker has a reason to give a host name both allowed and forbidden addresses.
-        """
+        """Connect. Raises ImageRejected if an address of the host is forbidden."""
         assert timeout is not None
         try:
-            ips = self._addresses(host, port, timeout)
-            for ip in ips:
-                self._reachable.check(ip, host)
+            ips = self.addresses(host, port, timeout)
             for number, ip in enumerate(ips):
                 try:
                     # An address gets only a share of the remaining time, so that the next address also gets time.
@@ -65,7 +60,18 @@ class GuardedBackend(httpcore2.NetworkBackend):
             raise httpcore2.ConnectTimeout from error
         raise httpcore2.ConnectError("the host has no address")
 
-    def _addresses(self, host: str, port: int, deadline: float) -> list[Ip]:
+    def addresses(self, host: str, port: int, deadline: float) -> list[Ip]:
+        """Return the addresses of a host. Raises ImageRejected if any address is forbidden, even if others are allowed.
+
+        Only an attacker has a reason to give a host name both allowed and forbidden addresses. Raises TimeoutError at
+        the deadline, and httpcore2.ConnectError if the host has no address.
+        """
+        ips = self._resolved(host, port, deadline)
+        for ip in ips:
+            self._reachable.check(ip, host)
+        return ips
+
+    def _resolved(self, host: str, port: int, deadline: float) -> list[Ip]:
         try:
             return [ip_address(host)]
         except ValueError:

@@ -78,6 +78,9 @@ grant select, update (due_at, ended_at, exit_code, report) on shop_private.feed 
 grant execute on function
     shop_private.delete_old_events, shop_private.delete_old_queries, shop_private.take_up_jobs
     to @jobs@;
+grant select, update (delivered_at, disabled_at, error) on shop_private.webhook to @jobs@;
+grant select, update (attempts, due_at), delete on shop_private.webhook_message to @jobs@;
+grant execute on function shop_private.webhook_messages to @jobs@;
 grant usage on schema shop_jobs to @jobs@;
 grant select, insert, update, delete on all tables in schema shop_jobs to @jobs@;
 grant usage on all sequences in schema shop_jobs to @jobs@;

@@ -1,7 +1,10 @@
 """Defines the settings of the process that runs the jobs (`WINDOWSHOP_JOBS_...`)."""
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from db.settings import EnvironmentSettings
 
@@ -33,3 +36,29 @@ class JobsSettings(EnvironmentSettings):
         description="Seconds without a heartbeat after which a process counts as dead, so that another one takes up "
         "its jobs.",
     )
+    webhook_seconds: float = Field(
+        10.0, gt=0, le=60, description="Time limit of one attempt to send a message of a webhook, in seconds."
+    )
+    webhook_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
+        [],
+        description="Private networks to which messages of webhooks may be sent, separated by commas, such as "
+        "10.1.0.0/16.",
+    )
+    webhook_hosts: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Hosts to which messages of webhooks may be sent although their addresses are private, separated "
+        "by commas, such as erp.corp.example. A leading dot allows all hosts below a name.",
+    )
+    webhook_ports: Annotated[list[Annotated[int, Field(ge=1, le=65535)]], NoDecode] = Field(
+        [], description="Ports to which messages of webhooks may be sent, besides 80 and 443, separated by commas."
+    )
+
+    @field_validator("webhook_networks", "webhook_hosts", "webhook_ports", mode="before")
+    @classmethod
+    def _listed(cls, written: Any) -> Any:
+        return [part.strip() for part in written.split(",") if part.strip()] if isinstance(written, str) else written
+
+    @field_validator("webhook_hosts")
+    @classmethod
+    def _hosts(cls, written: list[str]) -> list[str]:
+        return [each.lower().removeprefix("*") for each in written]

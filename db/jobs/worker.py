@@ -1,8 +1,10 @@
 """Runs the jobs of a site on procrastinate. Any number of processes may run; each job runs in one of them.
 
-    every 15 seconds    look_around: makes a job of each due feed, and gives the jobs of dead processes back
+    every 15 seconds    look_around: makes a job of each due feed and of each webhook with due messages, and gives the
+                        jobs of dead processes back
     every hour          delete_old: deletes old events and cached queries in batches, and old failed jobs
     when it is due      load_feed: loads a feed; one load of a feed runs at a time
+                        deliver: sends the messages of a webhook; one such job of a webhook runs at a time
 
 procrastinate makes one job each time a periodic task is due, however many processes run. A process sends a heartbeat;
 when the process dies, another one takes up its jobs.
@@ -26,6 +28,7 @@ from psycopg_pool import PoolTimeout
 from db import schema
 from db.engine import CONNECT, Database
 from db.errors import DatabaseError, SchemaMismatch, SettingsError
+from db.jobs.deliveries import Deliveries
 from db.jobs.feeds import Overview, next_time, overview
 from db.jobs.settings import JobsSettings
 from db.pooler import refuse_transaction_pooler
@@ -33,7 +36,9 @@ from db.roles import Role
 
 log = structlog.get_logger()
 
-FEEDS, SITE = "feeds", "site"  # the queues; a long load in one does not delay the jobs of the other
+# The queues. A long load or a slow receiver in one queue does not delay the jobs of another.
+FEEDS, SITE, WEBHOOKS = "feeds", "site", "webhooks"
+RECEIVERS = 4  # webhooks to which a process sends messages at the same time
 POOL = 2  # connections of a process beside those of a running load and of the check of the schema
 ATTEMPTS = 3  # attempts of a load that fails because the database does not answer, and of a job whose process died
 RETRY_SECONDS = 60
@@ -167,6 +172,9 @@ class JobsWorker:
             workers = [
                 asyncio.create_task(app.run_worker_async(queues=[FEEDS], concurrency=1, name=FEEDS, **options)),
                 asyncio.create_task(app.run_worker_async(queues=[SITE], concurrency=2, name=SITE, **options)),
+                asyncio.create_task(
+                    app.run_worker_async(queues=[WEBHOOKS], concurrency=RECEIVERS, name=WEBHOOKS, **options)
+                ),
                 asyncio.create_task(self._watch()),
             ]
             on_ready()
@@ -220,12 +228,16 @@ class JobsWorker:
             max_size=POOL,
             timeout=CONNECT["connect_timeout"],
         )
-        app = App(connector=connector)
+        app, deliveries = App(connector=connector), Deliveries(self._settings)
 
         @app.periodic(cron=f"* * * * * */{LOOK_SECONDS}")
         @app.task(name="look_around", queue=SITE)
         async def look_around(timestamp: int) -> None:
             await self._look_around(connector, load_feed)
+            for webhook_id in await deliveries.make_messages(connector):
+                lock = f"webhook:{webhook_id}"
+                if not await _is_busy(connector, lock):
+                    await deliver.configure(lock=lock).defer_async(webhook_id=webhook_id)
 
         @app.periodic(cron="17 * * * *")
         @app.task(name="delete_old", queue=SITE, lock="delete_old", retry=_Again())
@@ -235,6 +247,10 @@ class JobsWorker:
         @app.task(name="load_feed", queue=FEEDS, retry=_Again())
         async def load_feed(name: str) -> None:
             await self._load_feed(connector, name)
+
+        @app.task(name="deliver", queue=WEBHOOKS, retry=_Again())
+        async def deliver(webhook_id: int) -> None:
+            await deliveries.deliver(connector, webhook_id)
 
         return app
 
@@ -282,6 +298,11 @@ class JobsWorker:
             if total:
                 log.info("old rows are deleted", rows=what, deleted=total)
         await app.job_manager.delete_old_jobs(KEEP_FAILED_HOURS, include_failed=True, include_aborted=True)
+
+
+async def _is_busy(connector: PsycopgConnector, lock: str) -> bool:
+    async with connector.pool.connection() as conn:
+        return bool((await (await conn.execute(_IS_BUSY, (lock,))).fetchone() or [False])[0])
 
 
 async def _search_jobs(conn: psycopg.AsyncConnection[Any]) -> None:

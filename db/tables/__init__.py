@@ -6,7 +6,19 @@ here, because the models and their dimensions differ from site to site. An opera
 `product_id`, this column comes first, so that the rows can later be distributed by product.
 """
 
-from db.tables import access, catalog, evaluation, jobs, models, search, work
+from db.tables import access, catalog, evaluation, jobs, models, search, webhooks, work
 from db.tables.metadata import PRIVATE, SHOP, metadata
 
-__all__ = ["PRIVATE", "SHOP", "access", "catalog", "evaluation", "jobs", "metadata", "models", "search", "work"]
+__all__ = [
+    "PRIVATE",
+    "SHOP",
+    "access",
+    "catalog",
+    "evaluation",
+    "jobs",
+    "metadata",
+    "models",
+    "search",
+    "webhooks",
+    "work",
+]

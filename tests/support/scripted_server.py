@@ -54,6 +54,7 @@ class ScriptedServer:
     answers: dict[str, Answer | list[Answer]] = field(default_factory=dict)
     connections: int = 0
     requests: list[tuple[str, Message]] = field(default_factory=list)  # path and headers
+    bodies: list[bytes] = field(default_factory=list)
     port: int = 0
 
     @property
@@ -74,7 +75,9 @@ class ScriptedServer:
             if not line:
                 return
             path = line.split()[1].decode()
-            self.requests.append((path, BytesParser().parsebytes(head)))
+            headers = BytesParser().parsebytes(head)
+            self.bodies.append(stream.read(int(headers.get("Content-Length", "0"))))
+            self.requests.append((path, headers))
             answer = self.answers.get(path, response(b"nothing here", 404))
             if isinstance(answer, list):
                 answer = answer.pop(0) if len(answer) > 1 else answer[0]

@@ -35,5 +35,8 @@ begin
         case when p_part = 'image' then ', position' else '' end)
     using p_worker, p_model_id, p_part, p_products, p_positions, p_sources, p_embeddings;
     get diagnostics stored = row_count;
+    if stored > 0 and exists (select from shop_private.webhook) then
+        perform shop_private.webhook_note('searchable', p_model_id, p_products);
+    end if;
     return stored;
 end $$;

@@ -1,0 +1,11 @@
+-- Notes a quarantined item for the messages of webhooks.
+create or replace function shop_private.work_quarantined() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform shop_private.webhook_note('quarantined', new.model_id, array[new.product_id]);
+    return null;
+end $$;
+
+create or replace trigger work_quarantined after update of state on shop_private.work
+for each row when (new.state = 'quarantined' and old.state <> 'quarantined')
+execute function shop_private.work_quarantined();

@@ -1,0 +1,114 @@
+"""Turns notes about products into messages, and delivers the messages of each webhook.
+
+A message is sent again after growing pauses until the receiver accepts it. Every attempt has the same webhook-id and
+the same body. After ATTEMPTS attempts, about three days, the message is deleted. If the receiver has accepted no
+message since the message was made, the webhook is disabled.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from procrastinate import PsycopgConnector
+
+from db.errors import SettingsError
+from db.jobs import webhooks
+from db.jobs.settings import JobsSettings
+
+if TYPE_CHECKING:
+    from db.fetching.posting import Poster
+
+log = structlog.get_logger()
+
+NOTES = 1_000  # notes of one transaction
+MOST_WAITING = 10_000  # messages; a webhook with more is disabled
+# Seconds before the next attempt, after each failed attempt. These are the pauses that Standard Webhooks recommends.
+PAUSES = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+ATTEMPTS = len(PAUSES) + 1
+RUN_SECONDS = 60.0  # time after which a job begins no further attempt; the next job continues
+FAILURES = 3  # failed attempts in a row after which a job ends, because the receiver seems to be down
+
+_TAKE = "select shop_private.webhook_messages(%s, %s)"
+_DUE = (
+    "select distinct m.webhook_id from shop_private.webhook_message m join shop_private.webhook w using (webhook_id) "
+    "where m.due_at <= clock_timestamp() and w.disabled_at is null"
+)
+_NEXT = (
+    "select m.message_id, m.body, m.attempts, w.url, w.secret from shop_private.webhook_message m "
+    "join shop_private.webhook w using (webhook_id) "
+    "where m.webhook_id = %s and m.due_at <= clock_timestamp() and w.disabled_at is null "
+    "order by m.due_at, m.created_at limit 1"
+)
+_DONE = "delete from shop_private.webhook_message where message_id = %s"
+_ACCEPTED = "update shop_private.webhook set delivered_at = clock_timestamp(), error = null where webhook_id = %s"
+_AGAIN = (
+    "update shop_private.webhook_message set attempts = attempts + 1, "
+    "due_at = clock_timestamp() + make_interval(secs => %s) where message_id = %s"
+)
+_FAILED = "update shop_private.webhook set error = %s where webhook_id = %s"
+_IS_DEAD = (
+    "select w.delivered_at is null or w.delivered_at < m.created_at from shop_private.webhook_message m "
+    "join shop_private.webhook w using (webhook_id) where m.message_id = %s"
+)
+_DISABLE = (
+    "update shop_private.webhook set disabled_at = clock_timestamp(), error = %s where webhook_id = %s",
+    "delete from shop_private.webhook_message where webhook_id = %s",
+)
+
+
+class Deliveries:
+    def __init__(self, settings: JobsSettings) -> None:
+        self._settings = settings
+        self._poster: Poster | None = None
+
+    async def make_messages(self, connector: PsycopgConnector) -> list[int]:
+        """Turn all notes into messages. Return the webhooks with messages that are due."""
+        taken = NOTES
+        while taken == NOTES:
+            async with connector.pool.connection() as conn:
+                [taken] = await (await conn.execute(_TAKE, (NOTES, MOST_WAITING))).fetchone() or [0]
+        async with connector.pool.connection() as conn:
+            return [row[0] for row in await (await conn.execute(_DUE)).fetchall()]
+
+    async def deliver(self, connector: PsycopgConnector, webhook_id: int) -> None:
+        """Send the messages of a webhook that are due, the oldest first."""
+        try:
+            self._poster = self._poster or webhooks.make_poster(self._settings)
+        except SettingsError as error:
+            log.warning("no message of a webhook can be sent", error=error.message)
+            return
+        end, failures = time.monotonic() + RUN_SECONDS, 0
+        while time.monotonic() < end and failures < FAILURES:
+            async with connector.pool.connection() as conn:
+                row = await (await conn.execute(_NEXT, (webhook_id,))).fetchone()
+            if row is None:
+                return
+            message_id, body, attempts, url, secret = row
+            sent = await asyncio.to_thread(webhooks.send, self._poster, url, secret, message_id, body)
+            failures = 0 if sent.failure is None else failures + 1
+            async with connector.pool.connection() as conn:
+                await self._record(conn, webhook_id, message_id, attempts + 1, sent)
+
+    async def _record(self, conn: Any, webhook_id: int, message_id: str, attempts: int, sent: webhooks.Sent) -> None:
+        """Record an attempt. All statements are one transaction."""
+        if sent.failure is None:
+            await conn.execute(_DONE, (message_id,))
+            await conn.execute(_ACCEPTED, (webhook_id,))
+            return
+        log.warning(
+            "a message of a webhook was not accepted", webhook=webhook_id, attempts=attempts, error=sent.failure
+        )
+        await conn.execute(_FAILED, (sent.failure, webhook_id))
+        reason = sent.failure if sent.is_gone else None
+        if attempts < ATTEMPTS and reason is None:
+            await conn.execute(_AGAIN, (PAUSES[attempts - 1], message_id))
+            return
+        [is_dead] = await (await conn.execute(_IS_DEAD, (message_id,))).fetchone() or [False]
+        await conn.execute(_DONE, (message_id,))
+        if reason is None and is_dead:
+            reason = f"no message was accepted in {ATTEMPTS} attempts: {sent.failure}"
+        if reason is not None:
+            await conn.execute(_DISABLE[0], (reason, webhook_id))
+            await conn.execute(_DISABLE[1], (webhook_id,))
+            log.warning("a webhook is disabled", webhook=webhook_id, reason=reason)

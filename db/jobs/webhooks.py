@@ -1,0 +1,138 @@
+"""Defines webhooks: receivers of signed messages about products (docs/webhooks.md)."""
+
+import base64
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select, text
+from standardwebhooks import Webhook as Signer
+
+from db.errors import SettingsError
+from db.tables.webhooks import webhook
+
+if TYPE_CHECKING:
+    from db.fetching.posting import Poster
+    from db.jobs.settings import JobsSettings
+
+KINDS = ("searchable", "quarantined")
+MAX_WEBHOOKS = 20
+SECRET_BYTES = 32
+GONE = 410  # with this status, a receiver asks for no more messages
+
+
+@dataclass(frozen=True, slots=True)
+class ListedWebhook:
+    name: str
+    url: str
+    kinds: list[str]
+    catalogs: list[str] | None
+    created_at: datetime
+    delivered_at: datetime | None
+    disabled_at: datetime | None
+    error: str | None
+    waiting: int  # messages that wait
+
+
+def make_poster(settings: "JobsSettings") -> "Poster":
+    """Return what sends the messages. Raises SettingsError if the HTTP client is not installed."""
+    try:
+        from db.fetching.addresses import Reachable
+        from db.fetching.posting import Poster
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"webhooks need the package {error.name}", hint="Run: pip install 'windowshop[encoder]', or httpx2"
+        ) from error
+    reachable = Reachable(
+        settings.webhook_networks, settings.webhook_ports, settings.webhook_hosts, "WINDOWSHOP_JOBS_WEBHOOK"
+    )
+    return Poster(reachable, settings.webhook_seconds)
+
+
+def add(
+    conn: Connection, name: str, url: str, kinds: Sequence[str], catalogs: Sequence[str] | None, poster: "Poster"
+) -> str:
+    """Store a webhook and return its secret. Raises SettingsError if the name is in use or nothing may be sent to the
+    URL."""
+    from db.fetching.posting import NotPosted
+
+    try:
+        poster.check(url)
+    except NotPosted as error:
+        raise SettingsError(f"the URL is refused: {error}") from None
+    conn.execute(text("lock table shop_private.webhook in share row exclusive mode"))
+    names = conn.execute(select(webhook.c.name)).scalars().all()
+    if name in names:
+        raise SettingsError(f'there is a webhook "{name}" already', hint=f"windowshop webhook remove {name}")
+    if len(names) >= MAX_WEBHOOKS:
+        raise SettingsError(f"a site has at most {MAX_WEBHOOKS} webhooks")
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    values = {"name": name, "url": url, "kinds": list(kinds), "catalogs": catalogs and list(catalogs)}
+    conn.execute(webhook.insert().values(**values, secret=secret))
+    return secret
+
+
+def every_webhook(conn: Connection) -> list[ListedWebhook]:
+    rows = conn.execute(
+        text(
+            "select name, url, kinds, catalogs, created_at, delivered_at, disabled_at, error, "
+            "(select count(*) from shop_private.webhook_message m where m.webhook_id = w.webhook_id) "
+            "from shop_private.webhook w order by name"
+        )
+    )
+    return [ListedWebhook(*row) for row in rows]
+
+
+def remove(conn: Connection, name: str) -> bool:
+    """Delete a webhook with its messages. With the last webhook, the notes about products are deleted, too."""
+    found = conn.execute(webhook.delete().where(webhook.c.name == name)).rowcount > 0
+    conn.execute(text("delete from shop_private.webhook_note where not exists (select from shop_private.webhook)"))
+    return found
+
+
+def test(conn: Connection, name: str, poster: "Poster") -> str | None:
+    """Send the message `webhook.test`. Return None if the receiver accepts it, otherwise the reason.
+
+    A receiver that accepts the message gets messages again, if its webhook was disabled. Raises SettingsError for an
+    unknown name.
+    """
+    c = webhook.c
+    row = conn.execute(select(c.url, c.secret).where(c.name == name)).one_or_none()
+    if row is None:
+        raise SettingsError(f'there is no webhook "{name}"', hint="See: windowshop webhook list")
+    body = json.dumps({"type": "webhook.test", "timestamp": datetime.now(UTC).isoformat(), "data": {"name": name}})
+    failure = send(poster, row.url, row.secret, f"msg_{secrets.token_hex(16)}", body).failure
+    if failure is None:
+        now = datetime.now(UTC)
+        conn.execute(webhook.update().where(c.name == name).values(delivered_at=now, disabled_at=None, error=None))
+    return failure
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    failure: str | None  # None: the receiver has accepted the message
+    is_gone: bool = False  # the receiver asks for no more messages
+
+
+def send(poster: "Poster", url: str, secret: str, message_id: str, body: str) -> Sent:
+    """Send a message with the headers webhook-id, webhook-timestamp and webhook-signature."""
+    from db.fetching.posting import NotPosted
+
+    now = datetime.now(UTC)
+    headers: dict[str, Any] = {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Signer(secret).sign(message_id, now, body),
+    }
+    try:
+        status = poster.post(url, body.encode(), headers)
+    except NotPosted as error:
+        return Sent(str(error)[:500])
+    if 200 <= status < 300:
+        return Sent(None)
+    if 300 <= status < 400:
+        return Sent(f"the receiver redirects ({status}), which is not followed")
+    return Sent(f"the receiver answers {status}", is_gone=status == GONE)

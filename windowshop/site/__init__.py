@@ -1,0 +1,1 @@
+"""Defines the commands for the logins and the webhooks of a site."""
