@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -26,7 +26,7 @@ from db.errors import (
     StatementRefused,
 )
 from db.kept_logins import KeptLogins
-from db.pooler import note_pooler
+from db.pooler import SERVER_PID, note_pooler
 from db.roles import Role, Roles
 from db.settings import Settings
 
@@ -65,7 +65,9 @@ class Database:
     roles: Roles
     password: Callable[[str], str] | None = field(default=None, repr=False)
     kept: KeptLogins | None = field(default=None, repr=False)
-    _opened: "WeakSet[psycopg.Connection[Any]]" = field(default_factory=WeakSet, repr=False, compare=False)
+    _opened: "WeakKeyDictionary[psycopg.Connection[Any], int]" = field(
+        default_factory=WeakKeyDictionary, repr=False, compare=False
+    )
 
     @property
     def is_embedded(self) -> bool:
@@ -96,17 +98,26 @@ class Database:
     def engine(self, role: Role | None, *, read: bool = False) -> Engine:
         """Return an engine whose sessions act as `role` and whose errors are WindowshopErrors."""
         engine = create_engine(self.url(role, read=read), poolclass=NullPool, connect_args=_arguments(role))
-        event.listen(engine, "connect", lambda connection, _record: self._opened.add(connection))
+
+        def note(connection: Any, record: Any) -> None:
+            self._opened[connection] = record.info.get(SERVER_PID, connection.info.backend_pid)
+
+        event.listen(engine, "connect", note)
         self._listen(engine, role, read)
+        event.listen(engine, "connect", note)  # `note_pooler` may have found another process id
         return engine
 
+    def waiting(self) -> "dict[psycopg.Connection[Any], int]":
+        """Return the connections that `engine` opened and that wait for the server, with the ids of their server
+        processes."""
+        opened = [found for reference in self._opened.keyrefs() if (found := reference()) is not None]
+        active = TransactionStatus.ACTIVE
+        return {each: self._opened[each] for each in opened if each.pgconn.transaction_status == active}
+
     def end_waits(self) -> None:
-        """Break the connections that `engine` opened and that wait for the server. Their callers get an error."""
-        for connection in list(self._opened):
-            with suppress(psycopg.Error, OSError):
-                if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                    with socket.socket(fileno=os.dup(connection.pgconn.socket)) as shared:
-                        shared.shutdown(socket.SHUT_RDWR)
+        """Break the connections that wait for the server. Their callers get an error."""
+        for connection in self.waiting():
+            end_wait(connection)
 
     def async_engine(self, role: Role, *, read: bool = False, connections: int) -> "AsyncEngine":
         """Return an asynchronous engine for a process with many requests.
@@ -169,6 +180,14 @@ class Database:
         engine = self.engine(role, read=read)
         with engine.connect() as conn:
             yield conn
+
+
+def end_wait(connection: psycopg.Connection[Any]) -> None:
+    """Break the connection if it waits for the server. Its caller, in another thread, gets an error."""
+    with suppress(psycopg.Error, OSError):
+        if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            with socket.socket(fileno=os.dup(connection.pgconn.socket)) as shared:
+                shared.shutdown(socket.SHUT_RDWR)
 
 
 def _arguments(role: Role | None) -> dict[str, Any]:

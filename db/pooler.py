@@ -15,13 +15,15 @@ from db.roles import Role
 if TYPE_CHECKING:
     from db.engine import Database
 
-POOLED = "windowshop.pooled"  # the key in `Connection.info`
+POOLED = "windowshop.pooled"  # a key in `Connection.info`
+SERVER_PID = "windowshop.server_pid"  # a key in `Connection.info`
 _TRIES = 3
 _PID = "select pg_backend_pid()"
 
 
 def note_pooler(connection: Any, record: Any) -> None:
-    """Note in `record.info` whether the connection leads to a pooler. If so, no statements are prepared on it.
+    """Note in `record.info` the id of the server process, and whether the connection leads to a pooler. If so, no
+    statements are prepared on it.
 
     A pooler tells its client a process id that is not that of the server process. `connection` is psycopg's connection,
     or SQLAlchemy's wrapper of an asynchronous connection.
@@ -32,6 +34,7 @@ def note_pooler(connection: Any, record: Any) -> None:
     [pid] = cursor.fetchone()
     cursor.close()
     connection.commit()
+    record.info[SERVER_PID] = pid
     record.info[POOLED] = driver.info.backend_pid != pid
     if record.info[POOLED]:
         driver.prepare_threshold = None

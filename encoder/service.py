@@ -35,6 +35,7 @@ from encoder.model_watch import ModelWatch
 from encoder.models.loading import Model, load, pick_device
 from encoder.probes import Probes
 from encoder.settings import EncoderSettings
+from encoder.silent_connections import SilentConnections
 
 log = structlog.get_logger()
 
@@ -126,6 +127,7 @@ def run(
         database, models, (lambda row: _load_row(row, picked, settings)) if follow and not once else None, stop
     )
     watch.start()
+    SilentConnections(database, stop).start()
     with _ending_waits(database, stop, watch):
         try:
             watch.set_halt(encoder.halt)

@@ -1,8 +1,8 @@
 """The query lane encodes, in batches, the texts and images for which SQL sessions wait.
 
-The lane wakes on NOTIFY, and polls each second in case a notification is lost. The transaction that locks the requests
-of a batch stays open while the batch is encoded. So the requests of an encoder that dies are free for other encoders
-immediately, and `transaction_timeout` frees the requests of an encoder that hangs.
+The lane wakes on NOTIFY, and polls every half second in case a notification is lost. The transaction that locks the
+requests of a batch stays open while the batch is encoded. So the requests of an encoder that dies are free for other
+encoders immediately, and `transaction_timeout` frees the requests of an encoder that hangs.
 """
 
 import threading
@@ -31,7 +31,7 @@ Refusals = list[tuple[int, str]]
 
 HOUSEKEEPING_SECONDS = 15.0  # shortest time between two calls of `housekeep`
 QUERY_IMAGE_BYTES = 1_500_000_000  # memory limit of the process that decodes images of queries
-POLL_SECONDS = 1.0  # without a notification, the lane looks for requests after this time
+POLL_SECONDS = 0.5  # without a notification, the lane looks for requests after this time
 
 
 class QueryLane(threading.Thread):

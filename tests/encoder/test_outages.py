@@ -1,9 +1,12 @@
-"""An encoder that is stopped during an outage of the database ends without an error. A slow batch is reported as
-slow."""
+"""An encoder connects again after its connections were closed or have become half-open. If it is stopped during an
+outage of the database, it ends without an error. A slow batch is reported as slow."""
 
+import random
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +22,12 @@ from encoder import service
 from encoder.models.loading import Model, load
 from encoder.settings import EncoderSettings
 from tests.support.databases import admin
+from tests.support.images import load_drawings
+from tests.support.processes import wait_until
 from tests.support.servers.tcp_proxy import TcpProxy, tcp_proxy
 
 SETTINGS = EncoderSettings(device="cpu")
+PRODUCTS = 300
 
 
 class Running:
@@ -99,3 +105,59 @@ def test_a_query_in_a_batch_that_takes_too_long_gets_the_error_of_a_slow_encoder
             assert admin(clip_database, "select encoder from shop_private.encoder_state()") == [(True,)]
         finally:
             slow.set()
+
+
+def close(proxy: TcpProxy) -> None:
+    proxy.refuse()
+    proxy.forward()
+
+
+def half_open(proxy: TcpProxy) -> None:
+    """Let the proxy take all bytes of the open connections and send nothing. New connections work."""
+    proxy.silence()
+    proxy.forward()
+
+
+def answered(database: Database, query: str) -> float:
+    """Returns the seconds until a new query has its vector."""
+    began = time.monotonic()
+    with database.connect(Role.ANALYST) as conn:
+        assert conn.scalar(text("select shop.clip_text(:query)"), {"query": query}) is not None
+    return time.monotonic() - began
+
+
+def test_half_open_connections_are_noticed_although_a_proxy_acknowledges_packets(
+    clip_database: Database, model: Model
+) -> None:
+    with running(clip_database, model) as (_, proxy):
+        answered(clip_database, "before")
+        half_open(proxy)
+        assert answered(clip_database, "after") < 15  # on an idle machine, less than 2
+
+
+@pytest.mark.soak
+def test_queries_are_answered_within_2_seconds_after_each_of_100_drops_and_nothing_is_lost(
+    clip_database: Database, model: Model, tmp_path: Path
+) -> None:
+    """Half of the drops leave half-open connections. A third of the drops come while the query waits or is encoded."""
+    load_drawings(clip_database, tmp_path / "images", PRODUCTS)
+    chance, seconds = random.Random(1), []
+    with running(clip_database, model) as (encoder, proxy), ThreadPoolExecutor(1) as thread:
+        for number in range(100):
+            drop = half_open if number % 2 else close
+            time.sleep(chance.uniform(0, 0.3))
+            if number % 3 == 0:
+                answer = thread.submit(answered, clip_database, f"query {number}")
+                time.sleep(chance.uniform(0, 0.02))
+                drop(proxy)
+            else:
+                drop(proxy)
+                answer = thread.submit(answered, clip_database, f"query {number}")
+            seconds.append(answer.result(60))
+        vectors = "select (select count(*) from shop.clip_image), (select count(*) from shop.clip_title)"
+        wait_until(lambda: admin(clip_database, vectors) == [(PRODUCTS, PRODUCTS)], 120, "the vectors of all products")
+        assert encoder.error is None and encoder.thread.is_alive()
+    print(f"\n100 drops: answered after {statistics.median(seconds):.2f} s (median), {max(seconds):.2f} s (slowest)")
+    assert max(seconds) < 2, sorted(seconds)[-10:]
+    assert admin(clip_database, "select count(*) from shop_private.query_embedding") == [(100,)]
+    assert admin(clip_database, "select count(*) from shop_private.request") == [(0,)]

@@ -10,7 +10,6 @@ import psycopg
 from numpy.typing import NDArray
 
 from db.engine import Database
-from tests.support.databases import Databases
 
 PRODUCTS, CLUSTERS, DIMENSION = 20_000, 50, 24
 QUERY = "bag"  # the query cache has a vector of this text; the vector is near the products of CLUSTER
@@ -36,10 +35,11 @@ def product_id(sku: str) -> str:
     return hashlib.sha256(f"main\x1f{sku}".encode()).hexdigest()[:32]
 
 
-def fill(databases: Databases, database: Database, products: int = PRODUCTS) -> None:
+def fill(database: Database, products: int = PRODUCTS) -> None:
     """Insert the products. Product n has SKU 'sku n', price (n * 7919) mod 160 and one of 200 words in its title. The
     brand names the product's cluster, so the products of a brand are neighbours."""
-    with psycopg.connect(databases.admin_url(str(database.write.database))) as conn:
+    address = database.write.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address) as conn:
         conn.execute("set session_replication_role = replica")
         conn.execute("insert into shop.catalog (catalog) values ('main')")
         conn.execute(

@@ -307,7 +307,7 @@ def three_models(databases: Databases, three_model_template: str) -> Iterator[Sh
 def large(databases: Databases, toy_template: tuple[str, Path]) -> Database:
     """Returns a database with the 20,000 products of large_catalog.py and indexed vectors of the toy model."""
     database = databases.copy(toy_template[0])
-    large_catalog.fill(databases, database)
+    large_catalog.fill(database)
     return database
 
 

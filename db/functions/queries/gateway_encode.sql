@@ -24,6 +24,7 @@ declare
     claim xid;
     own_lock xid := '0';
     wait_began timestamptz;
+    alive_at timestamptz;  -- when an encoder was last seen
     waited boolean;
 begin
     select e.embedding into vector
@@ -67,9 +68,13 @@ begin
             perform pg_notify('shop_request', '');
             commit;
         end if;
-        if clock_timestamp() - began > interval '500 ms' and not shop_private.encoder_alive(p_model_id) then
-            code := 'WS001'; err := 'no encoder is connected to this database';
-            exit;
+        if clock_timestamp() - began > interval '500 ms' then
+            if shop_private.encoder_alive(p_model_id) then
+                alive_at := clock_timestamp();
+            elsif alive_at is null or clock_timestamp() - alive_at > interval '2 s' then  -- it may connect again
+                code := 'WS001'; err := 'no encoder is connected to this database';
+                exit;
+            end if;
         end if;
         perform pg_sleep(pause_ms / 1000.0);
         if clock_timestamp() - began > interval '20 ms' then pause_ms := least(pause_ms * 2, 20); end if;

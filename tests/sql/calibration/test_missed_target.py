@@ -23,7 +23,7 @@ def test_filtered_searches_take_at_most_three_times_as_long_with_an_index_that_m
     databases: Databases, toy_template: tuple[str, Path]
 ) -> None:
     database = databases.copy(toy_template[0])
-    fill(databases, database, PRODUCTS)
+    fill(database, PRODUCTS)
     [[definition]] = admin(database, "select indexdef from pg_indexes where indexname = 'toy_image_hnsw'")
     assert calibrated(database, 0.9) is None
     reachable = median_ms(database)
