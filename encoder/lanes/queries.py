@@ -77,7 +77,7 @@ class QueryLane(threading.Thread):
             self._decoder.close()
 
     def _run(self) -> None:
-        wait = 0.2
+        wait = 0.02
         while not self._stop_event.is_set():
             try:
                 with requests.connect(self._database) as conn:
@@ -86,7 +86,7 @@ class QueryLane(threading.Thread):
                 self.idle.set()
                 known = error if isinstance(error, DatabaseError) else translated(error)
                 log.warning("the query lane lost its connection to the database", error=known.message)
-                wait = 0.2 if self.ready.is_set() else min(wait * 2, 5.0)
+                wait = 0.02 if self.ready.is_set() else min(wait * 2, 5.0)
                 self.ready.clear()
                 self._stop_event.wait(wait)
             except BaseException as error:
