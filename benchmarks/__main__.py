@@ -1,6 +1,6 @@
-"""Defines the commands. `python -m benchmarks` runs all benchmarks except `cut`, `against` and `against-loads`. A name
-chooses one benchmark, as in `python -m benchmarks queries`. `python -m benchmarks report` writes the pages with the
-figures."""
+"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, `against` and
+`against-loads`. A name chooses one benchmark, as in `python -m benchmarks queries`. `python -m benchmarks report`
+writes the pages with the figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ app = typer.Typer(add_completion=False)
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
     """Measure, print the figures, and keep them in benchmarks/results/. Without a command, run all benchmarks except
-    `cut`, and except `against` and `against-loads`, which need another version of Windowshop."""
+    `composed` and `cut`, and except `against` and `against-loads`, which need another version of Windowshop."""
     if context.invoked_subcommand is None:
         for one in (queries, encoding, images, forward, text_tower, memory, faults, command, quality, loading, search):
             one()
@@ -110,6 +110,18 @@ def cut(
     from benchmarks.relevance import cut
 
     cut.run(*([splits] if splits else []))
+
+
+@app.command()
+def composed(
+    splits: Annotated[
+        list[int] | None, typer.Argument(help="Numbers of the splits to measure; by default all.")
+    ] = None,
+) -> None:
+    """Measure how well searches by a product and a change of it in words find the products that are right."""
+    from benchmarks.relevance import composed
+
+    composed.run(*([splits] if splits else []))
 
 
 @app.command()

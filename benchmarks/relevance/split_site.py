@@ -1,10 +1,10 @@
 """Builds the site of a split. The head is trained without the concepts of the split. The images of these concepts are
-products in three catalogs (held_out.py), and a real encoder encodes them."""
+products, by default in three catalogs (held_out.py), and a real encoder encodes them."""
 
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,9 +32,15 @@ NAME = "held_out"
 
 
 @contextmanager
-def split_site(material: Material, number: int, seconds: dict[str, float]) -> Iterator[tuple[Site, int]]:
-    """Yields the site of split `number` with a running encoder, and the number of products of each catalog. Adds the
-    seconds of each step to `seconds`."""
+def split_site(
+    material: Material,
+    number: int,
+    seconds: dict[str, float],
+    fill: Callable[[Site, Sequence[all_pairs.Pair]], None] | None = None,
+) -> Iterator[tuple[Site, int]]:
+    """Yields the site of split `number` with a running encoder, and the number of held-out images. Adds the seconds of
+    each step to `seconds`. `fill` adds the products; by default, each image is a product of each catalog of
+    held_out.py."""
     train, test = splits.sides(material.pairs, splits.read()[number - 1])
     pairs = [material.pairs[row] for row in test]
     with tempfile.TemporaryDirectory() as folder:
@@ -46,7 +52,7 @@ def split_site(material: Material, number: int, seconds: dict[str, float]) -> It
         model = Model(NAME, weights.revision(head), starter.DIMENSION, "cpu", tower, module)
         with site(NewModel(NAME, NAME, model.revision, model.dimension)) as measured:
             with timed(seconds, "load"):
-                _fill(measured, pairs)
+                (fill or _fill)(measured, pairs)
             with _encoding(measured, model):
                 with timed(seconds, "encode"):
                     while measured.left():

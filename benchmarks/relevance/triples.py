@@ -17,6 +17,7 @@ half `test`.
 """
 
 import csv
+import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,9 +42,9 @@ class Triple:
     split: int
     half: str  # tuning or test
     kind: str  # drawn or coloured
-    source: str  # the SKU of the product that is given
+    source: str  # the name of the product that is given
     change: str
-    right: frozenset[str]  # SKUs
+    right: frozenset[str]  # names
 
 
 def read() -> list[Triple]:
@@ -73,7 +74,7 @@ def products(pairs: Sequence[Pair], names: Sequence[str], catalog: str, folder: 
     for pair in pairs:
         stem = pair.image.stem
         shutil.copy(pair.image, folder / pair.image.name)
-        yield Product(stem, pair.title if telling else pair.noun, images=(Image(pair.image.name),))
+        yield Product(sku(stem), pair.title if telling else pair.noun, images=(Image(pair.image.name),))
         if stem not in names:
             continue
         with PillowImage.open(pair.image) as opened:
@@ -81,7 +82,12 @@ def products(pairs: Sequence[Pair], names: Sequence[str], catalog: str, folder: 
         for colour in HUES:
             recoloured(drawing, colour).save(folder / f"{stem}-{colour}.png")
             title = f"{colour} {pair.title}" if telling else pair.noun
-            yield Product(f"{stem}-{colour}", title, images=(Image(f"{stem}-{colour}.png"),))
+            yield Product(sku(f"{stem}-{colour}"), title, images=(Image(f"{stem}-{colour}.png"),))
+
+
+def sku(name: str) -> str:
+    """Returns the SKU of a product of triples.csv. The SKU names no colour, because searches read the words of SKUs."""
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def recoloured(drawing: PillowImage.Image, colour: str) -> PillowImage.Image:

@@ -204,6 +204,13 @@ SEARCH = (
     Constant(
         "cut_max_candidates", 10_000, "candidates", "largest number of index candidates that a cut examines for a leg"
     ),
+    Constant("change_neighbours", 500, "products", "number of products by image that a change ranks again"),
+    Constant(
+        "change_source", 1, "x deviation", "weight of the similarity of the titles of a product and a given product"
+    ),
+    Constant("change_image", 1.5, "x deviation", "weight of the similarity of a change and an image"),
+    Constant("change_title", 1, "x deviation", "weight of the similarity of a change and a title"),
+    Constant("change_words", 10, "", "score of a product that has every word of a change"),
     Constant(
         "keyword_common", 500, "products", "a word that is in more products selects no products; it only ranks products"
     ),

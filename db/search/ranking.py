@@ -52,6 +52,7 @@ class SearchParams:
     degrade: bool = False
     route: str | None = None
     cut: str | None = None
+    change: str | None = None
 
 
 OPTIONS = tuple(field.name for field in fields(SearchParams))
@@ -67,6 +68,7 @@ OPTIONS_OF_SIMILAR = (
     "after",
     "route",
     "cut",
+    "change",
 )
 OPTIONS_OF_FACETS = (
     "query",

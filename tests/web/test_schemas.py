@@ -20,6 +20,7 @@ ALL = GeneralSearch(
     min_similarity=0.1,
     max_gap=0.2,
     cut="relevant",
+    change="but red",
     page="next",
     explain=True,
 )

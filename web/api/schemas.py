@@ -95,14 +95,27 @@ class TextSearch(Options, forbid_unknown_fields=True, kw_only=True):
         return super().arguments() | {"query": self.query, "degrade": True}
 
 
-class ImageSearch(Options, forbid_unknown_fields=True, kw_only=True):
+class ChangeableSearch(Options, forbid_unknown_fields=True, kw_only=True):
+    change: Annotated[
+        Text | None,
+        Meta(
+            description="How the results differ from the image, the product or the inputs, such as `but red`. Not "
+            "together with `query` or `weights`."
+        ),
+    ] = None
+
+    def arguments(self) -> dict[str, Any]:
+        return super().arguments() | {"change": self.change}
+
+
+class ImageSearch(ChangeableSearch, forbid_unknown_fields=True, kw_only=True):
     image: Annotated[bytes, Meta(description="An image file in base64, at most 10 MB.")]
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {"image": self.image}
 
 
-class ImageForm(Options, forbid_unknown_fields=True, kw_only=True):
+class ImageForm(ChangeableSearch, forbid_unknown_fields=True, kw_only=True):
     """Describes the parts of a form. The service reads the form as an ImageSearch."""
 
     image: Annotated[str, Meta(description="An image file of at most 10 MB.", extra_json_schema={"format": "binary"})]
@@ -119,7 +132,7 @@ class Input(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     weight: InputWeight | None = None
 
 
-class GeneralSearch(Options, forbid_unknown_fields=True, kw_only=True):
+class GeneralSearch(ChangeableSearch, forbid_unknown_fields=True, kw_only=True):
     query: Text | None = None
     image: Annotated[bytes | None, Meta(description="An image file in base64, at most 10 MB.")] = None
     inputs: Annotated[list[Input], Meta(min_length=1, max_length=MAX_INPUTS)] | None = None

@@ -13,7 +13,7 @@ from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from sqlalchemy import Connection
 
-from db.functions.constants import MAX_RESULTS
+from db.functions.constants import MAX_RESULTS, MAX_TEXT
 from db.search import ranking
 from db.search.offers import Offer, offers
 from db.search.ranking import ExplainStep, Facet, SearchHit, SearchParams, SearchResult
@@ -25,6 +25,7 @@ from web.api.schemas import (
     MAX_CATALOG,
     MAX_CURSOR,
     MAX_SKU,
+    ChangeableSearch,
     Explained,
     FacetOf,
     Facets,
@@ -120,15 +121,22 @@ async def similar(
     page: Annotated[
         str | None, QueryParameter(max_length=MAX_CURSOR, description="`next` of the previous page's answer.")
     ] = None,
+    change: Annotated[
+        str | None,
+        QueryParameter(
+            min_length=1, max_length=MAX_TEXT, description="How the results differ from the product, such as `but red`."
+        ),
+    ] = None,
 ) -> Response[Results]:
     """Return products that look like the given product, without that product itself."""
     sku = sku_in(sku)
-    options = Options(
+    options = ChangeableSearch(
         top_k=top_k,
         catalog=catalog,
         filter=None if filter_ is None else decoded(filter_.encode("utf-8", "replace"), dict[str, Any], name="filter"),
         cut=cut,
         page=page,
+        change=change,
     )
 
     def run(conn: Connection, params: SearchParams) -> SearchResult:

@@ -1,5 +1,5 @@
--- Raises an error if a request has a number that is out of range, an unknown route or an unknown cut. The function has
--- no SET clause, because it runs under the settings of run_search.
+-- Raises an error if a request has a number that is out of range, an unknown route or an unknown cut, or an option that
+-- does not apply to a change. The function has no SET clause, because it runs under the settings of run_search.
 create or replace function shop_private.check_request(p_request shop_private.search_request)
 returns void
 language plpgsql immutable as $$
@@ -33,5 +33,16 @@ begin
     if p_request.rrf_k not between 1 and @max_rrf_k@ then
         raise exception using errcode = '22023', message = 'rrf_k is not between 1 and @max_rrf_k@',
             hint = 'The usual value of rrf_k is @default_rrf_k@.';
+    end if;
+    if p_request.change is not null and num_nonnulls(p_request.image, p_request.inputs) = 0 then
+        raise exception using errcode = '22023', message = 'a change needs an image or inputs',
+            hint = 'change says how the result differs from them. Write a search by a text alone as query.';
+    end if;
+    if p_request.change is not null and num_nonnulls(p_request.query, p_request.image_weight, p_request.title_weight,
+        p_request.keyword_weight, p_request.rrf_k) > 0
+    then
+        raise exception using errcode = '22023',
+            message = 'query, the weights of legs and rrf_k cannot be combined with a change',
+            hint = 'A change is ranked by fixed weights. Write all words of the change into change.';
     end if;
 end $$;

@@ -1,8 +1,9 @@
 -- Sets the weights, rrf_k and the depth of the legs in run. Each weight and rrf_k is the requested value, or the fitted
--- value if none was requested. There are two exceptions:
+-- value if none was requested. There are three exceptions:
 --   (1) in a query without a text (p_has_words is false), the keyword leg has weight 0, because there are no words to
 --       look up. Unless its weight was requested, the title leg has weight 0 too: an image says little about titles;
 --   (2) in a run without vectors (run.degraded is the reason), only the keyword leg has a weight.
+--   (3) with a change (see rank_by_change), only the image leg has a weight, and it finds the whole neighbourhood.
 -- Raises an error if every leg has weight 0. p_depth is the depth that the caller wants; if p_depth is null, leg_depth
 -- computes the depth. The function has no SET clause, because it runs under the settings of run_search.
 create or replace function shop_private.choose_weights(
@@ -13,7 +14,11 @@ language plpgsql immutable as $$
 declare
     legs integer;
 begin
-    if run.degraded is null then
+    if p_request.change is not null then
+        run.image_weight := 1;
+        run.title_weight := 0;
+        run.keyword_weight := 0;
+    elsif run.degraded is null then
         run.image_weight := coalesce(p_request.image_weight, p_settings.image_weight);
         run.title_weight := coalesce(
             p_request.title_weight, case when p_has_words then p_settings.title_weight else 0 end);
@@ -30,5 +35,6 @@ begin
         raise exception using errcode = '22023', message = 'every leg has weight 0',
             hint = 'Give a leg a weight above 0. The keyword leg needs a query with a text.';
     end if;
-    run.depth := coalesce(p_depth, shop_private.leg_depth(p_request.k, legs));
+    run.depth := greatest(coalesce(p_depth, shop_private.leg_depth(p_request.k, legs)),
+        case when p_request.change is not null then @change_neighbours@ end);
 end $$;

@@ -15,6 +15,8 @@
 --   (3) the product does not pass the cut of the run (p_run.cut).
 -- For cases (1) and (2), if the image leg did not find a product, the function compares the first image of the product
 -- with the query. A product whose first image is not encoded is then dropped too.
+--
+-- A run with a change (p_run.change) is already ranked; changed_products returns its products.
 create or replace function shop_private.fuse_legs(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )
@@ -37,6 +39,10 @@ declare
         then greatest(2, 1 + floor(keyword_leg.measures[@keyword_few@ + 1])) end;
     cutting constant boolean := num_nonnulls(p_min_similarity, p_max_gap) > 0 and query_vector is not null;
 begin
+    if (p_run.change).ms is not null then
+        return query select r.* from shop_private.changed_products(p_run, p_min_similarity, p_max_gap) r;
+        return;
+    end if;
     return query
     with contribution as (
         select l.product_id, l.position, l.measure, l.rank::integer, 'image' as leg,

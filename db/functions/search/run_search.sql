@@ -75,8 +75,9 @@ begin
         run.keyword_leg := shop_private.keyword_leg(inputs.words, p_request.catalog, run.condition, matched,
             (run.image_leg).product_ids || (run.title_leg).product_ids, run.depth, settings.products);
     end if;
-
-    if inputs.words is not null and p_request.keyword_weight is distinct from 0 then
+    if p_request.change is not null then
+        run := shop_private.rank_by_change(p_request, run);
+    elsif inputs.words is not null and p_request.keyword_weight is distinct from 0 then
         step_began := clock_timestamp();
         run.exact := shop_private.exact_matches(inputs.words, p_request.catalog, run.condition,
             (run.image_leg).product_ids || (run.title_leg).product_ids || (run.keyword_leg).product_ids || matched);
@@ -85,7 +86,6 @@ begin
     if p_request.cut is not null then
         run.cut.product_ids := shop_private.cut_with_exact((run.cut).product_ids, run.exact);
     end if;
-
     run.route := case when 'hnsw' in ((run.image_leg).route, (run.title_leg).route) then 'hnsw'
         when 'exact' in ((run.image_leg).route, (run.title_leg).route) then 'exact' else 'keyword' end;
     run.rows_examined := coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)

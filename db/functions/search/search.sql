@@ -9,7 +9,9 @@
 -- Distances are cosine distances. min_similarity drops products whose image is less similar to the query than this
 -- cosine similarity. max_gap drops products whose image is less similar than the best image by more than this
 -- difference. cut => 'relevant' keeps only the products that are similar to the query, have a word of the query, or are
--- named by the query (see relevant_products.sql). With a cut, total counts only the kept products.
+-- named by the query (see relevant_products.sql). With a cut, total counts only the kept products. change => 'but red'
+-- ranks the products that look like the image or the inputs again, by a text that says how the result should differ
+-- (see rank_by_change.sql).
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
 -- search of its own. All further pages come from one larger search without the products of the first page; each leg of
@@ -26,15 +28,17 @@ create or replace function shop.search(
     image_weight double precision default null, title_weight double precision default null,
     keyword_weight double precision default null,
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
-    after text default null, degrade boolean default false, route text default null, cut text default null
+    after text default null, degrade boolean default false, route text default null, cut text default null,
+    change text default null
 )
 returns setof shop.search_result
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog, image_weight,
-        title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route, cut);
+        title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route, cut,
+        case when change ~ '\S' then change end);
     key constant text := md5(row(query, md5(image), inputs, filter, catalog, image_weight, title_weight, keyword_weight,
-        rrf_k, min_similarity, max_gap, degrade, route, cut)::text);
+        rrf_k, min_similarity, max_gap, degrade, route, cut, change)::text);
     run shop_private.search_run;
     window_run shop_private.search_run;
     first_version text;  -- the model and calibration of the first page

@@ -28,6 +28,7 @@ REST = {  # maps an option to the field of a REST search request
     "max_gap": "max_gap",
     "after": "page",
     "cut": "cut",
+    "change": "change",
 }
 PARAMS = {name: field.default for name, field in SearchParams.__dataclass_fields__.items()}
 

@@ -12,14 +12,15 @@ create or replace function shop.explain_search(
     keyword_weight double precision default null,
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     degrade boolean default false, route text default null, cut text default null,
-    sku text default null
+    sku text default null, change text default null
 )
 returns setof shop.search_step
 language plpgsql volatile rows 10 set search_path = pg_catalog, pg_temp as $$
 declare
     began constant timestamptz := clock_timestamp();
     request constant shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog,
-        image_weight, title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route, cut);
+        image_weight, title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route, cut,
+        case when change ~ '\S' then change end);
     run shop_private.search_run;
 begin
     run := shop_private.run_search(request);
@@ -29,8 +30,11 @@ begin
     select s.* from shop_private.explain_leg('image', run.image_leg, run.image_weight, run.depth) s
     union all select s.* from shop_private.explain_leg('title', run.title_leg, run.title_weight, run.depth) s
     union all select s.* from shop_private.explain_leg('keyword', run.keyword_leg, run.keyword_weight, run.depth) s;
+    return query select s.* from shop_private.explain_change(run) s;
     return query select s.* from shop_private.explain_cut(run) s;
-    return query select 'fusion', format('reciprocal rank, k %s', run.rrf_k), null::text, null::integer,
+    return query select 'fusion',
+        case when change ~ '\S' then 'by the change' else format('reciprocal rank, k %s', run.rrf_k) end,
+        null::text, null::integer,
         (select count(*)::integer from shop_private.fuse_legs(run, min_similarity, max_gap)), null::bigint,
         extract(epoch from clock_timestamp() - began)::double precision * 1000, 'time of the whole search';
     if sku is not null then
