@@ -32,12 +32,7 @@ LIMITS = (
         "largest k, largest depth of a leg, and largest number of results on all pages together",
     ),
     Constant("max_image_bytes", MAX_IMAGE_BYTES, "bytes", "size of the largest query image: 10 MB"),
-    Constant(
-        "max_image_base64",
-        MAX_IMAGE_BASE64,
-        "characters",
-        "length of the largest image in base64: 10 MB, with line breaks",
-    ),
+    Constant("max_image_base64", MAX_IMAGE_BASE64, "characters", "longest image in base64: 10 MB, with line breaks"),
     Constant(
         "max_text_length",
         MAX_TEXT,
@@ -72,12 +67,7 @@ SEARCH = (
     Constant(
         "assumed_share", 0.5, "of products", "assumed share of matches if no sample was taken; most products then match"
     ),
-    Constant(
-        "sample_products",
-        300,
-        "products",
-        "size of the sample that estimates the number of matches; the sample takes less than 1 ms",
-    ),
+    Constant("sample_products", 300, "products", "size of the sample that estimates the number of matches"),
     Constant("attribute_sample", 100, "x", "a filter without an index is tested on 1/100 of the products"),
     Constant("sample_deviation", 1.5, "", "three deviations of the square root of a count; one deviation is 0.5"),
     Constant(
