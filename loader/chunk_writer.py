@@ -33,8 +33,8 @@ ChunkResult = list[tuple[Sequence[ValidatedProduct], UpsertCounts | StatementRef
 class ChunkWriter:
     """A context manager. Call `add` for each chunk, and then `finish`. No SKU may be in two chunks.
 
-    After an error in one chunk, the chunks that are being written are completed, and then the load ends. The summary
-    counts every written chunk.
+    After an error, the chunks that wait for a connection are dropped. The load ends when the chunks that are being
+    written have ended. The summary counts every chunk that was written completely.
     """
 
     def __init__(
@@ -61,17 +61,18 @@ class ChunkWriter:
         return self
 
     def add(self, chunk: list[ValidatedProduct]) -> None:
-        """Queue a chunk. Returns when at most CONNECTIONS + WAITING chunks are unwritten."""
+        """Queue a chunk. Then wait for the oldest chunks, in order, until at most CONNECTIONS + WAITING chunks are
+        uncounted."""
         self._pending.append(self._threads.submit(self._write_chunk, chunk))
         self._wait(CONNECTIONS + WAITING)
 
     def finish(self) -> None:
-        """Wait until all chunks are written."""
+        """Wait until all chunks are written and counted."""
         self._wait(0)
 
     def _wait(self, pending: int) -> None:
-        """Wait until at most `pending` chunks are unwritten. A chunk is removed from the queue only after its result is
-        known, so that __exit__ counts the chunk if the wait is interrupted."""
+        """Wait for the oldest chunks, in order, until at most `pending` chunks are uncounted. A chunk is removed from
+        the queue only after its result is known, so that __exit__ counts the chunk if the wait is interrupted."""
         while len(self._pending) > pending:
             result = self._pending[0].result()
             self._pending.popleft()
@@ -84,7 +85,7 @@ class ChunkWriter:
                     future.cancel()
                 for future in self._pending:
                     if not future.cancelled() and future.exception() is None:
-                        self._count(future.result())  # this chunk was committed, although another chunk failed
+                        self._count(future.result())  # this chunk was written, although the load failed
         finally:
             self._threads.shutdown()
             self._connections.close()

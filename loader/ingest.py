@@ -41,7 +41,7 @@ class LoadOptions:
     limit: int | None = None  # at most this many rows are read; None means all rows
     sync: SyncOptions | None = None
     shown_as: str | None = None  # the name of the source in messages; None means its path
-    strict: bool = False  # reject a row with any faulty value; otherwise a faulty value is dropped with a warning
+    strict: bool = False  # reject a row with a faulty value; otherwise, only drop the value, with a warning
 
 
 def ingest(

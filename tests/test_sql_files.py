@@ -28,7 +28,7 @@ def test_every_object_is_defined_in_a_file_of_its_name() -> None:
     assert wrong == []
 
 
-def test_a_function_that_creates_a_view_is_named_create_underscore_and_the_name_of_the_view() -> None:
+def test_the_function_that_creates_view_x_is_named_create_x() -> None:
     """Functions create the views that read the vectors of the serving model. For example, create_searchable creates
     searchable."""
     created = {

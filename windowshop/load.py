@@ -102,7 +102,7 @@ MaxMissing = Annotated[
     ),
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Reject a row with any faulty value, instead of loading it without the value.")
+    bool, typer.Option("--strict", help="Reject a row with a faulty value, instead of loading it without the value.")
 ]
 Ignore = Annotated[
     list[str] | None, typer.Option("--ignore", metavar="COLUMN", help="A column that does not become an attribute.")

@@ -1,15 +1,17 @@
-"""Generates a catalog of separate clusters of very different sizes and densities, and queries between the clusters.
+"""Generates a catalog of separate clusters of very different sizes and densities, and queries: texts, and mixes of
+products.
 
 In this catalog, one walk through an HNSW graph misses the nearest products more often than in the catalog of data.py. A
-dense cluster has few edges to other clusters, and a mix of products is far from all clusters. The same seed always
-gives the same catalog and queries.
+dense cluster has few edges to other clusters, and most mixes lie between clusters. The same arguments always give the
+same catalog and queries.
 
 - The sizes of the clusters follow Zipf's law. Their spreads are between .05 (almost one point) and 1.2 (hardly a
   cluster).
-- A product has 1 to 8 images. In 5% of all products, the images are nearly those of another product. In 2%, they are
-  exactly those of another product. 8% of all products have no vectors.
+- 8% of all products have neither images nor vectors. Each other product has 1 to 8 images. In 5% of all products, the
+  images are nearly those of another product. In 2%, they are exactly those of another product.
 - The products belong to one catalog, or to four catalogs: a large one, one a quarter as large, and two small ones.
-- Each product type consists of whole clusters, so a filter on a product type selects regions of the vector space.
+- All products of a cluster have the same product type, so a filter on a product type selects regions of the vector
+  space. A duplicate keeps its own product type, which can differ from the type of the product that it duplicates.
 """
 
 from collections.abc import Mapping
@@ -28,14 +30,14 @@ NEAR_DUPLICATES, EXACT_DUPLICATES, WITHOUT_VECTORS = 0.05, 0.02, 0.08  # shares 
 ONE_CATALOG = {"main": 1.0}
 CATALOGS = {"main": 0.778, "second": 0.2, "third": 0.02, "fourth": 0.002}  # each catalog's share of all products
 TYPES = (0.5, 0.2, 0.1, 0.05, 0.02)  # the approximate share of each product type in all products
-TEXT_NOISE = 0.4  # length of a text's deviation from its product
+TEXT_NOISE = 0.4  # length of the random part of a text's deviation from its product; text_direction is the other part
 VERSION = 1  # version of the generated data; a kept database with data of another version is not used
 
 
 @dataclass(frozen=True)
 class Mix:
-    """A query of weighted products. `products` has the numbers of the products in the catalog. `vector` is the weighted
-    sum of the products' vectors, scaled to length 1."""
+    """A query of weighted products. `products` identifies these products by their numbers in the catalog. `vector` is
+    the weighted sum of the unit vectors of the products' first images, scaled to length 1."""
 
     products: NDArray[np.int64]
     weights: NDArray[np.float64]
@@ -43,10 +45,10 @@ class Mix:
 
 
 class ClusteredCatalog:
-    """`images` has the vectors of all images in half precision. `product` and `position` have, for each of these
-    vectors, the number of the product and the position of the image. `encoded` has the numbers of the products with
-    vectors, and `titles` has the title vectors of these products. `cluster`, `catalog` and `product_type` have an entry
-    for each product."""
+    """A product's number is its index in `cluster`, `catalog` and `product_type`, which have an entry for each product.
+    `images` has the vectors of all images in half precision. `product` and `position` have, for each of these vectors,
+    the number of the product and the position of the image. `encoded` lists the products with vectors by their numbers,
+    and `titles` has the title vectors of these products."""
 
     def __init__(self, rows: int, shares: Mapping[str, float] = ONE_CATALOG, seed: int = 1) -> None:
         self.rows, self.shares, self.seed = rows, shares, seed

@@ -14,7 +14,7 @@ SUFFIXES = {".py", ".sql"}
 
 
 def revision() -> str | None:
-    """Returns the commit that is checked out, or None outside a git checkout."""
+    """Returns the commit that is checked out, or None outside a git checkout or without git."""
     try:
         asked = subprocess.run(["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     except FileNotFoundError:

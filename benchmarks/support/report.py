@@ -50,7 +50,8 @@ class Report:
 @dataclass(frozen=True)
 class Result:
     """A kept report. `revision` is the measured commit, and `code` is the digest of the measured code (see
-    measured_code.py). Both are None in results that are older than these two fields."""
+    measured_code.py). Both are None in results that are older than these two fields. `revision` is also None in a
+    result that was measured outside a git checkout or without git."""
 
     title: str
     date: str
@@ -85,7 +86,8 @@ def markdown(table: Table) -> list[str]:
 
 
 def quantile(seconds: Sequence[float], q: float) -> float:
-    """Returns the quantile `q`, a number from 0 to 1: of n sorted values, the value at index floor(q * n)."""
+    """Returns the quantile `q`, a number from 0 to 1: of n sorted values, the value at index floor(q * n), or the last
+    value if q is 1."""
     ordered = sorted(seconds)
     return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
 

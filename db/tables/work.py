@@ -4,12 +4,14 @@ States of a work item:
 
     pending -> leased        claimed
     leased  -> row deleted   completed: the vector is stored in the same transaction
-    leased  -> pending       the worker gave the item back; the lease ran out, so that the next batch is smaller; or a
-                             temporary error, so that the next attempt is later
-    leased  -> quarantined   the third attempt failed, the item can never be encoded, or fetches of the image failed for
-                             a day
-    pending -> quarantined   the host of the image has failed for a day
-    any     -> pending       the title or image changed, or an operator retries the item
+    leased  -> pending       the worker gave the item back; the lease ran out (if the item was in a batch of several
+                             items, its next batch is smaller); or a temporary error (the next attempt is then later)
+    leased  -> quarantined   the third attempt failed; the item can never be encoded; or the fetches of the image, or
+                             all fetches from its host, failed for about a day
+    pending -> quarantined   all fetches from the host failed for a day, and the image has been due for a day
+    quarantined -> pending   "windowshop retry"; or a load found the file of the image, which was missing before
+    any     -> pending       the title or image changed; or "windowshop encode --again"
+    any     -> row deleted   the product, the image or the model was deleted, or the model was retired
 """
 
 from sqlalchemy import (
@@ -59,7 +61,12 @@ worker = Table(
 query_lane = Table(
     "query_lane",
     metadata,
-    Column("backend_pid", Integer, autoincrement=False, comment="server process of the lane's connection"),
+    Column(
+        "backend_pid",
+        Integer,
+        autoincrement=False,
+        comment="server process of the connection of the encoder's heartbeat",
+    ),
     Column("models", ARRAY(SmallInteger), nullable=False, comment="the models whose queries the encoder answers"),
     Column("reported_at", DateTime(timezone=True), nullable=False, comment="when the encoder last reported"),
     PrimaryKeyConstraint("backend_pid"),

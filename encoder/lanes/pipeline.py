@@ -1,4 +1,4 @@
-"""Runs stages in threads, with bounded queues between the stages, and measures how long each stage is busy.
+"""Runs stages in threads, with bounded queues between the stages, and measures the time of each stage.
 
 A stage may run in several threads. On a CPU, the model stage has a thread for each core, up to 16, and each of these
 threads uses a single torch thread. That is faster than one model thread whose torch threads wait for each other at
@@ -26,8 +26,9 @@ class Stage:
 
 @dataclass
 class StageTimer:
-    """`busy` has the seconds that each stage worked, as the mean over the stage's threads. `wall` is the number of
-    seconds from the start of the pipeline to its end. `observe` gets the time of each batch in each stage."""
+    """`busy` has the seconds of each stage, as the mean over the stage's threads. Time in which a stage waits for a
+    queue is not counted; other waits of a stage are counted. `wall` is the number of seconds from the start of the
+    pipeline to its end. `observe` gets the time of each batch in each stage."""
 
     busy: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0

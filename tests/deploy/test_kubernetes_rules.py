@@ -94,9 +94,9 @@ PLANTED: dict[str, Change] = {
     f"{WEB}: web: no requests of cpu": lambda m: container(m)["resources"]["requests"].pop("cpu"),
     f"{WEB}: web: no readinessProbe": lambda m: container(m).pop("readinessProbe"),
     f"{WEB}: web: no startupProbe": lambda m: container(m).pop("startupProbe"),
-    # A liveness probe that asks the database would restart every pod while the database does not answer.
-    f"{WEB}: web: livenessProbe asks /ready": lambda m: container(m)["livenessProbe"]["httpGet"].update(path="/ready"),
-    f"{WEB}: web: livenessProbe asks a port without this name: 8000": lambda m: container(m)["livenessProbe"][
+    # A liveness probe that needs the database would restart every pod while the database does not answer.
+    f"{WEB}: web: livenessProbe calls /ready": lambda m: container(m)["livenessProbe"]["httpGet"].update(path="/ready"),
+    f"{WEB}: web: livenessProbe calls a port without this name: 8000": lambda m: container(m)["livenessProbe"][
         "httpGet"
     ].update(port=8000),
     f"{WEB}: web: tini does not start the process": lambda m: container(m).update(command=["sh", "-c"]),
@@ -128,7 +128,7 @@ PLANTED: dict[str, Change] = {
     "ServiceMonitor windowshop: the label instance is not the name of the pod": lambda m: one(
         m, "ServiceMonitor", "windowshop"
     )["spec"]["endpoints"][0]["relabelings"].clear(),
-    f"{WEB}: web: livenessProbe is no request": lambda m: container(m).update(
+    f"{WEB}: web: livenessProbe is not an HTTP request": lambda m: container(m).update(
         livenessProbe={"tcpSocket": {"port": "http"}}
     ),
     f"{WEB}: web: startupProbe fails before the 600 seconds of wait.py have ended": lambda m: container(m)[
@@ -193,14 +193,14 @@ PLANTED: dict[str, Change] = {
     "Service windowshop-web: port 80 does not name its protocol": lambda m: one(m, "Service", "windowshop-web")["spec"][
         "ports"
     ][0].update(name="web"),
-    "PodDisruptionBudget windowshop-web: does not select one workload": in_spec(
+    "PodDisruptionBudget windowshop-web: does not select exactly one workload": in_spec(
         "PodDisruptionBudget", "windowshop-web", selector={"matchLabels": {"app": "web"}}
     ),
     "HorizontalPodAutoscaler windowshop-web: there is no Deployment web": lambda m: one(
         m, "HorizontalPodAutoscaler", "windowshop-web"
     )["spec"]["scaleTargetRef"].update(name="web"),
-    "ScaledObject windowshop-encoder: StatefulSet windowshop-encoder has a number of replicas too, to which each "
-    "`kubectl apply` would return": in_spec("StatefulSet", "windowshop-encoder", replicas=1),
+    "ScaledObject windowshop-encoder: StatefulSet windowshop-encoder sets replicas too, so each `kubectl apply` "
+    "would undo the scaling": in_spec("StatefulSet", "windowshop-encoder", replicas=1),
     "ServiceMonitor windowshop: selects no service": in_spec(
         "ServiceMonitor", "windowshop", selector={"matchLabels": {"app": "web"}}
     ),

@@ -55,7 +55,7 @@ def test_a_text_over_the_limit_of_the_model_is_truncated_not_refused(model: Mode
 
 
 @pytest.mark.parametrize("text", ["\U0001f469\u200d\U0001f680", "\u202eright to left", "x", "DROP TABLE", "\u200b"])
-def test_texts_with_unusual_characters_are_encoded(model: Model, text: str) -> None:
+def test_unusual_texts_are_encoded(model: Model, text: str) -> None:
     assert np.isfinite(model.encode_texts([text])).all()
 
 
@@ -77,7 +77,7 @@ def test_a_text_that_looks_like_a_path_or_url_is_never_opened(
     assert float(vectors[0] @ by_image) < 0.99
 
 
-def test_siglip_texts_are_padded_to_full_length_and_clip_texts_end_at_the_last_token(folder: Path) -> None:
+def test_a_siglip_text_is_padded_to_full_length_and_a_single_clip_text_is_not_padded(folder: Path) -> None:
     siglip = load(str(tiny_models.make_siglip(folder / "padded")))
     assert siglip.prepare_texts(["a"])["input_ids"].shape == (1, 64)
     clip = load(str(tiny_models.make_clip(folder / "unpadded")))

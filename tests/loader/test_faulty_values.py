@@ -1,5 +1,5 @@
 """A faulty value of an optional field gives a warning. The product is loaded without the value, or with a corrected
-value."""
+value. Values in several spellings are read."""
 
 import json
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_a_faulty_value_gives_a_warning_and_the_product_is_loaded(
     assert product["attributes"] == {"weight": 3}
 
 
-def test_a_faulty_value_rejects_its_row_in_strict_mode(emptied_database: Database, tmp_path: Path):
+def test_a_faulty_price_rejects_its_row_in_strict_mode(emptied_database: Database, tmp_path: Path):
     path = tmp_path / "goods.csv"
     path.write_text("sku,title,price\n1,Good,soon\n2,Better,5\n")
     summary = load_catalog(emptied_database, path, strict=True)
@@ -73,6 +73,7 @@ def test_a_json_ld_product_with_a_faulty_price_is_loaded_without_the_price(empti
     summary = load_catalog(emptied_database, path)
     assert summary.inserted == 1
     assert set(summary.warnings) == {"brand", "price"}
+    assert "price" not in stored(emptied_database)["2"]
 
 
 @pytest.mark.parametrize("word", ["onbackorder", "on backorder", "Available for order"])

@@ -26,7 +26,11 @@ Base64 = Annotated[str, Meta(max_length=MAX_IMAGE_BASE64)]
 Vector = Annotated[list[float], Meta(max_length=4000)]
 ModelName = Annotated[str, Meta(max_length=40)]
 EffectivePrice = Annotated[
-    float | None, Meta(description="The price at the time of the answer: the sale price while the sale is on.")
+    float | None,
+    Meta(
+        description="The price at the time of the answer: the sale price while the sale is on, unless the price is "
+        "lower; otherwise the price."
+    ),
 ]
 PriceBefore = Annotated[
     float | None,

@@ -1,4 +1,4 @@
-"""Shows a running encoder at the terminal, with a progress bar and a summary."""
+"""Runs the encoder for a command. With `once`, shows a progress bar and a summary; otherwise, writes log lines."""
 
 import threading
 from collections.abc import Mapping
@@ -32,7 +32,10 @@ def encode_with_progress(
     console: Console | None = None,
     probes: Probes | None = None,
 ) -> RunSummary:
-    """Run the encoder until a signal. With `once`, run it until the work list is empty, and show a progress bar."""
+    """Run the encoder until a signal. With `once`, the run also ends when `work.is_idle` finds nothing to encode.
+
+    Quarantined items, and images whose next fetch is more than ten seconds away, then remain on the work list.
+    """
     console = console or Console(stderr=True)
     stop = threading.Event()
     names = ", ".join(f"{model.source} on {model.device}" for model in models.values())
@@ -103,7 +106,7 @@ class _Watcher:
 
 def _print(summary: RunSummary) -> None:
     counters, timer, left = summary.counters, summary.timer, summary.left
-    assert left is not None  # a run that ends by itself has counted the outstanding work
+    assert left is not None  # with `once`, `run` always counts the outstanding work, or raises
     if counters.done == 0 and not left.pending:
         say("Nothing to encode: no title or image is waiting.")
     elif counters.done:
@@ -111,7 +114,7 @@ def _print(summary: RunSummary) -> None:
         busy = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in timer.busy.items())
         say(
             f"Encoded {counters.image} images and {counters.title} titles in {timer.wall:.1f} s ({rate:.0f}/s). "
-            f"Busy time of each stage: {busy}."
+            f"Time of each stage (claim and prepare include waiting): {busy}."
         )
     if counters.failed:
         say(f"{counters.failed} attempts failed.")

@@ -21,7 +21,8 @@ begin
          join %s t on t.product_id = p.product_id',
         shop_private.vectors_of(p_model, 'image'), shop_private.vectors_of(p_model, 'title'));
     comment on view shop.searchable is 'A row for each product whose first image and title are encoded. '
-        'Other products are in shop.product, and shop.search finds them by their words.';
+        'Other products are in shop.product, and shop.search finds them by their words or by the vectors that '
+        'they have.';
     perform shop_private.copy_column_comments('shop.product', 'shop.searchable');
     comment on column shop.searchable.effective_price is 'the price at the time of the statement';
     comment on column shop.searchable.image_embedding is 'vector of the first image; <=> is the cosine distance';

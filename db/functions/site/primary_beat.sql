@@ -1,6 +1,7 @@
--- Updates the heartbeat of the primary, at most once a second, and returns the time by the clock of the primary. A
--- standby shows the heartbeat that it has replayed, so the age of this heartbeat is the lag of the standby. Web
--- processes that read from a standby call this function, so a site without an encoder has a heartbeat too.
+-- Updates the heartbeat of the primary if it is more than 900 ms old or in the future. Returns the time by the clock of
+-- the primary. A standby shows the heartbeat that it has replayed, so the lag of the standby is at most the age of this
+-- heartbeat. Only web processes with a separate read address call this function, so the heartbeat does not depend on an
+-- encoder.
 --
 -- The commit waits only for the primary's own disk. If it waited for a synchronous standby that does not answer, the
 -- row would stay locked, and the primary would seem to be down. A SET clause of the function would end before the

@@ -1,4 +1,5 @@
-"""The filter effective_price and the views use the sale price while the sale is on, and otherwise the price."""
+"""The filter effective_price and the views use the sale price while the sale is on, unless the price
+is lower. Otherwise, they use the price."""
 
 import json
 from typing import TYPE_CHECKING, Any

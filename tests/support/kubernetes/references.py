@@ -80,7 +80,7 @@ def _budget(manifest: Manifest, manifests: list[Manifest], _known: Known) -> Ite
     poolers = [each for each in of_kind(manifests, "Pooler")
                if matches(selector, {"cnpg.io/poolerName": each["metadata"]["name"]})]  # fmt: skip
     if len(_selected(selector, manifests)) + len(poolers) != 1:
-        yield "does not select one workload"
+        yield "does not select exactly one workload"
     if manifest["spec"].get("maxUnavailable") != 1:
         yield "maxUnavailable is not 1"
 
@@ -89,12 +89,12 @@ def _scaled(manifest: Manifest, manifests: list[Manifest], _known: Known) -> Ite
     spec, target = manifest["spec"], manifest["spec"]["scaleTargetRef"]
     least, most = ("minReplicas", "maxReplicas") if "maxReplicas" in spec else ("minReplicaCount", "maxReplicaCount")
     if not 1 <= spec[least] < spec[most]:
-        yield f"{least} is not between 1 and {most}"
+        yield f"{least} is less than 1, or not less than {most}"
     found = [each for each in of_kind(manifests, target["kind"]) if each["metadata"]["name"] == target["name"]]
     if not found:
         yield f"there is no {target['kind']} {target['name']}"
     elif "replicas" in found[0]["spec"]:
-        yield f"{name_of(found[0])} has a number of replicas too, to which each `kubectl apply` would return"
+        yield f"{name_of(found[0])} sets replicas too, so each `kubectl apply` would undo the scaling"
 
 
 def _monitor(manifest: Manifest, manifests: list[Manifest], _known: Known) -> Iterator[str]:
@@ -103,7 +103,7 @@ def _monitor(manifest: Manifest, manifests: list[Manifest], _known: Known) -> It
     if not services:
         yield "selects no service"
     if not spec["endpoints"]:
-        yield "asks no port"
+        yield "has no endpoint to scrape"
     for endpoint in spec["endpoints"]:
         if {"sourceLabels": ["__meta_kubernetes_pod_name"], "targetLabel": "instance"} not in endpoint["relabelings"]:
             yield "the label instance is not the name of the pod"
@@ -130,7 +130,7 @@ def _cluster(manifest: Manifest, manifests: list[Manifest], known: Known) -> Ite
     if spec.get("imageName") not in known.images:
         yield f"{spec.get('imageName')} is not in deploy/images.yaml"
     if not {"username", "password"} <= known.secrets.get(spec["superuserSecret"]["name"], set()):
-        yield "the secret of the superuser has no username and password"
+        yield "the secret of the superuser lacks the username or the password"
     for queries in spec.get("monitoring", {}).get("customQueriesConfigMap", []):
         if not any(each["metadata"]["name"] == queries["name"] and queries["key"] in each["data"]
                    for each in of_kind(manifests, "ConfigMap")):  # fmt: skip
@@ -167,7 +167,7 @@ def _pooler(manifest: Manifest, manifests: list[Manifest], _known: Known) -> Ite
         yield "the certificate of the server does not have the name of the pooler"
     [container] = spec["template"]["spec"]["containers"]
     if container["name"] != "pgbouncer" or not {"requests", "limits"} <= set(container.get("resources", {})):
-        yield "no requests and limits"
+        yield "the container is not named pgbouncer, or lacks requests or limits"
     if spec["pgbouncer"].get("poolMode") != "transaction":
         yield "the mode is not transaction"
     metadata = spec["template"]["metadata"]

@@ -135,11 +135,11 @@ def _ports(pod: Pod, container: Mapping[str, Any]) -> Iterator[str]:
             if container.get("ports"):
                 yield f"no {kind}"
         elif "httpGet" not in probe:
-            yield f"{kind} is no request"
+            yield f"{kind} is not an HTTP request"
         elif probe["httpGet"]["path"] not in paths:
-            yield f"{kind} asks {probe['httpGet']['path']}"
+            yield f"{kind} calls {probe['httpGet']['path']}"
         elif probe["httpGet"]["port"] not in pod.ports:
-            yield f"{kind} asks a port without this name: {probe['httpGet']['port']}"
+            yield f"{kind} calls a port without this name: {probe['httpGet']['port']}"
 
 
 def _waiting(container: Mapping[str, Any]) -> Iterator[str]:

@@ -1,5 +1,5 @@
--- Returns the words of a query's text that are looked up in products. The words are stemmed. Stop words are not
--- returned. The function needs no SET clause, because every caller has one.
+-- Returns the stemmed words that are looked up for a query's text, including joined forms and bigrams (see
+-- keyword_query). Stop words are not returned. The function needs no SET clause, because every caller has one.
 create or replace function shop_private.query_words(p_text text, p_language regconfig)
 returns text[]
 language plpgsql immutable as $$
