@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,38 +50,52 @@ class Site:
     """The services of one site. `programs` is the folder with PostgreSQL's programs and their environment."""
 
     def __init__(self, folder: Path, programs: tuple[Path, Mapping[str, str]], profiles: set[str]) -> None:
-        self.compose = read_compose()
         self.stages = read_stages()
         self.folder = folder
         self.started: list[str] = []
         self.running: list[Running] = []
         self._programs = programs
+        self._profiles = profiles
         self.ports = {name: free_port() for name in ("postgres", *PORTS.values())}
-        self._selected = {
-            name: service
-            for name, service in self.compose["services"].items()
-            if not service.get("profiles") or profiles & set(service["profiles"])
-        }
+        self.configure({})
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.ports['web']}"
 
-    def start(self) -> None:
-        """Start the services in their order, and wait until all are healthy."""
-        while waiting := [name for name in self._selected if name not in self.started]:
+    def configure(self, variables: Mapping[str, str]) -> None:
+        """Use these variables, as those of the file .env. Running processes keep the old ones."""
+        self.compose = read_compose(variables)
+        self._selected = {
+            name: service
+            for name, service in self.compose["services"].items()
+            if not service.get("profiles") or self._profiles & set(service["profiles"])
+        }
+
+    def start(self, names: Iterable[str] = ()) -> None:
+        """Start the services that do not run, in their order, and wait until they are healthy. A task runs each time.
+
+        With `names`, start only these services and those that they need.
+        """
+        chosen = self._with_needed(names) if names else set(self._selected)
+        self.started = [one.name for one in self.running]
+        while waiting := [name for name in self._selected if name in chosen and name not in self.started]:
             ready = [name for name in waiting if self._needed(name) <= set(self.started)]
             assert ready, f"a circle of dependencies: {waiting}"
             for name in ready:
                 for dependency in self._needed(name):
                     self._await(dependency)
                 self._start(name)
-        for name in self._selected:
+        for name in chosen:
             self._await(name)
 
-    def run(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, name: str, *command: str, entrypoint: Sequence[str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a service to its end, perhaps with another command, as `docker compose run --rm` does."""
         service = self.compose["services"][name]
+        if entrypoint is not None:
+            service = {**service, "entrypoint": list(entrypoint), "command": []}
         if command:
             service = {**service, "command": list(command)}
         words, environment, options = self._process(name, service)
@@ -109,6 +123,9 @@ class Site:
 
     def _needed(self, name: str) -> set[str]:
         return {other for other in self._selected[name].get("depends_on", {}) if other in self._selected}
+
+    def _with_needed(self, names: Iterable[str]) -> set[str]:
+        return set(names).union(*(self._with_needed(self._needed(name)) for name in names))
 
     def _start(self, name: str) -> None:
         service = self._selected[name]
@@ -175,7 +192,8 @@ class Site:
         for target, source in self._mounts(service):
             link = root / target.removeprefix("/")
             link.parent.mkdir(parents=True, exist_ok=True)
-            if not link.exists():
+            if not link.is_symlink() or link.readlink() != source:
+                link.unlink(missing_ok=True)
                 link.symlink_to(source)
             paths |= dict.fromkeys((target, *(str(parent) for parent in Path(target).parents[:-1])), root)
         any_path = "|".join(re.escape(path) for path in sorted(paths, key=len, reverse=True))
@@ -187,13 +205,13 @@ class Site:
             yield "/opt/deploy", ROOT / "deploy"
         for mount in service.get("volumes", []):
             source, target = mount.split(":")[:2]
-            if source.startswith("."):
+            if source.startswith((".", "/")):
                 yield target, ROOT / source
                 continue
             folder = self.folder / "volumes" / source
             if not folder.exists():
                 folder.mkdir(parents=True)
-                if source == "postgres":
+                if source in ("postgres", "backup"):
                     os.chown(folder, server_user().pw_uid, server_user().pw_gid)
             yield target, folder
 
