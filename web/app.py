@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
@@ -24,7 +24,11 @@ from db.errors import DatabaseUnreachable, SettingsError
 from db.images.thumbnail_pool import ThumbnailPool
 from web.api import events, health, images, products, search
 from web.api.document import openapi
-from web.http import problems
+from web.api.v1 import catalogs as v1_catalogs
+from web.api.v1 import export
+from web.api.v1 import products as v1_products
+from web.api.v1 import search as v1_search
+from web.http import compression, problems
 from web.http.access import Access, guard
 from web.http.bodies import StrictRequest
 from web.http.database import Pools
@@ -34,21 +38,22 @@ from web.http.metrics import Metrics
 from web.http.middleware import RequestMiddleware
 from web.http.problems import Problem
 from web.http.standby import Standby
+from web.images.remote_images import RemoteImages
 from web.images.thumbnails import Thumbnails
 from web.images.uploads import Uploads
 from web.page import rendering, results
 from web.page import routes as page
+from web.page.api_docs import api_docs
+from web.page.static_files import static_file
 from web.settings import WebSettings
 
 if TYPE_CHECKING:
     from web.mcp.http import McpOverHttp
 
 INSTALL_MCP = "Run: pip install 'windowshop[mcp]'"
-ROUTES = (
-    search.search_text,
-    search.search_image,
-    search.search_image_file,
-    search.search,
+PROBES = (health.health, health.ready)
+# Version 1 has these routes. Each has an alias without /v1, which the OpenAPI document omits.
+SHARED = (
     search.similar,
     search.facets,
     products.read_product,
@@ -56,10 +61,26 @@ ROUTES = (
     products.delete_product,
     events.record_events,
     images.image,
-    health.health,
-    health.ready,
 )
-READING_PATHS = ("/search", "/facets")  # every request for one of these paths needs a connection of the reading pool
+ONLY_V1 = (
+    v1_search.search_products,
+    v1_search.multi_search,
+    v1_products.patch_product,
+    v1_products.delete_products,
+    v1_products.read_encoding,
+    export.export_products,
+    v1_catalogs.list_catalogs,
+    v1_catalogs.delete_catalog,
+)
+# These routes have no counterpart of the same form below /v1.
+UNVERSIONED = (search.search_text, search.search_image, search.search_image_file, search.search)
+# Every request for one of these paths needs a connection of the reading pool.
+READING_PATHS = ("/search", "/facets", "/v1/search", "/v1/multi-search", "/v1/facets")
+# The headers of an answer that a page of another origin may read, besides those that every browser shows.
+EXPOSED_HEADERS = [
+    "X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy", "ETag", "Allow", "Windowshop-Degraded",
+    "Idempotency-Replayed",
+]  # fmt: skip
 MAX_FORM_PARTS = 20  # a multipart form may have at most this many parts
 
 
@@ -81,6 +102,9 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "thumbnail_pool": thumbnail_pool,
             "thumbnails": Thumbnails(thumbnail_pool),
             "uploads": Uploads(),
+            "remote_images": RemoteImages(settings),
+            "access": access,
+            "exports": export.limiter(),
             "facet_cache": results.FacetCache(),
             # Catalogs that everybody may see; None stands for all catalogs.
             "public_catalogs": public_catalogs,
@@ -94,9 +118,15 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
         return path.startswith(READING_PATHS) and pools.read_limiter.is_full
 
     error_page = rendering.error_page if settings.public_page else _no_page
-    mcp = _mcp(settings)
-    app = _litestar(state, settings, mcp, needs_keys=access.needs_keys)
-    return RequestMiddleware(app, settings, access, metrics, is_full, error_page, _route_of(app))
+    cors, mcp = _cors(settings), _mcp(settings)
+    app = _litestar(state, settings, cors, mcp, needs_keys=access.needs_keys)
+    return RequestMiddleware(app, settings, access, metrics, is_full, error_page, _route_of(app), cors)
+
+
+def _cors(settings: WebSettings) -> CORSConfig | None:
+    if not settings.cors_origins:
+        return None
+    return CORSConfig(allow_origins=settings.cors_origins, expose_headers=EXPOSED_HEADERS, max_age=3600)
 
 
 def _mcp(settings: WebSettings) -> "McpOverHttp | None":
@@ -153,9 +183,20 @@ def _route_of(app: Litestar) -> Callable[[HTTPScope], str | None]:
 sys.modules.setdefault("litestar.plugins.opentelemetry", None)  # type: ignore[arg-type]  # None forbids the import; typeshed expects a module
 
 
-def _litestar(state: State, settings: WebSettings, mcp: "McpOverHttp | None", *, needs_keys: bool) -> Litestar:
+def _litestar(
+    state: State, settings: WebSettings, cors: CORSConfig | None, mcp: "McpOverHttp | None", *, needs_keys: bool
+) -> Litestar:
     return Litestar(
-        (*ROUTES, *(page.ROUTES if settings.public_page else ()), *([mcp.route] if mcp else ())),
+        (
+            Router("/v1", route_handlers=[*ONLY_V1, *SHARED]),
+            Router("/", route_handlers=SHARED, include_in_schema=False),
+            *UNVERSIONED,
+            *PROBES,
+            api_docs,
+            *(() if settings.public_page else (static_file,)),  # the page of the API needs its style
+            *(page.ROUTES if settings.public_page else ()),
+            *([mcp.route] if mcp else ()),
+        ),
         state=state,
         lifespan=[_lifespan, *([mcp.running] if mcp else ())],
         # Litestar copies the route handler for each request with a guard, so without keys there is no guard.
@@ -167,7 +208,8 @@ def _litestar(state: State, settings: WebSettings, mcp: "McpOverHttp | None", *,
         multipart_form_part_limit=MAX_FORM_PARTS,
         template_config=rendering.CONFIG,
         openapi_config=openapi(),
-        cors_config=CORSConfig(allow_origins=settings.cors_origins, max_age=3600) if settings.cors_origins else None,
+        compression_config=compression.CONFIG,
+        cors_config=cors,
         logging_config=None,
         debug=False,
     )
@@ -185,6 +227,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
             watch.cancel()
         await asyncio.shield(asyncio.to_thread(state.thumbnail_pool.close))
         await asyncio.shield(asyncio.to_thread(state.uploads.close))
+        await asyncio.shield(asyncio.to_thread(state.remote_images.close))
         await asyncio.shield(state.pools.close())
 
 

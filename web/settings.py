@@ -13,7 +13,10 @@ from db.settings import EnvironmentSettings
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ROOT_PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){0,8}"  # a path prefix, or nothing
 # The first part of each address of the service. A prefix that begins with one of them would be ambiguous.
-ROUTES = ("search", "products", "facets", "events", "images", "health", "ready", "openapi", "picture", "static", "mcp")
+ROUTES = (
+    "v1", "search", "products", "facets", "events", "images", "health", "ready", "openapi", "docs", "picture", "static",
+    "mcp",
+)  # fmt: skip
 
 
 class WebSettings(EnvironmentSettings):
@@ -97,6 +100,18 @@ class WebSettings(EnvironmentSettings):
         [],
         description="Origins, separated by commas, whose pages may call the API, such as https://shop.example.",
     )
+    fetch_hosts: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Hosts from which the image of a search may be fetched although their addresses are private, "
+        "separated by commas, such as images.shop.internal. `.shop.internal` allows all names below it.",
+    )
+    fetch_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
+        [],
+        description="Private networks from which the image of a search may be fetched, separated by commas.",
+    )
+    fetch_ports: Annotated[list[Annotated[int, Field(ge=1, le=65535)]], NoDecode] = Field(
+        [], description="Ports from which the image of a search may be fetched, besides 80 and 443."
+    )
     image_root: Path | None = Field(
         None,
         description="Folder at which relative image paths in PUT /products start. Every encoder needs the same folder. "
@@ -168,7 +183,10 @@ class WebSettings(EnvironmentSettings):
                 raise ValueError(f"{host!r} is not a host name such as shop.example or *.shop.example, without a port")
         return [host.lower() for host in value]
 
-    @field_validator("trusted_proxies", "cors_origins", "attributes", "public_catalogs", "allowed_hosts", mode="before")
+    @field_validator(
+        "trusted_proxies", "cors_origins", "attributes", "public_catalogs", "allowed_hosts", "fetch_hosts",
+        "fetch_networks", "fetch_ports", mode="before",
+    )  # fmt: skip
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

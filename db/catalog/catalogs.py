@@ -70,6 +70,40 @@ def every_catalog(conn: Connection) -> list[CatalogCounts]:
     return [CatalogCounts(*row) for row in conn.execute(_COUNTS)]
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogOverview:
+    """A catalog as the serving model has encoded it. The counts are those of shop.coverage."""
+
+    catalog: str
+    language: str
+    products: int
+    searchable: int
+    waiting: int
+    quarantined: int
+    counts_are: str
+
+
+_OVERVIEW = text(
+    "select c.catalog, c.language, coalesce(v.products, 0), coalesce(v.searchable, 0), coalesce(v.waiting, 0), "
+    "coalesce(v.quarantined, 0), coalesce(v.counts_are, 'exact') from shop.catalog c "
+    "left join (select * from shop.coverage where status = 'serving') v using (catalog) order by c.catalog"
+)
+_KNOWN = text(
+    "select exists (select from shop.catalog where catalog = :catalog) "
+    "or exists (select from shop.product where catalog = :catalog)"
+)
+
+
+def overview(conn: Connection) -> list[CatalogOverview]:
+    """Return the catalogs in the order of their names. Faster than `every_catalog`, which counts every row."""
+    return [CatalogOverview(*row) for row in conn.execute(_OVERVIEW)]
+
+
+def is_known(conn: Connection, catalog: str) -> bool:
+    """Return whether the catalog has been created or has products."""
+    return bool(conn.execute(_KNOWN, {"catalog": catalog}).scalar_one())
+
+
 def exists(conn: Connection, catalog: str) -> bool:
     """Return whether the catalog has been created. The catalog main counts as created."""
     return catalog == DEFAULT or conn.execute(_EXISTS, {"catalog": catalog}).scalar_one()
@@ -108,4 +142,5 @@ def forget(conn: Connection, catalog: str, roots: list[int]) -> None:
     for statement in _DELETE_OTHERS:
         conn.execute(statement, {"catalog": catalog})
     conn.execute(_FORGET, {"catalog": catalog})
-    conn.execute(_DELETE_ROOTS, {"roots": roots})
+    if roots:
+        conn.execute(_DELETE_ROOTS, {"roots": roots})

@@ -171,6 +171,17 @@ def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
     return conn.execute(statement, {"sku": sku, "catalog": catalog}).rowcount == 1
 
 
+def delete_list(conn: Connection, skus: Sequence[str], catalog: str = "main") -> set[str]:
+    """Delete products. Returns the SKUs of the deleted products."""
+    # The rows are locked in the order of product_id, like those of every writer.
+    statement = text(
+        "with found as (select product_id from shop.product where product_id in "
+        "(select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s) order by product_id for update) "
+        "delete from shop.product where product_id in (select product_id from found) returning sku"
+    )
+    return set(conn.scalars(statement, {"skus": list(skus), "catalog": catalog}))
+
+
 def read_product(conn: Connection, sku: str, catalog: str = "main") -> dict[str, Any] | None:
     """Return a product's columns, its prices at this moment and its `images`, or None if there is no such product.
 

@@ -41,7 +41,7 @@ end $$;
 
 -- app: the loader, the jobs and the web service write the shop with this role
 grant insert, update, delete on shop.product, shop.product_image to @app@;
-grant insert, update on shop.catalog to @app@;
+grant insert, update, delete on shop.catalog to @app@;
 grant execute on function
     shop.upsert_staged, shop.set_language, shop.calibrate, shop.calibrate_zero_shot, shop.calibrate_matching,
     shop_private.upsert_staged_images, shop_private.lock_image_work, shop_private.compare_tags,

@@ -1,8 +1,12 @@
 """Makes thumbnails in decoder processes, so that an image that crashes or hangs its decoder fails only one request."""
 
+from collections.abc import Callable
+from functools import partial
+
 from db.images import thumbnail_worker
 from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.messages import DecodeError, DecodeLimits
+from db.images.thumbnail_worker import Box
 from db.images.worker_pool import FAILURES, WorkerPool, explain
 
 LIMITS = DecodeLimits(seconds=5)  # half the default time limit of a web request
@@ -29,19 +33,28 @@ class ThumbnailPool:
 
     def thumbnail(self, data: bytes, edge: int) -> bytes:
         """Return a WebP that fits a square of `edge` pixels. Raises ImageRejected when the image cannot be opened."""
-        result = self._attempt(data, edge, _ATTEMPTS)
-        if isinstance(result, DecodeError):
-            raise (ImageRejected if result.final else ImageUnreadable)(result.reason)
-        return result
+        return self._result(partial(thumbnail_worker.thumbnail, data, edge, self._limits))
+
+    def region(self, data: bytes, box: Box, edge: int) -> bytes:
+        """Return a region of the image as a WebP that fits a square of `edge` pixels. `box` is left, top, width and
+        height, as shares of the upright image's width and height. Raises ImageRejected when the image cannot be opened
+        or the region has no pixel."""
+        return self._result(partial(thumbnail_worker.region, data, box, edge, self._limits))
 
     def close(self) -> None:
         """Kill the processes. Later calls raise ImageUnreadable."""
         self._workers.close()
 
-    def _attempt(self, data: bytes, edge: int, attempts: int) -> bytes | DecodeError:
+    def _result(self, call: Callable[[], bytes | DecodeError]) -> bytes:
+        result = self._attempt(call, _ATTEMPTS)
+        if isinstance(result, DecodeError):
+            raise (ImageRejected if result.final else ImageUnreadable)(result.reason)
+        return result
+
+    def _attempt(self, call: Callable[[], bytes | DecodeError], attempts: int) -> bytes | DecodeError:
         try:
-            return self._workers.submit(thumbnail_worker.thumbnail, data, edge, self._limits).result()
+            return self._workers.submit(call).result()
         except FAILURES as failure:
             if attempts > 1 and not isinstance(failure, TimeoutError):
-                return self._attempt(data, edge, attempts - 1)
+                return self._attempt(call, attempts - 1)
             return DecodeError(explain(failure), final=False)

@@ -10,6 +10,8 @@ from db.images.errors import ImageRejected
 from db.images.messages import DecodeError, DecodeLimits
 from db.images.worker_pool import limit_memory
 
+Box = tuple[float, float, float, float]
+
 
 def warm_up(memory_bytes: int, niceness: int) -> None:
     """Import Pillow, and limit the process. A new process of the pool calls this first, so that the time limit of a
@@ -20,6 +22,31 @@ def warm_up(memory_bytes: int, niceness: int) -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy, which some images need, would allocate memory for each core
     os.nice(niceness)
     limit_memory(memory_bytes)
+
+
+def region(data: bytes, box: Box, edge: int, limits: DecodeLimits) -> bytes | DecodeError:
+    """Return a region of the upright image as a WebP that fits a square of `edge` pixels.
+
+    `box` is left, top, width and height, as shares of the upright image's width and height."""
+    from db.images.opening import open_image
+
+    left, top, width, height = box
+
+    try:
+        opened = open_image(data, limits.max_pixels)
+        columns, rows = opened.image.size
+        edges = round(left * columns), round(top * rows), round((left + width) * columns), round((top + height) * rows)
+        if edges[0] >= edges[2] or edges[1] >= edges[3]:
+            return DecodeError(f"the box has no pixel of the image, which has {columns} x {rows} pixels", final=True)
+        image = opened.image.crop(edges)
+        image.thumbnail((edge, edge))
+        buffer = BytesIO()
+        image.save(buffer, "WEBP", quality=90)
+    except ImageRejected as error:
+        return DecodeError(error.message, error.final)
+    except (OSError, ValueError, MemoryError) as error:  # from the resampling or the WebP encoder
+        return DecodeError(f"no region: {error or type(error).__name__}", final=False)
+    return buffer.getvalue()
 
 
 def thumbnail(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeError:

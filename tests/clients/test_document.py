@@ -87,7 +87,8 @@ def test_the_operation_ids_are_exactly_the_listed_names(document: dict[str, Any]
     ids = {operation["operationId"] for item in document["paths"].values() for operation in item.values()}
     assert ids == {
         "searchText", "searchImage", "searchImageFile", "search", "similarProducts", "countFacets", "readProduct",
-        "putProducts", "deleteProduct", "recordEvents", "readImage", "health", "ready",
+        "putProducts", "deleteProduct", "recordEvents", "readImage", "health", "ready", "searchProducts", "multiSearch",
+        "patchProduct", "deleteProducts", "readEncoding", "exportProducts", "listCatalogs", "deleteCatalog",
     }  # fmt: skip
 
 
@@ -105,6 +106,9 @@ def test_bounds_of_zero_nulls_and_refused_fields_are_in_the_document(document: d
         "ProductIn",
         "EventsIn",
         "EventIn",
+        "ProductSearch",
+        "ProductPatch",
+        "Deletion",
     )
     assert all(schemas[name]["additionalProperties"] is False for name in closed)
     untyped = [

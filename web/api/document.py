@@ -4,6 +4,7 @@ Litestar describes the routes. msgspec describes the bodies, because Litestar om
 and nulls in examples. The example of a body is in its schema.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -16,14 +17,23 @@ from litestar.params import ParameterKwarg
 from web.api import examples
 from web.api.events import EventIn, EventsIn, Recorded
 from web.api.health import Health, Ready
-from web.api.product_in import ProductIn, ProductsIn
-from web.api.products import Outcomes, ProductOut
+from web.api.product_in import ProductIn, ProductPatch, ProductsIn
+from web.api.products import Outcome, Outcomes, ProductOut
 from web.api.schemas import Facets, FacetsAsked, GeneralSearch, ImageForm, ImageSearch, Results, TextSearch
+from web.api.v1.catalogs import Catalogs, DeletedCatalog
+from web.api.v1.products import Deleted, Deletion, EncodingState
+from web.api.v1.schemas import Found, ManyAnswers, MultiSearch, ProductSearch
 from web.http.addresses import address
 from web.http.problems import Problem
 
 API_VERSION = "1"
 _EXAMPLES = {
+    ProductSearch: examples.PRODUCT_SEARCH,
+    Found: examples.FOUND,
+    MultiSearch: {"searches": [examples.PRODUCT_SEARCH, {"filter": {"color": "red"}}]},
+    ManyAnswers: {
+        "answers": [{"found": examples.FOUND, "problem": None}, {"found": None, "problem": examples.PROBLEM}]
+    },
     TextSearch: examples.TEXT,
     ImageSearch: examples.IMAGE,
     GeneralSearch: examples.GENERAL,
@@ -31,6 +41,13 @@ _EXAMPLES = {
     FacetsAsked: examples.FACETS_ASKED,
     Facets: examples.FACETS,
     ProductsIn: examples.PRODUCTS,
+    ProductPatch: examples.PATCH,
+    Outcome: examples.OUTCOMES["products"][0],
+    Deletion: {"skus": ["A-17", "B-2"]},
+    Deleted: {"deleted": 1, "not_found": ["B-2"], "more": False},
+    EncodingState: examples.ENCODING,
+    Catalogs: examples.CATALOGS,
+    DeletedCatalog: {"deleted": 1000, "more": False},
     Outcomes: examples.OUTCOMES,
     ProductOut: examples.PRODUCT,
     EventsIn: examples.EVENTS,
@@ -43,6 +60,7 @@ _WITHOUT_EXAMPLE = (ImageForm, ProductIn, EventIn)
 _TAGS = {
     "Search": "Search by texts, images and products, and count the values of fields.",
     "Products": "Read, write and delete products.",
+    "Catalogs": "List and delete catalogs.",
     "Events": "Record what shoppers do.",
     "Images": "Images of products.",
     "Probes": "Whether the service is alive and ready.",
@@ -50,12 +68,14 @@ _TAGS = {
 
 
 class _Document(JsonRenderPlugin):
-    _whole: dict[str, Any] | None = None
-
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        if self._whole is None:
-            self._whole = _completed(openapi_schema, request.app)
-        return msgspec.json.encode(self._whole | {"servers": [{"url": address("") or "/"}]})
+        return msgspec.json.encode(document_of(request.app) | {"servers": [{"url": address("") or "/"}]})
+
+
+@lru_cache(maxsize=4)
+def document_of(app: Litestar) -> dict[str, Any]:
+    """Returns the OpenAPI document without the address of the service."""
+    return _completed(app.openapi_schema.to_schema(), app)
 
 
 def openapi() -> OpenAPIConfig:

@@ -16,6 +16,7 @@ GENERAL: dict[str, Any] = {
 FACETS_ASKED: dict[str, Any] = {"filter": {"product_type": "bags"}, "fields": ["brand", "price"]}
 
 RESULTS: dict[str, Any] = {
+    "search_id": "5b0f2f0f4e1d4d0d8a3c1a5e9f7b6c21",
     "results": [
         {
             "rank": 1,
@@ -38,6 +39,7 @@ RESULTS: dict[str, Any] = {
                 "keyword": {"rank": 1, "distance": None, "score": 0.99, "contribution": 0.0164},
                 "exact_match": None,
             },
+            "similarity": 0.29,
         }
     ],
     "total": 1,
@@ -84,6 +86,55 @@ FACETS: dict[str, Any] = {
             ],
         },
     ]
+}
+PATCH: dict[str, Any] = {"price": 74.9, "sale_price": None, "attributes": {"strap_cm": 65}}
+ENCODING: dict[str, Any] = {
+    "sku": "A-17",
+    "model": "starter",
+    "state": "quarantined",
+    "parts": [
+        {"part": "title", "position": 0, "uri": None, "state": "done", "reason": None},
+        {
+            "part": "image",
+            "position": 0,
+            "uri": "https://shop.example/A-17.jpg",
+            "state": "quarantined",
+            "reason": "https://shop.example/A-17.jpg: the server answers 404",
+        },
+    ],
+}
+CATALOGS: dict[str, Any] = {
+    "catalogs": [
+        {
+            "catalog": "main",
+            "language": "english",
+            "products": 1200,
+            "searchable": 1150,
+            "waiting": 40,
+            "quarantined": 10,
+            "counts_are": "exact",
+        }
+    ]
+}
+PRODUCT_SEARCH: dict[str, Any] = {
+    "query": "black leather backpack",
+    "top_k": 5,
+    "filter": {"price": {"lt": 80}},
+    "facets": ["brand"],
+    "fields": ["title", "price", "picture", "similarity"],
+}
+FOUND: dict[str, Any] = {
+    "search_id": RESULTS["search_id"],
+    "results": [{"rank": 1, "sku": "A-17"} | {name: RESULTS["results"][0][name] for name in PRODUCT_SEARCH["fields"]}],
+    "total": 1,
+    "total_is": "exact",
+    "route": "exact",
+    "rows_examined": 2,
+    "degraded": False,
+    "reason": None,
+    "next": None,
+    "facets": FACETS["facets"][:1],
+    "explain": None,
 }
 HEALTH: dict[str, Any] = {"status": "alive"}
 READY: dict[str, Any] = {

@@ -18,6 +18,7 @@ from db.images.formats import media_type
 from db.images.messages import MAX_FILE_BYTES
 from web.api.key_limits import KeyLimits, is_public
 from web.api.openapi import KEY, answers
+from web.http.compression import UNCOMPRESSED
 from web.http.context import context_of
 from web.http.problems import ApiError
 
@@ -27,7 +28,7 @@ MINUTE, DAY = 60, 86_400  # seconds
 @get(
     "/images/{product_id:uuid}",
     operation_id="readImage",
-    opt={"strict": True},
+    opt={"strict": True, UNCOMPRESSED: True},
     security=[*KEY, {}],
     tags=["Images"],
     responses=answers(bytes, "not-found", "database-unavailable", media_type="image/*"),

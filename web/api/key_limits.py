@@ -47,6 +47,11 @@ class KeyLimits:
                 "key-scope", "This key does not allow explain.", hint="Use a key without catalogs and filter."
             )
 
+    def check_counts(self) -> None:
+        """Raises ApiError if the key has a filter, because counts of a catalog count products outside the filter."""
+        if self._filter is not None:
+            raise ApiError("key-scope", "This key has a filter, so it does not allow counts of whole catalogs.")
+
     def narrowed(self, params: SearchParams) -> SearchParams:
         """Returns the parameters with the key's filter added to their filter.
 

@@ -36,12 +36,7 @@ Count = Annotated[Any, Meta(extra_json_schema={"type": ["integer", "string", "nu
 _COLUMNS = Columns({name: place for place, name in enumerate((*COLUMNS, "image"))}, {"attributes": len(COLUMNS) + 1})
 
 
-class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A whole product. An absent field is stored as empty. A field takes a text, or another JSON value that
-    `windowshop load` reads; a value that the field cannot hold is omitted, and `reason` of the answer names it."""
-
-    sku: Required
-    title: Required
+class _ProductFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     description: Cell = None
     brand: Cell = None
     product_type: Cell = None
@@ -52,7 +47,6 @@ class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     mpn: Cell = None
     item_group_id: Cell = None
     link: Cell = None
-    image_link: Cell = None
     color: Cell = None
     size: Cell = None
     material: Cell = None
@@ -82,10 +76,26 @@ class ProductIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         Any,
         Meta(
             description=f"A list of at most {MAX_IMAGES} web addresses, or paths below WINDOWSHOP_WEB_IMAGE_ROOT. "
-            "Without `images`, `image_link` is the image.",
+            "In PUT, `image_link` is the image if `images` is absent.",
             extra_json_schema={"type": ["array", "null"], "items": {"type": "string"}},
         ),
     ] = None
+
+
+class ProductIn(_ProductFields, forbid_unknown_fields=True, kw_only=True):
+    """A whole product. An absent field is stored as empty. A field takes a text, or another JSON value that
+    `windowshop load` reads; a value that the field cannot hold is omitted, and `reason` of the answer names it."""
+
+    sku: Required
+    title: Required
+    image_link: Cell = None
+
+
+class ProductPatch(_ProductFields, forbid_unknown_fields=True, kw_only=True):
+    """The fields that change. Null clears a field. A member of `attributes` changes or, if it is null, is removed;
+    `images` replaces all images."""
+
+    title: Required = None
 
 
 class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

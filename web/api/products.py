@@ -11,7 +11,7 @@ import msgspec
 from litestar import Request, Response, delete, get, put
 from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import Connection
 
 from db.catalog import catalogs
@@ -29,6 +29,7 @@ from web.api.openapi import BODY, KEY, KEYED, answers
 from web.api.product_in import ProductIn, ProductsIn, raw_products, shown_sku
 from web.api.schemas import MAX_CATALOG, MAX_SKU, EffectivePrice, Picture, PriceBefore
 from web.api.search import picture_of
+from web.api.waiting import WaitInQuery, wait_until_encoded
 from web.http.addresses import sku_in
 from web.http.problems import ApiError
 
@@ -47,6 +48,10 @@ class Outcome(msgspec.Struct):
         list[str],
         Meta(description="Names of attributes that are not stored, because they look private and are not in `keep`."),
     ] = msgspec.field(default_factory=list)
+    encoding: Annotated[
+        Literal["done", "waiting", "quarantined"] | UnsetType,
+        Meta(description="Present with `wait`: whether the titles and images of the product are encoded."),
+    ] = UNSET
 
 
 class Outcomes(msgspec.Struct):
@@ -120,7 +125,7 @@ async def read_product(
         row[name] = None if row[name] is None else float(row[name])
     row["attributes"] = ShownAttributes(state.settings.attributes).shown(row["attributes"])
     found = ProductOut(**row, pictures=[one for one in shown if one is not None])
-    tag = f'"{hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:20]}"'
+    tag = f'W/"{hashlib.sha256(msgspec.json.encode(found)).hexdigest()[:20]}"'
     # A browser may store the answer, but must ask the service before each use whether the answer is still current.
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if tag in request.headers.get("if-none-match", ""):
@@ -140,6 +145,7 @@ async def put_products(
     request: Request[Any, Any, Any],
     state: State,
     data: JSONBody[ProductsIn],
+    wait: WaitInQuery = 0,
 ) -> Outcomes:
     """Insert or replace up to 1,000 products in one transaction.
 
@@ -187,6 +193,10 @@ async def put_products(
             outcomes[place].reason = f"the database refuses the product (SQLSTATE {result.sqlstate})"
         else:
             outcomes[place].status = result
+    if wait:
+        stored = {one.sku: one for one in outcomes if one.status != "rejected"}
+        for sku, encoded in (await wait_until_encoded(request, state, list(stored), data.catalog, wait)).items():
+            stored[sku].encoding = encoded
     return Outcomes(outcomes)
 
 

@@ -37,6 +37,17 @@ PriceBefore = Annotated[
     Meta(description="The higher price before a reduction, `price` or `compare_at_price`; null without a reduction."),
 ]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+FacetName = Annotated[str, Meta(max_length=1011)]
+SearchId = Annotated[
+    str, Meta(min_length=1, max_length=64, description="The id of the answer. Events name it as `search_id`.")
+]
+Similarity = Annotated[
+    Annotated[float, Meta(ge=0, le=1)] | None,
+    Meta(
+        description="The cosine similarity of query and image; 0 if it is negative, and null if the product was not "
+        "found by its image.",
+    ),
+]
 
 
 class Weights(msgspec.Struct, forbid_unknown_fields=True):
@@ -195,6 +206,7 @@ class Result(msgspec.Struct):
     link: str | None
     picture: Picture | None
     why: Why
+    similarity: Similarity = None
 
 
 class Explained(msgspec.Struct):
@@ -211,6 +223,7 @@ class Explained(msgspec.Struct):
 class Results(msgspec.Struct):
     """The results, best first. `degraded` means that the text could not be encoded and only keywords were searched."""
 
+    search_id: SearchId
     results: list[Result]
     total: Annotated[
         int | None, Meta(description="Number of products that pass the filter and the cut, encoded or not.")
@@ -231,7 +244,7 @@ class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     a search are counted. A request with `cut` also needs the query, image, inputs and weights of that search."""
 
     filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
-    fields: Annotated[list[Annotated[str, Meta(max_length=1011)]], Meta(min_length=1, max_length=20)] = msgspec.field(
+    fields: Annotated[list[FacetName], Meta(min_length=1, max_length=20)] = msgspec.field(
         default_factory=lambda: ["product_type", "brand", "color", "availability", "price", "effective_price"]
     )
     catalog: Catalog = "main"

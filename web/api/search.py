@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -48,13 +48,13 @@ from web.http.context import context_of
 from web.http.problems import ApiError
 
 DEGRADED = "Windowshop-Degraded"
-_REFUSALS = (*KEYED, "not-found", "cursor-outdated", "encoder-unavailable")
+REFUSALS = (*KEYED, "not-found", "cursor-outdated", "encoder-unavailable")
 _documented: dict[str, Any] = {
     "status_code": 200,
     "opt": {"scope": "search", "strict": True},
     "security": KEY,
     "tags": ["Search"],
-    "responses": answers(Results, *BODY, *_REFUSALS),
+    "responses": answers(Results, *BODY, *REFUSALS),
 }
 
 
@@ -98,13 +98,13 @@ async def search(
     data: JSONBody[GeneralSearch],
 ) -> Response[Results]:
     """Search by texts, images, products and vectors together. Products like an input of negative weight rank lower."""
-    return await _respond(request, state, "mixed", data, _skus_of(data.inputs))
+    return await _respond(request, state, "mixed", data, skus_of(data.inputs))
 
 
 @get(
     "/products/{sku:str}/similar",
     operation_id="similarProducts",
-    **{**_documented, "responses": answers(Results, *_REFUSALS)},
+    **{**_documented, "responses": answers(Results, *REFUSALS)},
 )
 async def similar(
     request: Request[Any, Any, Any],
@@ -163,7 +163,7 @@ async def facets(
     params = limits.narrowed(SearchParams(**data.arguments()))
 
     def call(conn: Connection) -> list[Facet]:
-        limits.check_products(conn, data.catalog, _skus_of(data.inputs))
+        limits.check_products(conn, data.catalog, skus_of(data.inputs))
         return ranking.facets(conn, params, data.fields, data.limit_values, data.buckets)
 
     rows = await state.pools.read(request, call)
@@ -187,7 +187,7 @@ def _raw(json: str | None) -> msgspec.Raw | None:
     return None if json is None else msgspec.Raw(json.encode())
 
 
-def _skus_of(inputs: Sequence[Input] | None) -> list[str]:
+def skus_of(inputs: Sequence[Input] | None) -> list[str]:
     """Returns the SKUs in the inputs of a search."""
     return [] if inputs is None else [one.sku for one in inputs if one.sku is not None]
 
@@ -237,6 +237,7 @@ def count_search(state: State, kind: str, found: SearchResult, k: int, seconds: 
 
 def _results(found: SearchResult, on_sale: Mapping[UUID, Offer], steps: list[ExplainStep] | None) -> Results:
     return Results(
+        search_id=new_search_id(),
         results=[_result(row, on_sale.get(row.product_id)) for row in found.rows],
         total=found.total,
         total_is=found.total_is,  # type: ignore[arg-type]  # shop.search returns no other values
@@ -257,24 +258,39 @@ def _result(row: SearchHit, offer: Offer | None) -> Result:
         score=row.score,
         brand=row.brand,
         product_type=row.product_type,
-        price=_number(row.price),
-        effective_price=_number(offer.price if offer else row.price),
-        price_before=_number(offer.before if offer else None),
+        price=number(row.price),
+        effective_price=number(offer.price if offer else row.price),
+        price_before=number(offer.before if offer else None),
         currency=row.currency,
         availability=row.availability,
         color=row.color,
         link=row.link,
         picture=picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link, row.image_hash),
-        why=Why(
-            image=Leg(row.image_rank, distance=row.image_distance, contribution=row.image_contribution),
-            title=Leg(row.title_rank, distance=row.title_distance, contribution=row.title_contribution),
-            keyword=Leg(row.keyword_rank, score=row.keyword_score, contribution=row.keyword_contribution),
-            exact_match=row.exact_match,  # type: ignore[arg-type]  # shop.search returns no other values
-        ),
+        why=why(row),
+        similarity=similarity_of(row),
     )
 
 
-def _number(price: Decimal | None) -> float | None:
+def why(row: SearchHit) -> Why:
+    return Why(
+        image=Leg(row.image_rank, distance=row.image_distance, contribution=row.image_contribution),
+        title=Leg(row.title_rank, distance=row.title_distance, contribution=row.title_contribution),
+        keyword=Leg(row.keyword_rank, score=row.keyword_score, contribution=row.keyword_contribution),
+        exact_match=row.exact_match,  # type: ignore[arg-type]  # shop.search returns no other values
+    )
+
+
+def similarity_of(row: SearchHit) -> float | None:
+    """Returns the cosine similarity of query and image, between 0 and 1, or None if the image leg did not find the
+    product."""
+    return None if row.image_distance is None else round(min(1.0, max(0.0, 1 - row.image_distance)), 4)
+
+
+def new_search_id() -> str:
+    return uuid4().hex
+
+
+def number(price: Decimal | None) -> float | None:
     return None if price is None else float(price)
 
 

@@ -32,7 +32,7 @@ REMEMBER_SECONDS = 600  # while no database answers, a key works for this time a
 RETRY_SECONDS = 5  # the next try to look up a remembered key comes after this time
 _MAX_CACHED_KEYS = 1000
 # A page of results loads many images and static files. So 25 requests for these paths count as one towards the limit.
-_LIGHT_PATHS = ("/images/", "/picture/", "/static/")
+_LIGHT_PATHS = ("/images/", "/v1/images/", "/picture/", "/static/")
 _LIGHT_PER_REQUEST = 25
 
 FindKey = Callable[[str], Awaitable[ApiKey | None]]
@@ -82,6 +82,12 @@ class Access:
         context_of(scope).api_key = key
         await self._count(scope, self._per_key, client_of(scope))
 
+    async def count_more(self, scope: Scope, requests: int) -> None:
+        """Count further requests of the client, which a single request stands for. Raises ApiError above the limit."""
+        per_minute = self._per_address if context_of(scope).api_key is None else self._per_key
+        for _ in range(requests):
+            await self._count(scope, per_minute, client_of(scope))
+
     async def _key(self, token: str, found: _FoundKey | None) -> ApiKey | None:
         """Returns the key, or None if there is no such key. Raises DatabaseError or TimeoutError if no database
         answers and the key was not `found` before."""
@@ -123,9 +129,16 @@ class Access:
             return
         limit = RateLimitItemPerMinute(per_minute * _LIGHT_PER_REQUEST)
         cost = 1 if scope["path"].startswith(_LIGHT_PATHS) else _LIGHT_PER_REQUEST
-        if not await self._limiter.hit(limit, client, cost=cost):
-            stats = await self._limiter.get_window_stats(limit, client)
-            wait = max(1, min(60, round(stats.reset_time - time.time())))
+        is_allowed = await self._limiter.hit(limit, client, cost=cost)
+        stats = await self._limiter.get_window_stats(limit, client)
+        wait = max(1, min(60, round(stats.reset_time - time.time())))
+        left = stats.remaining // _LIGHT_PER_REQUEST
+        # The fields of draft-ietf-httpapi-ratelimit-headers: the policy, and what is left of it.
+        context_of(scope).rate_headers = (
+            (b"ratelimit-policy", b'"minute";q=%d;w=60' % per_minute),
+            (b"ratelimit", b'"minute";r=%d;t=%d' % (left, wait)),
+        )
+        if not is_allowed:
             raise ApiError("rate", f"The limit is {per_minute} requests per minute.", retry_after=wait)
 
 

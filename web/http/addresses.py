@@ -17,7 +17,8 @@ from web.http.problems import ApiError
 from web.settings import ROOT_PATH
 
 _FORWARDED = b"x-forwarded-prefix"
-_PRODUCTS, _SIMILAR = "/products/", "/similar"
+_PRODUCTS = ("/v1/products/", "/products/")
+_AFTER_SKU = ("/similar", "/encoding")  # what may follow the SKU in the path of a route
 _SLASH = "\0"  # stands for a slash of a SKU while the request is routed, because a SKU has no NUL
 _prefix: ContextVar[str] = ContextVar("prefix", default="")
 
@@ -50,16 +51,14 @@ def place(scope: Scope, root_path: str) -> None:
         scope["path"], raw = without_prefix(scope["path"], root_path), without_prefix(raw, root_path)
     if _SLASH in scope["path"]:
         raise ApiError("invalid", "The address contains a NUL character.")
-    if raw.startswith(_PRODUCTS):
-        scope["path"] = _product_path(raw.removeprefix(_PRODUCTS).rstrip("/"))
+    if start := next((each for each in _PRODUCTS if raw.startswith(each)), None):
+        scope["path"] = start + _product_path(raw.removeprefix(start).rstrip("/"))
 
 
 def _product_path(rest: str) -> str:
-    """Returns the path of a product's route, whose SKU may contain slashes."""
-    sku, similar, after = rest.rpartition(_SIMILAR)
-    if after or not sku or not similar:
-        sku, similar = rest, ""
-    return _PRODUCTS + unquote(sku).replace("/", _SLASH) + similar
+    """Returns the end of the path of a product's route. The SKU may contain slashes."""
+    last = next((each for each in _AFTER_SKU if rest.endswith(each) and rest != each), "")
+    return unquote(rest.removesuffix(last)).replace("/", _SLASH) + last
 
 
 class ForwardedPrefix:

@@ -1,6 +1,7 @@
 """Defines the data that the service keeps about a request in the `state` of its ASGI scope. The outermost middleware
 adds the data, and logs a part of it at the end of the request."""
 
+import asyncio
 from dataclasses import dataclass
 
 from litestar.types import Scope
@@ -16,6 +17,14 @@ class RequestContext:
     deadline: float  # in seconds of the event loop's clock
     api_key: ApiKey | None = None  # None when keys are off or the request has no valid key
     query_text: str | None = None  # the search text, for the log
+    rate_headers: tuple[tuple[bytes, bytes], ...] = ()  # headers with the rate limit of the client
+    timeout: asyncio.Timeout | None = None  # ends the request at its deadline
+
+    def extend(self, seconds: float) -> None:
+        """Give the request more time. PostgreSQL's time limit of a statement stays."""
+        self.deadline += seconds
+        if self.timeout is not None:
+            self.timeout.reschedule(self.deadline)
 
     def attach_to(self, scope: Scope) -> None:
         scope["state"][_NAME] = self

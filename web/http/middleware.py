@@ -15,6 +15,7 @@ from typing import Any, cast
 import msgspec
 import structlog
 from litestar import Litestar
+from litestar.config.cors import CORSConfig
 from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
@@ -30,7 +31,8 @@ from web.settings import WebSettings
 PROBES = ("/health", "/ready")
 REFUSED = "refused"  # the route label of requests that are refused before routing
 OVERLOADED = "The service is already answering its maximum number of requests."
-_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS")  # all other methods share one label in the metrics
+# All other methods share one label in the metrics.
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 # Returns the body and headers of an error page if a browser requested the search page, otherwise None.
@@ -47,6 +49,7 @@ class RequestMiddleware:
         is_full: Callable[[str], bool],
         error_page: ErrorPage,
         route_of: Callable[[HTTPScope], str | None],
+        cors: CORSConfig | None,
     ) -> None:
         """`is_full` takes a path and returns whether the application would refuse a request for that path now.
         `route_of` returns the route of a request."""
@@ -57,6 +60,7 @@ class RequestMiddleware:
         self._metrics = metrics
         self._error_page = error_page
         self._route_of = route_of
+        self._cors = cors
         self._log = structlog.get_logger()
         self._open = 0
 
@@ -75,7 +79,7 @@ class RequestMiddleware:
         deadline = asyncio.get_running_loop().time() + self._settings.deadline_ms / 1000
         context = RequestContext(_request_id(scope["headers"]), deadline)
         context.attach_to(scope)
-        answer = _Answer(send, context.request_id)
+        answer = _Answer(send, context)
         self._open += 1
         self._metrics.open.set(self._open)
         try:
@@ -118,7 +122,7 @@ class RequestMiddleware:
             if not is_probe and self._open > self._settings.max_requests:
                 scope["path_template"] = REFUSED
                 raise ApiError("overloaded", OVERLOADED)
-            async with asyncio.timeout_at(context.deadline):
+            async with asyncio.timeout_at(context.deadline) as context.timeout:
                 if not is_probe:
                     await self._access.admit(scope)
                 await self._app(scope, receive, answer)
@@ -132,7 +136,14 @@ class RequestMiddleware:
             problem, headers = problem_and_headers(known, context.request_id)
             page = self._error_page(scope, problem)
             body, more = page or (msgspec.json.encode(problem), {"Content-Type": MEDIA_TYPE})
-            await answer.send_whole(problem.status, headers | more, body)
+            await answer.send_whole(problem.status, headers | more | self._cors_headers(scope), body)
+
+    def _cors_headers(self, scope: Scope) -> dict[str, str]:
+        """Returns the headers that let a page of the request's origin read an answer that did not come from a route."""
+        origin = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), None)
+        if self._cors is None or origin is None or not self._cors.is_origin_allowed(origin):
+            return {}
+        return {**self._cors.simple_headers, "Access-Control-Allow-Origin": origin, "Vary": "Origin"}
 
     def _record(
         self, context: RequestContext, method: str, route: str | None, status: int | None, seconds: float
@@ -174,11 +185,11 @@ def _describe(span: Any, method: str, route: str | None, status: int | None) -> 
 
 
 class _Answer:
-    """Wraps `send`: adds the request's id as a header and remembers the status."""
+    """Wraps `send`: adds the request's id and its rate limit as headers, and remembers the status."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, context: RequestContext) -> None:
         self._send = send
-        self._request_id = request_id
+        self._context = context
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
@@ -186,8 +197,9 @@ class _Answer:
             self.status = message["status"]
             message["headers"] = [
                 *message.get("headers", []),
-                (b"x-request-id", self._request_id.encode()),
+                (b"x-request-id", self._context.request_id.encode()),
                 (b"x-content-type-options", b"nosniff"),
+                *self._context.rate_headers,
             ]
         await self._send(message)
 

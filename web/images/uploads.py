@@ -7,6 +7,7 @@ from db.functions.constants import MAX_IMAGE_BYTES
 from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.formats import NAMES
 from db.images.thumbnail_pool import ThumbnailPool
+from db.images.thumbnail_worker import Box
 from web.http.database import ConcurrencyLimiter
 from web.http.problems import ApiError
 from web.images.lru_cache import LruCache
@@ -36,10 +37,7 @@ class Uploads:
     async def keep(self, image: bytes) -> str:
         """Keep a smaller version of the image and return its name. Raises ApiError for a file that is too large or
         not an image."""
-        if not image:
-            raise ApiError("invalid", "The file is empty.", hint=CHOOSE)
-        if len(image) > MAX_IMAGE_BYTES:
-            raise ApiError("too-large", "The image is larger than 10 MB.", hint=SMALLER)
+        _check(image)
         try:
             small = await self._limiter.in_thread(self._pool.thumbnail, image, EDGE)
         except ImageUnreadable as error:
@@ -50,6 +48,22 @@ class Uploads:
         self._kept.put(name, small)
         return name
 
+    async def region(self, image: bytes, box: Box) -> bytes:
+        """Returns a region of the image as WebP. Raises ApiError for a file that is too large or not an image, and for
+        a region without a pixel."""
+        _check(image)
+        try:
+            return await self._limiter.in_thread(self._pool.region, image, box, EDGE)
+        except ImageRejected as error:
+            raise ApiError("invalid", f"The region cannot be read: {error.message}.") from None
+
     def get(self, name: str) -> bytes | None:
         """Returns the image as WebP, or None when it is no longer kept."""
         return self._kept.get(name)
+
+
+def _check(image: bytes) -> None:
+    if not image:
+        raise ApiError("invalid", "The file is empty.", hint=CHOOSE)
+    if len(image) > MAX_IMAGE_BYTES:
+        raise ApiError("too-large", "The image is larger than 10 MB.", hint=SMALLER)

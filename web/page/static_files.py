@@ -11,6 +11,7 @@ from litestar import Request, Response, get
 from litestar.params import PathParameter
 
 from web.http.addresses import address
+from web.http.compression import UNCOMPRESSED
 from web.http.problems import ApiError
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -43,7 +44,7 @@ def asset(name: str) -> str:
     return address(f"/static/{FILES[name].tag}/{name}")
 
 
-@get("/static/{tag:str}/{name:str}", include_in_schema=False)
+@get("/static/{tag:str}/{name:str}", include_in_schema=False, opt={UNCOMPRESSED: True})  # compressed already
 async def static_file(
     request: Request[Any, Any, Any], tag: Annotated[str, PathParameter()], name: Annotated[str, PathParameter()]
 ) -> Response[bytes]:

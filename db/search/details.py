@@ -1,0 +1,24 @@
+"""Reads further columns of found products."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, select
+
+from db.tables.catalog import product
+
+
+def details(conn: Connection, products: Sequence[UUID], columns: Sequence[str]) -> dict[UUID, dict[str, Any]]:
+    """Return, by product id, the columns of shop.product that `columns` names. A decimal becomes a float."""
+    wanted = select(product.c.product_id, *(product.c[name] for name in columns)).where(
+        product.c.product_id.in_(bindparam("products", expanding=True))
+    )
+    found: dict[UUID, dict[str, Any]] = {}
+    for product_id, *values in conn.execute(wanted, {"products": list(products)}):
+        found[product_id] = {
+            name: float(value) if isinstance(value, Decimal) else value
+            for name, value in zip(columns, values, strict=True)
+        }
+    return found

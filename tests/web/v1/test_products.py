@@ -1,0 +1,282 @@
+"""Products are changed field by field, deleted by list and by filter, exported, and followed until they are encoded."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from db import api_keys
+from db.engine import Database
+from tests.support.web_service import PRODUCTS, SETTINGS, Serve, served
+
+A_PRODUCT = {
+    "sku": "P/1", "title": "A coat", "price": 20, "currency": "EUR", "color": "red", "quantity": 3,
+    "attributes": {"lining": "silk", "care": {"wash": 30, "iron": True}},
+    "images": ["https://cdn.example/a.jpg", "https://cdn.example/b.jpg"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def client(serve: Serve, own_database: Database, image_folder: Any) -> Iterator[httpx.Client]:
+    with serve(own_database, image_root=image_folder) as client:
+        yield client
+
+
+def patch(client: httpx.Client, sku: str, body: Any, **params: Any) -> httpx.Response:
+    return client.patch(f"/v1/products/{sku}", json=body, params=params)
+
+
+def test_a_patch_changes_the_named_fields_only(client: httpx.Client) -> None:
+    client.put("/v1/products", json={"products": [A_PRODUCT]}).raise_for_status()
+    before = client.get("/v1/products/P%2F1").json()
+    answer = patch(
+        client, "P%2F1", {"price": "12.50", "color": None, "attributes": {"lining": None, "care": {"wash": 40}}}
+    )
+    assert answer.json() == {"sku": "P/1", "status": "updated", "reason": None, "not_stored": []}
+    after = client.get("/v1/products/P%2F1").json()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"price", "color", "attributes", "effective_price", "updated_at"}
+    assert (after["price"], after["color"]) == (12.5, None)
+    assert after["attributes"] == {"care": {"wash": 40, "iron": True}}
+    again = patch(client, "P%2F1", {"price": 12.5, "color": None, "attributes": {"lining": None}})
+    assert again.json()["status"] == "unchanged"
+    assert client.get("/v1/products/P%2F1").json() == after
+
+
+def test_a_patch_replaces_or_clears_images_and_encodes_only_a_changed_title(
+    client: httpx.Client, own_database: Database
+) -> None:
+    def waiting() -> list[tuple[str, int]]:
+        with own_database.connect(None) as conn:
+            found = conn.execute(text("select part::text, position from shop_private.work order by 1, 2"))
+            return [(row[0], row[1]) for row in found]
+
+    def uris() -> list[str]:
+        return [picture["url"] for picture in client.get("/v1/products/P%2F1").json()["pictures"]]
+
+    client.put("/v1/products", json={"products": [A_PRODUCT]}).raise_for_status()
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(text("delete from shop_private.work"))
+    assert patch(client, "P%2F1", {"price": 5}).json()["status"] == "updated"
+    assert waiting() == []
+    patch(client, "P%2F1", {"title": "A blue coat"}).raise_for_status()
+    assert waiting() == [("title", 0)]
+    patch(client, "P%2F1", {"images": ["https://cdn.example/a.jpg", "https://cdn.example/c.jpg"]}).raise_for_status()
+    assert waiting() == [("image", 1), ("title", 0)]
+    assert uris() == ["https://cdn.example/a.jpg", "https://cdn.example/c.jpg"]
+    patch(client, "P%2F1", {"images": None}).raise_for_status()
+    assert uris() == []
+
+
+@pytest.mark.parametrize(
+    ("sku", "body", "status", "detail"),
+    [
+        ("nobody", {"price": 1}, 404, "no such product"),
+        ("sku 1", {}, 422, "names no field"),
+        ("sku 1", {"cost": 1}, 422, "unknown field `cost`"),
+        ("sku 1", {"sku": "other"}, 422, "unknown field `sku`"),
+        ("sku 1", {"title": None}, 422, "title is empty"),
+        ("sku 1", {"price": -1}, 422, "negative"),
+        ("sku 1", {"attributes": [1]}, 422, "attributes is an object or null"),
+        ("sku 1", {"images": ["ftp://x/a.jpg"]}, 422, "ftp"),
+        ("sku 1", {"availability": "perhaps"}, 422, "perhaps"),
+    ],
+)
+def test_a_faulty_patch_changes_nothing(
+    client: httpx.Client, sku: str, body: dict[str, Any], status: int, detail: str
+) -> None:
+    before = client.get("/v1/products/sku 1").json()
+    answer = patch(client, sku, body)
+    assert answer.status_code == status, answer.text
+    assert detail in answer.json()["detail"]
+    assert client.get("/v1/products/sku 1").json() == before
+
+
+def test_a_private_attribute_of_a_patch_is_not_stored(client: httpx.Client) -> None:
+    answer = patch(client, "sku 1", {"attributes": {"supplier": "Acme", "glaze": "blue"}})
+    assert answer.json()["not_stored"] == ["supplier"]
+    attributes = client.get("/v1/products/sku 1").json()["attributes"]
+    assert attributes == {"strap_cm": 1, "glaze": "blue"}
+
+
+# --- deleting
+
+
+def delete(client: httpx.Client, **body: Any) -> httpx.Response:
+    return client.post("/v1/delete-products", json=body)
+
+
+def total(client: httpx.Client) -> int:
+    return int(client.post("/v1/search", json={"top_k": 1}).json()["total"])
+
+
+def test_products_are_deleted_by_a_list(client: httpx.Client) -> None:
+    answer = delete(client, skus=["sku 1", "nobody", "sku 2", "sku 1"])
+    assert answer.json() == {"deleted": 2, "not_found": ["nobody"], "more": False}
+    assert total(client) == PRODUCTS - 2
+
+
+def test_products_are_deleted_by_a_filter(client: httpx.Client) -> None:
+    assert delete(client, filter={"color": "red"}).json() == {"deleted": 20, "not_found": [], "more": False}
+    assert delete(client, filter={"color": "red"}).json()["deleted"] == 0
+    assert total(client) == PRODUCTS - 20
+
+
+@pytest.mark.parametrize("filter_", [{}, {"price": {"gte": 0}}, {"currency": "EUR"}])
+def test_a_filter_that_every_product_passes_needs_a_confirmation(client: httpx.Client, filter_: dict[str, Any]) -> None:
+    refused = delete(client, filter=filter_)
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == "Every product of the catalog passes the filter."
+    assert '"all": true' in refused.json()["hint"]
+    assert total(client) == PRODUCTS
+    assert delete(client, filter=filter_, all=True).json()["deleted"] == PRODUCTS
+    assert total(client) == 0
+
+
+def test_a_request_deletes_at_most_a_thousand_products(client: httpx.Client) -> None:
+    for part in range(2):
+        products = [{"sku": f"N {part} {n}", "title": "new"} for n in range(600)]
+        client.put("/v1/products", json={"products": products}).raise_for_status()
+    assert delete(client, filter={"currency": None}).json() == {"deleted": 1000, "not_found": [], "more": True}
+    assert delete(client, filter={"currency": None}).json() == {"deleted": 200, "not_found": [], "more": False}
+    assert total(client) == PRODUCTS
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"skus": ["sku 1"], "filter": {"color": "red"}}, {"skus": []}, {"skus": ["a"] * 1001}, {"filter": 3}]
+)
+def test_a_faulty_deletion_deletes_nothing(client: httpx.Client, body: dict[str, Any]) -> None:
+    assert delete(client, **body).status_code == 422
+    assert total(client) == PRODUCTS
+
+
+# --- export
+
+
+def lines(client: httpx.Client, **params: Any) -> list[dict[str, Any]]:
+    answer = client.get("/v1/export-products", params=params).raise_for_status()
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_an_export_can_be_put_again(client: httpx.Client) -> None:
+    client.put("/v1/products", json={"products": [A_PRODUCT]}).raise_for_status()
+    exported = lines(client)
+    assert len(exported) == PRODUCTS + 1
+    outcomes = client.put("/v1/products", json={"products": exported}).json()["products"]
+    assert {outcome["status"] for outcome in outcomes} == {"unchanged"}
+
+
+def test_an_export_has_the_products_that_pass_the_filter(client: httpx.Client) -> None:
+    red = lines(client, filter='{"color": "red", "title": {"contains": "RED s"}}')
+    assert {product["color"] for product in red} == {"red"}
+    assert len(red) == 10
+    assert lines(client, filter='{"color": "nothing"}') == []
+    assert client.get("/v1/export-products", params={"filter": '{"nonsense": 1}'}).status_code == 422
+    assert client.get("/v1/export-products", params={"filter": "{"}).status_code == 422
+    assert client.get("/v1/export-products", params={"catalog": "nobody"}).status_code == 404
+
+
+def test_a_hidden_attribute_is_not_exported(serve: Serve, own_database: Database) -> None:
+    with serve(own_database, attributes=["weight"]) as client:
+        assert all("strap_cm" not in product.get("attributes", {}) for product in lines(client))
+
+
+def test_a_slow_reader_of_an_export_holds_back_the_database_and_others_are_refused(
+    client: httpx.Client, own_database: Database
+) -> None:
+    text_of_5_kb = "word " * 1000
+    for part in range(4):
+        products = [{"sku": f"N {part} {n}", "title": "new", "description": text_of_5_kb} for n in range(1000)]
+        client.put("/v1/products", json={"products": products}).raise_for_status()
+    with client.stream("GET", "/v1/export-products") as first, client.stream("GET", "/v1/export-products") as second:
+        assert (first.status_code, second.status_code) == (200, 200)
+        assert client.get("/v1/export-products").status_code == 503
+        assert sum(1 for _ in first.iter_lines()) == PRODUCTS + 4000
+    deadline = time.monotonic() + 30
+    while client.get("/v1/export-products?filter=%7B%22sku%22:%22sku 1%22%7D").status_code == 503:
+        assert time.monotonic() < deadline
+
+
+# --- catalogs
+
+
+def test_catalogs_are_listed_and_deleted(client: httpx.Client, own_database: Database) -> None:
+    body = {"products": [{"sku": f"S {n}", "title": "sample"} for n in range(5)], "catalog": "sample", "create": True}
+    client.put("/v1/products", json=body).raise_for_status()
+    client.post("/v1/events", json={"events": [{"kind": "search", "catalog": "sample"}]}).raise_for_status()
+    listed = {row["catalog"]: row for row in client.get("/v1/catalogs").json()["catalogs"]}
+    assert (listed["sample"]["products"], listed["sample"]["counts_are"]) == (5, "exact")
+    assert listed["main"]["products"] == PRODUCTS
+    assert client.delete("/v1/catalogs/sample").json() == {"deleted": 5, "more": False}
+    assert client.delete("/v1/catalogs/sample").status_code == 404
+    assert [row["catalog"] for row in client.get("/v1/catalogs").json()["catalogs"]] == ["main"]
+    assert total(client) == PRODUCTS
+    with own_database.connect(None) as conn:
+        assert conn.scalar(text("select count(*) from shop.event where catalog = 'sample'")) == 0
+
+
+def test_a_key_sees_and_deletes_only_its_catalogs(own_database: Database) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        berlin = api_keys.create(conn, "berlin", ["write"], catalogs=["berlin"])
+        reader = api_keys.create(conn, "red", ["search"], filter_={"color": "red"})
+    with served(own_database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:
+        client.headers["Authorization"] = f"Bearer {berlin}"
+        assert client.get("/v1/catalogs").json() == {"catalogs": []}
+        assert client.delete("/v1/catalogs/main").status_code == 403
+        assert patch(client, "sku 1", {"price": 1}).status_code == 403
+        assert delete(client, skus=["sku 1"]).status_code == 403
+        assert client.get("/v1/export-products").status_code == 403
+        client.headers["Authorization"] = f"Bearer {reader}"
+        assert client.get("/v1/catalogs").status_code == 403
+        assert client.get("/v1/products/sku 1/encoding").status_code == 404
+        assert client.get("/v1/export-products").status_code == 403
+
+
+# --- encoding
+
+
+def test_the_state_of_the_encoding_names_what_waits_and_why_an_item_is_in_quarantine(
+    client: httpx.Client, own_database: Database
+) -> None:
+    def state() -> tuple[str, list[tuple[str, str, str | None]]]:
+        answer = client.get("/v1/products/sku 1/encoding").raise_for_status().json()
+        return answer["state"], [(part["part"], part["state"], part["reason"]) for part in answer["parts"]]
+
+    def work(statement: str) -> None:
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(text(f"{statement} and product_id = shop.product_id('sku 1', 'main')"))
+
+    assert state() == ("waiting", [("title", "waiting", None), ("image", "waiting", None)])
+    work("update shop_private.work set state = 'quarantined', error = '1.png: a damaged image' where part = 'image'")
+    assert state()[0] == "waiting"
+    work("delete from shop_private.work where part = 'title'")
+    assert state() == ("quarantined", [("title", "done", None), ("image", "quarantined", "1.png: a damaged image")])
+    work("delete from shop_private.work where true")
+    assert state() == ("done", [("title", "done", None), ("image", "done", None)])
+    assert client.get("/v1/products/nobody/encoding").status_code == 404
+
+
+def test_a_write_waits_until_its_products_are_encoded(client: httpx.Client, own_database: Database) -> None:
+    def encode() -> None:
+        time.sleep(0.5)
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(text("delete from shop_private.work where product_id = shop.product_id('W-1', 'main')"))
+            conn.execute(text("update shop_private.work set state = 'quarantined', error = 'broken'"))
+
+    thread = threading.Thread(target=encode)
+    thread.start()
+    body = {"products": [{"sku": "W-1", "title": "new"}, {"sku": "W-2", "title": "new"}, {"sku": "W-3", "title": ""}]}
+    outcomes = client.put("/v1/products?wait=30", json=body).json()["products"]
+    thread.join()
+    assert [outcome.get("encoding") for outcome in outcomes] == ["done", "quarantined", None]
+    began = time.monotonic()
+    assert patch(client, "W-1", {"title": "newer"}, wait=1).json()["encoding"] == "waiting"
+    assert time.monotonic() - began >= 1
+    assert client.put("/v1/products?wait=61", json=body).status_code == 422
+    assert "encoding" not in client.put("/v1/products", json=body).json()["products"][0]

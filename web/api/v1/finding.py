@@ -1,0 +1,172 @@
+"""Finds the products of one search of /v1, by shop.search, or lists products by shop.browse."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import State
+from sqlalchemy import Connection
+
+from db.functions.constants import MAX_RESULTS
+from db.search import ranking
+from db.search.details import details
+from db.search.offers import Offer, offers
+from db.search.ranking import BrowseItem, ExplainStep, Facet, SearchHit, SearchParams, SearchResult
+from web.api.attributes import ShownAttributes
+from web.api.key_limits import KeyLimits
+from web.api.schemas import Explained
+from web.api.search import count_search, group_by_field, new_search_id, number, picture_of, similarity_of, skus_of, why
+from web.api.v1.schemas import COLUMNS, DEFAULT_FIELDS, Found, Hit, ProductSearch
+from web.http.context import context_of
+from web.http.pool import in_transaction
+from web.http.problems import ApiError
+
+_LISTED = "list."  # begins the cursor of a list; no cursor of shop.search begins so
+_FACET_VALUES, _RANGES = 20, 8  # the defaults of POST /v1/facets
+_TOTAL_FIELD = "availability"
+
+
+@dataclass(slots=True)
+class _Read:
+    """What the database returned for one search. `search` is None for a list of products."""
+
+    search: SearchResult | None
+    products: Sequence[SearchHit | BrowseItem]
+    next: str | None
+    total: int | None
+    total_is: str | None
+    offers: dict[UUID, Offer]
+    details: dict[UUID, dict[str, Any]]
+    facets: list[Facet] | None
+    steps: list[ExplainStep] | None
+    seconds: float
+
+
+async def find(request: Request[Any, Any, Any], state: State, data: ProductSearch) -> Found:
+    """Raises ApiError for a search that contradicts itself or that the key does not allow."""
+    data.check()
+    shown = ShownAttributes(state.settings.attributes)
+    shown.check(data.filter, data.facets or ())
+    limits = KeyLimits.of(request)
+    limits.check_catalog(data.catalog)
+    if data.explain:
+        limits.check_explain()
+    is_list = data.is_browsing
+    data = msgspec.structs.replace(data, image=await _image(state, data))
+    params = limits.narrowed(SearchParams(**data.arguments()))
+    context_of(request.scope).query_text = params.query
+    columns = [name for name in COLUMNS if name in (data.fields or ())]
+
+    def read(conn: Connection) -> _Read:
+        limits.check_products(conn, params.catalog, skus_of(data.inputs))
+        began = time.perf_counter()
+        found = _listed(conn, params) if is_list else _searched(conn, params)
+        found.seconds = time.perf_counter() - began
+        ids = [product.product_id for product in found.products]
+        found.offers = offers(conn, ids) if ids else {}
+        found.details = details(conn, ids, columns) if ids and columns else {}
+        if data.facets:
+            found.facets = ranking.facets(conn, params, data.facets, _FACET_VALUES, _RANGES)
+        if data.explain:
+            found.steps = ranking.explain(conn, params)
+        return found
+
+    def in_one_snapshot(conn: Connection) -> _Read:
+        return in_transaction(conn, read, "repeatable read") if data.facets or is_list else read(conn)
+
+    found = await state.pools.read(request, in_one_snapshot)
+    if found.search is not None:
+        count_search(state, "v1", found.search, params.k, found.seconds)
+    return _answer(found, data.fields or DEFAULT_FIELDS, shown)
+
+
+async def _image(state: State, data: ProductSearch) -> bytes | None:
+    """Returns the image to search by: the image itself or the content of its address, and only the region `box`."""
+    image = data.image if data.image_url is None else await state.remote_images.read(data.image_url)
+    if image is None or data.box is None:
+        return image
+    box = data.box
+    region: bytes = await state.uploads.region(image, (box.left, box.top, box.width, box.height))
+    return region
+
+
+def _searched(conn: Connection, params: SearchParams) -> _Read:
+    if (params.after or "").startswith(_LISTED):
+        raise ApiError("invalid", "The cursor belongs to another search.")
+    found = ranking.search(conn, params)
+    return _Read(found, found.rows, found.next, found.total, found.total_is, {}, {}, None, None, 0)
+
+
+def _listed(conn: Connection, params: SearchParams) -> _Read:
+    mark = hashlib.sha256(f"{params.catalog}\n{params.filter}".encode()).hexdigest()[:16]
+    start = f"{_LISTED}{mark}."
+    if params.after is not None and not params.after.startswith(start):
+        raise ApiError("invalid", "The cursor belongs to another search.")
+    after = None if params.after is None else params.after.removeprefix(start)
+    last = params.k == MAX_RESULTS  # then one row more, which would show that there is a next page, is too many
+    rows = ranking.browse(conn, replace(params, after=after, k=params.k if last else params.k + 1))
+    page = rows[: params.k]
+    has_next = len(rows) > params.k or (last and len(rows) == params.k)
+    if params.after is None and not has_next:
+        total, total_is = len(page), "exact"
+    else:
+        total, total_is = _count(conn, params)
+    return _Read(None, page, start + page[-1].cursor if has_next else None, total, total_is, {}, {}, None, None, 0)
+
+
+def _count(conn: Connection, params: SearchParams) -> tuple[int, str]:
+    """Returns the number of products that pass the filter, and whether the number is exact."""
+    # A facet ignores the condition on its own field at the top level of a filter, so the filter is put inside `and`.
+    whole = None if params.filter is None else '{"and": [' + params.filter + "]}"
+    rows = ranking.facets(conn, replace(params, filter=whole), [_TOTAL_FIELD], _FACET_VALUES, _RANGES)
+    return sum(row.products for row in rows), "exact" if all(row.exact for row in rows) else "about"
+
+
+def _answer(found: _Read, fields: Sequence[str], shown: ShownAttributes) -> Found:
+    search = found.search
+    return Found(
+        search_id=new_search_id(),
+        results=[_hit(found, place, row, fields, shown) for place, row in enumerate(found.products, 1)],
+        total=found.total,
+        total_is=found.total_is,  # type: ignore[arg-type]  # shop.search returns no other values
+        route=search.route if search else None,  # type: ignore[arg-type]  # shop.search returns no other values
+        rows_examined=search.rows_examined if search else None,
+        degraded=search is not None and search.degraded,
+        reason=search.reason if search else None,
+        next=found.next,
+        facets=None if found.facets is None else group_by_field(found.facets),
+        explain=None
+        if found.steps is None
+        else [msgspec.convert(step, Explained, from_attributes=True) for step in found.steps],
+    )
+
+
+def _hit(found: _Read, place: int, row: SearchHit | BrowseItem, fields: Sequence[str], shown: ShownAttributes) -> Hit:
+    ranked = row if isinstance(row, SearchHit) else None
+    offer = found.offers.get(row.product_id)
+    values: dict[str, Any] = dict(found.details.get(row.product_id, {}))
+    if "attributes" in values:
+        values["attributes"] = shown.shown(values["attributes"])
+    values |= {
+        "title": row.title,
+        "score": ranked.score if ranked else None,
+        "similarity": similarity_of(ranked) if ranked else None,
+        "brand": row.brand,
+        "product_type": row.product_type,
+        "price": number(row.price),
+        "effective_price": number(offer.price if offer else row.price),
+        "price_before": number(offer.before if offer else None),
+        "currency": row.currency,
+        "availability": row.availability,
+        "color": row.color,
+        "link": row.link,
+        "picture": picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link, row.image_hash),
+        "why": why(ranked) if ranked else None,
+    }
+    chosen = {name: values[name] for name in fields if name in values}
+    return Hit(rank=ranked.rank if ranked else place, sku=row.sku, **chosen)

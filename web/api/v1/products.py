@@ -1,0 +1,219 @@
+"""Changes named fields of a product, deletes several products, and tells how far a product is encoded."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, get, patch, post
+from litestar.datastructures import State
+from litestar.params import JSONBody
+from msgspec import Meta
+from sqlalchemy import Connection
+
+from db.catalog import patching, store
+from db.catalog.image_paths import ImageRoot
+from db.catalog.offer import PRICES
+from db.catalog.private_attributes import PublicAttributes
+from db.catalog.product import COLUMNS
+from db.catalog.validation import validate
+from db.search import ranking
+from db.search.ranking import SearchParams
+from db.work import encoding
+from web.api.attributes import ShownAttributes
+from web.api.key_limits import KeyLimits
+from web.api.openapi import BODY, KEY, KEYED, answers
+from web.api.product_in import ProductIn, ProductPatch, raw_products
+from web.api.products import CatalogInQuery, Outcome, SkuInPath
+from web.api.schemas import Catalog, Sku
+from web.api.waiting import WaitInQuery, wait_until_encoded
+from web.http.addresses import sku_in
+from web.http.problems import ApiError
+
+MAX_DELETED = 1000  # products that one request deletes at most
+# The prices and the currency of a product decide together what a price means.
+_CONTEXT = ("currency", *PRICES)
+
+
+@patch(
+    "/products/{sku:str}",
+    operation_id="patchProduct",
+    opt={"scope": "write", "strict": True},
+    security=KEY,
+    tags=["Products"],
+    responses=answers(Outcome, *BODY, *KEYED, "not-found"),
+)
+async def patch_product(
+    request: Request[Any, Any, Any],
+    state: State,
+    data: JSONBody[ProductPatch],
+    sku: SkuInPath,
+    catalog: CatalogInQuery = "main",
+    wait: WaitInQuery = 0,
+) -> Outcome:
+    """Change the named fields of a product. Null clears a field. A faulty value refuses the request."""
+    sku = sku_in(sku)
+    KeyLimits.of(request).check_catalog(catalog)
+    names = list(msgspec.json.decode(await request.body(), type=dict[str, msgspec.Raw]))
+    if not names:
+        raise ApiError("invalid", "The body names no field.")
+    if "attributes" in names and not isinstance(data.attributes, Mapping | None):
+        raise ApiError("invalid", "attributes is an object or null.")
+
+    def write(conn: Connection) -> Outcome:
+        before = patching.read_for_update(conn, sku, catalog)
+        if before is None:
+            raise ApiError("not-found", "There is no such product in this catalog.")
+        return _patched(conn, before, data, names, state.settings.image_root)
+
+    outcome: Outcome = await state.pools.write(request, write)
+    if wait:
+        outcome.encoding = (await wait_until_encoded(request, state, [sku], catalog, wait))[sku]
+    return outcome
+
+
+def _patched(conn: Connection, before: Mapping[str, Any], data: ProductPatch, names: list[str], root: Any) -> Outcome:
+    given = {name: getattr(data, name) for name in names}
+    context = {name: _written(before[name]) for name in _CONTEXT if name not in names}
+    whole = {"sku": before["sku"], "title": before["title"], **context, **given}
+    removed = {name: None for name, value in (data.attributes or {}).items() if value is None}
+    kept = {name: value for name, value in (data.attributes or {}).items() if value is not None}
+    raw = next(raw_products([ProductIn(**whole | {"attributes": kept})]))
+    if isinstance(raw, str):
+        raise ApiError("invalid", raw)
+    public = PublicAttributes(kept=())
+    found = validate(
+        replace(raw, attributes=public.filtered(raw.attributes)), ImageRoot(root) if root else None, strict=False
+    )
+    if isinstance(found, list):
+        raise ApiError("invalid", "; ".join(found))
+    product = found.product
+    reasons = [(name, reason) for name, reason in found.warnings if name in names]
+    if faults := [reason for name, reason in reasons if name not in COLUMNS or getattr(product, name) is None]:
+        raise ApiError("invalid", "; ".join(faults))
+    values: dict[str, Any] = {name: getattr(product, name) for name in names if name in COLUMNS}
+    if before["currency"] is None and not set(names).isdisjoint(PRICES) and "currency" not in names:
+        values["currency"] = product.currency  # a price such as "12.50 EUR" names the currency
+    if "attributes" in names:
+        values["attributes"] = (
+            {} if data.attributes is None else patching.merged(before["attributes"], {**product.attributes, **removed})
+        )
+    if "images" in names:
+        values["image_link"] = product.image_link
+    status = patching.write(conn, before, values, product.images if "images" in names else None, root)
+    return Outcome(before["sku"], status, "; ".join(reason for _, reason in reasons) or None, sorted(public.dropped))
+
+
+def _written(value: Any) -> Any:
+    return None if value is None else str(value)
+
+
+class Deletion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Names the products to delete by `skus` or by `filter`, not by both."""
+
+    skus: Annotated[list[Sku], Meta(min_length=1, max_length=MAX_DELETED)] | None = None
+    filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
+    catalog: Catalog = "main"
+    all: Annotated[
+        bool,
+        Meta(
+            description="Allow a filter that every product of the catalog passes. Such a filter is refused otherwise."
+        ),
+    ] = False
+
+
+class Deleted(msgspec.Struct):
+    deleted: Annotated[int, Meta(description="Number of deleted products.")]
+    not_found: Annotated[list[str], Meta(description="The SKUs in `skus` without a product.")]
+    more: Annotated[
+        bool,
+        Meta(description="Whether further products pass the filter. The same request deletes the next products."),
+    ]
+
+
+@post(
+    "/delete-products",
+    operation_id="deleteProducts",
+    opt={"scope": "write", "strict": True},
+    status_code=200,
+    security=KEY,
+    tags=["Products"],
+    responses=answers(Deleted, *BODY, *KEYED),
+)
+async def delete_products(request: Request[Any, Any, Any], state: State, data: JSONBody[Deletion]) -> Deleted:
+    """Delete up to 1,000 products, with their vectors, in one transaction: by a list of SKUs, or by a filter."""
+    KeyLimits.of(request).check_catalog(data.catalog)
+    if (data.skus is None) == (data.filter is None):
+        raise ApiError("invalid", "Give skus or a filter, and not both.")
+    if data.skus is not None:
+        skus = list(dict.fromkeys(data.skus))
+        found = await state.pools.write(request, lambda conn: store.delete_list(conn, skus, data.catalog))
+        return Deleted(len(found), [sku for sku in skus if sku not in found], more=False)
+    ShownAttributes(state.settings.attributes).check(data.filter)
+    filter_ = data.filter or {}
+
+    def delete_found(conn: Connection) -> Deleted:
+        if not data.all and not _browse(conn, data.catalog, {"not": filter_} if filter_ else {"sku": []}, 1):
+            hint = 'To delete every product of the catalog, send "all": true.'
+            raise ApiError("invalid", "Every product of the catalog passes the filter.", hint=hint)
+        skus = _browse(conn, data.catalog, filter_, MAX_DELETED)
+        deleted = store.delete_list(conn, skus, data.catalog)
+        return Deleted(len(deleted), [], more=bool(_browse(conn, data.catalog, filter_, 1)))
+
+    deleted: Deleted = await state.pools.write(request, delete_found)
+    return deleted
+
+
+def _browse(conn: Connection, catalog: str, filter_: dict[str, Any], rows: int) -> list[str]:
+    params = SearchParams(filter=msgspec.json.encode(filter_).decode(), catalog=catalog, k=rows)
+    return [product.sku for product in ranking.browse(conn, params)]
+
+
+class PartState(msgspec.Struct):
+    """The title or an image of a product. `reason` is null for an encoded part, and while no attempt has failed."""
+
+    part: Literal["title", "image"]
+    position: int
+    uri: Annotated[str | None, Meta(description="Address or path of the image; null for the title.")]
+    state: Literal["done", "waiting", "quarantined"]
+    reason: str | None
+
+
+class EncodingState(msgspec.Struct):
+    """`state` is `waiting` while a part waits, then `quarantined` if a part is in quarantine, and otherwise `done`. A
+    part in quarantine is not tried again before its image or title changes, or an operator runs `windowshop retry`."""
+
+    sku: str
+    model: Annotated[str | None, Meta(description="The serving model; null: no model serves.")]
+    state: Literal["done", "waiting", "quarantined"]
+    parts: list[PartState]
+
+
+@get(
+    "/products/{sku:str}/encoding",
+    operation_id="readEncoding",
+    opt={"scope": "search", "strict": True},
+    security=KEY,
+    tags=["Products"],
+    responses=answers(EncodingState, *KEYED, "not-found"),
+)
+async def read_encoding(
+    request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
+) -> EncodingState:
+    """Tell whether the title and the images of a product are encoded, and if not, why."""
+    sku = sku_in(sku)
+    limits = KeyLimits.of(request)
+    limits.check_catalog(catalog)
+
+    def read(conn: Connection) -> EncodingState:
+        limits.check_products(conn, catalog, (sku,))
+        parts = encoding.parts(conn, sku, catalog)
+        if parts is None:
+            raise ApiError("not-found", "There is no such product in this catalog.")
+        shown = [msgspec.convert(part, PartState, from_attributes=True) for part in parts]
+        states = {part.state for part in shown}
+        whole: Any = next(each for each in ("waiting", "quarantined", "done") if each in states)
+        return EncodingState(sku, encoding.serving_model(conn), whole, shown)
+
+    found: EncodingState = await state.pools.read(request, read)
+    return found

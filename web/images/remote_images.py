@@ -1,0 +1,43 @@
+"""Fetches the image at an address that a client sends as a query."""
+
+from db.fetching.fetcher import Fetcher
+from db.fetching.limits import FetchLimits
+from db.functions.constants import MAX_IMAGE_BYTES
+from db.images.errors import ImageRejected
+from web.http.database import ConcurrencyLimiter
+from web.http.problems import ApiError
+from web.settings import WebSettings
+
+FETCHES, WAITING = 4, 16  # images that are fetched at the same time, and further requests that may wait
+SECONDS = 5.0  # time limit of a fetch; a request has less if its own time limit is shorter
+
+
+class RemoteImages:
+    """Only public addresses are fetched, and those that the settings `WINDOWSHOP_WEB_FETCH_...` list."""
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._limits = FetchLimits(
+            max_bytes=MAX_IMAGE_BYTES,
+            seconds=min(SECONDS, settings.deadline_ms / 2000),
+            attempts=1,
+            connections=FETCHES,
+            networks=settings.fetch_networks,
+            hosts=settings.fetch_hosts,
+            ports=settings.fetch_ports,
+            settings="WINDOWSHOP_WEB_FETCH",
+        )
+        self._limiter = ConcurrencyLimiter(FETCHES, WAITING)
+        self._fetcher: Fetcher | None = None  # made for the first image, because most services fetch none
+
+    async def read(self, url: str) -> bytes:
+        """Returns the content of the address. Raises ApiError if it may not be requested or has no image."""
+        if self._fetcher is None:
+            self._fetcher = Fetcher(self._limits)
+        try:
+            return await self._limiter.in_thread(self._fetcher.read, url)
+        except ImageRejected as error:
+            raise ApiError("invalid", f"image_url cannot be fetched: {error.message[:500]}.") from None
+
+    def close(self) -> None:
+        if self._fetcher is not None:
+            self._fetcher.close()
