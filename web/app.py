@@ -32,13 +32,14 @@ from web.http import compression, problems
 from web.http.access import Access, guard
 from web.http.bodies import StrictRequest
 from web.http.database import Pools
+from web.http.idempotency import Idempotency
 from web.http.key_uses import KeyUses
 from web.http.methods import check_request
 from web.http.metrics import Metrics
 from web.http.middleware import RequestMiddleware
 from web.http.problems import Problem
 from web.http.standby import Standby
-from web.images.remote_images import RemoteImages
+from web.images.query_images import QueryImages
 from web.images.thumbnails import Thumbnails
 from web.images.uploads import Uploads
 from web.page import rendering, results
@@ -102,7 +103,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "thumbnail_pool": thumbnail_pool,
             "thumbnails": Thumbnails(thumbnail_pool),
             "uploads": Uploads(),
-            "remote_images": RemoteImages(settings),
+            "query_images": QueryImages(settings),
             "access": access,
             "exports": export.limiter(),
             "facet_cache": results.FacetCache(),
@@ -202,6 +203,7 @@ def _litestar(
         # Litestar copies the route handler for each request with a guard, so without keys there is no guard.
         guards=[guard] if needs_keys else [],
         before_request=check_request,
+        middleware=[Idempotency()],
         request_class=StrictRequest,
         exception_handlers={Exception: problems.handle_exception},
         request_max_body_size=settings.max_body_bytes,
@@ -227,7 +229,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
             watch.cancel()
         await asyncio.shield(asyncio.to_thread(state.thumbnail_pool.close))
         await asyncio.shield(asyncio.to_thread(state.uploads.close))
-        await asyncio.shield(asyncio.to_thread(state.remote_images.close))
+        await asyncio.shield(asyncio.to_thread(state.query_images.close))
         await asyncio.shield(state.pools.close())
 
 

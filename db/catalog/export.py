@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from db.catalog.product import COLUMNS
 
-BATCH = 500  # rows that are in memory at a time
+BATCH = 100  # rows that are in memory at a time
 _CONDITION = text("select shop.filter_sql(cast(:filter as jsonb))")
 
 

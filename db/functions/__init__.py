@@ -26,6 +26,8 @@ IN_CALL_ORDER = (
     "webhooks/work_quarantined",
     "webhooks/webhook_queue",
     "site/api_key_use",
+    "site/idempotency_claim",
+    "site/idempotency_end",
     "site/api_key_find",
     "site/database_identity",
     "site/primary_beat",

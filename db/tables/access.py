@@ -1,6 +1,7 @@
-"""Defines the tables of the web service: API keys, and the heartbeat of the primary."""
+"""Defines the tables of the web service: API keys, idempotency keys, and the heartbeat of the primary."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -46,6 +48,23 @@ api_key = Table(
     CheckConstraint("cardinality(catalogs) > 0 and array_position(catalogs, null) is null", name="catalogs"),
     CheckConstraint("filter is null or jsonb_typeof(filter) = 'object' and scopes = array['search']", name="filter"),
     Index("api_key_one_in_force", "name", unique=True, postgresql_where=text("revoked_at is null")),
+    schema=PRIVATE,
+)
+
+# A row is a write of a client that names an idempotency key. The claim decides which of several equal requests runs.
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("idempotency_id", BigInteger, Identity(always=True)),
+    Column("key", LargeBinary, nullable=False, comment="SHA-256 of the client and its Idempotency-Key"),
+    Column("request", LargeBinary, nullable=False, comment="SHA-256 of the request"),
+    Column("claimed_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("status", SmallInteger, comment="HTTP status of the answer; null: the request is running"),
+    Column("answer", LargeBinary, comment="body of the answer"),
+    PrimaryKeyConstraint("idempotency_id"),
+    UniqueConstraint("key"),
+    CheckConstraint("length(key) = 32 and length(request) = 32", name="hashes"),
     schema=PRIVATE,
 )
 

@@ -7,14 +7,21 @@ from typing import Any
 
 import httpx
 import numpy as np
+from litestar.handlers import HTTPRouteHandler
 from numpy.typing import NDArray
 from sqlalchemy import text
 
 from db.engine import Database
 from db.work import requests
+from web.app import ONLY_V1, PROBES, SHARED, UNVERSIONED
 from web.server import running
 from web.settings import WebSettings
 
+# The routes that the OpenAPI document describes, each with its path.
+ROUTES: list[tuple[str, HTTPRouteHandler]] = [
+    *(("/v1" + min(route.paths), route) for route in (*ONLY_V1, *SHARED)),
+    *((min(route.paths), route) for route in (*UNVERSIONED, *PROBES)),
+]
 DIMENSION = 24
 PRODUCTS = 60
 CACHED = ("bag", "black leather backpack", "running shoes", "red", "laces")

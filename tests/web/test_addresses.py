@@ -190,5 +190,5 @@ def test_a_host_name_that_cannot_be_one_is_refused(value: str) -> None:
 def test_the_document_lists_only_answers_that_a_route_gives(client: httpx.Client) -> None:
     paths = json.loads(client.get("/openapi/openapi.json").text)["paths"]
     assert set(paths["/health"]["get"]["responses"]) == {"200", "500"}
-    assert "415" not in paths["/products/{sku}"]["get"]["responses"]
-    assert {"404", "415"} <= set(paths["/products"]["put"]["responses"])
+    assert "415" not in paths["/v1/products/{sku}"]["get"]["responses"]
+    assert {"404", "415"} <= set(paths["/v1/products"]["put"]["responses"])

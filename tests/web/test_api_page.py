@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from tests.support.databases import Databases
-from tests.support.web_routes import ROUTES
-from tests.support.web_service import SETTINGS, answering, served
+from tests.support.web_service import ROUTES, SETTINGS, answering, served
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"```(sh|python|js)\n(.*?)```(?:\n```text\n(.*?)```)?", re.DOTALL)

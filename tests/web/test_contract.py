@@ -14,8 +14,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from db import api_keys
 from tests.support.databases import Databases
-from tests.support.web_routes import ROUTES
-from tests.support.web_service import SETTINGS, answering, served
+from tests.support.web_service import ROUTES, SETTINGS, answering, served
 from web.http.problems import KINDS
 
 CASES = [25, pytest.param(100, marks=pytest.mark.soak)]  # the number of requests for each route and mode
@@ -32,7 +31,7 @@ def test_every_route_is_documented_with_an_example_and_its_problems(client: http
             bodies = {**good.get("content", {}), **operation.get("requestBody", {}).get("content", {})}
             for kind, content in bodies.items():
                 body = schema["components"]["schemas"].get(content["schema"].get("$ref", "").rpartition("/")[2], {})
-                assert "examples" in body or kind in ("image/*", "multipart/form-data"), where
+                assert "examples" in body or kind in ("image/*", "multipart/form-data", "application/x-ndjson"), where
             assert "application/problem+json" in operation["responses"]["500"]["content"], where
 
 
@@ -96,6 +95,8 @@ def test_every_answer_matches_the_openapi_document(
         suppress_health_check=list(HealthCheck),
     )
     def check(case: Case) -> None:
+        if (case.query or {}).get("wait") in range(1, 61):  # the products of this test are never encoded
+            case.query["wait"] = 0
         answer = case.call(headers=headers)
         # Only the faulty items of a batch are refused, so the answer to the batch is a success.
         excluded = (

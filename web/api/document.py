@@ -24,6 +24,7 @@ from web.api.v1.catalogs import Catalogs, DeletedCatalog
 from web.api.v1.products import Deleted, Deletion, EncodingState
 from web.api.v1.schemas import Found, ManyAnswers, MultiSearch, ProductSearch
 from web.http.addresses import address
+from web.http.idempotency import HEADER, IDEMPOTENT
 from web.http.problems import Problem
 
 API_VERSION = "1"
@@ -64,6 +65,16 @@ _TAGS = {
     "Events": "Record what shoppers do.",
     "Images": "Images of products.",
     "Probes": "Whether the service is alive and ready.",
+}
+
+
+_IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "A text that the client chooses for this request, such as a UUID. A repeated request with the same "
+    "text within 24 hours gets the answer to the first one.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
 }
 
 
@@ -116,6 +127,8 @@ def _completed(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
         for handler in getattr(route, "route_handlers", ()):
             for operation in (operations.get(method.lower()) for method in handler.http_methods):
                 _complete_parameters(operation or {}, handler)
+                if operation and handler.opt.get(IDEMPOTENT):
+                    operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     return document
 
 

@@ -1,6 +1,8 @@
 """POST /events stores events of shoppers in shop.event. A SQL query can join the events with the products, to measure
 how well search works."""
 
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -12,25 +14,58 @@ from msgspec import Meta
 from db.search import events
 from web.api.batches import Refused, read_items, shown_as
 from web.api.key_limits import KeyLimits
-from web.api.openapi import BODY, KEY, KEYED, answers
-from web.api.schemas import Catalog, Sku, Text
+from web.api.openapi import BODY, KEY, KEYED, REPEATABLE, answers
+from web.api.schemas import Catalog, SearchId, Sku, Text
+from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
-Visitor = Annotated[str, Meta(min_length=1, max_length=200)]
+_FUTURE = timedelta(days=1)  # the clocks of shoppers' devices differ
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Rank = Annotated[int, Meta(ge=1, le=1_000_000)]
+Quantity = Annotated[int, Meta(ge=1, le=1_000_000)]
+Value = Annotated[float, Meta(ge=0, le=100_000_000_000)]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 
 
 class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A search with its query and number of results, or an action on a product with its SKU and rank in the results."""
 
-    kind: Literal["search", "click", "add_to_cart", "purchase"]
-    visitor: Annotated[Visitor | None, Meta(description="The shop's identifier of the visitor or session.")] = None
+    kind: Literal["search", "view", "click", "wishlist", "add_to_cart", "purchase"]
+    visitor: Annotated[Name | None, Meta(description="The shop's identifier of the visitor.")] = None
+    session: Annotated[Name | None, Meta(description="The shop's identifier of the visitor's session.")] = None
+    search_id: Annotated[
+        SearchId | None, Meta(description="`search_id` of the answer that led to the event, or that the search got.")
+    ] = None
+    time: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="When the event happened, with a time zone. Without `time`, when it arrives."),
+    ] = None
     catalog: Catalog = "main"
     query: Text | None = None
     results: Count | None = None
     sku: Sku | None = None
-    rank: Rank | None = None
+    rank: Annotated[Rank | None, Meta(description="`rank` of the product in the answer.")] = None
+    position: Annotated[
+        Rank | None, Meta(description="Place of the product in the list that the shopper saw. The first place is 1.")
+    ] = None
+    quantity: Annotated[Quantity | None, Meta(description="Number of pieces put into the cart or bought.")] = None
+    value: Annotated[Value | None, Meta(description="Price of these pieces in all.")] = None
+    currency: Annotated[Currency | None, Meta(description="ISO 4217 code of `value`.")] = None
+
+    def fault(self) -> str | None:
+        """Returns why the event cannot be stored, or None."""
+        texts = (self.visitor, self.session, self.search_id, self.catalog, self.query, self.sku)
+        if any("\0" in (each or "") for each in texts):
+            return "a text contains a NUL character"
+        if self.time is not None and self.time > datetime.now(UTC) + _FUTURE:
+            return "time is more than a day in the future"
+        return None
+
+    def stored(self) -> events.Event:
+        values = msgspec.structs.asdict(self)
+        time, value = values.pop("time"), values.pop("value")
+        return events.Event(**values, occurred_at=time, value=None if value is None else Decimal(str(value)))
 
 
 class EventsIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,11 +85,11 @@ class Recorded(msgspec.Struct, omit_defaults=True):
 @post(
     "/events",
     operation_id="recordEvents",
-    opt={"scope": "search", "strict": True},
+    opt={"scope": "search", "strict": True, IDEMPOTENT: True},
     status_code=201,
     security=KEY,
     tags=["Events"],
-    responses=answers(Recorded, *BODY, *KEYED, status=201),
+    responses=answers(Recorded, *BODY, *KEYED, *REPEATABLE, status=201),
 )
 async def record_events(
     request: Request[Any, Any, Any],
@@ -64,13 +99,20 @@ async def record_events(
     """Record up to 1,000 events of shoppers. An event that cannot be read is listed in `refused`; if none can be read,
     the request is refused."""
     items = read_items(data.events, EventIn)
-    given = [event for event in items if isinstance(event, EventIn)]
-    if any("\0" in (event.visitor or "") + (event.query or "") + (event.sku or "") for event in given):
-        raise ApiError("invalid", "A text contains a NUL character.")
     limits = KeyLimits.of(request)
-    for catalog in {event.catalog for event in given}:
-        limits.check_catalog(catalog)
-    rows = [events.Event(**msgspec.structs.asdict(event)) for event in given]
+    rows: list[events.Event] = []
+    refused: list[RefusedEvent] = []
+    for place, item in enumerate(items):
+        if isinstance(item, Refused):
+            fault: str | None = item.reason
+        else:
+            limits.check_catalog(item.catalog)
+            fault = item.fault()
+        if fault is not None:
+            refused.append(RefusedEvent(place, fault))
+        elif isinstance(item, EventIn):
+            rows.append(item.stored())
+    if not rows:
+        raise ApiError("invalid", f"No event of the list can be recorded. The first event: {refused[0].reason}.")
     await state.pools.write(request, lambda conn: events.record(conn, rows))
-    refused = [RefusedEvent(place, item.reason) for place, item in enumerate(items) if isinstance(item, Refused)]
     return Recorded(len(rows), refused)

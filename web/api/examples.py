@@ -216,9 +216,20 @@ EVENTS: dict[str, Any] = {
     "events": [
         {"kind": "search", "visitor": "v-81", "query": "black leather backpack", "results": 5},
         {"kind": "click", "visitor": "v-81", "query": "black leather backpack", "sku": "A-17", "rank": 1},
+        {
+            "kind": "purchase",
+            "visitor": "v-81",
+            "session": "s-3",
+            "search_id": RESULTS["search_id"],
+            "time": "2026-01-31T09:30:00Z",
+            "sku": "A-17",
+            "quantity": 2,
+            "value": 139.8,
+            "currency": "EUR",
+        },
     ]
 }
-RECORDED: dict[str, Any] = {"recorded": 2}
+RECORDED: dict[str, Any] = {"recorded": 3}
 PROBLEM: dict[str, Any] = {
     "type": "urn:windowshop:problem:invalid",
     "title": "The request is not valid",

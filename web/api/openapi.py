@@ -13,6 +13,7 @@ _ALWAYS = ("malformed", "key-missing", "invalid", "rate", "internal", "overloade
 KEYED = ("key-scope", "database-unavailable")
 BODY = ("too-large", "media-type")
 PROBE = ("internal",)
+REPEATABLE = ("conflict", "idempotency-key")  # problems of routes that take an Idempotency-Key
 
 
 def answers(model: Any, *also: str, status: int = 200, media_type: str = "application/json") -> dict[int, ResponseSpec]:

@@ -25,12 +25,13 @@ from db.errors import StatementRefused
 from web.api.attributes import ShownAttributes
 from web.api.batches import Refused, read_items
 from web.api.key_limits import KeyLimits
-from web.api.openapi import BODY, KEY, KEYED, answers
+from web.api.openapi import BODY, KEY, KEYED, REPEATABLE, answers
 from web.api.product_in import ProductIn, ProductsIn, raw_products, shown_sku
 from web.api.schemas import MAX_CATALOG, MAX_SKU, EffectivePrice, Picture, PriceBefore
 from web.api.search import picture_of
 from web.api.waiting import WaitInQuery, wait_until_encoded
 from web.http.addresses import sku_in
+from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
 SkuInPath = Annotated[str, PathParameter(min_length=1, max_length=MAX_SKU)]
@@ -136,10 +137,10 @@ async def read_product(
 @put(
     "/products",
     operation_id="putProducts",
-    opt={"scope": "write", "strict": True},
+    opt={"scope": "write", "strict": True, IDEMPOTENT: True},
     security=KEY,
     tags=["Products"],
-    responses=answers(Outcomes, *BODY, *KEYED, "not-found"),
+    responses=answers(Outcomes, *BODY, *KEYED, *REPEATABLE, "not-found"),
 )
 async def put_products(
     request: Request[Any, Any, Any],
@@ -203,10 +204,10 @@ async def put_products(
 @delete(
     "/products/{sku:str}",
     operation_id="deleteProduct",
-    opt={"scope": "write", "strict": True},
+    opt={"scope": "write", "strict": True, IDEMPOTENT: True},
     security=KEY,
     tags=["Products"],
-    responses=answers(None, *KEYED, "not-found", status=204),
+    responses=answers(None, *KEYED, *REPEATABLE, "not-found", status=204),
 )
 async def delete_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"

@@ -62,6 +62,11 @@ async def form_as(request: Request[Any, Any, Any], kind: type[Struct], *, file: 
             text = content.decode("utf-8", "replace")
             values[name] = _BOOLEANS.get(text.strip().lower(), text) if name in booleans else text
     try:
-        return msgspec.convert(values, kind, strict=False)
+        found = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise ApiError("invalid", str(error)) from None
+    # The conversion reads the text "null" as null. A form has no null: an absent part has the default.
+    for name, value in values.items():
+        if isinstance(value, str) and getattr(found, name) is None:
+            raise ApiError("invalid", f"{name} is null. Leave the part out.")
+    return found

@@ -16,7 +16,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class NamedValue:
     """A parameter of an operation, or a field of a schema."""
 
     name: str
@@ -32,7 +32,7 @@ class Shape:
 
     name: str
     description: str
-    members: list[Member]
+    members: list[NamedValue]
     example: str | None
 
 
@@ -43,7 +43,7 @@ class Endpoint:
     path: str
     description: str
     needs_key: bool
-    parameters: list[Member]
+    parameters: list[NamedValue]
     bodies: list[tuple[str, str]]  # media type, name of the schema
     answers: list[tuple[str, str, str | None]]  # status, description, name of the schema
 
@@ -110,8 +110,8 @@ def _endpoint(method: str, path: str, operation: dict[str, Any]) -> Endpoint:
     )
 
 
-def _member(name: str, schema: dict[str, Any], required: bool, description: str) -> Member:
-    return Member(name, " or ".join(dict.fromkeys(_types(schema))), _reference(schema), required, description)
+def _member(name: str, schema: dict[str, Any], required: bool, description: str) -> NamedValue:
+    return NamedValue(name, " or ".join(dict.fromkeys(_types(schema))), _reference(schema), required, description)
 
 
 def _types(schema: dict[str, Any]) -> Iterator[str]:

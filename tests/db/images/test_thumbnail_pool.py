@@ -180,3 +180,28 @@ def test_the_calling_process_never_imports_pillow(tmp_path: Path) -> None:
     size, imported = done.stdout.splitlines()
     assert int(size) > 20
     assert imported == "[]"
+
+
+@pytest.fixture(scope="module")
+def patient_pool() -> Iterator[ThumbnailPool]:
+    made = ThumbnailPool(1, DecodeLimits(seconds=30))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("orientation", "color"), [(1, "green"), (6, "red"), (8, "white"), (3, "blue")])
+def test_a_region_is_cut_from_the_upright_image(patient_pool: ThumbnailPool, orientation: int, color: str) -> None:
+    """The upper right quarter of the image, as a viewer shows it."""
+    image = Image.new("RGB", (80, 40), "white")
+    for name, place in (("red", (0, 0)), ("green", (40, 0)), ("blue", (0, 20))):
+        image.paste(name, (*place, place[0] + 40, place[1] + 20))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = BytesIO()
+    image.save(content, "PNG", exif=exif)
+    region = Image.open(BytesIO(patient_pool.region(content.getvalue(), (0.5, 0, 0.5, 0.5), 512))).convert("RGB")
+    assert region.size == ((40, 20) if orientation in (1, 3) else (20, 40))
+    middle = region.getpixel((region.width // 2, region.height // 2))
+    assert middle == pytest.approx(Image.new("RGB", (1, 1), color).getpixel((0, 0)), abs=3)
+    with pytest.raises(ImageRejected, match="the box has no pixel"):
+        patient_pool.region(content.getvalue(), (0.5, 0.5, 1e-6, 1e-6), 512)

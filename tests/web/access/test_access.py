@@ -13,8 +13,7 @@ from db.api_keys import PREFIX
 from db.engine import Database
 from db.roles import Role
 from tests.support.processes import windowshop
-from tests.support.web_routes import ROUTES
-from tests.support.web_service import Serve
+from tests.support.web_service import ROUTES, Serve
 
 PUBLIC = {"health", "ready", "image"}  # these routes need no key
 NEEDS = {  # maps the handler of a route to the scope that the route needs

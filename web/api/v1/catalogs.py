@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 
 from db.catalog import catalogs
 from web.api.key_limits import KeyLimits
-from web.api.openapi import KEY, KEYED, answers
+from web.api.openapi import KEY, KEYED, REPEATABLE, answers
 from web.api.schemas import MAX_CATALOG
+from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
 _ROWS = 1000  # products that one transaction deletes
@@ -62,11 +63,11 @@ async def list_catalogs(request: Request[Any, Any, Any], state: State) -> Catalo
 @delete(
     "/catalogs/{catalog:str}",
     operation_id="deleteCatalog",
-    opt={"scope": "write", "strict": True},
+    opt={"scope": "write", "strict": True, IDEMPOTENT: True},
     status_code=200,
     security=KEY,
     tags=["Catalogs"],
-    responses=answers(DeletedCatalog, *KEYED, "not-found"),
+    responses=answers(DeletedCatalog, *KEYED, *REPEATABLE, "not-found"),
 )
 async def delete_catalog(
     request: Request[Any, Any, Any],

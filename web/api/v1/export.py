@@ -27,7 +27,7 @@ from web.http.problems import ApiError
 MEDIA_TYPE = "application/x-ndjson"
 SECONDS = 600  # an export that takes longer is ended
 EXPORTS = 2  # exports that run at the same time; each holds a reading connection
-_CHUNKS = 2  # chunks that wait for the client; the database then waits too
+_CHUNKS = 1  # chunks that wait for the client; the database then waits too
 
 
 def limiter() -> ConcurrencyLimiter:
@@ -73,9 +73,9 @@ async def export_products(
         in_transaction(conn, produce, "repeatable read")
 
     context_of(request.scope).extend(SECONDS)
-    stream = _stream(state.exports, chunks, lambda: state.pools.read(request, in_one_snapshot))
-    first = await anext(stream, b"")
-    return Stream(_with_first(first, stream), media_type=MEDIA_TYPE)
+    found = stream(state.exports, chunks, lambda: state.pools.read(request, in_one_snapshot))
+    first = await anext(found, b"")
+    return Stream(_with_first(first, found), media_type=MEDIA_TYPE)
 
 
 def _line(product: dict[str, Any], shown: ShownAttributes) -> bytes:
@@ -84,7 +84,7 @@ def _line(product: dict[str, Any], shown: ShownAttributes) -> bytes:
     return msgspec.json.encode(product) + b"\n"
 
 
-async def _stream(slots: ConcurrencyLimiter, chunks: asyncio.Queue[bytes], start: Any) -> AsyncIterator[bytes]:
+async def stream(slots: ConcurrencyLimiter, chunks: asyncio.Queue[bytes], start: Any) -> AsyncIterator[bytes]:
     """Yields the chunks until the call that `start` begins has ended. Raises the error of the call."""
     async with slots:
         work = asyncio.ensure_future(start())

@@ -87,7 +87,7 @@ async def find(request: Request[Any, Any, Any], state: State, data: ProductSearc
 
 async def _image(state: State, data: ProductSearch) -> bytes | None:
     """Returns the image to search by: the image itself or the content of its address, and only the region `box`."""
-    image = data.image if data.image_url is None else await state.remote_images.read(data.image_url)
+    image = data.image if data.image_url is None else await state.query_images.read(data.image_url)
     if image is None or data.box is None:
         return image
     box = data.box

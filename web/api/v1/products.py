@@ -22,12 +22,13 @@ from db.search.ranking import SearchParams
 from db.work import encoding
 from web.api.attributes import ShownAttributes
 from web.api.key_limits import KeyLimits
-from web.api.openapi import BODY, KEY, KEYED, answers
+from web.api.openapi import BODY, KEY, KEYED, REPEATABLE, answers
 from web.api.product_in import ProductIn, ProductPatch, raw_products
 from web.api.products import CatalogInQuery, Outcome, SkuInPath
 from web.api.schemas import Catalog, Sku
 from web.api.waiting import WaitInQuery, wait_until_encoded
 from web.http.addresses import sku_in
+from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
 MAX_DELETED = 1000  # products that one request deletes at most
@@ -38,10 +39,10 @@ _CONTEXT = ("currency", *PRICES)
 @patch(
     "/products/{sku:str}",
     operation_id="patchProduct",
-    opt={"scope": "write", "strict": True},
+    opt={"scope": "write", "strict": True, IDEMPOTENT: True},
     security=KEY,
     tags=["Products"],
-    responses=answers(Outcome, *BODY, *KEYED, "not-found"),
+    responses=answers(Outcome, *BODY, *KEYED, *REPEATABLE, "not-found"),
 )
 async def patch_product(
     request: Request[Any, Any, Any],
@@ -88,7 +89,8 @@ def _patched(conn: Connection, before: Mapping[str, Any], data: ProductPatch, na
     if isinstance(found, list):
         raise ApiError("invalid", "; ".join(found))
     product = found.product
-    reasons = [(name, reason) for name, reason in found.warnings if name in names]
+    # The stored values of the context are valid, but the new ones may contradict them.
+    reasons = [(name, reason) for name, reason in found.warnings if name in names or name not in _CONTEXT]
     if faults := [reason for name, reason in reasons if name not in COLUMNS or getattr(product, name) is None]:
         raise ApiError("invalid", "; ".join(faults))
     values: dict[str, Any] = {name: getattr(product, name) for name in names if name in COLUMNS}
@@ -134,11 +136,11 @@ class Deleted(msgspec.Struct):
 @post(
     "/delete-products",
     operation_id="deleteProducts",
-    opt={"scope": "write", "strict": True},
+    opt={"scope": "write", "strict": True, IDEMPOTENT: True},
     status_code=200,
     security=KEY,
     tags=["Products"],
-    responses=answers(Deleted, *BODY, *KEYED),
+    responses=answers(Deleted, *BODY, *KEYED, *REPEATABLE, "not-found"),
 )
 async def delete_products(request: Request[Any, Any, Any], state: State, data: JSONBody[Deletion]) -> Deleted:
     """Delete up to 1,000 products, with their vectors, in one transaction: by a list of SKUs, or by a filter."""

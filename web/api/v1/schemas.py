@@ -89,7 +89,7 @@ class ProductSearch(GeneralSearch, forbid_unknown_fields=True, kw_only=True):
                 "invalid", "The query is empty.", hint="Without query, image and inputs, products are listed."
             )
         if self.is_browsing:
-            ranked = ("weights", "min_similarity", "max_gap", "explain")
+            ranked = ("change", "weights", "min_similarity", "max_gap", "explain")
             if without := [name for name in ranked if getattr(self, name) not in (None, False)]:
                 raise ApiError("invalid", f"{without[0]} needs a query, an image or inputs.")
 

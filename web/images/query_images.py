@@ -12,7 +12,7 @@ FETCHES, WAITING = 4, 16  # images that are fetched at the same time, and furthe
 SECONDS = 5.0  # time limit of a fetch; a request has less if its own time limit is shorter
 
 
-class RemoteImages:
+class QueryImages:
     """Only public addresses are fetched, and those that the settings `WINDOWSHOP_WEB_FETCH_...` list."""
 
     def __init__(self, settings: WebSettings) -> None:

@@ -1,0 +1,36 @@
+-- Claims an idempotency key for a request. p_key is the hash of the client and its key, and p_request is the hash of
+-- the request. `state` is:
+--   new      the key is claimed now: the caller runs the request, and then calls idempotency_end;
+--   done     the same request has been answered with status and answer;
+--   running  the same request is running;
+--   other    the key was used for another request.
+--
+-- A key is forgotten after 24 hours, and when 100,000 further keys have come. A claim whose process ended without
+-- idempotency_end can be claimed again after two minutes.
+create or replace function shop_private.idempotency_claim(
+    p_key bytea, p_request bytea, out state text, out status smallint, out answer bytea
+)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    claimed bigint;
+begin
+    delete from shop_private.idempotency i where i.idempotency_id in (
+        select o.idempotency_id
+        from (select * from shop_private.idempotency order by idempotency_id limit 100 for update skip locked) o
+        where o.claimed_at < clock_timestamp() - interval '24 hours'
+            or o.idempotency_id <= (select max(n.idempotency_id) - 100000 from shop_private.idempotency n));
+    insert into shop_private.idempotency as i (key, request) values (p_key, p_request)
+    on conflict (key) do update
+        set request = excluded.request, claimed_at = clock_timestamp(), status = null, answer = null
+        where i.claimed_at < clock_timestamp() - interval '24 hours'
+            or (i.status is null and i.claimed_at < clock_timestamp() - interval '2 minutes')
+    returning i.idempotency_id into claimed;
+    if claimed is not null then
+        state := 'new';
+        return;
+    end if;
+    select case when i.request <> p_request then 'other' when i.status is null then 'running' else 'done' end,
+        i.status, i.answer
+    into state, status, answer from shop_private.idempotency i where i.key = p_key;
+    state := coalesce(state, 'running');  -- the row of the other request was deleted in this moment
+end $$;

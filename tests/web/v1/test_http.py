@@ -1,0 +1,196 @@
+"""Answers are compressed, name the rate limit, are readable across origins, and can be repeated safely."""
+
+import gzip
+import threading
+import time
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from db import api_keys
+from db.engine import Database
+from tests.support.web_service import SETTINGS, Serve, served
+
+PRODUCT = {"products": [{"sku": "N-1", "title": "new"}]}
+ORIGIN = "https://shop.example"
+
+
+def test_a_search_answer_with_ten_results_has_at_most_4_kb(client: httpx.Client) -> None:
+    with client.stream(
+        "POST", "/v1/search", json={"query": "bag", "top_k": 10, "facets": ["brand", "price"]}
+    ) as answer:
+        packed = b"".join(answer.iter_raw())
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "accept-encoding" in answer.headers["vary"].lower()
+    assert len(gzip.decompress(packed)) > 5000
+    assert len(packed) <= 4096
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_packed"), [("gzip", True), ("br, gzip;q=0.5", True), ("gzip;q=0", False), ("identity", False)]
+)
+def test_an_answer_is_compressed_only_for_a_client_that_accepts_gzip(
+    client: httpx.Client, accepted: str, is_packed: bool
+) -> None:
+    for path in ("/", "/openapi/openapi.json", "/docs"):
+        answer = client.get(path, headers={"Accept-Encoding": accepted})
+        assert ("content-encoding" in answer.headers) == is_packed, path
+        assert answer.status_code == 200
+
+
+def test_images_and_short_answers_are_not_compressed(client: httpx.Client) -> None:
+    address = client.post("/v1/search", json={"query": "bag", "top_k": 1}).json()["results"][0]["picture"]["url"]
+    for path in (address, address + "&size=64", "/health"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert "content-encoding" not in answer.headers
+        assert len(answer.content) == int(answer.headers["content-length"])
+
+
+def test_the_rate_limit_is_in_the_headers_of_every_answer(serve: Serve) -> None:
+    with serve(rate_per_address=3) as client:
+        answers = [client.get("/v1/products/sku 1") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"minute";q=3;w=60'}
+    left = [answer.headers["ratelimit"].split(";")[1] for answer in answers]
+    assert left == ["r=2", "r=1", "r=0", "r=0"]
+    assert 1 <= int(answers[3].headers["retry-after"]) <= 60
+
+
+def test_a_page_of_an_allowed_origin_can_read_headers_and_errors(serve: Serve) -> None:
+    with serve(cors_origins=[ORIGIN], rate_per_address=2) as client:
+        client.headers["Origin"] = ORIGIN
+        answers = [client.get("/health"), client.get("/v1/products/nobody"), client.get("/v1/products/nobody"),
+                   client.get("/v1/products/nobody")]  # fmt: skip
+        assert [answer.status_code for answer in answers] == [200, 404, 404, 429]
+        for answer in answers:
+            assert answer.headers["access-control-allow-origin"] == ORIGIN
+            exposed = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
+            assert exposed >= {"x-request-id", "retry-after", "ratelimit", "ratelimit-policy"}
+        client.headers["Origin"] = "https://other.example"
+        assert "access-control-allow-origin" not in client.get("/v1/products/nobody").headers
+
+
+def test_the_page_of_the_api_lists_every_operation_and_loads_nothing_foreign(client: httpx.Client) -> None:
+    answer = client.get("/docs")
+    page = answer.text
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert "<script" not in page
+    assert "style=" not in page
+
+    class Links(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ids: list[str] = []
+            self.links: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.ids += [value or "" for name, value in attrs if name == "id"]
+            self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    found = Links()
+    found.feed(page)
+    api = client.get("/openapi/openapi.json").json()
+    operations = [operation["operationId"] for item in api["paths"].values() for operation in item.values()]
+    assert set(operations) <= set(found.ids)
+    assert len(set(found.ids)) == len(found.ids)
+    for link in found.links:
+        assert link.removeprefix("#") in found.ids if link.startswith("#") else client.get(link).status_code == 200
+
+
+def test_the_page_of_the_api_works_without_the_search_page(serve: Serve) -> None:
+    with serve(public_page=False) as client:
+        page = client.get("/docs")
+        style = page.text.split('rel="stylesheet" href="')[1].split('"')[0]
+        assert (page.status_code, client.get(style).status_code, client.get("/").status_code) == (200, 200, 404)
+
+
+# --- repeated writes
+
+
+def put(client: httpx.Client, key: str, body: object = PRODUCT, path: str = "/v1/products") -> httpx.Response:
+    return client.put(path, json=body, headers={"Idempotency-Key": key})
+
+
+def test_a_repeated_write_gets_the_first_answer_and_changes_nothing(serve: Serve, own_database: Database) -> None:
+    with serve(own_database) as client:
+        first, second = put(client, "k-1"), put(client, "k-1")
+        assert first.json() == second.json()
+        assert first.json()["products"][0]["status"] == "inserted"
+        assert "idempotency-replayed" not in first.headers
+        assert second.headers["idempotency-replayed"] == "true"
+        assert put(client, "k-2").json()["products"][0]["status"] == "unchanged"
+        for body, path in (({"products": [{"sku": "N-1", "title": "newer"}]}, "/v1/products"), (PRODUCT, "/products")):
+            other = put(client, "k-1", body, path)
+            assert other.status_code == 422
+            assert other.json()["type"] == "urn:windowshop:problem:idempotency-key"
+        events = {"events": [{"kind": "search"}]}
+        for _ in range(3):
+            assert client.post("/v1/events", json=events, headers={"Idempotency-Key": "e"}).json() == {"recorded": 1}
+        gone = [client.delete("/v1/products/N-1", headers={"Idempotency-Key": "d"}).status_code for _ in range(2)]
+        assert gone == [204, 204]
+        for faulty in ("", "two words", "x" * 201):
+            assert put(client, faulty).status_code == 422
+    with own_database.connect(None) as conn:
+        assert conn.scalar(text("select count(*) from shop.event")) == 1
+
+
+def test_a_failed_write_can_be_repeated_with_the_same_key(serve: Serve, own_database: Database) -> None:
+    with serve(own_database) as client:
+        body = {"products": PRODUCT["products"], "catalog": "new"}
+        assert put(client, "k-1", body).status_code == 404
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(text("insert into shop.catalog (catalog) values ('new')"))
+        assert put(client, "k-1", body).json()["products"][0]["status"] == "inserted"
+
+
+def test_the_same_key_of_two_clients_is_two_keys(own_database: Database) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        keys = [api_keys.create(conn, name, ["write"]) for name in ("one", "two")]
+    with served(own_database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:
+        answers = []
+        for key in keys:
+            client.headers["Authorization"] = f"Bearer {key}"
+            answers.append(put(client, "k-1").json()["products"][0]["status"])
+        assert answers == ["inserted", "unchanged"]
+        del client.headers["Authorization"]
+        assert put(client, "k-1").status_code == 401
+
+
+def test_a_write_that_is_running_with_the_same_key_gets_409(serve: Serve, own_database: Database) -> None:
+    answers: list[httpx.Response] = []
+    with serve(own_database) as client, own_database.connect(None) as conn, conn.begin():
+        client.put("/v1/products", json=PRODUCT).raise_for_status()
+        conn.execute(
+            text("select from shop.product where sku = 'N-1' for update")
+        )  # the write below waits for this lock
+        body = {"products": [{"sku": "N-1", "title": "newer"}]}
+        thread = threading.Thread(target=lambda: answers.append(put(client, "k-1", body)))
+        thread.start()
+        deadline = time.monotonic() + 30
+        while True:
+            with own_database.connect(None) as other:
+                if other.scalar(text("select count(*) from shop_private.idempotency")):
+                    break
+            assert time.monotonic() < deadline
+        running = put(client, "k-1", body)
+        assert running.status_code == 409
+        assert running.json()["type"] == "urn:windowshop:problem:conflict"
+        assert "retry-after" in running.headers
+        conn.rollback()
+        thread.join()
+        assert answers[0].json()["products"][0]["status"] == "updated"
+        assert put(client, "k-1", body).json() == answers[0].json()
+
+
+def test_old_keys_are_forgotten(serve: Serve, own_database: Database) -> None:
+    with serve(own_database) as client:
+        put(client, "k-1").raise_for_status()
+        put(client, "k-2").raise_for_status()
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(text("update shop_private.idempotency set claimed_at = claimed_at - interval '25 hours'"))
+        assert "idempotency-replayed" not in put(client, "k-1").headers
+        with own_database.connect(None) as conn:
+            assert conn.scalar(text("select count(*) from shop_private.idempotency")) == 1

@@ -1,0 +1,93 @@
+"""Answers a repeated write with the answer to the first one, if both have the same header Idempotency-Key.
+
+The key is remembered for 24 hours. Only successful answers are remembered, so a client may repeat a failed request
+with the same key. The same key with another request gets a 422, and a request that is still running gets a 409.
+"""
+
+import asyncio
+import hashlib
+import re
+from contextlib import suppress
+from typing import Any
+
+from litestar import Request
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from db import idempotency
+from db.errors import DatabaseError
+from web.http.access import client_of
+from web.http.context import context_of
+from web.http.database import Pools
+from web.http.problems import ApiError
+
+HEADER = "Idempotency-Key"
+REPLAYED = (b"idempotency-replayed", b"true")
+IDEMPOTENT = "idempotent"  # in a route's `opt`: the route takes the header
+MAX_ANSWER = 1_000_000  # bytes; a longer answer is not remembered, and a repeated request runs again
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+class Idempotency(ASGIMiddleware):
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"idempotency-key"), None)
+        app, client = scope["litestar_app"], client_of(scope)
+        is_open = not app.state.access.needs_keys or context_of(scope).api_key is not None
+        if given is None or not is_open or not scope["route_handler"].opt.get(IDEMPOTENT):
+            await next_app(scope, receive, send)
+            return
+        if not _KEY.fullmatch(given):
+            raise ApiError("invalid", f"{HEADER} is 1 to 200 printable ASCII characters without blanks.")
+        # The stored answer must be readable for every client, so it is not compressed.
+        scope["headers"] = [each for each in scope["headers"] if each[0] != b"accept-encoding"]
+        request: Request[Any, Any, Any] = app.request_class(scope, receive, send)
+        parts = (request.method.encode(), scope["path"].encode(), scope["query_string"], await request.body())
+        content = hashlib.sha256(b"\0".join(parts)).digest()
+        key = hashlib.sha256(f"{client}\0{given}".encode()).digest()
+        claim = await app.state.pools.write(request, lambda conn: idempotency.claim(conn, key, content))
+        if claim.state == "other":
+            raise ApiError("idempotency-key", f"This {HEADER} was used for another request.")
+        if claim.state == "running":
+            raise ApiError("conflict", f"A request with this {HEADER} is running.")
+        if claim.state == "done":
+            await _replay(send, claim.status, claim.answer or b"")
+            return
+        answer = _Recorder(send)
+        try:
+            await next_app(scope, receive, answer)
+        finally:
+            await asyncio.shield(_end(app.state.pools, key, answer))
+
+
+class _Recorder:
+    """Wraps `send`, and keeps the status and the body of the answer."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status, self.body, self.is_whole = 0, bytearray(), False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        elif message["type"] == "http.response.body":
+            self.body += message["body"]
+            self.is_whole = not message.get("more_body") and len(self.body) <= MAX_ANSWER
+        await self._send(message)
+
+
+async def _end(pools: Pools, key: bytes, answer: _Recorder) -> None:
+    status = answer.status if answer.is_whole and 200 <= answer.status < 300 else None
+    body = None if status is None else bytes(answer.body)
+    with suppress(DatabaseError, TimeoutError):  # the claim then ends by itself
+        await pools.probe(lambda conn: idempotency.end(conn, key, status, body), "primary")
+
+
+async def _replay(send: Send, status: int | None, body: bytes) -> None:
+    headers = [REPLAYED, (b"content-length", str(len(body)).encode())]
+    if body:
+        headers.append((b"content-type", b"application/json"))
+    await send({"type": "http.response.start", "status": status or 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
