@@ -22,7 +22,9 @@ up: $(VENV)/.installed  ## run the database, the encoder, the search page and RE
 clients: $(VENV)/.installed  ## check the OpenAPI document and the service with tools of integrators; needs npm, nginx, Chromium
 	mkdir -p $(VENV)/clients && cp tests/clients/package.json $(VENV)/clients/
 	npm install --prefix $(VENV)/clients --silent --ignore-scripts --no-audit --no-fund --no-package-lock
-	WINDOWSHOP_CLIENT_TOOLS=$(VENV)/clients/node_modules/.bin $(BIN)/pytest -m "clients and not soak" tests/clients tests/web/page
+	test -x $(VENV)/clients/python/bin/python || $(PYTHON) -m venv $(VENV)/clients/python
+	$(VENV)/clients/python/bin/pip install --quiet --disable-pip-version-check --requirement tests/clients/requirements.txt
+	WINDOWSHOP_CLIENT_PYTHON=$(VENV)/clients/python/bin/python WINDOWSHOP_CLIENT_TOOLS=$(VENV)/clients/node_modules/.bin $(BIN)/pytest -m "clients and not soak" tests/clients tests/web/page
 
 # A test that fails runs once more, because some tests wait for processes and a browser. The summary lists each repeated test.
 test: $(VENV)/.installed  ## run the tests, except those of clients, deploy-check and soak
