@@ -21,6 +21,8 @@ pytestmark = pytest.mark.clients
 PYTHON = os.environ.get("WINDOWSHOP_CLIENT_PYTHON")  # a Python that has openapi-python-client
 PYTHON_PROGRAM = """
 
+import sys
+
 from windowshop_api import Client
 from windowshop_api.api.events import record_events
 from windowshop_api.api.products import delete_products, patch_product, put_products, read_product

@@ -30,8 +30,8 @@ Field = Literal[
 ]  # fmt: skip
 
 
-# `Box.check` refuses 0, with a message that names the fault.
-_Length = Meta(ge=0, le=1, extra_json_schema={"exclusiveMinimum": 0})
+# `Box.check` refuses 0 and less, with a message that names the fault.
+_Length = Meta(le=1, extra_json_schema={"exclusiveMinimum": 0})
 
 
 class Box(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,7 +45,7 @@ class Box(msgspec.Struct, forbid_unknown_fields=True):
 
     def check(self) -> None:
         """Raises ApiError if the region has no area or reaches outside the image."""
-        if self.width == 0 or self.height == 0:
+        if self.width <= 0 or self.height <= 0:
             raise ApiError("invalid", "The box has no area: its width and its height must be more than 0.")
         for start, length in (("left", "width"), ("top", "height")):
             end = getattr(self, start) + getattr(self, length)
