@@ -150,7 +150,7 @@ from web.http.metrics import Metrics
 from web.settings import WebSettings
 with tracing.exporting("web"), tracing.span("GET", "server"):
     with open_database(Settings(database_url="postgresql://x@127.0.0.1:9/shop")) as database:
-        make_app(database, WebSettings(), Metrics())
+        make_app(database, WebSettings(mcp="off"), Metrics())  # the SDK of MCP imports OpenTelemetry's interface
 print(sorted(name for name in sys.modules if name.startswith("opentelemetry")))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

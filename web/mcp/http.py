@@ -65,7 +65,7 @@ class McpOverHttp:
         assert context.request is not None
         scope = cast(HTTPScope, context.request.scope)
         await self._budgets.spend(client_of(scope), tool.rows)
-        inner: dict[str, Any] = {name: scope[name] for name in _KEPT}  # type: ignore[literal-required]
+        inner: dict[str, Any] = {name: scope[name] for name in _KEPT}  # type: ignore[literal-required]  # the keys are in _KEPT
         inner |= {"root_path": address(""), "headers": [], "state": {}}
         of_request = context_of(scope)
         of_request.attach_to(cast(Scope, inner))
