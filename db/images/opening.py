@@ -15,10 +15,13 @@ from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.formats import ImageFormat, image_format
 from db.images.large_png import reduced_png
+from db.images.messages import Box
 from db.images.tones import eight_bit
 
 AtLeast = Callable[[int, int], tuple[int, int]]
 _ON_ITS_SIDE = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_FROM_RIGHT = (2, 3, 7, 8)  # EXIF orientations whose files have the columns from right to left
+_FROM_BELOW = (3, 4, 6, 7)  # EXIF orientations whose files have the rows from bottom to top
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # plugins whose frames are an animation; a TIFF has pages instead
 _EIGHT_BIT = ("L", "LA", "P", "RGB", "RGBA")  # modes of 8 bits a channel that `eight_bit` leaves as they are
 _STRIP_PIXELS = 1_000_000  # the approximate number of pixels that are converted at a time
@@ -28,19 +31,26 @@ _SHOWN = 8  # a frame shows something if the tones of a colour channel (0 to 255
 
 @dataclass(frozen=True, slots=True)
 class OpenedImage:
-    image: Image.Image  # upright; possibly smaller than the image in the file
+    image: Image.Image  # upright, or a region of the upright image; possibly smaller than in the file
     width: int  # pixels of the upright image in the file
     height: int
 
 
 def open_image(
-    data: bytes, max_pixels: int, at_least: AtLeast | None = None, *, reduce: bool = False, keep_alpha: bool = False
+    data: bytes,
+    max_pixels: int,
+    at_least: AtLeast | None = None,
+    *,
+    reduce: bool = False,
+    keep_alpha: bool = False,
+    box: Box | None = None,
 ) -> OpenedImage:
     """Decode an image to RGB and put transparent parts on white. With `keep_alpha`, a transparent image becomes RGBA.
 
     `at_least` maps an image's width and height to the smallest size that decoding may return. A JPEG and a large PNG
-    are scaled while they are read. With `reduce`, an image of another format is scaled before it is copied. Raises
-    ImageRejected with a reason that a shop can act on, and ImageUnreadable if memory runs out.
+    are scaled while they are read. With `reduce`, an image of another format is scaled before it is copied. With `box`,
+    only this region of the image is copied; it has at least one pixel. Raises ImageRejected with a reason that a shop
+    can act on, and ImageUnreadable if memory runs out.
     """
     if not data:
         raise ImageRejected("the image is empty: 0 bytes")
@@ -57,8 +67,11 @@ def open_image(
                 opened = reduced_png(image, data, least) if kind.plugin == "PNG" and least else None
                 if opened is None:
                     opened = _decoded(image, kind, least, reduce=reduce)
-                if opened.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE:
+                orientation = opened.getexif().get(ExifTags.Base.Orientation)
+                if orientation in _ON_ITS_SIDE:
                     width, height = height, width
+                if box is not None:
+                    opened = _cropped(opened, box, orientation)
                 upright = eight_bit(ImageOps.exif_transpose(opened))
                 if keep_alpha and upright.has_transparency_data:
                     return OpenedImage(upright.convert("RGBA"), width, height)
@@ -103,6 +116,29 @@ def _reduced(image: Image.Image, least: tuple[int, int]) -> Image.Image:
     if orientation := image.getexif().get(ExifTags.Base.Orientation):
         smaller.getexif()[ExifTags.Base.Orientation] = orientation
     return smaller
+
+
+def _cropped(image: Image.Image, box: Box, orientation: int | None) -> Image.Image:
+    """Returns a region of an image that is not upright yet. Turning the whole image would need a second copy of it."""
+    if image.mode in ("I", "F"):  # what is white depends on the brightest tone of the whole image
+        image = eight_bit(image)
+    across, down = (box[0], box[0] + box[2]), (box[1], box[1] + box[3])
+    if orientation in _ON_ITS_SIDE:
+        across, down = down, across
+    if orientation in _FROM_RIGHT:
+        across = 1 - across[1], 1 - across[0]
+    if orientation in _FROM_BELOW:
+        down = 1 - down[1], 1 - down[0]
+    (left, right), (top, bottom) = _pixels(*across, image.width), _pixels(*down, image.height)
+    region = image.crop((left, top, right, bottom))
+    if orientation is not None:
+        region.getexif()[ExifTags.Base.Orientation] = orientation
+    return region
+
+
+def _pixels(begin: float, end: float, size: int) -> tuple[int, int]:
+    first = min(round(begin * size), size - 1)
+    return first, max(first + 1, round(end * size))
 
 
 def _prepare(kind: ImageFormat) -> None:

@@ -5,8 +5,7 @@ from functools import partial
 
 from db.images import thumbnail_worker
 from db.images.errors import ImageRejected, ImageUnreadable
-from db.images.messages import DecodeError, DecodeLimits
-from db.images.thumbnail_worker import Box
+from db.images.messages import Box, DecodeError, DecodeLimits
 from db.images.worker_pool import FAILURES, WorkerPool, explain
 
 LIMITS = DecodeLimits(seconds=5)  # half the default time limit of a web request

@@ -5,12 +5,11 @@ Only the functions import Pillow, because the web service imports this module on
 
 import os
 from io import BytesIO
+from math import ceil
 
 from db.images.errors import ImageRejected
-from db.images.messages import DecodeError, DecodeLimits
+from db.images.messages import Box, DecodeError, DecodeLimits
 from db.images.worker_pool import limit_memory
-
-Box = tuple[float, float, float, float]
 
 
 def warm_up(memory_bytes: int, niceness: int) -> None:
@@ -32,13 +31,19 @@ def region(data: bytes, box: Box, edge: int, limits: DecodeLimits) -> bytes | De
 
     left, top, width, height = box
 
+    def at_least(columns: int, rows: int) -> tuple[int, int]:
+        """The region's longer side keeps `edge` pixels, whether the image is rotated or not."""
+        scale = min(1, edge / max(1, max(width, height) * min(columns, rows)))
+        return max(1, ceil(scale * columns)), max(1, ceil(scale * rows))
+
     try:
-        opened = open_image(data, limits.max_pixels)
-        columns, rows = opened.image.size
-        edges = round(left * columns), round(top * rows), round((left + width) * columns), round((top + height) * rows)
-        if edges[0] >= edges[2] or edges[1] >= edges[3]:
+        opened = open_image(data, limits.max_pixels, at_least, reduce=True, box=box)
+        columns, rows = opened.width, opened.height
+        if round(left * columns) >= round((left + width) * columns) or round(top * rows) >= round(
+            (top + height) * rows
+        ):
             return DecodeError(f"the box has no pixel of the image, which has {columns} x {rows} pixels", final=True)
-        image = opened.image.crop(edges)
+        image = opened.image
         image.thumbnail((edge, edge))
         buffer = BytesIO()
         image.save(buffer, "WEBP", quality=90)

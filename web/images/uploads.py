@@ -6,8 +6,8 @@ import hashlib
 from db.functions.constants import MAX_IMAGE_BYTES
 from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.formats import NAMES
+from db.images.messages import Box
 from db.images.thumbnail_pool import ThumbnailPool
-from db.images.thumbnail_worker import Box
 from web.http.database import ConcurrencyLimiter
 from web.http.problems import ApiError
 from web.images.lru_cache import LruCache
@@ -54,8 +54,9 @@ class Uploads:
         _check(image)
         try:
             return await self._limiter.in_thread(self._pool.region, image, box, EDGE)
-        except ImageRejected as error:
-            raise ApiError("invalid", f"The region cannot be read: {error.message}.") from None
+        except ImageRejected as error:  # of memory or time, which a smaller copy needs less of, or of the file
+            hint = SMALLER if isinstance(error, ImageUnreadable) else ""
+            raise ApiError("invalid", f"The region cannot be read: {error.message}.", hint=hint) from None
 
     def get(self, name: str) -> bytes | None:
         """Returns the image as WebP, or None when it is no longer kept."""

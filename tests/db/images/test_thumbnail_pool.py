@@ -189,7 +189,10 @@ def patient_pool() -> Iterator[ThumbnailPool]:
     made.close()
 
 
-@pytest.mark.parametrize(("orientation", "color"), [(1, "green"), (6, "red"), (8, "white"), (3, "blue")])
+@pytest.mark.parametrize(
+    ("orientation", "color"),
+    [(1, "green"), (2, "red"), (3, "blue"), (4, "white"), (5, "blue"), (6, "red"), (7, "green"), (8, "white")],
+)
 def test_a_region_is_cut_from_the_upright_image(patient_pool: ThumbnailPool, orientation: int, color: str) -> None:
     """The upper right quarter of the image, as a viewer shows it."""
     image = Image.new("RGB", (80, 40), "white")
@@ -200,8 +203,25 @@ def test_a_region_is_cut_from_the_upright_image(patient_pool: ThumbnailPool, ori
     content = BytesIO()
     image.save(content, "PNG", exif=exif)
     region = Image.open(BytesIO(patient_pool.region(content.getvalue(), (0.5, 0, 0.5, 0.5), 512))).convert("RGB")
-    assert region.size == ((40, 20) if orientation in (1, 3) else (20, 40))
+    assert region.size == ((40, 20) if orientation <= 4 else (20, 40))
     middle = region.getpixel((region.width // 2, region.height // 2))
     assert middle == pytest.approx(Image.new("RGB", (1, 1), color).getpixel((0, 0)), abs=3)
     with pytest.raises(ImageRejected, match="the box has no pixel"):
         patient_pool.region(content.getvalue(), (0.5, 0.5, 1e-6, 1e-6), 512)
+
+
+def test_a_region_of_a_photo_of_48_megapixels_needs_less_than_two_copies_of_the_photo() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the upper half of the file is the right half of the upright image
+    photo = Image.new("RGB", (8064, 6048), "white")
+    photo.paste("red", (0, 0, 8064, 3024))
+    content = encoded(photo, "JPEG", exif=exif)
+    small = ThumbnailPool(1, DecodeLimits(seconds=30), memory_bytes=350_000_000)
+    try:
+        assert opened(small.region(content, (0, 0, 1, 1), 512)).size == (384, 512)
+        assert opened(small.region(content, (0.49, 0.49, 0.02, 0.02), 512)).size == (120, 162)
+        right = opened(small.region(content, (0.51, 0.1, 0.4, 0.3), 512)).convert("RGB")
+        assert right.size == (512, 512)
+        assert right.getpixel((5, 5)) == pytest.approx((255, 0, 0), abs=4)
+    finally:
+        small.close()
