@@ -37,7 +37,7 @@ class JobsSettings(EnvironmentSettings):
         "its jobs.",
     )
     webhook_seconds: float = Field(
-        10.0, gt=0, le=60, description="Time limit of one attempt to send a message of a webhook, in seconds."
+        10.0, gt=0, le=20, description="Time limit of one attempt to send a message of a webhook, in seconds."
     )
     webhook_networks: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
         [],

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select, text
 from standardwebhooks import Webhook as Signer
 
 from db.errors import SettingsError
+from db.tables.catalog import catalog
 from db.tables.webhooks import webhook
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 KINDS = ("searchable", "quarantined")
 MAX_WEBHOOKS = 20
+MAX_URL = 2_000  # characters
 SECRET_BYTES = 32
 GONE = 410  # with this status, a receiver asks for no more messages
 
@@ -55,10 +57,17 @@ def make_poster(settings: "JobsSettings") -> "Poster":
 def add(
     conn: Connection, name: str, url: str, kinds: Sequence[str], catalogs: Sequence[str] | None, poster: "Poster"
 ) -> str:
-    """Store a webhook and return its secret. Raises SettingsError if the name is in use or nothing may be sent to the
-    URL."""
+    """Store a webhook and return its secret. Raises SettingsError if the name is in use, a catalog does not exist or
+    nothing may be sent to the URL."""
     from db.fetching.posting import NotPosted
 
+    if len(url) > MAX_URL:
+        raise SettingsError(f"the URL has {len(url)} characters; at most {MAX_URL} are allowed")
+    if any("\0" in given for given in (url, *(catalogs or ()))):
+        raise SettingsError("a URL or a catalog cannot contain the character NUL")
+    known = conn.execute(select(catalog.c.catalog).order_by(catalog.c.catalog)).scalars().all()
+    if unknown := sorted({*(catalogs or ())} - {*known}):
+        raise SettingsError(f'there is no catalog "{unknown[0]}"', hint=f"The catalogs: {', '.join(known) or 'none'}.")
     try:
         poster.check(url)
     except NotPosted as error:

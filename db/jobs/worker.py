@@ -31,6 +31,7 @@ from db.errors import DatabaseError, SchemaMismatch, SettingsError
 from db.jobs.deliveries import Deliveries
 from db.jobs.feeds import Overview, next_time, overview
 from db.jobs.settings import JobsSettings
+from db.jobs.webhooks import MAX_WEBHOOKS
 from db.pooler import refuse_transaction_pooler
 from db.roles import Role
 
@@ -38,7 +39,6 @@ log = structlog.get_logger()
 
 # The queues. A long load or a slow receiver in one queue does not delay the jobs of another.
 FEEDS, SITE, WEBHOOKS = "feeds", "site", "webhooks"
-RECEIVERS = 4  # webhooks to which a process sends messages at the same time
 POOL = 2  # connections of a process beside those of a running load and of the check of the schema
 ATTEMPTS = 3  # attempts of a load that fails because the database does not answer, and of a job whose process died
 RETRY_SECONDS = 60
@@ -173,7 +173,7 @@ class JobsWorker:
                 asyncio.create_task(app.run_worker_async(queues=[FEEDS], concurrency=1, name=FEEDS, **options)),
                 asyncio.create_task(app.run_worker_async(queues=[SITE], concurrency=2, name=SITE, **options)),
                 asyncio.create_task(
-                    app.run_worker_async(queues=[WEBHOOKS], concurrency=RECEIVERS, name=WEBHOOKS, **options)
+                    app.run_worker_async(queues=[WEBHOOKS], concurrency=MAX_WEBHOOKS, name=WEBHOOKS, **options)
                 ),
                 asyncio.create_task(self._watch()),
             ]

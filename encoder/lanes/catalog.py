@@ -178,7 +178,10 @@ class CatalogLane:
                 vectors = np.concatenate([encoded.vectors[n] for n in good])
                 sources = [batch.sources[n] for n in good]
                 work.complete(conn, self._worker, batch.model_id, batch.part, items, sources, vectors)
-            for item, reason in zip(batch.items, encoded.vectors, strict=True):
+            # Every transaction notes products for webhooks in this order.
+            for item, reason in sorted(
+                zip(batch.items, encoded.vectors, strict=True), key=lambda one: one[0].product_id
+            ):
                 if isinstance(reason, str):
                     work.fail(conn, self._worker, batch.model_id, batch.part, item, reason, final=False)
         return len(good)

@@ -1,79 +1,20 @@
-"""Receivers get signed messages when products become searchable or are quarantined. Broken receivers harm nobody."""
+"""Receivers get signed messages when products become searchable or are quarantined."""
 
-import asyncio
 import json
-from collections.abc import Iterator
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from procrastinate import App, PsycopgConnector
 from standardwebhooks import Webhook, WebhookVerificationError
 from typer.testing import CliRunner
 
-from db.engine import Database
 from db.errors import SettingsError
-from db.jobs import deliveries, webhooks
-from db.jobs.deliveries import ATTEMPTS, Deliveries
+from db.jobs import webhooks
 from db.jobs.settings import JobsSettings
 from db.roles import Role
+from tests.jobs.receiving import OK, add, deliver, received, settings, state
 from tests.support.processes import wait_until
-from tests.support.scripted_server import ScriptedServer, dripping, redirect, response, scripted_server
+from tests.support.scripted_server import ScriptedServer, response
 from tests.support.shop import Shop, Worker, product
-
-OK = response(status=204)
-
-
-@pytest.fixture
-def receiver() -> Iterator[ScriptedServer]:
-    with scripted_server() as server:
-        server.answers["/hook"] = OK
-        yield server
-
-
-def settings(receiver: ScriptedServer, **changes: Any) -> JobsSettings:
-    """Returns settings that allow this receiver."""
-    given = {"webhook_networks": [ip_network("127.0.0.1")], "webhook_ports": [receiver.port], "webhook_seconds": 2}
-    return JobsSettings(**(given | changes))
-
-
-def add(shop: Shop, receiver: ScriptedServer, name: str = "hook", **options: Any) -> str:
-    """Add a webhook and return its secret."""
-    poster = webhooks.make_poster(settings(receiver))
-    with shop.database.connect(None) as conn, conn.begin():
-        return webhooks.add(
-            conn, name, receiver.url("/hook"), options.get("kinds", webhooks.KINDS), options.get("catalogs"), poster
-        )
-
-
-def deliver(database: Database, own: JobsSettings) -> None:
-    """Make and send the messages that are due, as `windowshop jobs` does."""
-
-    async def run() -> None:
-        address = database.url(Role.JOBS).set(drivername="postgresql").render_as_string(hide_password=False)
-        connector = PsycopgConnector(conninfo=address)
-        async with App(connector=connector).open_async():
-            sender = Deliveries(own)
-            for webhook_id in await sender.make_messages(connector):
-                await sender.deliver(connector, webhook_id)
-
-    asyncio.run(run())
-
-
-def received(receiver: ScriptedServer) -> list[dict[str, Any]]:
-    return [json.loads(body) for body in receiver.bodies]
-
-
-def state(shop: Shop) -> dict[str, Any]:
-    [row] = shop.run(
-        "select w.disabled_at is not null as is_disabled, w.error, w.delivered_at is not null as is_delivered, "
-        "(select count(*) from shop_private.webhook_message) as waiting from shop_private.webhook w"
-    )
-    return dict(row._mapping)
-
-
-def due_now(shop: Shop) -> None:
-    shop.run("update shop_private.webhook_message set due_at = clock_timestamp()")
 
 
 def test_a_product_is_reported_once_when_its_last_part_is_encoded(shop: Shop, receiver: ScriptedServer) -> None:
@@ -127,18 +68,58 @@ def test_a_quarantined_item_is_reported_with_its_reason(shop: Shop, receiver: Sc
 def test_a_webhook_gets_only_its_kinds_and_catalogs_and_a_message_has_100_products(
     shop: Shop, receiver: ScriptedServer
 ) -> None:
+    shop.load(product("first"), into="berlin")
     add(shop, receiver, kinds=["searchable"], catalogs=["berlin"])
     shop.load(*(product(f"b{n}", image_count=0) for n in range(250)), into="berlin")
     shop.load(product("m", image_count=0))
     shop.add("broken")
     worker = shop.worker()
-    [item] = worker.claim("image")
-    worker.fail(item, "not an image", "image", final=True)
+    for item in worker.claim("image"):
+        worker.fail(item, "not an image", "image", final=True)
     shop.encode_all()
     deliver(shop.database, settings(receiver))
     sizes = sorted(len(message["data"]["products"]) for message in received(receiver))
     assert sizes == [50, 100, 100]
     assert {one["catalog"] for message in received(receiver) for one in message["data"]["products"]} == {"berlin"}
+
+
+@pytest.mark.parametrize("end", ["quarantined", "deleted while pending", "deleted while quarantined"])
+def test_a_product_is_searchable_when_the_last_image_that_waits_is_quarantined_or_deleted(
+    shop: Shop, receiver: ScriptedServer, end: str
+) -> None:
+    if end != "deleted while quarantined":
+        add(shop, receiver, kinds=["searchable"])
+    shop.add("a", image_count=2)
+    worker = shop.worker()
+    worker.complete(worker.claim("title"), "title")
+    first, second = sorted(worker.claim("image"), key=lambda item: item.position)
+    worker.complete([first], "image")
+    if end != "deleted while quarantined":
+        deliver(shop.database, settings(receiver))  # takes the notes
+        assert received(receiver) == []
+    if end != "deleted while pending":
+        worker.fail(second, "not an image", "image", final=True)
+    if end == "deleted while quarantined":
+        add(shop, receiver, kinds=["searchable"])
+    if end != "quarantined":
+        shop.add("a", image_count=1)
+    deliver(shop.database, settings(receiver))
+    [message] = received(receiver)
+    assert (message["type"], message["data"]["products"]) == ("product.searchable", [{"sku": "a", "catalog": "main"}])
+
+
+def test_a_product_is_not_searchable_while_its_title_or_first_image_is_in_quarantine(
+    shop: Shop, receiver: ScriptedServer
+) -> None:
+    shop.add("a")
+    shop.encode_all()
+    add(shop, receiver, kinds=["searchable"])
+    shop.run("update shop.product set title = 'new'")
+    worker = shop.worker()
+    [item] = worker.claim("title")
+    worker.fail(item, "not a text", "title", final=True)
+    deliver(shop.database, settings(receiver))
+    assert received(receiver) == []
 
 
 def test_without_a_webhook_nothing_is_noted(shop: Shop) -> None:
@@ -155,75 +136,16 @@ def test_a_model_that_does_not_serve_is_not_reported(two_models: Shop, receiver:
     two_models.run("delete from shop_private.webhook")
 
 
-FAILURES = {
-    "500": (response(status=500), "the receiver answers 500"),
-    "redirect": (redirect("http://127.0.0.1/elsewhere", 307), "the receiver redirects (307), which is not followed"),
-    "slow": (dripping(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), "no answer within 0.3 seconds"),
-    "no HTTP": (b"hello\r\n\r\n", "illegal"),
-}
-
-
-@pytest.mark.parametrize("kind", FAILURES)
-def test_a_message_that_is_not_accepted_is_sent_again_unchanged(
-    shop: Shop, receiver: ScriptedServer, kind: str
-) -> None:
-    answer, reason = FAILURES[kind]
-    receiver.answers["/hook"] = [answer, OK]
-    secret = add(shop, receiver)
-    shop.add("a")
-    shop.encode_all()
-    deliver(shop.database, settings(receiver, webhook_seconds=0.3))
-    assert len(receiver.requests) == 1 and reason in state(shop)["error"]
-    assert state(shop)["waiting"] == 1 and receiver.paths == ["/hook"]  # a redirect is not followed
-    deliver(shop.database, settings(receiver))
-    assert len(receiver.requests) == 1  # the pause is not over
-    due_now(shop)
-    deliver(shop.database, settings(receiver))
-    first, second = (headers["webhook-id"] for _, headers in receiver.requests)
-    assert first == second and receiver.bodies[0] == receiver.bodies[1]
-    assert Webhook(secret).verify(receiver.bodies[1], dict(receiver.requests[1][1]))
-    assert state(shop) == {"is_disabled": False, "error": None, "is_delivered": True, "waiting": 0}
-
-
-def test_a_receiver_that_is_gone_gets_no_more_messages(shop: Shop, receiver: ScriptedServer) -> None:
-    receiver.answers["/hook"] = response(status=410)
-    add(shop, receiver)
-    shop.add("a")
-    shop.encode_all()
-    deliver(shop.database, settings(receiver))
-    assert state(shop) == {
-        "is_disabled": True, "error": "the receiver answers 410", "is_delivered": False, "waiting": 0,
-    }  # fmt: skip
-    shop.add("b")
-    shop.encode_all()
-    assert shop.value("select count(*) from shop_private.webhook_note") == 0
-
-
-def test_a_dead_receiver_is_disabled_after_its_last_attempt(shop: Shop, receiver: ScriptedServer) -> None:
-    receiver.answers["/hook"] = response(status=500)
-    add(shop, receiver)
-    shop.add("a")
-    shop.encode_all()
-    for _ in range(ATTEMPTS):
-        assert not state(shop)["is_disabled"]
-        deliver(shop.database, settings(receiver))
-        due_now(shop)
-    reason = "no message was accepted in 10 attempts: the receiver answers 500"
-    assert state(shop) == {"is_disabled": True, "error": reason, "is_delivered": False, "waiting": 0}
-    assert len(receiver.requests) == ATTEMPTS
-
-
-def test_messages_that_wait_are_bounded(shop: Shop, receiver: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliveries, "MOST_WAITING", 2)
-    receiver.answers["/hook"] = response(status=500)
-    add(shop, receiver)
-    for sku in ("a", "b", "c"):
-        shop.add(sku)
-        shop.encode_all()
-        deliver(shop.database, settings(receiver))
-    assert state(shop) == {
-        "is_disabled": True, "error": "more than 2 messages wait", "is_delivered": False, "waiting": 0,
-    }  # fmt: skip
+def test_a_webhook_for_an_unknown_catalog_or_with_a_wrong_url_is_refused(shop: Shop, receiver: ScriptedServer) -> None:
+    shop.load(product("a"), into="berlin")
+    with pytest.raises(SettingsError, match='there is no catalog "hamburg"') as refused:
+        add(shop, receiver, catalogs=["berlin", "hamburg"])
+    assert refused.value.hint is not None and "berlin" in refused.value.hint
+    poster = webhooks.make_poster(settings(receiver))
+    for url, reason in ((receiver.url("/" + 2_000 * "x"), "at most 2000 are allowed"), ("http://a/\0", "NUL")):
+        with shop.database.connect(None) as conn, conn.begin(), pytest.raises(SettingsError, match=reason):
+            webhooks.add(conn, "hook", url, webhooks.KINDS, None, poster)
+    add(shop, receiver, catalogs=["berlin"])
 
 
 @pytest.mark.parametrize(

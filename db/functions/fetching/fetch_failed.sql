@@ -22,6 +22,8 @@ declare
     known shop_private.fetch_host;
     pauses integer;
     given_up boolean;
+    others tid[];
+    products uuid[];
 begin
     insert into shop_private.fetch_host (host) values (p_host) on conflict do nothing;
     select * into known from shop_private.fetch_host f where f.host = p_host for update;
@@ -42,6 +44,17 @@ begin
     where f.host = p_host
     returning f.failing_since < at - interval '1 day' into given_up;
 
+    if given_up then  -- each failure quarantines a part of the images, because a host can have millions of images
+        select array_agg(o.ctid), array_agg(o.product_id) into others, products
+        from (select w.ctid, w.product_id from shop_private.work w
+              where w.model_id = p_model_id and w.host = p_host and w.state = 'pending'
+                and w.due_at < at - interval '1 day'
+              order by w.due_at limit 10000 for update skip locked) o;
+        if exists (select from shop_private.webhook w where w.disabled_at is null) then
+            -- Notes all products at once, which locks the notes in the order that all transactions use.
+            perform shop_private.webhook_note('quarantined', p_model_id, products || p_product);
+        end if;
+    end if;
     update shop_private.work w
     set state = case when given_up or w.fetch_failures + 1 >= @fetch_attempts@ then 'quarantined' else 'pending'
                 end::shop_private.work_state,
@@ -51,14 +64,10 @@ begin
                 * (0.9 + 0.2 * random()))
     where w.product_id = p_product and w.model_id = p_model_id and w.part = 'image' and w.position = p_position
       and w.state = 'leased' and w.worker_id = p_worker;
-    if given_up then  -- each failure quarantines a part of the images, because a host can have millions of images
+    if given_up then
         update shop_private.work w
         set state = 'quarantined', error = left(p_error, 1000)
-        where w.ctid = any (array(
-            select o.ctid from shop_private.work o
-            where o.model_id = p_model_id and o.host = p_host and o.state = 'pending'
-              and o.due_at < at - interval '1 day'
-            order by o.due_at limit 10000 for update skip locked));
+        where w.ctid = any (others);
     end if;
     return coalesce(known.paused_until > at, false);
 end $$;

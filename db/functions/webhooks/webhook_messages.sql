@@ -3,17 +3,26 @@
 -- transaction encodes the last part of a product, its note is still there.
 --
 -- A product is searchable if no item of it waits for the encoder, its title is encoded, and its first image is encoded,
--- if it has images. A webhook with more than p_most waiting messages is disabled.
-create or replace function shop_private.webhook_messages(p_rows integer, p_most integer)
+-- if it has images. A quarantined item can be the last one that waited, so its product is checked, too.
+--
+-- While more than p_busy messages wait for a receiver that has accepted its last message, no notes are taken. A product
+-- has at most one note of a kind, so the notes that wait are bounded.
+create or replace function shop_private.webhook_messages(p_rows integer, p_busy integer)
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     m record;
     notes integer;
-    encoded uuid[];
+    noted uuid[];
     quarantined uuid[];
     products jsonb;
 begin
+    if exists (select from shop_private.webhook w
+               where w.disabled_at is null and w.error is null
+                 and p_busy < (select count(*) from shop_private.webhook_message d
+                               where d.webhook_id = w.webhook_id)) then
+        return 0;
+    end if;
     m := shop_private.serving();
     with taken as (
         delete from shop_private.webhook_note n
@@ -22,9 +31,8 @@ begin
         where n.kind = o.kind and n.product_id = o.product_id
         returning n.kind, n.product_id
     )
-    select count(*), array_agg(t.product_id) filter (where t.kind = 'searchable'),
-        array_agg(t.product_id) filter (where t.kind = 'quarantined')
-    into notes, encoded, quarantined from taken t;
+    select count(*), array_agg(t.product_id), array_agg(t.product_id) filter (where t.kind = 'quarantined')
+    into notes, noted, quarantined from taken t;
     if notes = 0 or m.model is null then
         return notes;
     end if;
@@ -33,12 +41,13 @@ begin
          from shop.product p
          where p.product_id = any ($1)
            and not exists (select from shop_private.work w
-                           where w.product_id = p.product_id and w.model_id = $2 and w.state <> ''quarantined'')
+                           where w.product_id = p.product_id and w.model_id = $2
+                             and (w.state <> ''quarantined'' or w.position = 0))
            and exists (select from %s t where t.product_id = p.product_id)
            and (exists (select from %s i where i.product_id = p.product_id and i.position = 0)
                 or not exists (select from shop.product_image i where i.product_id = p.product_id))',
         m.title_table, m.image_table)
-    into products using encoded, m.model_id;
+    into products using noted, m.model_id;
     perform shop_private.webhook_queue('searchable', products);
     select jsonb_agg(jsonb_build_object('catalog', p.catalog, 'sku', p.sku, 'part', w.part, 'position', w.position,
                                         'reason', w.error) order by p.product_id, w.part, w.position)
@@ -46,11 +55,5 @@ begin
     from shop_private.work w join shop.product p using (product_id)
     where w.product_id = any (quarantined) and w.model_id = m.model_id and w.state = 'quarantined';
     perform shop_private.webhook_queue('quarantined', products);
-    update shop_private.webhook w
-    set disabled_at = clock_timestamp(), error = format('more than %s messages wait', p_most)
-    where w.disabled_at is null
-      and (select count(*) from shop_private.webhook_message d where d.webhook_id = w.webhook_id) > p_most;
-    delete from shop_private.webhook_message d using shop_private.webhook w
-    where d.webhook_id = w.webhook_id and w.disabled_at is not null;
     return notes;
 end $$;

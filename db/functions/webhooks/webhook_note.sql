@@ -1,15 +1,18 @@
--- Notes that products may have become searchable, or that one of their items was quarantined (p_kind), for the messages
--- of webhooks. Only the serving model counts. A product has at most one note of a kind, so the table of notes is
--- bounded even if no process takes them. An existing note is locked and not only kept: webhook_messages then cannot
--- take the note before this transaction has committed its vectors.
+-- Notes that products may have become searchable, or that one of their items was quarantined (p_kind), for the
+-- messages of webhooks. A quarantined item can be the last one that waited, so webhooks of both kinds need this note.
+-- Only the serving model counts. A product has at most one note of a kind, so the table of notes is bounded even if no
+-- process takes them. An existing note is locked and not only kept: webhook_messages then cannot take the note before
+-- this transaction has committed its vectors. A note that this transaction has written stays as it is.
 create or replace function shop_private.webhook_note(p_kind text, p_model_id smallint, p_products uuid[])
 returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     insert into shop_private.webhook_note (kind, product_id)
     select p_kind, p.product_id
     from (select distinct n.product_id from unnest(p_products) n(product_id)) p
-    where exists (select from shop_private.webhook w where w.disabled_at is null and p_kind = any (w.kinds))
+    where exists (select from shop_private.webhook w where w.disabled_at is null
+                  and (p_kind = 'quarantined' or p_kind = any (w.kinds)))
       and exists (select from shop.model m where m.model_id = p_model_id and m.status = 'serving')
     order by p.product_id
-    on conflict (kind, product_id) do update set noted_at = excluded.noted_at;
+    on conflict (kind, product_id) do update set noted_at = excluded.noted_at
+    where webhook_note.noted_at < now();
 $$;

@@ -2,7 +2,9 @@
 create or replace function shop_private.work_quarantined() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    perform shop_private.webhook_note('quarantined', new.model_id, array[new.product_id]);
+    if exists (select from shop_private.webhook w where w.disabled_at is null) then
+        perform shop_private.webhook_note('quarantined', new.model_id, array[new.product_id]);
+    end if;
     return null;
 end $$;
 
