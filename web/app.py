@@ -75,8 +75,8 @@ ONLY_V1 = (
 )
 # These routes have no counterpart of the same form below /v1.
 UNVERSIONED = (search.search_text, search.search_image, search.search_image_file, search.search)
-# Every request for one of these paths needs a connection of the reading pool.
-READING_PATHS = ("/search", "/facets", "/v1/search", "/v1/multi-search", "/v1/facets")
+# Nearly every request for one of these paths needs a connection of the reading pool.
+READING_PATHS = ("/search", "/facets", "/v1/search", "/v1/multi-search", "/v1/facets", "/mcp")
 # The headers of an answer that a page of another origin may read, besides those that every browser shows.
 EXPOSED_HEADERS = [
     "X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy", "ETag", "Allow", "Windowshop-Degraded",

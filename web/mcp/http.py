@@ -25,6 +25,7 @@ from web.settings import WebSettings
 
 PATH = "/mcp"
 SPARE_SECONDS = 0.1  # a call ends this long before the deadline of its request, so that its error can still be sent
+MAX_BODY_BYTES = 4_000_000  # a larger message would hold up the event loop, which reads its JSON twice
 _KEPT = ("asgi", "http_version", "scheme", "server", "client")
 
 
@@ -35,7 +36,10 @@ class McpOverHttp:
         self._budgets = Budgets(settings)
         self._origins = settings.cors_origins
         self._sessions = StreamableHTTPSessionManager(
-            make_server(self._run), json_response=True, stateless=True, max_request_body_size=settings.max_body_bytes
+            make_server(self._run, _request_id),
+            json_response=True,
+            stateless=True,
+            max_request_body_size=min(MAX_BODY_BYTES, settings.max_body_bytes),
         )
 
     @property
@@ -72,6 +76,11 @@ class McpOverHttp:
         with anyio.fail_after(of_request.deadline - SPARE_SECONDS - anyio.current_time()):
             found = await ask(_placed(scope["litestar_app"]), inner, tool.request(), context.request.receive)
         return tool.shortened(found, f"{context.request.url.scheme}://{context.request.headers.get('host', '')}")
+
+
+def _request_id(context: ServerRequestContext[Any, Request]) -> str:
+    assert context.request is not None
+    return context_of(cast(Scope, context.request.scope)).request_id
 
 
 def _placed(app: ASGIApp) -> ASGIApp:

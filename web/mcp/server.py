@@ -3,6 +3,8 @@
 A call that fails returns a tool error whose text has the title, detail and hint of REST's problem.
 """
 
+import json
+import secrets
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import Any
@@ -43,7 +45,13 @@ _LISTED = [
 ]
 
 
-def make_server(run: Run) -> Server[Any]:
+def _fresh_id(context: ServerRequestContext[Any, Any]) -> str:
+    return secrets.token_hex(8)
+
+
+def make_server(run: Run, request_id: Callable[[ServerRequestContext[Any, Any]], str] = _fresh_id) -> Server[Any]:
+    """`request_id` returns the id under which an internal error is logged and reported."""
+
     async def list_tools(
         context: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
     ) -> ListToolsResult:
@@ -58,9 +66,9 @@ def make_server(run: Run) -> Server[Any]:
         except RestRefused as error:
             return _refusal(error.problem)
         except Exception as error:
-            known = as_api_error(error)
-            log_if_internal(error, known.kind, "")
-            return _refusal(problem_and_headers(known, "")[0])
+            known, own_id = as_api_error(error), request_id(context)
+            log_if_internal(error, known.kind, own_id)
+            return _refusal(problem_and_headers(known, own_id)[0])
         return CallToolResult(content=[_text(answer)], structured_content=answer)
 
     return Server(
@@ -74,9 +82,14 @@ def make_server(run: Run) -> Server[Any]:
 
 def _read(tool: type[Tool], arguments: dict[str, Any]) -> Tool:
     try:
+        json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
         return msgspec.convert(arguments, tool)
     except msgspec.ValidationError as error:
         raise ApiError("invalid", str(error)) from None
+    except UnicodeEncodeError:
+        raise ApiError("invalid", "A text has a surrogate without its pair, which is no character.") from None
+    except ValueError:
+        raise ApiError("invalid", "A number is not finite.") from None
 
 
 def _refusal(problem: Problem) -> CallToolResult:

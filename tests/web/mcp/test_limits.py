@@ -8,9 +8,13 @@ import pytest
 from db.engine import Database
 from tests.support.servers.assistants import ToolFailed, address_of, call, key
 from tests.support.web_service import Serve
+from web.http.problems import ApiError
+from web.mcp.server import _read
+from web.mcp.tools import SearchTool
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 HEADERS = {"Accept": "application/json, text/event-stream"}
+SEARCH = LIST | {"method": "tools/call", "params": {"name": "search", "arguments": {"query": "bag"}}}
 
 
 def test_a_call_needs_a_key_while_keys_are_on(serve: Serve) -> None:
@@ -45,17 +49,30 @@ def test_the_catalogs_and_the_filter_of_the_key_hold(serve: Serve, own_database:
 
 def test_each_key_has_a_budget_of_calls_and_of_rows(serve: Serve, own_database: Database) -> None:
     one, two = key(own_database), key(own_database)
-    with serve(own_database, api_keys="on", mcp_calls_per_hour=3, mcp_rows_per_hour=30) as client:
+    with serve(own_database, api_keys="on", mcp_calls_per_hour=2, mcp_rows_per_hour=30) as client:
         address = address_of(client)
         call(address, "search", {"query": "bag", "limit": 20}, one)
         with pytest.raises(ToolFailed) as failed:
             call(address, "search", {"query": "bag", "limit": 20}, one)
         assert failed.value.problem["detail"] == "The budget is 30 rows per hour, and 10 are left."
         call(address, "search", {"query": "bag", "limit": 10}, one)
-        with pytest.raises(ToolFailed, match="The budget is 3 calls per hour, and 0 are left") as failed:
+        with pytest.raises(ToolFailed, match="The budget is 2 calls per hour, and 0 are left") as failed:
             call(address, "product", {"sku": "sku 1"}, one)
         assert failed.value.problem["type"] == "urn:windowshop:problem:rate"
         call(address, "search", {"query": "bag", "limit": 20}, two)
+        with pytest.raises(ToolFailed, match="can return 40 rows, and the budget is 30 rows per hour") as failed:
+            call(address, "search", {"query": "bag", "limit": 40}, two)
+        assert failed.value.problem["type"] == "urn:windowshop:problem:invalid"
+
+
+def test_a_call_that_the_budget_of_rows_refuses_is_not_counted(serve: Serve) -> None:
+    with serve(mcp_calls_per_hour=2, mcp_rows_per_hour=30) as client:
+        address = address_of(client)
+        call(address, "search", {"query": "bag", "limit": 20})
+        for _ in range(3):
+            with pytest.raises(ToolFailed, match="30 rows per hour, and 10 are left"):
+                call(address, "search", {"query": "bag", "limit": 20})
+        call(address, "search", {"query": "bag", "limit": 10})
 
 
 def test_a_page_of_another_origin_is_refused(serve: Serve) -> None:
@@ -85,6 +102,37 @@ def test_a_message_above_the_limit_of_a_body_is_refused(serve: Serve) -> None:
     with serve(max_body_bytes=1_000) as client:
         message = LIST | {"params": {"cursor": "x" * 2_000}}
         assert client.post("/mcp", json=message, headers=HEADERS).status_code == 413
+
+
+def test_a_large_message_is_refused(client: httpx.Client) -> None:
+    message = LIST | {"params": {"cursor": "x" * 4_000_001}}
+    assert client.post("/mcp", json=message, headers=HEADERS).status_code == 413
+
+
+def test_an_internal_error_has_the_id_of_the_request(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: SearchTool) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(SearchTool, "request", broken)
+    answer = client.post("/mcp", json=SEARCH, headers=HEADERS | {"X-Request-ID": "own-id"})
+    problem = answer.json()["result"]["structuredContent"]
+    assert (problem["type"], problem["request_id"]) == ("urn:windowshop:problem:internal", "own-id")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"query": "\ud800"}, "surrogate"),
+        ({"query": "bag", "filter": {"color": ["\udfff"]}}, "surrogate"),
+        ({"query": "bag", "filter": {"\ud800": 1}}, "surrogate"),
+        ({"query": "bag", "filter": {"price": {"lt": float("nan")}}}, "not finite"),
+        ({"query": "bag", "filter": {"price": [float("-inf")]}}, "not finite"),
+    ],
+)
+def test_a_text_or_number_that_json_cannot_hold_is_refused(arguments: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ApiError, match=reason) as refused:
+        _read(SearchTool, arguments)
+    assert refused.value.kind == "invalid"
 
 
 def test_the_service_offers_no_tools_when_they_are_switched_off(serve: Serve) -> None:
