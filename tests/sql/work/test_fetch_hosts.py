@@ -233,6 +233,8 @@ def test_failures_of_a_fetch_do_not_count_as_failures_of_decoding(shop: "Shop") 
 
 
 def test_images_of_a_host_that_has_failed_for_a_day_are_quarantined(shop: "Shop") -> None:
+    values = "('hook', 'http://hook.example/', '{searchable}', 'x')"
+    shop.run(f"insert into shop_private.webhook (name, url, kinds, secret) values {values}")
     add_remote(shop, "dead.example", 5)
     add_remote(shop, "other.example", 1)
     worker = shop.worker()
@@ -245,6 +247,8 @@ def test_images_of_a_host_that_has_failed_for_a_day_are_quarantined(shop: "Shop"
     [probe] = [each for each in claim(worker) if each.host == "dead.example"]
     fail(worker, probe)
     assert shop.value("select count(*) from shop.quarantine") == 5
+    noted = "select count(*) from shop_private.webhook_note n join shop.product p using (product_id)"
+    assert shop.value(f"{noted} where n.kind = 'quarantined'") == 5
     assert shop.value("select waiting from shop.failing_host where host = 'dead.example'") == 1  # the new image
 
 
