@@ -46,7 +46,7 @@ def encode(
     if device:
         settings = settings.model_copy(update={"device": device})
     probes = Probes()
-    with probes.serving(settings) as address, open_database(Settings.read()) as database:
+    with probes.serving(settings) as address, open_database(Settings.read(), on_progress=say) as database:
         if address:
             say(f"Probes and metrics: {address}/ready, {address}/metrics")
         with waiting("Loading the model"):

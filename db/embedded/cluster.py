@@ -29,6 +29,7 @@ PORTS = range(5433, 5500)  # a start tries the last used port, then these; outgo
 PORT_ATTEMPTS = 5  # a start tries at most this many ports
 INITDB_TIMEOUT = 120.0  # seconds
 READY_TIMEOUT = 60.0  # seconds until the server accepts connections, including recovery after a crash
+FULL_BYTES = 1 << 20  # a disk with less free space counts as full
 SHARED_MEMORY_NEEDED = 1 << 30  # bytes; if /dev/shm is smaller, the server uses memory-mapped files instead
 
 CONFIGURATION = """\
@@ -129,8 +130,13 @@ def _initdb(staging: Path, programs: Path, user: pwd.struct_passwd) -> None:
 
 
 def _refuse_full_disk(log: str, home: Path) -> None:
-    if os.strerror(errno.ENOSPC) in log:
-        raise EmbeddedServerError(f"The disk of {home} is full.", hint="Free some space. No data is lost.")
+    # On a full disk, the server may be unable to write the reason into its log.
+    if os.strerror(errno.ENOSPC) in log or shutil.disk_usage(home).free < FULL_BYTES:
+        raise full_disk(home)
+
+
+def full_disk(home: Path) -> EmbeddedServerError:
+    return EmbeddedServerError(f"The disk of {home} is full.", hint="Free some space. No data is lost.")
 
 
 def refuse_other_version(home: Path, programs: Path) -> None:

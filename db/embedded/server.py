@@ -20,6 +20,7 @@ processes do not start it again, because `stop` writes the file `<home>/stopped`
 this file.
 """
 
+import errno
 import os
 import re
 import signal
@@ -311,6 +312,8 @@ def _translated(home: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise cluster.full_disk(home) from error
         raise EmbeddedServerError(
             f"The embedded server cannot use {error.filename or home}: {error.strerror or error}",
             hint=f"Run windowshop as the user who owns {home}, or set WINDOWSHOP_HOME to a folder of yours.",

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -15,6 +14,7 @@ from db.embedded.server import Server
 from db.errors import EmbeddedServerError
 from tests.db.embedded.conftest import hardlink
 from tests.support.processes import wait_until, windowshop
+from tests.support.servers.small_disk import small_disk
 
 
 def answers(running: Server, home: Path) -> bool:
@@ -126,30 +126,14 @@ def test_copies_of_other_releases_go_when_the_server_runs(new_home: Path, monkey
         assert list((new_home / "postgres").iterdir()) == [programs]
 
 
-@pytest.fixture
-def small_disk(folder: Path) -> Iterator[Callable[[int], Path]]:
-    """Yields a function that mounts a disk with the given number of megabytes. Only root may do so."""
-    mounted: list[Path] = []
-
-    def mount(megabytes: int) -> Path:
-        path = folder / f"disk-{megabytes}"
-        path.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
-        mounted.append(path)
-        return path
-
-    yield mount
-    for path in mounted:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
-
-
 @pytest.mark.soak
 @pytest.mark.parametrize("megabytes", [10, 50, 66, 72])  # for a part of the programs, of the database, of the schema
-def test_a_full_disk_is_one_error(small_disk: Callable[[int], Path], megabytes: int) -> None:
-    home = small_disk(megabytes) / "home"
+def test_a_full_disk_is_one_error(folder: Path, megabytes: int) -> None:
+    with small_disk(folder / f"disk-{megabytes}", megabytes) as disk:
+        upgrade_fails(disk / "home")
+
+
+def upgrade_fails(home: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WINDOWSHOP_")}
     environment = {**kept, "WINDOWSHOP_HOME": str(home)}
     done = windowshop("db", "upgrade", env=environment)
