@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import httpx2
 
-from db.images.errors import ImageRejected
+from db.images.errors import AddressForbidden, ImageRejected
 
 Ip = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -70,7 +70,7 @@ class Reachable:
         return target
 
     def check(self, ip: Ip, host: str) -> None:
-        """Raise ImageRejected for a forbidden address of a host.
+        """Raise AddressForbidden for a forbidden address of a host.
 
         The error does not name the address, because an internal name server may have returned it.
         """
@@ -80,7 +80,7 @@ class Reachable:
         if self._is_listed(host) and not ip.is_link_local:
             return
         remedy = f"; {self.settings}_HOSTS or {self.settings}_NETWORKS can allow it" if self.settings else ""
-        raise ImageRejected(f"leads to an address that is not public{remedy}")
+        raise AddressForbidden(f"leads to an address that is not public{remedy}")
 
     def _is_listed(self, host: str) -> bool:
         host = host.lower()

@@ -2,6 +2,7 @@
 
 EncoderError            (db/errors.py)
 └── ImageRejected       this image can never be opened                 -> quarantined immediately
+    ├── AddressForbidden  its host has an address that is not allowed
     └── ImageUnreadable the file cannot be read now, but maybe later   -> tried again, up to three times
         └── FetchFailed the image's host does not answer, or is busy   -> tried again for about a day
 """
@@ -11,6 +12,10 @@ from db.errors import EncoderError
 
 class ImageRejected(EncoderError):
     final = True
+
+
+class AddressForbidden(ImageRejected):
+    """A host leads to an address that may not be requested."""
 
 
 class ImageUnreadable(ImageRejected):

@@ -1,15 +1,21 @@
 """Fetches the image at an address that a client sends as a query."""
 
+from socket import gaierror
+
 from db.fetching.fetcher import Fetcher
 from db.fetching.limits import FetchLimits
 from db.functions.constants import MAX_IMAGE_BYTES
-from db.images.errors import ImageRejected
+from db.images.errors import AddressForbidden, ImageRejected
 from web.http.database import ConcurrencyLimiter
 from web.http.problems import ApiError
 from web.settings import WebSettings
 
 FETCHES, WAITING = 4, 16  # images that are fetched at the same time, and further requests that may wait
 SECONDS = 5.0  # time limit of a fetch; a request has less if its own time limit is shorter
+_NOT_PUBLIC = (
+    "the host is unknown, or leads to an address that is not public; "
+    "WINDOWSHOP_WEB_FETCH_HOSTS or WINDOWSHOP_WEB_FETCH_NETWORKS can allow it"
+)
 
 
 class QueryImages:
@@ -36,8 +42,16 @@ class QueryImages:
         try:
             return await self._limiter.in_thread(self._fetcher.read, url)
         except ImageRejected as error:
-            raise ApiError("invalid", f"image_url cannot be fetched: {error.message[:500]}.") from None
+            reason = _NOT_PUBLIC if _tells_host(error) else error.message[:500]
+            raise ApiError("invalid", f"image_url cannot be fetched: {reason}.") from None
 
     def close(self) -> None:
         if self._fetcher is not None:
             self._fetcher.close()
+
+
+def _tells_host(error: BaseException | None) -> bool:
+    """Returns whether the cause of an error would tell a client which names the network of the service knows."""
+    while error is not None and not isinstance(error, AddressForbidden | gaierror):
+        error = error.__cause__ or error.__context__  # httpcore2 raises some errors `from None`
+    return error is not None
