@@ -22,7 +22,7 @@ from db.api_keys import ApiKey
 from db.engine import Database
 from db.errors import DatabaseUnreachable, SettingsError
 from db.images.thumbnail_pool import ThumbnailPool
-from web.api import events, health, images, products, search
+from web.api import events, health, images, products, search, waiting
 from web.api.document import openapi
 from web.api.v1 import catalogs as v1_catalogs
 from web.api.v1 import export
@@ -106,6 +106,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "query_images": QueryImages(settings),
             "access": access,
             "exports": export.limiter(),
+            "waiters": waiting.limiter(),
             "facet_cache": results.FacetCache(),
             # Catalogs that everybody may see; None stands for all catalogs.
             "public_catalogs": public_catalogs,

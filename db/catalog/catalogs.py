@@ -50,7 +50,11 @@ _DELETE_PRODUCTS = text(
     "(select q.product_id from shop.product q where q.catalog = :catalog limit :rows)"
 )
 _DELETE_OTHERS = tuple(
-    text(f"delete from shop.{table} where catalog = :catalog") for table in ("judgement", "event", "evaluation")
+    text(
+        f"delete from shop.{table} where {table}_id in "
+        f"(select {table}_id from shop.{table} where catalog = :catalog limit :rows)"
+    )
+    for table in ("judgement", "event", "evaluation")
 )
 _FORGET = text(
     "delete from shop.catalog c where c.catalog = :catalog "
@@ -133,14 +137,21 @@ def delete_products(conn: Connection, catalog: str, rows: int) -> int:
     return conn.execute(_DELETE_PRODUCTS, {"catalog": catalog, "rows": rows}).rowcount
 
 
+def delete_others(conn: Connection, catalog: str, rows: int | None) -> int:
+    """Delete up to `rows` rows of the catalog in each of the tables of judgements, events and evaluations.
+
+    None deletes all rows. Returns the number of deleted rows.
+    """
+    return sum(conn.execute(statement, {"catalog": catalog, "rows": rows}).rowcount for statement in _DELETE_OTHERS)
+
+
 def forget(conn: Connection, catalog: str, roots: list[int]) -> None:
     """After `delete_products`: delete the catalog's judgements, events, evaluations and its own row in `shop.catalog`.
 
     The row in `shop.catalog` stays if a load has added products to the catalog in the meantime. Also deletes those rows
     of `shop_private.image_root` in `roots` that no image uses. No folder on disk is deleted.
     """
-    for statement in _DELETE_OTHERS:
-        conn.execute(statement, {"catalog": catalog})
+    delete_others(conn, catalog, None)
     conn.execute(_FORGET, {"catalog": catalog})
     if roots:
         conn.execute(_DELETE_ROOTS, {"roots": roots})

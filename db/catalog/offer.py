@@ -9,7 +9,7 @@ from db.catalog.product import OFFER_COLUMNS, SALE_DATES
 Fault = tuple[str, str]  # the field, and the reason
 FIELDS = frozenset((*OFFER_COLUMNS, SALE_DATES))
 PRICES = ("price", "sale_price", "compare_at_price")
-_DATES_OF_SALE = ("sale_starts_at", "sale_ends_at")
+DATES_OF_SALE = ("sale_starts_at", "sale_ends_at")
 _READERS = {
     "published_at": dates.moment,
     "quantity": values.quantity,
@@ -75,20 +75,20 @@ def _read_sale(texts: dict[str, Any], faults: list[Fault]) -> None:
     if both:
         starts, separator, ends = both.partition("/")
         if separator and "/" not in ends:
-            for name, written in zip(_DATES_OF_SALE, (starts.strip(), ends.strip()), strict=True):
+            for name, written in zip(DATES_OF_SALE, (starts.strip(), ends.strip()), strict=True):
                 texts[name] = texts.get(name) or written or None
         else:
             faults.append((SALE_DATES, f'{SALE_DATES} "{prices.shown(both)}" is not a start and an end: START/END'))
-    for name in _DATES_OF_SALE:
+    for name in DATES_OF_SALE:
         if texts.get(name):
             try:
                 texts[name] = dates.moment(texts[name], is_end=name == "sale_ends_at")
             except ValueError as error:
                 faults.append((name, f"{name} {error}"))
                 texts[name] = None
-    starts_at, ends_at = (texts.get(name) for name in _DATES_OF_SALE)
+    starts_at, ends_at = (texts.get(name) for name in DATES_OF_SALE)
     if starts_at and ends_at and starts_at > ends_at:
         faults.append(("sale_ends_at", f"the sale ends at {ends_at}, before it starts at {starts_at}"))
-    if texts.get("sale_price") is not None and any(name in (*_DATES_OF_SALE, SALE_DATES) for name, _ in faults):
+    if texts.get("sale_price") is not None and any(name in (*DATES_OF_SALE, SALE_DATES) for name, _ in faults):
         faults.append(("sale_price", "sale_price is left out, because the dates of the sale are not known"))
         texts["sale_price"] = None

@@ -2,17 +2,24 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 from litestar import Request
 from litestar.datastructures import State
 from litestar.params import QueryParameter
 
+from db.errors import DatabaseError
 from db.work import encoding
 from web.http.context import context_of
+from web.http.database import ConcurrencyLimiter
+from web.http.problems import ApiError
 
 MAX_WAIT = 60  # seconds
+MAX_WAITERS = 16  # requests that wait at the same time; a further one looks once
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0  # seconds between two looks at the work list
+_LAST_LOOK = 1.0  # seconds after the end of the wait, for the last look
+_ANSWER = 1.0  # seconds after the last look, for the answer
 
 WaitInQuery = Annotated[
     int,
@@ -20,22 +27,42 @@ WaitInQuery = Annotated[
         ge=0,
         le=MAX_WAIT,
         description="Answer when the written products are encoded, but after this number of seconds at the latest. The "
-        "field `encoding` then has the state of each product.",
+        "field `encoding` then has the last known state of each product. While many other requests wait, the answer "
+        "comes at once.",
     ),
 ]
+
+
+def limiter() -> ConcurrencyLimiter:
+    return ConcurrencyLimiter(MAX_WAITERS, 0)
 
 
 async def wait_until_encoded(
     request: Request[Any, Any, Any], state: State, skus: Sequence[str], catalog: str, seconds: int
 ) -> dict[str, encoding.State]:
-    """Returns for each product whether it is encoded, waits, or is in quarantine."""
-    context_of(request.scope).extend(seconds)
+    """Returns for each product the last known state: whether it is encoded, waits, or is in quarantine.
+
+    The products are committed, so no error of a look becomes the answer. Before the first successful look, the state is
+    `waiting`.
+    """
+    waiters: ConcurrencyLimiter = state.waiters
+    if waiters.is_full:
+        return await _look_until_encoded(request, state, skus, catalog, 0)
+    async with waiters:
+        return await _look_until_encoded(request, state, skus, catalog, seconds)
+
+
+async def _look_until_encoded(
+    request: Request[Any, Any, Any], state: State, skus: Sequence[str], catalog: str, seconds: int
+) -> dict[str, encoding.State]:
+    context_of(request.scope).extend(seconds + _LAST_LOOK + _ANSWER)
     clock = asyncio.get_running_loop()
     end, pause = clock.time() + seconds, _FIRST_PAUSE
+    found: dict[str, encoding.State] = dict.fromkeys(skus, "waiting")
     while True:
-        found: dict[str, encoding.State] = await state.pools.read(
-            request, lambda conn: encoding.states(conn, skus, catalog), primary=True
-        )
+        with suppress(ApiError, DatabaseError, TimeoutError):
+            async with asyncio.timeout_at(end + _LAST_LOOK):
+                found = await state.pools.read(request, lambda conn: encoding.states(conn, skus, catalog), primary=True)
         left = end - clock.time()
         if "waiting" not in found.values() or left <= 0:
             return found

@@ -9,14 +9,20 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from db import api_keys
+from db.catalog import catalogs
 from db.engine import Database
 from tests.support.web_service import PRODUCTS, SETTINGS, Serve, served
+from web.api import waiting
+from web.api.v1 import catalogs as v1_catalogs
 from web.api.v1 import export
 from web.http.problems import ApiError
 
+WAITS_FOR_A_LOCK = (
+    "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
+)
 A_PRODUCT = {
     "sku": "P/1", "title": "A coat", "price": 20, "currency": "EUR", "color": "red", "quantity": 3,
     "attributes": {"lining": "silk", "care": {"wash": 30, "iron": True}},
@@ -28,6 +34,17 @@ A_PRODUCT = {
 def client(serve: Serve, own_database: Database, image_folder: Any) -> Iterator[httpx.Client]:
     with serve(own_database, image_root=image_folder) as client:
         yield client
+
+
+def until(conn: Connection, statement: str) -> None:
+    """Wait until the statement returns true."""
+    end = time.monotonic() + 30
+    while True:
+        with conn.begin():
+            if conn.scalar(text(statement)):
+                return
+        assert time.monotonic() < end, statement
+        time.sleep(0.02)
 
 
 def patch(client: httpx.Client, sku: str, body: Any, **params: Any) -> httpx.Response:
@@ -100,6 +117,25 @@ def test_a_faulty_patch_changes_nothing(
     assert client.get("/v1/products/sku 1").json() == before
 
 
+def test_a_patch_gets_the_dates_of_a_sale_checked_together_with_the_stored_dates(client: httpx.Client) -> None:
+    sale = {"sale_price": 1, "sale_starts_at": "2026-03-01", "sale_ends_at": "2026-04-01T00:00:00+02:00"}
+    patch(client, "sku 1", sale).raise_for_status()
+    before = client.get("/v1/products/sku 1").json()
+    for body in (
+        {"sale_starts_at": "2026-05-01"},
+        {"sale_ends_at": "2026-02-01"},
+        {"sale_starts_at": "2026-05-02", "sale_ends_at": "2026-05-01"},
+    ):
+        answer = patch(client, "sku 1", body)
+        assert answer.status_code == 422, answer.text
+        assert "before it starts" in answer.json()["detail"]
+    assert client.get("/v1/products/sku 1").json() == before
+    assert patch(client, "sku 1", {"price": 3}).json()["reason"] is None
+    patch(client, "sku 1", {"sale_starts_at": "2026-05-01", "sale_ends_at": None}).raise_for_status()
+    after = client.get("/v1/products/sku 1").json()
+    assert (after["sale_price"], after["sale_ends_at"]) == (1, None)
+
+
 def test_a_private_attribute_of_a_patch_is_not_stored(client: httpx.Client) -> None:
     answer = patch(client, "sku 1", {"attributes": {"supplier": "Acme", "glaze": "blue"}})
     assert answer.json()["not_stored"] == ["supplier"]
@@ -128,6 +164,21 @@ def test_products_are_deleted_by_a_filter(client: httpx.Client) -> None:
     assert delete(client, filter={"color": "red"}).json() == {"deleted": 20, "not_found": [], "more": False}
     assert delete(client, filter={"color": "red"}).json()["deleted"] == 0
     assert total(client) == PRODUCTS - 20
+
+
+def test_a_product_that_stops_passing_the_filter_before_it_is_locked_is_not_deleted(
+    client: httpx.Client, own_database: Database
+) -> None:
+    answers: list[httpx.Response] = []
+    thread = threading.Thread(target=lambda: answers.append(delete(client, filter={"color": "red"})))
+    with own_database.connect(None) as conn, own_database.connect(None) as watching:
+        with conn.begin():
+            conn.execute(text("update shop.product set color = 'blue' where sku = 'sku 3'"))
+            thread.start()
+            until(watching, WAITS_FOR_A_LOCK)
+        thread.join()
+    assert answers[0].json() == {"deleted": 19, "not_found": [], "more": False}
+    assert client.get("/v1/products/sku 3").json()["color"] == "blue"
 
 
 @pytest.mark.parametrize("filter_", [{}, {"price": {"gte": 0}}, {"currency": "EUR"}])
@@ -238,6 +289,25 @@ def test_catalogs_are_listed_and_deleted(client: httpx.Client, own_database: Dat
         assert conn.scalar(text("select count(*) from shop.event where catalog = 'sample'")) == 0
 
 
+def test_a_catalog_with_many_events_is_deleted_in_batches(
+    monkeypatch: pytest.MonkeyPatch, client: httpx.Client, own_database: Database
+) -> None:
+    monkeypatch.setattr(v1_catalogs, "_OTHERS", 40)
+    body = {"products": [{"sku": "S", "title": "sample"}], "catalog": "sample", "create": True}
+    client.put("/v1/products", json=body).raise_for_status()
+    with own_database.connect(None) as conn:
+        with conn.begin():
+            conn.execute(
+                text("insert into shop.event (kind, catalog) select 'search', 'sample' from generate_series(1, 100)")
+            )
+        with conn.begin():
+            assert catalogs.delete_others(conn, "sample", 30) == 30
+        assert client.delete("/v1/catalogs/sample").json() == {"deleted": 1, "more": False}
+        with conn.begin():
+            assert conn.scalar(text("select count(*) from shop.event where catalog = 'sample'")) == 0
+    assert client.delete("/v1/catalogs/sample").status_code == 404
+
+
 def test_a_key_sees_and_deletes_only_its_catalogs(own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         berlin = api_keys.create(conn, "berlin", ["write"], catalogs=["berlin"])
@@ -279,12 +349,24 @@ def test_the_state_of_the_encoding_names_what_waits_and_why_an_item_is_in_quaran
     assert client.get("/v1/products/nobody/encoding").status_code == 404
 
 
+def test_a_key_without_the_scope_write_gets_no_path_and_no_error_of_an_image(own_database: Database) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        keys = [api_keys.create(conn, scope, [scope]) for scope in ("write", "search")]
+        conn.execute(text("update shop_private.work set state = 'quarantined', error = '/srv/1.png: damaged'"))
+    image: dict[str, Any] = {"part": "image", "position": 0, "state": "quarantined"}
+    with served(own_database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:
+        for key, shown in zip(keys, (("1.png", "/srv/1.png: damaged"), (None, None)), strict=True):
+            answer = client.get("/v1/products/sku 1/encoding", headers={"Authorization": f"Bearer {key}"})
+            assert answer.json()["parts"][1] == image | dict(zip(("uri", "reason"), shown, strict=True))
+
+
 def test_a_write_waits_until_its_products_are_encoded(client: httpx.Client, own_database: Database) -> None:
     def encode() -> None:
-        time.sleep(0.5)
-        with own_database.connect(None) as conn, conn.begin():
-            conn.execute(text("delete from shop_private.work where product_id = shop.product_id('W-1', 'main')"))
-            conn.execute(text("update shop_private.work set state = 'quarantined', error = 'broken'"))
+        with own_database.connect(None) as conn:
+            until(conn, "select exists (select from shop.product where sku = 'W-1')")
+            with conn.begin():
+                conn.execute(text("delete from shop_private.work where product_id = shop.product_id('W-1', 'main')"))
+                conn.execute(text("update shop_private.work set state = 'quarantined', error = 'broken'"))
 
     thread = threading.Thread(target=encode)
     thread.start()
@@ -297,3 +379,43 @@ def test_a_write_waits_until_its_products_are_encoded(client: httpx.Client, own_
     assert time.monotonic() - began >= 1
     assert client.put("/v1/products?wait=61", json=body).status_code == 422
     assert "encoding" not in client.put("/v1/products", json=body).json()["products"][0]
+
+
+def test_a_committed_write_that_waits_is_answered_although_the_work_list_cannot_be_read(
+    client: httpx.Client, own_database: Database
+) -> None:
+    def interrupt() -> None:
+        with own_database.connect(None) as conn:
+            until(conn, "select exists (select from shop.product where title = 'newer')")
+            hide, show = "work rename to hidden", "hidden rename to work"
+            for statement in (
+                f"alter table shop_private.{hide}",
+                f"alter table shop_private.{show}",
+                "delete from shop_private.work",
+            ):
+                with conn.begin():
+                    conn.execute(text(statement))
+                time.sleep(0.4)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    answer = patch(client, "sku 1", {"title": "newer"}, wait=20)
+    thread.join()
+    assert (answer.status_code, answer.json()["encoding"]) == (200, "done")
+
+
+def test_a_request_beyond_the_limit_of_waiting_requests_looks_once(
+    monkeypatch: pytest.MonkeyPatch, serve: Serve, own_database: Database
+) -> None:
+    monkeypatch.setattr(waiting, "MAX_WAITERS", 1)
+    with serve(own_database) as client:
+        thread = threading.Thread(target=lambda: patch(client, "sku 1", {"title": "newer"}, wait=30))
+        thread.start()
+        with own_database.connect(None) as conn:
+            until(conn, "select exists (select from shop.product where title = 'newer')")
+        answer = patch(client, "sku 2", {"title": "newer"}, wait=60)
+        assert answer.json()["encoding"] == "waiting"
+        assert thread.is_alive()
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(text("delete from shop_private.work"))
+        thread.join()

@@ -220,6 +220,12 @@ def test_an_address_that_must_not_be_fetched_gets_422_with_the_reason(
     assert reason in refusal(encoding, image_url=url.format(port=host))
 
 
+def test_an_unknown_host_and_a_host_that_is_not_public_get_the_same_reason(encoding: httpx.Client, host: int) -> None:
+    reasons = {refusal(encoding, image_url=f"http://{name}/a.png") for name in ("localhost", "nobody.invalid")}
+    assert len(reasons) == 1
+    assert "the host is unknown, or leads to an address that is not public" in reasons.pop()
+
+
 def quarters(orientation: int = 1) -> str:
     """Returns an image with a red, a green, a blue and a white quarter, as base64."""
     image = Drawing.new("RGB", (80, 40), "white")
@@ -277,6 +283,17 @@ def test_a_faulty_search_of_many_refuses_itself_only(client: httpx.Client) -> No
     assert answers[3]["found"]["total"] == 20
     assert [answer["problem"]["status"] for answer in answers if answer["problem"]] == [422, 422, 422]
     assert "nonsense" in answers[1]["problem"]["detail"]
+
+
+def test_searches_that_the_time_limit_cuts_off_have_a_problem_and_the_others_keep_their_results(
+    serve: Serve, shop_database: Database
+) -> None:
+    body = {"searches": [{"filter": {"color": "red"}}, {"query": "bag"}, {"filter": {"color": "red"}}]}
+    with serve(deadline_ms=1500) as client, shop_database.connect(None) as conn, conn.begin():
+        conn.execute(text("lock table shop_private.query_embedding in access exclusive mode"))
+        answers = client.post("/v1/multi-search", json=body).raise_for_status().json()["answers"]
+    assert answers[0]["found"]["total"] == 20
+    assert [answer["problem"]["type"] for answer in answers[1:]] == ["urn:windowshop:problem:timeout"] * 2
 
 
 def test_a_thousand_searches_in_one_request_get_one_error(client: httpx.Client) -> None:

@@ -17,7 +17,8 @@ from web.api.schemas import MAX_CATALOG
 from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
-_ROWS = 1000  # products that one transaction deletes
+_PRODUCTS = 1000  # products that one transaction deletes
+_OTHERS = 10_000  # judgements, events and evaluations, of each, that one transaction deletes
 
 
 class CatalogOut(msgspec.Struct):
@@ -39,7 +40,11 @@ class Catalogs(msgspec.Struct):
 class DeletedCatalog(msgspec.Struct):
     deleted: Annotated[int, Meta(description="Number of products that this request deleted.")]
     more: Annotated[
-        bool, Meta(description="Whether the catalog still has products. The same request deletes the next products.")
+        bool,
+        Meta(
+            description="Whether the catalog may still have rows. The same request, with another Idempotency-Key, "
+            "deletes the next rows."
+        ),
     ]
 
 
@@ -75,18 +80,24 @@ async def delete_catalog(
     catalog: Annotated[str, PathParameter(min_length=1, max_length=MAX_CATALOG)],
 ) -> DeletedCatalog:
     """Delete a catalog with its products, judgements, evaluations and events. A large catalog takes several requests:
-    repeat the request while `more` is true."""
+    while `more` is true, send the request again, with another Idempotency-Key."""
     KeyLimits.of(request).check_catalog(catalog)
     clock = asyncio.get_running_loop()
     end, deleted = clock.time() + state.settings.deadline_ms / 2000, 0
     if not await state.pools.write(request, lambda conn: catalogs.is_known(conn, catalog)):
         raise ApiError("not-found", f"There is no catalog {catalog[:80]}.")
 
-    def delete_rows(conn: Connection) -> int:
-        return catalogs.delete_products(conn, catalog, _ROWS)
+    def delete_products(conn: Connection) -> int:
+        return catalogs.delete_products(conn, catalog, _PRODUCTS)
 
-    while rows := await state.pools.write(request, delete_rows):
+    def delete_others(conn: Connection) -> int:
+        return catalogs.delete_others(conn, catalog, _OTHERS)
+
+    while rows := await state.pools.write(request, delete_products):
         deleted += rows
+        if clock.time() > end:
+            return DeletedCatalog(deleted, more=True)
+    while await state.pools.write(request, delete_others):
         if clock.time() > end:
             return DeletedCatalog(deleted, more=True)
     await state.pools.write(request, lambda conn: catalogs.forget(conn, catalog, []))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 
 from db.catalog import patching, store
 from db.catalog.image_paths import ImageRoot
-from db.catalog.offer import PRICES
+from db.catalog.offer import DATES_OF_SALE, PRICES
 from db.catalog.private_attributes import PublicAttributes
 from db.catalog.product import COLUMNS
 from db.catalog.validation import validate
@@ -28,12 +29,14 @@ from web.api.products import CatalogInQuery, Outcome, SkuInPath
 from web.api.schemas import Catalog, Sku
 from web.api.waiting import WaitInQuery, wait_until_encoded
 from web.http.addresses import sku_in
+from web.http.context import context_of
 from web.http.idempotency import IDEMPOTENT
+from web.http.pool import in_transaction
 from web.http.problems import ApiError
 
 MAX_DELETED = 1000  # products that one request deletes at most
-# The prices and the currency of a product decide together what a price means.
-_CONTEXT = ("currency", *PRICES)
+# The prices and the currency of a product decide together what a price means, and the dates whether a sale is on.
+_CONTEXT = ("currency", *PRICES, *DATES_OF_SALE)
 
 
 @patch(
@@ -89,9 +92,17 @@ def _patched(conn: Connection, before: Mapping[str, Any], data: ProductPatch, na
     if isinstance(found, list):
         raise ApiError("invalid", "; ".join(found))
     product = found.product
-    # The stored values of the context are valid, but the new ones may contradict them.
-    reasons = [(name, reason) for name, reason in found.warnings if name in names or name not in _CONTEXT]
-    if faults := [reason for name, reason in reasons if name not in COLUMNS or getattr(product, name) is None]:
+    # The stored values of the context are valid, but the new ones may contradict them. A new sale price or date is
+    # checked together with the stored dates.
+    is_new_sale = any(given.get(name) is not None for name in ("sale_price", *DATES_OF_SALE))
+    checked = {*names, *(DATES_OF_SALE if is_new_sale else ())}
+    reasons = [(name, reason) for name, reason in found.warnings if name in checked or name not in _CONTEXT]
+    # An end before the start is a fault too, although both dates can be read.
+    if faults := [
+        reason
+        for name, reason in reasons
+        if name not in COLUMNS or name in DATES_OF_SALE or getattr(product, name) is None
+    ]:
         raise ApiError("invalid", "; ".join(faults))
     values: dict[str, Any] = {name: getattr(product, name) for name in names if name in COLUMNS}
     if before["currency"] is None and not set(names).isdisjoint(PRICES) and "currency" not in names:
@@ -107,7 +118,7 @@ def _patched(conn: Connection, before: Mapping[str, Any], data: ProductPatch, na
 
 
 def _written(value: Any) -> Any:
-    return None if value is None else str(value)
+    return None if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 class Deletion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -129,7 +140,10 @@ class Deleted(msgspec.Struct):
     not_found: Annotated[list[str], Meta(description="The SKUs in `skus` without a product.")]
     more: Annotated[
         bool,
-        Meta(description="Whether further products pass the filter. The same request deletes the next products."),
+        Meta(
+            description="Whether further products pass the filter. The same request, with another Idempotency-Key, "
+            "deletes the next products."
+        ),
     ]
 
 
@@ -162,7 +176,11 @@ async def delete_products(request: Request[Any, Any, Any], state: State, data: J
         deleted = store.delete_list(conn, skus, data.catalog)
         return Deleted(len(deleted), [], more=bool(_browse(conn, data.catalog, filter_, 1)))
 
-    deleted: Deleted = await state.pools.write(request, delete_found)
+    def delete_in_one_snapshot(conn: Connection) -> Deleted:
+        # A product that another session changes before it is locked fails the transaction, which then runs again.
+        return in_transaction(conn, delete_found, "repeatable read")
+
+    deleted: Deleted = await state.pools.write(request, delete_in_one_snapshot)
     return deleted
 
 
@@ -172,7 +190,8 @@ def _browse(conn: Connection, catalog: str, filter_: dict[str, Any], rows: int) 
 
 
 class PartState(msgspec.Struct):
-    """The title or an image of a product. `reason` is null for an encoded part, and while no attempt has failed."""
+    """The title or an image of a product. `reason` is null for an encoded part, and while no attempt has failed. A key
+    without the scope write gets no `uri`, and no `reason`."""
 
     part: Literal["title", "image"]
     position: int
@@ -202,17 +221,26 @@ class EncodingState(msgspec.Struct):
 async def read_encoding(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"
 ) -> EncodingState:
-    """Tell whether the title and the images of a product are encoded, and if not, why."""
+    """Tell whether the title and the images of a product are encoded. A key with the scope write also gets the address
+    or path of each image, and why a part is not encoded."""
     sku = sku_in(sku)
     limits = KeyLimits.of(request)
     limits.check_catalog(catalog)
+    key = context_of(request.scope).api_key
+    sees_all = key is None or key.allows("write")  # without keys, every client may write
 
     def read(conn: Connection) -> EncodingState:
         limits.check_products(conn, catalog, (sku,))
         parts = encoding.parts(conn, sku, catalog)
         if parts is None:
             raise ApiError("not-found", "There is no such product in this catalog.")
-        shown = [msgspec.convert(part, PartState, from_attributes=True) for part in parts]
+        # An error may name a folder or an internal host.
+        shown = [
+            PartState(
+                part.part, part.position, part.uri if sees_all else None, part.state, part.reason if sees_all else None
+            )
+            for part in parts
+        ]
         states = {part.state for part in shown}
         whole: Any = next(each for each in ("waiting", "quarantined", "done") if each in states)
         return EncodingState(sku, encoding.serving_model(conn), whole, shown)

@@ -1,5 +1,6 @@
 """POST /v1/search searches or lists products, and POST /v1/multi-search runs several such searches."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -12,7 +13,8 @@ from web.api.search import DEGRADED, REFUSALS
 from web.api.v1.finding import find
 from web.api.v1.schemas import Found, ManyAnswers, MultiSearch, OneAnswer, ProductSearch
 from web.http.bodies import decoded
-from web.http.problems import problem_of
+from web.http.context import context_of
+from web.http.problems import ClientGone, problem_of
 
 _route: dict[str, Any] = {
     "status_code": 200,
@@ -41,13 +43,21 @@ async def multi_search(
     data: JSONBody[MultiSearch],
 ) -> ManyAnswers:
     """Run up to 20 searches. A search that fails does not affect the others: it has a `problem` in place of results.
-    The time limit of a request holds for all searches together, and each search counts towards the rate limit."""
+    The time limit of a request holds for all searches together: a search that it cuts off has the problem `timeout`.
+    Each search counts towards the rate limit."""
     await state.access.count_more(request.scope, len(data.searches) - 1)
-    return ManyAnswers([await _one(request, state, each) for each in data.searches])
+    # A tenth of the time limit is left for the answer.
+    end = context_of(request.scope).deadline - state.settings.deadline_ms / 10_000
+    return ManyAnswers([await _one(request, state, each, end) for each in data.searches])
 
 
-async def _one(request: Request[Any, Any, Any], state: State, given: msgspec.Raw) -> OneAnswer:
+async def _one(request: Request[Any, Any, Any], state: State, given: msgspec.Raw, end: float) -> OneAnswer:
     try:
-        return OneAnswer(await find(request, state, decoded(bytes(given), ProductSearch)), None)
+        if asyncio.get_running_loop().time() >= end:
+            raise TimeoutError
+        async with asyncio.timeout_at(end):
+            return OneAnswer(await find(request, state, decoded(bytes(given), ProductSearch)), None)
+    except ClientGone:
+        raise
     except Exception as error:
         return OneAnswer(None, problem_of(request, error)[0])
