@@ -2,7 +2,8 @@
 
 `db upgrade` stores the passwords in `<home>/secrets.json`. Each later command with this home and with the
 administrator's address then uses its own login. The key of a password contains the address. One home can therefore
-serve several servers, and a command with a person's login keeps that login.
+serve several servers, and a command with a person's login keeps that login. A primary and its standbys have the same
+passwords, so a password is also found by an address that shares one of several hosts with the key.
 """
 
 from dataclasses import dataclass
@@ -21,12 +22,22 @@ class KeptLogins:
     administrator: URL
 
     def find(self, login: str) -> str | None:
-        return Secrets(self.home.absolute()).find(self._key(login))
+        kept = Secrets(self.home.absolute()).known()
+        begin, end = f"{login} at ", f", created by {self.administrator.username}"
+        for key in [self._key(login), *kept]:
+            if key in kept and key.startswith(begin) and key.endswith(end):
+                servers = key.removeprefix(begin).removesuffix(end).split(", ")
+                if not set(servers).isdisjoint(self._servers()):
+                    return kept[key]
+        return None
 
     def keep(self, login: str, password: str) -> None:
-        server.secrets(self.home).keep(self._key(login), password)
+        if Secrets(self.home.absolute()).known().get(self._key(login)) != password:
+            server.secrets(self.home).keep(self._key(login), password)
 
     def _key(self, login: str) -> str:
+        return f"{login} at {', '.join(self._servers())}, created by {self.administrator.username}"
+
+    def _servers(self) -> list[str]:
         url = self.administrator
-        servers = ", ".join(f"{host}:{port}" for host, port in hosts(url)) or f"None:{url.port or PORT}"
-        return f"{login} at {servers}, created by {url.username}"
+        return [f"{host}:{port}" for host, port in hosts(url)] or [f"None:{url.port or PORT}"]

@@ -95,6 +95,7 @@ def give_passwords(conn: Connection, database: Database, created: set[str], fold
             continue
         kept = database.kept.find(name)
         if kept is not None and _opens(database, name, kept):
+            database.kept.keep(name, kept)  # under all hosts of the present address
             continue
         with conn.begin():
             if name not in created and not _lacks_password(conn, name):

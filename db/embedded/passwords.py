@@ -32,9 +32,9 @@ class Secrets:
             known = self._change(lambda known: known.setdefault(name, random_password()))
         return known[name]
 
-    def find(self, name: str) -> str | None:
-        """Return a kept password, or None. Creates nothing."""
-        return self._read().get(name) if self._path.exists() else None
+    def known(self) -> dict[str, str]:
+        """Return the kept passwords by their names. Creates nothing."""
+        return self._read() if self._path.exists() else {}
 
     def keep(self, name: str, password: str) -> None:
         self._change(lambda known: known.update({name: password}))

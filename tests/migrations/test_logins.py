@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from db import addresses
 from db.engine import Database, open_database
 from db.errors import LoginRefused, SettingsError
 from db.kept_logins import KeptLogins
@@ -117,3 +118,17 @@ def test_the_passwords_are_kept_only_in_the_home_and_for_the_administrator_of_th
         current_user(database, Role.WEB_READER)
     person = make_url(str(earlier_site.write.set(username="anna")))
     assert KeptLogins(settings.home, person).find("tenant_web_reader") is None
+
+
+def test_a_primary_and_its_standbys_share_the_kept_passwords(tmp_path: Path) -> None:
+    def kept(hosts: str) -> KeptLogins:
+        url = addresses.parse("WINDOWSHOP_DATABASE_URL", f"postgresql://postgres@{hosts}/shop")
+        return KeptLogins(tmp_path, url)
+
+    kept("db1").keep("shop_cli", "secret")
+    assert kept("db2").find("shop_cli") is None
+    assert kept("db1:5433").find("shop_cli") is None
+    assert kept("db1:5432,db2:5432").find("shop_cli") == "secret"
+    assert kept("db1:5432,db2:5432").find("shop_loader") is None
+    kept("db1:5432,db2:5432").keep("shop_cli", "secret")
+    assert kept("db2").find("shop_cli") == "secret"
