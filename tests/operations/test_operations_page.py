@@ -1,30 +1,26 @@
-"""The marked commands of docs/operations.md run against a real server, with the results that the page promises."""
+"""The commands of docs/operations.md run against a real server, with the results that the page promises."""
 
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from db import addresses
 from db.embedded.server import binary
 from db.engine import Database
-from db.settings import Settings
+from db.errors import LoginRefused
+from db.roles import Role
+from tests.operations import page
+from tests.operations.page import BLOCKS, PAGE, block
 from tests.support.databases import Databases, admin
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "operations.md"
-BLOCK = re.compile(r"<!-- a test runs this block: (?P<name>[\w ]+) -->\n\n(?P<lines>(?: {4}.*\n)+)")
+ROOT = page.ROOT
+SAMPLES = ("broken ", '{"process"', "Connections: ")  # blocks that begin so are outputs
 Shell = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def blocks() -> dict[str, str]:
-    return {
-        found["name"]: re.sub("^ {4}", "", found["lines"], flags=re.M)
-        for found in BLOCK.finditer(PAGE.read_text(encoding="utf-8"))
-    }
 
 
 @pytest.fixture
@@ -47,17 +43,8 @@ def shell(
         "WINDOWSHOP_GATEWAY_PASSWORD": database.password(database.roles.gateway) if database.password else "",
     }
 
-    def run(commands: str) -> subprocess.CompletedProcess[str]:
-        words = f'windowshop() {{ "{sys.executable}" -m windowshop "$@"; }}\nset -e\n{commands}'
-        return subprocess.run(
-            ["bash", "-c", words],
-            env={**env, **own},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    def run(commands: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        return page.shell(commands, {**env, **own}, tmp_path, typed=typed)
 
     return run
 
@@ -76,38 +63,114 @@ def test_a_dump_is_restored_into_an_empty_database(database: Database, restored:
         "insert into shop.product (product_id, sku, title) values "
         "(shop.product_id('a', 'main'), 'a', 'red shoe'), (shop.product_id('b', 'main'), 'b', 'blue bag')",
     )
-    dumped = shell(blocks()["dump"])
-    assert dumped.returncode == 0, dumped.stderr
+    page.done(shell(block("dump")))
     address = restored.write.set(drivername="postgresql").render_as_string(hide_password=False)
-    commands = re.sub(
-        r"(WINDOWSHOP_DATABASE_URL=)postgresql://\S+", lambda found: found[1] + address, blocks()["restore"]
-    )
-    assert address in commands
-    done = shell(commands)
+    done = shell(block("restore", {r"postgresql://\S+": address}))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No difference." in done.stdout
     assert admin(restored, "select sku from shop.product order by 1") == [("a",), ("b",)]
     assert admin(restored, "select shop_private.gateway_is_elsewhere()") == [(False,)]
 
 
-@pytest.mark.soak
-def test_second_logins_of_the_web_service_pass_the_checks(
-    database: Database, settings: Settings, shell: Shell, databases: Databases
-) -> None:
-    from db.roles import Role
+def connect(database: Database, name: str, password: str, role: Role) -> Database:
+    """Returns the database with a login. The first connection checks that the login has the rights of the role."""
+    url = database.write.set(username=name, password=password)
+    return Database(url, url, database.roles)
 
+
+@pytest.fixture
+def own_passwords(database: Database) -> Iterator[None]:
+    """Restores the passwords of the logins, which all databases of the server share."""
+    yield
+    assert database.password is not None
+    for role in (Role.WEB_READER, Role.WEB_WRITER, Role.LOADER, Role.ENCODER, Role.JOBS):
+        name = database.roles[role]
+        admin(database, f"alter role {name} password '{database.password(name)}'")
+    for name in ("shop_web_reader_2", "shop_web_writer_2"):
+        admin(database, f"drop role if exists {name}")
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("own_passwords")
+def test_passwords_change_while_the_processes_run(database: Database, shell: Shell) -> None:
+    """Open connections stay, second logins work while the first ones change, and old passwords are refused."""
+    assert database.password is not None
+    logins = (Role.WEB_READER, Role.WEB_WRITER, Role.LOADER, Role.ENCODER, Role.JOBS)
+    old = {
+        role: connect(database, database.roles[role], database.password(database.roles[role]), role) for role in logins
+    }
+    opened = {role: old[role].connect(role) for role in logins}
+    connections = {role: opened[role].__enter__() for role in logins}
     try:
-        done = shell(blocks()["second login"])
+        done = shell(block("second login"))
         assert done.returncode == 0, done.stdout + done.stderr
         assert "people: 15 (shop_web_reader_2 10, shop_web_writer_2 5)" in done.stdout
         for name, role in (("shop_web_reader_2", Role.WEB_READER), ("shop_web_writer_2", Role.WEB_WRITER)):
-            admin(database, f"alter role {name} password 'another'")
-            url = database.write.set(username=name, password="another")
-            with Database(url, url, database.roles).connect(role) as conn:  # refuses a login without the rights
+            page.done(shell(f"psql \"$ADMIN_URL\" -c '\\password {name}'", typed="another\nanother\n"))
+            with connect(database, name, "another", role).connect(role) as conn:
                 assert conn.exec_driver_sql("select current_user::text").scalar() == name
+
+        for line in block("passwords").splitlines():
+            page.done(shell(line, typed="a new one\na new one\n"))
+        for role, conn in connections.items():
+            assert conn.exec_driver_sql("select 1").scalar() == 1  # an open connection stays
+            with pytest.raises(LoginRefused), old[role].connect(role):
+                pass
+        new = {
+            found["login"]: (found["name"], found[0])
+            for found in re.finditer(r"(?P<name>\w+_URL)=postgresql://(?P<login>\w+):\S+", BLOCKS["addresses"])
+        }
+        assert {login: name for login, (name, _) in new.items()} == {
+            "shop_web_reader": "WINDOWSHOP_READ_DATABASE_URL",
+            "shop_web_writer": "WINDOWSHOP_DATABASE_URL",
+            "shop_encoder": "WINDOWSHOP_DATABASE_URL",
+        }
+        place = f"{database.write.host}:{database.write.port}/{database.write.database}"
+        for role in (Role.WEB_READER, Role.WEB_WRITER, Role.ENCODER):
+            name, line = new[database.roles[role]]
+            address = line.split("=", 1)[1].replace(":...@", ":a new one@").replace("db.example:5432/shop", place)
+            url = addresses.parse(name, address)
+            with Database(url, url, database.roles).connect(role) as conn:
+                assert conn.exec_driver_sql("select current_user::text").scalar() == database.roles[role]
+        for role in (Role.LOADER, Role.JOBS):
+            with connect(database, database.roles[role], "a new one", role).connect(role) as conn:
+                assert conn.exec_driver_sql("select 1").scalar() == 1
+
+        page.done(shell(block("drop second logins")))
+        assert admin(database, "select count(*) from pg_roles where rolname ~ '_2$'") == [(0,)]
     finally:
-        databases.run("drop role if exists shop_web_reader_2")
-        databases.run("drop role if exists shop_web_writer_2")
+        for each in opened.values():
+            each.__exit__(None, None, None)
+
+
+@pytest.mark.soak
+def test_people_get_logins_of_their_own(database: Database, shell: Shell) -> None:
+    done = page.done(shell(block("people")))
+    assert re.search(r"postgresql://anna:\S+@", done)
+    assert admin(database, "select rolname from pg_roles where rolname in ('anna', 'bert')") == [("bert",)]
+    page.done(shell(f'psql "$ADMIN_URL" <<SQL\n{block("person")}SQL\nwindowshop db upgrade'))
+    try:
+        query = "select rolconnlimit, pg_has_role('anna', 'shop_analyst', 'usage') from pg_roles where rolname = 'anna'"
+        assert admin(database, query) == [(5, True)]
+        page.done(shell(f'psql "$ADMIN_URL" <<SQL\n{block("limit")}SQL'))
+        limit = "select rolconnlimit from pg_roles where rolname = 'shop_web_reader'"
+        assert admin(database, limit) == [(40,)]
+        page.done(shell(f'psql "$ADMIN_URL" <<SQL\n{block("trace")}SQL'))
+    finally:
+        page.done(shell("windowshop db login drop anna; windowshop db login drop bert"))
+        admin(database, "alter role shop_web_reader connection limit -1")
+
+
+@pytest.mark.soak
+def test_status_ends_with_the_promised_exit_code(database: Database, shell: Shell) -> None:
+    first, second, third = block("status").splitlines()
+    shown = shell(first)
+    assert shown.returncode == 2, shown.stdout + shown.stderr  # the database has no model
+    assert shown.stdout.startswith("broken")
+    assert shell(second).returncode == 2
+    in_json = shell(third)
+    assert in_json.returncode == 2
+    assert in_json.stdout.startswith(("{", "["))
 
 
 @pytest.mark.soak
@@ -117,7 +180,7 @@ def test_the_gateway_keeps_working_while_its_password_changes(database: Database
     with database.connect(None) as conn:
         conn.exec_driver_sql("set role shop_owner")
         conn.exec_driver_sql("select shop_dblink.dblink_connect('open', 'shop_primary')")
-        done = shell(f"unset WINDOWSHOP_GATEWAY_PASSWORD\n{blocks()['gateway']}")
+        done = shell(f"unset WINDOWSHOP_GATEWAY_PASSWORD\n{block('gateway')}")
         assert done.returncode == 0, done.stdout + done.stderr
         assert conn.exec_driver_sql("select * from shop_dblink.dblink('open', 'select 1') as t (one int)").scalar() == 1
         conn.exec_driver_sql("select shop_dblink.dblink_connect('new', 'shop_primary')")
@@ -127,9 +190,12 @@ def test_the_gateway_keeps_working_while_its_password_changes(database: Database
     admin(database, f"alter role shop_gateway password '{database.password(database.roles.gateway)}'")
 
 
-def test_every_marked_block_is_run_by_a_test() -> None:
-    source = Path(__file__).read_text(encoding="utf-8")
-    assert {name for name in blocks() if f'blocks()["{name}"]' in source or f"blocks()['{name}']" in source} == set(
-        blocks()
-    )
-    assert len(blocks()) == 4
+def test_a_test_uses_every_block_of_the_page() -> None:
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    used = set(re.findall(r"""(?:block\(|BLOCKS\[)\s*["']([\w ]+)["']""", tests))
+    assert set(BLOCKS) - used == set()
+    assert PAGE.count("<!-- a test uses this block") == len(BLOCKS)
+    paragraphs = PAGE.split("\n\n")
+    for before, each in pairwise(paragraphs):
+        if each.startswith(("    ", "```sql")) and not each.lstrip().startswith(SAMPLES):
+            assert " test uses this block: " in before.splitlines()[-1], each

@@ -24,11 +24,14 @@ class Cluster:
     port: int
     password: str = PASSWORD  # of the administrator
     programs: Path | None = None  # folder of PostgreSQL's programs; if None, those of the embedded server
+    root: Path | None = None  # folder of another system, in which the programs run (see debian.py)
 
     @classmethod
-    def create(cls, home: Path, folder: Path, *settings: str, programs: Path | None = None) -> "Cluster":
+    def create(
+        cls, home: Path, folder: Path, *settings: str, programs: Path | None = None, root: Path | None = None
+    ) -> "Cluster":
         """Create a data folder whose postgresql.conf ends with the settings."""
-        made = cls(home, folder / "data", free_port(), programs=programs)
+        made = cls(home, folder / "data", free_port(), programs=programs, root=root)
         made.own(folder)
         password = folder / "password"
         password.write_text(PASSWORD)
@@ -70,10 +73,11 @@ class Cluster:
         first = ["sh", str(ROOT / "deploy" / "backup" / words[0])] if script else [str(programs / words[0])]
         path = f"{programs}:/usr/bin:/bin"
         environment = {**variables, "PATH": path, "PGPORT": str(self.port), "PGPASSWORD": self.password, "LC_ALL": "C"}
+        prefix = in_root(self.root) if self.root else []
         return subprocess.run(
-            [*first, *(str(word) for word in words[1:])],
+            [*prefix, *first, *(str(word) for word in words[1:])],
             env=environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300,
-            check=False, **as_user(server_user()),
+            check=False, **({} if self.root else as_user(server_user())),
         )  # fmt: skip
 
     def done(self, *words: str | Path) -> str:
@@ -81,3 +85,9 @@ class Cluster:
         done = self.run(*words)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
+
+
+def in_root(root: Path) -> list[str]:
+    """Return the beginning of a command that runs in the other system, as the system user of the servers."""
+    user = server_user()
+    return ["/usr/sbin/chroot", f"--userspec={user.pw_uid}:{user.pw_gid}", str(root)]
