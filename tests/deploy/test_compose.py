@@ -110,6 +110,14 @@ def test_own_images_have_the_version_of_the_package() -> None:
     assert {image.rpartition(":")[2] for image in own} == {version}
 
 
+def test_the_working_folder_of_the_own_images_can_be_written_to() -> None:
+    """A load writes its list of rejected rows there, and the root file system is read-only."""
+    folders = re.findall(r"^WORKDIR (\S+)$", (ROOT / "deploy" / "Containerfile").read_text(), flags=re.M)
+    for name, service in read_compose()["services"].items():
+        if "build" in service:
+            assert any(mount.startswith(f"{folders[-1]}:") for mount in service["tmpfs"]), name
+
+
 def test_a_variable_of_compose_yaml_replaces_its_default() -> None:
     compose = read_compose({"SHOP_PORT": "127.0.0.1:9000", "SHOP_CATALOG_FOLDER": "/srv/shop"})
     assert compose["services"]["web"]["ports"] == ["127.0.0.1:9000:8000"]
