@@ -1,28 +1,24 @@
-"""Products are changed field by field, deleted by list and by filter, exported, and followed until they are encoded."""
+"""Products are changed field by field, deleted by list and by filter, and exported."""
 
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from db import api_keys
 from db.catalog import catalogs
 from db.engine import Database
+from tests.support.processes import wait_until
 from tests.support.web_service import PRODUCTS, SETTINGS, Serve, served
-from web.api import waiting
 from web.api.v1 import catalogs as v1_catalogs
 from web.api.v1 import export
 from web.http.problems import ApiError
 
-WAITS_FOR_A_LOCK = (
-    "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
-)
 A_PRODUCT = {
     "sku": "P/1", "title": "A coat", "price": 20, "currency": "EUR", "color": "red", "quantity": 3,
     "attributes": {"lining": "silk", "care": {"wash": 30, "iron": True}},
@@ -34,17 +30,6 @@ A_PRODUCT = {
 def client(serve: Serve, own_database: Database, image_folder: Any) -> Iterator[httpx.Client]:
     with serve(own_database, image_root=image_folder) as client:
         yield client
-
-
-def until(conn: Connection, statement: str) -> None:
-    """Wait until the statement returns true."""
-    end = time.monotonic() + 30
-    while True:
-        with conn.begin():
-            if conn.scalar(text(statement)):
-                return
-        assert time.monotonic() < end, statement
-        time.sleep(0.02)
 
 
 def patch(client: httpx.Client, sku: str, body: Any, **params: Any) -> httpx.Response:
@@ -169,14 +154,21 @@ def test_products_are_deleted_by_a_filter(client: httpx.Client) -> None:
 def test_a_product_that_stops_passing_the_filter_before_it_is_locked_is_not_deleted(
     client: httpx.Client, own_database: Database
 ) -> None:
+    statement = text(
+        "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
+    )
+
+    def waits_for_the_lock() -> Any:
+        with own_database.connect(None) as watching:
+            return watching.scalar(statement)
+
     answers: list[httpx.Response] = []
     thread = threading.Thread(target=lambda: answers.append(delete(client, filter={"color": "red"})))
-    with own_database.connect(None) as conn, own_database.connect(None) as watching:
-        with conn.begin():
-            conn.execute(text("update shop.product set color = 'blue' where sku = 'sku 3'"))
-            thread.start()
-            until(watching, WAITS_FOR_A_LOCK)
-        thread.join()
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(text("update shop.product set color = 'blue' where sku = 'sku 3'"))
+        thread.start()
+        wait_until(waits_for_the_lock, 30, "the deletion waits")
+    thread.join()
     assert answers[0].json() == {"deleted": 19, "not_found": [], "more": False}
     assert client.get("/v1/products/sku 3").json()["color"] == "blue"
 
@@ -323,99 +315,3 @@ def test_a_key_sees_and_deletes_only_its_catalogs(own_database: Database) -> Non
         assert client.get("/v1/catalogs").status_code == 403
         assert client.get("/v1/products/sku 1/encoding").status_code == 404
         assert client.get("/v1/export-products").status_code == 403
-
-
-# --- encoding
-
-
-def test_the_state_of_the_encoding_names_what_waits_and_why_an_item_is_in_quarantine(
-    client: httpx.Client, own_database: Database
-) -> None:
-    def state() -> tuple[str, list[tuple[str, str, str | None]]]:
-        answer = client.get("/v1/products/sku 1/encoding").raise_for_status().json()
-        return answer["state"], [(part["part"], part["state"], part["reason"]) for part in answer["parts"]]
-
-    def work(statement: str) -> None:
-        with own_database.connect(None) as conn, conn.begin():
-            conn.execute(text(f"{statement} and product_id = shop.product_id('sku 1', 'main')"))
-
-    assert state() == ("waiting", [("title", "waiting", None), ("image", "waiting", None)])
-    work("update shop_private.work set state = 'quarantined', error = '1.png: a damaged image' where part = 'image'")
-    assert state()[0] == "waiting"
-    work("delete from shop_private.work where part = 'title'")
-    assert state() == ("quarantined", [("title", "done", None), ("image", "quarantined", "1.png: a damaged image")])
-    work("delete from shop_private.work where true")
-    assert state() == ("done", [("title", "done", None), ("image", "done", None)])
-    assert client.get("/v1/products/nobody/encoding").status_code == 404
-
-
-def test_a_key_without_the_scope_write_gets_no_path_and_no_error_of_an_image(own_database: Database) -> None:
-    with own_database.connect(None) as conn, conn.begin():
-        keys = [api_keys.create(conn, scope, [scope]) for scope in ("write", "search")]
-        conn.execute(text("update shop_private.work set state = 'quarantined', error = '/srv/1.png: damaged'"))
-    image: dict[str, Any] = {"part": "image", "position": 0, "state": "quarantined"}
-    with served(own_database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:
-        for key, shown in zip(keys, (("1.png", "/srv/1.png: damaged"), (None, None)), strict=True):
-            answer = client.get("/v1/products/sku 1/encoding", headers={"Authorization": f"Bearer {key}"})
-            assert answer.json()["parts"][1] == image | dict(zip(("uri", "reason"), shown, strict=True))
-
-
-def test_a_write_waits_until_its_products_are_encoded(client: httpx.Client, own_database: Database) -> None:
-    def encode() -> None:
-        with own_database.connect(None) as conn:
-            until(conn, "select exists (select from shop.product where sku = 'W-1')")
-            with conn.begin():
-                conn.execute(text("delete from shop_private.work where product_id = shop.product_id('W-1', 'main')"))
-                conn.execute(text("update shop_private.work set state = 'quarantined', error = 'broken'"))
-
-    thread = threading.Thread(target=encode)
-    thread.start()
-    body = {"products": [{"sku": "W-1", "title": "new"}, {"sku": "W-2", "title": "new"}, {"sku": "W-3", "title": ""}]}
-    outcomes = client.put("/v1/products?wait=30", json=body).json()["products"]
-    thread.join()
-    assert [outcome.get("encoding") for outcome in outcomes] == ["done", "quarantined", None]
-    began = time.monotonic()
-    assert patch(client, "W-1", {"title": "newer"}, wait=1).json()["encoding"] == "waiting"
-    assert time.monotonic() - began >= 1
-    assert client.put("/v1/products?wait=61", json=body).status_code == 422
-    assert "encoding" not in client.put("/v1/products", json=body).json()["products"][0]
-
-
-def test_a_committed_write_that_waits_is_answered_although_the_work_list_cannot_be_read(
-    client: httpx.Client, own_database: Database
-) -> None:
-    def interrupt() -> None:
-        with own_database.connect(None) as conn:
-            until(conn, "select exists (select from shop.product where title = 'newer')")
-            hide, show = "work rename to hidden", "hidden rename to work"
-            for statement in (
-                f"alter table shop_private.{hide}",
-                f"alter table shop_private.{show}",
-                "delete from shop_private.work",
-            ):
-                with conn.begin():
-                    conn.execute(text(statement))
-                time.sleep(0.4)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    answer = patch(client, "sku 1", {"title": "newer"}, wait=20)
-    thread.join()
-    assert (answer.status_code, answer.json()["encoding"]) == (200, "done")
-
-
-def test_a_request_beyond_the_limit_of_waiting_requests_looks_once(
-    monkeypatch: pytest.MonkeyPatch, serve: Serve, own_database: Database
-) -> None:
-    monkeypatch.setattr(waiting, "MAX_WAITERS", 1)
-    with serve(own_database) as client:
-        thread = threading.Thread(target=lambda: patch(client, "sku 1", {"title": "newer"}, wait=30))
-        thread.start()
-        with own_database.connect(None) as conn:
-            until(conn, "select exists (select from shop.product where title = 'newer')")
-        answer = patch(client, "sku 2", {"title": "newer"}, wait=60)
-        assert answer.json()["encoding"] == "waiting"
-        assert thread.is_alive()
-        with own_database.connect(None) as conn, conn.begin():
-            conn.execute(text("delete from shop_private.work"))
-        thread.join()
