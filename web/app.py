@@ -105,7 +105,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "uploads": Uploads(),
             "query_images": QueryImages(settings),
             "access": access,
-            "exports": export.limiter(),
+            "exports": export.limiter(settings.connections),
             "waiters": waiting.limiter(),
             "facet_cache": results.FacetCache(),
             # Catalogs that everybody may see; None stands for all catalogs.

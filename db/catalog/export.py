@@ -24,9 +24,9 @@ def export(conn: Connection, catalog: str, filter_: str | None) -> Iterator[list
         "from shop.product_image i where i.product_id = p.product_id order by i.position) as images "
         f"from shop.product p where p.catalog = %(catalog)s and ({condition.replace('%', '%%')}) order by p.product_id"
     )
-    in_batches = {"stream_results": True, "yield_per": BATCH}
-    rows = conn.exec_driver_sql(statement, {"catalog": catalog}, execution_options=in_batches).mappings()
-    for batch in rows.partitions():
+    by_cursor = {"stream_results": True, "max_row_buffer": BATCH}
+    rows = conn.exec_driver_sql(statement, {"catalog": catalog}, execution_options=by_cursor).mappings()
+    for batch in rows.partitions(BATCH):  # the option yield_per has no effect on a statement that is a string
         yield [{name: _json(value) for name, value in row.items() if value not in (None, [], {})} for row in batch]
 
 

@@ -19,6 +19,7 @@ class RequestContext:
     query_text: str | None = None  # the search text, for the log
     rate_headers: tuple[tuple[bytes, bytes], ...] = ()  # headers with the rate limit of the client
     timeout: asyncio.Timeout | None = None  # ends the request at its deadline
+    is_head: bool = False  # the method is HEAD, although `scope` has GET
 
     def extend(self, seconds: float) -> None:
         """Give the request more time. PostgreSQL's time limit of a statement stays."""

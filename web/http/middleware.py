@@ -77,7 +77,7 @@ class RequestMiddleware:
         if method == "HEAD":  # the application answers HEAD like GET, and the server does not send the body
             scope = {**scope, "method": "GET"}
         deadline = asyncio.get_running_loop().time() + self._settings.deadline_ms / 1000
-        context = RequestContext(_request_id(scope["headers"]), deadline)
+        context = RequestContext(_request_id(scope["headers"]), deadline, is_head=method == "HEAD")
         context.attach_to(scope)
         answer = _Answer(send, context)
         self._open += 1

@@ -237,7 +237,7 @@ def test_a_hidden_attribute_is_not_exported(serve: Serve, own_database: Database
 
 def test_a_slow_reader_holds_back_the_export_and_a_third_export_is_refused() -> None:
     async def check() -> None:
-        slots, written = export.limiter(), 0
+        slots, written = export.limiter(8), 0
         chunks: asyncio.Queue[bytes] = asyncio.Queue(1)
 
         async def produce() -> None:
@@ -253,7 +253,7 @@ def test_a_slow_reader_holds_back_the_export_and_a_third_export_is_refused() -> 
         await asyncio.sleep(0.1)
         assert written <= 3
         with pytest.raises(ApiError, match="Too many requests"):
-            await anext(export.stream(slots, chunks, produce))
+            await anext(export.stream(slots, asyncio.Queue(1), produce))
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         assert len([chunk async for chunk in first]) == 49

@@ -1,7 +1,7 @@
 """GET /v1/export-products streams the products of a catalog, one line of JSON for each."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -26,12 +26,14 @@ from web.http.problems import ApiError
 
 MEDIA_TYPE = "application/x-ndjson"
 SECONDS = 600  # an export that takes longer is ended
-EXPORTS = 2  # exports that run at the same time; each holds a reading connection
+EXPORTS = 2  # exports that run at the same time, at most; each holds a reading connection
+_SHARE = 4  # exports hold at most one of this many reading connections, so that searches go on
 _CHUNKS = 1  # chunks that wait for the client; the database then waits too
 
 
-def limiter() -> ConcurrencyLimiter:
-    return ConcurrencyLimiter(EXPORTS, 0)
+def limiter(connections: int) -> ConcurrencyLimiter:
+    """Limits the exports of a service with `connections` reading connections. One export is always possible."""
+    return ConcurrencyLimiter(max(1, min(EXPORTS, connections // _SHARE)), 0)
 
 
 @get(
@@ -72,9 +74,12 @@ async def export_products(
     def in_one_snapshot(conn: Connection) -> None:
         in_transaction(conn, produce, "repeatable read")
 
-    context_of(request.scope).extend(SECONDS)
+    context = context_of(request.scope)
+    context.extend(SECONDS)
     found = stream(state.exports, chunks, lambda: state.pools.read(request, in_one_snapshot))
     first = await anext(found, b"")
+    if context.is_head:
+        await found.aclose()
     return Stream(_with_first(first, found), media_type=MEDIA_TYPE)
 
 
@@ -84,21 +89,35 @@ def _line(product: dict[str, Any], shown: ShownAttributes) -> bytes:
     return msgspec.json.encode(product) + b"\n"
 
 
-async def stream(slots: ConcurrencyLimiter, chunks: asyncio.Queue[bytes], start: Any) -> AsyncIterator[bytes]:
-    """Yields the chunks until the call that `start` begins has ended. Raises the error of the call."""
-    async with slots:
-        work = asyncio.ensure_future(start())
-        try:
-            while not (work.done() and chunks.empty()):
-                take = asyncio.ensure_future(chunks.get())
+async def stream(
+    slots: ConcurrencyLimiter, chunks: asyncio.Queue[bytes], start: Callable[[], Awaitable[None]]
+) -> AsyncGenerator[bytes]:
+    """Yields the chunks until the call that `start` begins has ended. Raises the error of the call.
+
+    The call has the slot and the time limit, and ends with the task that reads the first chunk. A task that is
+    cancelled while it sends a chunk does not close this generator.
+    """
+
+    async def run() -> None:
+        async with slots, asyncio.timeout(SECONDS):
+            await start()
+
+    work, reader = asyncio.ensure_future(run()), asyncio.current_task()
+    work.add_done_callback(lambda done: done.cancelled() or done.exception())  # the reader may have gone
+    if reader is not None:
+        reader.add_done_callback(lambda _: work.cancel())
+    try:
+        while not (work.done() and chunks.empty()):
+            take = asyncio.ensure_future(chunks.get())
+            try:
                 await asyncio.wait([take, work], return_when=asyncio.FIRST_COMPLETED)
                 if take.done():
                     yield take.result()
-                else:
-                    take.cancel()
-            await work
-        finally:
-            work.cancel()
+            finally:
+                take.cancel()
+        await work
+    finally:
+        work.cancel()
 
 
 async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
