@@ -1,19 +1,22 @@
 """Remembers the answers to writes that have an idempotency key."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import Connection, text
 
 _CLAIM = text("select * from shop_private.idempotency_claim(:key, :request)")
-_END = text("select shop_private.idempotency_end(:key, cast(:status as smallint), :answer)")
+_END = text("select shop_private.idempotency_end(:key, :claimed, cast(:status as smallint), :answer)")
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`status` and `answer` are those of an earlier request with the same key and content, if the state is done."""
+    """`claimed` is the time of a new claim, and tells it from the other claims. `status` and `answer` are those of
+    an earlier request with the same key and content, if the state is done."""
 
     state: Literal["new", "done", "running", "other"]
+    claimed: datetime | None
     status: int | None
     answer: bytes | None
 
@@ -23,6 +26,7 @@ def claim(conn: Connection, key: bytes, request: bytes) -> Claim:
     return Claim(*conn.execute(_CLAIM, {"key": key, "request": request}).one())
 
 
-def end(conn: Connection, key: bytes, status: int | None, answer: bytes | None) -> None:
-    """Store the answer to a claimed request, or give the claim up if `status` is None."""
-    conn.execute(_END, {"key": key, "status": status, "answer": answer})
+def end(conn: Connection, key: bytes, claimed: datetime, status: int | None, answer: bytes | None) -> None:
+    """Store the answer to the request that has claimed the key at the time `claimed`, or give the claim up if `status`
+    is None. Does nothing if this claim has ended."""
+    conn.execute(_END, {"key": key, "claimed": claimed, "status": status, "answer": answer})

@@ -8,42 +8,51 @@ import asyncio
 import hashlib
 import re
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from litestar import Request
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
+from litestar.status_codes import HTTP_204_NO_CONTENT
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from db import idempotency
 from db.errors import DatabaseError
-from web.http.access import client_of
-from web.http.context import context_of
+from web.http.access import client_of, guard
 from web.http.database import Pools
 from web.http.problems import ApiError
 
 HEADER = "Idempotency-Key"
 REPLAYED = (b"idempotency-replayed", b"true")
 IDEMPOTENT = "idempotent"  # in a route's `opt`: the route takes the header
-MAX_ANSWER = 1_000_000  # bytes; a longer answer is not remembered, and a repeated request runs again
+MAX_ANSWER = 100_000  # bytes; a longer answer is not remembered, and a repeated request runs again
+END_SECONDS = 30.0  # the service tries for this time to store an answer
+TRY_SECONDS = 10.0  # time limit of a try
+_WAIT_SECONDS = 2.0  # a request waits for this time until its answer is stored; then the tries go on without it
+_PAUSE_SECONDS = 1.0  # between two tries
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 class Idempotency(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
+    def __init__(self) -> None:
+        self._ending: set[asyncio.Task[None]] = set()  # the event loop itself would not keep the tasks
+
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"idempotency-key"), None)
-        app, client = scope["litestar_app"], client_of(scope)
-        is_open = not app.state.access.needs_keys or context_of(scope).api_key is not None
-        if given is None or not is_open or not scope["route_handler"].opt.get(IDEMPOTENT):
+        app, client, handler = scope["litestar_app"], client_of(scope), scope["route_handler"]
+        if given is None or not handler.opt.get(IDEMPOTENT):
             await next_app(scope, receive, send)
             return
+        request: Request[Any, Any, Any] = app.request_class(scope, receive, send)
+        if app.state.access.needs_keys:
+            await guard(request, handler)  # a request that is refused claims nothing
         if not _KEY.fullmatch(given):
             raise ApiError("invalid", f"{HEADER} is 1 to 200 printable ASCII characters without blanks.")
         # The stored answer must be readable for every client, so it is not compressed.
         scope["headers"] = [each for each in scope["headers"] if each[0] != b"accept-encoding"]
-        request: Request[Any, Any, Any] = app.request_class(scope, receive, send)
         parts = (request.method.encode(), scope["path"].encode(), scope["query_string"], await request.body())
         content = hashlib.sha256(b"\0".join(parts)).digest()
         key = hashlib.sha256(f"{client}\0{given}".encode()).digest()
@@ -52,14 +61,17 @@ class Idempotency(ASGIMiddleware):
             raise ApiError("idempotency-key", f"This {HEADER} was used for another request.")
         if claim.state == "running":
             raise ApiError("conflict", f"A request with this {HEADER} is running.")
-        if claim.state == "done":
+        if claim.claimed is None:  # the state is done
             await _replay(send, claim.status, claim.answer or b"")
             return
         answer = _Recorder(send)
         try:
             await next_app(scope, receive, answer)
         finally:
-            await asyncio.shield(_end(app.state.pools, key, answer))
+            ending = asyncio.ensure_future(_end(app.state.pools, key, claim.claimed, answer))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            await asyncio.wait([ending], timeout=_WAIT_SECONDS)
 
 
 class _Recorder:
@@ -73,21 +85,28 @@ class _Recorder:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         elif message["type"] == "http.response.body":
-            self.body += message["body"]
+            if len(self.body) <= MAX_ANSWER:
+                self.body += message["body"]
             self.is_whole = not message.get("more_body") and len(self.body) <= MAX_ANSWER
         await self._send(message)
 
 
-async def _end(pools: Pools, key: bytes, answer: _Recorder) -> None:
+async def _end(pools: Pools, key: bytes, claimed: datetime, answer: _Recorder) -> None:
     status = answer.status if answer.is_whole and 200 <= answer.status < 300 else None
     body = None if status is None else bytes(answer.body)
-    with suppress(DatabaseError, TimeoutError):  # the claim then ends by itself
-        await pools.probe(lambda conn: idempotency.end(conn, key, status, body), "primary")
+    until = asyncio.get_running_loop().time() + END_SECONDS
+    while asyncio.get_running_loop().time() < until:  # after that, the claim ends by itself
+        with suppress(DatabaseError, TimeoutError):
+            await pools.probe(
+                lambda conn: idempotency.end(conn, key, claimed, status, body), "primary", seconds=TRY_SECONDS
+            )
+            return
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _replay(send: Send, status: int | None, body: bytes) -> None:
-    headers = [REPLAYED, (b"content-length", str(len(body)).encode())]
-    if body:
-        headers.append((b"content-type", b"application/json"))
+    headers = [REPLAYED]
+    if status != HTTP_204_NO_CONTENT:  # such an answer must not have the header Content-Length (RFC 9110)
+        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status or 200, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -9,9 +9,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from db import api_keys
+from db import api_keys, idempotency
 from db.engine import Database
 from tests.support.web_service import SETTINGS, Serve, served
+from web.http import idempotency as idempotency_http
 
 PRODUCT = {"products": [{"sku": "N-1", "title": "new"}]}
 ORIGIN = "https://shop.example"
@@ -129,8 +130,10 @@ def test_a_repeated_write_gets_the_first_answer_and_changes_nothing(serve: Serve
         events = {"events": [{"kind": "search"}]}
         for _ in range(3):
             assert client.post("/v1/events", json=events, headers={"Idempotency-Key": "e"}).json() == {"recorded": 1}
-        gone = [client.delete("/v1/products/N-1", headers={"Idempotency-Key": "d"}).status_code for _ in range(2)]
-        assert gone == [204, 204]
+        gone = [client.delete("/v1/products/N-1", headers={"Idempotency-Key": "d"}) for _ in range(2)]
+        assert [answer.status_code for answer in gone] == [204, 204]
+        assert all("content-length" not in answer.headers for answer in gone)
+        assert [answer.headers.get("idempotency-replayed") for answer in gone] == [None, "true"]
         for faulty in ("", "two words", "x" * 201):
             assert put(client, faulty).status_code == 422
     with own_database.connect(None) as conn:
@@ -183,6 +186,65 @@ def test_a_write_that_is_running_with_the_same_key_gets_409(serve: Serve, own_da
         thread.join()
         assert answers[0].json()["products"][0]["status"] == "updated"
         assert put(client, "k-1", body).json() == answers[0].json()
+
+
+def test_an_answer_is_stored_when_the_first_tries_fail(
+    serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency_http, "TRY_SECONDS", 0.2)
+    monkeypatch.setattr(idempotency_http, "_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(idempotency_http, "_WAIT_SECONDS", 0.5)
+    answers: list[httpx.Response] = []
+    with serve(own_database) as client, own_database.connect(None) as conn, own_database.connect(None) as other:
+        client.put("/v1/products", json=PRODUCT).raise_for_status()
+        body = {"products": [{"sku": "N-1", "title": "newer"}]}
+        with other.begin() as waits_for_answer:
+            with conn.begin():
+                conn.execute(text("select from shop.product where sku = 'N-1' for update"))
+                thread = threading.Thread(target=lambda: answers.append(put(client, "k-1", body)))
+                thread.start()
+                deadline = time.monotonic() + 30
+                while not other.execute(text("select from shop_private.idempotency for update")).rowcount:
+                    assert time.monotonic() < deadline
+            thread.join()
+            assert answers[0].json()["products"][0]["status"] == "updated"
+            time.sleep(0.5)
+            assert put(client, "k-1", body).status_code == 409
+            waits_for_answer.rollback()
+        while (answer := put(client, "k-1", body)).status_code == 409:
+            assert time.monotonic() < deadline
+        assert answer.json() == answers[0].json()
+
+
+def test_only_the_claim_itself_is_ended_and_a_repeated_request_uses_no_identity_value(own_database: Database) -> None:
+    key, request = b"k" * 32, b"r" * 32
+    with own_database.connect(None) as conn, conn.begin():
+        first = idempotency.claim(conn, key, request)
+        assert first.claimed is not None
+        assert [idempotency.claim(conn, key, each).state for each in (request, b"o" * 32)] == ["running", "other"]
+        conn.execute(text("update shop_private.idempotency set claimed_at = claimed_at - interval '3 minutes'"))
+        second = idempotency.claim(conn, key, request)
+        assert second.claimed is not None
+        idempotency.end(conn, key, first.claimed, 200, b"first")
+        idempotency.end(conn, key, first.claimed, None, None)
+        assert idempotency.claim(conn, key, request).state == "running"
+        idempotency.end(conn, key, second.claimed, 200, b"second")
+        idempotency.end(conn, key, second.claimed, None, None)
+        done = [idempotency.claim(conn, key, request) for _ in range(5)]
+        assert {(claim.state, claim.status, claim.answer) for claim in done} == {("done", 200, b"second")}
+        assert idempotency.claim(conn, b"l" * 32, request).state == "new"
+        values = conn.scalars(text("select idempotency_id from shop_private.idempotency order by 1")).all()
+        assert values[1] - values[0] == 2  # the second claim of the first key has used up one value
+
+
+def test_a_key_without_the_scope_of_a_write_claims_nothing(own_database: Database) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        reader = api_keys.create(conn, "reader", ["search"])
+    with served(own_database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:
+        client.headers["Authorization"] = f"Bearer {reader}"
+        assert put(client, "k-1").status_code == 403
+    with own_database.connect(None) as conn:
+        assert conn.scalar(text("select count(*) from shop_private.idempotency")) == 0
 
 
 def test_old_keys_are_forgotten(serve: Serve, own_database: Database) -> None:
