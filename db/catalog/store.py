@@ -171,12 +171,22 @@ def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
     return conn.execute(statement, {"sku": sku, "catalog": catalog}).rowcount == 1
 
 
+# The rows are locked in the order of product_id, like those of every writer.
+_LOCK = (
+    "select product_id from shop.product where product_id in "
+    "(select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s) order by product_id for update"
+)
+
+
+def lock(conn: Connection, skus: Sequence[str], catalog: str = "main") -> None:
+    """Lock products until the transaction ends."""
+    conn.execute(text(_LOCK), {"skus": list(skus), "catalog": catalog})
+
+
 def delete_list(conn: Connection, skus: Sequence[str], catalog: str = "main") -> set[str]:
     """Delete products. Returns the SKUs of the deleted products."""
-    # The rows are locked in the order of product_id, like those of every writer.
     statement = text(
-        "with found as (select product_id from shop.product where product_id in "
-        "(select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s) order by product_id for update) "
+        f"with found as ({_LOCK}) "
         "delete from shop.product where product_id in (select product_id from found) returning sku"
     )
     return set(conn.scalars(statement, {"skus": list(skus), "catalog": catalog}))

@@ -151,6 +151,14 @@ def test_products_are_deleted_by_a_filter(client: httpx.Client) -> None:
     assert total(client) == PRODUCTS - 20
 
 
+def test_the_filter_of_a_deletion_has_at_most_19_levels(client: httpx.Client) -> None:
+    filter_: dict[str, Any] = {"color": "red"}
+    for _ in range(19):
+        filter_ = {"and": [filter_]}
+    assert delete(client, filter={"and": [filter_]}).status_code == 422
+    assert delete(client, filter=filter_).json()["deleted"] == 20
+
+
 def test_a_product_that_stops_passing_the_filter_before_it_is_locked_is_not_deleted(
     client: httpx.Client, own_database: Database
 ) -> None:

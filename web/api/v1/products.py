@@ -31,7 +31,6 @@ from web.api.waiting import WaitInQuery, wait_until_encoded
 from web.http.addresses import sku_in
 from web.http.context import context_of
 from web.http.idempotency import IDEMPOTENT
-from web.http.pool import in_transaction
 from web.http.problems import ApiError
 
 MAX_DELETED = 1000  # products that one request deletes at most
@@ -173,14 +172,14 @@ async def delete_products(request: Request[Any, Any, Any], state: State, data: J
             hint = 'To delete every product of the catalog, send "all": true.'
             raise ApiError("invalid", "Every product of the catalog passes the filter.", hint=hint)
         skus = _browse(conn, data.catalog, filter_, MAX_DELETED)
+        store.lock(conn, skus, data.catalog)
+        # Another session may have changed a product before it was locked. The filter is not checked in one snapshot
+        # (repeatable read), because each work item that an encoder completes would then fail the deletion.
+        skus = _browse(conn, data.catalog, {"sku": skus, "and": [filter_]}, MAX_DELETED)
         deleted = store.delete_list(conn, skus, data.catalog)
         return Deleted(len(deleted), [], more=bool(_browse(conn, data.catalog, filter_, 1)))
 
-    def delete_in_one_snapshot(conn: Connection) -> Deleted:
-        # A product that another session changes before it is locked fails the transaction, which then runs again.
-        return in_transaction(conn, delete_found, "repeatable read")
-
-    deleted: Deleted = await state.pools.write(request, delete_in_one_snapshot)
+    deleted: Deleted = await state.pools.write(request, delete_found)
     return deleted
 
 
