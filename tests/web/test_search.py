@@ -186,7 +186,7 @@ def test_an_image_that_the_encoder_refuses_gets_422_with_the_reason(serve: Serve
         assert answer.json()["detail"] == "this is not an image"
 
 
-@pytest.mark.parametrize("name", ["cut", "min_similarity", "max_gap"])
+@pytest.mark.parametrize("name", ["cut", "min_similarity", "max_gap", "weights", "filter"])
 def test_a_form_with_null_is_refused_because_a_form_has_no_null(client: httpx.Client, name: str) -> None:
     for null in ("null", "NULL"):
         answer = client.post("/search/image/file", files={"image": IMAGE}, data={name: null})

@@ -65,8 +65,8 @@ async def form_as(request: Request[Any, Any, Any], kind: type[Struct], *, file: 
         found = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise ApiError("invalid", str(error)) from None
-    # The conversion reads the text "null" as null. A form has no null: an absent part has the default.
-    for name, value in values.items():
-        if isinstance(value, str) and getattr(found, name) is None:
+    # The conversion reads the text "null" as null, as JSON does. A form has no null: an absent part has the default.
+    for name in values:
+        if getattr(found, name) is None:
             raise ApiError("invalid", f"{name} is null. Leave the part out.")
     return found
