@@ -29,9 +29,9 @@ begin
                 or o.idempotency_id <= (select max(n.idempotency_id) - 100000 from shop_private.idempotency n));
         insert into shop_private.idempotency as i (key, request) values (p_key, p_request)
         on conflict (key) do update
-            set request = excluded.request, claimed_at = clock_timestamp(), status = null, answer = null
-            where i.claimed_at < clock_timestamp() - interval '24 hours'
-                or (i.status is null and i.claimed_at < clock_timestamp() - interval '2 minutes')
+            set request = excluded.request, claimed_at = excluded.claimed_at, status = null, answer = null
+            where i.claimed_at < excluded.claimed_at - interval '24 hours'
+                or (i.status is null and i.claimed_at < excluded.claimed_at - interval '2 minutes')
         returning i.claimed_at into claimed;
         if claimed is not null then
             state := 'new';

@@ -6,13 +6,13 @@
 create or replace function shop_private.webhook_note(p_kind text, p_model_id smallint, p_products uuid[])
 returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    insert into shop_private.webhook_note (kind, product_id)
-    select p_kind, p.product_id
+    insert into shop_private.webhook_note (kind, product_id, noted_at)
+    select p_kind, p.product_id, now()
     from (select distinct n.product_id from unnest(p_products) n(product_id)) p
     where exists (select from shop_private.webhook w where w.disabled_at is null
                   and (p_kind = 'quarantined' or p_kind = any (w.kinds)))
       and exists (select from shop.model m where m.model_id = p_model_id and m.status = 'serving')
     order by p.product_id
     on conflict (kind, product_id) do update set noted_at = excluded.noted_at
-    where webhook_note.noted_at < now();
+    where webhook_note.noted_at < excluded.noted_at;
 $$;
