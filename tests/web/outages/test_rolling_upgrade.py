@@ -128,7 +128,7 @@ def next_release(folder: Path) -> Path:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "migrations" / "versions" / f"{NEXT}_season.py").write_text(REVISION)
-    last = "cut text default null"
+    last = " text default null"  # of the last option
     for path, old, new in (
         ("db/schema.py", f'HEAD = "{schema.HEAD}"', f'HEAD = "{NEXT}"'),
         ("db/functions/search/search.sql", f"{last}\n)", f"{last}, season text default null\n)"),
