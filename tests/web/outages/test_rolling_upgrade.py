@@ -91,7 +91,7 @@ class Traffic(threading.Thread):
         self._client = httpx.Client(timeout=30)
 
     def run(self) -> None:
-        with ThreadPoolExecutor(32) as threads, self._client:
+        with self._client, ThreadPoolExecutor(32) as threads:  # the last requests end before the client is closed
             due = time.monotonic()
             number = 0
             while not self.end.wait(max(0.0, due - time.monotonic())):
