@@ -3,8 +3,8 @@
 The other end of such a connection is gone, or packets no longer arrive. TCP's timeouts do not notice this while a proxy
 or a pooler in between acknowledges packets. So a thread asks the server, over a new connection, what it does for each
 connection on which the encoder has waited for EVERY_SECONDS. If the server itself waits for the encoder, or has no such
-session, nothing will arrive. The thread then closes the connection, and ends the session. The encoder's other threads
-connect again.
+session, nothing will arrive. The thread then closes the connection, and the encoder's other threads connect again.
+If the server still has the session, the thread ends it too.
 """
 
 import select
@@ -24,10 +24,10 @@ Waiting = psycopg.Connection[Any]
 
 EVERY_SECONDS = 0.2
 LONGEST_PAUSE = 5.0  # seconds between two questions about a statement that runs for long
-# A session that holds locks is ended at once. Any other session is ended after this time, because it proves to waiting
-# queries that an encoder is connected (`encoder_alive`).
+# An idle session is ended after this time: it shows waiting queries that an encoder is connected (`encoder_alive`). Any
+# other session may hold locks, and is ended at once.
 END_AFTER_SECONDS = 5.0
-PATIENCE_SECONDS = 2  # for the answer to such a question
+PATIENCE_SECONDS = 2  # for a new connection to the server, and for the server's answer
 
 # `idle_seconds` is at least the time since the encoder was seen waiting. If the server has been idle for longer, the
 # encoder does not wait for a statement that the server has received.
@@ -42,8 +42,8 @@ _END = "select pg_terminate_backend(pid) from pg_stat_activity where pid = any(%
 
 
 class SilentConnections(threading.Thread):
-    """Watches the connections of the encoder role until `stop` is set. Each question waits longer than the previous one
-    about the same statement."""
+    """Watches the connections of the encoder role until `stop` is set. The pauses between two questions about the same
+    statement grow up to LONGEST_PAUSE."""
 
     def __init__(self, database: Database, stop: threading.Event) -> None:
         super().__init__(name="silent connections", daemon=True)

@@ -1,8 +1,8 @@
 """Turns notes about products into messages, and delivers the messages of each webhook.
 
 A message is sent again after growing pauses until the receiver accepts it. Every attempt has the same webhook-id and
-the same body. After ATTEMPTS attempts, or after the first failure that is later than LONGEST_HOURS, the message is
-deleted. If the receiver has accepted no message since the message was made, the webhook is disabled.
+the same body. After ATTEMPTS attempts, or after the first failure of a message older than LONGEST_HOURS, the
+message is deleted. If the receiver has accepted no message since the message was made, the webhook is disabled.
 """
 
 import asyncio

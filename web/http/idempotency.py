@@ -1,7 +1,8 @@
 """Answers a repeated write with the answer to the first one, if both have the same header Idempotency-Key.
 
 The key is remembered for 24 hours. Only successful answers are remembered, so a client may repeat a failed request
-with the same key. The same key with another request gets a 422, and a request that is still running gets a 409.
+with the same key. Another request with the same key gets a 422. While the first request runs, a repeated one gets a
+409.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ IDEMPOTENT = "idempotent"  # in a route's `opt`: the route takes the header
 MAX_ANSWER = 100_000  # bytes; a longer answer is not remembered, and a repeated request runs again
 END_SECONDS = 30.0  # the service tries for this time to store an answer
 TRY_SECONDS = 10.0  # time limit of a try
-_WAIT_SECONDS = 2.0  # a request waits for this time until its answer is stored; then the tries go on without it
+_WAIT_SECONDS = 2.0  # a request waits at most this long until its answer is stored; the tries go on after that
 _PAUSE_SECONDS = 1.0  # between two tries
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 

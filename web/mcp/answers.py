@@ -1,4 +1,4 @@
-"""Shortens the answers of REST for assistants, which read every word. Fields without a value are left out."""
+"""Shortens the answers of REST, because an assistant reads every word. Fields without a value are left out."""
 
 from collections.abc import Mapping
 from typing import Any

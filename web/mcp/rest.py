@@ -1,4 +1,4 @@
-"""Sends a tool's request to the REST application in this process. So access, limits and errors are those of REST."""
+"""Sends a tool's request to the REST application in this process, so access, limits and errors are those of REST."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

@@ -63,7 +63,7 @@ class Tool(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     @property
     @abstractmethod
     def rows(self) -> int:
-        """The largest number of rows that the call returns. The key's budget of rows pays for them."""
+        """The largest number of rows that the call can return. They count towards the budget of the key."""
 
     @abstractmethod
     def request(self) -> RestRequest: ...

@@ -1,6 +1,6 @@
--- Turns up to p_rows notes into messages, and returns the number of notes taken. A note is taken in a statement of its
--- own, before the products are read. So the products are read after the transaction that wrote the note, and if a later
--- transaction encodes the last part of a product, its note is still there.
+-- Turns up to p_rows notes into messages, and returns the number of notes taken. The first statement takes the notes,
+-- and the next one reads the products. So it sees everything that the transactions of the notes wrote. If a later
+-- transaction encodes the last part of a product, a later call takes its note.
 --
 -- A product is searchable if no item of it waits for the encoder, its title is encoded, and its first image is encoded,
 -- if it has images. A quarantined item can be the last one that waited, so its product is checked, too.

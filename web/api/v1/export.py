@@ -27,7 +27,7 @@ from web.http.problems import ApiError
 MEDIA_TYPE = "application/x-ndjson"
 SECONDS = 600  # an export that takes longer is ended
 EXPORTS = 2  # exports that run at the same time, at most; each holds a reading connection
-_SHARE = 4  # exports hold at most one of this many reading connections, so that searches go on
+_SHARE = 4  # exports hold at most one in this many reading connections, so that searches go on
 _CHUNKS = 1  # chunks that wait for the client; the database then waits too
 
 
@@ -94,8 +94,8 @@ async def stream(
 ) -> AsyncGenerator[bytes]:
     """Yields the chunks until the call that `start` begins has ended. Raises the error of the call.
 
-    The call has the slot and the time limit, and ends with the task that reads the first chunk. A task that is
-    cancelled while it sends a chunk does not close this generator.
+    The call holds a slot, and may take SECONDS. It also ends with the task that reads the first chunk, because a task
+    that is cancelled while it sends a chunk does not close this generator.
     """
 
     async def run() -> None:

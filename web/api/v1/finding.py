@@ -108,7 +108,7 @@ def _listed(conn: Connection, params: SearchParams) -> _Read:
     if params.after is not None and not params.after.startswith(start):
         raise ApiError("invalid", "The cursor belongs to another search.")
     after = None if params.after is None else params.after.removeprefix(start)
-    last = params.k == MAX_RESULTS  # then one row more, which would show that there is a next page, is too many
+    last = params.k == MAX_RESULTS  # one row more would show whether there is a next page, but is not allowed
     rows = ranking.browse(conn, replace(params, after=after, k=params.k if last else params.k + 1))
     page = rows[: params.k]
     has_next = len(rows) > params.k or (last and len(rows) == params.k)

@@ -34,7 +34,7 @@ from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
 MAX_DELETED = 1000  # products that one request deletes at most
-# The prices and the currency of a product decide together what a price means, and the dates whether a sale is on.
+# A new value of one of these fields is checked together with the stored values of the others.
 _CONTEXT = ("currency", *PRICES, *DATES_OF_SALE)
 
 
@@ -124,7 +124,9 @@ class Deletion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Names the products to delete by `skus` or by `filter`, not by both."""
 
     skus: Annotated[list[Sku], Meta(min_length=1, max_length=MAX_DELETED)] | None = None
-    filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
+    filter: Annotated[
+        dict[str, Any] | None, Meta(description="See docs/filters.md. Here at most 19 levels and 999 conditions.")
+    ] = None
     catalog: Catalog = "main"
     all: Annotated[
         bool,

@@ -8,10 +8,10 @@
 --     + @change_words@ x share of the words of the change that the product has.
 --
 -- Each similarity is a cosine, less the mean of the neighbourhood, divided by its standard deviation there. So what the
--- neighbours have in common, such as the kind of the product, makes no difference, and similarities of a text to images
--- and to titles, which have different means, can be added. Only words that a neighbour has are counted: nothing depends
--- on "but" or "instead". Products outside the neighbourhood follow in the order of the image leg. The function has no
--- SET clause, because it runs under the settings of run_search.
+-- neighbours have in common, such as the kind of the product, makes no difference. Similarities of a text to images and
+-- to titles have different means, but can be added in this unit. Only words that a neighbour has are counted, so "but"
+-- or "instead" usually makes no difference. Products outside the neighbourhood follow in the order of the image leg.
+-- The function has no SET clause, because it runs under the settings of run_search.
 create or replace function shop_private.rank_by_change(
     p_request shop_private.search_request, inout run shop_private.search_run
 )
