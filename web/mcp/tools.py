@@ -73,7 +73,20 @@ class Tool(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         return answers.page(answer, site)
 
 
-class SearchTool(Tool, forbid_unknown_fields=True, kw_only=True):
+class PageTool(Tool, forbid_unknown_fields=True, kw_only=True):
+    """A tool whose answer is a page of results."""
+
+    filter: Filter = None
+    cut: Cut = None
+    limit: Limit = 5
+    cursor: Page = None
+
+    @property
+    def rows(self) -> int:
+        return self.limit
+
+
+class SearchTool(PageTool, forbid_unknown_fields=True, kw_only=True):
     """Search the products of the shop by what they look like and what their words say.
 
     Give at least one of query, image and sku. Together they find products that fit all of them. Results are best first;
@@ -84,14 +97,6 @@ class SearchTool(Tool, forbid_unknown_fields=True, kw_only=True):
     query: Annotated[Text | None, Meta(description="A description, such as: black leather backpack.")] = None
     image: Annotated[Base64 | None, Meta(description="An image file in base64, to find products like it.")] = None
     sku: Annotated[Sku | None, Meta(description="SKU of a product, to find products like it.")] = None
-    filter: Filter = None
-    cut: Cut = None
-    limit: Limit = 5
-    cursor: Page = None
-
-    @property
-    def rows(self) -> int:
-        return self.limit
 
     def request(self) -> RestRequest:
         return RestRequest("POST", "/search", body=_given(self._body()))
@@ -109,18 +114,10 @@ class SearchTool(Tool, forbid_unknown_fields=True, kw_only=True):
         }
 
 
-class SimilarTool(Tool, forbid_unknown_fields=True, kw_only=True):
+class SimilarTool(PageTool, forbid_unknown_fields=True, kw_only=True):
     """Find products that look like a product of the shop, without that product itself. Best first."""
 
     sku: Sku
-    filter: Filter = None
-    cut: Cut = None
-    limit: Limit = 5
-    cursor: Page = None
-
-    @property
-    def rows(self) -> int:
-        return self.limit
 
     def request(self) -> RestRequest:
         query = {
