@@ -65,7 +65,8 @@ class Database:
     roles: Roles
     password: Callable[[str], str] | None = field(default=None, repr=False)
     kept: KeptLogins | None = field(default=None, repr=False)
-    _opened: "WeakKeyDictionary[psycopg.Connection[Any], int]" = field(
+    # the id of the server process, and whether the address is the one for reading
+    _opened: "WeakKeyDictionary[psycopg.Connection[Any], tuple[int | None, bool]]" = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
 
@@ -100,24 +101,32 @@ class Database:
         engine = create_engine(self.url(role, read=read), poolclass=NullPool, connect_args=_arguments(role))
 
         def note(connection: Any, record: Any) -> None:
-            self._opened[connection] = record.info.get(SERVER_PID, connection.info.backend_pid)
+            known = connection.info.backend_pid if self.is_embedded else None  # a pooler tells another process id
+            self._opened[connection] = (record.info.get(SERVER_PID, known), read)
 
         event.listen(engine, "connect", note)
         self._listen(engine, role, read)
-        event.listen(engine, "connect", note)  # `note_pooler` may have found another process id
+        event.listen(engine, "connect", note)  # `note_pooler` has found the process id
         return engine
 
-    def waiting(self) -> "dict[psycopg.Connection[Any], int]":
-        """Return the connections that `engine` opened and that wait for the server, with the ids of their server
+    def connect_options(self, role: Role) -> dict[str, Any]:
+        """Return the arguments with which psycopg itself connects to the address for writing as `role`."""
+        url = self.url(role)
+        _, options = url.get_dialect()().create_connect_args(url)
+        return {**options, **_arguments(role)}
+
+    def sessions(self) -> "dict[psycopg.Connection[Any], int]":
+        """Return the connections to the address for writing that `engine` opened, with the ids of their server
         processes."""
         opened = [found for reference in self._opened.keyrefs() if (found := reference()) is not None]
-        active = TransactionStatus.ACTIVE
-        return {each: self._opened[each] for each in opened if each.pgconn.transaction_status == active}
+        known = {each: self._opened[each] for each in opened}
+        return {each: pid for each, (pid, read) in known.items() if pid is not None and not read}
 
     def end_waits(self) -> None:
         """Break the connections that wait for the server. Their callers get an error."""
-        for connection in self.waiting():
-            end_wait(connection)
+        for reference in self._opened.keyrefs():
+            if (connection := reference()) is not None:
+                end_wait(connection)
 
     def async_engine(self, role: Role, *, read: bool = False, connections: int) -> "AsyncEngine":
         """Return an asynchronous engine for a process with many requests.

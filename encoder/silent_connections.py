@@ -2,21 +2,32 @@
 
 The other end of such a connection is gone, or packets no longer arrive. TCP's timeouts do not notice this while a proxy
 or a pooler in between acknowledges packets. So a thread asks the server, over a new connection, what it does for each
-connection on which the encoder has waited for EVERY_SECONDS. If the server itself waits for the encoder, or has no such
-session, nothing will arrive. The thread then closes the connection, and the encoder's other threads connect again.
-If the server still has the session, the thread ends it too.
+connection on which the encoder waits. A connection is closed if two answers, and all answers between them, say the
+same: the server waits for the encoder, in the same state since the same moment, or it has no such session. Between the
+two answers no byte may have been sent, acknowledged or received. The encoder's other threads connect again.
+
+Linux alone counts the bytes of a connection. On other systems, nothing is closed.
 """
 
+import fcntl
+import os
 import select
+import socket
+import struct
+import sys
+import termios
 import threading
 import time
-from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 import structlog
+from psycopg.pq import TransactionStatus
 
-from db.engine import CONNECT, Database, end_wait
+from db.engine import Database, end_wait
 from db.roles import Role
 
 log = structlog.get_logger()
@@ -24,76 +35,138 @@ Waiting = psycopg.Connection[Any]
 
 EVERY_SECONDS = 0.2
 LONGEST_PAUSE = 5.0  # seconds between two questions about a statement that runs for long
-# An idle session is ended after this time: it shows waiting queries that an encoder is connected (`encoder_alive`). Any
-# other session may hold locks, and is ended at once.
+# A proxy can still send bytes that it has acknowledged. A connection is therefore closed after SILENT_SECONDS, and
+# after a second more for each SLOWEST_BYTES of its statement.
+SILENT_SECONDS = 0.5
+SLOWEST_BYTES = 100_000
+# An idle session is ended only after this time, because it proves to waiting queries that an encoder is connected
+# (`encoder_alive`). Any other session is ended at once.
 END_AFTER_SECONDS = 5.0
-PATIENCE_SECONDS = 2  # for a new connection to the server, and for the server's answer
+PATIENCE_SECONDS = 2  # for the answer to such a question
 
-# `idle_seconds` is at least the time since the encoder was seen waiting. If the server has been idle for longer, the
-# encoder does not wait for a statement that the server has received.
-_IDLE = """
-select asked.pid, coalesce(a.state, '') from unnest(%(pids)s::integer[]) asked(pid)
+_STATES = """
+select asked.pid, coalesce(a.state, ''), a.state_change,
+    a.pid is null or a.state like 'idle%%' or a.state = 'active' and a.wait_event = 'ClientRead'
+from unnest(%s::integer[]) asked(pid)
 left join pg_stat_activity a on a.pid = asked.pid and a.usename = current_user
-where a.pid is null
-   or (a.state like 'idle%%' or a.state = 'active' and a.wait_event = 'ClientRead')
-      and clock_timestamp() - a.state_change > make_interval(secs => %(idle_seconds)s)
 """
-_END = "select pg_terminate_backend(pid) from pg_stat_activity where pid = any(%s) and usename = current_user"
+_END = """
+select pg_terminate_backend(a.pid) from pg_stat_activity a
+join unnest(%s::integer[], %s::timestamptz[]) ended(pid, since) on a.pid = ended.pid and a.state_change = ended.since
+where a.usename = current_user
+"""
+_BYTES = struct.Struct("=120xQQ")  # the bytes acknowledged and received, in the kernel's tcp_info
+
+Traffic = tuple[int, int]  # bytes that the other end has acknowledged, and bytes received
+State = tuple[datetime | None, Traffic]  # when the server's state changed, and the traffic at the time of the answer
+
+
+@dataclass
+class _Watched:
+    """`silent_in` is the state in which the server waits for the encoder, and `silent_since` the time of the first
+    answer that said so."""
+
+    due: float  # time of the next question
+    pause: float = EVERY_SECONDS
+    changed_at: datetime | None = None
+    silent_in: State | None = None
+    silent_since: float = 0.0
 
 
 class SilentConnections(threading.Thread):
-    """Watches the connections of the encoder role until `stop` is set. The pauses between two questions about the same
-    statement grow up to LONGEST_PAUSE."""
+    """Watches the connections of the encoder role to the write address until `stop` is set."""
 
     def __init__(self, database: Database, stop: threading.Event) -> None:
         super().__init__(name="silent connections", daemon=True)
         self._database = database
         self._stop_event = stop
-        self._to_end: dict[int, float] = {}  # the session's process, and the time at which the session is ended
+        self._watched: dict[Waiting, _Watched] = {}
+        # the bytes that each connection had sent when it was last seen without a statement
+        self._sent_before: WeakKeyDictionary[Waiting, int] = WeakKeyDictionary()
+        self._to_end: dict[tuple[int, datetime], float] = {}  # the session and its state, and when the session is ended
+        self._is_blind = False
 
     def run(self) -> None:
-        pauses: dict[Waiting, tuple[float, float]] = {}  # the time of the next question, and the pause after it
         while not self._stop_event.wait(EVERY_SECONDS):
             now = time.monotonic()
-            waiting = self._database.waiting()
-            pauses = {each: pauses.get(each, (now + EVERY_SECONDS / 2, EVERY_SECONDS)) for each in waiting}
-            due = {each: pid for each, pid in waiting.items() if pauses[each][0] <= now}
-            for each in due:
-                pause = min(2 * pauses[each][1], LONGEST_PAUSE)
-                pauses[each] = (now + pause, pause)
+            waiting = self._waiting()
+            self._watched = {each: self._watched.get(each) or _Watched(now + EVERY_SECONDS / 2) for each in waiting}
+            due = {each: pid for each, pid in waiting.items() if self._watched[each].due <= now}
             if due or any(end <= now for end in self._to_end.values()):
-                with suppress(psycopg.Error):  # the threads that use the connections report the outage
+                try:
                     self._ask(due, now)
+                    self._is_blind = False
+                except psycopg.Error as error:  # the threads that use the connections report an outage
+                    if not self._is_blind:
+                        log.warning("half-open connections to the database cannot be found", error=str(error))
+                    self._is_blind = True
 
-    def _ask(self, waiting: dict[Waiting, int], since: float) -> None:
-        address = self._database.url(Role.ENCODER).set(drivername="postgresql").render_as_string(hide_password=False)
-        options: dict[str, Any] = {**CONNECT, "connect_timeout": PATIENCE_SECONDS}
-        with psycopg.connect(
-            address, autocommit=True, fallback_application_name="windowshop encoder", **options
-        ) as conn:
+    def _waiting(self) -> dict[Waiting, int]:
+        found = {}
+        for each, pid in self._database.sessions().items():
+            if each.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                found[each] = pid
+            elif traffic := _traffic(each):
+                self._sent_before[each] = traffic[0]
+        return found
+
+    def _ask(self, waiting: dict[Waiting, int], now: float) -> None:
+        options = {**self._database.connect_options(Role.ENCODER), "connect_timeout": PATIENCE_SECONDS}
+        with psycopg.connect(**options, autocommit=True) as conn:
             deadline = threading.Timer(PATIENCE_SECONDS, end_wait, [conn])
             deadline.start()
             try:
                 pids = [pid for each, pid in waiting.items() if each.info.user == conn.info.user]
-                idle = dict(conn.execute(_IDLE, {"pids": pids, "idle_seconds": time.monotonic() - since}).fetchall())
+                states = {pid: state for pid, *state in conn.execute(_STATES, (pids,)).fetchall()}
                 for each, pid in waiting.items():
-                    if pid in idle and _waits_in_vain(each):
-                        log.warning("the other end of a connection to the database is gone", pid=pid)
-                        end_wait(each)
-                        self._to_end[pid] = since + (END_AFTER_SECONDS if idle[pid] == "idle" else 0)
-                over = [pid for pid, end in self._to_end.items() if end <= since]
+                    if pid in states:
+                        self._judge(each, pid, *states[pid], now=now)
+                over = [key for key, end in self._to_end.items() if end <= now]
                 if over:
-                    conn.execute(_END, (over,))
-                    self._to_end = {pid: end for pid, end in self._to_end.items() if pid not in over}
+                    conn.execute(_END, ([pid for pid, _ in over], [since for _, since in over]))
+                    self._to_end = {key: end for key, end in self._to_end.items() if key not in over}
             finally:
                 deadline.cancel()
 
+    def _judge(
+        self, each: Waiting, pid: int, state: str, changed_at: datetime | None, waits_for_us: bool, *, now: float
+    ) -> None:
+        watched, traffic = self._watched[each], _traffic(each)
+        unchanged, watched.changed_at = changed_at == watched.changed_at, changed_at
+        if not waits_for_us or traffic is None:
+            watched.silent_in = None
+            watched.pause = min(2 * watched.pause, LONGEST_PAUSE) if unchanged else EVERY_SECONDS
+        elif watched.silent_in != (changed_at, traffic):
+            watched.silent_in, watched.silent_since, watched.pause = (changed_at, traffic), now, EVERY_SECONDS
+        else:
+            sent = traffic[0] - self._sent_before.get(each, 0)
+            if now - watched.silent_since >= SILENT_SECONDS + sent / SLOWEST_BYTES and _waits(each):
+                log.warning("the other end of a connection to the database is gone", pid=pid)
+                end_wait(each)
+                if changed_at is not None:
+                    self._to_end[pid, changed_at] = now + (END_AFTER_SECONDS if state == "idle" else 0)
+        watched.due = now + watched.pause
 
-def _waits_in_vain(connection: Waiting) -> bool:
+
+def _waits(connection: Waiting) -> bool:
     """Returns whether the connection still waits, and no bytes have arrived that its thread has yet to read."""
     try:
         arrived = select.poll()
         arrived.register(connection.pgconn.socket, select.POLLIN)
-        return connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE and not arrived.poll(0)
+        return connection.pgconn.transaction_status == TransactionStatus.ACTIVE and not arrived.poll(0)
     except psycopg.Error:  # it has been closed
         return False
+
+
+def _traffic(connection: Waiting) -> Traffic | None:
+    """Returns None for a connection that is no TCP connection, and while bytes wait to be sent or acknowledged."""
+    if sys.platform != "linux":
+        return None
+    try:
+        descriptor = connection.pgconn.socket
+        (unsent,) = struct.unpack("=i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))
+        with socket.socket(fileno=os.dup(descriptor)) as shared:
+            acknowledged, received = _BYTES.unpack_from(shared.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256))
+    except (psycopg.Error, OSError, struct.error):
+        return None
+    return None if unsent else (acknowledged, received)

@@ -69,6 +69,7 @@ SEARCH = (
     ),
     Constant("sample_products", 300, "products", "size of the sample that estimates the number of matches"),
     Constant("attribute_sample", 100, "x", "a filter without an index is tested on 1/100 of the products"),
+    Constant("attribute_sample_most", 3000, "products", "largest such sample; it takes about 2 ms"),
     Constant("sample_deviation", 1.5, "", "three deviations of the square root of a count; one deviation is 0.5"),
     Constant(
         "max_images_per_product", 100, "images", "largest number of rows per product that the first scan of a leg reads"

@@ -219,10 +219,8 @@ class JobsWorker:
         self.fault, self.is_behind = found
 
     def _app(self) -> App:
-        url = self._database.url(Role.JOBS).set(drivername="postgresql")
         connector = PsycopgConnector(
-            conninfo=url.render_as_string(hide_password=False),
-            kwargs={**CONNECT, "fallback_application_name": f"windowshop {Role.JOBS}"},
+            kwargs=self._database.connect_options(Role.JOBS),
             configure=_search_jobs,
             min_size=1,
             max_size=POOL,

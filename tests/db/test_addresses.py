@@ -11,6 +11,7 @@ from db.embedded.server import Server
 from db.engine import Database, open_database
 from db.errors import DatabaseUnreachable, SettingsError
 from db.lifecycle import gateway
+from db.roles import Role
 from db.settings import Settings
 from migrations.gateway import point_gateway
 from tests.support.databases import ROLES
@@ -100,3 +101,12 @@ def test_the_gateway_tries_several_hosts(database: Database, server: Server) -> 
         assert gateway.reach(conn, ROLES) == gateway.own_end(conn)
         options = conn.scalar(text("select srvoptions::text from pg_foreign_server"))
         assert "target_session_attrs=read-write" in str(options)
+
+
+def test_psycopg_connects_with_the_characters_and_hosts_that_sqlalchemy_reads() -> None:
+    url = parse("X", "postgresql://u:p%20w%40@a:1,b:2/shop?options=-c%20statement_timeout%3D5")
+    options = Database(url, url, ROLES).connect_options(Role.ENCODER)
+    read = psycopg.conninfo.conninfo_to_dict(psycopg.conninfo.make_conninfo(**options))
+    assert (read["password"], read["options"]) == ("p w@", "-c statement_timeout=5")
+    assert (read["host"], read["port"]) == ("a,b", "1,2")
+    assert read["fallback_application_name"] == "windowshop encoder"

@@ -21,6 +21,7 @@ from db.roles import Role
 from encoder import service
 from encoder.models.loading import Model, load
 from encoder.settings import EncoderSettings
+from encoder.silent_connections import SilentConnections
 from tests.support.databases import admin
 from tests.support.images import load_drawings
 from tests.support.processes import wait_until
@@ -133,6 +134,25 @@ def test_half_open_connections_are_noticed_although_a_proxy_acknowledges_packets
         answered(clip_database, "before")
         half_open(proxy)
         assert answered(clip_database, "after") < 15  # on an idle machine, less than 2
+
+
+def test_a_statement_that_a_slow_network_still_carries_is_not_taken_for_a_half_open_connection(
+    clip_database: Database,
+) -> None:
+    """The proxy acknowledges the statement long before the server has it."""
+    url, stop = clip_database.write, threading.Event()
+    with tcp_proxy(str(url.host), int(url.port or 0)) as proxy:
+        slow = replace(clip_database, write=url.set(port=proxy.port))
+        SilentConnections(slow, stop).start()
+        try:
+            with slow.connect(Role.ENCODER) as conn:
+                conn.execute(text("select 1"))
+                proxy.bytes_per_second = 300_000
+                began = time.monotonic()
+                assert conn.scalar(text("select length(:sent)"), {"sent": "x" * 900_000}) == 900_000
+                assert time.monotonic() - began > 2.5
+        finally:
+            stop.set()
 
 
 @pytest.mark.soak

@@ -58,9 +58,9 @@ def dropped_afterwards() -> Iterator[None]:
     try:
         yield
     finally:
-        for databases, name in _created[kept:]:
+        while len(_created) > kept:
+            databases, name = _created.pop()
             databases.run(f"drop database if exists {name} with (force)")
-        del _created[kept:]
 
 
 class Databases:

@@ -3,17 +3,20 @@
 --
 -- The function stops collecting after p_most + 1 products. The function collects nothing if a sample of random pages
 -- shows, with a margin of three standard deviations, that more than p_most products match. The sample is taken only if
--- p_products is more than twice p_most. A comparison of an attribute has no index, so collecting may read the whole
--- table; its sample is therefore larger: one product in @attribute_sample@. After a sample, `share` is the fraction
--- of the sample that meets the condition. If the caller passes a known fraction as `share`, no sample is taken. Under
--- row level security, `share` is the fraction of the visible products in the sample.
+-- p_products is more than twice p_most. If the condition only compares attributes, no index finds the matches, so
+-- collecting may read the whole table. The sample is then larger: one product in @attribute_sample@, but at most
+-- @attribute_sample_most@ products. After a sample, `share` is the fraction of the sample that meets the condition. If
+-- the caller passes a known fraction as `share`, no sample is taken. Under row level security, `share` is the fraction
+-- of the visible products in the sample.
 create or replace function shop_private.collect_matches(
     p_condition text, p_most bigint, p_products bigint, inout share double precision default null, out matched uuid[]
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     sample constant bigint := greatest(@sample_products@,
-        case when strpos(p_condition, 'p.attributes ->') > 0 then p_products / @attribute_sample@ end);
+        case when p_condition ~ 'p[.]attributes ->'
+                and p_condition !~ 'p[.](attributes @>|brand|product_type|price|sale_price|sku|gtin|mpn)\M'
+            then least(@attribute_sample_most@, p_products / @attribute_sample@) end);
     hits bigint;
     sampled bigint;
 begin

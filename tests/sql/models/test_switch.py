@@ -110,11 +110,11 @@ def test_searches_during_switches_continue_and_never_mix_models(three_models: "S
     seen: dict[str, list[list[Answer]]] = {}
     errors: list[BaseException] = []
 
-    def ask(asking: Callable[[Connection], list[Answer]]) -> None:
+    def ask(asking: Callable[[Connection], list[Answer]], pause: float) -> None:
         answers = seen.setdefault(asking.__name__, [])
         conn = shop.connect(Role.ANALYST)
         conn.exec_driver_sql("set lock_timeout = '5s'")  # a search that waits longer than 5 s for a lock fails
-        while not stop.wait(0.005):
+        while not stop.wait(pause):
             try:
                 answers.append(asking(conn))
             except BaseException as error:
@@ -122,7 +122,7 @@ def test_searches_during_switches_continue_and_never_mix_models(three_models: "S
                 return
 
     askers = [
-        threading.Thread(target=ask, args=(each,))
+        threading.Thread(target=ask, args=(each, 0 if each is searched else 0.005))
         for each in (plain, searched, prepared, in_a_snapshot, keeping_the_vector)
     ]
     for asker in askers:

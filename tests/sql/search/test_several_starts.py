@@ -156,7 +156,7 @@ def test_a_search_in_one_of_several_catalogs_finds_the_nearest_products_of_that_
                 assert {row.complete for row in rows} == {True}
                 assert rows[0].total == pytest.approx(passes.sum(), rel=0.05)
                 assert {row.total_is for row in rows} == {"exact" if catalog == "third" else "about"}
-            assert np.mean(recalls) >= 0.89
+            assert round(float(np.mean(recalls)), 6) >= 0.9  # the mean of tenths is not exact
             assert np.median(recalls) >= 0.95
             assert routes.count("hnsw") == 0 if catalog == "third" else routes.count("hnsw") >= 8
 

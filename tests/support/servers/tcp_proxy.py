@@ -24,6 +24,7 @@ class TcpProxy:
         self.target = (host, port)
         self.port = 0
         self._mode: Mode = "forward"
+        self.bytes_per_second: float | None = None  # of each direction of each connection; None: no limit
         self._links: set[_Link] = set()
         self._loop = asyncio.new_event_loop()
 
@@ -72,6 +73,8 @@ class TcpProxy:
     async def _pump(self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(65536):
+                if self.bytes_per_second is not None:
+                    await asyncio.sleep(len(data) / self.bytes_per_second)
                 if not link.is_silent:
                     writer.write(data)
                     await writer.drain()

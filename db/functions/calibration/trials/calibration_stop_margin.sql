@@ -6,8 +6,9 @@
 -- search that compares the matches one by one.
 --
 -- The filters of the trials are independent of the query. A filter on the query's own category needs a larger margin,
--- so stop_margin is @own_category_margin@ times the margin of the last trial. A knee is not enlarged, because a larger
--- margin would cost much time for little recall.
+-- so stop_margin is @own_category_margin@ times the margin of the last trial. This larger margin is not tried, so a
+-- search can cost more than the trial. A knee is not enlarged, because a larger margin would cost much time for little
+-- recall.
 create or replace function shop_private.calibration_stop_margin(
     p_run shop_private.calibration_run, p_exact_us double precision, p_index regclass, p_until timestamptz,
     out stop_margin double precision, out us_per_candidate double precision, out measured jsonb
