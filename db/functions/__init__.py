@@ -32,6 +32,7 @@ IN_CALL_ORDER = (
     "site/database_identity",
     "site/primary_beat",
     "queries/encoder_alive",
+    "queries/encoder_reported",
     "queries/query_lane_beat",
     "site/encoder_state",
     "site/warm_pages",

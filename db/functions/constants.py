@@ -338,6 +338,7 @@ WORK = (
         "largest number of attempts to fetch an image from a failing host; they take about a day",
     ),
     Constant("query_lane_seconds", 30, "seconds", "an encoder without a report for this long counts as dead"),
+    Constant("query_lane_grace", 7, "seconds", "an encoder that reported in this time may be connecting again"),
 )
 
 

@@ -91,4 +91,5 @@ grant execute on all functions in schema shop_jobs to @jobs@;
 grant select on shop_private.query_embedding to @gateway@;
 grant select, insert, update, delete on shop_private.request to @gateway@;
 grant execute on procedure shop_private.gateway_encode to @gateway@;
-grant execute on function shop_private.encoder_alive, shop_private.encoder_state to @gateway@;
+grant execute on function
+    shop_private.encoder_alive, shop_private.encoder_reported, shop_private.encoder_state to @gateway@;
