@@ -19,9 +19,10 @@ _HOST = re.compile(r"(?P<host>[^:,\[\]]+)(?::(?P<port>\d+))?")
 
 
 def parse(name: str, value: str, *, writes: bool = False) -> URL:
-    """Return the address. With `writes`, libpq skips the read-only hosts of an address with several hosts.
+    """Return the address. With `writes`, libpq skips the read-only hosts of an address with several hosts, unless the
+    address has target_session_attrs.
 
-    Raises SettingsError, which does not show the address, because it may contain a password.
+    Raises SettingsError if the address is not valid. The message does not show it, because it may contain a password.
     """
     parts = _PARTS.fullmatch(value)
     several = split_hosts(parts["hosts"]) if parts and "," in parts["hosts"] else None
@@ -67,7 +68,7 @@ def hosts(url: URL) -> list[tuple[str, int]]:
 
 
 def place(url: URL) -> tuple[object, ...]:
-    """Return the servers, the server that libpq accepts, and the database, for comparison with another address."""
+    """Return the servers, target_session_attrs, and the database, for comparison with another address."""
     servers = hosts(url) or (url.query.get("host"), url.port)
     return servers, url.query.get("target_session_attrs", "any"), url.database
 

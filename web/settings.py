@@ -178,7 +178,7 @@ class WebSettings(EnvironmentSettings):
     @classmethod
     def _check_hosts(cls, value: list[str]) -> list[str]:
         for host in value:
-            is_name = re.fullmatch(r"(\*\.)?[a-z0-9._:-]+", host.lower()) and host.count(":") != 1  # a name with a port
+            is_name = re.fullmatch(r"(\*\.)?[a-z0-9._:-]+", host.lower()) and host.count(":") != 1  # one colon: a port
             if host != "*" and not is_name:
                 raise ValueError(f"{host!r} is not a host name such as shop.example or *.shop.example, without a port")
         return [host.lower() for host in value]

@@ -1,5 +1,5 @@
-"""Measures long results and the counts of a catalog: a search with k => 1000, the next page, and the functions that
-count which products are encoded. Reports also the time of shop.calibrate()."""
+"""Measures long results and the counts of a catalog: a search with k => 1000, and the views that count which products
+are encoded. Also reports the time of shop.calibrate()."""
 
 import time
 
@@ -12,7 +12,7 @@ from benchmarks.search.timing import Figures, Questions, in_turns
 from benchmarks.support.report import Line, Report, Table, milliseconds, quantile
 
 LONG = 1000  # the largest k
-COUNTS = 7  # times that each count is asked for
+COUNTS = 7  # how often each view is read
 
 
 def run(shop: Shop, queries: int, calibrate_seconds: float) -> Report:

@@ -1,7 +1,7 @@
 """Defines the tables of webhooks: the receivers, the notes about products, and the messages that wait.
 
-The transaction that stores a vector or quarantines an item writes a note. `windowshop jobs` turns the notes into
-messages for each receiver, and sends the messages.
+While a webhook is in use, each transaction that stores a vector of the serving model or quarantines an item writes a
+note. `windowshop jobs` turns the notes into messages for each receiver, and sends the messages.
 """
 
 from sqlalchemy import (

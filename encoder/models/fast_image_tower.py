@@ -93,7 +93,7 @@ class _Layer(nn.Module):
 
 def _fold(conv: nn.Conv2d, mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
     """Returns the weight and bias of a matrix product that equals `conv` on normalised values. The input of the product
-    is a patch's bytes minus 128, in the byte order of the patch."""
+    is a patch's bytes minus 128, in the order of these bytes."""
     weight = conv.weight.double()
     spread = torch.tensor(std, dtype=torch.double, device=weight.device)[:, None, None]
     centre = torch.tensor(mean, dtype=torch.double, device=weight.device)[:, None, None]

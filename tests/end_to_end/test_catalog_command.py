@@ -1,4 +1,5 @@
-"""`windowshop catalog` lists and drops catalogs, and `windowshop search --catalog` searches a catalog."""
+"""`windowshop catalog` lists and drops catalogs, and `windowshop search --catalog` searches a catalog. The tables of
+results and evaluations fit the terminal."""
 
 import io
 import json
@@ -99,12 +100,13 @@ def test_without_the_catalog_main_the_shown_sql_names_the_only_catalog(
         "delete from shop.product where catalog = 'main'; delete from shop.catalog where catalog = 'main'",
     )
     assert "catalog => 'sample'" in windowshop("search", "thing", "--sql", env=env).stdout
+    # If the database does not answer, the SQL is shown without a catalog.
     unreachable = {**env, "WINDOWSHOP_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
     shown = windowshop("search", "thing", "--sql", env=unreachable)
     assert (shown.returncode, "catalog" in shown.stdout) == (0, False), shown.stderr
 
 
-def test_the_product_type_is_printed_whole_if_the_title_is_short() -> None:
+def test_the_product_type_is_printed_in_full_if_the_title_is_short() -> None:
     output = io.StringIO()
     hit = ListedProduct("WS-01151", "Shoes", "Clothing & access", Decimal(82), "USD", "in_stock", 0.5)
     print_hits([hit], Console(file=output, width=80))
@@ -124,7 +126,7 @@ def test_an_evaluation_in_80_columns_prints_each_figure_on_one_line() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_list_of_results_fits_the_terminal_and_shows_each_figure_whole(width: int) -> None:
+def test_the_list_of_results_fits_the_terminal_and_shows_each_figure_in_full(width: int) -> None:
     output = io.StringIO()
     hit = ListedProduct(
         "A-VERY-LONG-STOCK-KEEPING-UNIT", "a title " * 20, "Clothing & accessories > Shoes", Decimal("1234567.99"),

@@ -118,7 +118,7 @@ def test_a_failed_request_has_a_failed_span_without_the_message(
 
 
 @pytest.mark.parametrize(("given", "kept"), [(CALLER, CALLER), ("'; drop table x", None), (f"{CALLER} ", None)])
-def test_an_sql_session_may_set_its_trace_and_another_text_is_no_trace(
+def test_an_sql_session_may_set_its_trace_and_a_text_that_is_no_trace_is_ignored(
     shop: Shop, given: str, kept: str | None, together: Callable[..., list[Any]]
 ) -> None:
     def ask() -> None:
@@ -169,4 +169,4 @@ def test_an_endpoint_without_the_packages_is_an_error(
     assert done.returncode == 2
     assert "traces need the package opentelemetry" in done.stderr
     assert "pip install 'windowshop[tracing]'" in done.stderr
-    assert windowshop("settings", env=env).returncode == 0  # not a process
+    assert windowshop("settings", env=env).returncode == 0  # this command records no traces

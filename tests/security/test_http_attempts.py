@@ -65,7 +65,7 @@ RAW: list[tuple[str, bytes, set[int]]] = [
     ("an upgrade to a web socket", HEALTH + b"Connection: Upgrade\r\nUpgrade: websocket\r\n", {200, 400, 426}),
     ("an upgrade to HTTP/2", HEALTH + b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n", {200, 400}),
     ("a TLS greeting", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", {0, 400}),
-    ("a statement of SSH", b"SSH-2.0-OpenSSH_9.9\r\n", {400}),
+    ("a greeting of SSH", b"SSH-2.0-OpenSSH_9.9\r\n", {400}),
 ]  # fmt: skip
 
 
@@ -218,7 +218,7 @@ def test_only_pages_of_the_configured_origin_may_read_answers(site: Site) -> Non
             assert found.get("access-control-allow-credentials") != "true"
 
 
-def test_the_products_are_unchanged_after_all_attempts(site: Site) -> None:
+def test_the_number_of_products_is_unchanged_after_all_attempts(site: Site) -> None:
     headers = {"Authorization": f"Bearer {site.keys['admin']}"}
     answer = site.client.post(FACETS, json={"fields": ["product_type"]}, headers=headers).json()
     assert sum(value["products"] for value in answer["facets"][0]["values"]) == len(MAIN)

@@ -18,7 +18,9 @@ from db.errors import WindowshopError
 from web.http.database import Place, Pools
 
 EVERY_SECONDS = 1.0
-CHECKS = 2  # reads move to the other server after this number of checks in a row with the same result
+# Reads move to the other server after this number of checks in a row with the same result. If the primary does not
+# answer, reads move to the standby after one check.
+CHECKS = 2
 
 _BEAT = text("select shop_private.primary_beat()")
 _REPLAYED = text("select pg_is_in_recovery(), beat_at from shop_private.primary_heartbeat")

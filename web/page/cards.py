@@ -32,8 +32,8 @@ _EXACT = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Says why a product was found: the rank that a leg gives the product, or its exact match. `share` is the leg's
-    part of the score, in percent."""
+    """Says why a product was found: its exact match, or the rank that a leg gives the product, if any. `share` is the
+    leg's part of the score, in percent."""
 
     leg: str
     words: str

@@ -14,7 +14,7 @@ PRICE_FIELD = "effective_price"  # the price at the time of the request
 # filter on its own field, and the page has no filter on the currency.
 TOTAL_FIELD = "currency"
 _LEGENDS = {"product_type": "Kind", "brand": "Brand", "color": "Colour", "availability": "Availability"}
-_LISTED = 8  # number of values of a facet that are visible before "more" is opened
+_LISTED = 8  # values of a facet that are visible before "more" is opened; "more" holds at least two values
 _BAR_STEP, _BAR_HEIGHT, _MIN_BAR_HEIGHT = 10, 100, 3  # in units of the viewBox of the histogram's SVG
 
 

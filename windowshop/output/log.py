@@ -1,9 +1,9 @@
 """Sets up the log of a process. Without a terminal, every line on stderr is a JSON object, from the first line on.
 
 The lines of all processes have the same fields: `timestamp`, `level`, `process`, `event`, and the fields of the event.
-A recurring fault is logged at most once a second; `repeated` counts the lines that were left out. A logged exception
-has its types and places. Its message is logged only if its type is one of PLAIN_ERRORS, because the message of another
-exception may quote the text of a query or an image.
+A recurring fault is logged at most once a second; `repeated` counts the lines that were left out. For an exception, the
+types and the traceback are logged. Its message is logged only if its type is one of PLAIN_ERRORS, because other
+messages may quote the text of a query or an image.
 """
 
 import json

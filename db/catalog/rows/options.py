@@ -1,4 +1,5 @@
-"""Finds the field of a variant's option, such as "Colour", "Größe" or "Taille", and reads cells of stock columns."""
+"""Finds the field of a variant's option, such as "Colour", "Größe" or "Taille", and reads cells with stock quantities,
+truth values and conditions of products."""
 
 import re
 from functools import lru_cache

@@ -1,6 +1,6 @@
 -- Gives new products the language of their catalog. If a catalog is not stored yet, stores the catalog with the
--- language of its products. The trigger runs once for each statement, because a load inserts thousands of products in
--- one statement.
+-- language of one of its new products. The trigger runs once for each statement, because a load inserts thousands of
+-- products in one statement.
 create or replace function shop_private.product_catalog() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

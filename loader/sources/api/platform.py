@@ -23,7 +23,7 @@ class ApiPlatform:
         raise NotImplementedError
 
     def translated(self, record: Record) -> Record:
-        """Returns the object with the usual names of fields. Members without a field keep their names and values."""
+        """Returns the object with the usual names of fields. Members that fill no field keep their names."""
         return record
 
     def identifier(self, record: Record) -> str:

@@ -212,8 +212,8 @@ def _set_fields_of_metafields(fields: dict[str, str], attributes: dict[str, Any]
 
 
 def _is_ours(name: str) -> bool:
-    """Returns whether the column is in NAMES, so that variants do not inherit it as an attribute. Variants do inherit
-    the columns of INHERITED."""
+    """Returns whether the column is in NAMES and not in INHERITED. Variants do not inherit such a column as an
+    attribute."""
     return any(name in NAMES[ours] for ours in NAMES if ours not in INHERITED)
 
 

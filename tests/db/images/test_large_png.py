@@ -130,7 +130,9 @@ def frames() -> Iterator[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize(("name", "data"), list(frames()), ids=lambda value: value if isinstance(value, str) else "")
-def test_a_large_png_of_any_other_kind_is_decoded_as_a_whole(name: str, data: bytes) -> None:
+def test_a_large_png_with_a_palette_or_1_bit_or_frames_or_a_transparent_tone_is_decoded_as_a_whole(
+    name: str, data: bytes
+) -> None:
     assert read(data)[0].image.size == SIZE
 
 
@@ -157,7 +159,7 @@ def test_a_large_damaged_png_is_refused(name: str) -> None:
         read(DAMAGED[name])
 
 
-def test_rows_behind_the_last_row_are_not_read() -> None:
+def test_bytes_after_the_last_row_are_not_read() -> None:
     _, pixels = read(raw_png(2, 8, ROW * SIZE[1] * 50))
     assert pixels.max() == 0
 

@@ -44,7 +44,7 @@ def test_warming_reads_every_page_of_the_indexes_and_tables_of_search(large: Dat
     assert f"{len(warmed.relations)} indexes and tables are in memory" in describe(warmed)[0]
 
 
-def test_warming_ends_early_on_request_and_skips_relations_that_do_not_fit(large: Database) -> None:
+def test_warming_ends_early_on_request_and_before_the_first_relation_that_does_not_fit(large: Database) -> None:
     stop = threading.Event()
     stop.set()
     assert warm(large, stop=stop).relations == []

@@ -1,6 +1,6 @@
-"""A site is restored from each kind of backup, and finds the same products at the same ranks and distances.
+"""A site that a script restores from a dump or a base backup finds the same products at the same ranks and distances.
 
-Nothing is encoded again. The copy asks nothing of the original, whose encoder runs during the whole test.
+Nothing is encoded again. No copy sends a request to the original, whose encoder runs during all tests.
 """
 
 import os
@@ -142,7 +142,7 @@ def test_a_dump_restored_to_the_same_server_under_another_name(original: Site) -
     cluster.done("pg_restore", "-h127.0.0.1", "-Upostgres", "--exit-on-error", "--dbname=other", dump)
     check_copy(original, Site(cluster, original.home, "other"))
     cluster.sql("drop database other with (force)")
-    original.run("db", "upgrade")  # a server's sites share the logins
+    original.run("db", "upgrade")  # the sites share the logins, whose passwords the copy's upgrade may have replaced
 
 
 def test_a_dump_restored_to_another_server_with_an_empty_home(
@@ -180,7 +180,7 @@ def test_the_server_restored_to_the_time_before_a_bad_deletion(original: Site, p
     copy.own(copy.data.parent)
     copy.done("restore.sh", backup, copy.data, str(before))
     copy.port = cluster.port + 1
-    copy.start("-c archive_mode=off")  # the original archives into the folder
+    copy.start("-c archive_mode=off")  # the copied setting archives into the original's folder
     try:
         site = Site(copy, public_folder / "before" / "home")
         assert site.sql("select * from shop.product order by sku") == kept
@@ -196,7 +196,7 @@ def test_the_server_restored_to_the_time_before_a_bad_deletion(original: Site, p
         copy.stop("immediate")
 
 
-def test_a_copy_of_the_files_that_no_script_restored_refuses_new_queries_until_it_is_adopted(
+def test_a_server_copied_without_the_scripts_refuses_new_queries_until_it_is_adopted(
     original: Site, public_folder: Path
 ) -> None:
     cluster = original.cluster

@@ -16,7 +16,7 @@ def test_images_with_the_same_title_count_as_one_query() -> None:
     assert found.recall_1 == found.mrr == 1.0
 
 
-def test_an_image_at_rank_2_counts_for_recall_at_5_and_adds_one_half_to_mrr() -> None:
+def test_an_image_at_rank_2_counts_for_recall_at_5_and_has_reciprocal_rank_one_half() -> None:
     texts = np.array([[0.9, 0.3], [0, 1], [0, 1], [0, 1]], dtype=np.float32)
     found = score(IMAGES, texts, titles=[0, 1, 2, 3], nouns=list("abab"))
     assert found.recall_1 == 0.5

@@ -232,7 +232,7 @@ def test_any_json_is_compiled_or_refused_with_a_hint(shelf: Shelf, any_json: Any
         assert found(shelf.by_index, condition) == found(shelf.by_row, condition)
 
 
-def test_a_list_of_10000_items_works_for_every_field(shelf: Shelf) -> None:
+def test_a_list_of_10000_items_works_for_a_column_and_for_an_attribute(shelf: Shelf) -> None:
     items = [f"none {n}" for n in range(9_999)]
     for name in ("brand", "attributes.heel"):
         held = next(text for product in shelf.products if isinstance(text := value_of(product, name), str))

@@ -19,7 +19,8 @@ _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?::-(?P<default>[^}]*))?\}")
 
 
 def read_compose(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return compose.yaml with the values of its variables, as Compose reads it. Each service has its image."""
+    """Return compose.yaml as Compose reads it: with the values of the variables and of the services that are
+    extended."""
     text = interpolated(COMPOSE.read_text(encoding="utf-8"), variables or {})
     compose: dict[str, Any] = yaml.safe_load(text)
     for service in compose["services"].values():

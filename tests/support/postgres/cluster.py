@@ -1,4 +1,5 @@
-"""Runs PostgreSQL servers of a test's own, with the programs of the embedded server and as its system user."""
+"""Runs PostgreSQL servers of a test's own, as the system user of the embedded server and by default with its
+programs."""
 
 import os
 import subprocess

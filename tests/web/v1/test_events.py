@@ -1,4 +1,4 @@
-"""Events have details, and a faulty event of a batch refuses itself only."""
+"""Events are stored with their details, and only the faulty events of a batch are refused."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def test_the_details_of_an_event_are_stored(serve: Serve, own_database: Database
     assert stored[2][0] == "wishlist"
 
 
-def test_a_faulty_event_refuses_itself_only(serve: Serve, own_database: Database) -> None:
+def test_only_the_faulty_events_of_a_batch_are_refused(serve: Serve, own_database: Database) -> None:
     faulty = [
         ({"kind": "look"}, "Invalid enum value 'look'"),
         ({**FULL, "time": "2126-01-01T00:00:00Z"}, "more than a day in the future"),
@@ -66,7 +66,7 @@ def test_a_faulty_event_refuses_itself_only(serve: Serve, own_database: Database
     assert len(rows(own_database)) == 1
 
 
-def test_an_event_of_a_catalog_that_the_key_does_not_allow_refuses_the_request(own_database: Database) -> None:
+def test_a_batch_with_an_event_of_a_catalog_that_the_key_does_not_allow_is_refused(own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         key = api_keys.create(conn, "main-only", ["search"], catalogs=["main"])
     with served(own_database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:

@@ -1,4 +1,4 @@
-"""POST /v1/search searches, lists and counts products, and refuses what contradicts itself."""
+"""POST /v1/search searches, lists and counts products, and refuses options that contradict each other."""
 
 import base64
 import threading
@@ -42,7 +42,7 @@ def skus(answer: dict[str, Any]) -> list[str]:
     return [result["sku"] for result in answer["results"]]
 
 
-def test_a_search_returns_what_today_s_search_returns(client: httpx.Client) -> None:
+def test_a_search_returns_the_same_results_at_both_paths(client: httpx.Client) -> None:
     body = {"query": "bag", "top_k": 7, "filter": {"color": "red"}, "weights": {"keyword": 0.5}}
     old, new = client.post("/search", json=body).json(), found(client, **body)
     assert new["results"] == old["results"]
@@ -108,7 +108,7 @@ def test_a_cursor_of_another_search_is_refused(client: httpx.Client) -> None:
     assert "cursor" in refusal(client, query="bag", page="nonsense")
 
 
-def test_facets_come_from_the_snapshot_of_the_results(client: httpx.Client) -> None:
+def test_the_facets_of_a_search_are_those_that_v1_facets_returns(client: httpx.Client) -> None:
     for query in ({"query": "bag", "cut": "relevant"}, {"query": "bag"}, {}):
         body: dict[str, Any] = {**query, "filter": {"color": "red"}, "facets": ["color", "attributes.strap_cm"]}
         counted = client.post("/v1/facets", json={**query, "filter": {"color": "red"}, "fields": body["facets"]})
@@ -214,7 +214,7 @@ def test_an_image_at_an_address_is_searched_as_if_it_had_been_sent(
         ("http://user@127.0.0.1/", "user name"),
     ],
 )
-def test_an_address_that_must_not_be_fetched_gets_422_with_the_reason(
+def test_an_address_that_cannot_or_must_not_be_fetched_gets_422_with_the_reason(
     encoding: httpx.Client, host: int, url: str, reason: str
 ) -> None:
     assert reason in refusal(encoding, image_url=url.format(port=host))
@@ -274,7 +274,7 @@ def test_an_image_option_that_contradicts_another_gets_422(encoding: httpx.Clien
 # --- several searches
 
 
-def test_a_faulty_search_of_many_refuses_itself_only(client: httpx.Client) -> None:
+def test_only_the_faulty_searches_of_many_have_a_problem(client: httpx.Client) -> None:
     searches = [{"query": "bag", "top_k": 3}, {"query": "bag", "nonsense": 1}, {"filter": {"nonsense": 1}},
                 {"filter": {"color": "red"}}, 7]  # fmt: skip
     answers = client.post("/v1/multi-search", json={"searches": searches}).raise_for_status().json()["answers"]
@@ -324,6 +324,6 @@ def test_the_paths_without_v1_are_aliases(client: httpx.Client) -> None:
     assert client.get("/v1/products/a%2Fb").status_code == 404
 
 
-def test_the_database_of_the_searches_is_unchanged(shop_database: Database) -> None:
+def test_the_searches_add_and_delete_no_product(shop_database: Database) -> None:
     with shop_database.connect(None) as conn:
         assert conn.scalar(text("select count(*) from shop.product")) == PRODUCTS
