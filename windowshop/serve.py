@@ -62,8 +62,8 @@ def serve(
 def mcp() -> None:
     """Offer the searches to an assistant on stdin and stdout, by the Model Context Protocol, until stdin ends.
 
-    The assistant starts this command. It reads all products, or those that the key in WINDOWSHOP_WEB_MCP_KEY allows.
-    The web service offers the same at /mcp. docs/mcp.md describes both.
+    The assistant starts this command. The command reads all products, or those that the key in WINDOWSHOP_WEB_MCP_KEY
+    allows. The web service offers the same at /mcp. docs/mcp.md describes both.
     """
     from db import api_keys, schema
     from db.engine import open_database

@@ -1,8 +1,8 @@
 """Compares the logins of a site with their rules, counts the server's connections, and manages the logins of people.
 
 PostgreSQL lets every role change its own password and the defaults of its own sessions, and any session may lift its
-statement_timeout. It does not let a role change its own connection limit or temp_file_limit. So limits protect the
-service, and `db upgrade` sets the other defaults again.
+statement_timeout. PostgreSQL does not let a role change its own connection limit or temp_file_limit. So these limits
+protect the service, and `db upgrade` sets the other defaults again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -138,7 +138,7 @@ def deviations(conn: Connection, roles: Roles) -> Iterator[Deviation]:
 
 
 def repair(conn: Connection, roles: Roles) -> None:
-    """Set the rules of all logins that the current user administers."""
+    """Apply the rules to all logins that the current user administers."""
     for deviation in list(deviations(conn, roles)):
         if deviation.is_administered:
             execute(conn, deviation.repair)

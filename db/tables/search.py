@@ -170,8 +170,8 @@ calibration_list = Table(
     prefixes=["UNLOGGED"],
 )
 
-# A row is a word that is in too many products for the keyword leg to scan. Such a word finds no products, but it counts
-# for the rank of a product that another word found.
+# A row is a word that is in too many products for the keyword leg to scan. Such a word alone selects no products, but
+# several of these words can select products together, and each of them counts for the rank of a product.
 
 common_word = Table(
     "common_word",
@@ -185,7 +185,7 @@ common_word = Table(
     ),
     PrimaryKeyConstraint("word"),
     schema=SHOP,
-    comment="Words in too many products for the keyword leg to scan: such words rank products but find none.",
+    comment="Words in too many products for the keyword leg to scan: such a word alone selects no products.",
 )
 
 # A row is a number that was fitted for a model: a fusion weight, a temperature or a threshold.

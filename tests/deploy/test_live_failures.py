@@ -28,7 +28,7 @@ from tests.support.processes import wait_until
 pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 
 WAIT = 180.0  # upper bound of a wait, for a busy machine
-QUIET_SECONDS = 15.0  # for which no other alert may arrive
+QUIET_SECONDS = 15.0  # time in which no other alert may arrive
 
 
 class Sink:
@@ -215,8 +215,8 @@ def test_a_killed_process_fires_its_alert_and_no_other_until_it_runs_again(
     wait_until(lambda: whole.is_ready(**ALL_WELL), WAIT, f"a ready site, not {whole.ready()}")
     wait_until(lambda: not whole.sink.firing, WAIT, f"no alert, not {whole.sink.firing}")
     wait_until(lambda: not whole.monitored.firing(), WAIT, f"no alert, not {whole.monitored.firing()}")
-    # Jobs connect again some seconds after the primary. The group_wait of the committed configuration is longer than
-    # that, but Alertmanager does not wait here.
+    # The jobs connect again some seconds after the primary has started. The group_wait of the committed configuration
+    # is longer than that, but Alertmanager does not wait here.
     assert whole.sink.all - ({"JobsDown"} if name == "postgres" else set()) == alerts
 
 

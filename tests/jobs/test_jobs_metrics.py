@@ -1,4 +1,4 @@
-"""Prometheus sees which feeds failed or wait."""
+"""The metrics of the jobs show which feeds failed or wait."""
 
 import asyncio
 import threading

@@ -61,7 +61,9 @@ def test_a_folder_of_safetensors_is_accepted(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "content", "refusal"), ATTEMPTS)
-def test_a_folder_that_could_run_code_is_refused_by_name(folder: Path, name: str, content: str, refusal: str) -> None:
+def test_a_folder_with_a_pickle_or_foreign_code_or_a_malformed_list_is_refused_with_the_reason(
+    folder: Path, name: str, content: str, refusal: str
+) -> None:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)

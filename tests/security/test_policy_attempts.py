@@ -1,4 +1,4 @@
-"""What a row policy on shop.product hides stays hidden: attempts of a role to learn of a product that it may not see.
+"""A role attempts to learn of products that a row policy on shop.product hides from it.
 
 A new attempt is a row of ATTEMPTS or GUESSES in policy_attempts.py. Fifty tenants share one database.
 """
@@ -170,7 +170,7 @@ def test_no_table_has_a_policy_while_row_level_security_of_products_is_disabled(
     assert tenants.shop.run(secured) == []
 
 
-def test_a_site_without_the_event_trigger_follows_at_the_next_upgrade(tenants: Tenants) -> None:
+def test_a_site_without_the_event_trigger_gets_its_policies_at_the_next_upgrade(tenants: Tenants) -> None:
     """Only a superuser may create an event trigger."""
     with tenants.policies(BY_TENANT):
         tenants.conn.execute("alter event trigger windowshop_row_security disable")

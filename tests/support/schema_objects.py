@@ -1,4 +1,5 @@
-"""Describes the objects of a database as text, so that a test can compare two databases, and changes its revision."""
+"""Describes the objects of a database as text, so that a test can compare two databases. Also changes the revision that
+a database states."""
 
 from db.engine import Database
 from tests.support.databases import admin

@@ -79,7 +79,7 @@ def test_the_statement_in_docs_evaluation_lists_the_queries_with_the_largest_los
     suite_of_words(shop)
     numbers = [kept(shop, run(analyst, How(weights=only(leg)))) for leg in ("keyword", "image")]
     document = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text()
-    [statement] = [found for found in re.findall(r"```sql\n(.*?)```", document, re.S) if "got worst" in found]
+    [statement] = [found for found in re.findall(r"```sql\n(.*?)```", document, re.S) if "fell most" in found]
     statement = statement.replace("x.run = 3", f"x.run = {numbers[0]}").replace("y.run = 4", f"y.run = {numbers[1]}")
     worst = analyst.exec_driver_sql(statement).all()
     assert len(worst) == 10

@@ -86,8 +86,8 @@ class ContainerTools:
         return done.stdout.strip()
 
     def _torch_index(self) -> Path:
-        """Return a folder that is an index with the pinned torch without CUDA. It comes from the index of images.yaml.
-        If that index does not answer, pip may find the wheel in a folder of this machine."""
+        """Return a folder that serves as a package index with the CPU build of the pinned torch. The wheel comes from
+        the index in images.yaml. If that index does not answer, pip may find the wheel in a folder of this machine."""
         index = self.folder / "torch-index"
         folder = index / "torch"
         given = yaml.safe_load(IMAGES.read_text())["services"]["own"]["build"]["args"]["TORCH_CPU_INDEX"]

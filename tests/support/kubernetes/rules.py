@@ -1,4 +1,4 @@
-"""Checks the rules for the pods of deploy/kubernetes that no schema can express."""
+"""Checks rules for the pods of deploy/kubernetes. No schema can express these rules."""
 
 import posixpath
 import re

@@ -1,4 +1,4 @@
-"""Products are changed field by field, deleted by list and by filter, and exported."""
+"""Products are changed field by field, deleted by list and by filter, and exported. Catalogs are listed and deleted."""
 
 import asyncio
 import json
@@ -53,7 +53,7 @@ def test_a_patch_changes_the_named_fields_only(client: httpx.Client) -> None:
     assert client.get("/v1/products/P%2F1").json() == after
 
 
-def test_a_patch_replaces_or_clears_images_and_encodes_only_a_changed_title(
+def test_a_patch_replaces_or_clears_images_and_encodes_only_changed_titles_and_images(
     client: httpx.Client, own_database: Database
 ) -> None:
     def waiting() -> list[tuple[str, int]]:
@@ -102,7 +102,7 @@ def test_a_faulty_patch_changes_nothing(
     assert client.get("/v1/products/sku 1").json() == before
 
 
-def test_a_patch_gets_the_dates_of_a_sale_checked_together_with_the_stored_dates(client: httpx.Client) -> None:
+def test_the_sale_dates_of_a_patch_are_checked_together_with_the_stored_dates(client: httpx.Client) -> None:
     sale = {"sale_price": 1, "sale_starts_at": "2026-03-01", "sale_ends_at": "2026-04-01T00:00:00+02:00"}
     patch(client, "sku 1", sale).raise_for_status()
     before = client.get("/v1/products/sku 1").json()
