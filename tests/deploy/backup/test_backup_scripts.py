@@ -97,7 +97,7 @@ def test_a_restore_to_a_point_in_time_ends_before_the_deletion(cluster: Cluster,
     cluster.done("restore.sh", backup.relative_to("/"), whole.data)  # `done` runs in /
     for one, count in ((copy, 200), (whole, 0)):
         one.port = cluster.port + 1
-        one.start("-c archive_mode=off")  # the original archives into the folder
+        one.start("-c archive_mode=off")  # the copied setting archives into the original's folder
         assert one.sql("select count(*), pg_is_in_recovery() from kept") == [(count, False)]
         one.stop("immediate")
     assert cluster.sql("select count(*) from kept") == [(0,)]
