@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +26,7 @@ from db.embedded.passwords import SUPERUSER, Secrets
 from db.errors import EmbeddedServerError
 
 HOST = "127.0.0.1"
-PORTS = range(5433, 5500)  # a start tries the last used port, then these; outgoing connections use higher ports
+PORTS = range(5433, 5500)  # a start tries the last used port, then all of these; outgoing connections use higher ports
 PORT_ATTEMPTS = 5  # a start tries at most this many ports
 INITDB_TIMEOUT = 120.0  # seconds
 READY_TIMEOUT = 60.0  # seconds until the server accepts connections, including recovery after a crash
@@ -180,6 +181,11 @@ def postmaster(home: Path) -> Postmaster | None:
     return Postmaster(pid, port, ready=len(lines) > 7 and lines[7].strip() == "ready")
 
 
+def orphaned(home: Path) -> bool:
+    """Return whether the server lives without its main process, as for an instant while it starts or stops."""
+    return running(home) and postmaster(home) is None
+
+
 def _is_server_of(data: Path, pid: int) -> bool:
     """Return whether `pid` is the server and not a later process with the same id.
 
@@ -209,12 +215,12 @@ def persisted_port(home: Path) -> int | None:
 
 def ensure_running(home: Path, on_progress: Progress) -> int:
     """Start the server if needed, and return its port once it accepts connections."""
-    if not running(home):
-        return _launch(home, on_progress)
-    port = _ready_port(home)
-    if port is None:
+    port = _ready_port(home) if running(home) else None
+    if port is not None:
+        return port
+    if running(home):
         raise _failed(home, "The PostgreSQL server does not become ready")
-    return port
+    return _launch(home, on_progress)
 
 
 def _launch(home: Path, on_progress: Progress) -> int:
@@ -239,7 +245,7 @@ def _launch(home: Path, on_progress: Progress) -> int:
             fresh.replace(home / "port")
             binaries.remove_others(home, programs)
             return port
-        if _is_free(port) or running(home):
+        if running(home) or not any("could not bind" in line for line in _log(home)[-5:]):
             break
     raise _failed(home, "The PostgreSQL server did not start")
 
@@ -307,17 +313,18 @@ def halt(home: Path, timeout: float, how: signal.Signals = signal.SIGINT) -> boo
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
+    with socket.socket() as probe, suppress(OSError):
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
+        probe.bind((HOST, port))
         return True
+    return False
 
 
 def _free_port(home: Path) -> int:
-    candidates: list[int] = [persisted_port(home) or PORTS[0], *PORTS]
+    # Homes begin at different ports. Otherwise a server that is started again would often find that the server of
+    # another home has taken its port.
+    first = zlib.crc32(os.fsencode(home)) % len(PORTS)
+    candidates: list[int] = [persisted_port(home) or PORTS[first], *PORTS[first:], *PORTS[:first]]
     for port in candidates:
         if _is_free(port):
             return port
@@ -327,12 +334,16 @@ def _free_port(home: Path) -> int:
 
 
 def _failed(home: Path, what: str) -> EmbeddedServerError:
-    """Return the error with the last lines of the server's log. Until the log collector runs, the log is start.log."""
-    logs = [log for log in (*home.glob("data/log/*.log"), home / "start.log") if log.exists()]
-    newest = max(logs, key=os.path.getmtime, default=None)
-    lines = newest.read_text(errors="replace").splitlines() if newest else ["(empty)"]
+    lines = _log(home)
     _refuse_full_disk("\n".join(lines[-20:]), home)
     return EmbeddedServerError(
         "\n  ".join([f"{what}. Its log ends with:", *lines[-8:]]),
         hint=f"The whole log is in {home / 'data' / 'log'}.",
     )
+
+
+def _log(home: Path) -> list[str]:
+    """Return the lines of the server's log. Until the log collector runs, the log is start.log."""
+    logs = [log for log in (*home.glob("data/log/*.log"), home / "start.log") if log.exists()]
+    newest = max(logs, key=os.path.getmtime, default=None)
+    return newest.read_text(errors="replace").splitlines() if newest else ["(empty)"]

@@ -15,9 +15,8 @@ The reaper is a detached process. Usually it does nothing, because the last proc
 process was killed, the free bell.lock wakes the reaper, which takes start.lock and stops the server unless another
 process has attached. While the file `<home>/keep` exists, neither the last process nor the reaper stops the server.
 
-Each attached process watches the server, and starts it again if it has ended (`_watched`). After `stop`, the attached
-processes do not start it again, because `stop` writes the file `<home>/stopped`. The next `attach` or `start` deletes
-this file.
+Each attached process watches the server, and starts it again if it has ended (`_watched`), but not after `stop`, which
+writes the file `<home>/stopped`. The next `attach` or `start` deletes this file.
 """
 
 import errno
@@ -45,6 +44,7 @@ START_LOCK_TIMEOUT = 180.0  # seconds; longer than a first start on a slow disk
 LEAVE_TIMEOUT = 10.0  # seconds that a process waits for its locks, or that the last process waits for the server's end
 STOP_TIMEOUT = 60.0  # seconds that `stop` waits for the server's end
 WATCH_SECONDS = 1.0  # time between two checks whether the server still runs
+ORPHAN_SECONDS = 5.0  # time without a main process but with others of the server, until a message reports this
 MAX_WATCH_SECONDS = 30.0  # the longest such time; each failed start doubles it
 
 
@@ -82,17 +82,18 @@ def attach(home: Path, on_progress: Progress = _quiet) -> Iterator[Server]:
     home = home.absolute()
     server, user = _enter(home, on_progress, keep=False)
     try:
-        with _watched(home, on_progress):
+        with _watched(home, server.port, on_progress):
             yield server
     finally:
         user.leave()
 
 
 @contextmanager
-def _watched(home: Path, on_progress: Progress) -> Iterator[None]:
-    """If the server ends, for example because the system killed it, start it again, if possible at the same port."""
+def _watched(home: Path, port: int, on_progress: Progress) -> Iterator[None]:
+    """If the server ends, start it again, if possible at the same port. Report another port, which nobody here uses."""
     left = threading.Event()
     reported: set[str] = set()
+    settled = time.monotonic()  # when the server was last seen with its main process, or ended
 
     def report(text: str) -> None:
         """Report a text once until the server runs. Times and process ids do not make a text another one."""
@@ -104,14 +105,22 @@ def _watched(home: Path, on_progress: Progress) -> Iterator[None]:
 
     def check() -> bool:
         """Start the server if it has ended. Returns False if the server cannot be started."""
+        nonlocal settled
         try:
-            if cluster.running(home) or (home / "stopped").exists():
+            stopped = (home / "stopped").exists()
+            if stopped or not cluster.orphaned(home) or file_lock.is_held(home / "start.lock"):
+                settled = time.monotonic()
+            if not stopped and not cluster.running(home):
+                report("PostgreSQL has ended and is started again")
+                with _translated(home), _start_lock(home):
+                    if not left.is_set() and not (home / "stopped").exists():
+                        cluster.ensure_running(home, _quiet)
+            elif (now := cluster.persisted_port(home)) != port:
+                report(f"PostgreSQL runs at port {now}, because port {port} was taken: start this command again")
+            elif time.monotonic() > settled + ORPHAN_SECONDS:
+                report("PostgreSQL's main process has ended. A new one starts when its other processes have ended")
+            else:
                 reported.clear()
-                return True
-            report("PostgreSQL has ended and is started again")
-            with _translated(home), _start_lock(home):
-                if not left.is_set() and not (home / "stopped").exists():
-                    cluster.ensure_running(home, _quiet)
             return True
         except EmbeddedServerError as error:
             report(f"PostgreSQL cannot be started again: {error.message} {error.hint or ''}".rstrip())

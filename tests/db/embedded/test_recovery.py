@@ -2,8 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -29,15 +32,83 @@ def answers(running: Server, home: Path) -> bool:
 def test_a_killed_server_is_started_again_at_the_same_port(home: Path) -> None:
     said: list[str] = []
     with server.attach(home, said.append) as running:
-        pid = server.status(home).pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
+        killed = kill(home)
+
+        def is_back() -> bool:
+            state = server.status(home)
+            assert state.port in (running.port, None), f"the server took another port than {running.port}"
+            assert not any("cannot be started again" in text for text in said)
+            return state.pid not in (killed, None) and answers(running, home)
+
         began = time.monotonic()
-        wait_until(lambda: server.status(home).pid not in (pid, None) and answers(running, home), 60, "a new server")
-        print(f"the server was back after {time.monotonic() - began:.1f} s")
+        try:
+            wait_until(is_back, 60, "a new server")
+        finally:
+            print(f"after {time.monotonic() - began:.1f} s: {server.status(home)}, messages: {said}")
         assert server.status(home).port == running.port
-        assert "PostgreSQL has ended and is started again" in said
+        assert said[-1] == "PostgreSQL has ended and is started again"
     assert not cluster.running(home)
+
+
+def kill(home: Path) -> int:
+    """Kill the server's main process. Returns its id."""
+    pid = server.status(home).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def test_a_server_that_is_started_again_at_another_port_is_reported(home: Path) -> None:
+    said: list[str] = []
+    with server.attach(home, said.append) as running, socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with server._start_lock(home):  # until the port is taken, the server is not started again
+            kill(home)
+            wait_until(lambda: listens(other, running.port), 30, "the free port")
+        wait_until(lambda: "start this command again" in said[-1], 60, "a server at another port")
+        now = server.status(home).port
+        assert now is not None and now != running.port
+        assert answers(replace(running, port=now), home)
+    assert said == [
+        "Starting PostgreSQL",
+        "PostgreSQL has ended and is started again",
+        f"PostgreSQL runs at port {now}, because port {running.port} was taken: start this command again",
+    ]
+
+
+def listens(at: socket.socket, port: int) -> bool:
+    try:
+        at.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    at.listen()
+    return True
+
+
+def test_a_server_is_started_again_when_the_last_of_its_processes_has_ended(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "ORPHAN_SECONDS", 0.5)
+    said: list[str] = []
+    with server.attach(home, said.append) as running:
+        with psycopg.connect(running.url("postgres", server.secrets(home).superuser, "postgres")) as conn:
+            child = conn.info.backend_pid
+            os.kill(child, signal.SIGSTOP)
+            kill(home)
+            message = "PostgreSQL's main process has ended. A new one starts when its other processes have ended"
+            wait_until(lambda: message in said, 60, "a message about the remaining process")
+            resumed = threading.Timer(0.2, os.kill, [child, signal.SIGCONT])
+            resumed.start()
+            with server.attach(home) as again:  # waits for the end of the remaining process
+                assert answers(again, home)
+            resumed.join()
+        assert again.port == running.port
+
+
+def test_homes_begin_at_different_ports() -> None:
+    ports = [cluster._free_port(Path(f"/home/{name}")) for name in range(20)]
+    assert len(set(ports)) > 10
+    assert set(ports) <= set(cluster.PORTS)
 
 
 def test_a_server_that_was_stopped_by_force_stays_stopped(home: Path) -> None:
