@@ -12,7 +12,7 @@ _END = text("select shop_private.idempotency_end(:key, :claimed, cast(:status as
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`claimed` is the time of a new claim, and tells it from the other claims. `status` and `answer` are those of
+    """`claimed` is the time of a new claim, and distinguishes it from other claims. `status` and `answer` are those of
     an earlier request with the same key and content, if the state is done."""
 
     state: Literal["new", "done", "running", "other"]

@@ -1,7 +1,7 @@
 """Finds the extensions that PostgreSQL can update."""
 
-# The extensions of this database that are older than the server's packages. PostgreSQL has no update path to an older
-# version, which packages older than the extension in use have.
+# The extensions of this database that are older than the server's packages. An extension that is newer than its package
+# is not listed, because PostgreSQL has no update path to an older version.
 OLDER = """\
 select e.extname from pg_extension e join pg_available_extensions a on a.name = e.extname
 where e.extname in ('vector', 'pg_prewarm', 'dblink', 'pg_trgm') and e.extversion <> a.default_version

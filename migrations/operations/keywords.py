@@ -2,10 +2,10 @@
 
     op.replace_keywords("create or replace function shop_private.keywords(...) ...")
 
-The operation replaces the function that computes the generated column, writes the rows with other keywords again in
-small transactions, and builds a new index beside the old index. The operation ends the revision's transaction. After an
-interruption, the operation can be run again: a row whose keywords are right is not written. The operation reports
-progress to the `progress` option of Alembic's context.
+The operation replaces the function that computes the generated column. It then writes the rows whose keywords change,
+in small transactions. If many rows have changed, it builds a new index beside the old index. The operation ends the
+revision's transaction. After an interruption, the operation can be run again: a row whose keywords are right is not
+written. The operation reports progress to the `progress` option of Alembic's context.
 """
 
 import time

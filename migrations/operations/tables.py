@@ -6,8 +6,8 @@ operations for indexes.
     op.retire_model("starter", 384)
     op.restore_model("starter", 384)
 
-All operations are reversible. `list_catalog` and `retire_model` end the revision's transaction, so their revision has
-no statements that cannot run twice. Both can run again after an interruption.
+All operations are reversible. `list_catalog` and `retire_model` end the revision's transaction, so every statement of
+such a revision must be able to run twice. Both operations can run again after an interruption.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""A receiver that is slow or broken gets its messages again, and in the end no more. It harms nobody else."""
+"""A message that a receiver does not accept is sent again. After too many failures, the webhook is disabled."""
 
 from typing import Any
 
@@ -137,7 +137,7 @@ def test_an_unexpected_error_is_a_failed_attempt(shop: Shop, receiver: ScriptedS
     add(shop, receiver)
     shop.add("a")
     shop.encode_all()
-    shop.run("update shop_private.webhook set secret = 'whsec_x'")  # no base64
+    shop.run("update shop_private.webhook set secret = 'whsec_x'")  # not base64
     deliver(shop.database, settings(receiver))
     assert state(shop) == {"is_disabled": False, "error": "Error", "is_delivered": False, "waiting": 1}
     assert shop.value("select attempts from shop_private.webhook_message where due_at > clock_timestamp()") == 1

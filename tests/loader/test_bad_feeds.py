@@ -71,7 +71,7 @@ WHOLE_FILE: dict[str, tuple[str, bytes, type[LoaderError], str, str]] = {
 
 
 @pytest.mark.parametrize("case", WHOLE_FILE)
-def test_a_file_that_is_not_a_feed_raises_an_error_before_the_first_row(case: str, tmp_path: Path):
+def test_a_fault_that_stops_the_load_raises_an_error_before_the_first_row(case: str, tmp_path: Path):
     name, content, kind, message, hint = WHOLE_FILE[case]
     (tmp_path / name).write_bytes(content)
     with pytest.raises(LoaderError) as raised:

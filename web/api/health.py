@@ -35,11 +35,11 @@ class Encoder(msgspec.Struct):
 
 
 class Ready(msgspec.Struct):
-    """`status` is "behind" while the schema, whose revision is `revision`, is newer than this process's release and
-    still serves it. `primary` tells whether writes are possible. `encoder` is null when no model serves, or when a
-    search cannot reach the primary database. `reads` and `lag_seconds` describe a site with a standby; the lag is null
-    while it is unknown. `is_copy` means that the database was restored from a dump and cannot encode new queries before
-    "windowshop db upgrade"."""
+    """`status` is "behind" while the schema is newer than this process's release but still serves that release.
+    `revision` is the revision of the schema. `primary` tells whether writes are possible. `encoder` is null when no
+    model serves, or when a search cannot reach the primary database. `reads` and `lag_seconds` describe a site with a
+    standby; the lag is null while it is unknown. `is_copy` means that the database was restored from a dump and cannot
+    encode new queries before "windowshop db upgrade"."""
 
     status: Literal["ready", "behind"]
     revision: str

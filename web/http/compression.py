@@ -1,7 +1,8 @@
 """Compresses answers with gzip.
 
-BREACH finds a secret of a body by the size of compressed bodies that also repeat text of the attacker. No body of this
-service has a secret: keys are only in the header Authorization, and the page has no form with a token.
+The attack BREACH finds a secret in a compressed body by the body's size, if the body also repeats text that the
+attacker sends. No body of this service has a secret: keys are only in the header Authorization, and the page has no
+form with a token.
 """
 
 import re

@@ -54,7 +54,7 @@ class Uploads:
         _check(image)
         try:
             return await self._limiter.in_thread(self._pool.region, image, box, EDGE)
-        except ImageRejected as error:  # of memory or time, which a smaller copy needs less of, or of the file
+        except ImageRejected as error:  # too little memory or time, which a smaller copy avoids, or a fault of the file
             hint = SMALLER if isinstance(error, ImageUnreadable) else ""
             raise ApiError("invalid", f"The region cannot be read: {error.message}.", hint=hint) from None
 

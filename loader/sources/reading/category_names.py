@@ -19,7 +19,7 @@ LISTS = frozenset(("categories", "category_tree", "category_names", "category_ma
 IDS = ("category_ids", "category_id")
 MEMBERS = frozenset((*USUAL_NAMES["product_type"], *IDS))
 CHILDREN = ("children", "subcategories", "sub_categories")
-MOST = 100_000  # when this many names are remembered, no further members of the lists are read
+MOST = 100_000  # when this many names are remembered, further members of the lists are ignored
 
 
 def has_ids(record: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""An embedded server that ends while a process uses it is started again. A full disk and foreign data are one error."""
+"""An embedded server that ends while a process uses it is started again. A full disk is reported in one line."""
 
 import os
 import signal

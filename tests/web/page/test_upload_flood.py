@@ -87,7 +87,7 @@ def test_a_flood_of_huge_uploads_takes_at_most_400_mib_and_does_not_slow_thumbna
             return uploader.post(f"{address}/picture", files=form).status_code
 
         sampler = threading.Thread(target=sample, daemon=True)
-        sampler.start()  # before the idle time, because reading the memory of processes takes time too
+        sampler.start()  # also during the idle measurement, because the sampler itself slows thumbnails down
         idle = thumbnails(iter([False] * 8 + [True]).__next__, client)
         busy = pool.submit(thumbnails, over.is_set, client)
         statuses = list(pool.map(upload, range(UPLOADS)))
