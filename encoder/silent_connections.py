@@ -6,7 +6,7 @@ connection on which the encoder waits. A connection is closed if two answers, an
 same: the server waits for the encoder, in the same state since the same moment, or it has no such session. Between the
 two answers no byte may have been sent, acknowledged or received. The encoder's other threads connect again.
 
-Linux alone counts the bytes of a connection. On other systems, nothing is closed.
+The bytes are counted only on Linux. On other systems, nothing is closed.
 """
 
 import fcntl
@@ -42,7 +42,7 @@ SLOWEST_BYTES = 100_000
 # An idle session is ended only after this time, because it proves to waiting queries that an encoder is connected
 # (`encoder_alive`). Any other session is ended at once.
 END_AFTER_SECONDS = 5.0
-PATIENCE_SECONDS = 2  # for the answer to such a question
+PATIENCE_SECONDS = 2  # time limit of a question to the server
 
 _STATES = """
 select asked.pid, coalesce(a.state, ''), a.state_change,

@@ -1,5 +1,4 @@
-"""Generated clients are used as they are against the live service: for text, image, upsert, patch, facets, events and
-errors."""
+"""Generated clients work unchanged with the live service: for text, image, upsert, patch, facets, events and errors."""
 
 import base64
 import os

@@ -66,8 +66,8 @@ class Monitored:
         self.start(name, EXPORTER, address, f"--extend.query-path={self.folder}/queries.yml", **given)
 
     def start_prometheus(self) -> None:
-        """Start Prometheus with the committed rules and this machine's addresses. An alert waits a second, where it
-        waits a minute for an operator."""
+        """Start Prometheus with the committed rules and this machine's addresses. A minute that an alert waits in the
+        committed rules is a second here."""
         ports = {
             "web": self.site.ports["web metrics"],
             "encoder": self.site.ports["encoder"],

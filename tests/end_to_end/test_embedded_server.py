@@ -46,7 +46,7 @@ def disk(public_folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def home(disk: Path, clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a home on the small disk, with a database that serves the tiny CLIP."""
+    """Returns a home on the small disk, with a database whose serving model is the tiny CLIP."""
     settings = Settings(home=disk / "home")
     with open_database(settings) as database:
         upgrade(database, settings)

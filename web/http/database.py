@@ -2,9 +2,9 @@
 
 Searches and most other reads go through the read address, with the login `web_reader`. If the read address leads to a
 standby that lags too much, they go to the primary instead, with the same login. Writes go to the primary, with the
-login `web_writer`, and so do reads of image paths while the primary answers. PostgreSQL ends a statement that runs
-longer than the setting `deadline_ms`. A statement is cancelled earlier when the deadline of its request passes. A
-reading statement is also cancelled when the client closes the connection.
+login `web_writer`. While the primary answers, reads of image paths and of the encoding state after a write go there
+too. PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement is cancelled earlier when
+the deadline of its request passes. A reading statement is also cancelled when the client closes the connection.
 """
 
 import asyncio
