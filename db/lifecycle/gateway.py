@@ -88,7 +88,10 @@ def reach(conn: Connection, roles: Roles) -> GatewayEnd:
 
 @contextmanager
 def _as_owner(conn: Connection, roles: Roles) -> Iterator[None]:
-    """Give the transaction the rights of the owner in this block. The rollback at its end sets the caller's role."""
+    """Give the transaction the rights of the owner in this block.
+
+    The rollback at the end of the block restores the caller's role.
+    """
     with conn.begin_nested() as attempt:
         conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.owner)}"))
         yield

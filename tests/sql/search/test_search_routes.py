@@ -322,7 +322,9 @@ def test_a_cursor_is_invalid_in_another_search_and_after_a_calibration(large: Da
         transaction.rollback()
 
 
-def test_a_common_word_ranks_the_products_of_other_legs_but_adds_no_products(analyst: Connection) -> None:
+def test_a_common_word_ranks_the_products_of_other_legs_and_adds_products_only_if_there_are_none(
+    analyst: Connection,
+) -> None:
     shares = dict(analyst.exec_driver_sql("select word, share from shop.common_word").all())
     assert shares["titl"] == pytest.approx(1)
     leg = "select cardinality((shop_private.keyword_leg({}, 'main', 'true', null, {}, 50, 20000)).product_ids)"

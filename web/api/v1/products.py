@@ -54,7 +54,7 @@ async def patch_product(
     catalog: CatalogInQuery = "main",
     wait: WaitInQuery = 0,
 ) -> Outcome:
-    """Change the named fields of a product. Null clears a field. A faulty value refuses the request."""
+    """Change the named fields of a product. Null clears a field. A request with a faulty value is refused."""
     sku = sku_in(sku)
     KeyLimits.of(request).check_catalog(catalog)
     names = list(msgspec.json.decode(await request.body(), type=dict[str, msgspec.Raw]))
