@@ -1,7 +1,7 @@
 """Tests share one real PostgreSQL server, and a test that requests `database` gets a fresh, migrated database.
 
-The server is the embedded server, in a temporary home. This database is a copy of a migrated template. A test may
-commit, open many connections or kill processes without an effect on other tests.
+The server is the embedded server, in a temporary home. The database of a test is a copy of a migrated template. A test
+may commit, open many connections or kill processes without an effect on other tests.
 """
 
 import os

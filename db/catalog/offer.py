@@ -19,10 +19,10 @@ _READERS = {
 
 
 def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]) -> None:
-    """Replace the text of a price by the amount. If the text is not a price, or names another currency than the
-    product, add a fault and replace the text by None.
+    """Replace the text of a price by the amount. If the text is not a price, or its currency is not the currency of
+    the product, add a fault and replace the text by None.
 
-    A currency in the text becomes the currency of the product.
+    If the product has no currency yet, it gets the currency in the text.
     """
     written = texts.get(name)
     if not written:

@@ -40,7 +40,7 @@ class ListedWebhook:
 
 
 def make_poster(settings: "JobsSettings") -> "Poster":
-    """Return what sends the messages. Raises SettingsError if the HTTP client is not installed."""
+    """Return the object that sends the messages. Raises SettingsError if the HTTP client is not installed."""
     try:
         from db.fetching.addresses import Reachable
         from db.fetching.posting import Poster

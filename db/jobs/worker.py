@@ -1,6 +1,6 @@
 """Runs the jobs of a site on procrastinate. Any number of processes may run; each job runs in one of them.
 
-    every 15 seconds    look_around: makes a job of each due feed and of each webhook with due messages, and gives the
+    every 15 seconds    look_around: makes a job for each due feed and for each webhook with due messages, and gives the
                         jobs of dead processes back
     every hour          delete_old: deletes old events and cached queries in batches, and old failed jobs
     when it is due      load_feed: loads a feed; one load of a feed runs at a time
@@ -105,8 +105,8 @@ class JobsWorker:
     """Runs jobs in the thread that calls `run`, until `stop` is called from any thread.
 
     `fault` tells why the process is not ready, and `is_behind` whether the schema is newer than this code. `feeds` is
-    the state of all feeds up to LOOK_SECONDS ago, or None while the database does not answer. `loads` counts the loads
-    that this process has ended, by result.
+    the state of all feeds, which is read every LOOK_SECONDS. It is None while the database does not answer or its
+    schema does not fit. `loads` counts the loads that this process has ended, by result.
     """
 
     def __init__(self, database: Database, settings: JobsSettings, load: LoadFeed) -> None:

@@ -1,4 +1,4 @@
-"""Reads text tables with a header, whose cells are separated by commas, semicolons, tabs or bars."""
+"""Reads text tables with a header. Commas, semicolons, tabs or bars separate the cells of a row."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,6 +1,6 @@
 """For each alert: series with which it fires, and series with which it does not.
 
-The values are those of promtool's unit tests: `0+60x30` starts at 0 and grows by 60 a minute, for 30 minutes.
+The values have the notation of promtool's unit tests: `0+60x30` starts at 0 and grows by 60 a minute, for 30 minutes.
 """
 
 from dataclasses import dataclass

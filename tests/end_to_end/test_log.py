@@ -61,7 +61,7 @@ def test_every_line_of_the_migrations_the_loader_and_the_encoder_is_json(
     assert "WINDOWSHOP_LOG_FORMAT: " in parsed(format_.stderr, "encoder")[0]["event"]
 
 
-def test_the_text_of_a_query_is_in_no_line_of_web_and_encoder_even_if_it_fails(
+def test_no_line_of_web_and_encoder_has_the_text_of_a_query_even_if_the_query_fails(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 5)
@@ -83,7 +83,7 @@ def test_the_text_of_a_query_is_in_no_line_of_web_and_encoder_even_if_it_fails(
             with socket.create_connection(("127.0.0.1", port)) as raw:
                 raw.sendall(f"GET /?q={SECRET} HTTP/9.9 {SECRET}\r\n{SECRET}\r\n\r\n".encode())
                 raw.recv(1000)
-            # A failure in the database whose message, detail and context all have the text.
+            # The next query fails in the database. The message, the detail and the context of the error have the text.
             admin(
                 clip_database,
                 "alter function shop_private.query_vector rename to query_vector_gone; "

@@ -1,6 +1,6 @@
--- Turns up to p_rows notes into messages, and returns the number of notes taken. The first statement takes the notes,
--- and the next one reads the products. So it sees everything that the transactions of the notes wrote. If a later
--- transaction encodes the last part of a product, a later call takes its note.
+-- Turns up to p_rows notes into messages, and returns the number of notes taken. The notes are taken before the
+-- products are read. So the statement that reads the products sees everything that the transactions of the notes wrote.
+-- If a later transaction encodes the last part of a product, a later call takes the note of that transaction.
 --
 -- A product is searchable if no item of it waits for the encoder, its title is encoded, and its first image is encoded,
 -- if it has images. A quarantined item can be the last one that waited, so its product is checked, too.

@@ -1,5 +1,5 @@
 """Each constant of the SQL functions is defined once, in Python. docs/search.md shows the limits and the constants of
-search, and docs/errors.md every SQLSTATE."""
+search, and docs/errors.md shows every SQLSTATE of Windowshop."""
 
 import re
 from pathlib import Path

@@ -154,7 +154,7 @@ def test_without_the_primary_reads_stay_on_the_standby_and_only_writes_are_refus
             assert ready(client)["encoder"]["running"] is False
 
 
-def test_ready_shows_the_encoder_as_a_search_on_the_standby_reaches_it(
+def test_ready_shows_the_encoder_only_while_a_search_on_the_standby_reaches_it(
     own_database: Database, primary: TcpProxy, replica_port: int
 ) -> None:
     with site(own_database, primary, replica_port) as client, answering(own_database):

@@ -131,7 +131,7 @@ def test_a_filter_narrows_the_results_and_its_chip_removes_the_filter(shop: str,
     assert not page.get_by_label(re.compile("^Musical instruments")).is_checked()
 
 
-def test_an_example_for_more_or_less_like_a_product_becomes_a_chip(shop: str, visit: Visit) -> None:
+def test_a_product_chosen_by_more_like_this_or_less_like_this_becomes_a_chip(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar")
     first = titles(page)[0]
     page.locator(CARDS).nth(0).get_by_role("link", name="More like this").click()

@@ -18,7 +18,7 @@ from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
 _PRODUCTS = 1000  # products that one transaction deletes
-_OTHERS = 10_000  # judgements, events and evaluations, of each, that one transaction deletes
+_OTHERS = 10_000  # judgements that one transaction deletes, and the same number of events and of evaluations
 
 
 class CatalogOut(msgspec.Struct):
