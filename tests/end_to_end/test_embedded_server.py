@@ -140,7 +140,7 @@ def test_a_killed_server_is_back_within_5_seconds(
 
 
 @PROCESSES
-def test_a_full_disk_is_no_traceback_and_work_goes_on_when_there_is_space(
+def test_a_full_disk_causes_no_traceback_and_work_goes_on_when_there_is_space(
     home: Path, disk: Path, tmp_path: Path, arguments: tuple[str, ...], ready: str
 ) -> None:
     """The disk is full while the process writes. Then the server is killed until a start finds no space at all."""

@@ -109,7 +109,7 @@ reset role"""
 
 
 @pytest.mark.parametrize(("start", "functions"), [("0008", "select 1"), ("0022", CHANGED)])
-def test_psql_upgrades_a_database_with_products_from_a_given_revision(
+def test_psql_upgrades_a_database_of_an_earlier_revision_that_has_products(
     start: str,
     functions: str,
     database: Database,

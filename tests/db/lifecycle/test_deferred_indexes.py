@@ -86,7 +86,7 @@ def test_deferred_indexes_are_built_with_their_old_definitions(own_shop: "Shop")
     assert build(own_shop.database) == []
 
 
-def test_a_killed_load_leaves_no_row_without_its_product_and_the_next_load_adds_the_foreign_keys(
+def test_after_a_killed_load_the_next_load_deletes_rows_without_a_product_and_adds_the_foreign_keys(
     own_shop: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = keys(own_shop)

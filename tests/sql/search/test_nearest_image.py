@@ -1,4 +1,4 @@
-"""On each route, each row of a search has the image that is nearest to the query among the images of the product."""
+"""On the routes hnsw and exact, each row of a search has the image of its product that is nearest to the query."""
 
 from collections.abc import Iterator
 from itertools import product

@@ -196,7 +196,9 @@ def test_a_far_filter_with_too_many_matches_to_compare_is_answered_by_walks(cali
 
 
 @pytest.mark.parametrize("limit", [20_000, 1_000])
-def test_no_more_matches_than_the_limit_are_compared_and_a_row_says_so(calibrated: Connection, limit: int) -> None:
+def test_without_a_given_route_at_most_the_limit_of_matches_is_compared_and_each_row_says_so(
+    calibrated: Connection, limit: int
+) -> None:
     """10,000 products match. Only seven products have an encoded image, and five of these match."""
     compare_at_most(calibrated, limit)
     matching = [n for n in range(15_000, PRODUCTS) if n * 7919 % 160 < 80][:5]
