@@ -19,7 +19,8 @@ import migrations.operations.functions
 import migrations.operations.keywords
 import migrations.operations.offers
 import migrations.operations.product_checks
-import migrations.operations.tables  # noqa: F401  these imports register operations such as op.create_embedding_tables
+import migrations.operations.tables
+import migrations.operations.variant_indexes  # noqa: F401  these imports register operations such as op.drop_functions
 from db.errors import WindowshopError
 from db.roles import Roles
 from db.settings import Settings

@@ -12,6 +12,7 @@ MAX_IMAGE_BYTES = 10 * 1024 * 1024
 MAX_IMAGE_BASE64 = 14_000_000
 MAX_TEXT = 10_000
 MAX_INPUTS = 20
+MAX_SORT = 2000
 KEYWORD_FEW = 10
 KEYWORD_FEW_FACTOR = 4
 
@@ -50,6 +51,8 @@ LIMITS = (
     Constant(
         "min_vector_norm", 1e-6, "", "least length of a vector; a shorter vector has no direction in half precision"
     ),
+    Constant("max_sort_keys", 5, "keys", "largest number of keys of a sort; a sixth would hardly order any products"),
+    Constant("max_sort_length", MAX_SORT, "characters", "length of the longest sort"),
     Constant("min_inputs_norm", 0.001, "", "least length of the weighted sum; inputs with a shorter sum cancel out"),
 )
 

@@ -53,35 +53,18 @@ class SearchParams:
     route: str | None = None
     cut: str | None = None
     change: str | None = None
+    sort: str | None = None
 
 
 OPTIONS = tuple(field.name for field in fields(SearchParams))
 OPTIONS_OF_EXPLAIN = tuple(name for name in OPTIONS if name != "after")
 OPTIONS_OF_SIMILAR = (
-    "filter",
-    "k",
-    "catalog",
-    "image_weight",
-    "title_weight",
-    "min_similarity",
-    "max_gap",
-    "after",
-    "route",
-    "cut",
-    "change",
-)
+    "filter", "k", "catalog", "image_weight", "title_weight", "min_similarity", "max_gap", "after", "route", "cut",
+    "change", "sort",
+)  # fmt: skip
 OPTIONS_OF_FACETS = (
-    "query",
-    "image",
-    "inputs",
-    "filter",
-    "catalog",
-    "image_weight",
-    "title_weight",
-    "keyword_weight",
-    "degrade",
-    "cut",
-)
+    "query", "image", "inputs", "filter", "catalog", "image_weight", "title_weight", "keyword_weight", "degrade", "cut",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,9 +272,10 @@ def browse(conn: Connection, params: SearchParams, sort: str | None = None) -> l
 def facets(conn: Connection, params: SearchParams, names: list[str], limit_values: int, buckets: int) -> list[Facet]:
     """Count the values of the fields `names`, with the options of `params` that OPTIONS_OF_FACETS names.
 
-    The query changes the counts only if a cut is given.
+    The query changes the counts only if a cut is given. A sort implies the cut relevant, as in shop.search.
     """
     parameters = {**asdict(params), "fields": names, "limit_values": limit_values, "buckets": buckets}
+    parameters["cut"] = params.cut or (params.sort and "relevant")
     return [Facet(*row) for row in _rows(conn, _FACETS, parameters)]
 
 

@@ -116,6 +116,8 @@ product = Table(
     Index("product_price_idx", "price", "product_id"),  # shop.browse reads this index
     Index("product_sale_price_idx", "sale_price", "product_id", postgresql_where=text("sale_price is not null")),
     Index(None, "brand"),
+    Index("product_currency_idx", "catalog", "currency"),  # tells whether a catalog has several currencies
+    Index(None, "item_group_id", postgresql_where=text("item_group_id is not null")),
     Index(
         "product_attributes_idx", "attributes", postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"}
     ),

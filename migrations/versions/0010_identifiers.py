@@ -75,6 +75,7 @@ def upgrade() -> None:
     # before the end of the upgrade.
     op.add_offer_columns()
     op.add_product_checks()  # Revision 0018 adds these constraints. They are added here for the same reason.
+    op.add_variant_indexes()  # revision 0030 adds these indexes, which are built here for the same reason
     run_raw(op, IDENTIFIER_KEY)
     run_raw(op, IDENTIFIER_KEYS)
     # The creation of an index may end the transaction. The revisions up to this one change nothing that the functions

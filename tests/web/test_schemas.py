@@ -21,6 +21,7 @@ ALL = GeneralSearch(
     max_gap=0.2,
     cut="relevant",
     change="but red",
+    sort="price",
     page="next",
     explain=True,
 )

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from db.catalog.validation import MAX_LENGTHS
-from db.functions.constants import MAX_IMAGE_BASE64, MAX_INPUTS, MAX_RESULTS, MAX_TEXT
+from db.functions.constants import MAX_IMAGE_BASE64, MAX_INPUTS, MAX_RESULTS, MAX_SORT, MAX_TEXT
 
 MAX_SKU = MAX_LENGTHS["sku"]
 MAX_CATALOG = 63
@@ -36,6 +36,7 @@ PriceBefore = Annotated[
     float | None,
     Meta(description="The higher price before a reduction, `price` or `compare_at_price`; null without a reduction."),
 ]
+SortKeys = Annotated[str, Meta(min_length=1, max_length=MAX_SORT)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 FacetName = Annotated[str, Meta(max_length=1011)]
 SearchId = Annotated[
@@ -77,6 +78,13 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             "or are named by the query."
         ),
     ] = None
+    sort: Annotated[
+        SortKeys | None,
+        Meta(
+            description="Fields by which the results are sorted, in place of the ranking: `effective_price`, or "
+            "`availability, effective_price desc`. `cut` is then `relevant`."
+        ),
+    ] = None
     page: Annotated[
         Cursor | None,
         Meta(
@@ -100,6 +108,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             "max_gap": self.max_gap,
             "after": self.page,
             "cut": self.cut,
+            "sort": self.sort,
         }
 
 

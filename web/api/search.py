@@ -13,7 +13,7 @@ from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from sqlalchemy import Connection
 
-from db.functions.constants import MAX_RESULTS, MAX_TEXT
+from db.functions.constants import MAX_RESULTS, MAX_SORT, MAX_TEXT
 from db.search import ranking
 from db.search.offers import Offer, offers
 from db.search.ranking import ExplainStep, Facet, SearchHit, SearchParams, SearchResult
@@ -127,6 +127,10 @@ async def similar(
             min_length=1, max_length=MAX_TEXT, description="How the results differ from the product, such as `but red`."
         ),
     ] = None,
+    sort: Annotated[
+        str | None,
+        QueryParameter(min_length=1, max_length=MAX_SORT, description="Fields by which the results are sorted."),
+    ] = None,
 ) -> Response[Results]:
     """Return products that look like the given product, without that product itself."""
     sku = sku_in(sku)
@@ -137,6 +141,7 @@ async def similar(
         cut=cut,
         page=page,
         change=change,
+        sort=sort,
     )
 
     def run(conn: Connection, params: SearchParams) -> SearchResult:

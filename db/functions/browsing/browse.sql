@@ -3,10 +3,11 @@
 --
 --   select sku, title, effective_price from shop.browse('{"price": {"lt": 80}}', k => 24, sort => 'effective_price');
 --
--- `sort` is price, price desc, effective_price or effective_price desc. The effective price is the price at the time of
--- the statement (shop.effective_price). Products without a price come last, and product_id orders equal prices. A null
--- `sort` orders by product_id. This order is the same on every call and mixes departments. Each order is read from an
--- index.
+-- `sort` is one or more fields, such as 'effective_price desc' or 'availability, title' (see sort_keys). The effective
+-- price is the price at the time of the statement (shop.effective_price). Products without a value come last, and
+-- product_id orders equal products. A null `sort` orders by product_id. This order is the same on every call and mixes
+-- departments. The orders price, price desc, effective_price and effective_price desc, and that of a null `sort`, are
+-- read from an index. Any other sort reads all products that pass the filter.
 --
 -- `after_cursor` is the cursor of the last row of the previous page; null returns the first page. Without `sort`, the
 -- product_id of that row may be passed as `after` instead. A null filter lets every product pass.
@@ -22,7 +23,11 @@ returns table (
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp
 set max_parallel_workers_per_gather = 0 as $$  -- the merge of shop_private.browse_keys needs its order
 declare
-    direction constant text := case when sort like '% desc' then 'desc' else 'asc' end;
+    -- the field and the direction of a sort that an index has
+    part constant text[] := regexp_match(sort,
+        '^\s*(price|effective_price)(?:\s+(?:[Aa][Ss][Cc]|([Dd][Ee][Ss][Cc])))?\s*$');
+    by_index constant text := nullif(concat_ws(' ', part[1], lower(part[2])), '');
+    direction constant text := coalesce(lower(part[2]), 'asc');
     keys text;
     missing integer := k;
     added integer;
@@ -31,7 +36,21 @@ begin
         raise exception using errcode = '22023', message = format('k is %s', coalesce(k::text, 'null')),
             hint = 'A call returns 1 to @max_results@ products. For more, pass the last row''s cursor as after_cursor.';
     end if;
-    for keys in select * from shop_private.browse_keys(filter, catalog, after, sort, after_cursor) loop
+    if sort is not null and after_cursor is null then
+        perform shop_private.browse_currency((shop_private.sort_keys(sort)).money, filter, catalog);
+    end if;
+    if sort is not null and part is null then
+        return query
+        select p.product_id, p.sku, p.title, p.brand, p.product_type, p.price, p.currency, p.availability, p.color,
+            p.link, p.image_link, i.uri, 0::smallint,
+            shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at), f.cursor
+        from shop_private.browse_sorted(filter, catalog, k, sort, after, after_cursor) f
+        join shop.product p on p.product_id = f.product_id
+        left join shop.product_image i on i.product_id = p.product_id and i.position = 0
+        order by f.place;
+        return;
+    end if;
+    for keys in select * from shop_private.browse_keys(filter, catalog, after, by_index, after_cursor) loop
         return query execute format('select p.product_id, p.sku, p.title, p.brand, p.product_type, p.price, p.currency,
                 p.availability, p.color, p.link, p.image_link, i.uri, 0::smallint,
                 shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at),
@@ -40,7 +59,7 @@ begin
             join shop.product p on p.product_id = f.product_id
             left join shop.product_image i on i.product_id = p.product_id and i.position = 0
             order by f.key %3$s, f.product_id %3$s',
-            sort || '|', keys, direction) using missing;
+            by_index || '|', keys, direction) using missing;
         get diagnostics added = row_count;
         missing := missing - added;
         exit when missing = 0;

@@ -1,5 +1,5 @@
--- Raises an error if a request has a number that is out of range, an unknown route or an unknown cut, or an option that
--- does not apply to a change. The function has no SET clause, because it runs under the settings of run_search.
+-- Raises an error if a request has a number that is out of range, an unknown route, cut or sort, or an option that does
+-- not apply to a change. The function has no SET clause, because it runs under the settings of run_search.
 create or replace function shop_private.check_request(p_request shop_private.search_request)
 returns void
 language plpgsql immutable as $$
@@ -29,6 +29,13 @@ begin
     if p_request.cut <> 'relevant' then
         raise exception using errcode = '22023', message = format('there is no cut %L', p_request.cut),
             hint = 'cut is relevant, or null to keep every product.';
+    end if;
+    if p_request.sort is not null then
+        perform shop_private.sort_keys(p_request.sort);
+    end if;
+    if p_request.sort is not null and p_request.change is not null then
+        raise exception using errcode = '22023', message = 'sort cannot be combined with a change',
+            hint = 'A change ranks products, and sort puts them in another order.';
     end if;
     if p_request.rrf_k not between 1 and @max_rrf_k@ then
         raise exception using errcode = '22023', message = 'rrf_k is not between 1 and @max_rrf_k@',

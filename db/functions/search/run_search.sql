@@ -84,7 +84,7 @@ begin
         run.exact_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     end if;
     if p_request.cut is not null then
-        run.cut.product_ids := shop_private.cut_with_exact((run.cut).product_ids, run.exact);
+        run.cut.product_ids := shop_private.sorted_cut(p_request, run);
     end if;
     run.route := case when 'hnsw' in ((run.image_leg).route, (run.title_leg).route) then 'hnsw'
         when 'exact' in ((run.image_leg).route, (run.title_leg).route) then 'exact' else 'keyword' end;

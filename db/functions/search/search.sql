@@ -11,7 +11,8 @@
 -- difference. cut => 'relevant' keeps only the products that are similar to the query, have a word of the query, or are
 -- named by the query (see relevant_products.sql). With a cut, total counts only the kept products. change => 'but red'
 -- ranks the products that look like the image or the inputs again, by a text that says how the result should differ
--- (see rank_by_change.sql).
+-- (see rank_by_change.sql). sort => 'effective_price, title desc' sorts the products that pass the cut by these fields
+-- (see sort_keys.sql); the cut is then relevant, if no other one is given.
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
 -- search of its own. All further pages come from one larger search without the products of the first page; each leg of
@@ -29,22 +30,24 @@ create or replace function shop.search(
     keyword_weight double precision default null,
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     after text default null, degrade boolean default false, route text default null, cut text default null,
-    change text default null
+    change text default null, sort text default null
 )
 returns setof shop.search_result
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog, image_weight,
-        title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route, cut,
-        case when change ~ '\S' then change end);
+        title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route,
+        case when sort is null then cut else coalesce(cut, 'relevant') end,
+        case when change ~ '\S' then change end, sort);
     key constant text := md5(row(query, md5(image), inputs, filter, catalog, image_weight, title_weight, keyword_weight,
-        rrf_k, min_similarity, max_gap, degrade, route, cut, change)::text);
+        rrf_k, min_similarity, max_gap, degrade, route, cut, change, sort)::text);
     run shop_private.search_run;
     window_run shop_private.search_run;
     first_version text;  -- the model and calibration of the first page
     version text;
     first_k integer := k;  -- k of the first page
     skip integer := 0;  -- the number of results on earlier pages
+    mark text;  -- the last row of the page before in a sorted list
     reason text;
     total bigint;
     total_is text;
@@ -58,7 +61,7 @@ begin
     end if;
     if after is not null then
         perform shop_private.check_request(request);  -- checks k; run_search below checks first_k
-        select c.version, c.first_k, c.place into first_version, first_k, skip
+        select c.version, c.first_k, c.place, c.mark into first_version, first_k, skip, mark
         from shop_private.search_cursor(after, key) c;
         request.k := first_k;
     end if;
@@ -68,7 +71,7 @@ begin
         raise exception using errcode = '55000', hint = 'Begin again at the first page, without after.',
             message = 'the model or its calibration has changed since the first page';
     end if;
-    if skip + k > first_k then
+    if sort is null and skip + k > first_k then
         window_run := shop_private.run_search(request, @max_results@);
     end if;
     -- Each notice is a message of its own, which costs up to a millisecond. So only a share of the searches reports its
@@ -81,8 +84,8 @@ begin
             'keyword', jsonb_build_array((run.keyword_leg).route, (run.keyword_leg).ms));
     end if;
     reason := shop_private.search_reason(run);
-    total := case when cut is null then run.total else cardinality((run.cut).product_ids) end;
-    total_is := case when cut is null then run.total_is else (run.cut).total_is end;
+    total := case when request.cut is null then run.total else cardinality((run.cut).product_ids) end;
+    total_is := case when request.cut is null then run.total_is else (run.cut).total_is end;
 
     return query
     select r.place::integer, r.product_id, p.sku, p.title, p.brand, p.product_type, p.price, p.currency,
@@ -93,8 +96,8 @@ begin
             and (run.title_leg).partial is not true, reason,
         greatest(total, max(r.place) over ()),
         case when total_is = 'about' and total < max(r.place) over () then 'at least' else total_is end,
-        concat_ws('.', key, version, first_k, r.place), count(*) over () > k, r.exact_match
-    from shop_private.search_page(run, window_run, first_k, skip, k, min_similarity, max_gap) r
+        concat_ws('.', key, version, first_k, r.place, r.mark), count(*) over () > k, r.exact_match
+    from shop_private.search_page(run, window_run, first_k, skip, k, min_similarity, max_gap, sort, mark) r
     join shop.product p on p.product_id = r.product_id
     left join shop.product_image i on i.product_id = r.product_id and i.position = coalesce(r.position, 0)
     order by r.place limit k;

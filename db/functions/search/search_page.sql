@@ -3,16 +3,22 @@
 --
 -- The first p_first_k places come from p_run, the search of the first page. All later places come from p_window without
 -- the products of the first page. p_window is the same search with legs of the largest depth.
+--
+-- With p_sort, p_run has all places, and p_mark is the mark of the last row of the page before (see sorted_products).
 create or replace function shop_private.search_page(
     p_run shop_private.search_run, p_window shop_private.search_run, p_first_k integer, p_skip integer, p_k integer,
-    p_min_similarity double precision, p_max_gap double precision
+    p_min_similarity double precision, p_max_gap double precision, p_sort text, p_mark text
 )
-returns setof shop_private.fused_product
+returns setof shop_private.page_product
 language plpgsql stable rows 20 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
 begin
+    if p_sort is not null then
+        return query select s.* from shop_private.sorted_page(p_run, p_sort, p_mark, p_skip, p_k + 1) s;
+        return;
+    end if;
     if p_skip + p_k <= p_first_k then
         return query
-        select f.* from shop_private.fuse_legs(p_run, p_min_similarity, p_max_gap) f
+        select f.*, null::text from shop_private.fuse_legs(p_run, p_min_similarity, p_max_gap) f
         where f.place > p_skip order by f.place limit p_k + 1;
         return;
     end if;
@@ -27,6 +33,6 @@ begin
         from shop_private.fuse_legs(p_window, p_min_similarity, p_max_gap) w
         where not exists (select from first_page f where f.product_id = w.product_id)
     )
-    select r.* from (select f.* from first_page f union all select w.* from further w) r
+    select r.*, null::text from (select f.* from first_page f union all select w.* from further w) r
     where r.place > p_skip order by r.place limit p_k + 1;
 end $$;

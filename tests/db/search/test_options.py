@@ -29,6 +29,7 @@ REST = {  # maps an option to the field of a REST search request
     "after": "page",
     "cut": "cut",
     "change": "change",
+    "sort": "sort",
 }
 PARAMS = {name: field.default for name, field in SearchParams.__dataclass_fields__.items()}
 

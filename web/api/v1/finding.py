@@ -103,13 +103,13 @@ def _searched(conn: Connection, params: SearchParams) -> _Read:
 
 
 def _listed(conn: Connection, params: SearchParams) -> _Read:
-    mark = hashlib.sha256(f"{params.catalog}\n{params.filter}".encode()).hexdigest()[:16]
+    mark = hashlib.sha256(f"{params.catalog}\n{params.filter}\n{params.sort}".encode()).hexdigest()[:16]
     start = f"{_LISTED}{mark}."
     if params.after is not None and not params.after.startswith(start):
         raise ApiError("invalid", "The cursor belongs to another search.")
     after = None if params.after is None else params.after.removeprefix(start)
     last = params.k == MAX_RESULTS  # one row more would show whether there is a next page, but is not allowed
-    rows = ranking.browse(conn, replace(params, after=after, k=params.k if last else params.k + 1))
+    rows = ranking.browse(conn, replace(params, after=after, k=params.k if last else params.k + 1), params.sort)
     page = rows[: params.k]
     has_next = len(rows) > params.k or (last and len(rows) == params.k)
     if params.after is None and not has_next:

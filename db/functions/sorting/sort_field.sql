@@ -1,0 +1,58 @@
+-- Returns the SQL expression on p (shop.product) by which a key of the option `sort` orders products. is_money tells
+-- whether the key is a price, so that keys of different currencies cannot be compared. Raises an error if there is no
+-- such field; the error suggests a similar name if one exists.
+--
+-- Capitals and accents of a text make no difference (see shop_private.fold). The availability has the order in_stock,
+-- preorder, backorder, out_of_stock. The discount is the share by which the price of today is below the price
+-- before (the higher one of price and compare_at_price). An attribute counts if it is a number, or a text that is a
+-- number. A null key comes last in both directions.
+create or replace function shop_private.sort_field(p_field text, out expression text, out is_money boolean)
+language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
+    effective constant text := 'shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at)';
+    texts constant text[] :=
+        '{sku,title,brand,product_type,currency,gtin,mpn,item_group_id,color,size,material,condition}';
+    money constant text[] := '{price,effective_price,sale_price,compare_at_price}';
+    numbers constant text[] := '{quantity,rating,review_count,discount}';
+    times constant text[] := '{created_at,updated_at,sale_starts_at,sale_ends_at,published_at}';
+    path text[];
+    value text := 'p.attributes';
+    nearest text;
+begin
+    is_money := p_field = any (money);
+    expression := case
+        when p_field = 'effective_price' then effective
+        when p_field = 'availability' then 'array_position(array[''in_stock'', ''preorder'', ''backorder'', '
+            '''out_of_stock''], p.availability)'
+        when p_field = 'discount' then format('case when %1$s < greatest(p.price, p.compare_at_price) '
+            'then 1 - %1$s / greatest(p.price, p.compare_at_price) end', effective)
+        when p_field = any (times) then format('extract(epoch from p.%I)', p_field)
+        when p_field = any (texts) then format('shop_private.fold(p.%I) collate "C"', p_field)
+        when p_field = any (money || numbers) then format('p.%I', p_field) end;
+    if expression is not null then
+        return;
+    end if;
+    if starts_with(p_field, 'attributes.') then
+        path := regexp_split_to_array(substr(p_field, length('attributes.') + 1), E'(?<!\\\\)[.]');
+        if '' = any (path) or cardinality(path) > 20 or length(p_field) > 1000 then
+            raise exception using errcode = '22023', message = format('sort names no attribute: %L', left(p_field, 80)),
+                hint = 'Write attributes.<key>, or attributes.<key>.<key>: at most 20 keys and 1000 characters.';
+        end if;
+        for i in 1 .. cardinality(path) loop
+            value := format('%s %s %L', value, case i when cardinality(path) then '->>' else '->' end,
+                replace(path[i], E'\\.', '.'));
+        end loop;
+        expression := format('case when (%1$s) ~ ''^-?[0-9]{1,30}([.][0-9]{1,30})?([eE][-+]?[0-9]{1,2})?$'' '
+            'then (%1$s)::numeric end', value);
+        return;
+    end if;
+    select n.name into nearest
+    from (select f.name, @trgm@.similarity(f.name, left(p_field, 80)) as alike
+          from unnest(texts || money || numbers || times || '{availability}') f(name)) n
+    where n.alike >= 0.3 order by n.alike desc, n.name limit 1;
+    raise exception using errcode = '22023',
+        message = format('sort has no field %s', to_jsonb(left(p_field, 80)))
+            || coalesce('; did you mean "' || nearest || '"?', ''),
+        hint = format('Fields are %s, and attributes.<key> for numeric attributes.',
+            array_to_string(money || numbers || times || '{availability}' || texts, ', '));
+end $$;
