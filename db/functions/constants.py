@@ -51,7 +51,7 @@ LIMITS = (
     Constant(
         "min_vector_norm", 1e-6, "", "least length of a vector; a shorter vector has no direction in half precision"
     ),
-    Constant("max_sort_keys", 5, "keys", "largest number of keys of a sort; a sixth would hardly order any products"),
+    Constant("max_sort_keys", 5, "keys", "largest number of keys of a sort; a sixth would order hardly any product"),
     Constant("max_sort_length", MAX_SORT, "characters", "length of the longest sort"),
     Constant("min_inputs_norm", 0.001, "", "least length of the weighted sum; inputs with a shorter sum cancel out"),
 )
