@@ -5,7 +5,9 @@ that it checks. `docs/search.md` shows LIMITS and SEARCH as a table; a test comp
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from db.functions.constant import Constant
+from db.functions.job_constants import CALIBRATION, MATCHES, TAGS, WORK
 
 MAX_RESULTS = 1000
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
@@ -15,14 +17,6 @@ MAX_INPUTS = 20
 MAX_SORT = 2000
 KEYWORD_FEW = 10
 KEYWORD_FEW_FACTOR = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    name: str
-    value: float
-    unit: str
-    reason: str
 
 
 LIMITS = (
@@ -264,84 +258,6 @@ BROWSING = (
 
 QUERIES = (
     Constant("gateway_max_requests", 1000, "requests", "largest number of waiting requests; WS004 refuses a new one"),
-)
-
-CALIBRATION = (
-    Constant("calibration_time_quantile", 0.25, "quantile", "lower quartile; it excludes other load on the machine"),
-    Constant(
-        "calibration_confidence",
-        1.645,
-        "standard errors",
-        "distance of the lower confidence bound from the mean: one-sided 95 % of the normal distribution",
-    ),
-    Constant("calibration_few_products", 500, "products", "smaller number of matches whose comparison is timed"),
-    Constant("calibration_many_products", 2500, "products", "larger number of matches whose comparison is timed"),
-    Constant("least_exact_us", 0.5, "us per row", "lower bound of a comparison's time; even a cached row takes longer"),
-    Constant(
-        "calibration_mixes",
-        40,
-        "searches",
-        "number of measured mixes of products, and largest number of queries measured for a far filter",
-    ),
-    Constant("own_category_margin", 1.25, "x margin", "a filter on the query's own category needs this margin"),
-    Constant("calibration_timed", 50, "queries", "number of queries with which the time of a comparison is measured"),
-    Constant(
-        "calibration_comparisons", 5_000_000, "comparisons", "size of a part of the exact search; takes about a second"
-    ),
-    Constant("calibration_growth", 1.1, "x products", "largest change of the catalog for which a run is continued"),
-    Constant("calibration_knee", 0.005, "recall", "if no setting reaches the target, largest gap to the best recall"),
-    Constant("calibration_gain", 0.002, "recall", "trials end after a larger setting that adds less recall than this"),
-    Constant("calibration_far_types", 3, "product types", "number of product types that are measured as far filters"),
-    Constant("calibration_index_products", 2000, "products", "the index of a smaller catalog is not measured"),
-)
-
-TAGS = (
-    Constant("max_zero_shot_comparisons", 5_000_000, "comparisons", "limit of products times labels in shop.zero_shot"),
-)
-
-MATCHES = (
-    Constant(
-        "match_exact_products",
-        2000,
-        "products",
-        "up to this number of products are compared one by one, without an index",
-    ),
-    Constant("match_scan_tuples", 2000, "vectors", "value of hnsw.max_scan_tuples for the matches of one product"),
-    Constant("match_shared_images", 50, "products", "an image that more products have is a placeholder"),
-    Constant(
-        "match_phash_min_bits",
-        16,
-        "bits of 64",
-        "an image whose hash has fewer bits set, or fewer bits unset, is flat and is not compared",
-    ),
-    Constant("match_max_products", 50_000, "products", "limit of a call of shop.match_products; a product takes 2 ms"),
-    Constant("match_sample_products", 2000, "products", "size of the sample of shop.calibrate_matching"),
-    Constant("match_min_groups", 50, "groups", "least number of groups that shop.calibrate_matching needs"),
-    Constant("match_phash_bits", 6, "bits of 64", "default threshold of the distance of two perceptual hashes"),
-    Constant(
-        "match_trigram_distance", 0.5, "1 - similarity", "default threshold of the trigram distance of two titles"
-    ),
-    Constant(
-        "match_image_share", 0.22, "share", "default image threshold, as a share of the median distance of two images"
-    ),
-    Constant(
-        "match_title_share", 0.36, "share", "default title threshold, as a share of the median distance of two titles"
-    ),
-)
-
-WORK = (
-    Constant(
-        "coverage_exact_rows", 100_000, "rows", "largest number of products, images or work items that are counted"
-    ),
-    Constant("coverage_sample_rows", 3000, "rows", "size of the sample from which larger numbers are estimated"),
-    Constant(
-        "fetch_attempts",
-        30,
-        "attempts",
-        "largest number of attempts to fetch an image from a failing host; they take about a day",
-    ),
-    Constant("query_lane_seconds", 30, "seconds", "an encoder without a report for this long counts as dead"),
-    Constant("query_lane_grace", 7, "seconds", "an encoder that reported in this time may be connecting again"),
 )
 
 

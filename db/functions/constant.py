@@ -1,0 +1,11 @@
+"""The type of a named number of the SQL functions (see constants.py)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    name: str
+    value: float
+    unit: str
+    reason: str
