@@ -157,6 +157,6 @@ def test_the_web_service_is_measured_idle_and_under_load_and_at_overload(
     assert len(measured.overload.asked.answers) == int(web.OVERLOAD * measured.overload.peak)
     assert min(measured.overload.memory) > 0
     lines, raw, tables = web.report([measured])
-    assert sum(line.met is not None for line in lines) == 6
+    assert sum(line.met is not None for line in lines) == 7
     assert [len(table.rows) for table in tables] == [1, 2]
     json.dumps(raw)
