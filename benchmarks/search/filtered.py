@@ -28,7 +28,8 @@ MILLION = 1_000_000  # from this many products on, the goals are times, not rati
 SEARCH = "shop.search"
 LEGEND = (
     "The tables show p50 in ms / recall@10, and the share of short answers, which have fewer than min(k, matches) "
-    "rows. The oracle is the fastest forced plan that reaches the target. From a million products on, no plan is forced."
+    "rows. The oracle is the fastest forced plan that reaches the target; from a million products on, no plan is "
+    "forced."
 )
 FAMILIES = {
     "own": "the query's own category",
