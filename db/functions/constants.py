@@ -170,6 +170,17 @@ SEARCH = (
     Constant(
         "typical_vectors", 128, "vectors", "size of the sample that the titles of typical_texts are compared with"
     ),
+    Constant(
+        "diversity_candidates", 100, "products", "largest number of products that a diverse first page is chosen from"
+    ),
+    Constant("group_depth_factor", 5, "x k", "depth of a leg with groups; products of one group are often neighbours"),
+    Constant("group_most_products", 1000, "products", "largest number of products that are counted for a group"),
+    Constant(
+        "group_scan_products",
+        100_000,
+        "products",
+        "in a larger catalog, a group of a field without an index counts ranked products",
+    ),
     Constant("cut_least_vectors", 50, "vectors", "a sample of fewer vectors does not show which similarity is usual"),
     Constant(
         "cut_unrelated",

@@ -54,13 +54,15 @@ class SearchParams:
     cut: str | None = None
     change: str | None = None
     sort: str | None = None
+    group_by: str | None = None
+    diversity: float | None = None
 
 
 OPTIONS = tuple(field.name for field in fields(SearchParams))
 OPTIONS_OF_EXPLAIN = tuple(name for name in OPTIONS if name != "after")
 OPTIONS_OF_SIMILAR = (
     "filter", "k", "catalog", "image_weight", "title_weight", "min_similarity", "max_gap", "after", "route", "cut",
-    "change", "sort",
+    "change", "sort", "group_by", "diversity",
 )  # fmt: skip
 OPTIONS_OF_FACETS = (
     "query", "image", "inputs", "filter", "catalog", "image_weight", "title_weight", "keyword_weight", "degrade", "cut",
@@ -107,6 +109,10 @@ class SearchHit:
     cursor: str
     has_next: bool
     exact_match: str | None
+    group_value: str | None
+    group_products: int | None
+    group_low: Decimal | None
+    group_high: Decimal | None
     image_hash: str | None  # hash of the image's content; changes if another image takes its place
 
 

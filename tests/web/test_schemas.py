@@ -22,6 +22,8 @@ ALL = GeneralSearch(
     cut="relevant",
     change="but red",
     sort="price",
+    group_by="brand",
+    diversity=0.3,
     page="next",
     explain=True,
 )

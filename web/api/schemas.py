@@ -85,6 +85,17 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             "`availability, effective_price desc`. `cut` is then `relevant`."
         ),
     ] = None
+    group_by: Annotated[
+        FacetName | None,
+        Meta(
+            description="A field such as `item_group_id`: return one result for each value, the best variant. `image` "
+            "groups products with nearly equal images."
+        ),
+    ] = None
+    diversity: Annotated[
+        float | None,
+        Meta(ge=0, le=1, description="Above 0, products that look different come first. Not together with `sort`."),
+    ] = None
     page: Annotated[
         Cursor | None,
         Meta(
@@ -109,6 +120,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             "after": self.page,
             "cut": self.cut,
             "sort": self.sort,
+            "group_by": self.group_by,
+            "diversity": self.diversity,
         }
 
 
@@ -199,6 +212,15 @@ class Why(msgspec.Struct):
     ]
 
 
+class VariantGroup(msgspec.Struct):
+    """The products that a result stands for. The prices are effective prices in the currency of the result."""
+
+    value: Annotated[str | None, Meta(description="The value of the field; null for a product without a value.")]
+    products: Annotated[int, Meta(description="Number of products of the group that match.")]
+    lowest_price: float | None
+    highest_price: float | None
+
+
 class Result(msgspec.Struct):
     rank: int
     sku: str
@@ -216,6 +238,7 @@ class Result(msgspec.Struct):
     picture: Picture | None
     why: Why
     similarity: Similarity = None
+    group: Annotated[VariantGroup | None, Meta(description="Null without `group_by`.")] = None
 
 
 class Explained(msgspec.Struct):

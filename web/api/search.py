@@ -40,6 +40,7 @@ from web.api.schemas import (
     Result,
     Results,
     TextSearch,
+    VariantGroup,
     Why,
 )
 from web.http.addresses import address, sku_in
@@ -131,6 +132,12 @@ async def similar(
         str | None,
         QueryParameter(min_length=1, max_length=MAX_SORT, description="Fields by which the results are sorted."),
     ] = None,
+    group_by: Annotated[
+        str | None, QueryParameter(max_length=1011, description="A field: return one result for each value.")
+    ] = None,
+    diversity: Annotated[
+        float | None, QueryParameter(ge=0, le=1, description="Above 0, products that look different come first.")
+    ] = None,
 ) -> Response[Results]:
     """Return products that look like the given product, without that product itself."""
     sku = sku_in(sku)
@@ -142,6 +149,8 @@ async def similar(
         page=page,
         change=change,
         sort=sort,
+        group_by=group_by,
+        diversity=diversity,
     )
 
     def run(conn: Connection, params: SearchParams) -> SearchResult:
@@ -273,7 +282,14 @@ def _result(row: SearchHit, offer: Offer | None) -> Result:
         picture=picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link, row.image_hash),
         why=why(row),
         similarity=similarity_of(row),
+        group=group_of(row),
     )
+
+
+def group_of(row: SearchHit) -> VariantGroup | None:
+    if row.group_products is None:
+        return None
+    return VariantGroup(row.group_value, row.group_products, number(row.group_low), number(row.group_high))
 
 
 def why(row: SearchHit) -> Why:

@@ -33,6 +33,17 @@ begin
     if p_request.sort is not null then
         perform shop_private.sort_keys(p_request.sort);
     end if;
+    if p_request.group_by is not null then
+        perform shop_private.group_field(p_request.group_by);
+    end if;
+    if p_request.diversity not between 0 and 1 then  -- NaN sorts above every number
+        raise exception using errcode = '22023', message = 'diversity is not between 0 and 1',
+            hint = '0 keeps the ranking; 1 only avoids products that look alike.';
+    end if;
+    if p_request.sort is not null and p_request.diversity is not null then
+        raise exception using errcode = '22023', message = 'sort and diversity cannot be combined',
+            hint = 'diversity changes the order of the ranking, and sort replaces this order.';
+    end if;
     if p_request.sort is not null and p_request.change is not null then
         raise exception using errcode = '22023', message = 'sort cannot be combined with a change',
             hint = 'A change ranks products, and sort puts them in another order.';

@@ -12,7 +12,9 @@
 -- named by the query (see relevant_products.sql). With a cut, total counts only the kept products. change => 'but red'
 -- ranks the products that look like the image or the inputs again, by a text that says how the result should differ
 -- (see rank_by_change.sql). sort => 'effective_price, title desc' sorts the products that pass the cut by these fields
--- (see sort_keys.sql); the cut is then relevant, if no other one is given.
+-- (see sort_keys.sql); the cut is then relevant, if no other one is given. group_by => 'item_group_id' returns one row
+-- for each group of products with the same value (see group_heads.sql). diversity, from 0 to 1, puts products that look
+-- different first (see diversified.sql).
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
 -- search of its own. All further pages come from one larger search without the products of the first page; each leg of
@@ -30,7 +32,8 @@ create or replace function shop.search(
     keyword_weight double precision default null,
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     after text default null, degrade boolean default false, route text default null, cut text default null,
-    change text default null, sort text default null
+    change text default null, sort text default null, group_by text default null,
+    diversity double precision default null
 )
 returns setof shop.search_result
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -38,9 +41,10 @@ declare
     request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog, image_weight,
         title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route,
         case when sort is null then cut else coalesce(cut, 'relevant') end,
-        case when change ~ '\S' then change end, sort);
+        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0));
     key constant text := md5(row(query, md5(image), inputs, filter, catalog, image_weight, title_weight, keyword_weight,
-        rrf_k, min_similarity, max_gap, degrade, route, cut, change, sort)::text);
+        rrf_k, min_similarity, max_gap, degrade, route, cut, change, sort, group_by,
+        nullif(diversity, 0))::text);
     run shop_private.search_run;
     window_run shop_private.search_run;
     first_version text;  -- the model and calibration of the first page
@@ -71,7 +75,7 @@ begin
         raise exception using errcode = '55000', hint = 'Begin again at the first page, without after.',
             message = 'the model or its calibration has changed since the first page';
     end if;
-    if sort is null and skip + k > first_k then
+    if num_nonnulls(sort, group_by, request.diversity) = 0 and skip + k > first_k then
         window_run := shop_private.run_search(request, @max_results@);
     end if;
     -- Each notice is a message of its own, which costs up to a millisecond. So only a share of the searches reports its
@@ -86,6 +90,9 @@ begin
     reason := shop_private.search_reason(run);
     total := case when request.cut is null then run.total else cardinality((run.cut).product_ids) end;
     total_is := case when request.cut is null then run.total_is else (run.cut).total_is end;
+    if group_by is not null then
+        select g.total, g.total_is into total, total_is from shop_private.group_total(request, run) g;
+    end if;
 
     return query
     select r.place::integer, r.product_id, p.sku, p.title, p.brand, p.product_type, p.price, p.currency,
@@ -93,11 +100,12 @@ begin
         r.image_rank, r.image_distance, r.image_contribution, r.title_rank, r.title_distance, r.title_contribution,
         r.keyword_rank, r.keyword_score, r.keyword_contribution,
         run.route, run.rows_examined, run.degraded is null and (run.image_leg).partial is not true
-            and (run.title_leg).partial is not true, reason,
+            and (run.title_leg).partial is not true, nullif(concat_ws('; ', reason, r.note), ''),
         greatest(total, max(r.place) over ()),
         case when total_is = 'about' and total < max(r.place) over () then 'at least' else total_is end,
-        concat_ws('.', key, version, first_k, r.place, r.mark), count(*) over () > k, r.exact_match
-    from shop_private.search_page(run, window_run, first_k, skip, k, min_similarity, max_gap, sort, mark) r
+        concat_ws('.', key, version, first_k, r.place, r.mark), count(*) over () > k, r.exact_match,
+        r.group_value, r.group_products, r.group_low, r.group_high
+    from shop_private.search_page(request, run, window_run, first_k, skip, k, mark) r
     join shop.product p on p.product_id = r.product_id
     left join shop.product_image i on i.product_id = r.product_id and i.position = coalesce(r.position, 0)
     order by r.place limit k;

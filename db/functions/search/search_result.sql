@@ -10,7 +10,7 @@ create type shop.search_result as (
     title_rank integer, title_distance double precision, title_contribution double precision,
     keyword_rank integer, keyword_score double precision, keyword_contribution double precision,
     route text, rows_examined bigint, complete boolean, reason text, total bigint, total_is text, cursor text,
-    has_next boolean, exact_match text
+    has_next boolean, exact_match text, group_value text, group_products bigint, group_low numeric, group_high numeric
 );
 
 comment on column shop.search_result.rank is 'place in the results, from 1 over all pages';
@@ -62,3 +62,12 @@ comment on column shop.search_result.has_next is 'whether there is a further pag
 comment on column shop.search_result.exact_match is
     'field by which the query names the product: ''sku'', ''gtin'', ''mpn'', ''attribute'', ''brand'' or ''text'' '
     '(a code in the product''s words); null if the query does not name the product';
+comment on column shop.search_result.group_value is
+    'value of the field group_by that all products of the group have; null without group_by, if the product has no '
+    'value, and if images are grouped';
+comment on column shop.search_result.group_products is
+    'number of products of the group that match; null without group_by';
+comment on column shop.search_result.group_low is
+    'lowest effective price of the group''s products that match, in the currency of the column currency';
+comment on column shop.search_result.group_high is
+    'highest effective price of the group''s products that match, in the currency of the column currency';

@@ -7,8 +7,8 @@ create type shop.search_step as (
 );
 
 comment on column shop.search_step.step is
-    'calibration, query, filter, exact, image, title, keyword, change, cut, sort, fusion, or a product if the argument '
-    'sku is given';
+    'calibration, query, filter, exact, image, title, keyword, change, cut, sort, group, fusion, or a product if the '
+    'argument sku is given';
 comment on column shop.search_step.route is 'route of a leg, or a word about the result of another step';
 comment on column shop.search_step.index_name is 'the index that the step used';
 comment on column shop.search_step.ef_search is 'hnsw.ef_search of the index scan';

@@ -15,8 +15,7 @@ declare
     money constant text[] := '{price,effective_price,sale_price,compare_at_price}';
     numbers constant text[] := '{quantity,rating,review_count,discount}';
     times constant text[] := '{created_at,updated_at,sale_starts_at,sale_ends_at,published_at}';
-    path text[];
-    value text := 'p.attributes';
+    value text;
     nearest text;
 begin
     is_money := p_field = any (money);
@@ -33,15 +32,7 @@ begin
         return;
     end if;
     if starts_with(p_field, 'attributes.') then
-        path := regexp_split_to_array(substr(p_field, length('attributes.') + 1), E'(?<!\\\\)[.]');
-        if '' = any (path) or cardinality(path) > 20 or length(p_field) > 1000 then
-            raise exception using errcode = '22023', message = format('sort names no attribute: %L', left(p_field, 80)),
-                hint = 'Write attributes.<key>, or attributes.<key>.<key>: at most 20 keys and 1000 characters.';
-        end if;
-        for i in 1 .. cardinality(path) loop
-            value := format('%s %s %L', value, case i when cardinality(path) then '->>' else '->' end,
-                replace(path[i], E'\\.', '.'));
-        end loop;
+        value := shop_private.attribute_text(p_field, 'sort');
         expression := format('case when (%1$s) ~ ''^-?[0-9]{1,30}([.][0-9]{1,30})?([eE][-+]?[0-9]{1,2})?$'' '
             'then (%1$s)::numeric end', value);
         return;

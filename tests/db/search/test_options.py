@@ -30,6 +30,8 @@ REST = {  # maps an option to the field of a REST search request
     "cut": "cut",
     "change": "change",
     "sort": "sort",
+    "group_by": "group_by",
+    "diversity": "diversity",
 }
 PARAMS = {name: field.default for name, field in SearchParams.__dataclass_fields__.items()}
 

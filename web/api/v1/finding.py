@@ -20,7 +20,17 @@ from db.search.ranking import BrowseItem, ExplainStep, Facet, SearchHit, SearchP
 from web.api.attributes import ShownAttributes
 from web.api.key_limits import KeyLimits
 from web.api.schemas import Explained
-from web.api.search import count_search, group_by_field, new_search_id, number, picture_of, similarity_of, skus_of, why
+from web.api.search import (
+    count_search,
+    group_by_field,
+    group_of,
+    new_search_id,
+    number,
+    picture_of,
+    similarity_of,
+    skus_of,
+    why,
+)
 from web.api.v1.schemas import COLUMNS, DEFAULT_FIELDS, Found, Hit, ProductSearch
 from web.http.context import context_of
 from web.http.pool import in_transaction
@@ -167,6 +177,7 @@ def _hit(found: _Read, place: int, row: SearchHit | BrowseItem, fields: Sequence
         "link": row.link,
         "picture": picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link, row.image_hash),
         "why": why(ranked) if ranked else None,
+        "group": group_of(ranked) if ranked else None,
     }
     chosen = {name: values[name] for name in fields if name in values}
     return Hit(rank=ranked.rank if ranked else place, sku=row.sku, **chosen)

@@ -16,6 +16,7 @@ from web.api.schemas import (
     PriceBefore,
     SearchId,
     Similarity,
+    VariantGroup,
     Why,
 )
 from web.http.problems import ApiError, Problem
@@ -24,9 +25,9 @@ MAX_SEARCHES = 20  # the searches of one request run one after the other, within
 WebAddress = Annotated[str, Meta(pattern="^https?://", max_length=2000)]
 Field = Literal[
     "rank", "sku", "title", "score", "similarity", "brand", "product_type", "price", "effective_price", "price_before",
-    "currency", "availability", "color", "link", "picture", "why", "description", "gtin", "mpn", "item_group_id",
-    "image_link", "size", "material", "condition", "sale_price", "sale_starts_at", "sale_ends_at", "compare_at_price",
-    "quantity", "rating", "review_count", "published_at", "attributes", "updated_at",
+    "currency", "availability", "color", "link", "picture", "why", "group", "description", "gtin", "mpn",
+    "item_group_id", "image_link", "size", "material", "condition", "sale_price", "sale_starts_at", "sale_ends_at",
+    "compare_at_price", "quantity", "rating", "review_count", "published_at", "attributes", "updated_at",
 ]  # fmt: skip
 
 
@@ -89,14 +90,14 @@ class ProductSearch(GeneralSearch, forbid_unknown_fields=True, kw_only=True):
                 "invalid", "The query is empty.", hint="Without query, image and inputs, products are listed."
             )
         if self.is_browsing:
-            ranked = ("change", "weights", "min_similarity", "max_gap", "explain")
+            ranked = ("change", "group_by", "diversity", "weights", "min_similarity", "max_gap", "explain")
             if without := [name for name in ranked if getattr(self, name) not in (None, False)]:
                 raise ApiError("invalid", f"{without[0]} needs a query, an image or inputs.")
 
 
 class Hit(msgspec.Struct, kw_only=True):
     """A result. `rank` and `sku` are always present. The other fields are those that `fields` of the request names.
-    Without `fields`, they are the fields from `title` to `why`. `score` and `why` are null without a query, image and
+    Without `fields`, they are the fields from `title` to `group`. `score` and `why` are null without a query, image and
     inputs."""
 
     rank: int
@@ -115,6 +116,7 @@ class Hit(msgspec.Struct, kw_only=True):
     link: str | UnsetType | None = UNSET
     picture: Picture | UnsetType | None = UNSET
     why: Why | UnsetType | None = UNSET
+    group: VariantGroup | UnsetType | None = UNSET
     description: str | UnsetType | None = UNSET
     gtin: str | UnsetType | None = UNSET
     mpn: str | UnsetType | None = UNSET

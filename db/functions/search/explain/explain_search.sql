@@ -12,7 +12,8 @@ create or replace function shop.explain_search(
     keyword_weight double precision default null,
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     degrade boolean default false, route text default null, cut text default null,
-    sku text default null, change text default null, sort text default null
+    sku text default null, change text default null, sort text default null, group_by text default null,
+    diversity double precision default null
 )
 returns setof shop.search_step
 language plpgsql volatile rows 10 set search_path = pg_catalog, pg_temp as $$
@@ -21,7 +22,7 @@ declare
     request constant shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog,
         image_weight, title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route,
         case when sort is null then cut else coalesce(cut, 'relevant') end,
-        case when change ~ '\S' then change end, sort);
+        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0));
     run shop_private.search_run;
 begin
     run := shop_private.run_search(request);
@@ -34,6 +35,7 @@ begin
     return query select s.* from shop_private.explain_change(run) s;
     return query select s.* from shop_private.explain_cut(run) s;
     return query select s.* from shop_private.explain_sort(run, sort) s;
+    return query select s.* from shop_private.explain_groups(request, run) s;
     return query select 'fusion',
         case when change ~ '\S' then 'by the change' else format('reciprocal rank, k %s', run.rrf_k) end,
         null::text, null::integer,

@@ -1,0 +1,77 @@
+-- Returns one page of a search with group_by or diversity, as search_page does for other searches. With group_by, a row
+-- stands for a group of products and shows the first product of the group in the order of the ranking, or of `sort`.
+--
+-- The first places come from p_run, in the order of the fusion, or after diversified. If p_run has too few groups for
+-- the page, or the page lies behind the first one, the same search with legs of the largest depth adds the groups that
+-- p_run does not have. If even these legs end at their depth with too few groups, `note` says so. With p_sort, all
+-- products that pass the cut are grouped.
+create or replace function shop_private.arranged_page(
+    p_request shop_private.search_request, p_run shop_private.search_run, p_first_k integer, p_skip integer,
+    p_k integer
+)
+returns setof shop_private.page_product
+language plpgsql stable rows 20 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
+declare
+    diversity constant double precision := coalesce(p_request.diversity, 0);
+    first_places constant integer := case when diversity > 0 then greatest(p_first_k, @diversity_candidates@)
+        else p_first_k end;
+    ranked shop_private.fused_product[];
+    ids uuid[];
+    groups shop_private.product_group[];
+    first_heads uuid[];
+    widened shop_private.search_run;
+    note text;
+begin
+    ranked := array(select f from shop_private.fuse_legs(p_run, p_request.min_similarity, p_request.max_gap) f);
+    ids := case when p_request.sort is null then array(select r.product_id from unnest(ranked) r order by r.place)
+        else array(select s.product_id from shop_private.sorted_products(
+            (p_run.cut).product_ids, p_request.sort, null, 0, null) s order by s.place) end;
+    if diversity > 0 then
+        ids := shop_private.diversified(ids, (select count(*)::integer from unnest(ranked) r
+            where r.exact_match is not null), diversity,
+            case when p_request.group_by is null then p_skip + p_k + 1 else @diversity_candidates@ end);
+    end if;
+    groups := array(select g from shop_private.group_heads(ids, p_request.group_by) g order by g.place);
+    if p_request.sort is null and (p_skip + p_k > first_places or cardinality(groups) <= p_skip + p_k)
+        and greatest(cardinality((p_run.image_leg).product_ids), cardinality((p_run.title_leg).product_ids),
+            cardinality((p_run.keyword_leg).product_ids)) >= p_run.depth
+    then
+        widened := shop_private.run_search(p_request, @max_results@);
+        first_heads := array(select g.product_id from unnest(groups[:first_places]) g order by g.place);
+        ranked := ranked || array(
+            select f from shop_private.fuse_legs(widened, p_request.min_similarity, p_request.max_gap) f
+            where f.product_id not in (select r.product_id from unnest(ranked) r) order by f.place);
+        ids := first_heads || array(select r.product_id from unnest(ranked) with ordinality as r
+            where r.product_id <> all (first_heads) order by r.ordinality);
+        groups := array(select g from shop_private.group_heads(ids, p_request.group_by) g order by g.place);
+        if p_request.group_by is not null and cardinality(groups) < p_skip + p_k and cardinality(ids) >= @max_results@
+        then
+            note := format('the first %s products have only %s groups', cardinality(ids), cardinality(groups));
+        end if;
+    end if;
+    return query
+    with page as materialized (
+        select g.*, p.currency
+        from unnest(groups) g
+        join shop.product p on p.product_id = g.product_id
+        where g.place > p_skip order by g.place limit p_k + 1
+    ), figures as (
+        select f.* from shop_private.group_figures(p_run, p_request.group_by, array(select g.value from page g),
+            array(select g.currency from page g), ids) f
+    )
+    select g.place, g.product_id, r.position, coalesce(r.score, 0), r.image_rank, r.image_distance,
+        r.image_contribution, r.title_rank, r.title_distance, r.title_contribution, r.keyword_rank, r.keyword_score,
+        r.keyword_contribution, r.exact_match, null::text, g.value,
+        case when p_request.group_by is not null then coalesce(f.products, cardinality(g.members)) end,
+        coalesce(f.low, m.low), coalesce(f.high, m.high), note
+    from page g
+    left join unnest(ranked) r on r.product_id = g.product_id
+    left join figures f on f.value = g.value
+    left join lateral (
+        select min(e.price) as low, max(e.price) as high
+        from shop.product p, shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at) e(price)
+        where p_request.group_by is not null and f.value is null and p.product_id = any(g.members)
+            and p.currency is not distinct from g.currency
+    ) m on true
+    order by g.place;
+end $$;
