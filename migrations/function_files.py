@@ -5,6 +5,7 @@
                           function, or keep the old function beside the new one
     drop                  a function of shop_private that no file defines any more
     alter type            a result type of schema shop whose file has more columns at the end
+    create or replace     a trigger whose definition changes: see `triggers.py`
 
 All changes happen in the caller's transaction, together with the revisions. So a revision need not drop a function
 whose file is renamed or changed. A revision drops a function (`op.drop_functions`) only before the revision changes a
@@ -29,6 +30,8 @@ from db.schema import HEAD
 from migrations.comments import header_comments, table_comments
 from migrations.dependents import Dependent, dependents, refuse
 from migrations.operations.functions import drop_routines
+from migrations.operations.locking import SHARE_ROW_EXCLUSIVE, lock_in_order
+from migrations.triggers import TRIGGER, unchanged_triggers
 
 _DEFINITION = re.compile(
     r"^create or replace (?:function|procedure) (shop|shop_private)\.(\w+)\b"
@@ -111,6 +114,10 @@ def oldest_code() -> str:
 def apply_functions(conn: Connection, files: Files) -> None:
     """Replace every function, view and result type by the definition in its file. The session acts as the owner."""
     _execute(conn, ";\n".join(table_comments(conn)))  # first, because views copy these comments
+    kept = unchanged_triggers(conn, files)
+    changed = [found for _, sql in files for found in TRIGGER.finditer(sql) if found[0] not in kept]
+    if changed:
+        _execute(conn, lock_in_order(SHARE_ROW_EXCLUSIVE, {found[1] for found in changed}))
     changes = _changes(conn, files)
     dropped = [routine.oid for routine in changes.routines]
     own = _own_dependents(conn, files, changes)
@@ -121,6 +128,7 @@ def apply_functions(conn: Connection, files: Files) -> None:
         _execute(conn, f"drop view {', '.join(view.identity for view in views)}")
     drop_routines(conn, dropped)
     for _, sql in files:
+        sql = TRIGGER.sub(lambda found: "" if found[0] in kept else found[0], sql)
         _execute(conn, RESULT_TYPE.sub(lambda definition: _growth(conn, definition), sql))
     drop_routines(conn, [routine.oid for routine in changes.removed])
     for grant in grants:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from db.roles import Roles
 from migrations.comments import header_comments, wanted_table_comments
 from migrations.function_files import DEFINED, FROZEN, RESULT_TYPE, named_files
+from migrations.operations.locking import SHARE_ROW_EXCLUSIVE, lock_in_order
 
 
 def function_statements(roles: Roles, schemas: Mapping[str, str]) -> Iterator[str]:
@@ -25,6 +26,7 @@ def function_statements(roles: Roles, schemas: Mapping[str, str]) -> Iterator[st
         f"'shop_private'::regnamespace or (p.pronamespace::regnamespace::text, p.proname) in ({ours})) "
         f"and (p.pronamespace::regnamespace::text, p.proname) not in ({frozen})"
     )
+    yield lock_in_order(SHARE_ROW_EXCLUSIVE)  # for the triggers
     *definitions, grants = files
     for _, text in definitions:
         yield from _with_types(text)

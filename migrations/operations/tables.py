@@ -21,8 +21,10 @@ from sqlalchemy.exc import DBAPIError
 from db.errors import DatabaseError
 from migrations.comments import embedding_comments
 from migrations.operations.indexes import lock_timeout, vector_schema
+from migrations.operations.locking import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE, lock_in_order
 from migrations.operations.script import is_script, literal, quoted, run_raw
 
+CATALOG = ("shop.product", "shop.product_image")  # the tables that embedding tables reference
 PATIENCE_SECONDS = 30.0  # time limit of the attempts to drop a table
 
 
@@ -101,6 +103,7 @@ def _create_embedding_tables(operations: Operations, operation: CreateEmbeddingT
     quote = partial(quoted, operations)
     vector = vector_schema(operations)
     roles = operations.get_context().opts["roles"]
+    run_raw(operations, lock_in_order(SHARE_ROW_EXCLUSIVE, CATALOG))  # the foreign keys take these locks
     readers = ", ".join(quote(roles[role]) for role in ("analyst", "app"))
     for part, key, parent in (
         ("image", "product_id, position", "shop.product_image (product_id, position)"),
@@ -133,6 +136,7 @@ def _drop_embedding_tables(operations: Operations, operation: DropEmbeddingTable
     _refuse_script(operations, "drop_embedding_tables")
     quote = partial(quoted, operations)
     bind = operations.get_bind()
+    run_raw(operations, lock_in_order(ACCESS_EXCLUSIVE, CATALOG))  # the drops of foreign keys take these locks
     status = bind.scalar(text("select status from shop.model where name = :name"), {"name": operation.model})
     if status == "serving":
         # Without a serving model, `serve_model` makes the views empty, so that the tables can be dropped.
@@ -149,9 +153,7 @@ def _list_catalog(operations: Operations, operation: ListCatalog) -> None:
     model = literal(operation.model)
     with operations.get_context().autocommit_block():
         # The lock waits for writers that began before the model existed. Later writers enqueue their rows themselves.
-        run_raw(
-            operations, "do $$ begin lock table shop.product, shop.product_image in share row exclusive mode; end $$"
-        )
+        run_raw(operations, lock_in_order(SHARE_ROW_EXCLUSIVE, CATALOG))
         run_raw(
             operations,
             "insert into shop_private.work (product_id, model_id, part) "

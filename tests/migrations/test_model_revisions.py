@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from db import schema
 from db.engine import Database
-from db.errors import SettingsError
+from db.errors import DatabaseError, SettingsError
 from db.lifecycle.serving import every_model, serve_model
 from db.roles import Role
 from db.settings import Settings
@@ -156,9 +156,15 @@ def insert_one(conn: Any) -> None:
 def test_products_that_are_loaded_while_a_model_is_added_get_work_items_once(
     database: Database, settings: Settings
 ) -> None:
-    stop, loaded = threading.Event(), []
+    stop, loaded, errors = threading.Event(), list[str](), list[DatabaseError]()
 
     def load() -> None:
+        try:
+            load_until_stop()
+        except DatabaseError as error:
+            errors.append(error)
+
+    def load_until_stop() -> None:
         with database.connect(Role.APP) as conn:
             while not stop.is_set():
                 sku = f"s{len(loaded)}"
@@ -176,6 +182,7 @@ def test_products_that_are_loaded_while_a_model_is_added_get_work_items_once(
     finally:
         stop.set()
         loader.join()
+    assert errors == []
     assert waiting(database) == {("toy", "title"): len(loaded)}
 
 

@@ -9,5 +9,6 @@ begin
 end $$;
 
 create or replace trigger work_quarantined after update of state on shop_private.work
-for each row when (new.state = 'quarantined' and old.state <> 'quarantined')
+for each row when (((new.state = 'quarantined'::shop_private.work_state)
+    and (old.state <> 'quarantined'::shop_private.work_state)))
 execute function shop_private.work_quarantined();

@@ -7,4 +7,4 @@ begin
 end $$;
 
 create or replace trigger product_title_changed after update of title on shop.product
-for each row when (old.title is distinct from new.title) execute function shop_private.product_changed();
+for each row when ((old.title is distinct from new.title)) execute function shop_private.product_changed();

@@ -17,6 +17,6 @@ end $$;
 
 create or replace trigger product_image_replaced after update of uri, image_root_id, file_version
 on shop.product_image
-for each row when ((old.uri, old.image_root_id) is distinct from (new.uri, new.image_root_id)
-    or old.file_version is distinct from new.file_version and new.sha256 is null)
+for each row when (((old.uri is distinct from new.uri) or (old.image_root_id is distinct from new.image_root_id)
+    or ((old.file_version is distinct from new.file_version) and (new.sha256 is null))))
 execute function shop_private.product_image_changed();

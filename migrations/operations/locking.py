@@ -1,0 +1,40 @@
+"""Locks the tables of the catalog in one order, so that a migration and a load or an encoder cannot deadlock.
+
+A load locks shop.product, then shop_private.work and shop.product_image. An encoder locks shop_private.work first.
+So no order suits both. A migration therefore waits longer than `deadlock_timeout` (1 s) only for its first table, while
+it holds none of these locks. If it does not get a further lock within 200 ms, it releases all locks and begins again.
+"""
+
+from collections.abc import Collection
+
+TABLES = ("shop.product", "shop.product_image", "shop_private.work")
+SHARE_ROW_EXCLUSIVE = "share row exclusive"  # excludes writers; CREATE TRIGGER and REFERENCES take it
+ACCESS_EXCLUSIVE = "access exclusive"  # excludes readers too; DROP TABLE takes it on tables that it references
+ATTEMPTS = 20  # each waits for the first table up to `lock_timeout`, which is 5 s in a migration
+
+
+def lock_in_order(mode: str, tables: Collection[str] = TABLES) -> str:
+    """Return the statement that takes the lock `mode` on all of these tables of TABLES, or on none of them.
+
+    The locks last until the transaction ends. The statement raises lock_not_available when all attempts have failed.
+    """
+    first, *others = [f"lock table {table} in {mode} mode" for table in TABLES if table in tables]
+    further = "".join(f"            {lock};\n" for lock in others)
+    return f"""do $lock$
+declare
+    before constant text := current_setting('lock_timeout');
+begin
+    for attempt in 1..{ATTEMPTS} loop
+        begin
+            {first};
+            perform set_config('lock_timeout', '200ms', true);
+{further}            perform set_config('lock_timeout', before, true);
+            return;
+        exception when lock_not_available then
+            if attempt = {ATTEMPTS} then
+                raise;
+            end if;
+        end;
+        perform pg_sleep(0.1);
+    end loop;
+end $lock$"""
