@@ -30,7 +30,7 @@ from db.schema import HEAD
 from migrations.comments import header_comments, table_comments
 from migrations.dependents import Dependent, dependents, refuse
 from migrations.operations.functions import drop_routines
-from migrations.operations.locking import SHARE_ROW_EXCLUSIVE, lock_in_order
+from migrations.operations.locking import SHARE_ROW_EXCLUSIVE, TABLES, lock_in_order
 from migrations.triggers import TRIGGER, unchanged_triggers
 
 _DEFINITION = re.compile(
@@ -115,9 +115,9 @@ def apply_functions(conn: Connection, files: Files) -> None:
     """Replace every function, view and result type by the definition in its file. The session acts as the owner."""
     _execute(conn, ";\n".join(table_comments(conn)))  # first, because views copy these comments
     kept = unchanged_triggers(conn, files)
-    changed = [found for _, sql in files for found in TRIGGER.finditer(sql) if found[0] not in kept]
-    if changed:
-        _execute(conn, lock_in_order(SHARE_ROW_EXCLUSIVE, {found[1] for found in changed}))
+    changed = {found[1] for _, sql in files for found in TRIGGER.finditer(sql) if found[0] not in kept}
+    if not changed.isdisjoint(TABLES):
+        _execute(conn, lock_in_order(SHARE_ROW_EXCLUSIVE, changed))
     changes = _changes(conn, files)
     dropped = [routine.oid for routine in changes.routines]
     own = _own_dependents(conn, files, changes)

@@ -14,7 +14,9 @@ ATTEMPTS = 20  # each waits for the first table up to `lock_timeout`, which is 5
 
 
 def lock_in_order(mode: str, tables: Collection[str] = TABLES) -> str:
-    """Return the statement that takes the lock `mode` on all of these tables of TABLES, or on none of them.
+    """Return the statement that takes the lock `mode` on those of `tables` that are in TABLES: on all, or on none.
+
+    At least one table must be in TABLES.
 
     The locks last until the transaction ends. The statement raises lock_not_available when all attempts have failed.
     """

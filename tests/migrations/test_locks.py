@@ -13,6 +13,7 @@ from migrations.function_files import read_files
 from migrations.model_revisions import add_model
 from migrations.triggers import TRIGGER, unchanged_triggers
 from migrations.upgrade import migrating, upgrade
+from tests.migrations.conftest import EditFiles
 from tests.support.databases import admin
 from tests.support.processes import wait_until
 from tests.support.shop import TOY
@@ -80,6 +81,18 @@ def test_an_upgrade_leaves_unchanged_triggers_and_does_not_wait_for_a_load(
         assert not running.wait_for_lock()
         assert running.end() == []
         load.commit()
+
+
+def test_an_upgrade_creates_a_new_trigger_of_another_table(
+    database: Database, settings: Settings, edit_files: EditFiles
+) -> None:
+    new = "create or replace trigger another after update on shop.model for each row execute function "
+    function = "shop_private.work_quarantined()"
+    edit_files(lambda _, sql: f"{sql}\n{new}{function};\n" if f"replace function {function}" in sql else sql)
+    upgrade(database, settings)
+    assert admin(database, "select tgrelid::regclass::text from pg_trigger where tgname = 'another'") == [
+        ("shop.model",)
+    ]
 
 
 def begin_load(load: Connection) -> None:
