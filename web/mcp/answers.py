@@ -7,6 +7,7 @@ _OF_RESULT = (
     "rank",
     "sku",
     "title",
+    "similarity",
     "brand",
     "product_type",
     "color",

@@ -39,7 +39,7 @@ _LISTED = [
         name=name,
         description=description(tool),
         input_schema=schema(tool),
-        annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
+        annotations=ToolAnnotations(read_only_hint=True, open_world_hint="image_url" in tool.__struct_fields__),
     )
     for name, tool in TOOLS.items()
 ]

@@ -13,10 +13,13 @@ import msgspec
 from msgspec import Meta
 
 from web.api.schemas import Base64, Catalog, Cursor, Sku, Text
+from web.api.v1.schemas import WebAddress
+from web.http.problems import ApiError
 from web.mcp import answers
 
 MAX_RESULTS = 50  # an assistant reads every result, so its pages are smaller than those of REST
 MAX_VALUES = 100
+SEARCH = "/v1/search"
 STEPS = 20  # more than the steps of any search
 
 Filter = Annotated[
@@ -42,6 +45,9 @@ Cut = Annotated[
 Page = Annotated[
     Cursor | None,
     Meta(description="`cursor` of the previous answer, for the next page. The other arguments must be the same."),
+]
+ImageUrl = Annotated[
+    WebAddress | None, Meta(description="Public web address of an image, to find products like it. At most 10 MB.")
 ]
 
 
@@ -85,49 +91,48 @@ class PageTool(Tool, forbid_unknown_fields=True, kw_only=True):
     def rows(self) -> int:
         return self.limit
 
+    def page_options(self) -> dict[str, Any]:
+        return {"catalog": self.catalog, "cut": self.cut, "top_k": self.limit, "page": self.cursor}
+
 
 class SearchTool(PageTool, forbid_unknown_fields=True, kw_only=True):
     """Search the products of the shop by what they look like and what their words say.
 
-    Give at least one of query, image and sku. Together they find products that fit all of them. Results are best first;
-    every product is somewhat similar, so set cut to relevant to get only products that fit. Put conditions that must
-    hold (price, color, brand) into filter and not only into query. `price` is the price today.
+    Give query, an image (image or image_url), or sku. Together they find products that fit all of them. Without them,
+    the products that pass the filter are listed. Results are best first. Every product is somewhat similar, so set cut
+    to relevant to get only products that fit. Put conditions that must hold (price, color, brand) into filter and not
+    only into query. `price` is the price today. `similarity` is that of the images, from 0 to 1.
     """
 
     query: Annotated[Text | None, Meta(description="A description, such as: black leather backpack.")] = None
     image: Annotated[Base64 | None, Meta(description="An image file in base64, to find products like it.")] = None
+    image_url: ImageUrl = None
     sku: Annotated[Sku | None, Meta(description="SKU of a product, to find products like it.")] = None
 
     def request(self) -> RestRequest:
-        return RestRequest("POST", "/search", body=_given(self._body()))
+        return RestRequest("POST", SEARCH, body=self._body())
 
     def _body(self) -> dict[str, Any]:
-        return {
-            "query": self.query,
-            "image": self.image,
-            "inputs": self.sku and [{"sku": self.sku}],
-            "filter": self.filter,
-            "catalog": self.catalog,
-            "cut": self.cut,
-            "top_k": self.limit,
-            "page": self.cursor,
-        }
+        inputs = self.sku and [{"sku": self.sku}]
+        asked = {"query": self.query, "image": self.image, "image_url": self.image_url, "inputs": inputs}
+        return _given(asked | self.page_options() | {"filter": self.filter})
 
 
 class SimilarTool(PageTool, forbid_unknown_fields=True, kw_only=True):
-    """Find products that look like a product of the shop, without that product itself. Best first."""
+    """Find products that look like a product of the shop, without that product itself, or like an image on the web.
+    Give sku or image_url. Best first."""
 
-    sku: Sku
+    sku: Sku | None = None
+    image_url: ImageUrl = None
 
     def request(self) -> RestRequest:
-        query = {
-            "top_k": self.limit,
-            "catalog": self.catalog,
-            "filter": self.filter and msgspec.json.encode(self.filter).decode(),
-            "cut": self.cut,
-            "page": self.cursor,
-        }
-        return RestRequest("GET", f"/products/{quote(self.sku, safe='')}/similar", query=query)
+        if (self.sku is None) == (self.image_url is None):
+            raise ApiError("invalid", "Give sku or image_url, and not both.")
+        if self.sku is None:
+            asked = {"image_url": self.image_url, "filter": self.filter}
+            return RestRequest("POST", SEARCH, body=_given(asked | self.page_options()))
+        query = self.page_options() | {"filter": self.filter and msgspec.json.encode(self.filter).decode()}
+        return RestRequest("GET", f"/v1/products/{quote(self.sku, safe='')}/similar", query=query)
 
 
 class ProductTool(Tool, forbid_unknown_fields=True, kw_only=True):
@@ -140,7 +145,7 @@ class ProductTool(Tool, forbid_unknown_fields=True, kw_only=True):
         return 1
 
     def request(self) -> RestRequest:
-        return RestRequest("GET", f"/products/{quote(self.sku, safe='')}", query={"catalog": self.catalog})
+        return RestRequest("GET", f"/v1/products/{quote(self.sku, safe='')}", query={"catalog": self.catalog})
 
     def shortened(self, answer: Mapping[str, Any], site: str | None) -> dict[str, Any]:
         return answers.product(answer, site)
@@ -177,7 +182,7 @@ class FacetsTool(Tool, forbid_unknown_fields=True, kw_only=True):
             "limit_values": self.limit,
             "buckets": self.limit,
         }
-        return RestRequest("POST", "/facets", body=_given(body))
+        return RestRequest("POST", "/v1/facets", body=_given(body))
 
     def shortened(self, answer: Mapping[str, Any], site: str | None) -> dict[str, Any]:
         return answers.facets(answer)
@@ -193,7 +198,7 @@ class ExplainTool(SearchTool, forbid_unknown_fields=True, kw_only=True):
         return self.limit + STEPS
 
     def request(self) -> RestRequest:
-        return RestRequest("POST", "/search", body={**_given(self._body()), "explain": True})
+        return RestRequest("POST", SEARCH, body={**self._body(), "explain": True})
 
     def shortened(self, answer: Mapping[str, Any], site: str | None) -> dict[str, Any]:
         return answers.steps(answer)

@@ -61,6 +61,16 @@ def test_the_cursor_leads_through_all_pages(client: httpx.Client) -> None:
     assert (pages, len(skus), len(set(skus))) == (2, 30, 30)
 
 
+def test_without_a_query_the_products_that_pass_the_filter_are_listed(client: httpx.Client) -> None:
+    asked: dict[str, Any] = {"filter": {"color": "red"}, "limit": 3}
+    listed = call(address_of(client), "search", asked)
+    rest = client.post("/v1/search", json={"filter": {"color": "red"}, "top_k": 3}).json()
+    assert [one["sku"] for one in listed["results"]] == [one["sku"] for one in rest["results"]]
+    assert (listed["total"], listed["total_is"], "similarity" in listed["results"][0]) == (20, "exact", False)
+    following = call(address_of(client), "search", asked | {"cursor": listed["cursor"]})
+    assert not {one["sku"] for one in following["results"]} & {one["sku"] for one in listed["results"]}
+
+
 def test_search_takes_an_image_and_a_product(client: httpx.Client, shop_database: Database, image_folder: Path) -> None:
     image = (image_folder / "7.png").read_bytes()
     with shop_database.connect(None) as conn, conn.begin():
@@ -101,11 +111,12 @@ def test_an_image_has_the_path_prefix_of_the_service(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("tool", "arguments", "method", "path", "body"),
     [
-        ("product", {"sku": "none"}, "GET", "/products/none", None),
-        ("search", {}, "POST", "/search", {}),
-        ("search", {"query": "bag", "filter": {"x": 1}}, "POST", "/search", {"query": "bag", "filter": {"x": 1}}),
-        ("search", {"query": "bag", "cursor": "no"}, "POST", "/search", {"query": "bag", "page": "no"}),
-        ("search", {"query": "a new text", "sku": "none"}, "POST", "/search",
+        ("product", {"sku": "none"}, "GET", "/v1/products/none", None),
+        ("search", {"query": " "}, "POST", "/v1/search", {"query": " "}),
+        ("explain", {}, "POST", "/v1/search", {"explain": True}),
+        ("search", {"query": "bag", "filter": {"x": 1}}, "POST", "/v1/search", {"query": "bag", "filter": {"x": 1}}),
+        ("search", {"query": "bag", "cursor": "no"}, "POST", "/v1/search", {"query": "bag", "page": "no"}),
+        ("search", {"query": "a new text", "sku": "none"}, "POST", "/v1/search",
          {"query": "a new text", "inputs": [{"sku": "none"}]}),
     ],
 )  # fmt: skip
