@@ -18,6 +18,7 @@ class DecodeLimits:
     seconds: float  # the time limit of a task, after which its process is killed
     max_file_bytes: int = MAX_FILE_BYTES
     max_pixels: int = MAX_PIXELS
+    max_webp_pixels: int = MAX_PIXELS  # Pillow decodes a WebP as a whole, in four copies of 4 bytes per pixel
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from db.images.formats import ImageFormat, image_format
 from db.images.large_png import reduced_png
 from db.images.messages import Box
 from db.images.tones import eight_bit
+from db.images.webp_size import webp_size
 
 AtLeast = Callable[[int, int], tuple[int, int]]
 _ON_ITS_SIDE = (5, 6, 7, 8)  # EXIF orientations that swap width and height
@@ -41,6 +42,7 @@ def open_image(
     max_pixels: int,
     at_least: AtLeast | None = None,
     *,
+    max_webp_pixels: int | None = None,
     reduce: bool = False,
     keep_alpha: bool = False,
     box: Box | None = None,
@@ -50,12 +52,14 @@ def open_image(
     `at_least` maps an image's width and height to the smallest size that decoding may return. A JPEG and a large PNG
     are scaled while they are read. With `reduce`, an image of another format is scaled before it is copied. With `box`,
     only this region of the image is copied; it has at least one pixel. Raises ImageRejected with a reason that a shop
-    can act on, and ImageUnreadable if memory runs out.
+    can act on, and ImageUnreadable if memory runs out or a WebP has more than `max_webp_pixels`.
     """
     if not data:
         raise ImageRejected("the image is empty: 0 bytes")
     kind = image_format(data)
     _prepare(kind)
+    if kind.plugin == "WEBP" and max_webp_pixels is not None:
+        _check_webp(data, max_webp_pixels)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -86,6 +90,12 @@ def open_image(
         raise ImageUnreadable("out of memory while decoding") from None
     except Exception as error:  # Pillow decoders raise many exception types: OSError, SyntaxError, struct.error ...
         raise ImageRejected(f"a damaged image: {error or type(error).__name__}") from error
+
+
+def _check_webp(data: bytes, max_pixels: int) -> None:
+    width, height = webp_size(data) or (0, 0)
+    if width * height > max_pixels:
+        raise ImageUnreadable(f"{width} x {height} pixels; a WebP may have at most {max_pixels} here")
 
 
 def _decoded(

@@ -37,7 +37,9 @@ def region(data: bytes, box: Box, edge: int, limits: DecodeLimits) -> bytes | De
         return max(1, ceil(scale * columns)), max(1, ceil(scale * rows))
 
     try:
-        opened = open_image(data, limits.max_pixels, at_least, reduce=True, box=box)
+        opened = open_image(
+            data, limits.max_pixels, at_least, max_webp_pixels=limits.max_webp_pixels, reduce=True, box=box
+        )
         columns, rows = opened.width, opened.height
         if round(left * columns) >= round((left + width) * columns) or round(top * rows) >= round(
             (top + height) * rows
@@ -59,7 +61,14 @@ def thumbnail(data: bytes, edge: int, limits: DecodeLimits) -> bytes | DecodeErr
     from db.images.opening import open_image
 
     try:
-        image = open_image(data, limits.max_pixels, lambda *_: (edge, edge), reduce=True, keep_alpha=True).image
+        image = open_image(
+            data,
+            limits.max_pixels,
+            lambda *_: (edge, edge),
+            max_webp_pixels=limits.max_webp_pixels,
+            reduce=True,
+            keep_alpha=True,
+        ).image
         image.thumbnail((edge, edge))
         buffer = BytesIO()
         image.save(buffer, "WEBP", quality=80)

@@ -2,8 +2,10 @@
 an image is kept only for a while."""
 
 import hashlib
+from dataclasses import replace
 
 from db.functions.constants import MAX_IMAGE_BYTES
+from db.images import thumbnail_pool
 from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.formats import NAMES
 from db.images.messages import Box
@@ -18,6 +20,7 @@ EDGE = 512  # longest edge of a kept image in pixels; no supported model uses la
 PROCESSES = 1
 # An image of 50 million pixels takes 200 MB while it is open, and a progressive JPEG up to 300 MB.
 MEMORY_BYTES = 350_000_000
+LIMITS = replace(thumbnail_pool.LIMITS, max_webp_pixels=16_000_000)  # such a WebP takes 256 MB while it is open
 NICENESS = 10  # searches and thumbnails come first
 
 
@@ -27,7 +30,7 @@ class Uploads:
 
     def __init__(self, bytes_kept: int = 64_000_000) -> None:
         # The images of strangers have a process of their own, so that they do not delay thumbnails of the catalog.
-        self._pool = ThumbnailPool(PROCESSES, memory_bytes=MEMORY_BYTES, niceness=NICENESS)
+        self._pool = ThumbnailPool(PROCESSES, LIMITS, memory_bytes=MEMORY_BYTES, niceness=NICENESS)
         self._limiter = ConcurrencyLimiter(PROCESSES, 16)
         self._kept: LruCache[str] = LruCache(bytes_kept)
 
