@@ -23,7 +23,7 @@ clients: $(VENV)/.installed  ## check the OpenAPI document and the service with 
 	mkdir -p $(VENV)/clients && cp tests/clients/package.json $(VENV)/clients/
 	npm install --prefix $(VENV)/clients --silent --ignore-scripts --no-audit --no-fund --no-package-lock
 	test -x $(VENV)/clients/python/bin/python || $(PYTHON) -m venv $(VENV)/clients/python
-	$(VENV)/clients/python/bin/pip install --quiet --disable-pip-version-check --requirement tests/clients/requirements.txt
+	$(VENV)/clients/python/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/clients/requirements.txt
 	WINDOWSHOP_CLIENT_PYTHON=$(VENV)/clients/python/bin/python WINDOWSHOP_CLIENT_TOOLS=$(VENV)/clients/node_modules/.bin $(BIN)/pytest -m "clients and not soak" tests/clients tests/web/page
 
 # A test that fails runs once more, because some tests wait for processes and a browser. The summary lists each repeated test.
