@@ -10,7 +10,7 @@ processor time for a search where this protocol takes 1.8 (two shared cores, 1,0
 rate, granian answered 16 searches per second instead of 53, and hypercorn refused a request only after 30 seconds.
 
 The class overrides methods of uvicorn that are not documented, so pyproject.toml allows one minor version of uvicorn,
-and tests/web/test_private_parts.py names these parts.
+and tests/web/http/test_private_parts.py names these parts.
 """
 
 import asyncio
