@@ -44,6 +44,7 @@ class Load:
     seconds: float
     clients: int = 1
     rate: float | None = None  # requests per second
+    path: str = "/search/text"
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -68,6 +69,10 @@ class Answers:
     def rate(self, status: int = 200) -> float:
         """Returns the number of answers with this status per second."""
         return len(self.of(status)) / self.seconds
+
+    def and_also(self, other: "Answers") -> "Answers":
+        """Returns the answers of two loads that did not run at the same time."""
+        return Answers(self.seconds + other.seconds, self.answers + other.answers)
 
     def at(self, q: float, status: int = 200) -> float:
         """Returns the latency at quantile `q`, in seconds."""
@@ -124,7 +129,7 @@ async def _run(load: Load) -> Answers:
         sent, status, retry, request_id = time.perf_counter(), NO_ANSWER, False, f"load-{number}"
         with suppress(OSError, asyncio.CancelledError):
             body = bodies[number % len(bodies)]
-            status, retry = await connections.post("/search/text", {"X-Request-ID": request_id}, body)
+            status, retry = await connections.post(load.path, {"X-Request-ID": request_id}, body)
         answers.append(Answer(due - first, time.perf_counter() - due, status, retry, request_id, sent - due))
         return status
 

@@ -147,16 +147,18 @@ def test_the_web_service_is_measured_idle_and_under_load_and_at_overload(
     queries = shop.catalog.queries("text", 10)
     texts = query_texts(shop.catalog, queries.clusters, "mixed")
     postgres.remember(shop, texts, queries)
-    effort = web.Effort(turns=1, seconds=0.5, overload_seconds=1, clients=(1, 2))
+    effort = web.Effort(turns=1, seconds=0.5, overload_seconds=1, overload_turns=2, clients=(1, 2))
     measured = web.measure("tiny", shop.database, environment(shop.database), texts, effort)
 
     assert set(map(len, measured.seconds.values())) == {web.TURN}
     for answers in measured.loads.values():
         assert set(answers.counted()) == {200}
     assert set(measured.overload.asked.counted()) <= {200, 503}
-    assert len(measured.overload.asked.answers) == int(web.OVERLOAD * measured.overload.peak)
+    sent = [len(turn.answers) for turn in measured.overload.turns]
+    assert sent == [int(web.OVERLOAD * peak / 2) for peak in measured.overload.peaks]
+    assert min(measured.sizes) > 300 and len(measured.sizes) == len(texts)
     assert min(measured.overload.memory) > 0
     lines, raw, tables = web.report([measured])
-    assert sum(line.met is not None for line in lines) == 7
+    assert sum(line.met is not None for line in lines) == 8
     assert [len(table.rows) for table in tables] == [1, 2]
     json.dumps(raw)
