@@ -172,24 +172,28 @@ def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
 
 
 # The rows are locked in the order of product_id, like those of every writer.
-_LOCK = (
-    "select product_id from shop.product where product_id in "
-    "(select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s) order by product_id for update"
-)
-
-
-def lock(conn: Connection, skus: Sequence[str], catalog: str = "main") -> None:
-    """Lock products until the transaction ends."""
-    conn.execute(text(_LOCK), {"skus": list(skus), "catalog": catalog})
-
-
 def delete_list(conn: Connection, skus: Sequence[str], catalog: str = "main") -> set[str]:
     """Delete products. Returns the SKUs of the deleted products."""
     statement = text(
-        f"with found as ({_LOCK}) "
+        "with found as (select product_id from shop.product where product_id in "
+        "(select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s) order by product_id for update) "
         "delete from shop.product where product_id in (select product_id from found) returning sku"
     )
     return set(conn.scalars(statement, {"skus": list(skus), "catalog": catalog}))
+
+
+def delete_filtered(
+    conn: Connection, filter_: str, catalog: str, rows: int, *, every: bool = False
+) -> tuple[int, bool]:
+    """Delete up to `rows` products that pass a filter, which is JSON. Returns their number, and whether others pass.
+
+    Raises StatementRefused for a filter that every product of the catalog passes, unless `every` is set.
+    """
+    statement = text(
+        "select deleted, more from shop_private.delete_filtered(:catalog, cast(:filter as jsonb), :rows, :every)"
+    )
+    row = conn.execute(statement, {"catalog": catalog, "filter": filter_, "rows": rows, "every": every}).one()
+    return row.deleted, row.more
 
 
 def read_product(conn: Connection, sku: str, catalog: str = "main") -> dict[str, Any] | None:

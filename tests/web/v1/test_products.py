@@ -151,12 +151,25 @@ def test_products_are_deleted_by_a_filter(client: httpx.Client) -> None:
     assert total(client) == PRODUCTS - 20
 
 
-def test_the_filter_of_a_deletion_has_at_most_19_levels(client: httpx.Client) -> None:
+def test_the_filter_of_a_deletion_has_the_limits_of_every_filter(client: httpx.Client) -> None:
     filter_: dict[str, Any] = {"color": "red"}
-    for _ in range(19):
+    for _ in range(20):
         filter_ = {"and": [filter_]}
-    assert delete(client, filter={"and": [filter_]}).status_code == 422
+    assert "more than 20" in delete(client, filter={"and": [filter_]}).json()["detail"]
+    conditions: list[dict[str, Any]] = [{"color": "red"}] * 1000
+    assert "more than 1000" in delete(client, filter={"or": [*conditions, {}]}).json()["detail"]
+    assert total(client) == PRODUCTS
     assert delete(client, filter=filter_).json()["deleted"] == 20
+    assert delete(client, filter={"or": [{"color": "black"}, *conditions[1:]]}).json()["deleted"] == 20
+
+
+def test_a_filter_that_every_product_of_its_own_catalog_passes_is_refused(client: httpx.Client) -> None:
+    body = {"products": [{"sku": "o", "title": "other", "color": "red"}], "catalog": "second", "create": True}
+    client.put("/v1/products", json=body).raise_for_status()
+    assert delete(client, filter={"color": "red"}, catalog="second").status_code == 422
+    assert delete(client, filter={"color": "red"}, catalog="nowhere").status_code == 404
+    assert delete(client, filter={"color": "red"}).json()["deleted"] == 20
+    assert delete(client, filter={"color": "red"}, catalog="second", all=True).json()["deleted"] == 1
 
 
 def test_a_product_that_stops_passing_the_filter_before_it_is_locked_is_not_deleted(
@@ -185,7 +198,7 @@ def test_a_product_that_stops_passing_the_filter_before_it_is_locked_is_not_dele
 def test_a_filter_that_every_product_passes_needs_a_confirmation(client: httpx.Client, filter_: dict[str, Any]) -> None:
     refused = delete(client, filter=filter_)
     assert refused.status_code == 422
-    assert refused.json()["detail"] == "Every product of the catalog passes the filter."
+    assert refused.json()["detail"] == "every product of the catalog passes the filter"
     assert '"all": true' in refused.json()["hint"]
     assert total(client) == PRODUCTS
     assert delete(client, filter=filter_, all=True).json()["deleted"] == PRODUCTS

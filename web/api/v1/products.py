@@ -18,8 +18,6 @@ from db.catalog.offer import DATES_OF_SALE, PRICES
 from db.catalog.private_attributes import PublicAttributes
 from db.catalog.product import COLUMNS
 from db.catalog.validation import validate
-from db.search import ranking
-from db.search.ranking import SearchParams
 from db.work import encoding
 from web.api.attributes import ShownAttributes
 from web.api.key_limits import KeyLimits
@@ -124,9 +122,7 @@ class Deletion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Names the products to delete by `skus` or by `filter`, not by both."""
 
     skus: Annotated[list[Sku], Meta(min_length=1, max_length=MAX_DELETED)] | None = None
-    filter: Annotated[
-        dict[str, Any] | None, Meta(description="See docs/filters.md. Here at most 19 levels and 999 conditions.")
-    ] = None
+    filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
     catalog: Catalog = "main"
     all: Annotated[
         bool,
@@ -167,27 +163,14 @@ async def delete_products(request: Request[Any, Any, Any], state: State, data: J
         found = await state.pools.write(request, lambda conn: store.delete_list(conn, skus, data.catalog))
         return Deleted(len(found), [sku for sku in skus if sku not in found], more=False)
     ShownAttributes(state.settings.attributes).check(data.filter)
-    filter_ = data.filter or {}
+    filter_ = msgspec.json.encode(data.filter).decode()
 
-    def delete_found(conn: Connection) -> Deleted:
-        if not data.all and not _browse(conn, data.catalog, {"not": filter_} if filter_ else {"sku": []}, 1):
-            hint = 'To delete every product of the catalog, send "all": true.'
-            raise ApiError("invalid", "Every product of the catalog passes the filter.", hint=hint)
-        skus = _browse(conn, data.catalog, filter_, MAX_DELETED)
-        store.lock(conn, skus, data.catalog)
-        # Another session may have changed a product before it was locked. The filter is not checked in one snapshot
-        # (repeatable read), because each work item that an encoder completes would then fail the deletion.
-        skus = _browse(conn, data.catalog, {"sku": skus, "and": [filter_]}, MAX_DELETED)
-        deleted = store.delete_list(conn, skus, data.catalog)
-        return Deleted(len(deleted), [], more=bool(_browse(conn, data.catalog, filter_, 1)))
+    def delete_filtered(conn: Connection) -> Deleted:
+        deleted, more = store.delete_filtered(conn, filter_, data.catalog, MAX_DELETED, every=data.all)
+        return Deleted(deleted, [], more)
 
-    deleted: Deleted = await state.pools.write(request, delete_found)
-    return deleted
-
-
-def _browse(conn: Connection, catalog: str, filter_: dict[str, Any], rows: int) -> list[str]:
-    params = SearchParams(filter=msgspec.json.encode(filter_).decode(), catalog=catalog, k=rows)
-    return [product.sku for product in ranking.browse(conn, params)]
+    outcome: Deleted = await state.pools.write(request, delete_filtered)
+    return outcome
 
 
 class PartState(msgspec.Struct):
