@@ -47,7 +47,7 @@ grant execute on function
     shop_private.upsert_staged_images, shop_private.lock_image_work, shop_private.compare_tags,
     shop_private.fit_temperature, shop_private.confidence_measures, shop_private.sample_groups,
     shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id, shop_private.api_key_use,
-    shop_private.idempotency_claim, shop_private.idempotency_end,
+    shop_private.idempotency_claim, shop_private.idempotency_end, shop_private.delete_filtered,
     shop_private.model_vector, shop_private.calibration_step
     to @app@;
 grant execute on function shop_private.api_key_find, shop_private.image_folder, shop_private.encoder_reached

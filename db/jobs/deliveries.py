@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 NOTES = 1_000  # notes of one transaction
 MOST_WAITING = 10_000  # messages; a webhook with more is disabled if its last attempt failed
-BUSY = 1_000  # while more messages wait for a receiver that accepts them, no notes are taken
+BUSY = 1_000  # while more messages wait for a receiver that accepts them, the notes for this receiver are held
 # Seconds before the next attempt, after each failed attempt. These are the pauses that Standard Webhooks recommends.
 PAUSES = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 ATTEMPTS = len(PAUSES) + 1
@@ -82,7 +82,7 @@ class Deliveries:
         self._threads = ThreadPoolExecutor(webhooks.MAX_WEBHOOKS, "webhook")
 
     async def make_messages(self, connector: PsycopgConnector) -> list[int]:
-        """Turn all notes into messages, unless a receiver is busy. Return the webhooks with messages that are due."""
+        """Turn notes into messages, except those for busy receivers. Return the webhooks with messages that are due."""
         taken = NOTES
         while taken == NOTES:
             async with connector.pool.connection() as conn:

@@ -170,6 +170,7 @@ event = Table(
     ),
     CheckConstraint("length(query) <= 10000 and length(sku) <= 200 and length(visitor) <= 200", name="bounded"),
     Index(None, "at"),
+    Index(None, "catalog"),
     schema=SHOP,
     comment="Searches, clicks and purchases of shoppers, as their shop reports them.",
 )

@@ -60,6 +60,17 @@ webhook_note = Table(
     schema=PRIVATE,
 )
 
+# The notes of a busy webhook, for which too many messages wait. The other webhooks get their messages meanwhile.
+webhook_held = Table(
+    "webhook_held",
+    metadata,
+    Column("webhook_id", Integer, ForeignKey(webhook.c.webhook_id, ondelete="CASCADE")),
+    Column("product_id", Uuid),
+    Column("kind", Text),
+    PrimaryKeyConstraint("webhook_id", "product_id", "kind"),
+    schema=PRIVATE,
+)
+
 webhook_message = Table(
     "webhook_message",
     metadata,

@@ -33,8 +33,8 @@ def add(shop: Shop, receiver: ScriptedServer, name: str = "hook", **options: Any
         )
 
 
-def deliver(database: Database, own: JobsSettings) -> None:
-    """Make and send the messages that are due, as `windowshop jobs` does."""
+def deliver(database: Database, own: JobsSettings, without: int | None = None) -> None:
+    """Make and send the messages that are due, as `windowshop jobs` does. The webhook `without` gets none."""
 
     async def run() -> None:
         address = database.url(Role.JOBS).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -42,13 +42,19 @@ def deliver(database: Database, own: JobsSettings) -> None:
         async with App(connector=connector).open_async():
             sender = Deliveries(own)
             for webhook_id in await sender.make_messages(connector):
-                await sender.deliver(connector, webhook_id)
+                if webhook_id != without:
+                    await sender.deliver(connector, webhook_id)
 
     asyncio.run(run())
 
 
 def received(receiver: ScriptedServer) -> list[dict[str, Any]]:
     return [json.loads(body) for body in receiver.bodies]
+
+
+def reported(receiver: ScriptedServer) -> list[str]:
+    """Returns the SKUs of all messages, in the order of the messages."""
+    return [product["sku"] for message in received(receiver) for product in message["data"]["products"]]
 
 
 def state(shop: Shop) -> dict[str, Any]:

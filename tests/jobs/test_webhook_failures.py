@@ -7,8 +7,8 @@ from standardwebhooks import Webhook
 
 from db.jobs import deliveries, webhooks
 from db.jobs.deliveries import ATTEMPTS
-from tests.jobs.receiving import OK, add, deliver, due_now, received, settings, state
-from tests.support.scripted_server import ScriptedServer, dripping, redirect, response
+from tests.jobs.receiving import OK, add, deliver, due_now, received, reported, settings, state
+from tests.support.scripted_server import ScriptedServer, dripping, redirect, response, scripted_server
 from tests.support.shop import Shop
 
 FAILURES = {
@@ -82,7 +82,7 @@ def test_messages_that_wait_are_bounded(shop: Shop, receiver: ScriptedServer, mo
     }  # fmt: skip
 
 
-def test_a_busy_receiver_is_not_disabled_and_the_notes_wait_for_it(
+def test_a_busy_receiver_is_not_disabled_and_its_notes_wait_for_it(
     shop: Shop, receiver: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliveries, "MOST_WAITING", 2)
@@ -94,11 +94,61 @@ def test_a_busy_receiver_is_not_disabled_and_the_notes_wait_for_it(
         shop.encode_all()
         deliver(shop.database, settings(receiver))
     assert state(shop) == {"is_disabled": False, "error": None, "is_delivered": False, "waiting": 3}
-    assert shop.value("select count(*) from shop_private.webhook_note") == 1
+    assert shop.value("select count(*) from shop_private.webhook_note") == 0
+    assert shop.value("select count(*) from shop_private.webhook_held") == 1
     monkeypatch.setattr(deliveries, "RUN_SECONDS", 60.0)
     deliver(shop.database, settings(receiver))
     deliver(shop.database, settings(receiver))
     assert [one["data"]["products"][0]["sku"] for one in received(receiver)] == ["a", "b", "c", "d"]
+
+
+def test_a_busy_receiver_delays_no_other_one(
+    shop: Shop, receiver: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "BUSY", 2)
+    with scripted_server() as slow:
+        slow.answers["/hook"] = OK
+        both = settings(receiver, webhook_ports=[receiver.port, slow.port])
+        add(shop, receiver, "quick")
+        add(shop, slow, "slow", kinds=("searchable",))
+        is_slow = shop.value("select webhook_id from shop_private.webhook where name = 'slow'")
+        skus = [f"p{number}" for number in range(6)]
+        for sku in skus:
+            shop.add(sku)
+            shop.encode_all()
+            deliver(shop.database, both, without=is_slow)  # the slow receiver still has its first message
+        assert reported(receiver) == skus and not slow.requests
+        held = "select count(*) from shop_private.webhook_held"
+        assert (shop.value("select count(*) from shop_private.webhook_message"), shop.value(held)) == (3, 3)
+        shop.run("update shop.product set title = 'new' where sku = 'p5'")  # a held product is noted once
+        shop.encode_all()
+        deliver(shop.database, both, without=is_slow)
+        assert reported(receiver) == [*skus, skus[-1]] and shop.value(held) == 3
+        for _ in range(2):
+            deliver(shop.database, both)
+        assert sorted(reported(slow)) == skus
+        assert (shop.value(held), shop.value("select count(*) from shop_private.webhook_message")) == (0, 0)
+
+
+def test_notes_that_are_held_end_with_their_webhook(
+    shop: Shop, receiver: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "BUSY", 0)
+    monkeypatch.setattr(deliveries, "RUN_SECONDS", -1.0)
+    for name in ("removed", "disabled"):
+        add(shop, receiver, name)
+    for sku in ("a", "b"):
+        shop.add(sku)
+        shop.encode_all()
+        deliver(shop.database, settings(receiver))
+    held = "select count(*) from shop_private.webhook_held"
+    assert shop.value(held) == 2
+    with shop.database.connect(None) as conn, conn.begin():
+        assert webhooks.remove(conn, "removed")
+    assert shop.value(held) == 1
+    shop.run("update shop_private.webhook set disabled_at = clock_timestamp()")
+    deliver(shop.database, settings(receiver))
+    assert shop.value(held) == 0
 
 
 def test_an_attempt_after_the_end_of_the_schedule_is_the_last(shop: Shop, receiver: ScriptedServer) -> None:

@@ -60,8 +60,9 @@ def test_a_site_that_is_older_than_the_table_keeps_its_revisions_after_the_upgra
     admin(with_toy, "drop schema shop_jobs cascade; alter table shop_private.request drop column trace")
     admin(
         with_toy,
-        "drop trigger work_quarantined on shop_private.work; "
-        "drop table shop_private.webhook_message, shop_private.webhook_note, shop_private.webhook, "
+        "drop trigger work_quarantined on shop_private.work; drop index shop.event_catalog_idx; "
+        "drop table shop_private.webhook_message, shop_private.webhook_note, shop_private.webhook_held, "
+        "shop_private.webhook, "
         "shop_private.idempotency; "
         "alter type shop_private.search_run drop attribute change; "
         "alter type shop_private.search_request drop attribute change; drop type shop_private.search_change cascade; "

@@ -2,58 +2,59 @@
 -- products are read. So the statement that reads the products sees everything that the transactions of the notes wrote.
 -- If a later transaction encodes the last part of a product, a later call takes the note of that transaction.
 --
--- A product is searchable if no item of it waits for the encoder, its title is encoded, and its first image is encoded,
--- if it has images. A quarantined item can be the last one that waited, so its product is checked, too.
---
--- While more than p_busy messages wait for a receiver that has accepted its last message, no notes are taken. A product
--- has at most one note of a kind, so the notes that wait are bounded.
+-- A webhook is busy while more than p_busy messages wait for it and its receiver has accepted the last message. Its
+-- notes are held until it is no longer busy, and the other webhooks do not wait for it. A product has at most one note
+-- of a kind, for all webhooks and for each busy webhook, so the notes that wait are bounded.
 create or replace function shop_private.webhook_messages(p_rows integer, p_busy integer)
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    m record;
+    busy integer[];
+    ready integer[];
+    hook integer;
     notes integer;
+    more integer;
     noted uuid[];
     quarantined uuid[];
-    products jsonb;
 begin
-    if exists (select from shop_private.webhook w
-               where w.disabled_at is null and w.error is null
-                 and p_busy < (select count(*) from shop_private.webhook_message d
-                               where d.webhook_id = w.webhook_id)) then
-        return 0;
-    end if;
-    m := shop_private.serving();
+    select coalesce(array_agg(w.webhook_id) filter (where w.is_busy), '{}'),
+        coalesce(array_agg(w.webhook_id) filter (where not w.is_busy), '{}')
+    into busy, ready
+    from (
+        select w.webhook_id, w.error is null and p_busy < (
+            select count(*) from shop_private.webhook_message d where d.webhook_id = w.webhook_id) as is_busy
+        from shop_private.webhook w where w.disabled_at is null
+    ) w;
+    delete from shop_private.webhook_held h
+    using shop_private.webhook w where w.webhook_id = h.webhook_id and w.disabled_at is not null;
     with taken as (
         delete from shop_private.webhook_note n
         using (select o.kind, o.product_id from shop_private.webhook_note o
                order by o.noted_at limit p_rows for update skip locked) o
         where n.kind = o.kind and n.product_id = o.product_id
         returning n.kind, n.product_id
+    ), held as (
+        insert into shop_private.webhook_held (webhook_id, product_id, kind)
+        select b.webhook_id, t.product_id, t.kind from taken t cross join unnest(busy) b(webhook_id)
+        order by b.webhook_id, t.product_id, t.kind
+        on conflict do nothing
     )
     select count(*), array_agg(t.product_id), array_agg(t.product_id) filter (where t.kind = 'quarantined')
     into notes, noted, quarantined from taken t;
-    if notes = 0 or m.model is null then
-        return notes;
-    end if;
-    execute format(
-        'select jsonb_agg(jsonb_build_object(''catalog'', p.catalog, ''sku'', p.sku) order by p.product_id)
-         from shop.product p
-         where p.product_id = any ($1)
-           and not exists (select from shop_private.work w
-                           where w.product_id = p.product_id and w.model_id = $2
-                             and (w.state <> ''quarantined'' or w.position = 0))
-           and exists (select from %s t where t.product_id = p.product_id)
-           and (exists (select from %s i where i.product_id = p.product_id and i.position = 0)
-                or not exists (select from shop.product_image i where i.product_id = p.product_id))',
-        m.title_table, m.image_table)
-    into products using noted, m.model_id;
-    perform shop_private.webhook_queue('searchable', products);
-    select jsonb_agg(jsonb_build_object('catalog', p.catalog, 'sku', p.sku, 'part', w.part, 'position', w.position,
-                                        'reason', w.error) order by p.product_id, w.part, w.position)
-    into products
-    from shop_private.work w join shop.product p using (product_id)
-    where w.product_id = any (quarantined) and w.model_id = m.model_id and w.state = 'quarantined';
-    perform shop_private.webhook_queue('quarantined', products);
+    perform shop_private.webhook_report(noted, quarantined, ready);
+    foreach hook in array ready loop
+        exit when notes >= p_rows;
+        with taken as (
+            delete from shop_private.webhook_held h
+            using (select o.product_id, o.kind from shop_private.webhook_held o where o.webhook_id = hook
+                   order by o.product_id, o.kind limit p_rows - notes for update skip locked) o
+            where h.webhook_id = hook and h.product_id = o.product_id and h.kind = o.kind
+            returning h.kind, h.product_id
+        )
+        select count(*), array_agg(t.product_id), array_agg(t.product_id) filter (where t.kind = 'quarantined')
+        into more, noted, quarantined from taken t;
+        perform shop_private.webhook_report(noted, quarantined, array[hook]);
+        notes := notes + more;
+    end loop;
     return notes;
 end $$;

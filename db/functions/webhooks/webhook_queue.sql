@@ -1,6 +1,6 @@
--- Queues messages of kind p_kind about p_products, a list of objects with catalog and sku, for each webhook that wants
--- them. A message has at most 100 products.
-create or replace function shop_private.webhook_queue(p_kind text, p_products jsonb)
+-- Queues messages of kind p_kind about p_products, a list of objects with catalog and sku, for each of the webhooks
+-- p_webhooks that wants them. A message has at most 100 products.
+create or replace function shop_private.webhook_queue(p_kind text, p_products jsonb, p_webhooks integer[])
 returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     insert into shop_private.webhook_message (message_id, webhook_id, body)
@@ -14,7 +14,7 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
         from shop_private.webhook w
         join jsonb_array_elements(p_products) with ordinality p(product, number)
             on w.catalogs is null or p.product ->> 'catalog' = any (w.catalogs)
-        where w.disabled_at is null and p_kind = any (w.kinds)
+        where w.webhook_id = any (p_webhooks) and w.disabled_at is null and p_kind = any (w.kinds)
     ) n
     group by n.webhook_id, n.part;
 $$;
