@@ -62,10 +62,11 @@ def test_a_site_that_is_older_than_the_table_keeps_its_revisions_after_the_upgra
         with_toy,
         "drop trigger work_quarantined on shop_private.work; drop index shop.event_catalog_idx; "
         "drop table shop_private.webhook_message, shop_private.webhook_note, shop_private.webhook_held, "
-        "shop_private.webhook, "
-        "shop_private.idempotency; "
+        "shop_private.webhook, shop_private.idempotency; "
         "alter type shop_private.search_run drop attribute change; "
-        "alter type shop_private.search_request drop attribute change; drop type shop_private.search_change cascade; "
+        "alter type shop_private.search_request drop attribute change, drop attribute sort, drop attribute group_by, "
+        "drop attribute diversity; drop type shop_private.search_change cascade; "
+        "drop type shop_private.page_product cascade; drop type shop_private.product_group cascade; "
         "alter table shop.event drop column search_id, drop column occurred_at, drop column value, "
         'drop column currency, drop column quantity, drop column "position", drop column session',
     )

@@ -93,8 +93,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         ),
     ] = None
     diversity: Annotated[
-        float | None,
-        Meta(ge=0, le=1, description="Above 0, products that look different come first. Not together with `sort`."),
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="Above 0, products that look different come first. Not together with `sort`."),
     ] = None
     page: Annotated[
         Cursor | None,
