@@ -54,6 +54,7 @@ FROZEN = {
         "word_pieces",
         "mark_decimals",
         "fold",
+        "suggestion_key",
         "identifier_key",
         "identifier_keys",
     )

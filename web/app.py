@@ -28,6 +28,7 @@ from web.api.v1 import catalogs as v1_catalogs
 from web.api.v1 import export
 from web.api.v1 import products as v1_products
 from web.api.v1 import search as v1_search
+from web.api.v1 import suggest as v1_suggest
 from web.http import compression, problems
 from web.http.access import Access, guard
 from web.http.bodies import StrictRequest
@@ -66,6 +67,7 @@ SHARED = (
 ONLY_V1 = (
     v1_search.search_products,
     v1_search.multi_search,
+    v1_suggest.suggest,
     v1_products.patch_product,
     v1_products.delete_products,
     v1_products.read_encoding,
@@ -76,7 +78,7 @@ ONLY_V1 = (
 # These routes have no counterpart of the same form below /v1.
 UNVERSIONED = (search.search_text, search.search_image, search.search_image_file, search.search)
 # Nearly every request for one of these paths needs a connection of the reading pool.
-READING_PATHS = ("/search", "/facets", "/v1/search", "/v1/multi-search", "/v1/facets", "/mcp")
+READING_PATHS = ("/search", "/facets", "/v1/search", "/v1/multi-search", "/v1/facets", "/v1/suggest", "/mcp")
 # The headers of an answer that a page of another origin may read, besides those that every browser shows.
 EXPOSED_HEADERS = [
     "X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy", "ETag", "Allow", "Windowshop-Degraded",

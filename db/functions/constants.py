@@ -15,6 +15,7 @@ MAX_IMAGE_BASE64 = 14_000_000
 MAX_TEXT = 10_000
 MAX_INPUTS = 20
 MAX_SORT = 2000
+MAX_SUGGESTIONS = 50
 KEYWORD_FEW = 10
 KEYWORD_FEW_FACTOR = 4
 
@@ -255,6 +256,23 @@ SEARCH = (
     ),
 )
 
+SUGGESTIONS = (
+    Constant(
+        "max_suggestions",
+        MAX_SUGGESTIONS,
+        "suggestions",
+        "largest k of shop.suggest; a list under a search box shows fewer",
+    ),
+    Constant("max_suggestion", 200, "characters", "length of the longest prefix, and of the longest suggested text"),
+    Constant("suggestion_visitors", 5, "visitors", "a query that fewer visitors typed may tell who they are"),
+    Constant("suggestion_days", 90, "days", "age of the oldest searches that count for a suggested query"),
+    Constant("suggestions_kept", 20_000, "texts", "largest number of texts of a kind that are kept for a catalog"),
+    Constant("suggestion_starts", 6, "words", "a suggestion is found by its first words only"),
+    Constant("suggestion_similarity", 0.4, "word similarity", "least similarity of a text to a misspelt prefix"),
+    Constant("suggestion_titles", 200, "products", "largest number of titles that are read for a prefix"),
+    Constant("title_start", 60, "characters", "length of the title's beginning in the index product_title_start_idx"),
+)
+
 BROWSING = (
     Constant("max_facet_fields", 20, "fields", "largest number of fields of a call; a search page shows fewer fields"),
     Constant("max_facet_values", 1000, "values", "largest value of limit_values"),
@@ -274,5 +292,5 @@ QUERIES = (
 
 def values() -> Iterator[tuple[str, str]]:
     """Yield (name, SQL literal) for every constant."""
-    for constant in (*LIMITS, *SEARCH, *BROWSING, *QUERIES, *CALIBRATION, *TAGS, *MATCHES, *WORK):
+    for constant in (*LIMITS, *SEARCH, *SUGGESTIONS, *BROWSING, *QUERIES, *CALIBRATION, *TAGS, *MATCHES, *WORK):
         yield constant.name, repr(constant.value)

@@ -24,7 +24,8 @@ grant select (product_id, model_id, part, position, state, error, host) on shop_
 grant select (host, failing_since, paused_until, error) on shop_private.fetch_host to @analyst@, @app@;
 grant execute on function
     shop.search, shop.similar, shop.explain_search, shop.facets, shop.browse, shop.filter_sql, shop.relevance_floor,
-    shop.effective_price, shop.zero_shot, shop.match_products, shop.matches, shop.match_f1, shop.submission
+    shop.effective_price, shop.suggest, shop.zero_shot, shop.match_products, shop.matches, shop.match_f1,
+    shop.submission
     to @analyst@, @app@;
 
 -- The public functions call private functions. A private function that only reads, with the rights of its caller, adds
@@ -41,9 +42,10 @@ end $$;
 
 -- app: the loader, the jobs and the web service write the shop with this role
 grant insert, update, delete on shop.product, shop.product_image to @app@;
-grant insert, update, delete on shop.catalog to @app@;
+grant insert, update, delete on shop.catalog, shop.blocked_suggestion to @app@;
 grant execute on function
-    shop.upsert_staged, shop.set_language, shop.calibrate, shop.calibrate_zero_shot, shop.calibrate_matching,
+    shop.upsert_staged, shop.set_language, shop.refresh_suggestions, shop.calibrate,
+    shop.calibrate_zero_shot, shop.calibrate_matching,
     shop_private.upsert_staged_images, shop_private.lock_image_work, shop_private.compare_tags,
     shop_private.fit_temperature, shop_private.confidence_measures, shop_private.sample_groups,
     shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id, shop_private.api_key_use,
@@ -52,6 +54,8 @@ grant execute on function
     to @app@;
 grant execute on function shop_private.api_key_find, shop_private.image_folder, shop_private.encoder_reached
     to @web_reader@, @app@;
+-- Row level security hides the queries from a role that does not see every product.
+grant select on shop.suggestion, shop.blocked_suggestion to @analyst@, @app@;
 grant select (beat_at) on shop_private.primary_heartbeat to @analyst@, @app@;
 grant execute on function shop_private.primary_beat to @app@;
 grant select on shop.popular_queries, shop.no_result_queries to @app@;

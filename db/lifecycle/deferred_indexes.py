@@ -37,6 +37,7 @@ PRODUCT_INDEXES = (
     "product_price_idx",
     "product_product_type_idx",
     "product_sale_price_idx",
+    "product_title_start_idx",
     "product_title_trgm_idx",
 )
 # For each foreign key: its table, and the condition that finds the rows whose product or model is missing.

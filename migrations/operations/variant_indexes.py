@@ -1,4 +1,4 @@
-"""Defines the operation that indexes the currency and the group of variants of a product.
+"""Defines the operation that indexes the currency, the group of variants and the beginning of the title of a product.
 
     op.add_variant_indexes()
 
@@ -12,9 +12,11 @@ from sqlalchemy import text
 from migrations.operations.indexes import CreateIndex
 from migrations.operations.script import is_script
 
+TITLE_INDEX = "product_title_start_idx"
 INDEXES = {
     "product_currency_idx": "(catalog, currency)",
     "product_item_group_id_idx": "(item_group_id) where item_group_id is not null",
+    TITLE_INDEX: """(catalog, ("left"(shop_private.fold(title), 60)) collate "C")""",
 }
 _EXISTS = text("select indisvalid from pg_index where indexrelid = to_regclass(:name)")
 

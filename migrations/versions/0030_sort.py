@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from migrations.operations.variant_indexes import INDEXES
+from migrations.operations.variant_indexes import INDEXES, TITLE_INDEX
 
 revision = "0030"
 down_revision = "0029"
@@ -45,6 +45,6 @@ def downgrade() -> None:
     )
     op.execute("alter type shop_private.search_request drop attribute sort")
     op.execute("drop type shop_private.page_product")
-    for name in INDEXES:
+    for name in (name for name in INDEXES if name != TITLE_INDEX):
         op.execute(f"delete from shop.deferred_index where name = '{name}'")
         op.execute(f"drop index if exists shop.{name}")  # a load may have deferred the index

@@ -21,6 +21,7 @@ CALLS = {
     "relevance_floor": {},
     "search": {"query": "'dark'"},
     "similar": {"sku": "'s1'"},
+    "suggest": {"prefix": "'d'"},
     "zero_shot": {"labels": "array['dark', 'red shoes']"},
 }
 OF_NO_RANGE = {

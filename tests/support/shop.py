@@ -242,7 +242,17 @@ def _empty(made: Shop) -> None:
     """Empty a database that tests share. To copy a database for each test would take ten times as long."""
     # Deleted rows would leave empty pages. Search and the planner estimate the size of a table by its pages.
     made.run("truncate shop.product cascade")
-    for table in ("catalog", "calibration", "common_word", "tuning", "judgement", "evaluation", "event"):
+    for table in (
+        "catalog",
+        "calibration",
+        "common_word",
+        "tuning",
+        "judgement",
+        "evaluation",
+        "event",
+        "suggestion",
+        "blocked_suggestion",
+    ):
         made.run(f"delete from shop.{table}")
     for table in (
         "worker", "query_lane", "request", "query_embedding", "fetch_host", "calibration_run", "calibration_list",

@@ -41,7 +41,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         union all
         select t::regclass, true, false, null from unnest(array[
             'shop.calibration', 'shop.common_word', 'shop.tuning', 'shop.judgement', 'shop.evaluation',
-            'shop.evaluation_query', 'shop.event', 'shop_private.fetch_host']) t
+            'shop.evaluation_query', 'shop.event', 'shop_private.fetch_host', 'shop.suggestion']) t
     )
     select r.relation, concat_ws(' or ',
             case when not r.of_images then '(select shop_private.sees_every_product())' end, r.visible),

@@ -1,0 +1,53 @@
+-- Computes the texts that shop.suggest shows, and returns their number. The jobs call the function every 10 minutes.
+--
+--   select shop.refresh_suggestions();
+--
+-- The texts are the product types and the brands, and the queries that found something: at least
+-- @suggestion_visitors@ different visitors of the catalog have searched for the query in the last
+-- @suggestion_days@ days. Texts that differ only in capitals, accents and blanks are one text. The function keeps the
+-- @suggestions_kept@ most frequent texts of each kind of a catalog. Only rows that have changed are written.
+create or replace function shop.refresh_suggestions()
+returns bigint
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off as $$
+declare
+    kept bigint;
+begin
+    lock table shop.suggestion in share row exclusive mode;  -- one refresh at a time; readers do not wait
+    with named as (
+        select e.catalog, 'query' as kind, shop_private.suggestion_key(e.query) as folded,
+            mode() within group (order by btrim(e.query)) as text, count(distinct e.visitor) as count
+        from shop.event e
+        where e.kind = 'search' and e.results > 0 and e.visitor is not null
+            and length(e.query) <= @max_suggestion@ and e.query !~ '[[:cntrl:]]'
+            and e.at > clock_timestamp() - make_interval(days => @suggestion_days@)
+        group by 1, 3 having count(distinct e.visitor) >= @suggestion_visitors@
+        union all
+        select p.catalog, 'type', shop_private.suggestion_key(p.product_type),
+            mode() within group (order by p.product_type), count(*)
+        from shop.product p where length(p.product_type) <= @max_suggestion@ group by 1, 3
+        union all
+        select p.catalog, 'brand', shop_private.suggestion_key(p.brand),
+            mode() within group (order by p.brand), count(*)
+        from shop.product p where length(p.brand) <= @max_suggestion@ group by 1, 3
+    ), best as (
+        select n.*, string_to_array(n.folded, ' ') as words, row_number() over (
+            partition by n.catalog, n.kind order by n.count desc, n.folded) as rank
+        from named n where n.folded <> ''
+    ), wanted as materialized (
+        select b.catalog, b.kind, b.folded, place::smallint, array_to_string(b.words[place + 1:], ' ') as start, b.text,
+            b.count
+        from best b cross join generate_series(0, least(cardinality(b.words), @suggestion_starts@) - 1) place
+        where b.rank <= @suggestions_kept@ and (place = 0 or b.words[place + 1] ~ '^[[:alnum:]]')
+    ), gone as (
+        delete from shop.suggestion s
+        where not exists (select from wanted w
+            where (w.catalog, w.kind, w.folded, w.place) = (s.catalog, s.kind, s.folded, s.place))
+    ), put as (
+        insert into shop.suggestion as s (catalog, kind, folded, place, start, text, count)
+        select w.catalog, w.kind, w.folded, w.place, w.start, w.text, w.count from wanted w
+        on conflict (catalog, kind, folded, place) do update set text = excluded.text, count = excluded.count
+        where (s.text, s.count) is distinct from (excluded.text, excluded.count)
+    )
+    select count(*) into kept from wanted w where w.place = 0;
+    return kept;
+end $$;

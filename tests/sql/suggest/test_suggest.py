@@ -1,0 +1,214 @@
+"""shop.suggest completes what a shopper types by queries, product types, brands and titles."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import Connection, Row, text
+
+from db.errors import StatementRefused
+from db.roles import Role
+
+if TYPE_CHECKING:
+    from tests.support.shop import Shop
+
+
+def _search(shop: "Shop", query: str, visitors: int, *, results: int = 3, catalog: str = "main", days: int = 0) -> None:
+    shop.run(
+        "insert into shop.event (kind, query, visitor, results, catalog, at) "
+        "select 'search', :query, 'v' || n, :results, :catalog, now() - make_interval(days => :days) "
+        "from generate_series(1, :visitors) n",
+        query=query,
+        visitors=visitors,
+        results=results,
+        catalog=catalog,
+        days=days,
+    )
+
+
+def _fill(shop: "Shop") -> None:
+    from tests.support.shop import product
+
+    shop.load(
+        *(product(f"g{n}", f"Gitarre Nr {n}", product_type="Guitars", brand="Gibson") for n in range(7)),
+        *(product(f"c{n}", "Crème brûlée", product_type="Food > Desserts", brand="100% Süß_e") for n in range(2)),
+        product("w", "with a 'quote' and \\ 100%"),
+    )
+    shop.load(product("o", "Gitarre anderswo", product_type="Gitarrenkoffer"), into="other")
+    _search(shop, "guitar strings", 8)
+    _search(shop, " Guitar  Strings ", 2)
+    _search(shop, "acoustic guitar", 6)
+    _search(shop, "guitar of one person", 4)
+    _search(shop, "guitar without results", 9, results=0)
+    _search(shop, "guitar long ago", 9, days=100)
+    _search(shop, "guitar elsewhere", 9, catalog="other")
+    _search(shop, "guitar\tcontrol", 9)
+    for _ in range(20):
+        _search(shop, "guitar of one busy visitor", 1)
+    shop.run("select shop.refresh_suggestions()")
+    shop.run("analyze shop.product, shop.suggestion")
+
+
+@pytest.fixture
+def stocked(filled_shop: "Callable[[Callable[[Shop], None]], Shop]") -> "Shop":
+    return filled_shop(_fill)
+
+
+def suggest(conn: Connection, prefix: str | None, **more: Any) -> list[Row[Any]]:
+    given = "".join(f", {name} => :{name}" for name in more)
+    return list(conn.execute(text(f"select * from shop.suggest(prefix => :prefix{given})"), {"prefix": prefix, **more}))
+
+
+@pytest.fixture
+def analyst(stocked: "Shop") -> Connection:
+    return stocked.connect(Role.ANALYST)
+
+
+def texts(rows: list[Row[Any]], kind: str | None = None) -> list[str]:
+    return [row.text for row in rows if kind in (None, row.kind)]
+
+
+def test_queries_types_brands_and_titles_begin_with_the_prefix(analyst: Connection) -> None:
+    rows = suggest(analyst, "gui")
+    assert [(row.kind, row.text, row.count) for row in rows] == [
+        ("query", "guitar strings", 8),
+        ("query", "acoustic guitar", 6),
+        ("type", "Guitars", 7),
+    ]
+    rows = suggest(analyst, "GI")
+    assert [(row.kind, row.text, row.count) for row in rows][:1] == [("brand", "Gibson", 7)]
+    titles = [row for row in rows if row.kind == "product"]
+    assert texts(titles) == [f"Gitarre Nr {n}" for n in range(7)]
+    assert [(row.sku, row.count) for row in titles] == [(f"g{n}", None) for n in range(7)]
+    assert {row.corrected for row in rows} == {False}
+
+
+def test_a_query_needs_five_visitors_of_the_catalog_and_results(analyst: Connection) -> None:
+    assert texts(suggest(analyst, "guitar", k=50), "query") == ["guitar strings", "acoustic guitar"]
+    assert texts(suggest(analyst, "guitar", k=50, catalog="other"), "query") == ["guitar elsewhere"]
+
+
+def test_the_last_of_the_five_visitors_makes_a_query_a_suggestion(shop: "Shop") -> None:
+    _fill(shop)
+    shop.run("insert into shop.event (kind, query, visitor, results) values ('search', 'guitar of ONE person', 'x', 1)")
+    shop.run("select shop.refresh_suggestions()")
+    assert "guitar of one person" in texts(suggest(shop.connect(Role.ANALYST), "guitar of"))
+    shop.run("delete from shop.event")
+    shop.run("select shop.refresh_suggestions()")
+    assert texts(suggest(shop.connect(Role.ANALYST), "guitar"), "query") == []
+
+
+@pytest.mark.parametrize("prefix", ["crème", "CREME", "creme br", "Crème Brûlée"])
+def test_accents_capitals_and_repeated_titles_make_no_difference(analyst: Connection, prefix: str) -> None:
+    [row] = suggest(analyst, prefix)
+    assert (row.kind, row.text) == ("product", "Crème brûlée")
+
+
+@pytest.mark.parametrize(("prefix", "found"), [("guittar", "Guitars"), ("guitrs", "Guitars"), ("gibsn", "Gibson")])
+def test_a_typing_error_is_forgiven(analyst: Connection, prefix: str, found: str) -> None:
+    rows = suggest(analyst, prefix)
+    assert found in texts(rows)
+    assert {row.corrected for row in rows} == {True}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "found"),
+    [
+        ("%", []),
+        ("_", []),
+        ("100%", ["100% Süß_e"]),
+        ("_00%", []),
+        ("100% süß_", ["100% Süß_e"]),
+        ("with a 'quote' and \\", ["with a 'quote' and \\ 100%"]),
+        ("') or true --", []),
+        ("gitarre\t\nnr\x1f 3", ["Gitarre Nr 3"]),
+        ("\U0010ffff", []),
+        ("x" * 1000, []),
+        ("guitar " * 200, []),
+        (None, []),
+    ],
+)
+def test_the_prefix_is_only_a_text(analyst: Connection, prefix: str | None, found: list[str]) -> None:
+    assert texts(suggest(analyst, prefix)) == found
+
+
+def test_an_empty_prefix_returns_what_is_frequent(analyst: Connection) -> None:
+    for prefix in ("", "  ", "\n"):
+        rows = suggest(analyst, prefix, k=4)
+        assert {row.kind for row in rows} == {"query", "type", "brand"}
+        assert rows[0].text == "guitar strings"
+
+
+def test_the_places_of_a_missing_kind_go_to_the_others(analyst: Connection) -> None:
+    assert len(suggest(analyst, "g", k=5)) == 5
+    assert len(suggest(analyst, "g", k=50)) == 2 + 1 + 1 + 7
+    assert {row.kind for row in suggest(analyst, "g", k=5)} == {"query", "type", "brand", "product"}
+    assert {row.kind for row in suggest(analyst, "g", kinds=["brand", "type"])} == {"brand", "type"}
+    assert suggest(analyst, "g", kinds=[]) == []
+
+
+def test_blocked_texts_are_not_suggested(shop: "Shop") -> None:
+    _fill(shop)
+    app, analyst = shop.connect(Role.APP), shop.connect(Role.ANALYST)
+    app.execute(text("insert into shop.blocked_suggestion (text) values ('strings'), ('gibson'), ('acoustic')"))
+    assert texts(suggest(analyst, "guitar")) == ["Guitars"]
+    assert texts(suggest(analyst, "gibs")) == texts(suggest(analyst, "", kinds=["query"])) == []
+    app.execute(text("delete from shop.blocked_suggestion"))
+    app.execute(text("insert into shop.blocked_suggestion (text) values ('acoustic guitar')"))
+    assert texts(suggest(analyst, "guitar")) == ["guitar strings", "Guitars"]
+    with pytest.raises(StatementRefused, match="blocked_suggestion_text_check"):
+        app.execute(text("insert into shop.blocked_suggestion (text) values ('Guitar')"))
+    app.execute(text("delete from shop.blocked_suggestion"))
+
+
+def test_a_filter_leaves_only_products_that_pass_and_no_queries(analyst: Connection) -> None:
+    rows = suggest(analyst, "g", filter='{"sku": ["g1", "g2"]}')
+    assert [(row.kind, row.text, row.count) for row in rows] == [
+        ("type", "Guitars", 2),
+        ("brand", "Gibson", 2),
+        ("product", "Gitarre Nr 1", None),
+        ("product", "Gitarre Nr 2", None),
+    ]
+    assert suggest(analyst, "gui", filter='{"sku": "c1"}') == []
+
+
+def test_a_role_that_does_not_see_every_product_gets_no_queries_and_no_hidden_names(shop: "Shop") -> None:
+    _fill(shop)
+    try:
+        shop.run("alter table shop.product enable row level security")
+        shop.run("select shop_private.follow_row_security()")
+        shop.run("create policy tenant on shop.product using (catalog = 'other')")
+        conn = shop.connect(Role.ANALYST)
+        assert suggest(conn, "g") == []
+        assert texts(suggest(conn, "gi", catalog="other")) == ["Gitarrenkoffer", "Gitarre anderswo"]
+        assert texts(suggest(conn, "gui", catalog="other")) == []
+        assert conn.scalar(text("select count(*) from shop.suggestion")) == 0
+    finally:
+        shop.run("drop policy if exists tenant on shop.product")
+        shop.run("alter table shop.product disable row level security")
+        shop.run("select shop_private.follow_row_security()")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"k": 0}, "k is 0"),
+        ({"k": 51}, "k is 51"),
+        ({"k": None}, "k is null"),
+        ({"kinds": ["title"]}, "kinds names an unknown kind"),
+        ({"kinds": None}, "kinds names an unknown kind"),
+        ({"catalog": "nowhere"}, "there is no catalog 'nowhere'"),
+        ({"filter": '{"prise": 3}'}, "filter has no field"),
+    ],
+)
+def test_wrong_arguments_are_refused(analyst: Connection, more: dict[str, Any], message: str) -> None:
+    with pytest.raises(StatementRefused, match=message):
+        suggest(analyst, "g", **more)
+
+
+def test_a_refresh_writes_only_what_has_changed(shop: "Shop") -> None:
+    _fill(shop)
+    before = shop.run("select catalog, kind, folded, place, xmin::text from shop.suggestion order by 1, 2, 3, 4")
+    assert shop.value("select shop.refresh_suggestions()") == len([row for row in before if row.place == 0])
+    after = shop.run("select catalog, kind, folded, place, xmin::text from shop.suggestion order by 1, 2, 3, 4")
+    assert after == before

@@ -1,0 +1,75 @@
+"""GET /v1/suggest completes what a shopper types."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.params import QueryParameter
+from msgspec import Meta
+from sqlalchemy import Connection
+
+from db.functions.constants import MAX_SUGGESTIONS
+from db.search import suggestions
+from db.search.ranking import SearchParams
+from db.search.suggestions import KINDS
+from web.api.key_limits import KeyLimits
+from web.api.openapi import KEY, KEYED, answers
+from web.api.schemas import MAX_CATALOG
+from web.http.problems import ApiError
+
+MAX_PREFIX = 1000  # a prefix above 200 characters has no suggestions, but is no mistake of the shopper
+
+Kind = Literal["query", "type", "brand", "product"]
+
+
+class Suggested(msgspec.Struct):
+    """A suggestion. A `product` is a title, and `sku` names the product."""
+
+    kind: Kind
+    text: str
+    count: Annotated[
+        int | None,
+        Meta(description="Visitors that searched for the query, or products of the type or brand; null for a product."),
+    ]
+    sku: str | None
+    corrected: Annotated[bool, Meta(description="Whether the text is only similar to the prefix.")]
+
+
+class Suggestions(msgspec.Struct):
+    suggestions: list[Suggested]
+
+
+@get(
+    "/suggest",
+    operation_id="suggest",
+    opt={"scope": "search", "strict": True},
+    security=KEY,
+    tags=["Search"],
+    responses=answers(Suggestions, *KEYED, "not-found"),
+)
+async def suggest(
+    request: Request[Any, Any, Any],
+    state: State,
+    prefix: Annotated[str, QueryParameter(max_length=MAX_PREFIX, description="What the shopper has typed.")] = "",
+    top_k: Annotated[int, QueryParameter(ge=1, le=MAX_SUGGESTIONS, description="Number of suggestions.")] = 10,
+    catalog: Annotated[str, QueryParameter(max_length=MAX_CATALOG)] = "main",
+    kinds: Annotated[
+        str | None, QueryParameter(max_length=100, description="Kinds of suggestions, such as `query,brand`.")
+    ] = None,
+) -> Suggestions:
+    """Suggest queries that found something, product types, brands and titles that begin with a prefix. A key with a
+    filter gets no queries, and counts only its own products."""
+    limits = KeyLimits.of(request)
+    limits.check_catalog(catalog)
+    wanted = KINDS if kinds is None else tuple(kinds.split(","))
+    if not set(wanted) <= set(KINDS):
+        raise ApiError("invalid", "kinds names an unknown kind of suggestion.", hint=f"Kinds are {', '.join(KINDS)}.")
+    filter_ = limits.narrowed(SearchParams()).filter
+
+    def read(conn: Connection) -> Suggestions:
+        rows = suggestions.suggest(conn, prefix, catalog, top_k, wanted, filter_)
+        return Suggestions([Suggested(row.kind, row.text, row.count, row.sku, row.corrected) for row in rows])  # type: ignore[arg-type]  # shop.suggest returns no other kinds
+
+    found: Suggestions = await state.pools.read(request, read)
+    return found
