@@ -1,6 +1,6 @@
-"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, `against` and
-`against-loads`. A name chooses one benchmark, as in `python -m benchmarks queries`. `python -m benchmarks report`
-writes the pages with the figures."""
+"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, `features-query`,
+`against` and `against-loads`. A name chooses one benchmark, as in `python -m benchmarks queries`. `python -m benchmarks
+report` writes the pages with the figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,8 @@ app = typer.Typer(add_completion=False)
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
     """Measure, print the figures, and keep them in benchmarks/results/. Without a command, run all benchmarks except
-    `composed` and `cut`, and except `against` and `against-loads`, which need another version of Windowshop."""
+    `composed`, `cut` and `features-query`, and except `against` and `against-loads`, which need another version of
+    Windowshop."""
     if context.invoked_subcommand is None:
         for one in (queries, encoding, images, forward, text_tower, memory, faults, command, quality, loading, search):
             one()
@@ -122,6 +123,14 @@ def composed(
     from benchmarks.relevance import composed
 
     composed.run(*([splits] if splits else []))
+
+
+@app.command()
+def features_query() -> None:
+    """Measure which made-up queries are right with operators, synonyms and corrections, and wrong without them."""
+    from benchmarks.relevance import features_query
+
+    features_query.run()
 
 
 @app.command()

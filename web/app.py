@@ -29,6 +29,7 @@ from web.api.v1 import export
 from web.api.v1 import products as v1_products
 from web.api.v1 import search as v1_search
 from web.api.v1 import suggest as v1_suggest
+from web.api.v1 import synonyms as v1_synonyms
 from web.http import compression, problems
 from web.http.access import Access, guard
 from web.http.bodies import StrictRequest
@@ -74,6 +75,9 @@ ONLY_V1 = (
     export.export_products,
     v1_catalogs.list_catalogs,
     v1_catalogs.delete_catalog,
+    v1_synonyms.list_synonyms,
+    v1_synonyms.add_synonym,
+    v1_synonyms.delete_synonym,
 )
 # These routes have no counterpart of the same form below /v1.
 UNVERSIONED = (search.search_text, search.search_image, search.search_image_file, search.search)

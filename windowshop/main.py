@@ -25,6 +25,7 @@ from windowshop import (
     serve,
     settings,
     status,
+    synonym,
 )
 from windowshop.output import log
 from windowshop.site import webhook
@@ -50,6 +51,7 @@ app.add_typer(jobs.feed_app, name="feed")
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(model.app, name="model")
+app.add_typer(synonym.app, name="synonym")
 app.add_typer(index.app, name="index")
 app.command()(search.search)
 app.command()(search.calibrate)

@@ -54,7 +54,7 @@ _DELETE_OTHERS = tuple(
         f"delete from shop.{table} where {table}_id in "
         f"(select {table}_id from shop.{table} where catalog = :catalog limit :rows)"
     )
-    for table in ("judgement", "event", "evaluation")
+    for table in ("judgement", "event", "evaluation", "synonym")
 )
 _FORGET = text(
     "delete from shop.catalog c where c.catalog = :catalog "

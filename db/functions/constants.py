@@ -16,6 +16,7 @@ MAX_TEXT = 10_000
 MAX_INPUTS = 20
 MAX_SORT = 2000
 MAX_SUGGESTIONS = 50
+MAX_SYNONYM_TERMS = 20
 KEYWORD_FEW = 10
 KEYWORD_FEW_FACTOR = 4
 
@@ -42,6 +43,20 @@ LIMITS = (
         "min_input_weight", 0.001, "", "smallest absolute weight of an input; a smaller weight changes no ranking"
     ),
     Constant("max_weight", 1000, "", "largest weight of an input or of a leg; fitted weights are far smaller"),
+    Constant(
+        "query_max_operators",
+        20,
+        "operators",
+        "largest number of phrases, exclusions and fields in a query; each adds a condition to every leg",
+    ),
+    Constant("synonym_max_rows", 100_000, "synonyms", "largest number of synonyms of a site"),
+    Constant(
+        "synonym_max_terms",
+        MAX_SYNONYM_TERMS,
+        "terms",
+        "largest number of terms of a synonym, and of a place of a query",
+    ),
+    Constant("synonym_max_words", 5, "words", "largest number of words of a term"),
     Constant("max_rrf_k", 10_000, "ranks", "largest rrf_k; a larger value hardly distinguishes the ranks of a leg"),
     Constant(
         "min_vector_norm", 1e-6, "", "least length of a vector; a shorter vector has no direction in half precision"
@@ -52,6 +67,15 @@ LIMITS = (
 )
 
 SEARCH = (
+    Constant("synonym_max_uses", 8, "places", "largest number of places of a query at which synonyms are used"),
+    Constant(
+        "synonym_variants",
+        4,
+        "texts",
+        "largest number of variants of a query that are encoded; the vector is the mean of the query and its variants",
+    ),
+    Constant("exclusion_weight", 0.3, "", "weight with which the vector leans away from an excluded word"),
+    Constant("exclusion_texts", 2, "texts", "largest number of excluded words or phrases that are encoded"),
     Constant("leg_depth_factor", 3, "x k", "depth of a leg; it exceeds k, because fusion reorders the legs' products"),
     Constant(
         "leg_depth_min", 50, "products", "least depth of a leg, so that fusion can also reorder products for a small k"
@@ -238,6 +262,10 @@ SEARCH = (
     Constant("typo_min_letters", 4, "letters", "a shorter word has too few trigrams to be looked up by trigrams"),
     Constant("typo_similarity", 0.5, "word similarity", "least similarity at which a title fits a misspelt word"),
     Constant("typo_weight", 0.5, "x similarity", "score of a product that a misspelt word found"),
+    Constant("correction_titles", 50, "titles", "number of found titles whose words may replace a misspelt word"),
+    Constant(
+        "correction_similarity", 0.3, "similarity", "least trigram similarity of a misspelt word and its correction"
+    ),
     Constant("compound_min_letters", 4, "letters", "too many German and Dutch words contain a shorter word"),
     Constant(
         "compound_weight", 0.01, "", "score of a word found inside a longer word; any whole word has a higher score"

@@ -11,21 +11,21 @@ grant select on shop.product, shop.product_image, shop.model, shop.searchable, s
     shop.quarantine, shop.failing_host, shop.image_vector, shop.title_vector, shop.catalog, shop.calibration,
     shop.common_word,
     shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event, shop.model_coverage,
-    shop.serving_history, shop.deferred_index
+    shop.serving_history, shop.deferred_index, shop.synonym
     to @analyst@, @app@;
 grant execute on function
     shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage,
     shop_private.model_coverage, shop_private.warm_pages, shop_private.calibration_figures,
-    shop_private.fitted_numbers
+    shop_private.fitted_numbers, shop_private.text_vector
     to @analyst@, @app@;
 -- The views of coverage, quarantine and failing hosts read these columns with the rights of the caller, so that row
 -- level security applies to them.
 grant select (product_id, model_id, part, position, state, error, host) on shop_private.work to @analyst@, @app@;
 grant select (host, failing_since, paused_until, error) on shop_private.fetch_host to @analyst@, @app@;
 grant execute on function
-    shop.search, shop.similar, shop.explain_search, shop.facets, shop.browse, shop.filter_sql, shop.relevance_floor,
-    shop.effective_price, shop.suggest, shop.zero_shot, shop.match_products, shop.matches, shop.match_f1,
-    shop.submission
+    shop.search, shop.similar, shop.highlights, shop.explain_search, shop.facets, shop.browse, shop.filter_sql,
+    shop.relevance_floor, shop.effective_price, shop.suggest, shop.zero_shot, shop.match_products, shop.matches,
+    shop.match_f1, shop.submission
     to @analyst@, @app@;
 
 -- The public functions call private functions. A private function that only reads, with the rights of its caller, adds
@@ -59,8 +59,8 @@ grant select on shop.suggestion, shop.blocked_suggestion to @analyst@, @app@;
 grant select (beat_at) on shop_private.primary_heartbeat to @analyst@, @app@;
 grant execute on function shop_private.primary_beat to @app@;
 grant select on shop.popular_queries, shop.no_result_queries to @app@;
-grant insert, update, delete on shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event
-    to @app@;
+grant insert, update, delete on shop.synonym, shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query,
+    shop.event to @app@;
 
 -- encoder: this role writes through functions only
 grant select on shop.model to @encoder@;

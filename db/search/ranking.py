@@ -7,6 +7,7 @@ errors of `db.errors`.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -26,6 +27,7 @@ CACHE_HIT, CACHE_MISS = "WS103", "WS104"
 EMPTY_PAGE = "WS105"
 LEG_TIMES = "WS106"
 NOTICE_LEVEL = "debug1"  # a session receives WS103 to WS106 only with this client_min_messages
+MAY_HAVE_OPERATORS = re.compile(r'["“”„‟«»:]|(^|\s)-')  # as in shop_private.read_query
 TIMED_SEARCHES = 0.05  # share of a session's searches with LEG_TIMES, if the session sets shop.timed_searches to it
 
 
@@ -56,6 +58,7 @@ class SearchParams:
     sort: str | None = None
     group_by: str | None = None
     diversity: float | None = None
+    correct: bool = True
 
 
 OPTIONS = tuple(field.name for field in fields(SearchParams))
@@ -66,6 +69,7 @@ OPTIONS_OF_SIMILAR = (
 )  # fmt: skip
 OPTIONS_OF_FACETS = (
     "query", "image", "inputs", "filter", "catalog", "image_weight", "title_weight", "keyword_weight", "degrade", "cut",
+    "correct",
 )  # fmt: skip
 
 
@@ -113,6 +117,7 @@ class SearchHit:
     group_products: int | None
     group_low: Decimal | None
     group_high: Decimal | None
+    corrected_query: str | None  # the query with the words that were found for misspelt words
     image_hash: str | None  # hash of the image's content; changes if another image takes its place
 
 
@@ -149,6 +154,11 @@ class SearchResult:
     def next(self) -> str | None:
         """The cursor of the next page; None on the last page."""
         return self.rows[-1].cursor if self.rows and self.rows[-1].has_next else None
+
+    @property
+    def corrected(self) -> str | None:
+        """The query with the words that were found for misspelt words; None if no word was corrected."""
+        return self.rows[0].corrected_query if self.rows else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ ATTEMPTS: list[tuple[str, int | None]] = [
     ("select t::text from shop.model t", 1),
     ("select t::text from shop.serving_history t", None),
     ("select t::text from shop.deferred_index t", None),
+    ("select t::text from shop.synonym t", 1),
     # Statistics of the planner
     ("select most_common_vals::text, histogram_bounds::text from pg_stats where schemaname like 'shop%'", None),
     ("select most_common_elems::text from pg_stats where schemaname like 'shop%'", None),

@@ -33,6 +33,8 @@ insert into shop_private.fetch_host (host, failing_since, error)
 select t || '.example', now(), 'no answer from ' || t from unnest(%(tenants)s::text[]) t;
 insert into shop_private.work (product_id, model_id, part, state, error)
 select p.product_id, 1, 'title', 'quarantined', 'cannot read ' || p.title from shop.product p where p.sku like '%%-1';
+insert into shop.synonym (catalog, terms)
+select t, array[t || ' word', 'word of ' || t] from unnest(%(tenants)s::text[]) t;
 insert into shop.common_word (word, share) select t, 0.02 from unnest(%(tenants)s::text[]) t;
 insert into shop.tuning (model_id, name, value, detail) values (1, 'rrf_k', 50, '{}'), (1, 'match:image', 0.3, '{}');
 insert into shop.tuning (model_id, name, value, detail) select 1, 'zero_shot:attributes.' || t, 1,

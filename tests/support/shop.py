@@ -241,7 +241,7 @@ def _emptied(database: Database) -> Iterator[Shop]:
 def _empty(made: Shop) -> None:
     """Empty a database that tests share. To copy a database for each test would take ten times as long."""
     # Deleted rows would leave empty pages. Search and the planner estimate the size of a table by its pages.
-    made.run("truncate shop.product cascade")
+    made.run("truncate shop.product, shop.synonym cascade")
     for table in (
         "catalog",
         "calibration",

@@ -24,6 +24,7 @@ ALL = GeneralSearch(
     sort="price",
     group_by="brand",
     diversity=0.3,
+    correct=False,
     page="next",
     explain=True,
 )

@@ -40,6 +40,12 @@ class KeyLimits:
             hint = f"The key allows these catalogs: {', '.join(self._catalogs or ())}."
             raise ApiError("key-scope", f"This key does not allow the catalog {catalog[:80]}.", hint=hint)
 
+    def check_every_catalog(self) -> None:
+        """Raises ApiError if the key is limited to catalogs."""
+        if self._catalogs is not None:
+            hint = f"Name one of these catalogs: {', '.join(self._catalogs)}."
+            raise ApiError("key-scope", "This key does not allow every catalog.", hint=hint)
+
     def check_explain(self) -> None:
         """Raises ApiError if the key is limited, because the steps of a search count products of all catalogs."""
         if self._catalogs is not None or self._filter is not None:

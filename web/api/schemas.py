@@ -39,6 +39,13 @@ PriceBefore = Annotated[
 SortKeys = Annotated[str, Meta(min_length=1, max_length=MAX_SORT)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 FacetName = Annotated[str, Meta(max_length=1011)]
+Correct = Annotated[
+    bool, Meta(description="Whether a word that no product has is looked up by its spelling, as `corrected` then says.")
+]
+Corrected = Annotated[
+    str | None,
+    Meta(description="The query with the words that were found for misspelt words; null if no word was corrected."),
+]
 SearchId = Annotated[
     str, Meta(min_length=1, max_length=64, description="The id of the answer. Events name it as `search_id`.")
 ]
@@ -127,9 +134,10 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 class TextSearch(Options, forbid_unknown_fields=True, kw_only=True):
     query: Annotated[Text, Meta(description="A description of the product.")]
+    correct: Correct = True
 
     def arguments(self) -> dict[str, Any]:
-        return super().arguments() | {"query": self.query, "degrade": True}
+        return super().arguments() | {"query": self.query, "degrade": True, "correct": self.correct}
 
 
 class ChangeableSearch(Options, forbid_unknown_fields=True, kw_only=True):
@@ -173,10 +181,12 @@ class GeneralSearch(ChangeableSearch, forbid_unknown_fields=True, kw_only=True):
     query: Text | None = None
     image: Annotated[bytes | None, Meta(description="An image file in base64, at most 10 MB.")] = None
     inputs: Annotated[list[Input], Meta(min_length=1, max_length=MAX_INPUTS)] | None = None
+    correct: Correct = True
 
     def arguments(self) -> dict[str, Any]:
         return super().arguments() | {
             "query": self.query,
+            "correct": self.correct,
             "image": self.image,
             "inputs": None if self.inputs is None else as_json(self.inputs),
             # When no encoder runs, a text alone is searched by keywords. Images and inputs cannot be searched that way.
@@ -269,6 +279,7 @@ class Results(msgspec.Struct):
     ]
     next: Annotated[str | None, Meta(description="Send this as `page` to get the next page; null on the last page.")]
     explain: list[Explained] | None = None
+    corrected: Corrected = None
 
 
 class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -289,6 +300,7 @@ class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     inputs: Annotated[list[Input], Meta(min_length=1, max_length=MAX_INPUTS)] | None = None
     weights: Weights | None = None
     cut: Literal["relevant"] | None = None
+    correct: Correct = True
 
     def arguments(self) -> dict[str, Any]:
         """Returns the arguments of shop.facets that describe a search."""
@@ -300,6 +312,7 @@ class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             catalog=self.catalog,
             weights=self.weights,
             cut=self.cut,
+            correct=self.correct,
         )
         return asked.arguments()
 

@@ -169,7 +169,7 @@ async def facets(
     state: State,
     data: JSONBody[FacetsAsked],
 ) -> Facets:
-    """Count the products of each brand, colour or price range that pass a filter. A query changes the counts only with
+    """Count the products of each brand, colour or price range that pass a filter. The words of a query count only with
     `cut`."""
     ShownAttributes(state.settings.attributes).check(data.filter, data.fields)
     limits = KeyLimits.of(request)
@@ -261,6 +261,7 @@ def _results(found: SearchResult, on_sale: Mapping[UUID, Offer], steps: list[Exp
         reason=found.reason,
         next=found.next,
         explain=None if steps is None else [msgspec.convert(step, Explained, from_attributes=True) for step in steps],
+        corrected=found.corrected,
     )
 
 

@@ -28,6 +28,7 @@ def page(answer: Mapping[str, Any], site: str | None) -> dict[str, Any]:
         "total": answer["total"],
         "total_is": answer["total_is"],
         "note": answer["reason"],
+        "corrected_query": answer.get("corrected"),
         "cursor": answer["next"],
     }
     return _with_values(shown)

@@ -65,6 +65,8 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
         "more": state.but(after=result.cursor).address() if result and result.cursor else None,
         "again": state.but().address() if state.after or can_retry else address("/"),
         "unfiltered": state.but(chosen={}, price_min=None, price_max=None).address() if state.filter else None,
+        "corrected": result.search.corrected if result is not None and result.search else None,
+        "as_typed": state.but(correct=False).address(),
         "uncut": state.but(cut=None).address() if state.is_search and state.cut else None,
         "clear": PageState(q=state.q, catalog=state.catalog, sort=state.sort).address(),
         "degraded": result is not None and result.is_degraded,

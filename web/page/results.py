@@ -115,6 +115,7 @@ def read_page(
         after=state.after or None,
         degrade=bool(state.q),
         cut=state.cut if state.is_search else None,
+        correct=state.correct,
     )
 
     def read(conn: Connection) -> PageResult:
@@ -126,7 +127,9 @@ def read_page(
         seconds = time.perf_counter() - began
         if not with_filters:
             return PageResult(products, cursor, search, state.catalog, [], {}, reduced, seconds)
-        facets = facet_cache.get(conn, state.filter, state.catalog) if params.cut is None else _count(conn, params)
+        # Facets of a query without a cut depend on the query only by its operators.
+        is_cached = params.cut is None and not ranking.MAY_HAVE_OPERATORS.search(state.q)
+        facets = facet_cache.get(conn, state.filter, state.catalog) if is_cached else _count(conn, params)
         examples = _read_examples(conn, state)
         return PageResult(products, cursor, search, state.catalog, facets, examples, reduced, seconds)
 

@@ -25,9 +25,11 @@ _MAX_LENGTHS = {
     "price_min": 20,
     "price_max": 20,
     "cut": 20,
+    "correct": 5,
     "sort": 20,
 }
 RELEVANT, EVERYTHING = "relevant", "none"  # values of the parameter `cut`
+AS_TYPED = "no"  # value of the parameter `correct`
 # Maps each value of the parameter `sort` to an order of shop.browse.
 SORTS = {"price_asc": "effective_price", "price_desc": "effective_price desc"}
 
@@ -46,6 +48,7 @@ class PageState:
     price_max: float | None = None
     catalog: str = ""  # empty for the site's default catalog
     cut: str | None = RELEVANT
+    correct: bool = True  # whether misspelt words are corrected
     sort: str = ""  # a key of SORTS, by which a list without a search is sorted; a search is always sorted by relevance
     after: str = ""
     remarks: tuple[str, ...] = ()  # messages about invalid parameters
@@ -91,7 +94,8 @@ class PageState:
         pairs += [(name, value) for name in FIELDS for value in self.chosen.get(name, ())]
         pairs += [("price_min", amount(self.price_min)), ("price_max", amount(self.price_max))]
         pairs += [("catalog", self.catalog if self.catalog != DEFAULT else ""), ("after", self.after)]
-        pairs += [("cut", "" if self.cut else EVERYTHING), ("sort", "" if self.is_search else self.sort)]
+        pairs += [("cut", "" if self.cut else EVERYTHING), ("correct", "" if self.correct else AS_TYPED)]
+        pairs += [("sort", "" if self.is_search else self.sort)]
         given = [(name, value) for name, value in pairs if value]
         return address("/?" + urlencode(given, quote_via=quote, errors="replace") if given else "/")
 
@@ -132,6 +136,7 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         **prices,
         catalog=single.get("catalog", ""),
         cut=None if single.get("cut") == EVERYTHING else RELEVANT,
+        correct=single.get("correct") != AS_TYPED,
         sort=single.get("sort", "") if single.get("sort") in SORTS else "",
         after=single.get("after", ""),
         remarks=tuple(remarks),

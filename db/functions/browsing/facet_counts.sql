@@ -34,7 +34,8 @@ begin
             as products,
         string_agg(format(case f.kind when 'number' then '(f%1$s, u%1$s)' else '(f%1$s)' end, f.n), ', ') as sets
     into part from shop_private.facet_fields(p_fields, p_filter) f;
-    condition := format('(%s) and (%s)', shop_private.catalog_condition(p_request.catalog), part.any_condition);
+    condition := format('(%s) and (%s)', shop_private.catalog_condition(p_request.catalog), part.any_condition)
+        || coalesce(' and ' || (p_request.parsed).condition, '');
     if p_request.cut is null then
         share := shop_private.facet_share(condition);
     else

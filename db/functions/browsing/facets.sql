@@ -4,10 +4,10 @@
 -- The function counts all products that pass the filter, encoded or not. These are the products that the total of
 -- shop.search counts and that shop.browse lists. For each field, the function ignores the filter's condition on that
 -- field, so that choosing a brand does not hide the other brands. The condition on a field is the field's key at the
--- top level of the filter. A query narrows the counts only with cut => 'relevant'. The function then counts the
--- products that pass the filter and the cut. The total of shop.search with the same query, inputs, weights and cut
--- counts the same products. `exact` tells whether the counts of a row are exact, and `note` tells how the counts were
--- found.
+-- top level of the filter. The phrases, exclusions and fields of a query always narrow the counts. The other words of a
+-- query narrow the counts only with cut => 'relevant'. The function then counts the products that pass the filter and
+-- the cut. The total of shop.search with the same query, inputs, weights and cut counts the same products. `exact`
+-- tells whether the counts of a row are exact, and `note` tells how the counts were found.
 --
 -- The function lists the most frequent values of a field and adds up all other values in one row. It divides numbers
 -- into ranges; prices have separate ranges for each currency. The field effective_price is the price at the time of the
@@ -21,7 +21,7 @@ create or replace function shop.facets(
     catalog text default 'main', limit_values integer default 20, buckets integer default 8,
     image bytea default null, inputs jsonb default null, image_weight double precision default null,
     title_weight double precision default null, keyword_weight double precision default null,
-    degrade boolean default false, cut text default null
+    degrade boolean default false, cut text default null, correct boolean default true
 )
 returns table (
     field text, value text, low numeric, high numeric, products bigint, kind text, exact boolean, note text,
@@ -35,12 +35,15 @@ declare
         select f from unnest(fields) with ordinality as u(f, n) group by f order by min(n));
     p_filter constant jsonb := coalesce(nullif(filter, 'null'), '{}');
     -- A cut compares products with a text, an image or inputs, so it is ignored if none of them is given.
-    request constant shop_private.search_request := row(nullif(query, ''), image, inputs, null, 1, catalog,
+    request shop_private.search_request := row(nullif(query, ''), image, inputs, null, 1, catalog,
         image_weight, title_weight, keyword_weight, null, null, null, degrade, null,
-        case when num_nonnulls(image, inputs) > 0 or query ~ '\S' then cut end, null, null, null, null);
+        case when num_nonnulls(image, inputs) > 0 or query ~ '\S' then cut end,
+        null, null, null, null, null, null, correct);
 begin
     perform shop_private.check_facets(names, limit_values, buckets);
     perform shop_private.check_request(request);
+    request := shop_private.read_query(request);
+    request.cut := case when num_nonnulls(request.query, image, inputs) > 0 then request.cut end;
     perform shop_private.filter_condition(p_filter);  -- raises the error of a wrong filter before the keys are read
     return query
     with counted as materialized (
@@ -90,7 +93,8 @@ begin
         r.share = 1 and k.cut_is is distinct from 'about' and k.cut_is is distinct from 'at least',
         concat_ws('; ', r.note, case when k.cut_is is null then 'counts all products that pass the filter'
                 else 'counts the products that pass the filter and the cut' end,
-            case when query is not null and k.cut_is is null then 'the query is ignored' end,
+            case when query is not null and k.cut_is is null then case when (request.parsed).condition is null
+                then 'the query is ignored' else 'of the query, only phrases, exclusions and fields count' end end,
             case k.cut_is when 'about' then 'found by an index, which may miss some products'
                 when 'at least' then 'more products pass than were counted' end,
             case when r.share = 1 then null

@@ -1,5 +1,6 @@
 -- Sets the language in which the keywords of a catalog are stemmed. The function rewrites the products whose language
--- changes. No product is encoded again. Returns the number of rewritten products.
+-- changes. No product is encoded again. Synonyms of every language are stemmed again. Returns the number of rewritten
+-- products.
 create or replace function shop.set_language(language text, catalog text default 'main')
 returns bigint
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -19,5 +20,6 @@ begin
     on conflict on constraint catalog_pkey do update set language = excluded.language;
     update shop.product p set language = p_language where p.catalog = p_catalog and p.language <> p_language;
     get diagnostics changed = row_count;
+    update shop.synonym s set terms = s.terms where s.language is null and coalesce(s.catalog, p_catalog) = p_catalog;
     return changed;
 end $$;

@@ -2,7 +2,7 @@
 -- the table is `secured`. A table is secured while row level security is enabled on shop.product. The tables are of
 -- three kinds:
 --   (1) a row belongs to the product in its column product_id. The role must see the product;
---   (2) a row belongs to a catalog. The role must see a product of the catalog;
+--   (2) a row belongs to a catalog. The role must see a product of the catalog. A synonym of every catalog is visible;
 --   (3) a row describes many products, or names products in texts and lists. The role must see every product.
 -- A role that sees every product sees every row of all three kinds. A role may add rows of the second and the third
 -- kind even if it cannot read these rows (`may_add`). It may not add a row of the first kind to a product that it does
@@ -38,6 +38,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         union all
         select 'shop.catalog'::regclass, true, false,
             'exists (select from shop.product p where p.catalog = catalog.catalog)'
+        union all
+        select 'shop.synonym'::regclass, true, false, 'synonym.catalog is null
+            or exists (select from shop.product p where p.catalog = synonym.catalog)'
         union all
         select t::regclass, true, false, null from unnest(array[
             'shop.calibration', 'shop.common_word', 'shop.tuning', 'shop.judgement', 'shop.evaluation',

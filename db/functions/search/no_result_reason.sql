@@ -17,6 +17,10 @@ begin
     end if;
     return case
         when not any_match and p_request.filter is not null then 'none matches the filter'
+            || case when (p_request.parsed).condition is not null
+                then ' and the phrases, exclusions and fields of the query' else '' end
+        when not any_match and (p_request.parsed).condition is not null
+            then 'none meets the phrases, exclusions and fields of the query'
         when not any_match and p_request.inputs is not null
             then format('catalog %L has no other product', p_request.catalog)
         when not any_match then format('catalog %L has no products', p_request.catalog)

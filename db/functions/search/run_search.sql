@@ -29,7 +29,7 @@ begin
     run.calibration_id := settings.calibration_id;
     run.products := settings.products;
     run.condition := shop_private.search_condition(p_request);
-    filtered := secured or run.condition <> 'true' and p_request.filter is not null;
+    filtered := secured or run.condition <> 'true' and num_nonnulls(p_request.filter, (p_request.parsed).condition) > 0;
     known_share := case when secured then null when run.condition = 'true' then 1
         when not filtered then shop_private.catalog_share(p_request.catalog) end;
     inputs := shop_private.search_inputs(p_request);
@@ -39,8 +39,7 @@ begin
     run.vector_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     run := shop_private.choose_weights(p_request, settings, inputs.words is not null, p_depth, run);
 
-    -- If at most exact_limit products match, the matches are collected here. The legs compare collected matches without
-    -- an index scan, because a scan that gives up costs time in addition to the comparison.
+    -- At most exact_limit matches are collected here. To compare them costs less than an index scan that gives up.
     step_began := clock_timestamp();
     share := known_share;
     if p_request.route is null and (secured or run.condition <> 'true')
@@ -73,7 +72,8 @@ begin
         run := shop_private.relevant_products(p_request, settings, inputs.words, matched, share, run);
     elsif run.keyword_weight > 0 then
         run.keyword_leg := shop_private.keyword_leg(inputs.words, p_request.catalog, run.condition, matched,
-            (run.image_leg).product_ids || (run.title_leg).product_ids, run.depth, settings.products);
+            (run.image_leg).product_ids || (run.title_leg).product_ids, run.depth, settings.products,
+            p_request.synonyms, coalesce(p_request.correct, true));
     end if;
     if p_request.change is not null then
         run := shop_private.rank_by_change(p_request, run);

@@ -14,7 +14,8 @@
 -- (see rank_by_change.sql). sort => 'effective_price, title desc' sorts the products that pass the cut by these fields
 -- (see sort_keys.sql); the cut is then relevant, if no other one is given. group_by => 'item_group_id' returns one row
 -- for each group of products with the same value (see group_heads.sql). diversity, from 0 to 1, puts products that look
--- different first (see diversified.sql).
+-- different first (see diversified.sql). A word that no product has is looked up by its spelling, and corrected_query
+-- is the query with the words found. correct => false takes every word as typed.
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
 -- search of its own. All further pages come from one larger search without the products of the first page; each leg of
@@ -33,7 +34,7 @@ create or replace function shop.search(
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     after text default null, degrade boolean default false, route text default null, cut text default null,
     change text default null, sort text default null, group_by text default null,
-    diversity double precision default null
+    diversity double precision default null, correct boolean default true
 )
 returns setof shop.search_result
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -41,10 +42,10 @@ declare
     request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog, image_weight,
         title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route,
         case when sort is null then cut else coalesce(cut, 'relevant') end,
-        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0));
+        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct);
     key constant text := md5(row(query, md5(image), inputs, filter, catalog, image_weight, title_weight, keyword_weight,
         rrf_k, min_similarity, max_gap, degrade, route, cut, change, sort, group_by,
-        nullif(diversity, 0))::text);
+        nullif(diversity, 0), correct)::text);
     run shop_private.search_run;
     window_run shop_private.search_run;
     first_version text;  -- the model and calibration of the first page
@@ -53,14 +54,17 @@ declare
     skip integer := 0;  -- the number of results on earlier pages
     mark text;  -- the last row of the page before in a sorted list
     reason text;
+    corrected text;
     total bigint;
     total_is text;
 begin
     -- An empty query finds nothing and raises no error, because one row of a batch of queries may have no text.
-    if num_nonnulls(image, request.inputs) = 0 and coalesce(query, '') !~ '\S' then
+    request := shop_private.read_query(request);
+    if num_nonnulls(image, request.inputs) = 0 and coalesce(request.query, '') !~ '\S' then
         perform shop_private.check_request(request);
-        raise notice using errcode = 'WS101', message = 'no product was found: the query is empty',
-            detail = 'the query is empty', hint = 'Give query, image or inputs.';
+        reason := case when query ~ '\S' then 'the query only excludes products' else 'the query is empty' end;
+        raise notice using errcode = 'WS101', message = 'no product was found: ' || reason, detail = reason,
+            hint = 'Give words to search for, an image or inputs.';
         return;
     end if;
     if after is not null then
@@ -88,6 +92,7 @@ begin
             'keyword', jsonb_build_array((run.keyword_leg).route, (run.keyword_leg).ms));
     end if;
     reason := shop_private.search_reason(run);
+    corrected := shop_private.corrected_query(query, run.keyword_leg);
     total := case when request.cut is null then run.total else cardinality((run.cut).product_ids) end;
     total_is := case when request.cut is null then run.total_is else (run.cut).total_is end;
     if group_by is not null then
@@ -104,7 +109,7 @@ begin
         greatest(total, max(r.place) over ()),
         case when total_is = 'about' and total < max(r.place) over () then 'at least' else total_is end,
         concat_ws('.', key, version, first_k, r.place, r.mark), count(*) over () > k, r.exact_match,
-        r.group_value, r.group_products, r.group_low, r.group_high
+        r.group_value, r.group_products, r.group_low, r.group_high, corrected
     from shop_private.search_page(request, run, window_run, first_k, skip, k, mark) r
     join shop.product p on p.product_id = r.product_id
     left join shop.product_image i on i.product_id = r.product_id and i.position = coalesce(r.position, 0)

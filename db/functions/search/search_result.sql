@@ -10,7 +10,8 @@ create type shop.search_result as (
     title_rank integer, title_distance double precision, title_contribution double precision,
     keyword_rank integer, keyword_score double precision, keyword_contribution double precision,
     route text, rows_examined bigint, complete boolean, reason text, total bigint, total_is text, cursor text,
-    has_next boolean, exact_match text, group_value text, group_products bigint, group_low numeric, group_high numeric
+    has_next boolean, exact_match text, group_value text, group_products bigint, group_low numeric, group_high numeric,
+    corrected_query text
 );
 
 comment on column shop.search_result.rank is 'place in the results, from 1 over all pages';
@@ -71,3 +72,5 @@ comment on column shop.search_result.group_low is
     'lowest effective price of the group''s products that match, in the currency of the column currency';
 comment on column shop.search_result.group_high is
     'highest effective price of the group''s products that match, in the currency of the column currency';
+comment on column shop.search_result.corrected_query is
+    'the query with the words that were found for misspelt words; null if no word was corrected; the same in every row';

@@ -32,6 +32,7 @@ REST = {  # maps an option to the field of a REST search request
     "sort": "sort",
     "group_by": "group_by",
     "diversity": "diversity",
+    "correct": "correct",
 }
 PARAMS = {name: field.default for name, field in SearchParams.__dataclass_fields__.items()}
 
@@ -68,12 +69,12 @@ def test_explain_search_takes_the_arguments_of_shop_search_and_a_sku(admin: Conn
     assert set(PARAMS) - set(OPTIONS_OF_EXPLAIN) == {"after"}
 
 
-def test_similar_takes_a_sku_in_place_of_the_query_and_has_no_rrf_k_and_no_degrade(admin: Connection) -> None:
+def test_similar_takes_a_sku_in_place_of_the_query_and_has_no_rrf_k_degrade_and_correct(admin: Connection) -> None:
     found = arguments(admin, "shop.similar")
     weights = {"image_weight": 1.0, "title_weight": 0.0}  # by default, shop.similar compares only images
     assert found == {"sku": None} | {name: PARAMS[name] for name in OPTIONS_OF_SIMILAR} | weights
     query = {"query", "image", "inputs", "keyword_weight"}  # absent because a product takes the place of the query
-    assert set(PARAMS) - set(OPTIONS_OF_SIMILAR) == query | {"rrf_k", "degrade"}
+    assert set(PARAMS) - set(OPTIONS_OF_SIMILAR) == query | {"rrf_k", "degrade", "correct"}
 
 
 def test_the_type_search_request_has_every_argument_except_the_cursor(admin: Connection) -> None:
@@ -82,7 +83,10 @@ def test_the_type_search_request_has_every_argument_except_the_cursor(admin: Con
             "select attname from pg_attribute where attrelid = 'shop_private.search_request'::regclass order by attnum"
         )
     )
-    assert attributes.scalars().all() == [name for name in PARAMS if name != "after"]
+    derived = {"parsed", "synonyms"}  # shop_private.read_query sets it
+    assert [name for name in attributes.scalars() if name not in derived] == [
+        name for name in PARAMS if name != "after"
+    ]
 
 
 def test_every_option_is_in_rest_or_has_a_reason_for_its_absence() -> None:
@@ -97,7 +101,7 @@ def test_every_option_is_in_rest_or_has_a_reason_for_its_absence() -> None:
 def test_docs_search_and_docs_api_name_every_option() -> None:
     table = (DOCS / "search.md").read_text(encoding="utf-8").split("## Options", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `(\w+)` \| (\S+) \|", table, flags=re.M)
-    shown = {None: "null", "main": "'main'", False: "false"}
+    shown = {None: "null", "main": "'main'", False: "false", True: "true"}
     assert rows == [(name, shown.get(default, str(default))) for name, default in PARAMS.items()]
     api = (DOCS / "api.md").read_text(encoding="utf-8")
     assert [name for name in REST.values() if f"`{name.split('.')[0]}`" not in api] == []

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from db.functions.constants import MAX_RESULTS
 from db.search import ranking
 from db.search.details import details
+from db.search.highlights import Places, highlights
 from db.search.offers import Offer, offers
 from db.search.ranking import BrowseItem, ExplainStep, Facet, SearchHit, SearchParams, SearchResult
 from web.api.attributes import ShownAttributes
@@ -52,6 +53,7 @@ class _Read:
     total_is: str | None
     offers: dict[UUID, Offer]
     details: dict[UUID, dict[str, Any]]
+    highlights: dict[UUID, Places]
     facets: list[Facet] | None
     steps: list[ExplainStep] | None
     seconds: float
@@ -80,6 +82,9 @@ async def find(request: Request[Any, Any, Any], state: State, data: ProductSearc
         ids = [product.product_id for product in found.products]
         found.offers = offers(conn, ids) if ids else {}
         found.details = details(conn, ids, columns) if ids and columns else {}
+        if ids and "highlights" in (data.fields or ()):
+            corrected = found.search and found.search.corrected
+            found.highlights = highlights(conn, corrected or params.query, ids)
         if data.facets:
             found.facets = ranking.facets(conn, params, data.facets, _FACET_VALUES, _RANGES)
         if data.explain:
@@ -109,7 +114,7 @@ def _searched(conn: Connection, params: SearchParams) -> _Read:
     if (params.after or "").startswith(_LISTED):
         raise ApiError("invalid", "The cursor belongs to another search.")
     found = ranking.search(conn, params)
-    return _Read(found, found.rows, found.next, found.total, found.total_is, {}, {}, None, None, 0)
+    return _Read(found, found.rows, found.next, found.total, found.total_is, {}, {}, {}, None, None, 0)
 
 
 def _listed(conn: Connection, params: SearchParams) -> _Read:
@@ -126,7 +131,7 @@ def _listed(conn: Connection, params: SearchParams) -> _Read:
         total, total_is = len(page), "exact"
     else:
         total, total_is = _count(conn, params)
-    return _Read(None, page, start + page[-1].cursor if has_next else None, total, total_is, {}, {}, None, None, 0)
+    return _Read(None, page, start + page[-1].cursor if has_next else None, total, total_is, {}, {}, {}, None, None, 0)
 
 
 def _count(conn: Connection, params: SearchParams) -> tuple[int, str]:
@@ -153,6 +158,7 @@ def _answer(found: _Read, fields: Sequence[str], shown: ShownAttributes) -> Foun
         explain=None
         if found.steps is None
         else [msgspec.convert(step, Explained, from_attributes=True) for step in found.steps],
+        corrected=search.corrected if search else None,
     )
 
 
@@ -178,6 +184,7 @@ def _hit(found: _Read, place: int, row: SearchHit | BrowseItem, fields: Sequence
         "picture": picture_of(row.product_id.hex, row.image_uri, row.image_position, row.image_link, row.image_hash),
         "why": why(ranked) if ranked else None,
         "group": group_of(ranked) if ranked else None,
+        "highlights": found.highlights.get(row.product_id),
     }
     chosen = {name: values[name] for name in fields if name in values}
     return Hit(rank=ranked.rank if ranked else place, sku=row.sku, **chosen)

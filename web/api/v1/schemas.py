@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from web.api.schemas import (
+    Corrected,
     EffectivePrice,
     Explained,
     FacetName,
@@ -27,7 +28,7 @@ Field = Literal[
     "rank", "sku", "title", "score", "similarity", "brand", "product_type", "price", "effective_price", "price_before",
     "currency", "availability", "color", "link", "picture", "why", "group", "description", "gtin", "mpn",
     "item_group_id", "image_link", "size", "material", "condition", "sale_price", "sale_starts_at", "sale_ends_at",
-    "compare_at_price", "quantity", "rating", "review_count", "published_at", "attributes", "updated_at",
+    "compare_at_price", "quantity", "rating", "review_count", "published_at", "attributes", "updated_at", "highlights",
 ]  # fmt: skip
 
 
@@ -135,12 +136,22 @@ class Hit(msgspec.Struct, kw_only=True):
     published_at: datetime | UnsetType | None = UNSET
     attributes: dict[str, Any] | UnsetType = UNSET
     updated_at: datetime | UnsetType = UNSET
+    highlights: (
+        Annotated[
+            dict[str, list[tuple[int, int]]],
+            Meta(
+                description="The places of the query's words in `title` and `description`: the first character, "
+                "from 0, and the number of characters, in Unicode code points."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 _NAMES = Hit.__struct_fields__
 _FIRST_COLUMN = _NAMES.index("description")
 DEFAULT_FIELDS = _NAMES[_NAMES.index("title") : _FIRST_COLUMN]
-COLUMNS = _NAMES[_FIRST_COLUMN:]  # the columns of shop.product that are read only if `fields` names them
+COLUMNS = _NAMES[_FIRST_COLUMN:-1]  # the columns of shop.product that are read only if `fields` names them
 
 
 class Found(msgspec.Struct, kw_only=True):
@@ -164,6 +175,7 @@ class Found(msgspec.Struct, kw_only=True):
     next: Annotated[str | None, Meta(description="Send this as `page` to get the next page; null on the last page.")]
     facets: list[FacetOf] | None = None
     explain: list[Explained] | None = None
+    corrected: Corrected = None
 
 
 class MultiSearch(msgspec.Struct, forbid_unknown_fields=True):

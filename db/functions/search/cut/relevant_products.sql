@@ -31,7 +31,7 @@ begin
     from shop_private.similarity_floors(run, p_settings, p_request.catalog,
         num_nonnulls(p_request.image, p_request.inputs) > 0
         or cardinality((shop_private.products_with_words(p_words, p_request.catalog,
-            shop_private.catalog_condition(p_request.catalog), null, 1)).product_ids) > 0) f;
+            shop_private.catalog_condition(p_request.catalog), null, 1, p_request.synonyms)).product_ids) > 0) f;
     cut.by_image := case when run.image_weight > 0 then 0 end;
     cut.by_title := case when run.title_weight > 0 then 0 end;
     if cut.image_floor is not null then
@@ -50,12 +50,13 @@ begin
     end if;
     if run.keyword_weight > 0 then
         near := shop_private.products_with_words(p_words, p_request.catalog, run.condition, matched,
-            case when by_index then @cut_most_products@ end);
+            case when by_index then @cut_most_products@ end, p_request.synonyms);
         -- A common word selects no products in the keyword leg. The leg therefore also gets products with a word of the
         -- query as candidates, at most run.depth of them.
         run.keyword_leg := shop_private.keyword_leg(p_words, p_request.catalog, run.condition, matched,
             (run.image_leg).product_ids || (run.title_leg).product_ids || near.product_ids[:run.depth],
-            greatest(run.depth, @max_results@), p_settings.products);
+            greatest(run.depth, @max_results@), p_settings.products, p_request.synonyms,
+            coalesce(p_request.correct, true));
         cut.by_words := cardinality(near.product_ids);
         cut.product_ids := cut.product_ids || near.product_ids
             || case when near.complete then coalesce((run.keyword_leg).product_ids, '{}') else '{}' end;

@@ -13,25 +13,29 @@ create or replace function shop.explain_search(
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     degrade boolean default false, route text default null, cut text default null,
     sku text default null, change text default null, sort text default null, group_by text default null,
-    diversity double precision default null
+    diversity double precision default null, correct boolean default true
 )
 returns setof shop.search_step
 language plpgsql volatile rows 10 set search_path = pg_catalog, pg_temp as $$
 declare
     began constant timestamptz := clock_timestamp();
-    request constant shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog,
+    request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog,
         image_weight, title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route,
         case when sort is null then cut else coalesce(cut, 'relevant') end,
-        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0));
+        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct);
     run shop_private.search_run;
 begin
+    request := shop_private.read_query(request);
     run := shop_private.run_search(request);
     return query select s.* from shop_private.explain_query(run) s;
+    return query select s.* from shop_private.explain_operators(request) s;
+    return query select s.* from shop_private.explain_synonyms(request) s;
     return query select s.* from shop_private.explain_exact(run) s;
     return query
     select s.* from shop_private.explain_leg('image', run.image_leg, run.image_weight, run.depth) s
     union all select s.* from shop_private.explain_leg('title', run.title_leg, run.title_weight, run.depth) s
     union all select s.* from shop_private.explain_leg('keyword', run.keyword_leg, run.keyword_weight, run.depth) s;
+    return query select s.* from shop_private.explain_correction(query, run.keyword_leg) s;
     return query select s.* from shop_private.explain_change(run) s;
     return query select s.* from shop_private.explain_cut(run) s;
     return query select s.* from shop_private.explain_sort(run, sort) s;

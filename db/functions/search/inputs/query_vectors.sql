@@ -2,11 +2,12 @@
 -- titles, and look up `words` in products.
 --
 -- image_vector and title_vector are weighted sums of the inputs' unit vectors, scaled to unit length. A negative weight
--- means: less like this. A text or an image adds the same vector to both sums. A product given as input adds the vector
--- of its image to image_vector and the vector of its title to title_vector. `words` joins the texts with a positive
--- weight. `named` lists the products given as input; the results exclude these products. image_starts and title_starts
--- list the unit vectors of the inputs with a positive weight (see leg_from_starts). Both lists are null for a single
--- input.
+-- means: less like this. The vector of the query is the mean of the query and its variants (see text_vector). Each word
+-- or phrase that the query excludes is an input of weight -@exclusion_weight@; only the first @exclusion_texts@ are
+-- encoded. A text or an image adds the same vector to both sums. A product given as input adds the vector of its image
+-- to image_vector and the vector of its title to title_vector. `words` joins the texts with a positive weight. `named`
+-- lists the products given as input; the results exclude these products. image_starts and title_starts list the unit
+-- vectors of the inputs with a positive weight (see leg_from_starts). Both lists are null for a single input.
 create or replace function shop_private.query_vectors(
     p_request shop_private.search_request,
     out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[],
@@ -23,24 +24,28 @@ declare
     scale @vector@.vector;
     given uuid;
     given_inputs integer := 0;
+    variants constant text[] := shop_private.text_variants(p_request.query, p_request.synonyms);
+    excluded constant text[] := nullif((p_request.parsed).excluded[:@exclusion_texts@], '{}');
 begin
     if num_nonnulls(p_request.query, p_request.image, p_request.inputs) = 0 then
         raise exception using errcode = '22023', message = 'nothing to search for',
             hint = 'Give query (a text), image (the bytes of an image), inputs (a weighted list), or several of them.';
     end if;
-    if p_request.inputs is null and (p_request.query is null or p_request.image is null) then  -- one text or one image
+    if p_request.inputs is null and excluded is null and (p_request.query is null or p_request.image is null) then
         words := p_request.query;
-        image_vector := coalesce(shop.clip_text(p_request.query), shop.clip_image(p_request.image));
+        image_vector := coalesce(shop_private.text_vector(p_request.query, variants), shop.clip_image(p_request.image));
         title_vector := image_vector;
         return;
     end if;
     for input, weight in
         select i.input, i.weight
         from shop_private.query_inputs(p_request.query, p_request.image, p_request.inputs) i
+        union all select jsonb_build_object('text', e, 'excluded', true), -@exclusion_weight@ from unnest(excluded) e
     loop
         product_title := null;
         if input ? 'text' then
-            vector := shop.clip_text(input ->> 'text');
+            vector := shop_private.text_vector(
+                input ->> 'text', case when input ->> 'text' = p_request.query then variants end);
             words := case when weight > 0 then concat_ws(' ', words, input ->> 'text') else words end;
         elsif input ? 'image' then
             vector := shop.clip_image(shop_private.base64_image(input ->> 'image'));
@@ -62,7 +67,7 @@ begin
             vector::@vector@.vector operator(@vector@.*) scale);
         vector := coalesce(@vector@.l2_normalize(product_title), vector);
         title_starts := case when weight > 0 then title_starts || vector else title_starts end;
-        given_inputs := given_inputs + 1;
+        given_inputs := given_inputs + case when input ? 'excluded' then 0 else 1 end;
         title_sum := coalesce(title_sum operator(@vector@.+) (vector::@vector@.vector operator(@vector@.*) scale),
             vector::@vector@.vector operator(@vector@.*) scale);
     end loop;

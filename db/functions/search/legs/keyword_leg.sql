@@ -23,13 +23,13 @@
 -- multiplied by a factor: the sum of the inverse document frequencies of the common words, divided by this sum for all
 -- words.
 --
--- A word that no product contains is treated as a typing error and looked up by its trigrams. A query of stop words
--- only is looked up in titles.
+-- p_synonyms are the synonyms of the text (see expanded_query). A word that no product contains is treated as a typing
+-- error and looked up by its trigrams, unless p_correct is false. A query of stop words only is looked up in titles.
 do $$ begin perform @trgm@.similarity('', ''); end $$;  -- loads pg_trgm, which defines pg_trgm.* settings
 
 create or replace function shop_private.keyword_leg(
     p_text text, p_catalog text, p_condition text, p_matched uuid[], p_candidates uuid[], p_depth integer,
-    p_products bigint
+    p_products bigint, p_synonyms shop_private.synonym_use[] default null, p_correct boolean default true
 )
 returns shop_private.leg
 language plpgsql stable
@@ -42,7 +42,7 @@ declare
     began constant timestamptz := clock_timestamp();
     leg shop_private.leg;
     language constant regconfig := shop_private.keyword_language(p_catalog);
-    query constant record := shop_private.keyword_query(p_text, language);
+    query constant record := shop_private.expanded_query(p_text, language, p_synonyms);
     in_matches constant boolean := coalesce(cardinality(p_matched) <= @keyword_most_read@, false);
     products constant bigint := greatest(p_products, shop_private.row_estimate('shop.product'));
     common text[];
@@ -80,9 +80,9 @@ begin
     common := array(select c.word from shop.common_word c
         where c.word = any(query.words) and c.share * products > @keyword_common@);
     selecting := array(select t from unnest(query.terms) t where not array_to_tsvector(common) @@ t::tsquery);
-    if selecting <> '{}' then
-        select m.words, m.common into misspelt, resembling
-        from shop_private.misspelt_words(p_text, language, products, similarity) m;
+    if selecting <> '{}' and p_correct then
+        select m.words, m.common, m.typed into misspelt, resembling, leg.misspelt
+        from shop_private.misspelt_words(query.unknown, language, products, similarity) m;
         if misspelt is not null then
             leg.index_name := 'shop.product_title_trgm_idx';
             perform set_config('pg_trgm.word_similarity_threshold', similarity::text, true);

@@ -1,11 +1,11 @@
 -- Returns the words of a text, of @typo_min_letters@ letters or more, that no product contains, or null if there is no
 -- such word. The words are returned in lower case and not stemmed, because trigrams do not work on stems. If the
 -- similarity of a word to a very common word is at least p_similarity, the word resembles too many titles. Such a word
--- is not returned, and `common` is a query for these very common words. The function has no SET clause, because it runs
--- under the settings of keyword_leg.
+-- is not returned, and `common` is a query for these very common words. `typed` has all words without a product. The
+-- function has no SET clause, because it runs under the settings of keyword_leg.
 create or replace function shop_private.misspelt_words(
     p_text text, p_language regconfig, p_products bigint, p_similarity double precision,
-    out words text[], out common tsquery
+    out words text[], out common tsquery, out typed text[]
 )
 language plpgsql stable as $$
 begin
@@ -18,6 +18,7 @@ begin
     where l.lexemes <> '{}' and not exists (select from shop.common_word c where c.word = any(l.lexemes))
         and not exists (select from shop.product p
             where p.keywords @@ plainto_tsquery(p_language, shop_private.fold(t.word)));
+    typed := words;
     if words is not null then
         select array_agg(w.word) filter (where c.word is null),
             string_agg(quote_literal(c.word), ' | ')::tsquery

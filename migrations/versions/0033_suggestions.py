@@ -6,8 +6,8 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, PrimaryKey
 from migrations.operations.script import quoted, run_raw
 from migrations.operations.variant_indexes import TITLE_INDEX
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 serves = "0023"

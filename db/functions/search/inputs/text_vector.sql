@@ -1,0 +1,42 @@
+-- Returns the vector of a text. With variants of the text, it is the unit mean of the vectors of the text and of its
+-- variants. All texts that are not in the cache are encoded together. If a variant cannot be encoded, the mean is that
+-- of the other texts. Like shop.clip_text, the function reads the serving model and the cache with the rights of its
+-- owner.
+create or replace function shop_private.text_vector(p_text text, p_variants text[])
+returns @vector@.halfvec
+language plpgsql stable parallel restricted security definer cost 1000
+set search_path = pg_catalog, pg_temp as $$
+declare
+    model smallint;
+    variants bytea[];
+    missing bytea[];
+    payload bytea;
+    total @vector@.vector;
+begin
+    if p_variants is null then
+        return shop.clip_text(p_text);
+    end if;
+    perform from shop.searchable limit 0;
+    model := (shop_private.model_of_views()).model_id;
+    variants := array(select shop_private.text_payload(v) from unnest(p_variants) v
+        where length(v) <= @max_text_length@);
+    missing := array(select v from unnest(variants) v
+        where shop_private.gateway_lookup(model, sha256(convert_to('t', 'UTF8') || v)) is null);
+    if missing <> '{}' then
+        begin
+            perform shop_private.gateway_request(model, missing);
+        exception when sqlstate 'WS004' then
+            null;  -- query_vector raises the error, unless the vector of the text is cached
+        end;
+    end if;
+    total := @vector@.l2_normalize(shop_private.query_vector(model, 't', shop_private.text_payload(p_text)));
+    begin
+        foreach payload in array variants loop
+            total := total operator(@vector@.+)
+                @vector@.l2_normalize(shop_private.query_vector(model, 't', payload))::@vector@.vector;
+        end loop;
+    exception when sqlstate 'WS001' or sqlstate 'WS002' or sqlstate 'WS003' or sqlstate 'WS004' then
+        null;  -- the text is encoded, and its variants are only an addition
+    end;
+    return @vector@.l2_normalize(total)::@vector@.halfvec;
+end $$;

@@ -1,0 +1,72 @@
+-- Reads the operators of a query's text (docs/search.md, "Query language"). Returns null if the text has no operator.
+--
+--   "two words"        phrases    the product's text has these words, one directly behind the other
+--   -word, -"two words"  excluded   the product's text has no such word or phrase
+--   brand:nike         fields     the field has this value, except for letter case, accents and punctuation
+--   -brand:nike        fields     the field does not have this value
+--
+-- `words` is the text without operators. A phrase keeps its words and loses its quotes. If only values of fields
+-- remain, `words` is these values. `words` is null if the text only excludes products.
+--
+-- An operator begins at the beginning of the text or after a blank. All other signs are ordinary text: a quote that is
+-- not closed or stands behind a character (24"), a hyphen inside a word (t-shirt), a hyphen before a digit (-5°C), and
+-- a word before a colon that is no field (http://). Raises an error if the text has more than @query_max_operators@
+-- operators. The function has no SET clause, because it runs under the settings of its callers.
+create or replace function shop_private.parse_query(p_text text)
+returns shop_private.parsed_query
+language plpgsql immutable as $$
+declare
+    filterable constant text[] := array['brand', 'product_type', 'color', 'size', 'material', 'condition',
+        'availability', 'currency', 'sku', 'gtin', 'mpn', 'item_group_id'];
+    -- the first character of a word that can be excluded: a letter of any script
+    letter constant text := '[A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u1fff\u2c00-\u2dff'
+        || '\u3005-\u3007\u3040-\ud7ff\uf900-\ufdff\ufe70-\uffdc\U00010000-\U0001efff\U00020000-\U0003ffff]';
+    parsed shop_private.parsed_query;
+    remaining text[] := '{}';
+    part text[];
+    token text;
+    field text;
+    value text;
+    negated boolean;
+    operators integer := 0;
+begin
+    parsed.phrases := '{}';
+    parsed.excluded := '{}';
+    parsed.fields := '[]';
+    for part in
+        select m from regexp_matches(
+            translate(p_text, '“”„‟«»', '""""""'), '-?(?:[A-Za-z_]+:)?"[^"]+"|\S+', 'g') m
+    loop
+        token := part[1];
+        part := regexp_match(token, '^(-?)(?:([A-Za-z_]+):)?(?:"([^"]+)"|([^"\s]\S*))$');
+        negated := part[1] = '-';
+        field := lower(part[2]);
+        value := coalesce(part[3], part[4]);
+        operators := operators + 1;
+        if field = any(filterable) and shop_private.identifier_key(value) is not null then
+            parsed.fields := parsed.fields
+                || jsonb_build_object('field', field, 'value', btrim(value), 'not', negated);
+        elsif part[2] is null and part[3] is not null and shop_private.word_pieces(shop_private.fold(value)) <> '' then
+            parsed.excluded := case when negated then parsed.excluded || btrim(value) else parsed.excluded end;
+            parsed.phrases := case when negated then parsed.phrases else parsed.phrases || btrim(value) end;
+            remaining := case when negated then remaining else remaining || btrim(value) end;
+        elsif token ~ ('^-' || letter) then
+            parsed.excluded := parsed.excluded || rtrim(substr(token, 2), ',;.!?)');
+        else
+            remaining := remaining || token;
+            operators := operators - 1;
+        end if;
+    end loop;
+    if operators = 0 then
+        return null;
+    elsif operators > @query_max_operators@ then
+        raise exception using errcode = '54000',
+            message = format('the query has %s phrases, exclusions and fields', operators),
+            hint = 'A query may have @query_max_operators@ of them. Give long lists of conditions as a filter.';
+    end if;
+    parsed.typed := p_text;
+    parsed.words := coalesce(nullif(array_to_string(remaining, ' '), ''), (
+        select string_agg(f ->> 'value', ' ') from jsonb_array_elements(parsed.fields) f
+        where not (f -> 'not')::boolean));
+    return parsed;
+end $$;

@@ -1,0 +1,34 @@
+-- Returns the condition on p (shop.product) that is true for a product whose text has the words of a phrase, one
+-- directly behind the other. A phrase of one word must be one of the product's words. The words are stemmed. Stop words
+-- inside a phrase stand for any word. Returns null if the phrase has no word. A phrase of stop words only is looked up
+-- in titles.
+--
+-- The index of keywords finds the products. Two kinds of products are read again. The keywords have brand, type, colour
+-- and material, of weight B, one behind the other, so an x is put between these fields. The keywords of a title with
+-- accents have the words without accents at other positions. The function has no SET clause, because it runs under the
+-- settings of its callers.
+create or replace function shop_private.phrase_condition(p_phrase text, p_language regconfig)
+returns text
+language plpgsql stable as $$
+declare
+    query constant record := shop_private.keyword_query(p_phrase, p_language);
+    folded tsquery;
+    adjacent text;
+    lexeme constant text := '''(?:[^'']|'''')*''';
+begin
+    if query.every_word is null or query.only_stop_words then
+        return format('p.title ~* %L', '\m' || nullif(array_to_string(array(
+            select shop_private.title_pattern(w) from unnest(query.plain_words) w), '[^[:alnum:]]+'), '') || '\M');
+    elsif p_phrase !~ '\S\s+\S' or to_tsvector(p_language, shop_private.fold(p_phrase)) = '' then
+        return format('p.keywords @@ %L::tsquery', query.every_word);
+    end if;
+    folded := phraseto_tsquery(p_language, shop_private.fold(p_phrase));
+    adjacent := (phraseto_tsquery(p_language, p_phrase) || folded)::text;
+    return format('(p.keywords @@ %L::tsquery and (p.keywords @@ %L::tsquery
+            or p.keywords @@ %L::tsquery and to_tsvector(%L::regconfig, shop_private.fold(
+                concat_ws('' x '', p.brand, p.product_type, p.color, p.material))) @@ %5$L::tsquery
+            or octet_length(p.title) > length(p.title)
+                and to_tsvector(%4$L::regconfig, shop_private.fold(p.title)) @@ %5$L::tsquery))',
+        query.every_word, regexp_replace(adjacent, lexeme, '\&:ACD', 'g'),
+        regexp_replace(adjacent, lexeme, '\&:B', 'g'), p_language, folded);
+end $$;

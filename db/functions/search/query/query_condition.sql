@@ -1,0 +1,25 @@
+-- Returns the condition on p (shop.product) that the operators of a query set, or null if they set none. Two values of
+-- one field are alternatives; all other operators must be met together. The function has no SET clause, because it runs
+-- under the settings of its callers.
+create or replace function shop_private.query_condition(p_parsed shop_private.parsed_query, p_catalog text)
+returns text
+language plpgsql stable as $$
+declare
+    language constant regconfig := shop_private.keyword_language(p_catalog);
+    conditions text[];
+begin
+    conditions := array(select shop_private.phrase_condition(w, language) from unnest(p_parsed.phrases) w)
+        || array(select format('(%s) is not true', shop_private.phrase_condition(w, language))
+            from unnest(p_parsed.excluded) w where shop_private.phrase_condition(w, language) is not null)
+        || array(
+            select case when f.negated then format('(%s) is not true', c.condition)
+                -- an index finds the identifiers of a product
+                when f.field in ('sku', 'gtin', 'mpn') then format('(%s and
+                    shop_private.identifier_keys(p.sku, p.gtin, p.mpn, p.attributes) && %L::text[])', c.condition, keys)
+                else c.condition end
+            from (select e ->> 'field' as field, (e -> 'not')::boolean as negated,
+                    array_agg(shop_private.identifier_key(e ->> 'value')) as keys
+                from jsonb_array_elements(p_parsed.fields) e group by 1, 2) f,
+                format('shop_private.identifier_key(p.%I) = any(%L::text[])', f.field, f.keys) c(condition));
+    return nullif(array_to_string(conditions, ' and '), '');
+end $$;

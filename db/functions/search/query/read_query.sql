@@ -1,0 +1,17 @@
+-- Reads the operators of a request's query and looks up its synonyms. Sets `parsed`, with the condition that the
+-- operators set, and keeps the remaining words as the query. Every function that takes a query from a
+-- caller calls this function once. The function has no SET clause, because it runs under the settings of its callers.
+create or replace function shop_private.read_query(inout request shop_private.search_request)
+language plpgsql stable as $$
+begin
+    if request.query ~ '["“”„‟«»:]|(^|\s)-' then  -- most texts have no such sign
+        request.parsed := shop_private.parse_query(request.query);
+        if (request.parsed).typed is not null then
+            request.parsed.condition := shop_private.query_condition(request.parsed, request.catalog);
+            request.query := (request.parsed).words;
+        end if;
+    end if;
+    if exists (select from shop.synonym) then
+        request.synonyms := shop_private.synonyms_of(request.query, request.catalog);
+    end if;
+end $$;

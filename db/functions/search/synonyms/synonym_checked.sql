@@ -1,0 +1,57 @@
+-- Checks a new or changed row of shop.synonym, and sets its keys. Terms are trimmed, and the terms of a synonym both
+-- ways are sorted, so that equal synonyms are equal rows. A key is a term of a query that uses the synonym: from_term,
+-- or each of the terms. A key is stored as typed and stemmed in the language of the synonym, of its catalog, or of
+-- every catalog.
+create or replace function shop_private.synonym_checked() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    hint constant text := 'A term has 2 to 100 characters and 1 to 5 words. A synonym has 2 to 20 terms, or from_term '
+        'and 1 to 20 terms.';
+    term text;
+    languages regconfig[];
+begin
+    new.from_term := btrim(new.from_term);
+    new.terms := array(select btrim(t) from unnest(new.terms) with ordinality u(t, n) group by btrim(t)
+        order by case when new.from_term is null then btrim(t) end collate "C", min(n));
+    if cardinality(new.terms) < (case when new.from_term is null then 2 else 1 end)
+        or cardinality(new.terms) > @synonym_max_terms@
+    then
+        raise exception using errcode = '22023', hint = hint,
+            message = format('the synonym has %s different terms', cardinality(new.terms));
+    end if;
+    foreach term in array new.terms || array_remove(array[new.from_term], null) loop
+        if term is null or length(term) > 100 or length(shop_private.term_key(term, null)) < 2
+            or cardinality(string_to_array(shop_private.term_key(term, null), ' ')) > @synonym_max_words@
+        then
+            raise exception using errcode = '22023', hint = hint,
+                message = format('%s cannot be a term of a synonym', coalesce(quote_literal(left(term, 120)), 'null'));
+        end if;
+    end loop;
+    if new.from_term = any(new.terms) then
+        raise exception using errcode = '22023', hint = 'Leave the term out of terms.',
+            message = format('%L is replaced by itself', new.from_term);
+    end if;
+    if new.language is not null and not exists (
+        select from pg_ts_config c where c.cfgname = new.language and c.cfgnamespace = 'pg_catalog'::regnamespace)
+    then
+        raise exception using errcode = '22023', message = format('there is no language %L', new.language),
+            hint = 'shop.set_language names the languages. null means: every language.';
+    end if;
+    if new.catalog <> 'main' and not exists (select from shop.catalog c where c.catalog = new.catalog) then
+        raise exception using errcode = '22023', message = format('there is no catalog %L', new.catalog),
+            hint = 'null means: every catalog.';
+    end if;
+    languages := array(select ('pg_catalog.' || quote_ident(l))::regconfig from (
+        select new.language where new.language is not null
+        union select coalesce(c.language, 'english') from (values (new.catalog)) v(catalog)
+            left join shop.catalog c on c.catalog = v.catalog or v.catalog is null
+            where new.language is null) s(l));
+    new.keys := array(
+        select distinct k
+        from unnest(case when new.from_term is null then new.terms else array[new.from_term] end) t,
+            unnest(languages || null::regconfig) l, shop_private.term_key(t, l) k);
+    return new;
+end $$;
+
+create or replace trigger synonym_checked before insert or update on shop.synonym
+for each row execute function shop_private.synonym_checked();

@@ -1,0 +1,25 @@
+"""Finds the words of a query in the titles and descriptions of found products."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+_HIGHLIGHTS = text(
+    "select p.product_id, h.field, h.first, h.length from unnest(cast(:products as uuid[])) p(product_id), "
+    "shop.highlights(:query, p.product_id) h"
+)
+
+Places = dict[str, list[tuple[int, int]]]  # field -> first character, from 0, and number of characters
+
+
+def highlights(conn: Connection, query: str | None, products: Sequence[UUID]) -> dict[UUID, Places]:
+    """Return, by product id, the places of the words of `query` in `title` and `description`, counted in code points.
+
+    A product without a word of the query has two empty lists.
+    """
+    found: dict[UUID, Places] = {product_id: {"title": [], "description": []} for product_id in products}
+    if query:
+        for product_id, field, first, length in conn.execute(_HIGHLIGHTS, {"products": list(products), "query": query}):
+            found[product_id][field].append((first, length))
+    return found

@@ -1,0 +1,48 @@
+"""Defines the table of synonyms."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from db.tables.metadata import SHOP, metadata
+
+# The triggers synonym_checked and synonyms_counted check each row and the number of rows.
+synonym = Table(
+    "synonym",
+    metadata,
+    Column("synonym_id", BigInteger, Identity(always=True), comment="the key of the synonym"),
+    Column("catalog", Text, comment="the catalog whose searches use the synonym; null: every catalog"),
+    Column(
+        "language", Text, comment="the language of the catalogs whose searches use the synonym; null: every language"
+    ),
+    Column("from_term", Text, comment="the term of a query that terms stand for; null: each of the terms, both ways"),
+    Column("terms", ARRAY(Text), nullable=False, comment="the terms, each of 1 to 5 words"),
+    Column(
+        "keys",
+        ARRAY(Text),
+        nullable=False,
+        comment="the terms of a query that use the synonym, as typed and stemmed; a trigger sets the column",
+    ),
+    Column(
+        "created_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("clock_timestamp()"),
+        comment="when the row was inserted",
+    ),
+    PrimaryKeyConstraint("synonym_id"),
+    UniqueConstraint("catalog", "language", "from_term", "terms", postgresql_nulls_not_distinct=True),
+    Index("synonym_keys_idx", "keys", postgresql_using="gin"),
+    schema=SHOP,
+    comment="Terms that mean the same in searches. A query with one of them also finds the others.",
+)

@@ -1,0 +1,83 @@
+"""The result says which misspelt words were corrected, and an option takes every word as typed."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from db.catalog.product import Product
+from db.roles import Role
+from db.search import ranking
+from db.search.ranking import SearchParams
+
+if TYPE_CHECKING:
+    from tests.support.shop import Shop
+
+PRODUCTS = (
+    Product("b1", "Leather backpack"),
+    Product("b2", "Backpack for hiking"),
+    Product("lamp", "Table lamp"),
+    Product("packer", "Bag for packing"),
+)
+
+
+@pytest.fixture
+def bags(shop: "Shop") -> "Shop":
+    shop.load(*PRODUCTS)
+    return shop
+
+
+def search(shop: "Shop", query: str, **options: Any) -> ranking.SearchResult:
+    params = SearchParams(query=query, image_weight=0, title_weight=0, **options)
+    return ranking.search(shop.connect(Role.ANALYST), params)
+
+
+@pytest.mark.parametrize(
+    ("query", "corrected"),
+    [
+        ("bakpack", "backpack"),
+        ("Leather BAKPACK", "Leather backpack"),
+        ("leathr bakpack", "leather backpack"),
+        ("bakpack -hiking", "backpack -hiking"),
+        ("backpack", None),
+        ("backpacks", None),
+        ("lamp xqzzvk", None),
+    ],
+)
+def test_the_result_names_the_corrected_query(bags: "Shop", query: str, corrected: str | None) -> None:
+    found = search(bags, query)
+    assert found.rows
+    assert found.corrected == corrected
+    assert {row.corrected_query for row in found.rows} == {corrected}
+
+
+def test_without_correction_every_word_is_taken_as_typed(bags: "Shop") -> None:
+    assert {row.sku for row in search(bags, "bakpack").rows} == {"b1", "b2"}
+    assert search(bags, "bakpack", correct=False).rows == []
+    found = search(bags, "bakpack lamp", correct=False)
+    assert ([row.sku for row in found.rows], found.corrected) == (["lamp"], None)
+    assert search(bags, "bakpack", correct=False, cut="relevant", degrade=True).rows == []
+
+
+def test_a_word_with_a_synonym_is_not_corrected(bags: "Shop") -> None:
+    bags.run("insert into shop.synonym (from_term, terms) values ('bakpack', '{lamp}')")
+    found = search(bags, "bakpack")
+    assert ([row.sku for row in found.rows], found.corrected) == (["lamp"], None)
+
+
+def test_explain_names_the_correction(bags: "Shop") -> None:
+    bags.encode_all()
+    bags.cache("bakpack")
+    steps = {row.step: row.note for row in bags.run("select step, note from shop.explain_search('bakpack')")}
+    assert steps["correction"] == "no product has bakpack; searched: backpack"
+    steps = {row.step for row in bags.run("select step from shop.explain_search('bakpack', correct => false)")}
+    assert "correction" not in steps
+
+
+def test_a_correction_comes_only_from_products_that_the_caller_sees(bags: "Shop") -> None:
+    bags.run("alter table shop.product enable row level security")
+    bags.run("create policy lamps on shop.product for select to public using (title not ilike '%backpack%')")
+    try:
+        assert search(bags, "bakpack").corrected is None
+    finally:
+        bags.run("drop policy lamps on shop.product")
+        bags.run("alter table shop.product disable row level security")
