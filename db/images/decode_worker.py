@@ -4,14 +4,15 @@ The module imports little, because an encoder starts one process per core, and a
 """
 
 import hashlib
+import math
 from typing import Any
 
 import numpy as np
 
 from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.files import read_file
-from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSource
-from db.images.opening import open_image
+from db.images.messages import Box, DecodedImage, DecodeError, DecodeLimits, ImageSource
+from db.images.opening import AtLeast, check_region, open_image
 from db.images.perceptual_hash import perceptual_hash
 from db.images.pixels import InputShape
 from db.images.worker_pool import limit_memory
@@ -37,7 +38,9 @@ def decode_all(
 def _decode(source: ImageSource, shape: InputShape, offset: int, limits: DecodeLimits) -> DecodedImage | DecodeError:
     try:
         data = source.data if source.data is not None else read_file(source.folder, source.uri, limits.max_file_bytes)
-        opened = open_image(data, limits.max_pixels, shape.at_least)
+        opened = open_image(data, limits.max_pixels, _at_least(shape, source.box), box=source.box)
+        if source.box is not None:
+            check_region(source.box, opened)
         phash = perceptual_hash(opened.image)
         pixels = shape.pixels(opened.image)
     except ImageRejected as error:
@@ -47,3 +50,19 @@ def _decode(source: ImageSource, shape: InputShape, offset: int, limits: DecodeL
     np.frombuffer(_memory, np.uint8, pixels.size, offset)[:] = pixels.reshape(-1)
     sha256 = hashlib.sha256(data).digest()
     return DecodedImage(sha256, opened.width, opened.height, phash, pixels.shape[0], pixels.shape[1])
+
+
+def _at_least(shape: InputShape, box: Box | None) -> AtLeast:
+    """Returns the smallest size to which an image may be decoded, so that its region keeps the pixels that the model
+    needs, whether the image is rotated or not."""
+    if box is None:
+        return shape.at_least
+    share = min(box[2:])
+
+    def least(width: int, height: int) -> tuple[int, int]:
+        columns, rows = max(1, math.floor(width * share)), max(1, math.floor(height * share))
+        needed = shape.at_least(columns, rows)
+        scale = min(1.0, max(needed) / min(columns, rows))
+        return max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale))
+
+    return least

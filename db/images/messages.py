@@ -28,6 +28,7 @@ class ImageSource:
     folder: str
     uri: str
     data: bytes | None = None
+    box: Box | None = None  # decode only this region
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,14 @@ def _cropped(image: Image.Image, box: Box, orientation: int | None) -> Image.Ima
     return region
 
 
+def check_region(box: Box, opened: OpenedImage) -> None:
+    """Raises ImageRejected if the region is too small to have a pixel of the image."""
+    left, top, width, height = box
+    columns, rows = opened.width, opened.height
+    if round(left * columns) >= round((left + width) * columns) or round(top * rows) >= round((top + height) * rows):
+        raise ImageRejected(f"the box has no pixel of the image, which has {columns} x {rows} pixels")
+
+
 def _pixels(begin: float, end: float, size: int) -> tuple[int, int]:
     first = min(round(begin * size), size - 1)
     return first, max(first + 1, round(end * size))

@@ -27,9 +27,9 @@ def region(data: bytes, box: Box, edge: int, limits: DecodeLimits) -> bytes | De
     """Return a region of the upright image as a WebP that fits a square of `edge` pixels.
 
     `box` is left, top, width and height, as shares of the upright image's width and height."""
-    from db.images.opening import open_image
+    from db.images.opening import check_region, open_image
 
-    left, top, width, height = box
+    width, height = box[2:]
 
     def at_least(columns: int, rows: int) -> tuple[int, int]:
         """The region's longer side keeps `edge` pixels, whether the image is rotated or not."""
@@ -40,11 +40,7 @@ def region(data: bytes, box: Box, edge: int, limits: DecodeLimits) -> bytes | De
         opened = open_image(
             data, limits.max_pixels, at_least, max_webp_pixels=limits.max_webp_pixels, reduce=True, box=box
         )
-        columns, rows = opened.width, opened.height
-        if round(left * columns) >= round((left + width) * columns) or round(top * rows) >= round(
-            (top + height) * rows
-        ):
-            return DecodeError(f"the box has no pixel of the image, which has {columns} x {rows} pixels", final=True)
+        check_region(box, opened)
         image = opened.image
         image.thumbnail((edge, edge))
         buffer = BytesIO()

@@ -59,6 +59,7 @@ class SearchParams:
     group_by: str | None = None
     diversity: float | None = None
     correct: bool = True
+    image_box: list[float] | None = None
 
 
 OPTIONS = tuple(field.name for field in fields(SearchParams))

@@ -16,6 +16,7 @@ import structlog
 from db import tracing
 from db.engine import Database, translated
 from db.errors import DatabaseError
+from db.images import regions
 from db.images.decode_pool import DecodePool
 from db.images.messages import DecodedImage, DecodeError, DecodeLimits, ImageSource
 from db.work import requests
@@ -152,7 +153,8 @@ class QueryLane(threading.Thread):
     def _encode_images(self, model: Model, sent: list[Request], answers: Answers, refusals: Refusals) -> None:
         """Decode the images in another process, as the catalog lane does, because images of unknown origin may crash
         their decoder. Then encode the pixels."""
-        decoding = self._decoder.begin([ImageSource("", "", request.payload) for request in sent], model.tower.shape)
+        sources = [ImageSource("", "", *regions.split(request.payload)) for request in sent]
+        decoding = self._decoder.begin(sources, model.tower.shape)
         try:
             decoded: list[tuple[int, DecodedImage]] = []
             for place, result in enumerate(decoding.results()):

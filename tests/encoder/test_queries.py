@@ -1,10 +1,12 @@
 """A running encoder turns the text in an SQL statement into a vector, for any session, such as a psql session."""
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from PIL import Image
+from sqlalchemy import Connection, text
 
 from db.engine import Database
 from db.errors import EncoderUnavailable, StatementRefused
@@ -73,6 +75,32 @@ def test_bytes_that_are_not_an_image_are_refused_with_the_reason(
         assert raised.value.sqlstate == "WS003"
         conn.rollback()
         assert conn.scalar(text("select shop.clip_text('the session still works')")) is not None
+        _check_regions(conn)
+
+
+def _check_regions(conn: Connection) -> None:
+    """A region has the vector of the part that it cuts out, and a key of its own in the cache."""
+    drawing = Image.effect_noise((120, 80), 100).convert("RGB")
+    files = []
+    for image in (drawing, drawing.crop((30, 20, 90, 80))):
+        buffer = BytesIO()
+        image.save(buffer, "PNG")
+        files.append(buffer.getvalue())
+    whole, part = files
+    given = {"whole": whole, "part": part}
+    row = conn.execute(
+        text(
+            "select shop.clip_image(:whole)::text, shop.clip_image(:part)::text, "
+            "shop.clip_image(:whole, image_box => '{0.25, 0.25, 0.5, 0.75}')::text, "
+            "shop.clip_image(:whole, image_box => '{0, 0, 1, 1}')::text"
+        ),
+        given,
+    ).one()
+    assert row[2] == row[1] != row[0] == row[3]
+    assert conn.scalar(text("select shop.clip_image(null, '{0,0,1,1}')")) is None
+    with pytest.raises(EncoderUnavailable, match="the box has no pixel of the image, which has 120 x 80 pixels"):
+        conn.execute(text("select shop.clip_image(:whole, '{0.5, 0.5, 0.001, 0.001}')"), given)
+    conn.rollback()
 
 
 @pytest.mark.soak

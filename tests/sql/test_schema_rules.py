@@ -121,7 +121,7 @@ def test_functions_that_encode_a_query_are_stable_and_parallel_restricted(migrat
     ).fetchall()
     assert set(rows) == {
         ("clip_text", "s", "r", True, True),
-        ("clip_image", "s", "r", True, True),
+        ("clip_image", "s", "r", False, True),  # an image without a region is valid
         ("product_vector", "s", "s", True, False),
     }
 

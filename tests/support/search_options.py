@@ -4,4 +4,5 @@ NOT_IN_REST = {
     "rrf_k": "fitted together with the weights, one value for each model",
     "degrade": "always on for a query of text alone",
     "route": "for measurements only",
+    "image_box": "the field box of POST /v1/search; the service cuts the region before the search",
 }

@@ -33,6 +33,10 @@ begin
     if p_request.sort is not null then
         perform shop_private.sort_keys(p_request.sort);
     end if;
+    if p_request.image_box is not null and p_request.image is null then
+        raise exception using errcode = '22023', message = 'image_box needs an image',
+            hint = 'image_box is the region of the argument image that is searched.';
+    end if;
     if p_request.group_by is not null then
         perform shop_private.group_field(p_request.group_by);
     end if;

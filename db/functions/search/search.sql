@@ -34,7 +34,7 @@ create or replace function shop.search(
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     after text default null, degrade boolean default false, route text default null, cut text default null,
     change text default null, sort text default null, group_by text default null,
-    diversity double precision default null, correct boolean default true
+    diversity double precision default null, correct boolean default true, image_box double precision[] default null
 )
 returns setof shop.search_result
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -42,10 +42,11 @@ declare
     request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog, image_weight,
         title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route,
         case when sort is null then cut else coalesce(cut, 'relevant') end,
-        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct);
+        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct,
+        image_box);
     key constant text := md5(row(query, md5(image), inputs, filter, catalog, image_weight, title_weight, keyword_weight,
         rrf_k, min_similarity, max_gap, degrade, route, cut, change, sort, group_by,
-        nullif(diversity, 0), correct)::text);
+        nullif(diversity, 0), correct, image_box)::text);
     run shop_private.search_run;
     window_run shop_private.search_run;
     first_version text;  -- the model and calibration of the first page

@@ -69,12 +69,12 @@ def test_explain_search_takes_the_arguments_of_shop_search_and_a_sku(admin: Conn
     assert set(PARAMS) - set(OPTIONS_OF_EXPLAIN) == {"after"}
 
 
-def test_similar_takes_a_sku_in_place_of_the_query_and_has_no_rrf_k_degrade_and_correct(admin: Connection) -> None:
+def test_similar_takes_a_sku_in_place_of_the_query_and_lacks_options_of_a_text_and_an_image(admin: Connection) -> None:
     found = arguments(admin, "shop.similar")
     weights = {"image_weight": 1.0, "title_weight": 0.0}  # by default, shop.similar compares only images
     assert found == {"sku": None} | {name: PARAMS[name] for name in OPTIONS_OF_SIMILAR} | weights
     query = {"query", "image", "inputs", "keyword_weight"}  # absent because a product takes the place of the query
-    assert set(PARAMS) - set(OPTIONS_OF_SIMILAR) == query | {"rrf_k", "degrade", "correct"}
+    assert set(PARAMS) - set(OPTIONS_OF_SIMILAR) == query | {"rrf_k", "degrade", "correct", "image_box"}
 
 
 def test_the_type_search_request_has_every_argument_except_the_cursor(admin: Connection) -> None:

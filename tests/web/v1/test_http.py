@@ -99,7 +99,9 @@ def test_the_page_of_the_api_lists_every_operation_and_loads_nothing_foreign(cli
     assert set(operations) <= set(found.ids)
     assert len(set(found.ids)) == len(found.ids)
     for link in found.links:
-        assert link.removeprefix("#") in found.ids if link.startswith("#") else client.get(link).status_code == 200
+        assert link.removeprefix("#") in found.ids if link.startswith("#") else client.get(link).status_code == 200, (
+            link
+        )
 
 
 def test_the_page_of_the_api_works_without_the_search_page(serve: Serve) -> None:

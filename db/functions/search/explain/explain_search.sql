@@ -13,7 +13,7 @@ create or replace function shop.explain_search(
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     degrade boolean default false, route text default null, cut text default null,
     sku text default null, change text default null, sort text default null, group_by text default null,
-    diversity double precision default null, correct boolean default true
+    diversity double precision default null, correct boolean default true, image_box double precision[] default null
 )
 returns setof shop.search_step
 language plpgsql volatile rows 10 set search_path = pg_catalog, pg_temp as $$
@@ -22,7 +22,8 @@ declare
     request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog,
         image_weight, title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route,
         case when sort is null then cut else coalesce(cut, 'relevant') end,
-        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct);
+        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct,
+        image_box);
     run shop_private.search_run;
 begin
     request := shop_private.read_query(request);

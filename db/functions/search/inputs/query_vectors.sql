@@ -33,7 +33,8 @@ begin
     end if;
     if p_request.inputs is null and excluded is null and (p_request.query is null or p_request.image is null) then
         words := p_request.query;
-        image_vector := coalesce(shop_private.text_vector(p_request.query, variants), shop.clip_image(p_request.image));
+        image_vector := coalesce(shop_private.text_vector(p_request.query, variants),
+            shop.clip_image(p_request.image, p_request.image_box));
         title_vector := image_vector;
         return;
     end if;
@@ -50,7 +51,7 @@ begin
         elsif input ? 'image' then
             vector := shop.clip_image(shop_private.base64_image(input ->> 'image'));
         elsif input ? 'bytes' then
-            vector := shop.clip_image(p_request.image);
+            vector := shop.clip_image(p_request.image, p_request.image_box);
         elsif input ? 'sku' then
             vector := shop.product_vector(input ->> 'sku', p_request.catalog);
             given := shop.product_id(input ->> 'sku', p_request.catalog);

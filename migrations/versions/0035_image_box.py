@@ -1,0 +1,18 @@
+"""Adds the option image_box of a search, a region of the image that is searched."""
+
+from alembic import op
+
+revision = "0035"
+down_revision = "0034"
+branch_labels = None
+depends_on = None
+serves = "0023"
+
+
+def upgrade() -> None:
+    op.execute("alter type shop_private.search_request add attribute image_box double precision[]")
+
+
+def downgrade() -> None:
+    op.drop_functions("shop", "clip_image")  # the earlier function has one argument less
+    op.execute("alter type shop_private.search_request drop attribute image_box")
