@@ -12,7 +12,7 @@ from db.api_keys import ApiKey
 from db.search import ranking
 from db.search.ranking import SearchParams
 from web.http.context import context_of
-from web.http.problems import ApiError
+from web.http.problems import ApiError, allowed_catalogs
 
 
 def is_public(public_catalogs: Collection[str] | None, catalog: str) -> bool:
@@ -37,7 +37,7 @@ class KeyLimits:
     def check_catalog(self, catalog: str) -> None:
         """Raises ApiError if the key does not allow the catalog, whether the catalog exists or not."""
         if not self.allows_catalog(catalog):
-            hint = f"The key allows these catalogs: {', '.join(self._catalogs or ())}."
+            hint = allowed_catalogs(self._catalogs or ())
             raise ApiError("key-scope", f"This key does not allow the catalog {catalog[:80]}.", hint=hint)
 
     def check_every_catalog(self) -> None:

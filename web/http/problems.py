@@ -8,6 +8,7 @@ Litestar's plugin for problem details would replace the function `handle_excepti
 neither `type` nor `request_id`, and does not write the problems that are sent outside Litestar.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -112,6 +113,7 @@ _TIMEOUT = ("timeout", "The request ran into its time limit.", "A search with a 
 _UNAVAILABLE = ("database-unavailable", "", "")
 _LOCKED = ("overloaded", "Other requests are writing the same rows.", "")
 _BAD_VALUE = ("invalid", "A value cannot be stored or compared as the type of its field.", "")
+_NOT_FOUND = "42704"
 # Maps a SQLSTATE, or the beginning of one, to a problem type, detail and hint; the longest match counts. If detail and
 # hint are None, the client gets the message and hint of the error. They are None for errors that our statements get
 # only from Windowshop's own SQL functions.
@@ -124,7 +126,11 @@ _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
     "25006": _UNAVAILABLE,  # the address of the primary leads to a standby
     "40001": _LOCKED,
     "40P01": _LOCKED,
-    "42704": ("not-found", None, None),  # a catalog or product does not exist; only Windowshop's functions raise this
+    _NOT_FOUND: (
+        "not-found",
+        None,
+        None,
+    ),  # a catalog or product does not exist; only Windowshop's functions raise this
     "53": _UNAVAILABLE,
     "54": ("invalid", None, None),
     "55000": ("cursor-outdated", None, None),
@@ -182,9 +188,15 @@ def log_if_internal(error: Exception, kind: str, request_id: str) -> None:
         structlog.get_logger().error("unexpected error", request_id=request_id, exc_info=error)
 
 
+def allowed_catalogs(catalogs: Iterable[str]) -> str:
+    return f"The key allows these catalogs: {', '.join(catalogs)}."
+
+
 def problem_of(request: Request[Any, Any, Any], error: Exception) -> tuple[Problem, dict[str, str]]:
     """Returns the problem and the headers that answer an error. Unexpected errors are logged."""
     known, request_id = as_api_error(error), context_of(request.scope).request_id
+    if isinstance(error, DatabaseError) and error.sqlstate == _NOT_FOUND:
+        known.hint = _hint_of_catalogs(request, known.hint)
     log_if_internal(error, known.kind, request_id)
     return problem_and_headers(known, request_id)
 
@@ -193,6 +205,15 @@ def allow(error: MethodNotAllowedException) -> str:
     """Returns the header `Allow`: the methods that the address takes. HEAD is answered like GET."""
     given = {method.strip() for method in (error.headers or {}).get("allow", "").split(",") if method.strip()}
     return ", ".join(sorted(given | ({"HEAD"} if "GET" in given else set())))
+
+
+def _hint_of_catalogs(request: Request[Any, Any, Any], hint: str) -> str:
+    """Returns the hint of a catalog that does not exist. The database names all catalogs, and so this hint is only for
+    a client that may read all of them."""
+    key = context_of(request.scope).api_key
+    if key is None:
+        return hint if request.app.state.public_catalogs is None else ""
+    return hint if key.catalogs is None else allowed_catalogs(key.catalogs)
 
 
 def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:

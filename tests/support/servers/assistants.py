@@ -1,7 +1,7 @@
 """Calls MCP tools with the official Python client."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from secrets import token_hex
 from typing import Any, Literal, TypeVar
@@ -23,10 +23,10 @@ def address_of(client: httpx.Client) -> str:
     return str(client.base_url).rstrip("/")
 
 
-def key(database: Database, **limits: Any) -> dict[str, str]:
-    """Create a key of scope search and return its header."""
+def key(database: Database, *, scopes: Sequence[str] = ("search",), **limits: Any) -> dict[str, str]:
+    """Create a key and return its header."""
     with database.connect(None) as conn, conn.begin():
-        return {"Authorization": f"Bearer {api_keys.create(conn, token_hex(8), ['search'], **limits)}"}
+        return {"Authorization": f"Bearer {api_keys.create(conn, token_hex(8), scopes, **limits)}"}
 
 
 @asynccontextmanager
