@@ -103,9 +103,12 @@ def test_two_encoders_at_the_same_time_encode_each_item_once(
 ) -> None:
     env = environment(clip_database)
     with running_encoder(env, tmp_path / "one"), running_encoder(env, tmp_path / "two"):
-        load_drawings(clip_database, tmp_path / "images", 800)
-        wait_until(lambda: remaining_work(clip_database) == Outstanding(0, 0, 0), 60, "the vectors of all items")
-    assert_complete(clip_database, 800)
+        load_drawings(clip_database, tmp_path / "images", 300)
+        try:
+            wait_until(lambda: remaining_work(clip_database) == Outstanding(0, 0, 0), 60, "the vectors of all items")
+        finally:
+            print(remaining_work(clip_database), *((tmp_path / name).read_text() for name in ("one", "two")), sep="\n")
+    assert_complete(clip_database, 300)
 
 
 def held_by(database: Database, pid: int) -> int:
