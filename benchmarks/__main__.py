@@ -134,6 +134,14 @@ def features_query() -> None:
 
 
 @app.command()
+def features_page() -> None:
+    """Measure which made-up cases are right with sorting, groups, diversity, suggestions and regions of an image."""
+    from benchmarks.relevance import features_page
+
+    features_page.run()
+
+
+@app.command()
 def loading(
     rows: Annotated[int, typer.Option(min=20_000, help="Number of rows in the feed.")] = 1_000_000,
     vectors: Annotated[

@@ -3,10 +3,10 @@
 --
 --   (1 - p_diversity) x relevance - p_diversity x similarity to the most similar product before it.
 --
--- The relevance falls from 1 for the first candidate to 0 for the last one, as 1 / (rrf_k + rank) does. The similarity
--- is the cosine of the first images, scaled so that the least similar pair of candidates has 0 and equal images have 1.
--- A product without an image vector is similar to no product. The first p_named products are named by the query and
--- stay in front. p_picks products are chosen; the others follow in the order of the ranking.
+-- The relevance falls from 1 for the first rank to 0 for rank @diversity_candidates@, as 1 / (rrf_k + rank) does. The
+-- similarity is the cosine of the first images, scaled so that the candidate that is least similar to the first one has
+-- 0 and equal images have 1. A product without an image vector is similar to no product. The first p_named products are
+-- named by the query and stay in front. p_picks products are chosen; the others follow in the order of the ranking.
 create or replace function shop_private.diversified(
     p_product_ids uuid[], p_named integer, p_diversity double precision, p_picks integer
 )
@@ -27,8 +27,8 @@ begin
     from unnest(candidates) with ordinality as u(product_id, n)
     left join shop.image_vector i on i.product_id = u.product_id and i.position = 0;
     relevance := array(
-        select (1.0 / (@default_rrf_k@ + n) - 1.0 / (@default_rrf_k@ + most))
-            / (1.0 / (@default_rrf_k@ + 1) - 1.0 / (@default_rrf_k@ + greatest(2, most)))
+        select (1.0 / (@default_rrf_k@ + n) - 1.0 / (@default_rrf_k@ + @diversity_candidates@))
+            / (1.0 / (@default_rrf_k@ + 1) - 1.0 / (@default_rrf_k@ + @diversity_candidates@))
         from generate_series(1, most) n);
     select min(1 - (v.vector operator(@vector@.<=>) vectors[1])) into least_similar from unnest(vectors) v(vector);
     nearest := array_fill(0.0::double precision, array[most]);
