@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
+
+from db.search.driver import driver_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,21 +19,19 @@ class Offer:
     before: Decimal | None
 
 
-_OFFERS = text(
-    """
+_OFFERS = """
     select p.product_id, o.price, case when o.price < o.before then o.before end as before
     from shop.product p
     cross join lateral (
         select shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at) as price,
             greatest(p.price, p.compare_at_price) as before
     ) o
-    where p.product_id = any(cast(:products as uuid[])) and num_nonnulls(p.sale_price, p.compare_at_price) > 0
+    where p.product_id = any(%(products)s::uuid[]) and num_nonnulls(p.sale_price, p.compare_at_price) > 0
         and (o.price < o.before or o.price is distinct from p.price)
-    """
-)
+"""
 
 
 def offers(conn: Connection, products: Sequence[UUID]) -> dict[UUID, Offer]:
     """Return, by product id, the offers of the products whose price is reduced or is only a sale price."""
-    rows = conn.execute(_OFFERS, {"products": list(products)})
-    return {row.product_id: Offer(row.price, row.before) for row in rows}
+    rows = driver_rows(conn, _OFFERS, {"products": list(products)})
+    return {product_id: Offer(price, before) for product_id, price, before in rows}

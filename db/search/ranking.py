@@ -15,11 +15,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import psycopg
 from psycopg.errors import Diagnostic
 from sqlalchemy import Connection
 
-from db.engine import translated
+from db.search.driver import driver_rows
 
 # SQLSTATEs of notices (docs/errors.md).
 NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS = "WS101", "WS102"
@@ -275,7 +274,7 @@ def trial(conn: Connection, model: str, sku: str | None, params: SearchParams) -
 
 
 def explain(conn: Connection, params: SearchParams) -> list[ExplainStep]:
-    return [ExplainStep(*row) for row in _rows(conn, _EXPLAIN, asdict(params))]
+    return [ExplainStep(*row) for row in driver_rows(conn, _EXPLAIN, asdict(params))]
 
 
 def browse(conn: Connection, params: SearchParams, sort: str | None = None) -> list[BrowseItem]:
@@ -283,7 +282,7 @@ def browse(conn: Connection, params: SearchParams, sort: str | None = None) -> l
 
     `sort` is an order of shop.browse; None orders by product_id.
     """
-    return [BrowseItem(*row) for row in _rows(conn, _BROWSE, {**asdict(params), "sort": sort})]
+    return [BrowseItem(*row) for row in driver_rows(conn, _BROWSE, {**asdict(params), "sort": sort})]
 
 
 def facets(conn: Connection, params: SearchParams, names: list[str], limit_values: int, buckets: int) -> list[Facet]:
@@ -293,7 +292,7 @@ def facets(conn: Connection, params: SearchParams, names: list[str], limit_value
     """
     parameters = {**asdict(params), "fields": names, "limit_values": limit_values, "buckets": buckets}
     parameters["cut"] = params.cut or (params.sort and "relevant")
-    return [Facet(*row) for row in _rows(conn, _FACETS, parameters)]
+    return [Facet(*row) for row in driver_rows(conn, _FACETS, parameters)]
 
 
 def _or(weight: float | None, default: float) -> float:
@@ -302,7 +301,7 @@ def _or(weight: float | None, default: float) -> float:
 
 def _result(conn: Connection, statement: str, parameters: dict[str, Any]) -> SearchResult:
     with _notices(conn) as notices:
-        rows = [SearchHit(*row) for row in _rows(conn, statement, parameters)]
+        rows = [SearchHit(*row) for row in driver_rows(conn, statement, parameters)]
     states = [notice.sqlstate for notice in notices]
     if rows:
         first = rows[0]
@@ -319,18 +318,6 @@ def _result(conn: Connection, statement: str, parameters: dict[str, Any]) -> Sea
 def _legs(detail: str) -> tuple[LegTime, ...]:
     times: dict[str, tuple[str, float | None]] = json.loads(detail)
     return tuple(LegTime(leg, route, ms / 1000) for leg, (route, ms) in times.items() if ms is not None)
-
-
-def _rows(conn: Connection, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Return the rows from the driver's own cursor. SQLAlchemy would add half a millisecond to a search."""
-    cursor = conn.connection.cursor()
-    try:
-        cursor.execute(statement, parameters)
-        return list(cursor.fetchall())
-    except psycopg.Error as error:
-        raise translated(error) from error
-    finally:
-        cursor.close()
 
 
 @contextmanager
