@@ -30,6 +30,7 @@ from web.api.v1 import products as v1_products
 from web.api.v1 import search as v1_search
 from web.api.v1 import suggest as v1_suggest
 from web.api.v1 import synonyms as v1_synonyms
+from web.api.v1 import watches as v1_watches
 from web.http import compression, problems
 from web.http.access import Access, guard
 from web.http.bodies import StrictRequest
@@ -78,6 +79,10 @@ ONLY_V1 = (
     v1_synonyms.list_synonyms,
     v1_synonyms.add_synonym,
     v1_synonyms.delete_synonym,
+    v1_watches.create_watch,
+    v1_watches.list_watches,
+    v1_watches.delete_watch,
+    v1_watches.list_matches,
 )
 # These routes have no counterpart of the same form below /v1.
 UNVERSIONED = (search.search_text, search.search_image, search.search_image_file, search.search)

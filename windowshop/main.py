@@ -28,7 +28,7 @@ from windowshop import (
     synonym,
 )
 from windowshop.output import log
-from windowshop.site import webhook
+from windowshop.site import watch, webhook
 
 TRACED = ("web", "encoder", "up")  # the processes that record traces
 HELP_OPTIONS = ["-h", "--help"]
@@ -49,6 +49,7 @@ app.command()(encode.retry)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(jobs.feed_app, name="feed")
 app.add_typer(webhook.app, name="webhook")
+app.add_typer(watch.app, name="watch")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(model.app, name="model")
 app.add_typer(synonym.app, name="synonym")

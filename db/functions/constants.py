@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from db.functions.constant import Constant
 from db.functions.job_constants import CALIBRATION, MATCHES, TAGS, WORK
+from db.functions.watch_constants import WATCHES
 
 MAX_RESULTS = 1000
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
@@ -320,5 +321,5 @@ QUERIES = (
 
 def values() -> Iterator[tuple[str, str]]:
     """Yield (name, SQL literal) for every constant."""
-    for constant in (*LIMITS, *SEARCH, *SUGGESTIONS, *BROWSING, *QUERIES, *CALIBRATION, *TAGS, *MATCHES, *WORK):
+    for constant in (*LIMITS, *SEARCH, *SUGGESTIONS, *BROWSING, *QUERIES, *CALIBRATION, *TAGS, *MATCHES, *WORK, *WATCHES):
         yield constant.name, repr(constant.value)

@@ -11,7 +11,7 @@ grant select on shop.product, shop.product_image, shop.model, shop.searchable, s
     shop.quarantine, shop.failing_host, shop.image_vector, shop.title_vector, shop.catalog, shop.calibration,
     shop.common_word,
     shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event, shop.model_coverage,
-    shop.serving_history, shop.deferred_index, shop.synonym
+    shop.serving_history, shop.deferred_index, shop.synonym, shop.watch, shop.watch_match
     to @analyst@, @app@;
 grant execute on function
     shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage,
@@ -43,6 +43,7 @@ end $$;
 -- app: the loader, the jobs and the web service write the shop with this role
 grant insert, update, delete on shop.product, shop.product_image to @app@;
 grant insert, update, delete on shop.catalog, shop.blocked_suggestion to @app@;
+grant delete on shop.watch, shop.watch_match to @app@;
 grant execute on function
     shop.upsert_staged, shop.set_language, shop.refresh_suggestions, shop.calibrate,
     shop.calibrate_zero_shot, shop.calibrate_matching,
@@ -50,7 +51,8 @@ grant execute on function
     shop_private.fit_temperature, shop_private.confidence_measures, shop_private.sample_groups,
     shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id, shop_private.api_key_use,
     shop_private.idempotency_claim, shop_private.idempotency_end, shop_private.delete_filtered,
-    shop_private.model_vector, shop_private.calibration_step
+    shop_private.model_vector, shop_private.calibration_step, shop.watch, shop.unwatch, shop_private.watch_store,
+    shop_private.watch_compile
     to @app@;
 grant execute on function shop_private.api_key_find, shop_private.image_folder, shop_private.encoder_reached
     to @web_reader@, @app@;

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from db.fetching.posting import Poster
     from db.jobs.settings import JobsSettings
 
-KINDS = ("searchable", "quarantined")
+KINDS = ("searchable", "quarantined", "matched")
 MAX_WEBHOOKS = 20
 MAX_URL = 2_000  # characters
 SECRET_BYTES = 32

@@ -51,6 +51,19 @@ def quarantine(conn: Connection, settings: StatusSettings) -> Finding:
     return fine("quarantine", f"{count} titles and images are in quarantine")
 
 
+def watches(conn: Connection, settings: StatusSettings) -> Finding:
+    found = conn.execute(_WATCHES).one()
+    if found.disabled == 0:
+        return fine("watches", f"{found.used} are in use")
+    return warning(
+        "watches",
+        f"{found.disabled} are disabled, such as {found.name} of catalog {found.catalog}: {found.error}",
+        "SQL: select catalog, name, error from shop.watch where disabled_at is not null; then delete the watches and "
+        "create them again",
+        found.since,
+    )
+
+
 def unseen(conn: Connection, check: str) -> Finding | None:
     """Return a warning if PostgreSQL hides the sessions of other logins from this login: it shows NULL instead."""
     login = conn.scalar(_BLIND)
@@ -118,4 +131,10 @@ _TRANSACTION = text(
 _CONNECTIONS = text(
     "select count(*), current_setting('max_connections')::integer from pg_stat_activity "
     "where backend_type = 'client backend'"
+)
+_WATCHES = text(
+    "select count(*) filter (where disabled_at is null) as used, count(*) filter (where disabled_at is not null) "
+    "as disabled, min(disabled_at) as since, (array_agg(name order by disabled_at, name))[1] as name, "
+    "(array_agg(catalog order by disabled_at, name))[1] as catalog, "
+    "(array_agg(error order by disabled_at, name))[1] as error from shop.watch"
 )

@@ -27,6 +27,7 @@ ACTIVITY_CHECKS = {
     "encoder": activity_checks.encoder,
     "work": activity_checks.work_list,
     "quarantine": activity_checks.quarantine,
+    "watches": activity_checks.watches,
     "transactions": activity_checks.transactions,
     "connections": activity_checks.connections,
 }

@@ -6,7 +6,7 @@ here, because the models and their dimensions differ from site to site. An opera
 `product_id`, this column comes first, so that the rows can later be distributed by product.
 """
 
-from db.tables import access, catalog, evaluation, jobs, models, relevance, search, suggestions, webhooks, work
+from db.tables import access, catalog, evaluation, jobs, models, relevance, search, suggestions, watches, webhooks, work
 from db.tables.metadata import PRIVATE, SHOP, metadata
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "relevance",
     "search",
     "suggestions",
+    "watches",
     "webhooks",
     "work",
 ]

@@ -156,9 +156,22 @@ def kill_again_and_again(
 def test_items_are_not_lost_or_duplicated_or_quarantined_if_encoders_are_killed(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
+    with clip_database.connect(None) as conn, conn.begin():
+        conn.execute(
+            text(
+                "insert into shop_private.webhook (name, url, kinds, secret) "
+                "values ('w', 'https://w.example', '{matched}', 'whsec_')"
+            )
+        )
+        conn.execute(text("""select shop.watch('all', filter => '{"sku": {"ne": "x"}}')"""))
     load_drawings(clip_database, tmp_path / "images", 900)
     kill_again_and_again(clip_database, environment(clip_database), tmp_path / "log", kills=3, lease=3)
     assert_complete(clip_database, 900)
+    found = "select count(*), count(distinct product_id), count(r.watch_id) from shop.watch_match m"
+    assert rows(clip_database, f"{found} left join shop_private.watch_report r using (product_id, watch_id)") == [
+        (900, 900, 900)
+    ]
+    assert rows(clip_database, "select count(*) from shop_private.watch_note") == [(0,)]
 
 
 @pytest.mark.soak

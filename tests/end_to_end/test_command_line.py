@@ -227,6 +227,7 @@ def test_help_describes_every_command(env: dict[str, str]) -> None:
         ("demo",),
         ("jobs",),
         ("feed",),
+        ("watch",),
     ):
         shown = windowshop(*command, "--help", env=env)
         assert shown.returncode == 0

@@ -38,6 +38,8 @@ ATTEMPTS: list[tuple[str, int | None]] = [
     ),
     ("select host, error from shop_private.fetch_host", 0),
     ("select t::text from shop.model t", 1),
+    ("select t::text from shop.watch t", 1),
+    ("select t::text from shop.watch_match t", 1),
     ("select t::text from shop.serving_history t", None),
     ("select t::text from shop.deferred_index t", None),
     ("select t::text from shop.synonym t", 1),

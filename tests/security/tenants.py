@@ -54,6 +54,11 @@ from shop.evaluation e;
 insert into shop.event (kind, visitor, catalog, query, results, sku)
 select kind, t, t, 'shoes of ' || t, 0, t || '-1' from unnest(%(tenants)s::text[]) t,
     unnest(array['search', 'click']) kind
+;
+insert into shop.watch (catalog, name, query, condition, created_by)
+select t, t, 'shoes of ' || t, 'true', t from unnest(%(tenants)s::text[]) t;
+insert into shop.watch_match (watch_id, product_id)
+select w.watch_id, p.product_id from shop.watch w, shop.product p where p.sku in (w.name || '-1', 't08mark-2')
 """
 
 

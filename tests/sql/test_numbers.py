@@ -22,6 +22,7 @@ CALLS = {
     "search": {"query": "'dark'"},
     "similar": {"sku": "'s1'"},
     "suggest": {"prefix": "'d'"},
+    "watch": {"name": "'w'", "query": "'dark'"},
     "zero_shot": {"labels": "array['dark', 'red shoes']"},
 }
 OF_NO_RANGE = {

@@ -256,7 +256,7 @@ def _empty(made: Shop) -> None:
         made.run(f"delete from shop.{table}")
     for table in (
         "worker", "query_lane", "request", "query_embedding", "fetch_host", "calibration_run", "calibration_list",
-        "webhook", "webhook_note", "idempotency",
+        "webhook", "webhook_note", "watch_note", "idempotency",
     ):  # fmt: skip
         made.run(f"delete from shop_private.{table}")
     made.run("select pg_stat_force_next_flush()")  # updates the counters of live rows now, not up to ten seconds later

@@ -23,6 +23,7 @@ from web.api.schemas import Facets, FacetsAsked, GeneralSearch, ImageForm, Image
 from web.api.v1.catalogs import Catalogs, DeletedCatalog
 from web.api.v1.products import Deleted, Deletion, EncodingState
 from web.api.v1.schemas import Found, ManyAnswers, MultiSearch, ProductSearch
+from web.api.v1.watches import Matches, Watches, WatchIn, WatchOut
 from web.http.addresses import address
 from web.http.idempotency import HEADER, IDEMPOTENT
 from web.http.problems import Problem
@@ -49,6 +50,10 @@ _EXAMPLES = {
     EncodingState: examples.ENCODING,
     Catalogs: examples.CATALOGS,
     DeletedCatalog: {"deleted": 1000, "more": False},
+    WatchIn: examples.WATCH,
+    WatchOut: examples.WATCHES["watches"][0],
+    Watches: examples.WATCHES,
+    Matches: examples.MATCHES,
     Outcomes: examples.OUTCOMES,
     ProductOut: examples.PRODUCT,
     EventsIn: examples.EVENTS,
@@ -62,6 +67,7 @@ _TAGS = {
     "Search": "Search by texts, images and products, and count the values of fields.",
     "Products": "Read, write and delete products.",
     "Catalogs": "List and delete catalogs.",
+    "Watches": "Searches that report each new product that matches them.",
     "Events": "Record what shoppers do.",
     "Images": "Images of products.",
     "Probes": "Whether the service is alive and ready.",

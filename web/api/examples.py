@@ -237,3 +237,32 @@ PROBLEM: dict[str, Any] = {
     "detail": "Expected `int` >= 1 - at `$.top_k`",
     "request_id": "mine-1",
 }
+WATCH: dict[str, Any] = {"name": "red-shoes", "query": "red shoes", "filter": {"price": {"lt": 80}}}
+WATCHES: dict[str, Any] = {
+    "watches": [
+        {
+            "name": "red-shoes",
+            "catalog": "main",
+            "query": "red shoes",
+            "has_image": False,
+            "filter": {"price": {"lt": 80}},
+            "min_similarity": None,
+            "created_at": "2026-01-31T09:30:00Z",
+            "disabled_at": None,
+            "error": None,
+        }
+    ]
+}
+MATCHES: dict[str, Any] = {
+    "matches": [
+        {
+            "match": 17,
+            "sku": "A-17",
+            "title": "Red canvas shoe",
+            "image_similarity": 0.31,
+            "title_similarity": 0.87,
+            "matched_at": "2026-01-31T10:02:11Z",
+        }
+    ],
+    "next": 17,
+}

@@ -18,7 +18,9 @@ Name = Annotated[str, typer.Argument(help="The webhook's name.")]
 def add(
     name: Annotated[str, typer.Argument(help="A name: lower-case letters, digits, and _ . -")],
     url: Annotated[str, typer.Argument(metavar="URL", help="The address to which the messages are sent by POST.")],
-    on: Annotated[list[str] | None, typer.Option(help="searchable or quarantined; repeatable. Default: both.")] = None,
+    on: Annotated[
+        list[str] | None, typer.Option(help="searchable, quarantined or matched; repeatable. Default: all.")
+    ] = None,
     catalog: Annotated[
         list[str] | None, typer.Option(help="A catalog whose products are reported; repeatable. Default: all.")
     ] = None,

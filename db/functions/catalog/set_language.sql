@@ -21,5 +21,6 @@ begin
     update shop.product p set language = p_language where p.catalog = p_catalog and p.language <> p_language;
     get diagnostics changed = row_count;
     update shop.synonym s set terms = s.terms where s.language is null and coalesce(s.catalog, p_catalog) = p_catalog;
+    perform shop_private.watch_compile(p_catalog);
     return changed;
 end $$;

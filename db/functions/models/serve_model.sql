@@ -1,7 +1,8 @@
 -- Makes p_model the model that every reader uses, in the caller's transaction. The function first replaces the four
 -- views. Then it replaces model_of_views, the function that returns the model whose vectors the views show. With
 -- p_model null, the function creates the views again for the model that is serving now. If no model is serving, the
--- views are empty and searches report that no model is serving. model_to_serve explains p_force.
+-- views are empty and searches report that no model is serving. model_to_serve explains p_force. A product that waits
+-- for the earlier model, but not for p_model, becomes searchable by the switch, so it is noted for the watches.
 --
 -- A reader locks a view when it first reads the view or the model (shop_private.serving), and holds the lock until its
 -- transaction ends. The switch therefore waits for these readers, and later readers wait for the switch. The caller's
@@ -14,6 +15,7 @@ declare
     view text;
     lock_timeout constant integer := (select setting::integer from pg_settings where name = 'lock_timeout');
     began timestamptz;
+    before smallint;
 begin
     if p_model is null then
         select * into model from shop.model where status = 'serving';
@@ -34,9 +36,13 @@ begin
     perform shop_private.create_model_of_views(model);
 
     if p_model is not null then
-        update shop.model set status = 'building' where status = 'serving' and name <> p_model;
+        update shop.model set status = 'building' where status = 'serving' and name <> p_model
+        returning model_id into before;
         update shop.model set status = 'serving' where name = p_model and status <> 'serving';
         if found then
+            perform shop_private.watch_note(model.model_id, array(
+                select distinct w.product_id from shop_private.work w
+                where w.model_id = before and exists (select from shop.watch)));
             insert into shop.serving_history (model, revision) values (model.name, model.revision);
         end if;
     end if;

@@ -3,7 +3,8 @@
 -- three kinds:
 --   (1) a row belongs to the product in its column product_id. The role must see the product;
 --   (2) a row belongs to a catalog. The role must see a product of the catalog. A synonym of every catalog is visible;
---   (3) a row describes many products, or names products in texts and lists. The role must see every product.
+--   (3) a row describes many products, or names products in texts and lists. The role must see every product. A role
+--       also sees the watches that it has created itself. A match of a watch is visible if its watch and product are.
 -- A role that sees every product sees every row of all three kinds. A role may add rows of the second and the third
 -- kind even if it cannot read these rows (`may_add`). It may not add a row of the first kind to a product that it does
 -- not see.
@@ -32,7 +33,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         select r.oid::regclass as relation, false as may_add, r.of_images, format(case when r.of_images
                 then 'exists (select from shop.product_image i where i.product_id = %1$I.product_id '
                     'and i.position = %1$I.position offset 0)'
-                else 'exists (select from shop.product p where p.product_id = %1$I.product_id offset 0)' end,
+                else 'exists (select from shop.product p where p.product_id = %1$I.product_id offset 0)' end
+            || case when r.oid = 'shop.watch_match'::regclass
+                then ' and exists (select from shop.watch w where w.watch_id = %1$I.watch_id offset 0)' else '' end,
             r.relname) as visible
         from referring r
         union all
@@ -41,6 +44,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         union all
         select 'shop.synonym'::regclass, true, false, 'synonym.catalog is null
             or exists (select from shop.product p where p.catalog = synonym.catalog)'
+        union all
+        select 'shop.watch'::regclass, true, false, 'watch.created_by = current_user'
         union all
         select t::regclass, true, false, null from unnest(array[
             'shop.calibration', 'shop.common_word', 'shop.tuning', 'shop.judgement', 'shop.evaluation',

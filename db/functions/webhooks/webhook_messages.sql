@@ -1,6 +1,7 @@
--- Turns up to p_rows notes into messages, and returns the number of notes taken. The notes are taken before the
--- products are read. So the statement that reads the products sees everything that the transactions of the notes wrote.
--- If a later transaction encodes the last part of a product, a later call takes the note of that transaction.
+-- Turns up to p_rows notes, and up to p_rows matches of watches, into messages, and returns the larger number of those
+-- taken. The notes are taken before the products are read. So the statement that reads the products sees everything
+-- that the transactions of the notes wrote. If a later transaction encodes the last part of a product, a later call
+-- takes the note of that transaction.
 --
 -- A webhook is busy while more than p_busy messages wait for it and its receiver has accepted the last message. Its
 -- notes are held until it is no longer busy, and the other webhooks do not wait for it. A product has at most one note
@@ -27,6 +28,8 @@ begin
     ) w;
     delete from shop_private.webhook_held h
     using shop_private.webhook w where w.webhook_id = h.webhook_id and w.disabled_at is not null;
+    delete from shop_private.watch_report r
+    using shop_private.webhook w where w.webhook_id = r.webhook_id and w.disabled_at is not null;
     with taken as (
         delete from shop_private.webhook_note n
         using (select o.kind, o.product_id from shop_private.webhook_note o
@@ -56,5 +59,5 @@ begin
         perform shop_private.webhook_report(noted, quarantined, array[hook]);
         notes := notes + more;
     end loop;
-    return notes;
+    return greatest(notes, shop_private.watch_messages(p_rows, ready));
 end $$;

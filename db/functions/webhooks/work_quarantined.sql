@@ -1,9 +1,13 @@
--- Notes a quarantined item for the messages of webhooks.
+-- Notes a quarantined item for webhooks. The item can be the last one of its product that waited, so the product is
+-- also noted for watches.
 create or replace function shop_private.work_quarantined() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if exists (select from shop_private.webhook w where w.disabled_at is null) then
         perform shop_private.webhook_note('quarantined', new.model_id, array[new.product_id]);
+    end if;
+    if exists (select from shop.watch w where w.disabled_at is null) then
+        perform shop_private.watch_note(new.model_id, array[new.product_id]);
     end if;
     return null;
 end $$;

@@ -1,5 +1,5 @@
 -- Deletes the work items of deleted images. The deleted item can be the last one that waited, so its product is noted
--- for the messages of webhooks. The trigger runs once for each statement, like the trigger in products_inserted.sql.
+-- for webhooks and watches. The trigger runs once for each statement, like the trigger in products_inserted.sql.
 create or replace function shop_private.product_images_deleted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -14,6 +14,9 @@ begin
     select array_agg(d.product_id) into products from deleted d where d.model_id = serving_id;
     if products is not null and exists (select from shop_private.webhook w where w.disabled_at is null) then
         perform shop_private.webhook_note('searchable', serving_id, products);
+    end if;
+    if products is not null and exists (select from shop.watch w where w.disabled_at is null) then
+        perform shop_private.watch_note(serving_id, products);
     end if;
     return null;
 end $$;

@@ -20,6 +20,7 @@ NEEDS = {  # maps the handler of a route to the scope that the route needs
     "search_text": "search", "search_image": "search", "search_image_file": "search",
     "search_products": "search", "multi_search": "search", "read_encoding": "search", "list_catalogs": "search",
     "patch_product": "write", "delete_products": "write", "export_products": "write", "delete_catalog": "write",
+    "create_watch": "write", "list_watches": "write", "delete_watch": "write", "list_matches": "write",
     "search": "search", "similar": "search", "facets": "search",
     "read_product": "search", "put_products": "write", "delete_product": "write", "record_events": "search",
 }  # fmt: skip
@@ -61,7 +62,7 @@ def test_every_route_needs_a_scope_or_is_in_the_list_of_public_routes(route: HTT
 def test_every_route_that_needs_a_key_answers_401_without_a_valid_key(
     keyed_client: httpx.Client, path: str, route: HTTPRouteHandler, headers: dict[str, str]
 ) -> None:
-    path = path.replace("{sku:str}", "sku 1").replace("{catalog:str}", "main")
+    path = path.replace("{sku:str}", "sku 1").replace("{catalog:str}", "main").replace("{name:str}", "w")
     answer = keyed_client.request(min(route.http_methods), path, headers=headers, json={})
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:windowshop:problem:key-missing"

@@ -1,0 +1,42 @@
+-- Creates a watch: a search whose new matches are reported. Returns the key of the watch.
+--
+--   select shop.watch('red-shoes', query => 'red shoes', filter => '{"price": {"lt": 80}}');
+--
+-- When a product becomes searchable, the same transaction compares it with the watches of its catalog. A product
+-- matches if it passes the filter and one of three conditions holds: its image or its title resembles the text or the
+-- image of the watch far more than usual products do, or the product has every word of the text. With min_similarity,
+-- its image must have this cosine similarity instead. A watch without text and image needs only the filter. Each
+-- product of a watch is reported once: as a row of shop.watch_match, by NOTIFY shop_watch, and to webhooks.
+create or replace function shop.watch(
+    name text, query text default null, image bytea default null, filter jsonb default null,
+    catalog text default 'main', min_similarity double precision default null
+)
+returns integer
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    given_filter constant jsonb := nullif(nullif(filter, 'null'), '{}');
+begin
+    if coalesce(name, '') !~ '^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$' then
+        raise exception using errcode = '22023', message = format('%L cannot be the name of a watch', left(name, 120)),
+            hint = 'Use at most 100 letters, digits, and _ . @ - and begin with a letter or a digit.';
+    end if;
+    if num_nonnulls(query, image, given_filter) = 0 then
+        raise exception using errcode = '22023', message = 'nothing to watch for',
+            hint = 'Give query (a text), image (the bytes of an image), filter, or several of them.';
+    end if;
+    if min_similarity not between -1 and 1 then  -- NaN sorts above every number
+        raise exception using errcode = '22023', message = 'min_similarity is not between -1 and 1',
+            hint = 'min_similarity is the lowest cosine similarity of the watch and an image.';
+    end if;
+    if min_similarity is not null and num_nonnulls(query, image) = 0 then
+        raise exception using errcode = '22023', message = 'min_similarity needs a text or an image',
+            hint = 'Without a text and an image, a watch has only its filter.';
+    end if;
+    if length(image) > @max_watch_image_bytes@ then
+        raise exception using errcode = '22023', hint = 'Scale the image down; models look at 224 to 512 pixels.',
+            message = format('the image of a watch is too large: %s bytes; at most @max_watch_image_bytes@ (1 MB) are '
+                'allowed', length(image));
+    end if;
+    perform shop_private.catalog_condition(catalog);  -- raises an error for an unknown catalog
+    return shop_private.watch_store(name, query, image, given_filter, catalog, min_similarity);
+end $$;

@@ -1,0 +1,54 @@
+-- Compares searchable products of a catalog with its watches, and stores, notifies and notes for webhooks each match
+-- that is new. A filter that fails does not fail the caller, which is the encoder: its watch is disabled.
+--
+-- The rows of the matching watches are locked until the transaction ends. So the matches of a watch are committed in
+-- the order of match_id, and a reader that remembers its last match_id misses none.
+create or replace function shop_private.watch_compare(p_model shop.model, p_catalog text, p_products uuid[])
+returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    near record;
+    passing jsonb;
+    fresh record;
+begin
+    select array_agg(n.watch_id) as watches, array_agg(n.product_id) as products,
+        array_agg(n.image_similarity) as by_image, array_agg(n.title_similarity) as by_title
+    into near from shop_private.watch_near(p_model, p_catalog, p_products) n;
+    if near.watches is null then
+        return;
+    end if;
+    begin
+        select jsonb_agg(jsonb_build_array(p.watch_id, p.product_id)) into passing
+        from shop_private.watch_passing(near.watches, near.products) p;
+    exception when others then
+        if left(sqlstate, 2) in ('40', '53', '55', '57', '58', 'XX') then
+            raise;  -- the server is at fault, not a filter
+        end if;
+        passing := shop_private.watch_one_by_one(near.watches, near.products);
+    end;
+    if passing is null then
+        return;
+    end if;
+    perform from shop.watch w
+    where w.watch_id in (select (p ->> 0)::integer from jsonb_array_elements(passing) p)
+    order by w.watch_id for no key update;
+    with added as (
+        insert into shop.watch_match (watch_id, product_id, image_similarity, title_similarity)
+        select w.watch_id, n.product_id, n.by_image, n.by_title
+        from unnest(near.watches, near.products, near.by_image, near.by_title)
+            n(watch_id, product_id, by_image, by_title)
+        join (select (p ->> 0)::integer as watch_id, (p ->> 1)::uuid as product_id
+              from jsonb_array_elements(passing) p) p using (watch_id, product_id)
+        join shop.watch w using (watch_id)
+        order by w.watch_id, n.product_id
+        on conflict (product_id, watch_id) do nothing
+        returning product_id, watch_id
+    )
+    select array_agg(a.watch_id) as watches, array_agg(a.product_id) as products into fresh from added a;
+    perform pg_notify('shop_watch', w.watch_id::text)
+    from shop.watch w
+    where w.watch_id = any (fresh.watches) and shop_private.watch_role_sees_all(w.created_by);
+    insert into shop_private.watch_report (product_id, watch_id)
+    select f.product_id, f.watch_id from unnest(fresh.products, fresh.watches) f(product_id, watch_id)
+    where exists (select from shop_private.webhook h where h.disabled_at is null and 'matched' = any (h.kinds));
+end $$;

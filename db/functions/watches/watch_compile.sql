@@ -1,0 +1,25 @@
+-- Translates the filters and texts of watches again: of the catalog p_catalog, or of every catalog. An upgrade and
+-- shop.set_language call the function. A watch whose filter does not fit any more is disabled.
+create or replace function shop_private.watch_compile(p_catalog text default null)
+returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    w record;
+begin
+    for w in
+        select o.watch_id, o.catalog, o.query, o.filter, o.min_similarity from shop.watch o
+        where o.disabled_at is null and (p_catalog is null or o.catalog = p_catalog) order by o.watch_id
+    loop
+        begin
+            update shop.watch o
+            set condition = n.condition, words = n.words
+            from (select shop_private.filter_condition(w.filter) as condition,
+                shop_private.watch_words(w.query, w.catalog, w.min_similarity) as words) n
+            where o.watch_id = w.watch_id and (o.condition, o.words) is distinct from (n.condition, n.words);
+        exception when data_exception or syntax_error_or_access_rule_violation or program_limit_exceeded then
+            perform shop_private.watch_disable(w.watch_id, sqlerrm);
+        end;
+    end loop;
+end $$;
+
+select shop_private.watch_compile();

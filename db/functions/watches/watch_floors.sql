@@ -1,0 +1,29 @@
+-- Returns the least cosine similarities at which an image and a title match the vector of a watch. A floor lies at
+-- least @watch_deviations@ standard deviations above the mean similarity of this vector to the vectors of the catalog.
+-- It fits each model and each kind of query. In a large catalog it is as high as the floor of a cut
+-- (similarity_floors). A floor is null if the catalog has fewer than @cut_least_vectors@ vectors.
+create or replace function shop_private.watch_floors(
+    p_model text, p_catalog text, p_vector @vector@.halfvec,
+    out image_floor double precision, out title_floor double precision
+)
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    in_catalog constant text := format('p.catalog = %L', p_catalog);
+    share constant double precision := greatest(0.001, coalesce(shop_private.catalog_share(p_catalog), 1));
+    part text;
+    vectors regclass;
+    count double precision;
+    background record;
+    lowest double precision;
+begin
+    foreach part in array array['image', 'title'] loop
+        vectors := format('shop.%I', p_model || '_' || part)::regclass;
+        count := shop_private.row_estimate(vectors) * share;
+        background := shop_private.similarity_background(p_vector, vectors, count, in_catalog);
+        continue when background.vectors < @cut_least_vectors@;
+        lowest := background.mean
+            + background.deviation * greatest(@watch_deviations@, sqrt(2 * ln(1 + count / @cut_unrelated@)));
+        image_floor := case part when 'image' then lowest else image_floor end;
+        title_floor := case part when 'title' then lowest else title_floor end;
+    end loop;
+end $$;

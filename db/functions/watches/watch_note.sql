@@ -1,0 +1,15 @@
+-- Notes products that may have become searchable, if their catalog has a watch. The transactions that store parts of
+-- the same product wait for each other at the note, so the last one of them sees the parts of all. Rows are locked in
+-- the order of product_id.
+create or replace function shop_private.watch_note(p_model_id smallint, p_products uuid[])
+returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    insert into shop_private.watch_note (product_id, noted_at)
+    select p.product_id, now()
+    from shop.product p
+    where p.product_id = any (p_products)
+      and exists (select from shop.watch w where w.catalog = p.catalog and w.disabled_at is null)
+      and exists (select from shop.model m where m.model_id = p_model_id and m.status = 'serving')
+    order by p.product_id
+    on conflict (product_id) do update set noted_at = excluded.noted_at;
+$$;

@@ -1,0 +1,55 @@
+-- Stores a watch for shop.watch and returns its key. The serving model encodes the text and the image now. watch_renew
+-- has other models encode them later.
+create or replace function shop_private.watch_store(
+    p_name text, p_query text, p_image bytea, p_filter jsonb, p_catalog text, p_min_similarity double precision
+)
+returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    condition constant text := shop_private.filter_condition(p_filter);
+    words constant tsquery := shop_private.watch_words(p_query, p_catalog, p_min_similarity);
+    m record;
+    vector @vector@.halfvec;
+    image_floor double precision := p_min_similarity;
+    title_floor double precision;
+    id integer;
+begin
+    if num_nonnulls(p_query, p_image) > 0 then
+        m := shop_private.serving();
+        vector := shop_private.watch_mean(
+            case when p_query is not null
+                then shop_private.query_vector(m.model_id, 't', shop_private.text_payload(p_query)) end,
+            case when p_image is not null
+                then shop_private.query_vector(m.model_id, 'i', shop_private.image_payload(p_image)) end);
+        if p_min_similarity is null then
+            select f.image_floor, f.title_floor into image_floor, title_floor
+            from shop_private.watch_floors(m.model, p_catalog, vector) f;
+        end if;
+        if num_nonnulls(image_floor, title_floor) = 0 then
+            raise exception using errcode = '22023', message = format(
+                    'catalog %L has fewer than @cut_least_vectors@ encoded products, so no similarity is known to be '
+                    'high', p_catalog),
+                hint = 'Give min_similarity, or create the watch when more products are encoded.';
+        end if;
+    end if;
+    lock table shop.watch in share row exclusive mode;
+    if exists (select from shop.watch w where w.catalog = p_catalog and w.name = p_name) then
+        raise exception using errcode = '22023', hint = 'Delete it with shop.unwatch, or choose another name.',
+            message = format('catalog %L has a watch %L already', p_catalog, p_name);
+    end if;
+    if (select count(*) from shop.watch w where w.catalog = p_catalog) >= @max_watches@ then
+        raise exception using errcode = '54000', message = format('catalog %L has @max_watches@ watches', p_catalog),
+            hint = 'Delete watches that nobody needs any more, with shop.unwatch.';
+    end if;
+    insert into shop.catalog (catalog) values (p_catalog) on conflict do nothing;  -- the catalog main may be new
+    insert into shop.watch (
+        catalog, name, query, image, filter, min_similarity, condition, words, created_by)
+    values (p_catalog, p_name, p_query, p_image, p_filter, p_min_similarity, condition, words,
+        coalesce(nullif(current_setting('role'), 'none'), session_user))
+    returning watch_id into id;
+    if vector is not null then
+        insert into shop_private.watch_vector (watch_id, model_id, embedding, image_floor, title_floor)
+        values (id, m.model_id, vector, image_floor, title_floor);
+    end if;
+    return id;
+end $$;
