@@ -30,6 +30,7 @@ class InputShape:
     fit: Fit
     edge: int = 0
     resample: int = Image.Resampling.BICUBIC
+    rounds_middle: bool = False  # whether an odd margin is rounded (torchvision) or cut off (transformers)
 
     @property
     def bytes(self) -> int:
@@ -74,7 +75,7 @@ class InputShape:
         if max(image.size) > 4 * short:
             image = _middle(image, min(image.width, 4 * short), min(image.height, 4 * short))
         scaled = [self.edge if side == short else int(self.edge * side / short) for side in image.size]
-        return _middle(self._resize(image, (scaled[0], scaled[1])), self.width, self.height)
+        return _middle(self._resize(image, (scaled[0], scaled[1])), self.width, self.height, rounds=self.rounds_middle)
 
     def _resize(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
         return image if image.size == size else image.resize(size, self._filter)
@@ -88,6 +89,6 @@ class InputShape:
         return Image.Resampling(self.resample)
 
 
-def _middle(image: Image.Image, width: int, height: int) -> Image.Image:
-    left, top = (image.width - width) // 2, (image.height - height) // 2
+def _middle(image: Image.Image, width: int, height: int, *, rounds: bool = False) -> Image.Image:
+    left, top = (round(edge / 2) if rounds else edge // 2 for edge in (image.width - width, image.height - height))
     return image.crop((left, top, left + width, top + height))

@@ -31,12 +31,14 @@ def image_tower(module: SentenceTransformer, device: str, precision: str = "auto
     if "image" in routes and hasattr(routes["image"][0], "shape"):  # the starter model
         route = routes["image"][0]
         return ImageTower(route.shape, lambda pixels: route({"pixel_values": pixels.permute(0, 3, 1, 2)})[_VECTOR])
-    own = getattr(module[0], "model", None)
-    if len(module) == 1 and getattr(getattr(own, "config", None), "model_type", None) in FAMILIES:
-        processor = module[0].processor.image_processor
+    # A pair of two models has a route for images. Otherwise one module encodes both.
+    parts = list(routes["image"]) if "image" in routes else list(module)
+    own = getattr(parts[0], "model", None)
+    if len(parts) == 1 and getattr(getattr(own, "config", None), "model_type", None) in FAMILIES:
+        processor = parts[0].processor.image_processor
         shape = input_shape(processor)
         if shape is not None:
-            dtype = _dtype(device, precision)
+            dtype = tower_dtype(device, precision)
             tower = FastImageTower(own, processor.image_mean, processor.image_std, dtype).to(device).eval()
             return ImageTower(shape, compiled_tower(tower, compiled) if compiled else tower)
     return ImageTower(InputShape(512, 512, "within"), None)
@@ -61,7 +63,7 @@ def input_shape(processor: Any) -> InputShape | None:
     return InputShape(crop["height"], crop["width"], "crop", edge, resample)
 
 
-def _dtype(device: str, precision: str) -> torch.dtype:
+def tower_dtype(device: str, precision: str) -> torch.dtype:
     if precision == "auto":
         return torch.bfloat16 if device.startswith("cuda") else torch.float32
     return getattr(torch, precision)  # type: ignore[no-any-return]  # the settings allow only names of torch types

@@ -1,9 +1,9 @@
 """Loads a model by name or folder as one object that turns texts and images into unit vectors.
 
-Every model is loaded by sentence-transformers: `starter`, a name on a hub, a folder saved by sentence-transformers, or
-a plain CLIP or SigLIP folder. Encoding has two steps, which a pipeline can overlap: `prepare_*` runs the processor in
-any thread, and `forward` runs the model on its device. The processes that decode images also resize the images; these
-processes need only `tower.shape`, not the model.
+sentence-transformers loads `starter`, a name on a hub, a folder saved by sentence-transformers, or a plain CLIP or
+SigLIP folder. open-clip-torch loads OpenCLIP checkpoints (open_clip.py). Encoding has two steps, which a pipeline can
+overlap: `prepare_*` runs the processor in any thread, and `forward` runs the model on its device. The processes that
+decode images also resize the images; these processes need only `tower.shape`, not the model.
 """
 
 import hashlib
@@ -29,6 +29,7 @@ from encoder import starter
 from encoder.errors import ModelMismatch, ModelUnavailable
 from encoder.models.image_tower import ImageTower, image_tower
 from encoder.models.model_folder import check_folder
+from encoder.models.open_clip import PREFIX, Module, is_open_clip, load_open_clip
 
 FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # the files that are downloaded from a hub
 
@@ -45,7 +46,7 @@ class Model:
     dimension: int
     device: str
     tower: ImageTower = field(repr=False)
-    _module: SentenceTransformer = field(repr=False)
+    _module: Module = field(repr=False)
     _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def prepare_texts(self, texts: Sequence[str]) -> Features:
@@ -131,12 +132,15 @@ def load(
     if source == starter.NAME:
         module = starter.load(device)
         return Model(source, starter.revision(), starter.DIMENSION, device, image_tower(module, device), module)
-    named = Path(source).expanduser()
-    if not named.is_dir() and (named.is_absolute() or source.startswith((".", "~"))):
-        raise ModelUnavailable(f"there is no model folder {source}", hint="Name a folder that holds a config.json.")
+    wanted = source.removeprefix(PREFIX)
+    named = Path(wanted).expanduser()
+    if not named.is_dir() and (named.is_absolute() or wanted.startswith((".", "~"))):
+        raise ModelUnavailable(f"there is no model folder {wanted}", hint="Name a folder that holds a config.json.")
     try:
-        folder = named if named.is_dir() else _hub_folder(source, revision)
+        folder = named if named.is_dir() else _hub_folder(wanted, revision)
         check_folder(folder)
+        if wanted != source or is_open_clip(folder):
+            return _model(source, folder, named, device, *load_open_clip(folder, device, precision))
         module = SentenceTransformer(
             str(folder),
             device=device,
@@ -150,17 +154,20 @@ def load(
         reason = str(error).strip().splitlines()
         raise ModelUnavailable(
             f"model {source} cannot be loaded: {reason[0] if reason else type(error).__name__}",
-            hint="A folder needs config.json, model.safetensors, tokenizer and image processor; a hub name needs the "
-            "hub or its local cache.",
+            hint="A folder needs config.json, model.safetensors, tokenizer and image processor, or OpenCLIP's files; a "
+            "hub name needs the hub or its local cache.",
         ) from error
     module.eval()
     _fix_text_length(module)
     for modality in ("text", "image"):
         if not module.supports(modality):
             raise ModelUnavailable(f"model {source} does not encode {modality}s; Windowshop needs text and image")
+    return _model(source, folder, named, device, module, image_tower(module, device, precision, compiled))
+
+
+def _model(source: str, folder: Path, named: Path, device: str, module: Module, tower: ImageTower) -> Model:
     # The name of a hub snapshot's folder is its commit.
     found = folder_revision(folder) if folder == named else folder.name
-    tower = image_tower(module, device, precision, compiled)
     dimension = int(Model(source, found, 0, device, tower, module).encode_texts(["dimension"]).shape[1])
     return Model(source, found, dimension, device, tower, module)
 
@@ -177,7 +184,7 @@ def folder_revision(folder: Path) -> str:
 
 def model_name(source: str) -> str:
     """Returns the name of a model in the database: `clip_vit_b_32` for `sentence-transformers/clip-ViT-B-32`."""
-    last = source.rstrip("/").rsplit("/", 1)[-1].lower()
+    last = source.removeprefix(PREFIX).rstrip("/").rsplit("/", 1)[-1].lower()
     return re.sub(r"^[^a-z]+", "", re.sub(r"[^a-z0-9]+", "_", last)).strip("_")[:40] or "model"
 
 

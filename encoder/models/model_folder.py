@@ -48,6 +48,16 @@ def check_folder(folder: Path) -> None:
         if place.is_absolute() or ".." in place.parts:
             raise ModelUnavailable(f"modules.json of model {folder} names the folder {place}, which is outside")
 
+    for path in folder.rglob("router_config.json"):
+        router = _json(path)
+        kinds = router.get("types") if isinstance(router, dict) else None
+        if not isinstance(kinds, dict) or any(
+            not str(kind).startswith("sentence_transformers.") for kind in kinds.values()
+        ):
+            raise ModelUnavailable(
+                f"{path.relative_to(folder)} of model {folder} names code that is not part of sentence-transformers"
+            )
+
 
 def _json(path: Path) -> Any:
     try:

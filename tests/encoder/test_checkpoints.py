@@ -32,6 +32,7 @@ GOLDEN = Path(__file__).with_name("family_vectors.golden.json")
 FAMILIES: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "clip": (tiny_models.make_clip, {"padding": True, "truncation": True, "max_length": 77}),
     "siglip": (tiny_models.make_siglip, {"padding": "max_length", "truncation": True, "max_length": 64}),
+    "siglip2": (tiny_models.make_siglip2, {"padding": "max_length", "truncation": True, "max_length": 64}),
 }
 TEXTS = ["a red chair", "x", "Lederrucksack für Männer", "far too long for any of them, " * 20]
 

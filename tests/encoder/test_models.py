@@ -11,7 +11,12 @@ from encoder.errors import ModelUnavailable
 from encoder.models.loading import Model, load, model_name, split
 from tests.support import tiny_models
 
-FAMILIES = {"clip": tiny_models.make_clip, "siglip": tiny_models.make_siglip}
+FAMILIES = {
+    "clip": tiny_models.make_clip,
+    "siglip": tiny_models.make_siglip,
+    "siglip2": tiny_models.make_siglip2,
+    "multilingual": tiny_models.make_multilingual_clip,
+}
 
 
 @pytest.fixture(scope="module")

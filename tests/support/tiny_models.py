@@ -1,6 +1,9 @@
-"""Creates folders of tiny CLIP and SigLIP models with real architectures, processors and files but random weights."""
+"""Creates folders of tiny models with real architectures, processors and files but random weights: CLIP, SigLIP,
+SigLIP 2, a multilingual text tower beside CLIP's image tower, and OpenCLIP."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
@@ -9,7 +12,11 @@ from transformers import (
     CLIPImageProcessor,
     CLIPModel,
     CLIPProcessor,
+    DistilBertConfig,
+    DistilBertModel,
+    PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
+    Siglip2Tokenizer,
     SiglipConfig,
     SiglipImageProcessor,
     SiglipModel,
@@ -68,8 +75,19 @@ def make_clip(folder: Path, seed: int = 0, dimension: int = CLIP_DIMENSION) -> P
 
 
 def make_siglip(folder: Path, seed: int = 0, dimension: int = SIGLIP_DIMENSION) -> Path:
+    return _make_siglip(folder, _tokenizer(None, "</s>", 64), seed, dimension)
+
+
+def make_siglip2(folder: Path, seed: int = 0, dimension: int = SIGLIP_DIMENSION) -> Path:
+    """Makes a SigLIP 2 of fixed resolution: the towers of SigLIP with the tokenizer of Gemma, in small letters."""
+    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581"]
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    vocabulary = {piece: n for n, piece in enumerate(pieces + letters)}
+    return _make_siglip(folder, Siglip2Tokenizer(vocabulary, [], model_max_length=64), seed, dimension)
+
+
+def _make_siglip(folder: Path, tokenizer: PreTrainedTokenizerBase, seed: int, dimension: int) -> Path:
     torch.manual_seed(seed)
-    tokenizer = _tokenizer(None, "</s>", 64)
     towers = {"hidden_size": dimension, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = SiglipConfig(
         text_config={
@@ -86,4 +104,86 @@ def make_siglip(folder: Path, seed: int = 0, dimension: int = SIGLIP_DIMENSION) 
     processor = SiglipProcessor(SiglipImageProcessor(size={"height": 32, "width": 32}), tokenizer)
     SiglipModel(config).save_pretrained(folder, safe_serialization=True)
     processor.save_pretrained(folder)
+    return folder
+
+
+def make_multilingual_clip(folder: Path, seed: int = 0) -> Path:
+    """Makes a CLIP whose texts go through another text tower, as clip-ViT-B-32-multilingual-v1 does: DistilBERT, the
+    mean of its tokens, and a projection into CLIP's space. docs/models.md saves such a pair in the same way."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Router
+    from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
+
+    image = SentenceTransformer(str(make_clip(folder / "clip", seed)), device="cpu")
+    torch.manual_seed(seed + 1)
+    tokenizer = _tokenizer("[CLS]", "[SEP]", 128)
+    config = DistilBertConfig(vocab_size=len(tokenizer), dim=32, hidden_dim=64, n_layers=2, n_heads=2)
+    DistilBertModel(config).save_pretrained(folder / "text", safe_serialization=True)
+    tokenizer.save_pretrained(folder / "text")
+    transformer = Transformer(str(folder / "text"))
+    text = [transformer, Pooling(32, pooling_mode="mean"), Dense(32, CLIP_DIMENSION, bias=False)]
+    router = Router({"text": text, "image": list(image)}, default_route="text",
+                    route_mappings={(None, "text"): "text", (None, "image"): "image"})  # fmt: skip
+    SentenceTransformer(modules=[router], device="cpu").save(str(folder / "pair"))
+    return folder / "pair"
+
+
+# Configurations of OpenCLIP: a ViT with the tokenizer of CLIP, and the parts of SigLIP and of Marqo's models: an image
+# tower of timm, images that are squashed, and a tokenizer beside the weights.
+OPEN_CLIP: dict[str, dict[str, Any]] = {
+    "vit": {
+        "model_cfg": {
+            "embed_dim": CLIP_DIMENSION,
+            "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+            "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+        },
+        "preprocess_cfg": {"mean": [0.48, 0.45, 0.4], "std": [0.26, 0.26, 0.27]},
+    },
+    "siglip": {
+        "model_cfg": {
+            "embed_dim": 32,
+            "init_logit_bias": -10,
+            "custom_text": True,
+            "vision_cfg": {
+                "image_size": 32,
+                "timm_model_name": "test_vit",
+                "timm_pool": "avg",
+                "timm_proj": "linear",
+            },
+            "text_cfg": {
+                "context_length": 64,
+                "vocab_size": 258,
+                "hf_tokenizer_name": "timm/ViT-B-16-SigLIP",
+                "tokenizer_kwargs": {"clean": "canonicalize"},
+                "width": 32,
+                "heads": 2,
+                "layers": 2,
+                "no_causal_mask": True,
+                "proj_bias": True,
+                "pool_type": "last",
+            },
+        },
+        "preprocess_cfg": {
+            "mean": [0.5, 0.5, 0.5],
+            "std": [0.5, 0.5, 0.5],
+            "interpolation": "bilinear",
+            "resize_mode": "squash",
+        },
+    },
+}
+
+
+def make_open_clip(folder: Path, kind: str = "vit", seed: int = 0) -> Path:
+    """Makes a checkpoint of OpenCLIP in the files of a hub: a configuration, weights, and the tokenizer of `siglip`."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "open_clip_config.json").write_text(json.dumps(OPEN_CLIP[kind]))
+    if kind == "siglip":
+        _tokenizer(None, "</s>", 64).save_pretrained(folder)
+    torch.manual_seed(seed)
+    model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()},
+              folder / "open_clip_model.safetensors")  # fmt: skip
     return folder
