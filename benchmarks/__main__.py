@@ -18,7 +18,20 @@ def every(context: typer.Context) -> None:
     `composed`, `cut` and `features-query`, and except `against` and `against-loads`, which need another version of
     Windowshop."""
     if context.invoked_subcommand is None:
-        for one in (queries, encoding, images, forward, text_tower, memory, faults, command, quality, loading, search):
+        for one in (
+            queries,
+            watches,
+            encoding,
+            images,
+            forward,
+            text_tower,
+            memory,
+            faults,
+            command,
+            quality,
+            loading,
+            search,
+        ):
             one()
         web()
         report()
@@ -30,6 +43,14 @@ def queries() -> None:
     from benchmarks.encoder import queries
 
     queries.run()
+
+
+@app.command()
+def watches() -> None:
+    """Measure how long the comparison of a batch with 1,000 watches takes, compared with encoding it."""
+    from benchmarks.encoder import watches
+
+    watches.run()
 
 
 @app.command()

@@ -22,7 +22,7 @@ def run(rounds: int = 15) -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         model = load(str(save_clip(Path(folder) / "clip")))
-    tower = model._module[0].model
+    tower = model._module[0].model  # type: ignore[index]  # a SentenceTransformer is a list of modules
     chance = torch.Generator().manual_seed(1)
     ours: list[float] = []
     padded: list[float] = []

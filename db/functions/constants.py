@@ -321,5 +321,16 @@ QUERIES = (
 
 def values() -> Iterator[tuple[str, str]]:
     """Yield (name, SQL literal) for every constant."""
-    for constant in (*LIMITS, *SEARCH, *SUGGESTIONS, *BROWSING, *QUERIES, *CALIBRATION, *TAGS, *MATCHES, *WORK, *WATCHES):
+    for constant in (
+        *LIMITS,
+        *SEARCH,
+        *SUGGESTIONS,
+        *BROWSING,
+        *QUERIES,
+        *CALIBRATION,
+        *TAGS,
+        *MATCHES,
+        *WORK,
+        *WATCHES,
+    ):
         yield constant.name, repr(constant.value)

@@ -75,7 +75,7 @@ product = Table(
         Text,
         nullable=False,
         server_default="english",
-        comment="the text search configuration of the keywords",
+        comment="text search configuration of the keywords, of the attribute content_language or the catalog",
     ),
     Column(
         "keywords",

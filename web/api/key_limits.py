@@ -58,11 +58,6 @@ class KeyLimits:
         if self._filter is not None:
             raise ApiError("key-scope", "This key has a filter, so it does not allow counts of whole catalogs.")
 
-    def check_watches(self) -> None:
-        """Raises ApiError if the key has a filter, because a watch reports products outside the filter."""
-        if self._filter is not None:
-            raise ApiError("key-scope", "This key has a filter, so it does not allow watches.")
-
     def narrowed(self, params: SearchParams) -> SearchParams:
         """Returns the parameters with the key's filter added to their filter.
 

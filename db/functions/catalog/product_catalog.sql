@@ -1,6 +1,6 @@
--- Gives new products the language of their catalog. If a catalog is not stored yet, stores the catalog with the
--- language of one of its new products. The trigger runs once for each statement, because a load inserts thousands of
--- products in one statement.
+-- Gives new products their language: that of their attribute content_language, or else that of their catalog. If a
+-- catalog is not stored yet, stores the catalog with the language of one of its new products. The trigger runs once for
+-- each statement, because a load inserts thousands of products in one statement.
 create or replace function shop_private.product_catalog() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -10,9 +10,17 @@ begin
     order by i.catalog, i.language
     on conflict do nothing;
 
-    update shop.product p set language = c.language
-    from inserted i join shop.catalog c on c.catalog = i.catalog
-    where i.language <> c.language and p.product_id = i.product_id;
+    update shop.product p set language = n.language
+    from (
+        select i.product_id, coalesce(l.language, c.language) as language
+        from inserted i
+        join shop.catalog c on c.catalog = i.catalog
+        left join (
+            select g.given, shop_private.text_language(g.given) as language
+            from (select distinct i.attributes ->> 'content_language' as given from inserted i) g) l
+            on l.given = i.attributes ->> 'content_language'
+        where i.language <> coalesce(l.language, c.language)) n
+    where p.product_id = n.product_id;
     return null;
 end $$;
 

@@ -8,23 +8,23 @@ returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     near record;
+    alone integer[];  -- the watches that have only a filter
     passing jsonb;
     fresh record;
 begin
     select array_agg(n.watch_id) as watches, array_agg(n.product_id) as products,
         array_agg(n.image_similarity) as by_image, array_agg(n.title_similarity) as by_title
     into near from shop_private.watch_near(p_model, p_catalog, p_products) n;
-    if near.watches is null then
-        return;
-    end if;
+    alone := array(select w.watch_id from shop.watch w
+        where w.catalog = p_catalog and w.disabled_at is null and num_nonnulls(w.query, w.image) = 0);
     begin
         select jsonb_agg(jsonb_build_array(p.watch_id, p.product_id)) into passing
-        from shop_private.watch_passing(near.watches, near.products) p;
+        from shop_private.watch_passing(near.watches, near.products, alone, p_products) p;
     exception when others then
         if left(sqlstate, 2) in ('40', '53', '55', '57', '58', 'XX') then
             raise;  -- the server is at fault, not a filter
         end if;
-        passing := shop_private.watch_one_by_one(near.watches, near.products);
+        passing := shop_private.watch_one_by_one(near.watches, near.products, alone, p_products);
     end;
     if passing is null then
         return;
@@ -34,13 +34,13 @@ begin
     order by w.watch_id for no key update;
     with added as (
         insert into shop.watch_match (watch_id, product_id, image_similarity, title_similarity)
-        select w.watch_id, n.product_id, n.by_image, n.by_title
-        from unnest(near.watches, near.products, near.by_image, near.by_title)
-            n(watch_id, product_id, by_image, by_title)
-        join (select (p ->> 0)::integer as watch_id, (p ->> 1)::uuid as product_id
-              from jsonb_array_elements(passing) p) p using (watch_id, product_id)
+        select w.watch_id, p.product_id, n.by_image, n.by_title
+        from (select (p ->> 0)::integer as watch_id, (p ->> 1)::uuid as product_id
+              from jsonb_array_elements(passing) p) p
         join shop.watch w using (watch_id)
-        order by w.watch_id, n.product_id
+        left join unnest(near.watches, near.products, near.by_image, near.by_title)
+            n(watch_id, product_id, by_image, by_title) using (watch_id, product_id)
+        order by w.watch_id, p.product_id
         on conflict (product_id, watch_id) do nothing
         returning product_id, watch_id
     )
@@ -48,7 +48,9 @@ begin
     perform pg_notify('shop_watch', w.watch_id::text)
     from shop.watch w
     where w.watch_id = any (fresh.watches) and shop_private.watch_role_sees_all(w.created_by);
-    insert into shop_private.watch_report (product_id, watch_id)
-    select f.product_id, f.watch_id from unnest(fresh.products, fresh.watches) f(product_id, watch_id)
-    where exists (select from shop_private.webhook h where h.disabled_at is null and 'matched' = any (h.kinds));
+    insert into shop_private.watch_report (product_id, watch_id, webhook_id)
+    select f.product_id, f.watch_id, h.webhook_id
+    from unnest(fresh.products, fresh.watches) f(product_id, watch_id)
+    join shop_private.webhook h on h.disabled_at is null and 'matched' = any (h.kinds)
+    where h.catalogs is null or p_catalog = any (h.catalogs);
 end $$;

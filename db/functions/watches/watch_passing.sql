@@ -1,16 +1,24 @@
--- Returns those pairs of a watch and a product in which the product passes the filter of the watch. The arrays are
--- parallel: one element for each pair. One statement tests all pairs: it has each distinct filter once, and finds the
--- filter of a pair by its number in two steps.
-create or replace function shop_private.watch_passing(p_watches integer[], p_products uuid[])
+-- Returns the pairs of a watch and a product in which the product passes the filter of the watch: among the pairs of
+-- p_watches and p_products, which are parallel arrays, and among all pairs of a watch of p_alone and a product of p_all.
+-- One statement tests all pairs: it reads each product once, has each distinct filter once, and finds the filter of a
+-- pair by its number in two steps.
+create or replace function shop_private.watch_passing(
+    p_watches integer[], p_products uuid[], p_alone integer[], p_all uuid[]
+)
 returns table (watch_id integer, product_id uuid)
 language plpgsql volatile rows 100 set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     condition text;
     numbers integer[];  -- the number of the filter of each pair
+    numbers_alone integer[];
 begin
-    with filters as (
+    with used as (
+        select w.watch_id, w.condition from shop.watch w where w.watch_id = any (p_watches || p_alone)
+    ), filters as (
         select f.condition, (row_number() over (order by f.condition) - 1)::integer as number
-        from (select distinct w.condition from shop.watch w where w.watch_id = any (p_watches)) f
+        from (select distinct u.condition from used u) f
+    ), numbered as (
+        select u.watch_id, f.number from used u join filters f using (condition)
     ), tests as (
         select f.number / 32 as block,
             string_agg(format('when %s then %s', f.number % 32, f.condition), ' ' order by f.number) as tests
@@ -18,14 +26,21 @@ begin
     )
     select (select format('case c.filter / 32 %s end', string_agg(
             format('when %s then case c.filter %% 32 %s end', t.block, t.tests), ' ')) from tests t),
-        (select array_agg(f.number order by g.place)
-         from unnest(p_watches) with ordinality g(watch_id, place)
-         left join shop.watch w using (watch_id) left join filters f using (condition))
-    into condition, numbers;
+        (select array_agg(n.number order by g.place)
+         from unnest(p_watches) with ordinality g(watch_id, place) left join numbered n using (watch_id)),
+        (select array_agg(n.number order by g.place)
+         from unnest(p_alone) with ordinality g(watch_id, place) left join numbered n using (watch_id))
+    into condition, numbers, numbers_alone;
     if condition is not null then
         return query execute format(
-            'select c.watch_id, c.product_id from unnest($1, $2, $3) c(watch_id, product_id, filter)
-             join shop.product p using (product_id) where %s', condition)
-        using p_watches, p_products, numbers;
+            'with pairs as materialized (
+                 select g.product_id, array_agg(g.watch_id) as watches, array_agg(g.filter) as filters
+                 from unnest($1, $2, $3) g(watch_id, product_id, filter) group by 1
+             )
+             select c.watch_id, p.product_id
+             from unnest($6) a(product_id) join shop.product p using (product_id) left join pairs using (product_id)
+             cross join lateral unnest($4 || pairs.watches, $5 || pairs.filters) c(watch_id, filter)
+             where %s', condition)
+        using p_watches, p_products, numbers, p_alone, numbers_alone, p_all;
     end if;
 end $$;

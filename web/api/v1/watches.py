@@ -75,13 +75,6 @@ _READS: dict[str, Any] = {"scope": "write", "strict": True}  # a watch may tell 
 _WRITES: dict[str, Any] = {**_READS, IDEMPOTENT: True}
 
 
-def _check(request: Request[Any, Any, Any], catalog: str) -> None:
-    """Raises ApiError if the key does not allow the catalog, or has a filter, which a watch would not keep to."""
-    limits = KeyLimits.of(request)
-    limits.check_catalog(catalog)
-    limits.check_watches()
-
-
 @post(
     "/watches",
     operation_id="createWatch",
@@ -91,7 +84,7 @@ def _check(request: Request[Any, Any, Any], catalog: str) -> None:
 )
 async def create_watch(request: Request[Any, Any, Any], state: State, data: JSONBody[WatchIn]) -> WatchOut:
     """Create a watch. Products that become searchable from now on are compared with it."""
-    _check(request, data.catalog)
+    KeyLimits.of(request).check_catalog(data.catalog)
     ShownAttributes(state.settings.attributes).check(data.filter)
     filter_ = None if data.filter is None else msgspec.json.encode(data.filter).decode()
 
@@ -114,7 +107,7 @@ async def create_watch(request: Request[Any, Any, Any], state: State, data: JSON
 @get("/watches", operation_id="listWatches", opt=_READS, responses=answers(Watches, *KEYED), **_route)
 async def list_watches(request: Request[Any, Any, Any], state: State, catalog: CatalogInQuery = "main") -> Watches:
     """List the watches of a catalog, in the order of their names."""
-    _check(request, catalog)
+    KeyLimits.of(request).check_catalog(catalog)
     rows = await state.pools.read(request, lambda conn: watches.listed(conn, catalog, rows=MAX_WATCHES))
     return Watches([_shown(row) for row in rows])
 
@@ -131,7 +124,7 @@ async def delete_watch(
     request: Request[Any, Any, Any], state: State, name: NameInPath, catalog: CatalogInQuery = "main"
 ) -> None:
     """Delete a watch with its matches."""
-    _check(request, catalog)
+    KeyLimits.of(request).check_catalog(catalog)
     if not await state.pools.write(request, lambda conn: watches.remove(conn, name, catalog)):
         raise ApiError("not-found", "There is no such watch in this catalog.")
 
@@ -152,7 +145,7 @@ async def list_matches(
     limit: Annotated[int, QueryParameter(ge=1, le=_MATCHES)] = 100,
 ) -> Matches:
     """List the products that a watch has found after the match `after`, the oldest first."""
-    _check(request, catalog)
+    KeyLimits.of(request).check_catalog(catalog)
 
     def read(conn: Connection) -> Matches:
         if watches.find(conn, name, catalog) is None:

@@ -1,9 +1,21 @@
--- Returns the text search configuration of a catalog, or english if the catalog is unknown. The function needs no
--- SET clause, because every caller has one.
+-- Returns the text search configuration in which the words of a query are stemmed: that of the setting shop.language of
+-- the session, or else that of the catalog, or english if the catalog is unknown. The function needs no SET clause,
+-- because every caller has one.
 create or replace function shop_private.keyword_language(p_catalog text)
 returns regconfig
 language plpgsql stable as $$
+declare
+    wanted constant text := nullif(current_setting('shop.language', true), '');
+    language text;
 begin
-    return ('pg_catalog.' || quote_ident(coalesce(max(c.language), 'english')))::regconfig
-        from shop.catalog c where c.catalog = p_catalog;
+    if wanted is not null then
+        language := shop_private.text_language(wanted);
+    end if;
+    if wanted is not null and language is null then
+        raise exception using errcode = '22023', message = format('there is no language %L', left(wanted, 100)),
+            hint = 'Set shop.language to a code such as de, to a name such as german, or to the empty text.';
+    elsif wanted is null then
+        select c.language into language from shop.catalog c where c.catalog = p_catalog;
+    end if;
+    return ('pg_catalog.' || quote_ident(coalesce(language, 'english')))::regconfig;
 end $$;

@@ -1,0 +1,13 @@
+-- Gives a product another language when its attribute content_language changes. product_catalog does the same for new
+-- products.
+create or replace function shop_private.product_language() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    new.language := coalesce(shop_private.text_language(new.attributes ->> 'content_language'),
+        (select c.language from shop.catalog c where c.catalog = new.catalog), new.language);
+    return new;
+end $$;
+
+create or replace trigger product_language before update of attributes on shop.product
+for each row when (old.attributes -> 'content_language' is distinct from new.attributes -> 'content_language')
+execute function shop_private.product_language();
