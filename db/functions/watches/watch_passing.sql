@@ -1,7 +1,7 @@
 -- Returns the pairs of a watch and a product in which the product passes the filter of the watch: among the pairs of
--- p_watches and p_products, which are parallel arrays, and among all pairs of a watch of p_alone and a product of p_all.
--- One statement tests all pairs: it reads each product once, has each distinct filter once, and finds the filter of a
--- pair by its number in two steps.
+-- p_watches and p_products, which are parallel arrays, and among all pairs of a watch of p_alone and a product of
+-- p_all. One statement tests all pairs: it reads each product once, has each distinct filter once, and finds the filter
+-- of a pair by its number in two steps.
 create or replace function shop_private.watch_passing(
     p_watches integer[], p_products uuid[], p_alone integer[], p_all uuid[]
 )
