@@ -118,7 +118,7 @@ product = Table(
     Index(None, "brand"),
     Index("product_currency_idx", "catalog", "currency"),  # tells whether a catalog has several currencies
     # shop.suggest finds titles by their first 60 characters. A whole title would be too long for an index.
-    Index("product_title_start_idx", "catalog", text('"left"(shop_private.fold(title), 60) collate "C"')),
+    Index("product_title_start_idx", "catalog", text('"left"(shop_private.fold(title), 60)')),  # collation C
     Index(None, "item_group_id", postgresql_where=text("item_group_id is not null")),
     Index(
         "product_attributes_idx", "attributes", postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"}

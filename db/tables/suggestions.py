@@ -16,7 +16,7 @@ suggestion = Table(
     Column("text", Text, nullable=False, comment="the text in its most frequent spelling"),
     Column("count", BigInteger, nullable=False, comment="visitors that searched for the query, or products"),
     PrimaryKeyConstraint("catalog", "kind", "folded", "place"),
-    Index("suggestion_start_idx", "catalog", text('start collate "C"')),
+    Index("suggestion_start_idx", "catalog", "start"),  # with the collation C, which alembic does not compare
     Index("suggestion_count_idx", "catalog", "kind", "count", postgresql_where=text("place = 0")),
     Index(
         "suggestion_folded_idx",
