@@ -4,10 +4,11 @@
 --   select s.sku, h.* from shop.search('leather backpack') s, shop.highlights('leather backpack', s.product_id) h;
 --
 -- `first` is the place of the first character, from 0, and `length` the number of characters; a character is a Unicode
--- code point. substr(title, first + 1, length) is the marked text. The words are stemmed as in the keyword leg, and
--- synonyms are marked too. Operators of the query are read; excluded words and fields are not marked. For a query with
--- misspelt words, pass corrected_query of shop.search. The description is read up to character 20,000. A product that
--- the caller does not see has no rows.
+-- code point. substr(title, first + 1, length) is the marked text. The words are stemmed as in the keyword leg: those
+-- of the product in its language, and those of the query in the language of queries. Synonyms are marked too. Operators
+-- of the query are read; excluded words and fields are not marked. For a query with misspelt words, pass
+-- corrected_query of shop.search. The description is read up to character 20,000. A product that the caller does not
+-- see has no rows.
 create or replace function shop.highlights(query text, product_id uuid)
 returns table (field text, first integer, length integer)
 language plpgsql stable rows 5 set search_path = pg_catalog, pg_temp set jit = off as $$
@@ -18,7 +19,9 @@ declare
     language regconfig;
     words text[];
 begin
-    select p.catalog, p.title, left(p.description, 20000) as description into product
+    select p.catalog, p.title, left(p.description, 20000) as description,
+        ('pg_catalog.' || quote_ident(p.language))::regconfig as language
+    into product
     from shop.product p where p.product_id = highlights.product_id;
     request.query := left(query, @max_text_length@);
     request.catalog := product.catalog;
@@ -31,6 +34,6 @@ begin
     return query
     select f.name, m.first, m.length
     from (values (1, 'title', product.title), (2, 'description', product.description)) f(n, name, body),
-        shop_private.marked_words(f.body, language, words) m
+        shop_private.marked_words(f.body, product.language, words) m
     order by f.n, m.first;
 end $$;
