@@ -18,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from sentence_transformers import SentenceTransformer
 from sqlalchemy import text
 from transformers import AutoModel, AutoProcessor
 
@@ -91,6 +92,14 @@ def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str
         assert (rows @ rows[0])[1:].max() < 0.999, name  # vectors of different inputs differ
 
 
+def test_a_pair_of_two_towers_gives_the_image_vectors_of_clip_and_the_texts_of_the_other_tower(tmp_path: Path) -> None:
+    pair, clip = load(str(tiny_models.make_multilingual_clip(tmp_path))), load(str(tmp_path / "clip"))
+    assert pair.tower.forward is not None  # the fast image tower
+    assert np.allclose(pair.encode_images(example_images()), clip.encode_images(example_images()), atol=1e-6)
+    own = SentenceTransformer(str(tmp_path / "pair"), device="cpu").encode(TEXTS, normalize_embeddings=True)
+    assert np.allclose(pair.encode_texts(TEXTS), own, atol=1e-5)
+
+
 def test_clip_encodes_the_first_77_tokens_of_a_long_text(tmp_path: Path) -> None:
     model = load(str(reproducible_model("clip", tmp_path / "clip")))
     # 75 tokens, a start token and an end token make 77.
@@ -112,7 +121,6 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_pickled_weights_of_an_added_module_are_refused(tmp_path: Path) -> None:
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense
 
     plain = SentenceTransformer(str(tiny_models.make_clip(tmp_path / "clip")), device="cpu")
