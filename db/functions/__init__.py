@@ -216,11 +216,7 @@ IN_CALL_ORDER = (
     "search/fuse_legs",
     "sorting/sorted_products",
     "sorting/sorted_page",
-    "grouping/image_groups",
-    "grouping/diversified",
-    "grouping/group_heads",
-    "grouping/group_figures",
-    "grouping/group_total",
+    *(f"grouping/{x}" for x in ("image_groups", "diversified", "group_heads", "group_figures", "group_total")),
     "grouping/arranged_page",
     "search/search_page",
     "search/search_reason",
@@ -255,11 +251,10 @@ IN_CALL_ORDER = (
     "browsing/facet_cut",
     "browsing/facet_counts",
     "browsing/facets",
-    "suggest/refresh_suggestions",
-    "suggest/suggested_texts",
-    "suggest/visible_texts",
-    "suggest/suggested_products",
-    "suggest/suggest",
+    *(
+        f"suggest/{x}"
+        for x in ("refresh_suggestions", "suggested_texts", "visible_texts", "suggested_products", "suggest")
+    ),
     "browsing/browse_place",
     "browsing/browse_keys",
     "browsing/browse_currency",
