@@ -67,6 +67,7 @@ _TAGS = {
     "Search": "Search by texts, images and products, and count the values of fields.",
     "Products": "Read, write and delete products.",
     "Catalogs": "List and delete catalogs.",
+    "Synonyms": "Terms that mean the same in searches.",
     "Watches": "Searches that report each new product that matches them.",
     "Events": "Record what shoppers do.",
     "Images": "Images of products.",
