@@ -23,12 +23,15 @@ from web.api.schemas import Facets, FacetsAsked, GeneralSearch, ImageForm, Image
 from web.api.v1.catalogs import Catalogs, DeletedCatalog
 from web.api.v1.products import Deleted, Deletion, EncodingState
 from web.api.v1.schemas import Found, ManyAnswers, MultiSearch, ProductSearch
+from web.api.v1.suggest import Suggestions
+from web.api.v1.synonyms import SynonymIn, SynonymOut, Synonyms
 from web.api.v1.watches import Matches, Watches, WatchIn, WatchOut
 from web.http.addresses import address
 from web.http.idempotency import HEADER, IDEMPOTENT
 from web.http.problems import Problem
 
 API_VERSION = "1"
+_SYNONYM = {"synonym_id": 1, "terms": ["sneakers", "trainers"], "from_term": None, "catalog": None, "language": None}
 _EXAMPLES = {
     ProductSearch: examples.PRODUCT_SEARCH,
     Found: examples.FOUND,
@@ -50,6 +53,15 @@ _EXAMPLES = {
     EncodingState: examples.ENCODING,
     Catalogs: examples.CATALOGS,
     DeletedCatalog: {"deleted": 1000, "more": False},
+    Suggestions: {
+        "suggestions": [
+            {"kind": "query", "text": "guitar strings", "count": 8, "sku": None, "corrected": False},
+            {"kind": "type", "text": "Guitars", "count": 120, "sku": None, "corrected": False},
+        ]
+    },
+    SynonymIn: {"terms": ["sneakers", "trainers"]},
+    SynonymOut: _SYNONYM,
+    Synonyms: {"synonyms": [_SYNONYM], "next": None},
     WatchIn: examples.WATCH,
     WatchOut: examples.WATCHES["watches"][0],
     Watches: examples.WATCHES,
