@@ -62,7 +62,7 @@ def prepare(conn: Connection, roles: Roles) -> Extensions:
     if extensions.pg_trgm == TRGM_SCHEMA:
         conn.execute(text(f"grant usage on schema {TRGM_SCHEMA} to {', '.join(_quote(conn, r) for r in roles.all)}"))
     _check_open(conn, "pg_trgm", extensions.pg_trgm, roles)
-    for schema in ("shop", "shop_private", "shop_jobs"):
+    for schema in ("shop", "shop_private", "shop_jobs", "shop_signals"):
         conn.execute(text(f"create schema if not exists {schema} authorization {owner}"))
     dblink = _quote(conn, extensions.dblink)
     conn.execute(text(f"grant usage on schema {dblink} to {owner}"))

@@ -151,7 +151,7 @@ end $$;
 def _schemas(roles: Roles) -> Iterator[str]:
     owner = _quote(roles.owner)
     yield f"grant usage on schema {TRGM_SCHEMA} to {', '.join(map(_quote, roles.all))};\n"
-    for schema in ("shop", "shop_private", "shop_jobs"):
+    for schema in ("shop", "shop_private", "shop_jobs", "shop_signals"):
         yield f"create schema if not exists {schema} authorization {owner};\n"
     yield f"grant usage on schema {DBLINK_SCHEMA} to {owner};\n"
     yield f"grant execute on all functions in schema {DBLINK_SCHEMA} to {owner};\n"

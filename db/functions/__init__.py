@@ -11,6 +11,22 @@ from importlib.resources import files
 
 from db.functions import constants
 
+_TRIALS = """
+calibration_conditions recall_of calibration_done calibration_add calibration_finish calibration_choice
+calibration_truth calibration_bounds calibration_nearest calibration_try calibration_ef_search
+calibration_margin calibration_stop_margin calibration_routes calibration_mixes calibration_far_filters
+"""
+_SIGNALS = """
+signal_column signal_function check_signal check_signal_rows add_signal drop_signal refresh_signals signal_state
+"""
+_MATCHES = """
+closeness title_closeness match_score match_thresholds nearest_others match_candidates match_pairs groups match
+matches match_products match_f1 submission sample_groups trial_f1 fit_thresholds calibrate_matching
+"""
+_TAGS = """tag_expression label_vectors compare_tags fit_temperature confidence_measures calibrate_zero_shot
+zero_shot_fit zero_shot
+"""
+
 IN_CALL_ORDER = (
     "site/schema_revision",
     "site/oldest_code",
@@ -211,8 +227,30 @@ IN_CALL_ORDER = (
     "search/cut/cut_with_exact",
     "search/change/rank_by_change",
     "sorting/sorted_cut",
+    "ranking/signals/is_staff",
+    "ranking/signals/timed_out",
+    "ranking/rules/text_key",
+    "ranking/rules/rule_lookup",
+    "ranking/rules/rule_fits",
+    "ranking/signals/signal_weight",
+    "ranking/signals/read_signals",
+    "ranking/signals/signal_reader",
+    "ranking/signals/built_in_signals",
+    "ranking/signals/signal_parts",
+    "ranking/signals/check_signals",
+    "ranking/rules/check_rule",
+    "ranking/rules/check_rule_conflicts",
+    "ranking/rules/rule_saved",
+    "ranking/rules/search_rules",
+    "ranking/search_ranking",
+    "ranking/rules/ruled_request",
+    "ranking/new_run",
     "search/run_search",
     "search/change/changed_products",
+    "ranking/signals/signal_sums",
+    "ranking/rules/boost_factors",
+    "ranking/rules/pinned_places",
+    "ranking/ranked_products",
     "search/fuse_legs",
     "sorting/sorted_products",
     "sorting/sorted_page",
@@ -220,6 +258,7 @@ IN_CALL_ORDER = (
     "grouping/arranged_page",
     "search/search_page",
     "search/search_reason",
+    "ranking/rules/tell_rules",
     "search/no_result_reason",
     "search/search_cursor",
     "search/search_result",
@@ -239,7 +278,9 @@ IN_CALL_ORDER = (
     "search/explain/explain_cut",
     "search/explain/explain_sort",
     "search/explain/explain_groups",
+    "ranking/signals/explain_signals",
     "search/explain/explain_search",
+    *(f"ranking/signals/{name}" for name in _SIGNALS.split()),
     "models/model_vector",
     "models/mean_direction",
     "models/trial_search",
@@ -268,52 +309,14 @@ IN_CALL_ORDER = (
     "calibration/calibration_exact_cost",
     "calibration/calibration_sample",
     "calibration/calibration_begin",
-    "calibration/trials/calibration_conditions",
-    "calibration/trials/recall_of",
-    "calibration/trials/calibration_done",
-    "calibration/trials/calibration_add",
-    "calibration/trials/calibration_finish",
-    "calibration/trials/calibration_choice",
-    "calibration/trials/calibration_truth",
-    "calibration/trials/calibration_bounds",
-    "calibration/trials/calibration_nearest",
-    "calibration/trials/calibration_try",
-    "calibration/trials/calibration_ef_search",
-    "calibration/trials/calibration_margin",
-    "calibration/trials/calibration_stop_margin",
-    "calibration/trials/calibration_routes",
-    "calibration/trials/calibration_mixes",
-    "calibration/trials/calibration_far_filters",
+    *(f"calibration/trials/{name}" for name in _TRIALS.split()),
     "calibration/calibration_advice",
     "calibration/calibration_measure",
     "calibration/calibration_step",
     "calibration/calibrate",
     "calibration/relevance_floor",
-    "tags/tag_expression",
-    "tags/label_vectors",
-    "tags/compare_tags",
-    "tags/fit_temperature",
-    "tags/confidence_measures",
-    "tags/calibrate_zero_shot",
-    "tags/zero_shot_fit",
-    "tags/zero_shot",
-    "matches/closeness",
-    "matches/title_closeness",
-    "matches/match_score",
-    "matches/match_thresholds",
-    "matches/nearest_others",
-    "matches/match_candidates",
-    "matches/match_pairs",
-    "matches/groups",
-    "matches/match",
-    "matches/matches",
-    "matches/match_products",
-    "matches/match_f1",
-    "matches/submission",
-    "matches/sample_groups",
-    "matches/trial_f1",
-    "matches/fit_thresholds",
-    "matches/calibrate_matching",
+    *(f"tags/{name}" for name in _TAGS.split()),
+    *(f"matches/{name}" for name in _MATCHES.split()),
     "watches/watch_disable",
     "watches/watch_compile",
     "watches/watch_role_sees_all",

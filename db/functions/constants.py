@@ -18,6 +18,7 @@ MAX_INPUTS = 20
 MAX_SORT = 2000
 MAX_SUGGESTIONS = 50
 MAX_SYNONYM_TERMS = 20
+MAX_SIGNAL_WEIGHT = 10
 KEYWORD_FEW = 10
 KEYWORD_FEW_FACTOR = 4
 
@@ -58,6 +59,13 @@ LIMITS = (
         "largest number of terms of a synonym, and of a place of a query",
     ),
     Constant("synonym_max_words", 5, "words", "largest number of words of a term"),
+    Constant("max_signals", 50, "signals", "largest number of ranking signals; a search may read all of them"),
+    Constant(
+        "max_signal_weight",
+        MAX_SIGNAL_WEIGHT,
+        "",
+        "largest absolute weight of a signal; 1 counts as the first rank of a leg",
+    ),
     Constant("max_rrf_k", 10_000, "ranks", "largest rrf_k; a larger value hardly distinguishes the ranks of a leg"),
     Constant(
         "min_vector_norm", 1e-6, "", "least length of a vector; a shorter vector has no direction in half precision"
@@ -229,6 +237,10 @@ SEARCH = (
     Constant(
         "cut_max_candidates", 10_000, "candidates", "largest number of index candidates that a cut examines for a leg"
     ),
+    Constant("signal_candidates", 1000, "products", "number of fused products for which a search reads the signals"),
+    Constant("max_rule_place", 100, "place", "last place at which a rule can pin a product"),
+    Constant("max_general_rules", 100, "rules", "live rules of a catalog that every search with a text compares"),
+    Constant("rule_similarity", 0.9, "cosine", "similarity from which a query has the meaning of a rule"),
     Constant("change_neighbours", 500, "products", "number of products by image that a change ranks again"),
     Constant(
         "change_source", 1, "x deviation", "weight of the similarity of the titles of a product and a given product"

@@ -18,6 +18,19 @@ grant execute on function
     shop_private.model_coverage, shop_private.warm_pages, shop_private.calibration_figures,
     shop_private.fitted_numbers, shop_private.text_vector
     to @analyst@, @app@;
+-- The names and weights of all signals are no secret; their values are.
+grant select (name, source, value_column, key, catalog, normalise, half_life, weight, visible, defined_by, refreshed_at,
+    created_at) on shop.signal to @analyst@;
+grant select on shop.signal to @app@;
+grant insert, delete, update (weight, visible, bounds, refreshed_at) on shop.signal to @app@;
+grant select on shop.rule to @analyst@, @app@;
+grant insert, update, delete on shop.rule to @app@;
+grant select on shop.popularity to @analyst@, @app@;
+grant insert, update, delete on shop.popularity to @app@;
+grant usage on schema shop_signals to @analyst@, @app@;
+grant create on schema shop_signals to @app@;
+grant execute on function shop.signal_state to @analyst@, @app@;
+grant execute on function shop.add_signal, shop.drop_signal, shop.refresh_signals to @app@;
 -- The views of coverage, quarantine and failing hosts read these columns with the rights of the caller, so that row
 -- level security applies to them.
 grant select (product_id, model_id, part, position, state, error, host) on shop_private.work to @analyst@, @app@;

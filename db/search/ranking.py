@@ -19,6 +19,7 @@ from psycopg.errors import Diagnostic
 from sqlalchemy import Connection
 
 from db.search.driver import driver_rows
+from db.search.rows import BrowseItem, ExplainStep, Facet
 
 # SQLSTATEs of notices (docs/errors.md).
 NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS = "WS101", "WS102"
@@ -59,13 +60,15 @@ class SearchParams:
     diversity: float | None = None
     correct: bool = True
     image_box: list[float] | None = None
+    signals: str | None = None  # JSON
+    rules: str | None = None
 
 
 OPTIONS = tuple(field.name for field in fields(SearchParams))
 OPTIONS_OF_EXPLAIN = tuple(name for name in OPTIONS if name != "after")
 OPTIONS_OF_SIMILAR = (
     "filter", "k", "catalog", "image_weight", "title_weight", "min_similarity", "max_gap", "after", "route", "cut",
-    "change", "sort", "group_by", "diversity",
+    "change", "sort", "group_by", "diversity", "signals",
 )  # fmt: skip
 OPTIONS_OF_FACETS = (
     "query", "image", "inputs", "filter", "catalog", "image_weight", "title_weight", "keyword_weight", "degrade", "cut",
@@ -118,6 +121,8 @@ class SearchHit:
     group_low: Decimal | None
     group_high: Decimal | None
     corrected_query: str | None  # the query with the words that were found for misspelt words
+    shop_ranking: float | None
+    rules: list[str] | None
     image_hash: str | None  # hash of the image's content; changes if another image takes its place
 
 
@@ -159,62 +164,6 @@ class SearchResult:
     def corrected(self) -> str | None:
         """The query with the words that were found for misspelt words; None if no word was corrected."""
         return self.rows[0].corrected_query if self.rows else None
-
-
-@dataclass(frozen=True, slots=True)
-class BrowseItem:
-    """A row of shop.browse: a product listed without a query."""
-
-    product_id: UUID
-    sku: str
-    title: str
-    brand: str | None
-    product_type: str | None
-    price: Decimal | None
-    currency: str | None
-    availability: str | None
-    color: str | None
-    link: str | None
-    image_link: str | None
-    image_uri: str | None
-    image_position: int
-    effective_price: Decimal | None  # the price at the time of the call
-    cursor: str
-    image_hash: str | None  # hash of the image's content; changes if another image takes its place
-
-
-@dataclass(frozen=True, slots=True)
-class ExplainStep:
-    """A row of shop.explain_search."""
-
-    step: str
-    route: str | None
-    index_name: str | None
-    ef_search: int | None
-    found: int | None
-    examined: int | None
-    ms: float | None
-    note: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Facet:
-    """A row of shop.facets: a value, a range, all other values, or the products without a value.
-
-    `value_json` is the value with its type, as JSON. `row_filter` is the filter that finds the products of the row.
-    """
-
-    field: str
-    value: str | None
-    low: Decimal | None
-    high: Decimal | None
-    products: int
-    kind: str
-    exact: bool
-    note: str | None
-    value_json: str | None
-    currency: str | None
-    row_filter: str | None
 
 
 _FIGURES = ("total", "total_is", "route", "rows_examined")  # these columns have the same value in every row of a search

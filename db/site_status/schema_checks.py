@@ -58,6 +58,20 @@ def row_policies(conn: Connection, roles: Roles) -> Finding:
     return fine("policies", "all tables follow shop.product")
 
 
+def signals(conn: Connection, roles: Roles) -> Finding:
+    """Report the ranking signals that cannot be read. Searches leave them out."""
+    conn.execute(text(f"set local role {conn.dialect.identifier_preparer.quote(roles.app)}"))
+    states = conn.execute(text("select name, problem from shop.signal_state()")).all()
+    if faults := [f"{name}: {problem}" for name, problem in states if problem is not None]:
+        more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
+        return warning(
+            "signals",
+            f"searches leave out a signal: {faults[0]}{more}",
+            "repair its view, or SQL: select shop.drop_signal",
+        )
+    return fine("signals", "all ranking signals can be read")
+
+
 def gateway_target(conn: Connection, roles: Roles) -> Finding:
     """Open the gateway, as a search for a new text does, and check that it leads to this server and database."""
     if gateway.is_elsewhere(conn):

@@ -21,6 +21,7 @@ SCHEMA_CHECKS = {
     "gateway": schema_checks.gateway_target,
     "settings": schema_checks.database_settings,
     "policies": schema_checks.row_policies,
+    "signals": schema_checks.signals,
     "indexes": schema_checks.indexes,
 }
 ACTIVITY_CHECKS = {

@@ -6,7 +6,20 @@ here, because the models and their dimensions differ from site to site. An opera
 `product_id`, this column comes first, so that the rows can later be distributed by product.
 """
 
-from db.tables import access, catalog, evaluation, jobs, models, relevance, search, suggestions, watches, webhooks, work
+from db.tables import (
+    access,
+    catalog,
+    evaluation,
+    jobs,
+    models,
+    ranking,
+    relevance,
+    search,
+    suggestions,
+    watches,
+    webhooks,
+    work,
+)
 from db.tables.metadata import PRIVATE, SHOP, metadata
 
 __all__ = [
@@ -18,6 +31,7 @@ __all__ = [
     "jobs",
     "metadata",
     "models",
+    "ranking",
     "relevance",
     "search",
     "suggestions",

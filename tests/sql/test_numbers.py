@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Maps each function to valid values for its required arguments.
 CALLS = {
+    "add_signal": {"name": "'x'", "view": "'shop.product'"},
     "browse": {},
     "calibrate": {},
     "explain_search": {"query": "'dark'"},

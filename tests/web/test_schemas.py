@@ -25,6 +25,8 @@ ALL = GeneralSearch(
     group_by="brand",
     diversity=0.3,
     correct=False,
+    signals={"stock": 0.3},
+    rules="off",
     page="next",
     explain=True,
 )

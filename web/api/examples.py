@@ -38,6 +38,7 @@ RESULTS: dict[str, Any] = {
                 "title": {"rank": 2, "distance": 0.12, "score": None, "contribution": 0.0161},
                 "keyword": {"rank": 1, "distance": None, "score": 0.99, "contribution": 0.0164},
                 "exact_match": None,
+                "shop_ranking": 0.0036,
             },
             "similarity": 0.29,
         }

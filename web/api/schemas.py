@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from db.catalog.validation import MAX_LENGTHS
-from db.functions.constants import MAX_IMAGE_BASE64, MAX_INPUTS, MAX_RESULTS, MAX_SORT, MAX_TEXT
+from db.functions.constants import MAX_IMAGE_BASE64, MAX_INPUTS, MAX_RESULTS, MAX_SIGNAL_WEIGHT, MAX_SORT, MAX_TEXT
 
 MAX_SKU = MAX_LENGTHS["sku"]
 MAX_CATALOG = 63
@@ -20,6 +20,7 @@ Sku = Annotated[str, Meta(min_length=1, max_length=MAX_SKU)]
 Catalog = Annotated[str, Meta(max_length=MAX_CATALOG, description="Name of the catalog.")]
 TopK = Annotated[int, Meta(ge=1, le=MAX_RESULTS, description="Number of results.")]
 Weight = Annotated[float, Meta(ge=0, le=1000)]
+SignalWeight = Annotated[float, Meta(ge=-MAX_SIGNAL_WEIGHT, le=MAX_SIGNAL_WEIGHT)]
 InputWeight = Annotated[float, Meta(ge=-1000, le=1000)]
 Cursor = Annotated[str, Meta(max_length=MAX_CURSOR)]
 Base64 = Annotated[str, Meta(max_length=MAX_IMAGE_BASE64)]
@@ -103,6 +104,11 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         Annotated[float, Meta(ge=0, le=1)] | None,
         Meta(description="Above 0, products that look different come first. Not together with `sort`."),
     ] = None
+    signals: Annotated[
+        dict[str, SignalWeight] | None,
+        Meta(description='The weight of ranking signals in this search, such as `{"popularity": 0.3}`.'),
+    ] = None
+    rules: Annotated[Literal["off"] | None, Meta(description="`off` leaves out the rules of the shop.")] = None
     page: Annotated[
         Cursor | None,
         Meta(
@@ -129,6 +135,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             "sort": self.sort,
             "group_by": self.group_by,
             "diversity": self.diversity,
+            "signals": None if self.signals is None else as_json(self.signals),
+            "rules": self.rules,
         }
 
 
@@ -220,6 +228,9 @@ class Why(msgspec.Struct):
             "are named come first."
         ),
     ]
+    shop_ranking: Annotated[
+        float | None, Meta(description="What the signals and rules of the shop add to the score; null: none applies.")
+    ] = None
 
 
 class VariantGroup(msgspec.Struct):
@@ -315,30 +326,6 @@ class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             correct=self.correct,
         )
         return asked.arguments()
-
-
-class FacetValue(msgspec.Struct):
-    kind: Literal["value", "range", "other", "missing"]
-    products: int
-    value: Annotated[Any, Meta(description='The value with its type: `true` is not `"true"`.')] = None
-    low: float | None = None
-    high: float | None = None
-    currency: Annotated[str | None, Meta(description="The currency of a price range; null for other values.")] = None
-    filter: Annotated[
-        Any,
-        Meta(description="A filter that finds these products, in place of the filter on this field; null for `other`."),
-    ] = None
-
-
-class FacetOf(msgspec.Struct):
-    field: str
-    exact: bool
-    note: str | None
-    values: list[FacetValue]
-
-
-class Facets(msgspec.Struct):
-    facets: list[FacetOf]
 
 
 def as_json(value: Any) -> str:

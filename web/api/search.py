@@ -16,8 +16,10 @@ from sqlalchemy import Connection
 from db.functions.constants import MAX_RESULTS, MAX_SORT, MAX_TEXT
 from db.search import ranking
 from db.search.offers import Offer, offers
-from db.search.ranking import ExplainStep, Facet, SearchHit, SearchParams, SearchResult
+from db.search.ranking import SearchHit, SearchParams, SearchResult
+from db.search.rows import ExplainStep, Facet
 from web.api.attributes import ShownAttributes
+from web.api.facet_schemas import FacetOf, Facets, FacetValue
 from web.api.image_body import ImageAsForm, ImageAsJson
 from web.api.key_limits import KeyLimits
 from web.api.openapi import BODY, KEY, KEYED, answers
@@ -27,10 +29,7 @@ from web.api.schemas import (
     MAX_SKU,
     ChangeableSearch,
     Explained,
-    FacetOf,
-    Facets,
     FacetsAsked,
-    FacetValue,
     GeneralSearch,
     ImageSearch,
     Input,
@@ -88,7 +87,7 @@ async def search_image_file(request: Request[Any, Any, Any], state: State) -> Re
 
 
 async def _search_by_form(request: Request[Any, Any, Any], state: State) -> Response[Results]:
-    data = await form_as(request, ImageSearch, file="image", json=("filter", "weights"))
+    data = await form_as(request, ImageSearch, file="image", json=("filter", "weights", "signals"))
     return await _respond(request, state, "image", data, ())
 
 
@@ -299,6 +298,7 @@ def why(row: SearchHit) -> Why:
         title=Leg(row.title_rank, distance=row.title_distance, contribution=row.title_contribution),
         keyword=Leg(row.keyword_rank, score=row.keyword_score, contribution=row.keyword_contribution),
         exact_match=row.exact_match,  # type: ignore[arg-type]  # shop.search returns no other values
+        shop_ranking=row.shop_ranking,
     )
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from db.search.offers import Offer
-from db.search.ranking import BrowseItem, SearchHit
+from db.search.ranking import SearchHit
+from db.search.rows import BrowseItem
 from web.api.search import picture_of
 from web.page.formatting import capitalized, label, money, ordinal
 from web.page.state import PageState

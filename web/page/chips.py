@@ -7,7 +7,7 @@ relevant products. The chip links to the same search without that part.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from db.search.ranking import BrowseItem
+from db.search.rows import BrowseItem
 from web.http.addresses import address
 from web.page.cards import image_address
 from web.page.formatting import SIGNS, label

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from web.api.schemas import FacetOf, FacetValue
+from web.api.facet_schemas import FacetOf, FacetValue
 from web.page.formatting import SIGNS, grouped, label
 from web.page.state import FIELDS, PageState, amount
 

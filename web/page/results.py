@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 from db.catalog.catalogs import DEFAULT, default_catalog
 from db.search import ranking
 from db.search.offers import Offer, offers
-from db.search.ranking import BrowseItem, SearchHit, SearchParams, SearchResult
-from web.api.schemas import FacetOf
+from db.search.ranking import SearchHit, SearchParams, SearchResult
+from db.search.rows import BrowseItem
+from web.api.facet_schemas import FacetOf
 from web.api.search import group_by_field
 from web.http.pool import in_transaction
 from web.http.problems import ApiError

@@ -38,7 +38,7 @@ declare
     request shop_private.search_request := row(nullif(query, ''), image, inputs, null, 1, catalog,
         image_weight, title_weight, keyword_weight, null, null, null, degrade, null,
         case when num_nonnulls(image, inputs) > 0 or query ~ '\S' then cut end,
-        null, null, null, null, null, null, correct, null);
+        null, null, null, null, null, null, correct, null, null, null);
 begin
     perform shop_private.check_facets(names, limit_values, buckets);
     perform shop_private.check_request(request);

@@ -61,7 +61,7 @@ begin
     )
     select g.place, g.product_id, r.position, coalesce(r.score, 0), r.image_rank, r.image_distance,
         r.image_contribution, r.title_rank, r.title_distance, r.title_contribution, r.keyword_rank, r.keyword_score,
-        r.keyword_contribution, r.exact_match, null::text, g.value,
+        r.keyword_contribution, r.exact_match, r.shop_ranking, null::text, g.value,
         case when p_request.group_by is not null then coalesce(f.products, cardinality(g.members)) end,
         coalesce(f.low, m.low), coalesce(f.high, m.high), note
     from page g

@@ -69,7 +69,8 @@ begin
         'exact', coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)
             + coalesce((run.keyword_leg).rows_examined, 0),
         true, null::text, count(*) over (), 'at least', '', false, f.exact_match,
-        null::text, null::bigint, null::numeric, null::numeric, null::text
+        null::text, null::bigint, null::numeric, null::numeric, null::text,
+        f.shop_ranking, null::text[]
     from shop_private.fuse_legs(run, null, null) f
     join shop.product p on p.product_id = f.product_id
     left join shop.product_image i on i.product_id = f.product_id and i.position = coalesce(f.position, 0)

@@ -2,7 +2,8 @@
 -- the table is `secured`. A table is secured while row level security is enabled on shop.product. The tables are of
 -- three kinds:
 --   (1) a row belongs to the product in its column product_id. The role must see the product;
---   (2) a row belongs to a catalog. The role must see a product of the catalog. A synonym of every catalog is visible;
+--   (2) a row belongs to a catalog. The role must see a product of the catalog, and the product that a rule names. A
+--       synonym of every catalog is visible;
 --   (3) a row describes many products, or names products in texts and lists. The role must see every product. A role
 --       also sees the watches that it has created itself. A match of a watch is visible if its watch and product are.
 -- A role that sees every product sees every row of all three kinds. A role may add rows of the second and the third
@@ -46,6 +47,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
             or exists (select from shop.product p where p.catalog = synonym.catalog)'
         union all
         select 'shop.watch'::regclass, true, false, 'watch.created_by = current_user'
+        union all
+        select 'shop.rule'::regclass, false, false, 'exists (select from shop.product p where p.catalog = rule.catalog '
+            'and p.product_id = coalesce(rule.target_id, p.product_id) offset 0)'
         union all
         select t::regclass, true, false, null from unnest(array[
             'shop.calibration', 'shop.common_word', 'shop.tuning', 'shop.judgement', 'shop.evaluation',

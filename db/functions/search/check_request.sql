@@ -2,7 +2,7 @@
 -- not apply to a change. The function has no SET clause, because it runs under the settings of run_search.
 create or replace function shop_private.check_request(p_request shop_private.search_request)
 returns void
-language plpgsql immutable as $$
+language plpgsql stable as $$
 begin
     if p_request.k is null or p_request.k not between 1 and @max_results@ then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(p_request.k::text, 'null')),
@@ -51,6 +51,12 @@ begin
     if p_request.sort is not null and p_request.change is not null then
         raise exception using errcode = '22023', message = 'sort cannot be combined with a change',
             hint = 'A change ranks products, and sort puts them in another order.';
+    end if;
+    if p_request.rules not in ('off', 'draft')
+        or p_request.rules = 'draft' and not pg_has_role('@app@', 'usage')
+    then
+        raise exception using errcode = '22023', message = format('rules cannot be %L', p_request.rules),
+            hint = 'rules is off, draft (for the role app), or null to follow the live rules.';
     end if;
     if p_request.rrf_k not between 1 and @max_rrf_k@ then
         raise exception using errcode = '22023', message = 'rrf_k is not between 1 and @max_rrf_k@',

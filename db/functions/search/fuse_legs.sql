@@ -6,8 +6,8 @@
 -- The words of the query name a product if the product's keyword score has at least 2 whole points (see
 -- keyword_leg.sql), and if at most @keyword_few@ products have as many points or more. For such a product, the
 -- contribution of the keyword leg is multiplied by a factor. The factor is @keyword_few_factor@ times the number of
--- whole points above 1. Without this factor, a product with fewer points could come first only because both vector legs
--- rank it first. The factor applies only if a vector leg has a weight.
+-- whole points above 1. Without this factor, a product with fewer points could come first only because both vector
+-- legs rank it first. The factor applies only if a vector leg has a weight.
 --
 -- A product is dropped in three cases:
 --   (1) the product's image is less similar to the query than p_min_similarity;
@@ -16,7 +16,8 @@
 -- For cases (1) and (2), if the image leg did not find a product, the function compares the first image of the product
 -- with the query. A product whose first image is not encoded is then dropped too.
 --
--- A run with a change (p_run.change) is already ranked; changed_products returns its products.
+-- A run with a change (p_run.change) is already ranked; changed_products returns its products. If signals or rules
+-- apply to the run (p_run.ranking), ranked_products ranks the fused products again.
 create or replace function shop_private.fuse_legs(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )
@@ -39,6 +40,10 @@ declare
         then greatest(2, 1 + floor(keyword_leg.measures[@keyword_few@ + 1])) end;
     cutting constant boolean := num_nonnulls(p_min_similarity, p_max_gap) > 0 and query_vector is not null;
 begin
+    if (p_run.ranking).active then
+        return query select r.* from shop_private.ranked_products(p_run, p_min_similarity, p_max_gap) r;
+        return;
+    end if;
     if (p_run.change).ms is not null then
         return query select r.* from shop_private.changed_products(p_run, p_min_similarity, p_max_gap) r;
         return;
@@ -83,7 +88,8 @@ begin
     select row_number() over (order by c.grade desc, c.score desc, c.product_id), c.product_id, c.position, c.score,
         c.image_rank, c.image_distance, c.image_contribution,
         c.title_rank, c.title_distance, c.title_contribution,
-        c.keyword_rank, c.keyword_score, c.keyword_contribution, c.exact_match
+        c.keyword_rank, c.keyword_score, c.keyword_contribution, c.exact_match,
+        null::double precision
     from (select c.*, max(c.similarity) over () as best from compared c) c
     where (not cutting or (c.similarity >= coalesce(p_min_similarity, -1)
             and c.similarity >= coalesce(c.best - p_max_gap, -1)))

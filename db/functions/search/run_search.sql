@@ -23,11 +23,8 @@ declare
 begin
     perform shop_private.check_request(p_request);
     settings := shop_private.search_settings();
-    run.model_id := settings.model_id;
-    run.model := settings.model;
-    run.revision := settings.revision;
-    run.calibration_id := settings.calibration_id;
-    run.products := settings.products;
+    run := shop_private.new_run(p_request, settings);
+    p_request := shop_private.ruled_request(p_request, run.ranking);
     run.condition := shop_private.search_condition(p_request);
     filtered := secured or run.condition <> 'true' and num_nonnulls(p_request.filter, (p_request.parsed).condition) > 0;
     known_share := case when secured then null when run.condition = 'true' then 1

@@ -34,7 +34,8 @@ create or replace function shop.search(
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     after text default null, degrade boolean default false, route text default null, cut text default null,
     change text default null, sort text default null, group_by text default null,
-    diversity double precision default null, correct boolean default true, image_box double precision[] default null
+    diversity double precision default null, correct boolean default true, image_box double precision[] default null,
+    signals jsonb default null, rules text default null
 )
 returns setof shop.search_result
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -43,10 +44,10 @@ declare
         title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route,
         case when sort is null then cut else coalesce(cut, 'relevant') end,
         case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct,
-        image_box);
+        image_box, nullif(signals, 'null'), rules);
     key constant text := md5(row(query, md5(image), inputs, filter, catalog, image_weight, title_weight, keyword_weight,
-        rrf_k, min_similarity, max_gap, degrade, route, cut, change, sort, group_by,
-        nullif(diversity, 0), correct, image_box)::text);
+        rrf_k, min_similarity, max_gap, degrade, route, cut, change, sort, group_by, nullif(diversity, 0), correct,
+        image_box, signals, rules)::text);
     run shop_private.search_run;
     window_run shop_private.search_run;
     first_version text;  -- the model and calibration of the first page
@@ -92,6 +93,7 @@ begin
             'title', jsonb_build_array((run.title_leg).route, (run.title_leg).ms),
             'keyword', jsonb_build_array((run.keyword_leg).route, (run.keyword_leg).ms));
     end if;
+    perform shop_private.tell_rules(run.ranking);
     reason := shop_private.search_reason(run);
     corrected := shop_private.corrected_query(query, run.keyword_leg);
     total := case when request.cut is null then run.total else cardinality((run.cut).product_ids) end;
@@ -110,7 +112,7 @@ begin
         greatest(total, max(r.place) over ()),
         case when total_is = 'about' and total < max(r.place) over () then 'at least' else total_is end,
         concat_ws('.', key, version, first_k, r.place, r.mark), count(*) over () > k, r.exact_match,
-        r.group_value, r.group_products, r.group_low, r.group_high, corrected
+        r.group_value, r.group_products, r.group_low, r.group_high, corrected, r.shop_ranking, (run.ranking).names
     from shop_private.search_page(request, run, window_run, first_k, skip, k, mark) r
     join shop.product p on p.product_id = r.product_id
     left join shop.product_image i on i.product_id = r.product_id and i.position = coalesce(r.position, 0)

@@ -37,7 +37,7 @@ begin
         select (select count(*) from first_page) + row_number() over (order by w.place) as place, w.product_id,
             w.position, w.score, w.image_rank, w.image_distance, w.image_contribution, w.title_rank, w.title_distance,
             w.title_contribution, w.keyword_rank, w.keyword_score, w.keyword_contribution,
-            w.exact_match
+            w.exact_match, w.shop_ranking
         from shop_private.fuse_legs(p_window, min_similarity, max_gap) w
         where not exists (select from first_page f where f.product_id = w.product_id)
     )

@@ -11,7 +11,7 @@ create type shop.search_result as (
     keyword_rank integer, keyword_score double precision, keyword_contribution double precision,
     route text, rows_examined bigint, complete boolean, reason text, total bigint, total_is text, cursor text,
     has_next boolean, exact_match text, group_value text, group_products bigint, group_low numeric, group_high numeric,
-    corrected_query text
+    corrected_query text, shop_ranking double precision, rules text[]
 );
 
 comment on column shop.search_result.rank is 'place in the results, from 1 over all pages';
@@ -30,7 +30,7 @@ comment on column shop.search_result.image_uri is
     'the image at image_position: a path below the image root, or an address';
 comment on column shop.search_result.image_position is
     'position of the image that the image leg found nearest; 0 if that leg did not find the product';
-comment on column shop.search_result.score is 'sum of the three contributions';
+comment on column shop.search_result.score is 'sum of the three contributions and shop_ranking';
 comment on column shop.search_result.image_rank is 'rank in the image leg; null: the leg did not find the product';
 comment on column shop.search_result.image_distance is
     'cosine distance of query and image, from 0 (equal direction) to 2';
@@ -74,3 +74,7 @@ comment on column shop.search_result.group_high is
     'highest effective price of the group''s products that match, in the currency of the column currency';
 comment on column shop.search_result.corrected_query is
     'the query with the words that were found for misspelt words; null if no word was corrected; the same in every row';
+comment on column shop.search_result.shop_ranking is
+    'part of the score that the signals and rules of the shop add, in all; null: none applies to the search';
+comment on column shop.search_result.rules is
+    'names of the rules that changed the search; null: none did; the same in every row';

@@ -8,7 +8,7 @@ create or replace function shop.similar(
     image_weight double precision default 1, title_weight double precision default 0,
     min_similarity double precision default null, max_gap double precision default null, after text default null,
     route text default null, cut text default null, change text default null, sort text default null,
-    group_by text default null, diversity double precision default null
+    group_by text default null, diversity double precision default null, signals jsonb default null
 )
 returns setof shop.search_result
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp as $$
@@ -26,5 +26,6 @@ begin
         title_weight => case when not changed or title_weight <> 0 then title_weight end,
         keyword_weight => case when not changed then 0 end,
         min_similarity => min_similarity, max_gap => max_gap, after => after, route => route, cut => cut,
-        change => change, sort => sort, group_by => group_by, diversity => diversity) r;
+        change => change, sort => sort, group_by => group_by, diversity => diversity,
+        signals => signals) r;
 end $$;

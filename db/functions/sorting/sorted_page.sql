@@ -19,7 +19,7 @@ begin
     select g.place, g.product_id, coalesce(r.position, n.position), coalesce(r.score, 0),
         r.image_rank, coalesce(r.image_distance, n.distance), r.image_contribution,
         r.title_rank, r.title_distance, r.title_contribution,
-        r.keyword_rank, r.keyword_score, r.keyword_contribution, r.exact_match, g.mark,
+        r.keyword_rank, r.keyword_score, r.keyword_contribution, r.exact_match, r.shop_ranking, g.mark,
         null::text, null::bigint, null::numeric, null::numeric, null::text
     from page g
     left join ranked r on r.product_id = g.product_id

@@ -33,6 +33,8 @@ REST = {  # maps an option to the field of a REST search request
     "group_by": "group_by",
     "diversity": "diversity",
     "correct": "correct",
+    "signals": "signals",
+    "rules": "rules",
 }
 PARAMS = {name: field.default for name, field in SearchParams.__dataclass_fields__.items()}
 
@@ -74,7 +76,7 @@ def test_similar_takes_a_sku_in_place_of_the_query_and_lacks_options_of_a_text_a
     weights = {"image_weight": 1.0, "title_weight": 0.0}  # by default, shop.similar compares only images
     assert found == {"sku": None} | {name: PARAMS[name] for name in OPTIONS_OF_SIMILAR} | weights
     query = {"query", "image", "inputs", "keyword_weight"}  # absent because a product takes the place of the query
-    assert set(PARAMS) - set(OPTIONS_OF_SIMILAR) == query | {"rrf_k", "degrade", "correct", "image_box"}
+    assert set(PARAMS) - set(OPTIONS_OF_SIMILAR) == query | {"rrf_k", "degrade", "correct", "image_box", "rules"}
 
 
 def test_the_type_search_request_has_every_argument_except_the_cursor(admin: Connection) -> None:

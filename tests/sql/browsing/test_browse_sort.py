@@ -14,6 +14,7 @@ from db.errors import StatementRefused
 from db.roles import Role
 from db.search import ranking
 from db.search.ranking import SearchParams
+from db.search.rows import BrowseItem
 from tests.support.databases import ROLES, Databases
 from tests.support.filtering import Session
 
@@ -48,7 +49,7 @@ INSERT = text(
 )
 
 
-def pages(conn: Connection, k: int, sort: str | None, **arguments: Any) -> Iterator[list[ranking.BrowseItem]]:
+def pages(conn: Connection, k: int, sort: str | None, **arguments: Any) -> Iterator[list[BrowseItem]]:
     after = None
     while page := ranking.browse(conn, SearchParams(k=k, after=after, **arguments), sort):
         yield page

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from db.engine import Database
 from tests.support.web_service import Serve
 from tests.web.page.reading import count
-from web.api.schemas import FacetOf, FacetValue
+from web.api.facet_schemas import FacetOf, FacetValue
 from web.page import filters, state
 from web.page.state import PageState
 

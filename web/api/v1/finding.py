@@ -17,7 +17,8 @@ from db.search import ranking
 from db.search.details import details
 from db.search.highlights import Places, highlights
 from db.search.offers import Offer, offers
-from db.search.ranking import BrowseItem, ExplainStep, Facet, SearchHit, SearchParams, SearchResult
+from db.search.ranking import SearchHit, SearchParams, SearchResult
+from db.search.rows import BrowseItem, ExplainStep, Facet
 from web.api.attributes import ShownAttributes
 from web.api.key_limits import KeyLimits
 from web.api.schemas import Explained

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from web.api.facet_schemas import FacetOf
 from web.api.schemas import (
     Corrected,
     EffectivePrice,
     Explained,
     FacetName,
-    FacetOf,
     GeneralSearch,
     Picture,
     PriceBefore,
@@ -91,7 +91,7 @@ class ProductSearch(GeneralSearch, forbid_unknown_fields=True, kw_only=True):
                 "invalid", "The query is empty.", hint="Without query, image and inputs, products are listed."
             )
         if self.is_browsing:
-            ranked = ("change", "group_by", "diversity", "weights", "min_similarity", "max_gap", "explain")
+            ranked = ("change", "group_by", "diversity", "weights", "signals", "min_similarity", "max_gap", "explain")
             if without := [name for name in ranked if getattr(self, name) not in (None, False)]:
                 raise ApiError("invalid", f"{without[0]} needs a query, an image or inputs.")
 

@@ -14,7 +14,8 @@ begin
     return query
     select row_number() over (order by r.place), r.product_id, r.position, r.score,
         r.image_rank, r.image_distance, r.image_contribution, r.title_rank, r.title_distance, r.title_contribution,
-        r.keyword_rank, r.keyword_score, r.keyword_contribution, r.exact_match
+        r.keyword_rank, r.keyword_score, r.keyword_contribution, r.exact_match,
+        r.shop_ranking
     from unnest(ranked) r
     where r.image_distance <= farthest
         and (cut.product_ids is null or r.product_id in (select u from unnest(cut.product_ids) u)

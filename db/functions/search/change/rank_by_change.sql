@@ -65,7 +65,7 @@ begin
         from scored s
     )
     select array_agg((r.row_number, r.product_id, r.position, r.score, r.rank, r.distance, r.image_part,
-        r.title_rank, r.title_distance, r.title_part, r.word_rank, r.share, r.word_part, null)
+        r.title_rank, r.title_distance, r.title_part, r.word_rank, r.share, r.word_part, null, null)
         ::shop_private.fused_product order by r.row_number)
     into change.ranked
     from (select r.*, row_number() over (order by not r.near, case when r.near then -r.score end, r.rank)

@@ -13,7 +13,8 @@ create or replace function shop.explain_search(
     rrf_k integer default null, min_similarity double precision default null, max_gap double precision default null,
     degrade boolean default false, route text default null, cut text default null,
     sku text default null, change text default null, sort text default null, group_by text default null,
-    diversity double precision default null, correct boolean default true, image_box double precision[] default null
+    diversity double precision default null, correct boolean default true, image_box double precision[] default null,
+    signals jsonb default null, rules text default null
 )
 returns setof shop.search_step
 language plpgsql volatile rows 10 set search_path = pg_catalog, pg_temp as $$
@@ -23,7 +24,7 @@ declare
         image_weight, title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route,
         case when sort is null then cut else coalesce(cut, 'relevant') end,
         case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct,
-        image_box);
+        image_box, nullif(signals, 'null'), rules);
     run shop_private.search_run;
 begin
     request := shop_private.read_query(request);
@@ -41,6 +42,8 @@ begin
     return query select s.* from shop_private.explain_cut(run) s;
     return query select s.* from shop_private.explain_sort(run, sort) s;
     return query select s.* from shop_private.explain_groups(request, run) s;
+    return query select s.* from shop_private.explain_signals(run,
+        case when sku is not null then shop.product_id(sku, catalog) end, sku) s;
     return query select 'fusion',
         case when change ~ '\S' then 'by the change' else format('reciprocal rank, k %s', run.rrf_k) end,
         null::text, null::integer,

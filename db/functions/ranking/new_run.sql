@@ -1,0 +1,18 @@
+-- Returns a run with the model of p_settings, and with what signals and rules do to the search. The function has no
+-- SET clause, because it runs under the settings of run_search.
+create or replace function shop_private.new_run(
+    p_request shop_private.search_request, p_settings shop_private.search_settings
+)
+returns shop_private.search_run
+language plpgsql stable as $$
+declare
+    run shop_private.search_run;
+begin
+    run.model_id := p_settings.model_id;
+    run.model := p_settings.model;
+    run.revision := p_settings.revision;
+    run.calibration_id := p_settings.calibration_id;
+    run.products := p_settings.products;
+    run.ranking := shop_private.search_ranking(p_request);
+    return run;
+end $$;

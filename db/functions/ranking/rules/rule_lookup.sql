@@ -1,0 +1,12 @@
+-- Returns the key by which a search finds the rules of a condition. A condition on equal or contained words and on a
+-- category has a key of its own; all others share the key 'other'.
+create or replace function shop_private.rule_lookup(p_condition jsonb)
+returns text
+language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+    select case
+        when p_condition ? 'query' then 'query ' || md5(shop_private.text_key(p_condition ->> 'query'))
+        when p_condition ? 'contains' then 'word ' || md5(split_part(
+            shop_private.text_key(p_condition ->> 'contains'), ' ', 1))
+        when p_condition ? 'category' then 'category ' || md5(p_condition ->> 'category')
+        else 'other' end
+$$;

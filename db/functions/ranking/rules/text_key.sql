@@ -1,0 +1,7 @@
+-- Returns the words of a text in small letters, without accents and signs, with one blank between two words. Rules
+-- compare texts by this key.
+create or replace function shop_private.text_key(p_text text)
+returns text
+language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+    select btrim(regexp_replace(shop_private.fold(left(p_text, @keyword_max_length@)), '[^[:alnum:]]+', ' ', 'g'))
+$$;

@@ -1,0 +1,47 @@
+-- Returns what signals and rules do to a search; `active` is null if they do nothing. The function has no SET clause,
+-- because it runs under the settings of run_search.
+create or replace function shop_private.search_ranking(p_request shop_private.search_request)
+returns shop_private.search_ranking
+language plpgsql stable as $$
+declare
+    ranking shop_private.search_ranking;
+    rule shop.rule;
+    excluded jsonb;
+begin
+    if p_request.signals is not null then
+        perform shop_private.check_signals(p_request.signals);
+    end if;
+    if p_request.rules is distinct from 'off' and p_request.query ~ '\S'
+        and exists (select from shop.rule r where r.catalog = p_request.catalog)
+    then
+        for rule in select r.* from shop_private.search_rules(p_request) r loop
+            ranking.rules := ranking.rules || rule.rule_id;
+            ranking.names := ranking.names || rule.name;
+            if rule.action ? 'pin' then
+                -- a rule with a higher priority has the place
+                continue when (rule.action ->> 'at')::integer = any(ranking.places);
+                ranking.pins := ranking.pins || rule.target_id;
+                ranking.places := ranking.places || (rule.action ->> 'at')::integer;
+            elsif rule.action ?| '{boost,bury}' then
+                ranking.boosts := ranking.boosts || coalesce(rule.action -> 'boost', rule.action -> 'bury');
+                ranking.factors := ranking.factors || coalesce((rule.action ->> 'factor')::double precision,
+                    case when rule.action ? 'boost' then 2 else 0.5 end);
+            elsif rule.action ? 'hide' then
+                excluded := case jsonb_typeof(rule.action -> 'hide')
+                    when 'string' then jsonb_build_object('sku', rule.action -> 'hide') else rule.action -> 'hide' end;
+                ranking.filters := ranking.filters || jsonb_build_object('not', excluded);
+            elsif rule.action ? 'filter' then
+                ranking.filters := ranking.filters || (rule.action -> 'filter');
+            else
+                ranking.notice := rule.action || coalesce(ranking.notice, '{}');  -- the first rule wins
+            end if;
+        end loop;
+    end if;
+    if p_request.signals is not null or ranking.rules is not null
+        or exists (select from shop.signal s where s.weight <> 0)
+    then
+        ranking.signals := p_request.signals;
+        ranking.active := true;
+    end if;
+    return ranking;
+end $$;

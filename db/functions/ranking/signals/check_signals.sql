@@ -1,0 +1,30 @@
+-- Raises an error if the option signals of a search is not an object of signals that the caller may see and of their
+-- weights. Staff signals do not exist for a caller without the rights of app.
+create or replace function shop_private.check_signals(p_signals jsonb)
+returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    entry record;
+begin
+    if jsonb_typeof(p_signals) <> 'object' then
+        raise exception using errcode = '22023', message = 'signals is not an object of names and weights',
+            hint = 'Such as {"popularity": 0.3}.';
+    end if;
+    for entry in select e.key, e.value from jsonb_each(p_signals) e loop
+        if not exists (select from shop.signal s where s.name = entry.key
+            and (s.visible = 'all' or shop_private.is_staff()))
+        then
+            raise exception using errcode = '22023', message = format('there is no signal %L', left(entry.key, 100)),
+                hint = format('The signals are %s.', (select string_agg(s.name, ', ' order by s.name)
+                    from shop.signal s where s.visible = 'all' or shop_private.is_staff()));
+        end if;
+        if jsonb_typeof(entry.value) <> 'number'
+            or (entry.value #>> '{}')::numeric not between -@max_signal_weight@ and @max_signal_weight@
+        then
+            raise exception using errcode = '22023', message = format(
+                    'the weight of signal %L is not a number between -@max_signal_weight@ and @max_signal_weight@',
+                    entry.key),
+                hint = 'A weight of 1 counts as much as the first rank of a leg.';
+        end if;
+    end loop;
+end $$;

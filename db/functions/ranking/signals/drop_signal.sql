@@ -1,0 +1,17 @@
+-- Removes a signal. Only the role that defined the signal, or an administrator, may do so. Built-in signals stay.
+create or replace function shop.drop_signal(name text)
+returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    signal constant shop.signal := (select s from shop.signal s where s.name = drop_signal.name);
+begin
+    if signal.name is null then
+        raise exception using errcode = '42704', message = format('there is no signal %L', name);
+    end if;
+    if signal.defined_by is null then
+        raise exception using errcode = '22023', message = format('%L is a built-in signal', name),
+            hint = 'Set its weight to 0 in shop.signal.';
+    end if;
+    execute format('drop function if exists shop_signals.%I(uuid[])', name);
+    delete from shop.signal s where s.name = drop_signal.name;
+end $$;

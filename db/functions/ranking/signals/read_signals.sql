@@ -1,0 +1,57 @@
+-- Reads the signals that the current role has defined, for the products of a search. The function in shop_signals that
+-- shop.add_signal creates for each such role calls this function. So the signals are read with the rights of that
+-- role, and this function runs no code of another role.
+--
+-- Returns a row for each signal whose weight in the search is not 0, with the contribution of each product: weight
+-- times value. The staff signals share one row without a name, unless the session may see them. A signal that cannot
+-- be read contributes nothing, and `problem` says why. If p_product_ids is null, `contributions` are the quantiles of
+-- the signal's values, and only app may call the function.
+create or replace function shop_private.read_signals(p_product_ids uuid[], p_asked jsonb, p_rules bigint[])
+returns setof shop_private.signal_part
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    staff constant boolean := shop_private.is_staff();
+    signal record;
+    part shop_private.signal_part;
+    read double precision[];
+    hidden double precision[];
+begin
+    if p_product_ids is null and not staff then
+        raise exception using errcode = '42501', message = 'the quantiles of a signal are for the role app only';
+    end if;
+    for signal in
+        select s.name, s.visible, w.weight, f.oid as function
+        from shop.signal s
+        cross join lateral (select shop_private.signal_weight(
+            s.name, s.weight, staff or s.visible = 'all', p_asked, p_rules)) w(weight)
+        left join pg_proc f on f.pronamespace = 'shop_signals'::regnamespace and f.proname = s.name
+            and f.pronargs = 1 and f.proowner = quote_ident(current_user)::regrole
+        where s.defined_by = current_user and (w.weight <> 0 or p_product_ids is null)
+    loop
+        part := (signal.name, signal.weight, null, null, null);
+        begin
+            if signal.function is null then
+                raise exception 'its function is missing; drop and add the signal again';
+            end if;
+            execute format('select shop_signals.%I($1)', signal.name) into read using p_product_ids;
+        exception when query_canceled or others then
+            if sqlstate = '57014' and not shop_private.timed_out() then
+                raise;
+            end if;
+            read := null;
+            part.problem := sqlerrm;
+        end;
+        part.contributions := case when p_product_ids is null then read
+            else array(select r * signal.weight from unnest(read) with ordinality u(r, n) order by n) end;
+        if staff or signal.visible = 'all' then
+            part.found := (select count(*) from unnest(read) r where r <> 0);
+            return next part;
+        elsif read is not null then
+            hidden := case when hidden is null then part.contributions else array(
+                select a + b from unnest(hidden, part.contributions) with ordinality u(a, b, n) order by n) end;
+        end if;
+    end loop;
+    if hidden is not null then
+        return next (null, null, hidden, null, null)::shop_private.signal_part;
+    end if;
+end $$;

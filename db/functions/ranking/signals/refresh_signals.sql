@@ -1,0 +1,46 @@
+-- Refreshes what signals keep: the popularity of products, and the quantiles of the signals that are normalised by
+-- them. A job calls the function every hour. The role app may call it at any time.
+--
+-- An event counts 1 (view), 2 (click), 3 (wishlist), 4 (add_to_cart) or 6 (purchase). Only the largest event of a
+-- visitor for a product counts on a day. Events without a visitor count as one visitor. A count halves every 14 days.
+-- The popularity of a product is the share of the used products with smaller sums, so it is between 0 and 1.
+create or replace function shop.refresh_signals()
+returns integer
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    part record;
+    signals integer := 0;
+begin
+    with counted as (
+        select e.catalog, e.sku, date_trunc('day', coalesce(e.occurred_at, e.at), 'UTC') as day, max(case e.kind
+            when 'purchase' then 6 when 'add_to_cart' then 4 when 'wishlist' then 3 when 'click' then 2 else 1 end)
+            as points
+        from shop.event e
+        where e.kind <> 'search' and e.sku is not null
+            and coalesce(e.occurred_at, e.at) between clock_timestamp() - interval '180 days' and clock_timestamp()
+        group by e.catalog, e.sku, day, e.visitor
+    ), summed as (
+        select c.catalog, c.sku,
+            sum(c.points * power(0.5, extract(epoch from clock_timestamp() - c.day) / 86400 / 14)) as points
+        from counted c group by c.catalog, c.sku
+    ), ranked as (
+        select p.product_id, s.points, cume_dist() over (partition by p.catalog order by s.points) as value
+        from summed s join shop.product p on p.catalog = s.catalog and p.sku = s.sku
+    ), removed as (
+        delete from shop.popularity o where not exists (select from ranked r where r.product_id = o.product_id)
+    )
+    insert into shop.popularity as o (product_id, points, value)
+    select r.product_id, r.points, r.value from ranked r
+    on conflict (product_id) do update set points = excluded.points, value = excluded.value;
+    update shop.signal s set refreshed_at = clock_timestamp() where s.name = 'popularity';
+
+    for part in select p.name, p.contributions from shop_private.signal_parts(null, null, null) p
+        join shop.signal s on s.name = p.name and s.defined_by is not null
+        where p.problem is null
+    loop
+        update shop.signal s set bounds = part.contributions, refreshed_at = clock_timestamp()
+        where s.name = part.name;
+        signals := signals + 1;
+    end loop;
+    return signals;
+end $$;

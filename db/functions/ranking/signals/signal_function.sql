@@ -1,0 +1,57 @@
+-- Returns the statement that creates the function of a signal. The role that executes the statement owns the function,
+-- so the function reads p_relation with the rights of this role. For an array of products, the function returns the
+-- normalised value of each product, from 0 to 1; a product without a value has 0. For null, the function returns the
+-- 101 quantiles of the negated values, in ascending order.
+--
+-- The function reads nothing else and has no other result. It waits 100 ms at most for a lock of another session.
+create or replace function shop_private.signal_function(
+    p_name text, p_relation regclass, p_column text, p_type regtype, p_key text, p_catalog text, p_normalise text,
+    p_half_life interval
+)
+returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    is_time constant boolean := p_type in ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype);
+    is_boolean constant boolean := p_type = 'boolean'::regtype;
+    -- the value as a number; for a time, its age in seconds
+    number constant text := case
+        when is_time then format('extract(epoch from pg_catalog.now() - v.%I::timestamptz)::double precision', p_column)
+        when is_boolean then format('v.%I::integer::double precision', p_column)
+        else format('v.%I::double precision', p_column) end;
+    normalised constant text := case p_normalise
+        when 'percentile' then
+            'case when bounds is null then 0 else least(1, (101 - width_bucket(-n.number, bounds)) / 100.0) end'
+        when 'log' then 'case when bounds[1] < 0 then least(1, ln(1 + greatest(0, n.number)) / ln(1 - bounds[1])) '
+            'else 0 end'
+        else format('power(0.5, least(1000, greatest(0, n.number) / %s))', case when is_time
+            then extract(epoch from p_half_life) else extract(epoch from p_half_life) / 86400 end) end;
+    source constant text := case when p_key = 'product_id'
+        then format('select v.product_id, %s as number from %s v where v.product_id = any(p_product_ids)',
+            number, p_relation)
+        else format('select p.product_id, %s as number from shop.product p join %s v on v.sku = p.sku%s '
+            'where p.product_id = any(p_product_ids)', number, p_relation,
+            case when p_catalog is not null then format(' and p.catalog = %L', p_catalog)
+                else ' and v.catalog = p.catalog' end) end;
+    body text;
+begin
+    body := format($body$
+declare
+    bounds constant double precision[] := (select s.bounds from shop.signal s where s.name = %1$L);
+begin
+    if p_product_ids is null then
+        return (select percentile_cont(array(select q / 100.0 from generate_series(0, 100) q))
+            within group (order by -(n.number)) from (select %2$s as number from %3$s v) n
+            where n.number > '-infinity' and n.number < 'infinity');
+    end if;
+    return array(
+        select coalesce(f.value, 0) from unnest(p_product_ids) with ordinality u(product_id, place)
+        left join (
+            select n.product_id, max(%4$s) as value from (%5$s) n
+            where n.number > '-infinity' and n.number < 'infinity' group by 1
+        ) f on f.product_id = u.product_id
+        order by u.place);
+end $body$, p_name, number, p_relation, normalised, source);
+    return format('create function shop_signals.%I(p_product_ids uuid[]) returns double precision[] language plpgsql '
+        'stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = ''100ms'' '
+        'set plan_cache_mode = force_generic_plan as %L', p_name, body);
+end $$;

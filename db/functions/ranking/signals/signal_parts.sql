@@ -1,0 +1,54 @@
+-- Reads all signals of a search for p_product_ids: the built-in ones with the rights of the caller, the others with
+-- the rights of the role that defined each of them. Returns the rows of read_signals.
+--
+-- The functions in shop_signals belong to roles that may change them. So the function calls them only while they are
+-- SECURITY DEFINER, and a caller with the rights of the owner calls only functions of roles that have these rights,
+-- too.
+create or replace function shop_private.signal_parts(p_product_ids uuid[], p_asked jsonb, p_rules bigint[])
+returns setof shop_private.signal_part
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    weights jsonb;  -- of the built-in signals in use
+    reader record;
+    problem text;
+begin
+    select jsonb_object_agg(s.name, w.weight) into weights
+    from shop.signal s
+    cross join lateral (select shop_private.signal_weight(s.name, s.weight, true, p_asked, p_rules)) w(weight)
+    where s.defined_by is null and w.weight <> 0;
+    if weights is not null then
+        return query
+        select b.name, (weights ->> b.name)::double precision,
+            array(select v * (weights ->> b.name)::double precision from unnest(b.vals) with ordinality u(v, n)
+                order by n),
+            (select count(*)::integer from unnest(b.vals) v where v <> 0), null::text
+        from shop_private.built_in_signals(p_product_ids, array(select jsonb_object_keys(weights))) b;
+    end if;
+    for reader in
+        select d.defined_by, n.name, f.prosecdef and f.proowner = r.oid as sound,
+            not pg_has_role('@owner@', 'usage') or pg_has_role(r.oid, '@owner@'::regrole, 'usage') as trusted
+        from (select distinct s.defined_by from shop.signal s where s.defined_by is not null) d
+        cross join lateral (select shop_private.signal_reader(d.defined_by::name)) n(name)
+        left join pg_roles r on r.rolname = d.defined_by
+        left join pg_proc f on f.pronamespace = 'shop_signals'::regnamespace and f.proname = n.name
+    loop
+        problem := case when reader.sound is not true then format(
+                'the function that reads the signals of %s is missing or changed', reader.defined_by)
+            when not reader.trusted then format(
+                'signals of %s are not read for an administrator; SET ROLE first', reader.defined_by) end;
+        if problem is null then
+            begin
+                return query execute format('select * from shop_signals.%I($1, $2, $3)', reader.name)
+                using p_product_ids, p_asked, p_rules;
+            exception when query_canceled or others then
+                if sqlstate = '57014' and not shop_private.timed_out() then
+                    raise;
+                end if;
+                problem := sqlerrm;
+            end;
+        end if;
+        if problem is not null then
+            return next (null, null, null, null, problem)::shop_private.signal_part;
+        end if;
+    end loop;
+end $$;

@@ -1,0 +1,228 @@
+"""Rules of a shop change searches: they pin, hide, boost, filter, replace the query, and tell the shop what to show."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, text
+
+from db.errors import DatabaseError
+from db.roles import Role
+from tests.support.shop import Shop, product
+
+SKUS = [f"s{n}" for n in range(8)]
+SEARCH = "select sku, rules from shop.search(:query, k => 8, keyword_weight => 0{}) order by rank"
+
+
+@pytest.fixture
+def stocked(shop: Shop) -> Iterator[Shop]:
+    shop.load(*(product(sku, brand="Nord" if n % 2 else "Alp", product_type="bags") for n, sku in enumerate(SKUS)))
+    shop.encode_all()
+    for n, query in enumerate(("red shoes", "shoes", "warm winter coat")):
+        shop.cache(query, seed=n)
+    shop.run("delete from shop.rule")
+    yield shop
+    shop.run("delete from shop.rule")
+
+
+def save(shop: Shop, name: str, condition: Any, action: Any, **more: Any) -> None:
+    values = {"name": name, "condition": json.dumps(condition), "action": json.dumps(action), "status": "live", **more}
+    marks = ", ".join(f":{key}" for key in values)
+    with shop.database.connect(Role.APP) as app, app.begin():
+        app.execute(text(f"insert into shop.rule ({', '.join(values)}) values ({marks})"), values)
+
+
+def found(conn: Connection, query: str = "red shoes", more: str = "") -> list[str]:
+    return [row.sku for row in conn.execute(text(SEARCH.format(more)), {"query": query})]
+
+
+def test_a_rule_pins_a_product_at_a_place(stocked: Shop) -> None:
+    analyst = stocked.connect(Role.ANALYST)
+    before = found(analyst)
+    last = before[-1]
+    save(stocked, "pin", {"query": "Red  SHOES!"}, {"pin": last, "at": 2})
+    assert found(analyst) == [before[0], last, *before[1:-1]]
+    assert found(analyst, more=", rules => 'off'") == before
+    rows = analyst.execute(text(SEARCH.format("")), {"query": "red shoes"}).all()
+    assert {tuple(row.rules) for row in rows} == {("pin",)}
+    assert found(analyst, "shoes") == found(analyst, "shoes", ", rules => 'off'")  # the condition is not met
+    assert last not in found(analyst, more=f""", filter => '{{"sku": {{"ne": "{last}"}}}}'""")  # the filter is stronger
+
+
+def test_a_pinned_product_keeps_its_place_over_pages(stocked: Shop) -> None:
+    analyst = stocked.connect(Role.ANALYST)
+    before = found(analyst)
+    save(stocked, "pin", {"always": True}, {"pin": before[7], "at": 1})
+    seen, after = [], None
+    for _ in range(4):
+        rows = analyst.execute(
+            text("select sku, cursor from shop.search('red shoes', k => 2, keyword_weight => 0, after => :after)"),
+            {"after": after},
+        ).all()
+        seen += [row.sku for row in rows]
+        after = rows[-1].cursor
+    assert seen[0] == before[7]
+    assert sorted(seen) == SKUS
+
+
+@pytest.mark.parametrize("hidden", ["s3", {"brand": "Nord"}])
+def test_a_rule_hides_a_product_or_a_filter(stocked: Shop, hidden: Any) -> None:
+    save(stocked, "hide", {"contains": "shoes"}, {"hide": hidden})
+    left = set(SKUS) - ({"s3"} if hidden == "s3" else {"s1", "s3", "s5", "s7"})
+    analyst = stocked.connect(Role.ANALYST)
+    assert set(found(analyst)) == set(found(analyst, "shoes")) == left
+    assert set(found(analyst, "warm winter coat")) == set(SKUS)
+    [total] = {row[0] for row in analyst.exec_driver_sql("select total from shop.search('shoes')")}
+    assert total == len(left)
+
+
+def test_rules_boost_and_bury(stocked: Shop) -> None:
+    analyst = stocked.connect(Role.ANALYST)
+    save(stocked, "boost", {"always": True}, {"boost": {"brand": "Nord"}, "factor": 50})
+    assert set(found(analyst)[:4]) == {"s1", "s3", "s5", "s7"}
+    stocked.run("delete from shop.rule")
+    save(stocked, "bury", {"always": True}, {"bury": {"brand": "Nord"}, "factor": 0})
+    assert set(found(analyst)[:4]) == {"s0", "s2", "s4", "s6"}
+
+
+def test_a_rule_adds_a_filter_and_weights_signals(stocked: Shop) -> None:
+    analyst = stocked.connect(Role.ANALYST)
+    save(stocked, "only", {"category": "bags"}, {"filter": {"brand": "Alp"}})
+    assert set(found(analyst, more=""", filter => '{"product_type": "bags"}'""")) == {"s0", "s2", "s4", "s6"}
+    assert set(found(analyst)) == set(SKUS)
+    stocked.run("update shop.product set availability = case sku when 's5' then 'in_stock' else 'out_of_stock' end")
+    save(stocked, "stock", {"filter": {"brand": "Nord"}}, {"signals": {"stock": 10}})
+    assert found(analyst, more=""", filter => '{"brand": "Nord", "product_type": {"ne": "x"}}'""")[0] == "s5"
+
+
+def test_a_rule_replaces_the_query(stocked: Shop) -> None:
+    analyst = stocked.connect(Role.ANALYST)
+    other = found(analyst, "warm winter coat")
+    assert found(analyst) != other
+    save(stocked, "replace", {"query": "red shoes"}, {"query": "warm winter coat"})
+    assert found(analyst) == other
+
+
+def test_a_rule_compares_the_meaning(stocked: Shop) -> None:
+    analyst = stocked.connect(Role.ANALYST)
+    stocked.cache("crimson shoes", seed=0)  # the vector of "red shoes"
+    save(stocked, "near", {"similar": "crimson shoes", "threshold": 0.9}, {"pin": found(analyst)[-1], "at": 1})
+    assert found(analyst) != found(analyst, more=", rules => 'off'")
+    assert found(analyst, "shoes") == found(analyst, "shoes", ", rules => 'off'")
+
+
+def test_redirect_and_banner_are_a_notice(stocked: Shop) -> None:
+    save(stocked, "to", {"query": "shoes"}, {"redirect": "https://shop.example/shoes"})
+    save(stocked, "say", {"contains": "shoes"}, {"banner": "Free delivery"})
+    url = stocked.database.url(Role.ANALYST).set(drivername="postgresql").render_as_string(False)
+    with psycopg.connect(url, autocommit=True) as conn:
+        notices: list[Any] = []
+        conn.add_notice_handler(lambda notice: notices.append((notice.sqlstate, notice.message_detail)))
+        conn.execute("select * from shop.search('shoes')")
+    assert [(state, json.loads(detail)) for state, detail in notices] == [
+        ("WS107", {"redirect": "https://shop.example/shoes", "banner": "Free delivery"})
+    ]
+
+
+def test_drafts_and_rules_out_of_their_time_do_nothing(stocked: Shop) -> None:
+    analyst, app = stocked.connect(Role.ANALYST), stocked.connect(Role.APP)
+    before = found(analyst)
+    pin = {"pin": before[-1], "at": 1}
+    save(stocked, "draft", {"always": True}, pin, status="draft")
+    save(stocked, "past", {"always": True}, {"hide": before[0]}, valid_to="2020-01-01")
+    save(stocked, "future", {"always": True}, {"hide": before[0]}, valid_from="2100-01-01")
+    assert found(analyst) == before
+    assert found(app, more=", rules => 'draft'")[0] == before[-1]
+    with pytest.raises(DatabaseError, match="rules cannot be 'draft'"):
+        found(analyst, more=", rules => 'draft'")
+    app.exec_driver_sql("update shop.rule set status = 'live' where name = 'draft'")
+    assert found(analyst)[0] == before[-1]
+
+
+def test_the_rule_with_the_highest_priority_wins(stocked: Shop) -> None:
+    save(stocked, "low", {"always": True}, {"pin": "s1", "at": 1})
+    save(stocked, "high", {"contains": "shoes"}, {"pin": "s2", "at": 1}, priority=5)
+    assert found(stocked.connect(Role.ANALYST))[0] == "s2"
+
+
+QUERY = {"query": "red shoes"}
+WRONG = [
+    ({}, {"pin": "s1", "at": 1}, "the condition is not one of"),
+    ({"query": "a", "category": "b"}, {"pin": "s1", "at": 1}, "the condition is not one of"),
+    ({"query": " !"}, {"pin": "s1", "at": 1}, "is not a text with a word"),
+    ({"similar": "shoes", "threshold": 2}, {"pin": "s1", "at": 1}, "threshold is not between 0 and 1"),
+    ({"filter": {"price": {"about": 3}}}, {"pin": "s1", "at": 1}, "about"),
+    (QUERY, {"pin": "s1"}, "at is not a place"),
+    (QUERY, {"pin": "s1", "at": 1.5}, "at is not a place"),
+    (QUERY, {"pin": "nothing", "at": 1}, "there is no product 'nothing'"),
+    (QUERY, {"pin": "foreign", "at": 1}, "there is no product 'foreign'"),
+    (QUERY, {"hide": {"price": {"about": 3}}}, "about"),
+    (QUERY, {"boost": {"brand": "Nord"}, "factor": 0.5}, "factor is not between"),
+    (QUERY, {"boost": {"brand": "Nord"}, "factor": "2"}, "factor is not between"),
+    (QUERY, {"signals": {"nothing": 1}}, "there is no signal"),
+    (QUERY, {"signals": 3}, "signals is not an object"),
+    (QUERY, {"redirect": "javascript:alert(1)"}, "redirect is not an address"),
+    (QUERY, {"banner": ""}, "banner is not"),
+    (QUERY, {"query": "red shoes"}, "meets its own condition"),
+    ({"contains": "shoes"}, {"query": "blue shoes"}, "meets its own condition"),
+    (QUERY, {"dance": 1}, "the action is not one of"),
+    (QUERY, [], "the action is not one of"),
+    ([], {"pin": "s1", "at": 1}, "the condition is not one of"),
+]
+
+
+def test_a_wrong_rule_has_one_clear_error_when_it_is_saved(stocked: Shop) -> None:
+    stocked.load(product("foreign"), into="other")
+    accepted = []
+    for condition, action, message in WRONG:
+        with pytest.raises(DatabaseError) as raised:
+            save(stocked, "wrong", condition, action)
+        if message not in raised.value.message:
+            accepted.append((condition, action, raised.value.message))
+    assert accepted == []
+    assert stocked.value("select count(*) from shop.rule") == 0
+
+
+def test_live_rules_that_contradict_each_other_are_refused(stocked: Shop) -> None:
+    save(stocked, "first", QUERY, {"pin": "s1", "at": 1})
+    with pytest.raises(DatabaseError, match="'first' pins a product at place 1 under the same condition"):
+        save(stocked, "second", QUERY, {"pin": "s2", "at": 1})
+    save(stocked, "second", QUERY, {"pin": "s2", "at": 1}, status="draft")
+    with pytest.raises(DatabaseError, match="'first' pins a product at place 1"):
+        stocked.connect(Role.APP).exec_driver_sql("update shop.rule set status = 'live' where name = 'second'")
+    save(stocked, "hide", {"always": True}, {"hide": {"sku": "s4"}})
+    with pytest.raises(DatabaseError, match="'hide' hides its product"):
+        save(stocked, "third", QUERY, {"pin": "s4", "at": 3})
+    save(stocked, "one", {"query": "shoes"}, {"query": "boots"})
+    with pytest.raises(DatabaseError, match="'one' replaces its new query again"):
+        save(stocked, "two", {"query": "sandals"}, {"query": "shoes"})
+    with pytest.raises(DatabaseError, match="it replaces the new query of rule 'one' again"):
+        save(stocked, "three", {"query": "boots"}, {"query": "shoes of leather"})
+
+
+def test_analysts_read_rules_and_do_not_write_them(stocked: Shop) -> None:
+    save(stocked, "pin", QUERY, {"pin": "s1", "at": 1})
+    analyst = stocked.connect(Role.ANALYST)
+    analyst.exec_driver_sql("set default_transaction_read_only = off")
+    assert analyst.exec_driver_sql("select name from shop.rule").scalars().all() == ["pin"]
+    for statement in ("delete from shop.rule", "update shop.rule set priority = 1"):
+        with pytest.raises(DatabaseError, match="permission denied"):
+            analyst.exec_driver_sql(statement)
+
+
+def test_a_rule_never_shows_a_product_that_a_policy_hides(stocked: Shop) -> None:
+    save(stocked, "pin", QUERY, {"pin": "s1", "at": 1})
+    save(stocked, "other", QUERY, {"pin": "s2", "at": 2})
+    stocked.run("create policy seen on shop.product for select to shop_analyst using (sku <> 's1')")
+    stocked.run("alter table shop.product enable row level security")
+    try:
+        analyst = stocked.connect(Role.ANALYST)
+        rows = analyst.execute(text(SEARCH.format("")), {"query": "red shoes"}).all()
+        assert "s1" not in [row.sku for row in rows]
+        assert rows[0].rules == ["other"]
+        assert analyst.exec_driver_sql("select name from shop.rule").scalars().all() == ["other"]
+    finally:
+        stocked.run("alter table shop.product disable row level security")
+        stocked.run("drop policy seen on shop.product")
