@@ -4,6 +4,7 @@ import os
 import re
 import stat
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
@@ -81,12 +82,21 @@ class ImageRoot:
 
 
 class AddressesOnly:
-    """Accepts addresses and refuses paths. A catalog without an image root has no folder where paths could start."""
+    """Accepts addresses and the paths in `stored`, which a product has already, and refuses other paths. A catalog
+    without an image root has no folder where paths could start."""
+
+    def __init__(self, stored: Collection[str] = ()) -> None:
+        self._stored = stored
 
     def uri(self, written: str) -> tuple[str, str | None]:
         if address := _address(written):
             return address, ""
-        raise ValueError(f"{_shown(written)} is not an http(s), s3 or gs address")
+        if written in self._stored:
+            return written, None
+        raise ValueError(
+            f"{_shown(written)} is not an http(s), s3 or gs address, and WINDOWSHOP_WEB_IMAGE_ROOT, the folder of paths, "
+            "is not set"
+        )
 
 
 def _address(written: str) -> str | None:

@@ -165,6 +165,16 @@ def _state(conn: Connection, skus: Sequence[str], catalog: str) -> dict[str, tup
     return {sku: (updated_at, uris) for sku, updated_at, uris in rows}
 
 
+def image_paths(conn: Connection, skus: Sequence[str], catalog: str = "main") -> dict[str, set[str]]:
+    """Return the paths of the stored images of products. A product without such an image is absent."""
+    statement = text(
+        "select p.sku, array_agg(i.uri) from shop.product p join shop.product_image i using (product_id) "
+        "where i.image_root_id is not null and p.product_id in "
+        "(select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s) group by p.sku"
+    )
+    return {sku: set(uris) for sku, uris in conn.execute(statement, {"skus": list(skus), "catalog": catalog})}
+
+
 def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
     """Delete a product. Returns False when there is no such product."""
     statement = text("delete from shop.product where product_id = shop.product_id(:sku, :catalog)")

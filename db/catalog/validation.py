@@ -42,7 +42,9 @@ _READERS = (
 MAX_DEPTH = 20  # levels of objects and lists in the attributes; the constraint product_depth_check has the same limit
 
 
-def validate(raw: RawProduct, root: ImageRoot | None, *, strict: bool = True) -> ValidatedProduct | list[str]:
+def validate(
+    raw: RawProduct, root: ImageRoot | AddressesOnly | None, *, strict: bool = True
+) -> ValidatedProduct | list[str]:
     """Return the product, or the list of its faults. If `root` is None, every image must be an address.
 
     Unless `strict`, only a fault in SKU or title rejects the product. Any other faulty value is dropped with a warning.
@@ -145,7 +147,9 @@ def _read_values(texts: dict[str, Any], faults: list[Fault], warnings: list[Faul
         read_offer(texts, faults, warnings)
 
 
-def _read_images(raw: RawProduct, root: ImageRoot | None, faults: list[Fault]) -> tuple[list[Image], int]:
+def _read_images(
+    raw: RawProduct, root: ImageRoot | AddressesOnly | None, faults: list[Fault]
+) -> tuple[list[Image], int]:
     """Return the images and the number of image files that are not on this disk. Repeated images count once."""
     images: dict[str, Image] = {}
     missing = 0

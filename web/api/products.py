@@ -16,10 +16,10 @@ from sqlalchemy import Connection
 
 from db.catalog import catalogs
 from db.catalog import store as db_catalog
-from db.catalog.image_paths import ImageRoot
+from db.catalog.image_paths import AddressesOnly, ImageRoot
 from db.catalog.offer import PRICES
 from db.catalog.private_attributes import PublicAttributes
-from db.catalog.product import Product
+from db.catalog.product import Product, RawProduct
 from db.catalog.validation import validate
 from db.errors import StatementRefused
 from web.api.attributes import ShownAttributes
@@ -162,7 +162,9 @@ async def put_products(
     taken: dict[str, tuple[int, Product]] = {}
     image_root = ImageRoot(root) if root else None
     items = read_items(data.products, ProductIn)
-    raw_ones = iter(raw_products([item for item in items if isinstance(item, ProductIn)]))
+    raw_list = list(raw_products([item for item in items if isinstance(item, ProductIn)]))
+    raw_ones = iter(raw_list)
+    stored = {} if root else await _stored_paths(request, state, raw_list, data.catalog)
     for item in items:
         outcome = Outcome(shown_sku(item), "rejected", None)
         outcomes.append(outcome)
@@ -171,7 +173,8 @@ async def put_products(
             outcome.reason = raw
             continue
         public = PublicAttributes(kept=data.keep)
-        found = validate(replace(raw, attributes=public.filtered(raw.attributes)), image_root, strict=data.strict)
+        allowed = image_root or AddressesOnly(stored.get(raw.fields.get("sku", "").strip(), ()))
+        found = validate(replace(raw, attributes=public.filtered(raw.attributes)), allowed, strict=data.strict)
         outcome.not_stored = sorted(public.dropped)
         if isinstance(found, list):
             outcome.reason = "; ".join(found)
@@ -199,6 +202,24 @@ async def put_products(
         for sku, encoded in (await wait_until_encoded(request, state, list(stored), data.catalog, wait)).items():
             stored[sku].encoding = encoded
     return Outcomes(outcomes)
+
+
+async def _stored_paths(
+    request: Request[Any, Any, Any], state: State, given: list[RawProduct | str], catalog: str
+) -> dict[str, set[str]]:
+    """Return the stored image paths of the products that are given with a path, by SKU."""
+    skus = [
+        raw.fields.get("sku", "").strip()
+        for raw in given
+        if isinstance(raw, RawProduct) and any("://" not in uri for uri in raw.images)
+    ]
+    skus = [sku for sku in skus if sku and sku.isprintable()]
+    if not skus:
+        return {}
+    found: dict[str, set[str]] = await state.pools.write(
+        request, lambda conn: db_catalog.image_paths(conn, skus, catalog)
+    )
+    return found
 
 
 @delete(

@@ -1,8 +1,8 @@
 -- Makes the stored products and images equal to the rows of the session's temporary table staged_product (see
 -- db/catalog/store.py). The rows are valid, and each sku occurs once. The columns of a staged row replace the stored
 -- columns, and the row's list of images replaces the stored list. The loader and the web service write every product
--- through this function. image_root_id is stored with each image whose uri is a path; an image with a web or bucket
--- address has no image root.
+-- through this function. image_root_id is stored with each image whose uri is a path (but see upsert_staged_images for
+-- a path that the product has already); an image with a web or bucket address has no image root.
 --
 -- A stored row that is equal to its staged row is neither written nor encoded again. A product of which only the images
 -- changed counts as unchanged. The result column `pictures` is the number of images that were deleted, added or
@@ -46,8 +46,8 @@ begin
        or not (  -- the images differ; upsert_staged_images has the same conditions
             select count(*) = cardinality(s.image_uris) and coalesce(bool_and(
                 coalesce(i.uri = s.image_uris[i.position + 1], false)
-                and i.image_root_id is not distinct from
-                    case when i.uri ~ '^(https?|s3|gs)://' then null else p_image_root_id end
+                and (s.image_versions[i.position + 1] is null or i.image_root_id is not distinct from
+                    case when i.uri ~ '^(https?|s3|gs)://' then null else p_image_root_id end)
                 and i.file_version is not distinct from coalesce(s.image_versions[i.position + 1], i.file_version)
                 and coalesce(i.phash = s.image_phashes[i.position + 1]::bit(64), true)), true)
             from shop.product_image i where i.product_id = k.product_id);

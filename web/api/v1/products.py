@@ -13,7 +13,7 @@ from msgspec import Meta
 from sqlalchemy import Connection
 
 from db.catalog import patching, store
-from db.catalog.image_paths import ImageRoot
+from db.catalog.image_paths import AddressesOnly, ImageRoot
 from db.catalog.offer import DATES_OF_SALE, PRICES
 from db.catalog.private_attributes import PublicAttributes
 from db.catalog.product import COLUMNS
@@ -83,9 +83,10 @@ def _patched(conn: Connection, before: Mapping[str, Any], data: ProductPatch, na
     if isinstance(raw, str):
         raise ApiError("invalid", raw)
     public = PublicAttributes(kept=())
-    found = validate(
-        replace(raw, attributes=public.filtered(raw.attributes)), ImageRoot(root) if root else None, strict=False
-    )
+    has_path = any("://" not in uri for uri in raw.images)
+    stored = store.image_paths(conn, [before["sku"]], before["catalog"]) if has_path and not root else {}
+    allowed = ImageRoot(root) if root else AddressesOnly(stored.get(before["sku"], ()))
+    found = validate(replace(raw, attributes=public.filtered(raw.attributes)), allowed, strict=False)
     if isinstance(found, list):
         raise ApiError("invalid", "; ".join(found))
     product = found.product
