@@ -94,8 +94,8 @@ class AddressesOnly:
         if written in self._stored:
             return written, None
         raise ValueError(
-            f"{_shown(written)} is not an http(s), s3 or gs address, and WINDOWSHOP_WEB_IMAGE_ROOT, the folder of paths, "
-            "is not set"
+            f"{_shown(written)} is not an http(s), s3 or gs address, and WINDOWSHOP_WEB_IMAGE_ROOT, the folder of "
+            "paths, is not set"
         )
 
 
