@@ -224,7 +224,7 @@ SEARCH = (
     ),
     Constant(
         "cut_recognised",
-        0.62,
+        0.68,
         "x sqrt(2 ln n)",
         "least deviations above the mean at which the nearest vector shows that a text has a meaning",
     ),

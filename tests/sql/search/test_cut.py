@@ -147,6 +147,31 @@ def test_a_search_without_a_cut_returns_dissimilar_products_too(analyst: Connect
     assert "cut" not in {row.step for row in call(analyst, "explain_search", query="qzxv")}
 
 
+def test_the_cut_depends_on_nothing_but_the_catalog(analyst: Connection, stocked: "Shop") -> None:
+    """The sample that shows which similarity is usual has 1,000 vectors, and the catalog has more. Neither the order of
+    the rows in their files nor statistics change the total."""
+    more = "from generate_series(1, 1500) n, shop.product_id('more ' || n) id"
+    stocked.run(f"insert into shop.product (product_id, sku, title) select id, 'more ' || n, 'more' {more}")
+    stocked.run(f"insert into shop.product_image (product_id, position, uri) select id, 0, 'https://a.example' {more}")
+    numbers = "(select array_agg(hashtext(n || ' ' || i) / 2e9 * (i <= 20)::integer) from generate_series(1, 24) i)"
+    for table, position in (("toy_image", "position, "), ("toy_title", "")):
+        stocked.run(
+            f"insert into shop.{table} (product_id, {position}source, embedding) select id, "
+            f"{position and '0, '}'s', public.l2_normalize({numbers}::real[]::public.vector)::public.halfvec {more}"
+        )
+    totals = []
+    for change in (
+        "select 1",
+        "update shop.toy_image set source = 's' where (product_id::text > '8')",
+        "update shop.toy_title set source = 's' where (product_id::text < 'a')",
+        "analyze shop.toy_image, shop.toy_title, shop.product",
+    ):
+        stocked.run(change)
+        [row] = call(analyst, "search", query="lamp", k=1, cut="relevant")
+        totals.append((row.total, row.total_is))
+    assert set(totals) == {(totals[0][0], "exact")}
+
+
 def test_a_filter_and_a_cut_together_count_the_products_that_pass_both(analyst: Connection) -> None:
     rows = call(analyst, "search", query="lamp", k=1000, cut="relevant", filter='{"product_type": "a"}')
     assert skus(rows) == {f"s{n}" for n in every(analyst) if n % 2}

@@ -1,9 +1,10 @@
 -- Returns the cosine similarity of a query to the nearest image or title (p_part) of a catalog, or null if the catalog
--- has no vectors. p_in_catalog is the condition on p (shop.product) that selects the catalog.
+-- has no vectors. p_in_catalog is the condition on p (shop.product) that selects the catalog. With p_by_index, the HNSW
+-- index finds the vector; otherwise all vectors of the catalog are compared.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.nearest_similarity(
-    p_part text, p_vector @vector@.halfvec, p_in_catalog text
+    p_part text, p_vector @vector@.halfvec, p_in_catalog text, p_by_index boolean
 )
 returns double precision
 language plpgsql stable
@@ -15,9 +16,11 @@ as $$
 declare
     nearest double precision;
 begin
-    execute format('select 1 - (i.embedding operator(@vector@.<=>) $1) from shop.%I i
-        join shop.product p on p.product_id = i.product_id
-        where %s order by i.embedding operator(@vector@.<=>) $1 limit 1', p_part || '_vector', p_in_catalog)
+    execute format(case when p_by_index then 'select 1 - (i.embedding operator(@vector@.<=>) $1) from shop.%I i
+            join shop.product p on p.product_id = i.product_id
+            where %s order by i.embedding operator(@vector@.<=>) $1 limit 1'
+        else 'select max(1 - (i.embedding operator(@vector@.<=>) $1)) from shop.%I i
+            join shop.product p on p.product_id = i.product_id where %s' end, p_part || '_vector', p_in_catalog)
     into nearest using p_vector;
     return nearest;
 end $$;

@@ -31,7 +31,8 @@ begin
     from shop_private.similarity_floors(run, p_settings, p_request.catalog,
         num_nonnulls(p_request.image, p_request.inputs) > 0
         or cardinality((shop_private.products_with_words(p_words, p_request.catalog,
-            shop_private.catalog_condition(p_request.catalog), null, 1, p_request.synonyms)).product_ids) > 0) f;
+            shop_private.catalog_condition(p_request.catalog), null, 1, p_request.synonyms)).product_ids) > 0,
+        by_index) f;
     cut.by_image := case when run.image_weight > 0 then 0 end;
     cut.by_title := case when run.title_weight > 0 then 0 end;
     if cut.image_floor is not null then

@@ -12,19 +12,19 @@
 --   (2) the nearest image or title is far more similar to the text than chance explains. The unit of this comparison is
 --       typical_deviation, the deviation for the catalog's titles, because similarities to a text without meaning vary
 --       less.
--- For a query with an image or a product, the caller always passes p_known = true.
+-- For a query with an image or a product, the caller always passes p_known = true. With p_by_index, the HNSW index finds
+-- the nearest image or title.
 --
 -- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case, every
 -- product with a vector passes.
 create or replace function shop_private.similarity_floors(
     p_run shop_private.search_run, p_settings shop_private.search_settings, p_catalog text, p_known boolean,
+    p_by_index boolean,
     out image_floor double precision, out title_floor double precision
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     in_catalog constant text := shop_private.catalog_condition(p_catalog);
-    share constant double precision := greatest(0.001,
-        case when in_catalog = 'true' then 1 else coalesce(shop_private.catalog_share(p_catalog), 1) end);
     recognised boolean := p_known;
     part record;
     background record;
@@ -32,26 +32,25 @@ declare
     lowest double precision;
 begin
     for part in
-        select v.*, v.rows * share as count from (values
-            ('image', p_run.image_weight, p_run.image_vector, p_settings.image_table, p_settings.images),
-            ('title', p_run.title_weight, p_run.title_vector, p_settings.title_table, p_settings.products)
-        ) v(name, weight, vector, vectors, rows)
+        select v.* from (values
+            ('image', p_run.image_weight, p_run.image_vector, p_settings.image_table),
+            ('title', p_run.title_weight, p_run.title_vector, p_settings.title_table)
+        ) v(name, weight, vector, vectors)
         where v.weight > 0
     loop
-        background := shop_private.similarity_background(part.vector, part.vectors, part.count, in_catalog);
+        background := shop_private.similarity_background(part.vector, part.vectors, in_catalog);
         if background.vectors < @cut_least_vectors@ then
             background.mean := -1;
             background.deviation := 0;
             recognised := true;
         end if;
-        lowest := background.mean + background.deviation * greatest(1, sqrt(2 * ln(1 + part.count / @cut_unrelated@)));
+        lowest := background.mean + background.deviation * greatest(1, sqrt(2 * ln(1 + background.rows / @cut_unrelated@)));
         image_floor := case part.name when 'image' then lowest else image_floor end;
         title_floor := case part.name when 'title' then lowest else title_floor end;
         continue when recognised;
-        deviation := greatest(background.deviation, shop_private.typical_deviation(
-            p_settings.title_table, p_settings.products, part.vectors, part.rows));
-        recognised := shop_private.nearest_similarity(part.name, part.vector, in_catalog) >= background.mean
-            + deviation * @cut_recognised@ * sqrt(2 * ln(greatest(@cut_least_vectors@, part.count)));
+        deviation := greatest(background.deviation, shop_private.typical_deviation(p_settings.title_table, part.vectors));
+        recognised := shop_private.nearest_similarity(part.name, part.vector, in_catalog, p_by_index) >= background.mean
+            + deviation * @cut_recognised@ * sqrt(2 * ln(greatest(@cut_least_vectors@, background.rows)));
     end loop;
     if not recognised then
         image_floor := null;
