@@ -39,7 +39,7 @@ _DUE = (
 )
 _NEXT = (
     "select m.message_id, m.body, m.attempts, m.created_at < clock_timestamp() - make_interval(hours => %s), "
-    "w.url, w.secret from shop_private.webhook_message m "
+    "w.url, w.secret, w.name from shop_private.webhook_message m "
     "join shop_private.webhook w using (webhook_id) "
     "where m.webhook_id = %s and m.due_at <= clock_timestamp() and w.disabled_at is null "
     "order by m.due_at, m.created_at limit 1"
@@ -108,11 +108,11 @@ class Deliveries:
                 row = await (await conn.execute(_NEXT, (LONGEST_HOURS, webhook_id))).fetchone()
             if row is None:
                 return
-            message_id, body, attempts, is_old, url, secret = row
+            message_id, body, attempts, is_old, url, secret, name = row
             sent = await self._send(poster, url, secret, message_id, body)
             failures = 0 if sent.failure is None else failures + 1
             async with connector.pool.connection() as conn:
-                await self._record(conn, webhook_id, message_id, attempts + 1, is_old, sent)
+                await self._record(conn, webhook_id, name, message_id, attempts + 1, is_old, sent)
 
     async def _send(self, poster: "Poster", url: str, secret: str, message_id: str, body: str) -> webhooks.Sent:
         run = asyncio.get_running_loop().run_in_executor
@@ -123,16 +123,14 @@ class Deliveries:
             return webhooks.Sent(type(error).__name__)
 
     async def _record(
-        self, conn: Any, webhook_id: int, message_id: str, attempts: int, is_old: bool, sent: webhooks.Sent
+        self, conn: Any, webhook_id: int, name: str, message_id: str, attempts: int, is_old: bool, sent: webhooks.Sent
     ) -> None:
         """Record an attempt. All statements are one transaction, which locks the webhook before its messages."""
         if sent.failure is None:
             await conn.execute(_ACCEPTED, (webhook_id,))
             await conn.execute(_DONE, (message_id,))
             return
-        log.warning(
-            "a message of a webhook was not accepted", webhook=webhook_id, attempts=attempts, error=sent.failure
-        )
+        log.warning("a message of a webhook was not accepted", webhook=name, attempts=attempts, error=sent.failure)
         await conn.execute(_FAILED, (sent.failure, webhook_id))
         reason = sent.failure if sent.is_gone else None
         if attempts < ATTEMPTS and not is_old and reason is None:
@@ -145,4 +143,4 @@ class Deliveries:
         if reason is not None:
             await conn.execute(_DISABLE[0], (reason, webhook_id))
             await conn.execute(_DISABLE[1], (webhook_id,))
-            log.warning("a webhook is disabled", webhook=webhook_id, reason=reason)
+            log.warning("a webhook is disabled", webhook=name, reason=reason)

@@ -112,11 +112,12 @@ def test(conn: Connection, name: str, poster: "Poster") -> str | None:
     row = conn.execute(select(c.url, c.secret).where(c.name == name)).one_or_none()
     if row is None:
         raise SettingsError(f'there is no webhook "{name}"', hint="See: windowshop webhook list")
-    body = json.dumps({"type": "webhook.test", "timestamp": datetime.now(UTC).isoformat(), "data": {"name": name}})
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")  # as in webhook_queue.sql
+    body = json.dumps({"type": "webhook.test", "timestamp": now, "data": {"name": name, "products": []}})
     failure = send(poster, row.url, row.secret, f"msg_{secrets.token_hex(16)}", body).failure
     if failure is None:
-        now = datetime.now(UTC)
-        conn.execute(webhook.update().where(c.name == name).values(delivered_at=now, disabled_at=None, error=None))
+        values = {"delivered_at": datetime.now(UTC), "disabled_at": None, "error": None}
+        conn.execute(webhook.update().where(c.name == name).values(**values))
     return failure
 
 

@@ -64,6 +64,28 @@ def watches(conn: Connection, settings: StatusSettings) -> Finding:
     )
 
 
+def webhooks(conn: Connection, settings: StatusSettings) -> Finding:
+    rows = conn.execute(_WEBHOOKS).all()
+    waiting = sum(row.waiting for row in rows)
+    if disabled := [row for row in rows if row.disabled_at is not None]:
+        first = disabled[0]
+        return warning(
+            "webhooks",
+            f"{len(disabled)} of {len(rows)} are disabled, first {first.name}: {first.error}; "
+            f"{waiting:,} messages wait",
+            f"windowshop webhook test {first.name}",
+            first.disabled_at,
+        )
+    if failing := [row for row in rows if row.error is not None and row.waiting]:
+        return warning(
+            "webhooks",
+            f"{waiting:,} messages wait; the last attempt for {failing[0].name} failed: {failing[0].error}",
+            "windowshop webhook list",
+            min(row.oldest for row in failing),
+        )
+    return fine("webhooks", f"{len(rows)} webhooks; {waiting:,} messages wait")
+
+
 def unseen(conn: Connection, check: str) -> Finding | None:
     """Return a warning if PostgreSQL hides the sessions of other logins from this login: it shows NULL instead."""
     login = conn.scalar(_BLIND)
@@ -120,6 +142,11 @@ _LAST_REPORT = text(
 )
 # The due time of a quarantined item is about the time of its last attempt.
 _FIRST_QUARANTINED = text("select min(due_at) from shop_private.work where state = 'quarantined'")
+_WEBHOOKS = text(
+    "select w.name, w.disabled_at, w.error, count(m.webhook_id) as waiting, min(m.created_at) as oldest "
+    "from shop_private.webhook w left join shop_private.webhook_message m using (webhook_id) "
+    "group by w.webhook_id order by w.disabled_at, w.name"
+)
 _BLIND = text("select quote_ident(current_user) where not pg_has_role(current_user, 'pg_read_all_stats', 'usage')")
 # Only client backends count, because VACUUM itself keeps no old rows. A prepared transaction has no process.
 _TRANSACTION = text(

@@ -29,6 +29,7 @@ ACTIVITY_CHECKS = {
     "work": activity_checks.work_list,
     "quarantine": activity_checks.quarantine,
     "watches": activity_checks.watches,
+    "webhooks": activity_checks.webhooks,
     "transactions": activity_checks.transactions,
     "connections": activity_checks.connections,
 }

@@ -202,7 +202,9 @@ def test_the_commands_add_test_list_and_remove_a_webhook(
     receiver.answers["/hook?key=x"] = [response(status=410), OK]
     assert "the receiver answers 410" in str(runner.invoke(app, ["test", "erp"]).exception)
     assert "accepted" in runner.invoke(app, ["test", "erp"]).stdout
-    assert Webhook(secret).verify(receiver.bodies[1], dict(receiver.requests[1][1]))["type"] == "webhook.test"
+    sent = Webhook(secret).verify(receiver.bodies[1], dict(receiver.requests[1][1]))
+    assert (sent["type"], sent["data"]) == ("webhook.test", {"name": "erp", "products": []})
+    assert sent["timestamp"].endswith("Z")
     listed = runner.invoke(app, ["list"]).stdout
     assert "erp" in listed and "key=x" not in listed and secret not in listed
     assert "already" in str(runner.invoke(app, ["add", "erp", receiver.url("/hook")]).exception)

@@ -1,7 +1,7 @@
 -- Returns the SQL condition of one operator of column p_field. p_operator is eq, in, lt, lte, gt, gte, exists, contains
 -- or prefix. p_kind is the kind of the column (see filter_kind). p_place is the path of the operator in the filter;
 -- error messages show this path. In the condition, the column stands alone on one side of the SQL operator, so that
--- PostgreSQL can use the column's index.
+-- PostgreSQL can use the column's index. A column of whole numbers is compared with any number, such as 0.5.
 create or replace function shop_private.filter_column(
     p_field text, p_kind text, p_operator text, p_operand jsonb, p_place text
 ) returns text language plpgsql stable parallel safe as $$
@@ -10,6 +10,7 @@ declare
     value constant text := case p_field
         when 'effective_price' then 'shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at)'
         else 'p.' || quote_ident(p_field) end;
+    typed constant text := case when p_field in ('quantity', 'review_count') then '::numeric' else '' end;
     items text[];
     or_null boolean;
 begin
@@ -18,11 +19,11 @@ begin
     elsif p_operator = 'in' then
         select i.* into items, or_null from shop_private.filter_items(p_kind, p_operand, p_place) i;
         return shop_private.filter_either(
-            case when items <> '{}' then format('%s = any (%L)', value, items) end,
+            case when items <> '{}' then format('%s = any (%L%s)', value, items, typed || left('[]', length(typed))) end,
             case when or_null then value || ' is null' end);
     elsif p_operator in ('contains', 'prefix') then
         return format('%s ilike %L', value,
             shop_private.filter_pattern(p_operator, shop_private.filter_value(p_kind, p_operand, p_place)));
     end if;
-    return format('%s %s %L', value, sign, shop_private.filter_value(p_kind, p_operand, p_place));
+    return format('%s %s %L%s', value, sign, shop_private.filter_value(p_kind, p_operand, p_place), typed);
 end $$;

@@ -43,5 +43,5 @@ begin
     )
     select r.*, null::text, null::text, null::bigint, null::numeric, null::numeric, null::text
     from (select f.* from first_page f union all select w.* from further w) r
-    where r.place > p_skip order by r.place limit p_k + 1;
+    where r.place > p_skip and r.place <= @max_results@ order by r.place limit p_k + 1;
 end $$;

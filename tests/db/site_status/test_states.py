@@ -242,6 +242,26 @@ def test_quarantined_items(fine: Shop, tmp_path: Path) -> None:
     assert faults(fine.database, tmp_path) == []  # one item is below the default threshold
 
 
+def test_webhooks_that_are_disabled_or_whose_messages_wait(fine: Shop, tmp_path: Path) -> None:
+    fine.run(
+        "insert into shop_private.webhook (name, url, kinds, secret) "
+        "select name, 'https://a.example', '{searchable}', 's' from unnest('{erp,feed}'::text[]) name"
+    )
+    fine.run(
+        "insert into shop_private.webhook_message (message_id, webhook_id, body) "
+        "select 'm' || n, webhook_id, '{}' from generate_series(1, 3) n, shop_private.webhook where name = 'feed'"
+    )
+    assert faults(fine.database, tmp_path) == []  # nothing has failed
+    fine.run("update shop_private.webhook set error = 'the receiver answers 500' where name = 'feed'")
+    found = the_fault(fine.database, tmp_path)
+    assert (found.check, found.level) == ("webhooks", Level.WARNING)
+    assert found.message == "3 messages wait; the last attempt for feed failed: the receiver answers 500"
+    fine.run("update shop_private.webhook set error = 'gone', disabled_at = now() where name = 'erp'")
+    found = the_fault(fine.database, tmp_path)
+    assert found.message == "1 of 2 are disabled, first erp: gone; 3 messages wait"
+    assert (found.fix, found.since is None) == ("windowshop webhook test erp", False)
+
+
 def test_old_work(fine: Shop, tmp_path: Path) -> None:
     fine.add("c")
     assert faults(fine.database, tmp_path) == []

@@ -14,7 +14,8 @@ begin
             where k not in ('text', 'image', 'sku', 'vector', 'model', 'weight'))
         or num_nonnulls(p_entry -> 'text', p_entry -> 'image', p_entry -> 'sku', p_entry -> 'vector') <> 1 then
         raise exception using errcode = '22023', hint = example, message = format(
-            'an input has the keys %s', (select string_agg(k, ', ') from jsonb_object_keys(p_entry) k));
+            'an input has the keys %s; it needs exactly one of text, image, sku and vector',
+            coalesce((select string_agg(k, ', ') from jsonb_object_keys(p_entry) k), '(none)'));
     end if;
     if exists (select from jsonb_each(p_entry) e
             where e.key in ('text', 'image', 'sku') and jsonb_typeof(e.value) <> 'string') then
