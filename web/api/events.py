@@ -10,7 +10,9 @@ from litestar import Request, post
 from litestar.datastructures import State
 from litestar.params import JSONBody
 from msgspec import Meta
+from sqlalchemy import Connection
 
+from db.catalog import catalogs
 from db.search import events
 from web.api.batches import Refused, read_items, shown_as
 from web.api.key_limits import KeyLimits
@@ -20,6 +22,7 @@ from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
 _FUTURE = timedelta(days=1)  # the clocks of shoppers' devices differ
+_PAST = timedelta(days=3653)  # an older time is a wrong unit or an unset clock
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Rank = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -29,7 +32,8 @@ Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 
 
 class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A search with its query and number of results, or an action on a product with its SKU and rank in the results."""
+    """A search with its query and number of results, or an action on a product with its SKU and rank in the results.
+    An event needs `sku`, `search_id` or `query`."""
 
     kind: Literal["search", "view", "click", "wishlist", "add_to_cart", "purchase"]
     visitor: Annotated[Name | None, Meta(description="The shop's identifier of the visitor.")] = None
@@ -39,7 +43,10 @@ class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
     time: Annotated[
         Annotated[datetime, Meta(tz=True)] | None,
-        Meta(description="When the event happened, with a time zone. Without `time`, when it arrives."),
+        Meta(
+            description="When the event happened, with a time zone: at most ten years ago. Without `time`, when it "
+            "arrives."
+        ),
     ] = None
     catalog: Catalog = "main"
     query: Text | None = None
@@ -60,6 +67,10 @@ class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             return "a text contains a NUL character"
         if self.time is not None and self.time > datetime.now(UTC) + _FUTURE:
             return "time is more than a day in the future"
+        if self.time is not None and self.time < datetime.now(UTC) - _PAST:
+            return "time is more than ten years ago"
+        if not any((self.sku, self.search_id, (self.query or "").strip())):
+            return "an event needs sku, search_id or query"
         return None
 
     def stored(self) -> events.Event:
@@ -100,19 +111,26 @@ async def record_events(
     the request is refused."""
     items = read_items(data.events, EventIn)
     limits = KeyLimits.of(request)
-    rows: list[events.Event] = []
-    refused: list[RefusedEvent] = []
-    for place, item in enumerate(items):
-        if isinstance(item, Refused):
-            fault: str | None = item.reason
-        else:
+    for item in items:
+        if isinstance(item, EventIn):
             limits.check_catalog(item.catalog)
-            fault = item.fault()
-        if fault is not None:
-            refused.append(RefusedEvent(place, fault))
-        elif isinstance(item, EventIn):
-            rows.append(item.stored())
-    if not rows:
-        raise ApiError("invalid", f"No event of the list can be recorded. The first event: {refused[0].reason}.")
-    await state.pools.write(request, lambda conn: events.record(conn, rows))
-    return Recorded(len(rows), refused)
+
+    def write(conn: Connection) -> Recorded:
+        named = {item.catalog for item in items if isinstance(item, EventIn) and item.fault() is None}
+        unknown = {name for name in named if not catalogs.exists(conn, name)}
+        rows: list[events.Event] = []
+        refused: list[RefusedEvent] = []
+        for place, item in enumerate(items):
+            if isinstance(item, Refused):
+                refused.append(RefusedEvent(place, item.reason))
+            elif fault := item.fault() or (f"there is no catalog {item.catalog}" if item.catalog in unknown else None):
+                refused.append(RefusedEvent(place, fault))
+            else:
+                rows.append(item.stored())
+        if not rows:
+            raise ApiError("invalid", f"No event of the list can be recorded. The first event: {refused[0].reason}.")
+        events.record(conn, rows)
+        return Recorded(len(rows), refused)
+
+    recorded: Recorded = await state.pools.write(request, write)
+    return recorded

@@ -140,6 +140,8 @@ def raw_products(given: Sequence[ProductIn]) -> Iterator[RawProduct | str]:
 
 
 def _raw_product(given: ProductIn, has_images: bool) -> RawProduct | str:
+    if isinstance(given.attributes, list):
+        return "attributes is a list; write an object"
     cells = [getattr(given, name) for name in COLUMNS]
     images = given.images
     if images is None or (not has_images and is_empty(images)):

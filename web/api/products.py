@@ -112,13 +112,14 @@ async def read_product(
     limits = KeyLimits.of(request)
     limits.check_catalog(catalog)
 
-    def read(conn: Connection) -> dict[str, Any] | None:
+    def read(conn: Connection) -> dict[str, Any]:
         limits.check_products(conn, catalog, (sku,))
-        return db_catalog.read_product(conn, sku, catalog)
+        found = db_catalog.read_product(conn, sku, catalog)
+        if found is None:
+            raise no_product(conn, catalog)
+        return found
 
     row = await state.pools.read(request, read)
-    if row is None:
-        raise ApiError("not-found", "There is no such product in this catalog.")
     identity: UUID = row.pop("product_id")
     link = row["image_link"]
     shown = (picture_of(identity.hex, uri, position, link, hash_) for position, uri, hash_ in row.pop("images"))
@@ -164,7 +165,7 @@ async def put_products(
     items = read_items(data.products, ProductIn)
     raw_list = list(raw_products([item for item in items if isinstance(item, ProductIn)]))
     raw_ones = iter(raw_list)
-    stored = {} if root else await _stored_paths(request, state, raw_list, data.catalog)
+    paths = {} if root else await _stored_paths(request, state, raw_list, data.catalog)
     for item in items:
         outcome = Outcome(shown_sku(item), "rejected", None)
         outcomes.append(outcome)
@@ -173,7 +174,7 @@ async def put_products(
             outcome.reason = raw
             continue
         public = PublicAttributes(kept=data.keep)
-        allowed = image_root or AddressesOnly(stored.get(raw.fields.get("sku", "").strip(), ()))
+        allowed = image_root or AddressesOnly(paths.get(raw.fields.get("sku", "").strip(), ()))
         found = validate(replace(raw, attributes=public.filtered(raw.attributes)), allowed, strict=data.strict)
         outcome.not_stored = sorted(public.dropped)
         if isinstance(found, list):
@@ -235,5 +236,16 @@ async def delete_product(
 ) -> None:
     """Delete a product from the catalog, together with its vectors."""
     KeyLimits.of(request).check_catalog(catalog)
-    if not await state.pools.write(request, lambda conn: db_catalog.delete(conn, sku_in(sku), catalog)):
-        raise ApiError("not-found", "There is no such product in this catalog.")
+
+    def write(conn: Connection) -> None:
+        if not db_catalog.delete(conn, sku_in(sku), catalog):
+            raise no_product(conn, catalog)
+
+    await state.pools.write(request, write)
+
+
+def no_product(conn: Connection, catalog: str) -> ApiError:
+    """Return the error about a product that does not exist."""
+    if not catalogs.exists(conn, catalog):
+        return ApiError("not-found", f"There is no catalog {catalog}.")
+    return ApiError("not-found", "There is no such product in this catalog.")

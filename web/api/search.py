@@ -180,13 +180,16 @@ async def facets(
         return ranking.facets(conn, params, data.fields, data.limit_values, data.buckets)
 
     rows = await state.pools.read(request, call)
-    return Facets(group_by_field(rows))
+    return Facets(group_by_field(rows, data.fields))
 
 
-def group_by_field(rows: list[Facet]) -> list[FacetOf]:
-    found: dict[str, FacetOf] = {}
+def group_by_field(rows: list[Facet], asked: Sequence[str]) -> list[FacetOf]:
+    """Returns the counts of each field that was asked for, also of a field without products."""
+    all_exact = all(row.exact for row in rows)
+    found = {field: FacetOf(field, all_exact, None, []) for field in asked}
     for row in rows:
-        facet = found.setdefault(row.field, FacetOf(row.field, row.exact, row.note, []))
+        facet = found[row.field]
+        facet.exact, facet.note = row.exact, row.note
         low, high = (None if bound is None else float(bound) for bound in (row.low, row.high))
         kind: Any = row.kind  # one of the four kinds in FacetValue
         is_text = row.value_json is None or row.value_json.startswith('"')

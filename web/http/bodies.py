@@ -39,7 +39,27 @@ def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
         parse(content.decode())
     except ValueError as error:
         raise ApiError("invalid", f"{name or 'The body'} is not accepted: {error}.") from None
+    if b"\\u0000" in content and (place := _place_of_nul(found, name or "")):
+        raise ApiError("invalid", f"{place} has a NUL character, which no text may have.")
     return found
+
+
+def _place_of_nul(value: Any, place: str) -> str | None:
+    """Returns the path of the first text, or name of a member, with a NUL, such as `inputs[0].text`. The items of a
+    batch (msgspec.Raw) are left out, because each of them is checked alone."""
+    if isinstance(value, str):
+        return place or "The body" if "\0" in value else None
+    if isinstance(value, msgspec.Struct):
+        value = {name: getattr(value, name) for name in value.__struct_fields__}
+    if isinstance(value, dict):
+        if any("\0" in name for name in value):
+            return f"A name in {place or 'the body'}"
+        members = ((f"{place}.{name}".removeprefix("."), member) for name, member in value.items())
+    elif isinstance(value, list | tuple):
+        members = ((f"{place}[{number}]", member) for number, member in enumerate(value))
+    else:
+        return None
+    return next((found for at, member in members if (found := _place_of_nul(member, at))), None)
 
 
 async def form_as(request: Request[Any, Any, Any], kind: type[Struct], *, file: str, json: tuple[str, ...]) -> Struct:

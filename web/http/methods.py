@@ -15,7 +15,8 @@ _parameters_of: dict[Callable[..., Any], frozenset[str]] = {}
 
 
 async def check_request(request: Request[Any, Any, Any]) -> Response[None] | None:
-    """Litestar calls this function before each route. Raises ApiError for an unknown parameter of the address."""
+    """Litestar calls this function before each route. Raises ApiError for a parameter of the address that is unknown,
+    given twice, or has a NUL character."""
     if request.method == "OPTIONS":
         return Response(None, status_code=204, headers={"Allow": _allowed(request)})
     if request.scope["query_string"] and request.route_handler.opt.get("strict"):
@@ -23,6 +24,13 @@ async def check_request(request: Request[Any, Any, Any]) -> Response[None] | Non
         if unknown := sorted(request.query_params.keys() - known):
             hint = f"The parameters are {', '.join(sorted(known))}." if known else "This address takes no parameters."
             raise ApiError("invalid", f"There is no parameter {unknown[0][:40]}.", hint=hint)
+        given = set[str]()
+        for name, value in request.query_params.multi_items():
+            if name in given:
+                raise ApiError("invalid", f"The parameter {name} is given twice.")
+            if "\0" in value:
+                raise ApiError("invalid", f"{name} has a NUL character, which no text may have.")
+            given.add(name)
     return None
 
 

@@ -26,6 +26,7 @@ from litestar.exceptions.http_exceptions import ValidationException
 
 from db.errors import DatabaseError, DatabaseUnreachable, EncoderUnavailable, LoginRefused, StatementRefused
 from web.http.context import context_of
+from web.http.wording import for_rest
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
@@ -152,9 +153,9 @@ def _of_database(error: DatabaseError) -> ApiError:
     if found is None:
         return ApiError("internal")
     kind, detail, hint = found
-    return ApiError(
-        kind, error.message if detail is None else detail, hint=(error.hint if hint is None else hint) or ""
-    )
+    if detail is None:
+        return ApiError(kind, for_rest(error.message), hint=for_rest(error.hint or ""))
+    return ApiError(kind, detail, hint=hint or "")
 
 
 def _of_validation(error: ValidationException) -> ApiError:

@@ -39,8 +39,9 @@ class QueryImages:
         """Returns the content of the address. Raises ApiError if it may not be requested or has no image."""
         if self._fetcher is None:
             self._fetcher = Fetcher(self._limits)
+        scheme, mark, rest = url.partition("://")
         try:
-            return await self._limiter.in_thread(self._fetcher.read, url)
+            return await self._limiter.in_thread(self._fetcher.read, scheme.lower() + mark + rest)
         except ImageRejected as error:
             reason = _NOT_PUBLIC if _tells_host(error) else error.message[:500]
             raise ApiError("invalid", f"image_url cannot be fetched: {reason}.") from None

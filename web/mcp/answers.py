@@ -12,6 +12,7 @@ _OF_RESULT = (
     "product_type",
     "color",
     "price",
+    "effective_price",
     "price_before",
     "currency",
     "availability",
@@ -36,7 +37,6 @@ def page(answer: Mapping[str, Any], site: str | None) -> dict[str, Any]:
 
 def _result(result: Mapping[str, Any], site: str | None) -> dict[str, Any]:
     shown = {name: result[name] for name in _OF_RESULT}
-    shown["price"] = result["effective_price"]
     shown["image"] = _image(result["picture"], site)
     return _with_values(shown)
 

@@ -35,11 +35,12 @@ class McpOverHttp:
     def __init__(self, settings: WebSettings) -> None:
         self._budgets = Budgets(settings)
         self._origins = settings.cors_origins
+        self._max_bytes = min(MAX_BODY_BYTES, settings.max_body_bytes)
         self._sessions = StreamableHTTPSessionManager(
             make_server(self._run, _request_id),
             json_response=True,
             stateless=True,
-            max_request_body_size=min(MAX_BODY_BYTES, settings.max_body_bytes),
+            max_request_body_size=self._max_bytes,
         )
 
     @property
@@ -56,6 +57,11 @@ class McpOverHttp:
         if request.method != "POST":  # without sessions there is no stream to read and no session to delete
             raise MethodNotAllowedException(headers={"allow": "POST"})
         self._check_origin(request)
+        # The SDK would answer these two faults by a plain text.
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise ApiError("media-type", "Send application/json.")
+        if int(request.headers.get("content-length", 0)) > self._max_bytes:
+            raise ApiError("too-large", f"The body has more than {self._max_bytes:,} bytes.")
         await self._sessions.handle_request(cast(Any, scope), cast(Any, receive), cast(Any, send))
 
     def _check_origin(self, request: Request) -> None:

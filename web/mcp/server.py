@@ -24,6 +24,7 @@ from mcp_types import (
 from mcp_types import Tool as ListedTool
 
 from web.http.problems import ApiError, Problem, as_api_error, log_if_internal, problem_and_headers
+from web.http.wording import for_assistants
 from web.mcp.rest import RestRefused
 from web.mcp.tools import TOOLS, Tool, description, schema
 
@@ -93,6 +94,7 @@ def _read(tool: type[Tool], arguments: dict[str, Any]) -> Tool:
 
 
 def _refusal(problem: Problem) -> CallToolResult:
+    problem = msgspec.structs.replace(problem, detail=for_assistants(problem.detail), hint=for_assistants(problem.hint))
     text = " ".join(f"{part.rstrip('.')}." for part in (problem.title, problem.detail, problem.hint) if part)
     return CallToolResult(
         content=[TextContent(type="text", text=text)],

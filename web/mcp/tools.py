@@ -101,8 +101,9 @@ class SearchTool(PageTool, forbid_unknown_fields=True, kw_only=True):
     Give query, an image (image or image_url), or sku. Together they find products that fit all of them. Without them,
     the products that pass the filter are listed. Results are best first. Every product is somewhat similar, so set cut
     to relevant to get only products that fit. Put conditions that must hold (price, color, brand) into filter and not
-    only into query. In query, "two words" must stand together, and -word excludes products that have the word. `price`
-    is the price today. `similarity` is that of the images, from 0 to 1.
+    only into query. In query, "two words" must stand together, and -word excludes products that have the word.
+    `effective_price` is the price today, and `price` the one without a sale. `similarity` is that of the images, from 0
+    to 1.
     """
 
     query: Annotated[Text | None, Meta(description="A description, such as: black leather backpack.")] = None

@@ -84,7 +84,8 @@ class FacetCache:
 
 
 def _count(conn: Connection, params: SearchParams) -> list[FacetOf]:
-    return group_by_field(ranking.facets(conn, params, _FACETS, _FACET_VALUES, _PRICE_RANGES))
+    rows = ranking.facets(conn, params, _FACETS, _FACET_VALUES, _PRICE_RANGES)
+    return [facet for facet in group_by_field(rows, _FACETS) if facet.values]
 
 
 def read_page(

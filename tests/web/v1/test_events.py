@@ -53,6 +53,9 @@ def test_only_the_faulty_events_of_a_batch_are_refused(serve: Serve, own_databas
         ({**FULL, "search_id": "x" * 65}, "$.search_id"),
         ({**FULL, "nonsense": 1}, "nonsense"),
         (7, "Expected `object`"),
+        ({"kind": "click"}, "needs sku, search_id or query"),
+        ({**FULL, "time": "0001-01-01T00:00:00Z"}, "more than ten years ago"),
+        ({**FULL, "catalog": "mian"}, "there is no catalog mian"),
     ]
     with serve(own_database) as client:
         answer = send(client, *(event for event, _ in faulty), FULL).json()

@@ -58,6 +58,7 @@ class _Read:
     facets: list[Facet] | None
     steps: list[ExplainStep] | None
     seconds: float
+    reason: str | None = None  # why a list is empty
 
 
 async def find(request: Request[Any, Any, Any], state: State, data: ProductSearch) -> Found:
@@ -98,7 +99,7 @@ async def find(request: Request[Any, Any, Any], state: State, data: ProductSearc
     found = await state.pools.read(request, in_one_snapshot)
     if found.search is not None:
         count_search(state, "v1", found.search, params.k, found.seconds)
-    return _answer(found, data.fields or DEFAULT_FIELDS, shown)
+    return _answer(found, data.fields or DEFAULT_FIELDS, data.facets or (), shown)
 
 
 async def _image(state: State, data: ProductSearch) -> bytes | None:
@@ -132,7 +133,11 @@ def _listed(conn: Connection, params: SearchParams) -> _Read:
         total, total_is = len(page), "exact"
     else:
         total, total_is = _count(conn, params)
-    return _Read(None, page, start + page[-1].cursor if has_next else None, total, total_is, {}, {}, {}, None, None, 0)
+    reason = None
+    if total == 0:  # in the words of shop_private.no_result_reason
+        reason = "none matches the filter" if params.filter else f"catalog '{params.catalog}' has no products"
+    cursor = start + page[-1].cursor if has_next else None
+    return _Read(None, page, cursor, total, total_is, {}, {}, {}, None, None, 0, reason)
 
 
 def _count(conn: Connection, params: SearchParams) -> tuple[int, str]:
@@ -143,7 +148,7 @@ def _count(conn: Connection, params: SearchParams) -> tuple[int, str]:
     return sum(row.products for row in rows), "exact" if all(row.exact for row in rows) else "about"
 
 
-def _answer(found: _Read, fields: Sequence[str], shown: ShownAttributes) -> Found:
+def _answer(found: _Read, fields: Sequence[str], asked: Sequence[str], shown: ShownAttributes) -> Found:
     search = found.search
     return Found(
         search_id=new_search_id(),
@@ -153,9 +158,9 @@ def _answer(found: _Read, fields: Sequence[str], shown: ShownAttributes) -> Foun
         route=search.route if search else None,  # type: ignore[arg-type]  # shop.search returns no other values
         rows_examined=search.rows_examined if search else None,
         degraded=search is not None and search.degraded,
-        reason=search.reason if search else None,
+        reason=search.reason if search else found.reason,
         next=found.next,
-        facets=None if found.facets is None else group_by_field(found.facets),
+        facets=None if found.facets is None else group_by_field(found.facets, asked),
         explain=None
         if found.steps is None
         else [msgspec.convert(step, Explained, from_attributes=True) for step in found.steps],

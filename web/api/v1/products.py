@@ -23,7 +23,7 @@ from web.api.attributes import ShownAttributes
 from web.api.key_limits import KeyLimits
 from web.api.openapi import BODY, KEY, KEYED, REPEATABLE, answers
 from web.api.product_in import ProductIn, ProductPatch, raw_products
-from web.api.products import CatalogInQuery, Outcome, SkuInPath
+from web.api.products import CatalogInQuery, Outcome, SkuInPath, no_product
 from web.api.schemas import Catalog, Sku
 from web.api.waiting import WaitInQuery, wait_until_encoded
 from web.http.addresses import sku_in
@@ -64,7 +64,7 @@ async def patch_product(
     def write(conn: Connection) -> Outcome:
         before = patching.read_for_update(conn, sku, catalog)
         if before is None:
-            raise ApiError("not-found", "There is no such product in this catalog.")
+            raise no_product(conn, catalog)
         return _patched(conn, before, data, names, state.settings.image_root)
 
     outcome: Outcome = await state.pools.write(request, write)
@@ -218,7 +218,7 @@ async def read_encoding(
         limits.check_products(conn, catalog, (sku,))
         parts = encoding.parts(conn, sku, catalog)
         if parts is None:
-            raise ApiError("not-found", "There is no such product in this catalog.")
+            raise no_product(conn, catalog)
         # An error may name a folder or an internal host.
         shown = [
             PartState(

@@ -23,7 +23,7 @@ from web.api.schemas import (
 from web.http.problems import ApiError, Problem
 
 MAX_SEARCHES = 20  # the searches of one request run one after the other, within the time limit of one request
-WebAddress = Annotated[str, Meta(pattern="^https?://", max_length=2000)]
+WebAddress = Annotated[str, Meta(pattern="^[Hh][Tt][Tt][Pp][Ss]?://", max_length=2000)]
 Field = Literal[
     "rank", "sku", "title", "score", "similarity", "brand", "product_type", "price", "effective_price", "price_before",
     "currency", "availability", "color", "link", "picture", "why", "group", "description", "gtin", "mpn",
@@ -93,7 +93,8 @@ class ProductSearch(GeneralSearch, forbid_unknown_fields=True, kw_only=True):
         if self.is_browsing:
             ranked = ("change", "group_by", "diversity", "weights", "signals", "min_similarity", "max_gap", "explain")
             if without := [name for name in ranked if getattr(self, name) not in (None, False)]:
-                raise ApiError("invalid", f"{without[0]} needs a query, an image or inputs.")
+                what = "an image, an image_url or inputs" if without[0] == "change" else "a query, an image or inputs"
+                raise ApiError("invalid", f"{without[0]} needs {what}.")
 
 
 class Hit(msgspec.Struct, kw_only=True):
