@@ -10,7 +10,7 @@ from db.catalog import catalogs
 from tests.web.mcp.test_tools import ToolFailed, address_of, call
 
 OF_SQL = ("after", " k ", "rrf_k", "column", "leg", "bytea", "image_box", "argument")
-OF_REST = ("page", "top_k", "weights", "image_url")
+OF_REST = ("page is", "as page", "without page", "top_k", "weights", "inputs")
 SKU = [{"sku": "sku 1"}]
 
 
@@ -52,21 +52,23 @@ def test_errors_of_a_search_use_the_names_of_rest(client: httpx.Client, body: di
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("tool", "arguments"),
     [
-        {},
-        {"query": "bag", "cursor": "x"},
-        {"query": "bag", "cursor": f"{'a' * 32}.1.10.5"},
-        {"query": "bag", "filter": {"nothing": 1}},
-        {"query": "bag", "filter": {"brand": "a\0"}},
-        {"query": "bag\0"},
-        {"sku": "nosuch"},
+        ("explain", {}),
+        ("search", {"query": "bag", "cursor": "x"}),
+        ("search", {"query": "bag", "cursor": f"{'a' * 32}.1.10.5"}),
+        ("search", {"query": "bag", "filter": {"nothing": 1}}),
+        ("search", {"query": "bag", "filter": {"brand": "a\0"}}),
+        ("search", {"query": "bag\0"}),
+        ("search", {"sku": "nosuch"}),
     ],
 )
-def test_errors_of_a_tool_use_the_names_of_its_arguments(client: httpx.Client, arguments: dict[str, Any]) -> None:
+def test_errors_of_a_tool_use_the_names_of_its_arguments(
+    client: httpx.Client, tool: str, arguments: dict[str, Any]
+) -> None:
     with pytest.raises(ToolFailed) as failed:
-        call(address_of(client), "search", arguments)
-    assert not [word for word in (*OF_SQL, *OF_REST, "inputs") if word in failed.value.text], failed.value.text
+        call(address_of(client), tool, arguments)
+    assert not [word for word in (*OF_SQL, *OF_REST) if word in failed.value.text], failed.value.text
 
 
 @pytest.mark.parametrize(
@@ -98,9 +100,8 @@ def test_a_parameter_that_is_given_twice_or_has_a_nul_is_refused(client: httpx.C
     assert (answer.status_code, answer.json()["detail"]) == (422, detail)
 
 
-@pytest.mark.parametrize(
-    ("condition", "found"),
-    [
+def test_every_number_compares_as_a_number(serve: Any, own_database: Any) -> None:
+    cases: list[tuple[dict[str, Any], bool]] = [
         ({"quantity": {"gte": 0.5}}, True),
         ({"quantity": {"lt": 1.0}}, False),
         ({"quantity": {"lt": 3000000000}}, True),
@@ -113,21 +114,14 @@ def test_a_parameter_that_is_given_twice_or_has_a_nul_is_refused(client: httpx.C
         ({"price": {"gt": -1e20, "lt": 1e50}}, True),
         ({"effective_price": {"gte": 0.001, "lt": 1e50}}, True),
         ({"compare_at_price": {"gt": 1e50}}, False),
-    ],
-)
-def test_every_number_compares_as_a_number(condition: dict[str, Any], found: bool, numbers: httpx.Client) -> None:
-    answer = numbers.post("/v1/search", json={"filter": {"sku": "N", **condition}})
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["total"] == int(found)
-
-
-@pytest.fixture
-def numbers(serve: Any, own_database: Any) -> Any:
+    ]
     product = {"sku": "N", "title": "n", "price": 5, "currency": "EUR", "quantity": 3, "rating": 4.5, "review_count": 7}
     product["compare_at_price"] = 9
     with serve(own_database) as client:
         client.put("/v1/products", json={"products": [product]}).raise_for_status()
-        yield client
+        for condition, found in cases:
+            answer = client.post("/v1/search", json={"filter": {"sku": "N", **condition}})
+            assert (answer.status_code, answer.json().get("total")) == (200, int(found)), (condition, answer.text)
 
 
 def test_an_empty_list_and_its_facets_say_why(client: httpx.Client) -> None:

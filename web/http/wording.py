@@ -8,7 +8,7 @@ _TEXTS = (
     (
         "Pass the value of the column cursor of a row on the previous page.",
         "Send `next` of the previous page's answer as page.",
-        "Pass `cursor` of the previous page's answer.",
+        "Pass `cursor` of the previous answer.",
     ),
     ("only k may differ", "only top_k may differ", "only limit may differ"),
     ("without after.", "without page.", "without cursor."),
@@ -20,7 +20,7 @@ _TEXTS = (
     (
         "Pass the value of the column cursor of the previous page's last row, with the same sort.",
         "Send `next` of the previous page's answer as page, with the same sort.",
-        "Pass `cursor` of the previous page's answer, with the same sort.",
+        "Pass `cursor` of the previous answer, with the same sort.",
     ),
     (
         "query, the weights of legs and rrf_k cannot be combined with a change",
@@ -65,6 +65,11 @@ _TEXTS = (
         "There is nothing to search for. Give a query, an image or inputs.",
         "There is nothing to search for. Give a query, an image or inputs.",
         "There is nothing to search for. Give a query, an image or a sku.",
+    ),
+    (
+        "needs a query, an image or inputs.",
+        "needs a query, an image or inputs.",
+        "needs a query, an image or a sku.",
     ),
     (
         " In SQL, SET shop.timeout_ms allows more time.",
