@@ -10,7 +10,8 @@ declare
     value constant text := case p_field
         when 'effective_price' then 'shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at)'
         else 'p.' || quote_ident(p_field) end;
-    typed constant text := case when p_field in ('quantity', 'review_count') then '::numeric' else '' end;
+    is_whole constant boolean := p_field in ('quantity', 'review_count');
+    typed constant text := case when is_whole then '::numeric' else '' end;
     items text[];
     or_null boolean;
 begin
@@ -19,7 +20,8 @@ begin
     elsif p_operator = 'in' then
         select i.* into items, or_null from shop_private.filter_items(p_kind, p_operand, p_place) i;
         return shop_private.filter_either(
-            case when items <> '{}' then format('%s = any (%L%s)', value, items, typed || left('[]', length(typed))) end,
+            case when items <> '{}' then format(
+                '%s = any (%L%s)', value, items, case when is_whole then '::numeric[]' end) end,
             case when or_null then value || ' is null' end);
     elsif p_operator in ('contains', 'prefix') then
         return format('%s ilike %L', value,

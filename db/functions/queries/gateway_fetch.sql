@@ -26,8 +26,8 @@ begin
     if err is not null then
         raise exception using errcode = code, message = err, hint = case code
             when 'WS001' then 'Start an encoder with "windowshop encode", or all processes with "windowshop up".'
-            when 'WS002' then 'Try again in a moment, because the encoder or the machine may be busy. In SQL, SET shop.timeout_ms allows more '
-                'time.'
+            when 'WS002' then 'Try again in a moment, because the encoder or the machine may be busy. '
+                'In SQL, SET shop.timeout_ms allows more time.'
             when 'WS003' then 'Correct the query.'
             else 'Try again in a moment.' end;
     end if;

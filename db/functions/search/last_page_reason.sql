@@ -1,6 +1,6 @@
--- Returns why a search has fewer results than p_total, as a text for people, or null if it has not. p_place is the place
--- of the last result. shop.search calls the function for the last page. The function has no SET clause, because it runs
--- under the settings of shop.search.
+-- Returns why a search has fewer results than p_total, as a text for people, or null if it has as many. p_place is the
+-- place of the last result. shop.search calls the function for the last page. The function has no SET clause, because
+-- it runs under the settings of shop.search.
 create or replace function shop_private.last_page_reason(
     p_request shop_private.search_request, p_place bigint, p_total bigint, p_total_is text
 )

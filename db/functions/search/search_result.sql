@@ -49,7 +49,8 @@ comment on column shop.search_result.complete is
     'false if only keywords were searched, because the query could not be encoded, or if a leg compared only some of '
     'the matches; the same in every row';
 comment on column shop.search_result.reason is
-    'why the ranking is incomplete, or why the last page ends before total, or after how many candidates an index scan ended, or why a leg compared matches '
+    'why the ranking is incomplete, or why the last page ends before total, '
+    'or after how many candidates an index scan ended, or why a leg compared matches '
     'after an index scan; '
     'null if none of these is the case; the same in every row';
 comment on column shop.search_result.total is

@@ -12,8 +12,8 @@
 --   (2) the nearest image or title is far more similar to the text than chance explains. The unit of this comparison is
 --       typical_deviation, the deviation for the catalog's titles, because similarities to a text without meaning vary
 --       less.
--- For a query with an image or a product, the caller always passes p_known = true. With p_by_index, the HNSW index finds
--- the nearest image or title.
+-- For a query with an image or a product, the caller always passes p_known = true. With p_by_index, the HNSW index
+-- finds the nearest image or title.
 --
 -- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case, every
 -- product with a vector passes.
@@ -44,11 +44,13 @@ begin
             background.deviation := 0;
             recognised := true;
         end if;
-        lowest := background.mean + background.deviation * greatest(1, sqrt(2 * ln(1 + background.rows / @cut_unrelated@)));
+        lowest := background.mean + background.deviation
+            * greatest(1, sqrt(2 * ln(1 + background.rows / @cut_unrelated@)));
         image_floor := case part.name when 'image' then lowest else image_floor end;
         title_floor := case part.name when 'title' then lowest else title_floor end;
         continue when recognised;
-        deviation := greatest(background.deviation, shop_private.typical_deviation(p_settings.title_table, part.vectors));
+        deviation := greatest(background.deviation,
+            shop_private.typical_deviation(p_settings.title_table, part.vectors));
         recognised := shop_private.nearest_similarity(part.name, part.vector, in_catalog, p_by_index) >= background.mean
             + deviation * @cut_recognised@ * sqrt(2 * ln(greatest(@cut_least_vectors@, background.rows)));
     end loop;
