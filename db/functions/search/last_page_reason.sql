@@ -1,12 +1,13 @@
 -- Returns why a search has fewer results than p_total, as a text for people, or null if it has as many. p_place is the
--- place of the last result. shop.search calls the function for the last page. The function has no SET clause, because
--- it runs under the settings of shop.search.
+-- place of the last result of a page. If another page follows (p_has_next), the result is null. The function has no SET
+-- clause, because it runs under the settings of shop.search.
 create or replace function shop_private.last_page_reason(
-    p_request shop_private.search_request, p_place bigint, p_total bigint, p_total_is text
+    p_request shop_private.search_request, p_place bigint, p_total bigint, p_total_is text,
+    p_has_next boolean
 )
 returns text
 language sql immutable as $$
-    select case when p_place >= p_total or p_request.sort is not null then null
+    select case when p_has_next or p_place >= p_total or num_nonnulls(p_request.sort, p_request.group_by) > 0 then null
         when p_place >= @max_results@ then 'the pages of a search end after @max_results@ results'
         when p_total_is = 'about' then null  -- the estimate may be too large
         when num_nonnulls(p_request.min_similarity, p_request.max_gap) > 0

@@ -109,8 +109,7 @@ begin
         r.keyword_rank, r.keyword_score, r.keyword_contribution,
         run.route, run.rows_examined, run.degraded is null and (run.image_leg).partial is not true
             and (run.title_leg).partial is not true, coalesce(nullif(concat_ws('; ', reason, r.note), ''),
-            case when count(*) over () <= k and request.group_by is null then shop_private.last_page_reason(
-                request, max(r.place) over (), total, total_is) end),
+            shop_private.last_page_reason(request, max(r.place) over (), total, total_is, count(*) over () > k)),
         greatest(total, max(r.place) over ()),
         case when total_is = 'about' and total < max(r.place) over () then 'at least' else total_is end,
         concat_ws('.', key, version, first_k, r.place, r.mark), count(*) over () > k, r.exact_match,

@@ -290,7 +290,9 @@ def test_a_slow_reader_holds_back_the_export_and_a_third_export_is_refused() -> 
 def test_catalogs_are_listed_and_deleted(client: httpx.Client, own_database: Database) -> None:
     body = {"products": [{"sku": f"S {n}", "title": "sample"} for n in range(5)], "catalog": "sample", "create": True}
     client.put("/v1/products", json=body).raise_for_status()
-    client.post("/v1/events", json={"events": [{"kind": "search", "catalog": "sample"}]}).raise_for_status()
+    client.post(
+        "/v1/events", json={"events": [{"kind": "search", "query": "a", "catalog": "sample"}]}
+    ).raise_for_status()
     listed = {row["catalog"]: row for row in client.get("/v1/catalogs").json()["catalogs"]}
     assert (listed["sample"]["products"], listed["sample"]["counts_are"]) == (5, "exact")
     assert listed["main"]["products"] == PRODUCTS
