@@ -130,7 +130,7 @@ def test_a_repeated_write_gets_the_first_answer_and_changes_nothing(serve: Serve
             other = put(client, "k-1", body, path)
             assert other.status_code == 422
             assert other.json()["type"] == "urn:windowshop:problem:idempotency-key"
-        events = {"events": [{"kind": "search"}]}
+        events = {"events": [{"kind": "search", "query": "a"}]}
         for _ in range(3):
             assert client.post("/v1/events", json=events, headers={"Idempotency-Key": "e"}).json() == {"recorded": 1}
         gone = [client.delete("/v1/products/N-1", headers={"Idempotency-Key": "d"}) for _ in range(2)]
