@@ -259,7 +259,7 @@ IN_CALL_ORDER = (
     "search/search_page",
     "search/search_reason",
     "ranking/rules/tell_rules",
-    "search/last_page_reason",
+    "search/page_reason",
     "search/no_result_reason",
     "search/search_cursor",
     "search/search_result",

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from db.catalog import catalogs
-from tests.web.mcp.test_tools import ToolFailed, address_of, call
+from tests.support.servers.assistants import ToolFailed, address_of, call
 
 OF_SQL = ("after", " k ", "rrf_k", "column", "leg", "bytea", "image_box", "argument")
 OF_REST = ("page is", "as page", "without page", "top_k", "weights", "inputs")

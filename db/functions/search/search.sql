@@ -108,9 +108,8 @@ begin
         r.image_rank, r.image_distance, r.image_contribution, r.title_rank, r.title_distance, r.title_contribution,
         r.keyword_rank, r.keyword_score, r.keyword_contribution,
         run.route, run.rows_examined, run.degraded is null and (run.image_leg).partial is not true
-            and (run.title_leg).partial is not true, coalesce(nullif(concat_ws('; ', reason, r.note), ''),
-            shop_private.last_page_reason(request, max(r.place) over (), total, total_is, count(*) over () > k)),
-        greatest(total, max(r.place) over ()),
+            and (run.title_leg).partial is not true, shop_private.page_reason(concat_ws('; ', reason, r.note), request,
+            max(r.place) over (), total, total_is, count(*) over () > k), greatest(total, max(r.place) over ()),
         case when total_is = 'about' and total < max(r.place) over () then 'at least' else total_is end,
         concat_ws('.', key, version, first_k, r.place, r.mark), count(*) over () > k, r.exact_match,
         r.group_value, r.group_products, r.group_low, r.group_high, corrected, r.shop_ranking, (run.ranking).names

@@ -11,6 +11,7 @@ from mcp import Client, MCPError
 from db.engine import Database
 from tests.support.servers.assistants import Mode, ToolFailed, address_of, call, with_client
 from tests.support.web_service import Serve, cache
+from web.http.wording import for_assistants
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -124,6 +125,7 @@ def test_a_failed_call_is_a_tool_error_with_the_texts_of_the_problem(
     client: httpx.Client, tool: str, arguments: dict[str, Any], method: str, path: str, body: Any
 ) -> None:
     problem = client.request(method, path, json=body).json()
+    problem |= {name: for_assistants(problem[name]) for name in ("detail", "hint") if name in problem}
     with pytest.raises(ToolFailed) as failed:
         call(address_of(client), tool, arguments)
     shown = {name: failed.value.problem.get(name) for name in ("type", "title", "status", "detail", "hint")}
