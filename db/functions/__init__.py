@@ -16,9 +16,8 @@ calibration_conditions recall_of calibration_done calibration_add calibration_fi
 calibration_truth calibration_bounds calibration_nearest calibration_try calibration_ef_search
 calibration_margin calibration_stop_margin calibration_routes calibration_mixes calibration_far_filters
 """
-_SIGNALS = """
-signal_column signal_function check_signal check_signal_rows add_signal drop_signal refresh_signals signal_state
-"""
+_SIGNALS = """signal_column signal_function check_signal check_signal_rows add_signal drop_signal refresh_signals
+signal_state"""
 _MATCHES = """
 closeness title_closeness match_score match_thresholds nearest_others match_candidates match_pairs groups match
 matches match_products match_f1 submission sample_groups trial_f1 fit_thresholds calibrate_matching
