@@ -61,6 +61,7 @@ def test_a_site_that_is_older_than_the_table_keeps_its_revisions_after_the_upgra
     admin(
         with_toy,
         "drop trigger work_quarantined on shop_private.work; drop index shop.event_catalog_idx; "
+        "drop table if exists shop_private.watch_report; "
         "drop table shop_private.webhook_message, shop_private.webhook_note, shop_private.webhook_held, "
         "shop_private.webhook, shop_private.idempotency; "
         "alter type shop_private.search_run drop attribute change; "

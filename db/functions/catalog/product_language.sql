@@ -9,5 +9,6 @@ begin
 end $$;
 
 create or replace trigger product_language before update of attributes on shop.product
-for each row when (old.attributes -> 'content_language' is distinct from new.attributes -> 'content_language')
+for each row when (((old.attributes -> 'content_language'::text)
+    is distinct from (new.attributes -> 'content_language'::text)))
 execute function shop_private.product_language();

@@ -35,7 +35,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
                 then 'exists (select from shop.product_image i where i.product_id = %1$I.product_id '
                     'and i.position = %1$I.position offset 0)'
                 else 'exists (select from shop.product p where p.product_id = %1$I.product_id offset 0)' end
-            || case when r.oid = 'shop.watch_match'::regclass
+            || case when r.oid = to_regclass('shop.watch_match')
                 then ' and exists (select from shop.watch w where w.watch_id = %1$I.watch_id offset 0)' else '' end,
             r.relname) as visible
         from referring r
@@ -43,15 +43,15 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         select 'shop.catalog'::regclass, true, false,
             'exists (select from shop.product p where p.catalog = catalog.catalog)'
         union all
-        select 'shop.synonym'::regclass, true, false, 'synonym.catalog is null
+        select to_regclass('shop.synonym'), true, false, 'synonym.catalog is null
             or exists (select from shop.product p where p.catalog = synonym.catalog)'
         union all
-        select 'shop.watch'::regclass, true, false, 'watch.created_by = current_user'
+        select to_regclass('shop.watch'), true, false, 'watch.created_by = current_user'
         union all
-        select 'shop.rule'::regclass, false, false, 'exists (select from shop.product p where p.catalog = rule.catalog '
+        select to_regclass('shop.rule'), false, false, 'exists (select from shop.product p where p.catalog = rule.catalog '
             'and p.product_id = coalesce(rule.target_id, p.product_id) offset 0)'
         union all
-        select t::regclass, true, false, null from unnest(array[
+        select to_regclass(t), true, false, null from unnest(array[
             'shop.calibration', 'shop.common_word', 'shop.tuning', 'shop.judgement', 'shop.evaluation',
             'shop.evaluation_query', 'shop.event', 'shop_private.fetch_host', 'shop.suggestion']) t
     )
@@ -59,4 +59,5 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
             case when not r.of_images then '(select shop_private.sees_every_product())' end, r.visible),
         r.may_add, s.products or r.of_images
     from rule r, state s
+    where r.relation is not null  -- an upgrade of an older schema may not have created a table yet
 $$;
