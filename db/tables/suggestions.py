@@ -41,7 +41,7 @@ blocked_suggestion = Table(
         comment="when the text was blocked",
     ),
     PrimaryKeyConstraint("text"),
-    Check("length(text) between 1 and 200 and text = shop_private.suggestion_key(text)", name="text"),
+    Check("length(text) >= 1 and length(text) <= 200 and text = shop_private.suggestion_key(text)", name="text"),
     schema=SHOP,
     comment="Words and texts that shop.suggest does not show, in small letters and without accents.",
 )

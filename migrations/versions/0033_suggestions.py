@@ -59,7 +59,7 @@ def upgrade() -> None:
             comment="when the text was blocked",
         ),
         CheckConstraint(
-            "length(text) between 1 and 200 and text = shop_private.suggestion_key(text)",
+            "length(text) >= 1 and length(text) <= 200 and text = shop_private.suggestion_key(text)",
             name=op.f("blocked_suggestion_text_check"),
         ),
         PrimaryKeyConstraint("text", name=op.f("blocked_suggestion_pkey")),

@@ -112,11 +112,12 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_functions("shop", "add_signal", "drop_signal", "refresh_signals", "signal_state")
     op.drop_functions("shop_private", "read_signals", "signal_parts", "signal_sums", "explain_signals")
-    op.drop_functions("shop_private", "search_ranking", "ranked_products")
-    op.drop_table("rule", schema="shop")
+    op.drop_functions("shop_private", "search_ranking", "ranked_products", "ruled_request", "tell_rules")
     op.drop_functions(
-        "shop_private", "rule_saved", "check_rule", "check_rule_conflicts", "search_rules", "pinned_places", "new_run"
+        "shop_private", "check_rule", "check_rule_conflicts", "search_rules", "pinned_places", "new_run"
     )
+    op.drop_table("rule", schema="shop")
+    op.drop_functions("shop_private", "rule_saved")
     op.drop_table("popularity", schema="shop")
     op.drop_table("signal", schema="shop")
     op.execute("drop schema if exists shop_signals cascade")

@@ -48,7 +48,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         union all
         select to_regclass('shop.watch'), true, false, 'watch.created_by = current_user'
         union all
-        select to_regclass('shop.rule'), false, false, 'exists (select from shop.product p where p.catalog = rule.catalog '
+        select to_regclass('shop.rule'), false, false,
+            'exists (select from shop.product p where p.catalog = rule.catalog '
             'and p.product_id = coalesce(rule.target_id, p.product_id) offset 0)'
         union all
         select to_regclass(t), true, false, null from unnest(array[
