@@ -118,6 +118,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "access": access,
             "exports": export.limiter(settings.connections),
             "waiters": waiting.limiter(),
+            "stopping": asyncio.Event(),  # set when the server begins to stop
             "facet_cache": results.FacetCache(),
             # Catalogs that everybody may see; None stands for all catalogs.
             "public_catalogs": public_catalogs,
@@ -133,7 +134,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
     error_page = rendering.error_page if settings.public_page else _no_page
     cors, mcp = _cors(settings), _mcp(settings)
     app = _litestar(state, settings, cors, mcp, needs_keys=access.needs_keys)
-    return RequestMiddleware(app, settings, access, metrics, is_full, error_page, _route_of(app), cors)
+    return RequestMiddleware(app, settings, access, metrics, is_full, error_page, _route_of(app), cors, state.stopping)
 
 
 def _cors(settings: WebSettings) -> CORSConfig | None:

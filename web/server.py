@@ -17,6 +17,7 @@ from db.errors import WindowshopError
 from web.app import make_app
 from web.http.addresses import ForwardedPrefix
 from web.http.metrics import Metrics
+from web.http.middleware import RequestMiddleware
 from web.http.protocol import BoundedProtocol
 from web.settings import WebSettings
 
@@ -40,6 +41,18 @@ def serve(database: Database, settings: WebSettings, on_ready: Callable[[str], N
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
+
+
+class _Server(uvicorn.Server):
+    """A server that tells the application when it begins to stop."""
+
+    def __init__(self, config: uvicorn.Config, app: RequestMiddleware) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.stop()
+        await super().shutdown(sockets)
 
 
 @contextmanager
@@ -92,7 +105,7 @@ def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvic
     with listener:
         stop_metrics = _serve_metrics(metrics, settings)
         try:
-            yield uvicorn.Server(config), listener, f"http://{shown}:{port}"
+            yield _Server(config, app), listener, f"http://{shown}:{port}"
         finally:
             stop_metrics()
 

@@ -37,7 +37,15 @@ class WebSettings(EnvironmentSettings):
         10_000,
         ge=100,
         le=600_000,
-        description="Longest time of a request in milliseconds, including its database statements.",
+        description="Longest time of a request in milliseconds, including its database statements. The time in which "
+        "its body arrives does not count.",
+    )
+    upload_ms: int = Field(
+        60_000,
+        ge=100,
+        le=3_600_000,
+        description="Longest time in milliseconds in which the body of a request may arrive. After the time of "
+        "`WINDOWSHOP_WEB_DEADLINE_MS`, the body must arrive at 10 kB per second or faster.",
     )
     encode_ms: int = Field(
         3_000, ge=10, le=600_000, description="Milliseconds for which a search waits until its query is encoded."

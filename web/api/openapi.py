@@ -11,7 +11,7 @@ KEY: list[dict[str, list[str]]] = [{"key": []}]  # the OpenAPI `security` of rou
 # body, and the problems of probes.
 _ALWAYS = ("malformed", "key-missing", "invalid", "rate", "internal", "overloaded", "timeout")
 KEYED = ("key-scope", "database-unavailable")
-BODY = ("too-large", "media-type")
+BODY = ("body-timeout", "too-large", "media-type")
 PROBE = ("internal",)
 REPEATABLE = ("conflict", "idempotency-key")  # problems of routes that take an Idempotency-Key
 

@@ -43,7 +43,7 @@ async def wait_until_encoded(
     """Returns for each product the last known state: whether it is encoded, waits, or is in quarantine.
 
     The products are committed, so no error of a look becomes the answer. Before the first successful look, the state is
-    `waiting`.
+    `waiting`. When the service stops, the wait ends at once.
     """
     waiters: ConcurrencyLimiter = state.waiters
     if waiters.is_full:
@@ -57,14 +57,30 @@ async def _look_until_encoded(
 ) -> dict[str, encoding.State]:
     context_of(request.scope).extend(seconds + _LAST_LOOK + _ANSWER)
     clock = asyncio.get_running_loop()
-    end, pause = clock.time() + seconds, _FIRST_PAUSE
+    end = clock.time() + seconds
     found: dict[str, encoding.State] = dict.fromkeys(skus, "waiting")
-    while True:
-        with suppress(ApiError, DatabaseError, TimeoutError):
-            async with asyncio.timeout_at(end + _LAST_LOOK):
-                found = await state.pools.read(request, lambda conn: encoding.states(conn, skus, catalog), primary=True)
-        left = end - clock.time()
-        if "waiting" not in found.values() or left <= 0:
-            return found
-        await asyncio.sleep(min(pause, left))
-        pause = min(_LONGEST_PAUSE, pause * 1.5)
+
+    async def look() -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            with suppress(ApiError, DatabaseError, TimeoutError):
+                async with asyncio.timeout_at(end + _LAST_LOOK):
+                    read = await state.pools.read(
+                        request, lambda conn: encoding.states(conn, skus, catalog), primary=True
+                    )
+                    found.update(read)
+            left = end - clock.time()
+            if "waiting" not in found.values() or left <= 0:
+                return
+            await asyncio.sleep(min(pause, left))
+            pause = min(_LONGEST_PAUSE, pause * 1.5)
+
+    looking, stopping = asyncio.ensure_future(look()), asyncio.ensure_future(state.stopping.wait())
+    try:
+        await asyncio.wait([looking, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if looking.done():
+            looking.result()
+    finally:
+        looking.cancel()
+        stopping.cancel()
+    return found

@@ -15,14 +15,13 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
 from db.api_keys import ApiKey
 from db.errors import DatabaseError
+from web.http.allowances import Allowances
 from web.http.context import context_of
 from web.http.problems import ApiError
 from web.settings import LOOPBACK, WebSettings
@@ -55,7 +54,7 @@ class Access:
         # At most two look-ups run at the same time. Many requests with invented keys then delay only requests whose
         # keys are not cached.
         self._lookups = asyncio.Semaphore(2)
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._allowances = Allowances()
         self._hosts = settings.allowed_hosts
         self._per_key = settings.rate_per_key
         self._per_address = settings.rate_per_address
@@ -83,10 +82,23 @@ class Access:
         await self._count(scope, self._per_key, client_of(scope))
 
     async def count_more(self, scope: Scope, requests: int) -> None:
-        """Count further requests of the client, which a single request stands for. Raises ApiError above the limit."""
+        """Count further requests of the client, which a single request stands for. Raises ApiError above the limit;
+        then the single request is not counted either."""
         per_minute = self._per_address if context_of(scope).api_key is None else self._per_key
-        for _ in range(requests):
-            await self._count(scope, per_minute, client_of(scope))
+        if not per_minute or not requests:
+            return
+        if requests + 1 > per_minute:
+            raise ApiError(
+                "invalid",
+                f"The request counts as {requests + 1} requests, and the limit is {per_minute} requests per minute.",
+                hint="Send fewer searches in one request.",
+            )
+        limit, client = _limit(per_minute), client_of(scope)
+        if await self._allowances.spend(limit, client, cost=requests * _LIGHT_PER_REQUEST):
+            await self._report(scope, per_minute, client)
+            return
+        await self._allowances.give_back(limit, client, cost=_LIGHT_PER_REQUEST)
+        await self._refuse(scope, per_minute, client, requests + 1)
 
     async def _key(self, token: str, found: _FoundKey | None) -> ApiKey | None:
         """Returns the key, or None if there is no such key. Raises DatabaseError or TimeoutError if no database
@@ -127,19 +139,33 @@ class Access:
         means no limit."""
         if not per_minute:
             return
-        limit = RateLimitItemPerMinute(per_minute * _LIGHT_PER_REQUEST)
         cost = 1 if scope["path"].startswith(_LIGHT_PATHS) else _LIGHT_PER_REQUEST
-        is_allowed = await self._limiter.hit(limit, client, cost=cost)
-        stats = await self._limiter.get_window_stats(limit, client)
-        wait = max(1, min(60, round(stats.reset_time - time.time())))
-        left = stats.remaining // _LIGHT_PER_REQUEST
-        # The fields of draft-ietf-httpapi-ratelimit-headers: the policy, and what is left of it.
+        if not await self._allowances.spend(_limit(per_minute), client, cost=cost):
+            await self._refuse(scope, per_minute, client, cost / _LIGHT_PER_REQUEST)
+        await self._report(scope, per_minute, client)
+
+    async def _refuse(self, scope: Scope, per_minute: int, client: str, requests: float) -> None:
+        """Raises ApiError with the time after which as many requests fit."""
+        await self._report(scope, per_minute, client)
+        cost = round(requests * _LIGHT_PER_REQUEST)
+        wait = await self._allowances.wait(_limit(per_minute), client, cost=cost)
+        counts = "" if requests <= 1 else f" This request counts as {requests} requests."
+        raise ApiError("rate", f"The limit is {per_minute} requests per minute.{counts}", retry_after=wait)
+
+    async def _report(self, scope: Scope, per_minute: int, client: str) -> None:
+        """Put the fields of draft-ietf-httpapi-ratelimit-headers into the request's context: the policy, what is left
+        of it, and after how many seconds nothing of it is used."""
+        limit = _limit(per_minute)
+        left = await self._allowances.left(limit, client) // _LIGHT_PER_REQUEST
+        full = await self._allowances.wait(limit, client, cost=limit.amount)
         context_of(scope).rate_headers = (
             (b"ratelimit-policy", b'"minute";q=%d;w=60' % per_minute),
-            (b"ratelimit", b'"minute";r=%d;t=%d' % (left, wait)),
+            (b"ratelimit", b'"minute";r=%d;t=%d' % (left, full)),
         )
-        if not is_allowed:
-            raise ApiError("rate", f"The limit is {per_minute} requests per minute.", retry_after=wait)
+
+
+def _limit(per_minute: int) -> RateLimitItemPerMinute:
+    return RateLimitItemPerMinute(per_minute * _LIGHT_PER_REQUEST)
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

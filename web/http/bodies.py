@@ -1,12 +1,16 @@
 """Decodes JSON bodies strictly. Litestar's own decoding would accept the text "5" as a number."""
 
+from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request
 from litestar.datastructures import UploadFile
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from db.strict_json import parse
+from web.http.arriving import Arriving, check_encoding
+from web.http.context import context_of
 from web.http.problems import ApiError
 
 T = TypeVar("T")
@@ -15,6 +19,21 @@ _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "
 
 
 class StrictRequest(Request[Any, Any, Any]):
+    async def stream(self) -> AsyncGenerator[bytes]:
+        """Yields the parts of the body. Raises ApiError for a body that is compressed, too large or too slow."""
+        check_encoding(self.scope)
+        receive = self.receive
+        self.receive = Arriving(receive, context_of(self.scope), self.app.state.settings)
+        try:
+            async for part in super().stream():
+                yield part
+        except RequestEntityTooLarge:
+            most = self.app.state.settings.max_body_bytes
+            hint = "Send less in one request, or raise WINDOWSHOP_WEB_MAX_BODY_BYTES."
+            raise ApiError("too-large", f"The body has more than {most:,} bytes.", hint=hint) from None
+        finally:
+            self.receive = receive
+
     async def json(self) -> Any:
         """Returns the body, decoded as the type that the handler declares for `data`."""
         # Without CORS permission, pages of other origins cannot send this media type.

@@ -27,6 +27,11 @@ class RequestContext:
         if self.timeout is not None:
             self.timeout.reschedule(self.deadline)
 
+    def pause(self, until: float) -> None:
+        """Let the deadline stand still, at most until a time of the event loop's clock. `extend` ends the pause."""
+        if self.timeout is not None:
+            self.timeout.reschedule(max(self.deadline, until))
+
     def attach_to(self, scope: Scope) -> None:
         scope["state"][_NAME] = self
 

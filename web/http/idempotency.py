@@ -1,6 +1,7 @@
 """Answers a repeated write with the answer to the first one, if both have the same header Idempotency-Key.
 
-The key is remembered for 24 hours. Only successful answers are remembered, so a client may repeat a failed request
+The key is stored or freed before the answer is sent, so that the client may repeat the request at once. The key is
+remembered for 24 hours. Only successful answers are remembered, so a client may repeat a failed request
 with the same key. Another request with the same key gets a 422. While the first request runs, a repeated one gets a
 409.
 """
@@ -21,6 +22,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from db import idempotency
 from db.errors import DatabaseError
 from web.http.access import client_of, guard
+from web.http.context import context_of
 from web.http.database import Pools
 from web.http.problems import ApiError
 
@@ -30,7 +32,7 @@ IDEMPOTENT = "idempotent"  # in a route's `opt`: the route takes the header
 MAX_ANSWER = 100_000  # bytes; a longer answer is not remembered, and a repeated request runs again
 END_SECONDS = 30.0  # the service tries for this time to store an answer
 TRY_SECONDS = 10.0  # time limit of a try
-_WAIT_SECONDS = 2.0  # a request waits at most this long until its answer is stored; the tries go on after that
+_WAIT_SECONDS = 2.0  # an answer waits at most this long until it is stored; the tries go on after that
 _PAUSE_SECONDS = 1.0  # between two tries
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -65,36 +67,39 @@ class Idempotency(ASGIMiddleware):
         if claim.claimed is None:  # the state is done
             await _replay(send, claim.status, claim.answer or b"")
             return
-        answer = _Recorder(send)
+        answer = _Recorder()
         try:
             await next_app(scope, receive, answer)
         finally:
+            context_of(scope).extend(_WAIT_SECONDS)  # so that the time limit does not replace an answer that is ready
             ending = asyncio.ensure_future(_end(app.state.pools, key, claim.claimed, answer))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
             await asyncio.wait([ending], timeout=_WAIT_SECONDS)
+        for message in answer.messages:
+            await send(message)
 
 
 class _Recorder:
-    """Wraps `send`, and keeps the status and the body of the answer."""
+    """Takes the place of `send`, and keeps the messages of an answer. No route that takes the header streams."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.status, self.body, self.is_whole = 0, bytearray(), False
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-        elif message["type"] == "http.response.body":
-            if len(self.body) <= MAX_ANSWER:
-                self.body += message["body"]
-            self.is_whole = not message.get("more_body") and len(self.body) <= MAX_ANSWER
-        await self._send(message)
+        self.messages.append(message)
+
+    def remembered(self) -> tuple[int, bytes] | None:
+        """Returns the status and the body of a successful answer that is not too long, otherwise None."""
+        starts = [one["status"] for one in self.messages if one["type"] == "http.response.start"]
+        parts = [one for one in self.messages if one["type"] == "http.response.body"]
+        body = b"".join(one["body"] for one in parts)
+        is_whole = bool(parts) and not parts[-1].get("more_body") and len(body) <= MAX_ANSWER
+        return (starts[0], body) if is_whole and 200 <= starts[0] < 300 else None
 
 
 async def _end(pools: Pools, key: bytes, claimed: datetime, answer: _Recorder) -> None:
-    status = answer.status if answer.is_whole and 200 <= answer.status < 300 else None
-    body = None if status is None else bytes(answer.body)
+    status, body = answer.remembered() or (None, None)
     until = asyncio.get_running_loop().time() + END_SECONDS
     while asyncio.get_running_loop().time() < until:  # after that, the claim ends by itself
         with suppress(DatabaseError, TimeoutError):

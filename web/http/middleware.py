@@ -33,6 +33,7 @@ from web.settings import WebSettings
 PROBES = ("/health", "/ready")
 REFUSED = "refused"  # the route label of requests that are refused before routing
 OVERLOADED = "The service is already answering its maximum number of requests."
+STOPPING = "The service is stopping. Send the request again."
 # All other methods share one label in the metrics.
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -52,9 +53,10 @@ class RequestMiddleware:
         error_page: ErrorPage,
         route_of: Callable[[HTTPScope], str | None],
         cors: CORSConfig | None,
+        stopping: asyncio.Event,
     ) -> None:
         """`is_full` takes a path and returns whether the application would refuse a request for that path now.
-        `route_of` returns the route of a request."""
+        `route_of` returns the route of a request. `stop` sets `stopping`."""
         self._app = app
         self._is_full = is_full
         self._settings = settings
@@ -63,12 +65,17 @@ class RequestMiddleware:
         self._error_page = error_page
         self._route_of = route_of
         self._cors = cors
+        self._stopping = stopping
         self._log = structlog.get_logger()
         self._open = 0
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Returns the lifespan of the application, for a caller that is no ASGI server."""
         return self._app.lifespan()
+
+    def stop(self) -> None:
+        """End the waits of requests, because the server is about to stop."""
+        self._stopping.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -128,17 +135,27 @@ class RequestMiddleware:
                 if not is_probe:
                     await self._access.admit(scope)
                 await self._app(scope, receive, answer)
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():
+                raise
+            # The server cancels the requests that are still open at the end of its grace. Without the rest of an answer
+            # that has begun, the server closes the connection.
+            if answer.status is None:
+                await self._answer_error(scope, answer, context, ApiError("overloaded", STOPPING))
         except Exception as error:
             if answer.status is not None:  # a part of the answer was sent; the server now closes the connection
                 raise
-            if not scope.get("path_template"):
-                scope["path_template"] = self._route_of(cast(HTTPScope, scope)) or ""
-            known = as_api_error(error)
-            log_if_internal(error, known.kind, context.request_id)
-            problem, headers = problem_and_headers(known, context.request_id)
-            page = self._error_page(scope, problem)
-            body, more = page or (msgspec.json.encode(problem), {"Content-Type": MEDIA_TYPE})
-            await answer.send_whole(problem.status, headers | more | self._cors_headers(scope), body)
+            await self._answer_error(scope, answer, context, error)
+
+    async def _answer_error(self, scope: Scope, answer: "_Answer", context: RequestContext, error: Exception) -> None:
+        if not scope.get("path_template"):
+            scope["path_template"] = self._route_of(cast(HTTPScope, scope)) or ""
+        known = as_api_error(error)
+        log_if_internal(error, known.kind, context.request_id)
+        problem, headers = problem_and_headers(known, context.request_id)
+        page = self._error_page(scope, problem)
+        body, more = page or (msgspec.json.encode(problem), {"Content-Type": MEDIA_TYPE})
+        await answer.send_whole(problem.status, headers | more | self._cors_headers(scope), body)
 
     def _cors_headers(self, scope: Scope) -> dict[str, str]:
         """Returns the headers that let a page of the request's origin read an answer that did not come from a route."""

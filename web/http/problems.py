@@ -57,6 +57,7 @@ KINDS = {
     "origin": Kind(403, "Pages of this origin may not call the service"),
     "not-found": Kind(404, "Not found"),
     "method": Kind(405, "This address does not take that method"),
+    "body-timeout": Kind(408, "The body of the request did not arrive in time"),
     "conflict": Kind(409, "The same request is running already", retry=True),
     "cursor-outdated": Kind(409, "The page cursor is outdated"),
     "too-large": Kind(413, "The request is too large"),
@@ -175,6 +176,8 @@ def _of_validation(error: ValidationException) -> ApiError:
 def problem_and_headers(error: ApiError, request_id: str) -> tuple[Problem, dict[str, str]]:
     kind = KINDS[error.kind]
     headers = {"Retry-After": str(error.retry_after)} if kind.retry else {}
+    if kind.status == HTTPStatus.REQUEST_TIMEOUT:
+        headers["Connection"] = "close"  # the rest of the body may still come
     if kind.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     problem = Problem(

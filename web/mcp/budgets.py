@@ -1,20 +1,15 @@
 """Limits what an assistant may read: calls and rows per hour for each API key, or for each address without a key."""
 
-import time
-
 from limits import RateLimitItemPerHour
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
+from web.http.allowances import Allowances
 from web.http.problems import ApiError
 from web.settings import WebSettings
-
-LONGEST_WAIT = 3_600  # seconds
 
 
 class Budgets:
     def __init__(self, settings: WebSettings) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._allowances = Allowances()
         self._per_hour = {"calls": settings.mcp_calls_per_hour, "rows": settings.mcp_rows_per_hour}
 
     async def spend(self, client: str, rows: int) -> None:
@@ -27,18 +22,19 @@ class Budgets:
             )
         costs = {"calls": 1, "rows": rows}
         limits = {name: RateLimitItemPerHour(most) for name, most in self._per_hour.items() if most}
-        for name, limit in limits.items():  # a refused call is not counted
-            if not await self._limiter.test(limit, name, client, cost=costs[name]):
-                await self._refuse(name, limit, client)
+        waits = {  # a refused call is not counted
+            await self._allowances.wait(limit, name, client, cost=costs[name]): name
+            for name, limit in limits.items()
+            if not await self._allowances.fits(limit, name, client, cost=costs[name])
+        }
+        if waits:
+            wait, name = max(waits.items())
+            left = await self._allowances.left(limits[name], name, client)
+            raise ApiError(
+                "rate",
+                f"The budget is {self._per_hour[name]} {name} per hour, and {left} are left.",
+                hint=f"This call fits into the budget in {wait} seconds.",
+                retry_after=wait,
+            )
         for name, limit in limits.items():
-            await self._limiter.hit(limit, name, client, cost=costs[name])
-
-    async def _refuse(self, name: str, limit: RateLimitItemPerHour, client: str) -> None:
-        stats = await self._limiter.get_window_stats(limit, name, client)
-        wait = max(1, min(LONGEST_WAIT, round(stats.reset_time - time.time())))
-        raise ApiError(
-            "rate",
-            f"The budget is {self._per_hour[name]} {name} per hour, and {max(0, stats.remaining)} are left.",
-            hint=f"The budget is full again in {wait} seconds.",
-            retry_after=wait,
-        )
+            await self._allowances.spend(limit, name, client, cost=costs[name])

@@ -15,8 +15,9 @@ from starlette.requests import Request
 
 from web.http.access import client_of
 from web.http.addresses import address, place
+from web.http.arriving import Arriving, check_encoding
 from web.http.context import context_of
-from web.http.problems import ApiError
+from web.http.problems import ApiError, ClientGone
 from web.mcp.budgets import Budgets
 from web.mcp.rest import ask
 from web.mcp.server import make_server
@@ -35,6 +36,7 @@ class McpOverHttp:
     def __init__(self, settings: WebSettings) -> None:
         self._budgets = Budgets(settings)
         self._origins = settings.cors_origins
+        self._settings = settings
         self._max_bytes = min(MAX_BODY_BYTES, settings.max_body_bytes)
         self._sessions = StreamableHTTPSessionManager(
             make_server(self._run, _request_id),
@@ -62,7 +64,26 @@ class McpOverHttp:
             raise ApiError("media-type", "Send application/json.")
         if int(request.headers.get("content-length", 0)) > self._max_bytes:
             raise ApiError("too-large", f"The body has more than {self._max_bytes:,} bytes.")
-        await self._sessions.handle_request(cast(Any, scope), cast(Any, receive), cast(Any, send))
+        check_encoding(scope)
+        body = await self._body(scope, receive)
+
+        async def whole() -> Any:
+            return body.pop() if body else await receive()
+
+        await self._sessions.handle_request(cast(Any, scope), whole, cast(Any, send))
+
+    async def _body(self, scope: Scope, receive: Receive) -> list[Any]:
+        """Returns the body as one message. Raises ApiError for a body that is too large or too slow."""
+        arriving, parts, most = Arriving(receive, context_of(scope), self._settings), bytearray(), self._max_bytes
+        while True:
+            message: Any = await arriving()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            parts += message["body"]
+            if len(parts) > most:
+                raise ApiError("too-large", f"The body has more than {most:,} bytes.")
+            if not message.get("more_body"):
+                return [{"type": "http.request", "body": bytes(parts), "more_body": False}]
 
     def _check_origin(self, request: Request) -> None:
         """Raises ApiError for a page of another site, as the protocol demands."""

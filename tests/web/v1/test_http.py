@@ -4,10 +4,11 @@ import gzip
 import threading
 import time
 from html.parser import HTMLParser
+from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from db import api_keys, idempotency
 from db.engine import Database
@@ -150,6 +151,27 @@ def test_a_failed_write_can_be_repeated_with_the_same_key(serve: Serve, own_data
         with own_database.connect(None) as conn, conn.begin():
             conn.execute(text("insert into shop.catalog (catalog) values ('new')"))
         assert put(client, "k-1", body).json()["products"][0]["status"] == "inserted"
+
+
+def test_the_key_of_an_answered_request_can_be_used_again_at_once(
+    serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = idempotency.end
+
+    def slow_end(conn: Connection, *args: Any) -> None:
+        conn.execute(text("select pg_sleep(0.1)"))
+        end(conn, *args)
+
+    monkeypatch.setattr(idempotency, "end", slow_end)
+    with serve(own_database) as client:
+
+        def patch(key: str) -> httpx.Response:
+            return client.patch("/v1/products/nobody", json={"title": "x"}, headers={"Idempotency-Key": key})
+
+        assert [patch("k-1").status_code for _ in range(2)] == [404, 404]
+        assert [put(client, "k-2").status_code for _ in range(2)] == [200, 200]
+        gone = [client.delete("/v1/products/N-1", headers={"Idempotency-Key": "d"}) for _ in range(2)]
+        assert [answer.status_code for answer in gone] == [204, 204]
 
 
 def test_the_same_key_of_two_clients_is_two_keys(own_database: Database) -> None:
