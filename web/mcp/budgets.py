@@ -22,13 +22,13 @@ class Budgets:
             )
         costs = {"calls": 1, "rows": rows}
         limits = {name: RateLimitItemPerHour(most) for name, most in self._per_hour.items() if most}
-        waits = {  # a refused call is not counted
-            await self._allowances.wait(limit, name, client, cost=costs[name]): name
+        waits = [  # a refused call is not counted
+            (await self._allowances.wait(limit, name, client, cost=costs[name]), name)
             for name, limit in limits.items()
             if not await self._allowances.fits(limit, name, client, cost=costs[name])
-        }
+        ]
         if waits:
-            wait, name = max(waits.items())
+            wait, name = max(waits, key=lambda one: one[0])
             left = await self._allowances.left(limits[name], name, client)
             raise ApiError(
                 "rate",
