@@ -153,6 +153,25 @@ def test_an_administrator_does_not_run_the_functions_of_other_roles(erp: Shop) -
     assert "SET ROLE" in str(note)
 
 
+def test_a_role_under_row_level_security_reads_no_signal_of_another_role(erp: Shop) -> None:
+    add(erp.connect(Role.APP), ", weight => 10")
+    analyst = erp.connect(Role.ANALYST)
+    reader = erp.run("select shop_private.signal_reader(defined_by::name) from shop.signal where name = 'margin'")[0][0]
+    products = "array(select shop.product_id(s) from unnest(%s::text[]) s)"
+    read = f'select * from shop_signals."{reader}"({products}, null::jsonb, null::bigint[])'
+    assert len(analyst.exec_driver_sql(read, (SKUS,)).all()) == 1
+    erp.run("alter table shop.product enable row level security")
+    erp.run("create policy first on shop.product to shop_analyst using (sku <> 's1')")
+    try:
+        assert set(found(analyst)) == {*SKUS} - {"s1"}
+        assert analyst.exec_driver_sql(read, (SKUS,)).all() == []
+        assert explained(analyst)["other signals"][0] == "not read"
+    finally:
+        analyst.rollback()
+        erp.run("drop policy first on shop.product")
+        erp.run("alter table shop.product disable row level security")
+
+
 def test_a_signal_that_fails_adds_nothing_and_the_search_answers(erp: Shop) -> None:
     app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
     before = found(analyst)

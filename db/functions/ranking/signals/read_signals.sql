@@ -5,7 +5,8 @@
 -- Returns a row for each signal whose weight in the search is not 0, with the contribution of each product: weight
 -- times value. The staff signals share one row without a name, unless the session may see them. A signal that cannot
 -- be read contributes nothing, and `problem` says why. If p_product_ids is null, `contributions` are the quantiles of
--- the signal's values, and only app may call the function.
+-- the signal's values, and only app may call the function. Under row level security that hides products from the role
+-- of the session, the function returns nothing, because the caller chooses the products.
 create or replace function shop_private.read_signals(p_product_ids uuid[], p_asked jsonb, p_rules bigint[])
 returns setof shop_private.signal_part
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -18,6 +19,9 @@ declare
 begin
     if p_product_ids is null and not staff then
         raise exception using errcode = '42501', message = 'the quantiles of a signal are for the role app only';
+    end if;
+    if not shop_private.session_sees_every_product() then
+        return;
     end if;
     for signal in
         select s.name, s.visible, w.weight, f.oid as function

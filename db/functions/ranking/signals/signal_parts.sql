@@ -35,7 +35,9 @@ begin
         problem := case when reader.sound is not true then format(
                 'the function that reads the signals of %s is missing or changed', reader.defined_by)
             when not reader.trusted then format(
-                'signals of %s are not read for an administrator; SET ROLE first', reader.defined_by) end;
+                'signals of %s are not read for an administrator; SET ROLE first', reader.defined_by)
+            when not shop_private.sees_every_product() then format(
+                'signals of %s are not read for a role that row level security limits', reader.defined_by) end;
         if problem is null then
             begin
                 return query execute format('select * from shop_signals.%I($1, $2, $3)', reader.name)
