@@ -69,7 +69,11 @@ def test_every_address_names_its_methods(client: httpx.Client, path: str, method
     [
         ("GET", "/products/sku%201?catalogue=main", "catalog"),
         ("GET", "/products/sku%201?sku=x", "catalog"),
-        ("GET", "/products/sku%201/similar?topk=3&catalog=main", "catalog, change, cut, filter, page, top_k"),
+        (
+            "GET",
+            "/products/sku%201/similar?topk=3&catalog=main",
+            "catalog, change, cut, diversity, filter, group_by, page, sort, top_k",
+        ),
         ("DELETE", "/products/none?force=1", "catalog"),
         ("POST", "/search/text?top_k=3", ""),
         ("PUT", "/products?strict=true", ""),

@@ -20,6 +20,7 @@ NEEDS = {  # maps the handler of a route to the scope that the route needs
     "search_text": "search", "search_image": "search", "search_image_file": "search",
     "search_products": "search", "multi_search": "search", "read_encoding": "search", "list_catalogs": "search",
     "patch_product": "write", "delete_products": "write", "export_products": "write", "delete_catalog": "write",
+    "suggest": "search", "list_synonyms": "admin", "add_synonym": "admin", "delete_synonym": "admin",
     "create_watch": "write", "list_watches": "write", "delete_watch": "write", "list_matches": "write",
     "search": "search", "similar": "search", "facets": "search",
     "read_product": "search", "put_products": "write", "delete_product": "write", "record_events": "search",
