@@ -9,20 +9,17 @@ create or replace function shop_private.watch_floors(
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     in_catalog constant text := format('p.catalog = %L', p_catalog);
-    share constant double precision := greatest(0.001, coalesce(shop_private.catalog_share(p_catalog), 1));
     part text;
     vectors regclass;
-    count double precision;
     background record;
     lowest double precision;
 begin
     foreach part in array array['image', 'title'] loop
         vectors := format('shop.%I', p_model || '_' || part)::regclass;
-        count := shop_private.row_estimate(vectors) * share;
-        background := shop_private.similarity_background(p_vector, vectors, count, in_catalog);
+        background := shop_private.similarity_background(p_vector, vectors, in_catalog);
         continue when background.vectors < @cut_least_vectors@;
         lowest := background.mean
-            + background.deviation * greatest(@watch_deviations@, sqrt(2 * ln(1 + count / @cut_unrelated@)));
+            + background.deviation * greatest(@watch_deviations@, sqrt(2 * ln(1 + background.rows / @cut_unrelated@)));
         image_floor := case part when 'image' then lowest else image_floor end;
         title_floor := case part when 'title' then lowest else title_floor end;
     end loop;
