@@ -80,7 +80,7 @@ def test_every_answer_matches_the_openapi_document(
 ) -> None:
     read, headers = keyed_service
     schema = read()  # read for each route, because schemathesis stores answers in the schema and reuses them
-    path = path.replace(":str", "").replace(":uuid", "")
+    path = path.replace(":str", "").replace(":uuid", "").replace(":int", "")
     operation = schema[path][min(route.http_methods).lower()]
     if mode is GenerationMode.NEGATIVE and not (operation.body or operation.query or operation.path_parameters):
         return  # the route takes no input
@@ -97,7 +97,9 @@ def test_every_answer_matches_the_openapi_document(
     def check(case: Case) -> None:
         if (case.query or {}).get("wait") in range(1, 61):  # the products of this test are never encoded
             case.query["wait"] = 0
-        answer = case.call(headers=headers)
+        # A case may be faulty only because it has no key: an empty list as a parameter is absent from the address.
+        keyed = mode is GenerationMode.POSITIVE or "Authorization" in (case.headers or {})
+        answer = case.call(headers=headers if keyed else None)
         # Only the faulty items of a batch are refused, so the answer to the batch is a success.
         excluded = (
             [negative_data_rejection] if route.handler_name in ("put_products", "record_events", "multi_search") else []
