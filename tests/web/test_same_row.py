@@ -108,10 +108,13 @@ ODD: dict[str, list[Any]] = {
         [f"{n}.jpg" for n in range(101)], "/etc/passwd", ["", "b.jpg", "b.jpg"], {"alt": "x"},
     ],
 }  # fmt: skip
+# PUT rejects such attributes, as it rejects unknown fields. A load stores both as attributes.
+WITHOUT_NAMES: list[Any] = [["a", "b"], [{"name": "A"}, 5], [[[1]]]]
 ODD_PRODUCTS = [
     {"sku": f"{field} {number}", "title": "Thing", field: value}
     for field, values in ODD.items()
     for number, value in enumerate([*ANY_FIELD, *values])
+    if field != "attributes" or value not in WITHOUT_NAMES
 ]
 ODD_PRODUCTS += [
     {"sku": "two currencies", "title": "Thing", "price": "5 EUR", "currency": "USD"},
@@ -161,6 +164,17 @@ def test_put_and_load_omit_the_same_odd_values(
         assert not reason or any(name in reason for name in named), outcome
     omitted = {field for field in summary.warnings if summary.warnings[field].count}
     assert omitted == {*ODD, "image"} - {"images", "image_link"}
+
+
+def test_a_list_without_names_is_no_list_of_attributes(serve: Serve, own_database: Database, tmp_path: Path) -> None:
+    products = [{"sku": str(n), "title": "Thing", "attributes": value} for n, value in enumerate(WITHOUT_NAMES)]
+    with serve(own_database) as client:
+        outcomes = client.put("/products", json={"products": products}).json()["products"]
+    assert {one["reason"] for one in outcomes} == {"attributes is a list; write an object"}
+    (tmp_path / "goods.json").write_text(json.dumps({"products": products}))
+    assert load_catalog(own_database, tmp_path / "goods.json").inserted == len(WITHOUT_NAMES)
+    rows = stored(own_database)
+    assert [rows[str(n)]["attributes"] for n in range(3)] == [{"attributes": value} for value in WITHOUT_NAMES]
 
 
 def test_the_other_prices_and_dates_of_a_request_decide_an_ambiguous_value(

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from db.catalog.product import COLUMNS, RawProduct
-from db.catalog.rows.cells import is_empty, one_text
+from db.catalog.rows.cells import is_empty, named_values, one_text
 from db.catalog.rows.columns import Columns
 from db.catalog.rows.notation import Notation, ambiguous
 from db.catalog.validation import MAX_IMAGES
@@ -140,7 +140,8 @@ def raw_products(given: Sequence[ProductIn]) -> Iterator[RawProduct | str]:
 
 
 def _raw_product(given: ProductIn, has_images: bool) -> RawProduct | str:
-    if isinstance(given.attributes, list):
+    listed = given.attributes
+    if isinstance(listed, list) and listed and not named_values(listed):
         return "attributes is a list; write an object"
     cells = [getattr(given, name) for name in COLUMNS]
     images = given.images

@@ -110,10 +110,14 @@ def test_a_shorter_image_list_deletes_the_remaining_images(shop: "Shop") -> None
     assert shop.work() == []
 
 
-def test_the_same_path_in_another_folder_is_another_image(shop: "Shop") -> None:
+def test_the_same_path_is_another_image_if_another_folder_has_the_file(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg"),)))
     shop.encode_all(fetched=True)
-    assert shop.load(Product("a", "A", images=(Image("0.jpg"),)), image_root=Path("/moved")).images == 1
+    assert shop.load(Product("a", "A", images=(Image("0.jpg"),)), image_root=Path("/moved")).images == 0
+    assert images(shop, "a") == [(0, "/images", "0.jpg")]
+    assert shop.work() == []
+    there = Image("0.jpg", file_version="1 2 3")
+    assert shop.load(Product("a", "A", images=(there,)), image_root=Path("/moved")).images == 1
     assert images(shop, "a") == [(0, "/moved", "0.jpg")]
     assert shop.work() == [("a", "image", 0, "pending")]
 
