@@ -89,7 +89,7 @@ def test_the_operation_ids_are_exactly_the_listed_names(document: dict[str, Any]
         "searchText", "searchImage", "searchImageFile", "search", "similarProducts", "countFacets", "readProduct",
         "putProducts", "deleteProduct", "recordEvents", "readImage", "health", "ready", "searchProducts", "multiSearch",
         "patchProduct", "deleteProducts", "readEncoding", "exportProducts", "suggest", "listCatalogs", "deleteCatalog",
-        "createWatch", "listWatches", "deleteWatch", "listMatches",
+        "createWatch", "listWatches", "deleteWatch", "listMatches", "listSynonyms", "addSynonym", "deleteSynonym",
     }  # fmt: skip
 
 

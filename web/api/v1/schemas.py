@@ -139,7 +139,7 @@ class Hit(msgspec.Struct, kw_only=True):
     updated_at: datetime | UnsetType = UNSET
     highlights: (
         Annotated[
-            dict[str, list[tuple[int, int]]],
+            dict[str, list[Annotated[list[int], Meta(min_length=2, max_length=2)]]],
             Meta(
                 description="The places of the query's words in `title` and `description`: the first character, "
                 "from 0, and the number of characters, in Unicode code points."
