@@ -63,7 +63,12 @@ def test_every_route_needs_a_scope_or_is_in_the_list_of_public_routes(route: HTT
 def test_every_route_that_needs_a_key_answers_401_without_a_valid_key(
     keyed_client: httpx.Client, path: str, route: HTTPRouteHandler, headers: dict[str, str]
 ) -> None:
-    path = path.replace("{sku:str}", "sku 1").replace("{catalog:str}", "main").replace("{name:str}", "w")
+    path = (
+        path.replace("{sku:str}", "sku 1")
+        .replace("{catalog:str}", "main")
+        .replace("{name:str}", "w")
+        .replace("{synonym_id:int}", "1")
+    )
     answer = keyed_client.request(min(route.http_methods), path, headers=headers, json={})
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:windowshop:problem:key-missing"

@@ -48,7 +48,7 @@ def test_no_route_names_a_catalog_outside_the_key(
 ) -> None:
     client, headers = limited
     method, body = min(route.http_methods - {"HEAD"}), BODIES.get(str(route.operation_id))
-    path = path.replace("{sku:str}", "a").replace("{catalog:str}", MISSING)
+    path = path.replace("{sku:str}", "a").replace("{catalog:str}", MISSING).replace("{synonym_id:int}", "1")
     query = {} if body is not None and "patch" not in str(route.operation_id) else {"catalog": MISSING}
     form = {"files": {"image": b"image"}, "data": {"catalog": MISSING}} if path.endswith("/file") else {"json": body}
     answer = client.request(method, path, params=query, headers=headers, **form)
