@@ -26,9 +26,6 @@ clients: $(VENV)/.installed  ## check the OpenAPI document and the service with 
 	$(VENV)/clients/python/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement tests/clients/requirements.txt
 	WINDOWSHOP_CLIENT_PYTHON=$(VENV)/clients/python/bin/python WINDOWSHOP_CLIENT_TOOLS=$(VENV)/clients/node_modules/.bin $(BIN)/pytest -m "clients and not soak" tests/clients tests/web/page
 
-# The tests start many processes and upgrades. Without files of bytecode, each of them would compile all modules again.
-test clients deploy-check soak: export PYTHONDONTWRITEBYTECODE =
-
 # A test that fails runs once more, because some tests wait for processes and a browser. The summary lists each repeated test.
 test: $(VENV)/.installed  ## run the tests, except those of clients, deploy-check and soak
 	$(BIN)/pytest -m "not soak and not deploy and not clients" --numprocesses 4 --no-loadscope-reorder --reruns 1
