@@ -119,6 +119,14 @@ def half_open(proxy: TcpProxy) -> None:
     proxy.forward()
 
 
+def has_started(database: Database) -> bool:
+    """Returns whether the encoder has opened all its connections: the same sessions are there a second later."""
+    sessions = "select pid from pg_stat_activity where usename = 'shop_encoder' order by 1"
+    before = admin(database, sessions)
+    time.sleep(1)
+    return len(before) >= 4 and admin(database, sessions) == before
+
+
 def answered(database: Database, query: str) -> float:
     """Returns the seconds until a new query has its vector. The usual limit of 5 s is too short on a busy machine."""
     began = time.monotonic()
@@ -133,6 +141,7 @@ def test_half_open_connections_are_noticed_although_a_proxy_acknowledges_packets
 ) -> None:
     with running(clip_database, model) as (_, proxy):
         answered(clip_database, "before")
+        wait_until(lambda: has_started(clip_database), 30, "all connections of the encoder")
         half_open(proxy)
         assert answered(clip_database, "after") < 15  # on an idle machine, less than 2
 
