@@ -1,7 +1,9 @@
 """Connects to the database, and translates every error of the driver into a WindowshopError."""
 
+import math
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -69,6 +71,10 @@ class Database:
     _opened: "WeakKeyDictionary[psycopg.Connection[Any], tuple[int | None, bool]]" = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
+    # when each connection was opened on which SQLAlchemy or a listener still runs its first statements
+    _starting: "WeakKeyDictionary[psycopg.Connection[Any], float]" = field(
+        default_factory=WeakKeyDictionary, repr=False, compare=False
+    )
 
     @property
     def is_embedded(self) -> bool:
@@ -103,8 +109,14 @@ class Database:
         def note(connection: Any, record: Any) -> None:
             known = connection.info.backend_pid if self.is_embedded else None  # a pooler tells another process id
             self._opened[connection] = (record.info.get(SERVER_PID, known), read)
+            self._starting.pop(connection, None)
 
-        event.listen(engine, "connect", note)
+        def note_start(connection: Any, record: Any) -> None:
+            self._opened[connection] = (None, read)
+            self._starting[connection] = time.monotonic()
+
+        # SQLAlchemy's own listener, which comes before other listeners, runs statements on the connection.
+        event.listen(engine, "connect", note_start, insert=True)
         self._listen(engine, role, read)
         event.listen(engine, "connect", note)  # `note_pooler` has found the process id
         return engine
@@ -121,6 +133,13 @@ class Database:
         opened = [found for reference in self._opened.keyrefs() if (found := reference()) is not None]
         known = {each: self._opened[each] for each in opened}
         return {each: pid for each, (pid, read) in known.items() if pid is not None and not read}
+
+    def end_slow_starts(self, seconds: float) -> None:
+        """Break the connections whose first statements have taken longer than `seconds`. Their callers get an error."""
+        for reference in self._starting.keyrefs():
+            connection = reference()
+            if connection is not None and time.monotonic() - self._starting.get(connection, math.inf) > seconds:
+                end_wait(connection)
 
     def end_waits(self) -> None:
         """Break the connections that wait for the server. Their callers get an error."""

@@ -4,7 +4,8 @@ The other end of such a connection is gone, or packets no longer arrive. TCP's t
 or a pooler in between acknowledges packets. So a thread asks the server, over a new connection, what it does for each
 connection on which the encoder waits. A connection is closed if two answers, and all answers between them, say the
 same: the server waits for the encoder, in the same state since the same moment, or it has no such session. Between the
-two answers no byte may have been sent, acknowledged or received. The encoder's other threads connect again.
+two answers no byte may have been sent, acknowledged or received. The encoder's other threads connect again. A new
+connection is closed if its first statements take too long.
 
 The bytes are counted only on Linux. On other systems, nothing is closed.
 """
@@ -43,6 +44,8 @@ SLOWEST_BYTES = 100_000
 # (`encoder_alive`). Any other session is ended at once.
 END_AFTER_SECONDS = 5.0
 PATIENCE_SECONDS = 2  # time limit of a question to the server
+# Time limit of the statements that SQLAlchemy runs on each new connection. Only afterwards is the session known.
+START_SECONDS = 10.0
 
 _STATES = """
 select asked.pid, coalesce(a.state, ''), a.state_change,
@@ -89,6 +92,7 @@ class SilentConnections(threading.Thread):
     def run(self) -> None:
         while not self._stop_event.wait(EVERY_SECONDS):
             now = time.monotonic()
+            self._database.end_slow_starts(START_SECONDS)
             waiting = self._waiting()
             self._watched = {each: self._watched.get(each) or _Watched(now + EVERY_SECONDS / 2) for each in waiting}
             due = {each: pid for each, pid in waiting.items() if self._watched[each].due <= now}

@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from db.engine import Database
-from db.errors import EncoderUnavailable
+from db.errors import DatabaseError, EncoderUnavailable
 from db.roles import Role
-from encoder import service
+from encoder import service, silent_connections
 from encoder.models.loading import Model, load
 from encoder.settings import EncoderSettings
 from encoder.silent_connections import SilentConnections
@@ -119,14 +120,6 @@ def half_open(proxy: TcpProxy) -> None:
     proxy.forward()
 
 
-def has_started(database: Database) -> bool:
-    """Returns whether the encoder has opened all its connections: the same sessions are there a second later."""
-    sessions = "select pid from pg_stat_activity where usename = 'shop_encoder' order by 1"
-    before = admin(database, sessions)
-    time.sleep(1)
-    return len(before) >= 4 and admin(database, sessions) == before
-
-
 def answered(database: Database, query: str) -> float:
     """Returns the seconds until a new query has its vector. The usual limit of 5 s is too short on a busy machine."""
     began = time.monotonic()
@@ -141,7 +134,6 @@ def test_half_open_connections_are_noticed_although_a_proxy_acknowledges_packets
 ) -> None:
     with running(clip_database, model) as (_, proxy):
         answered(clip_database, "before")
-        wait_until(lambda: has_started(clip_database), 30, "all connections of the encoder")
         half_open(proxy)
         assert answered(clip_database, "after") < 15  # on an idle machine, less than 2
 
@@ -161,6 +153,32 @@ def test_a_statement_that_a_slow_network_still_carries_is_not_taken_for_a_half_o
                 began = time.monotonic()
                 assert conn.scalar(text("select length(:sent)"), {"sent": "x" * 900_000}) == 900_000
                 assert time.monotonic() - began > 2.5
+        finally:
+            stop.set()
+
+
+def test_a_connection_that_is_half_open_from_its_first_statement_is_noticed(
+    clip_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, stop, first = clip_database.write, threading.Event(), PGDialect_psycopg.initialize
+    monkeypatch.setattr(silent_connections, "START_SECONDS", 0.5)
+    with tcp_proxy(str(url.host), int(url.port or 0)) as proxy:
+
+        def initialize(dialect: PGDialect_psycopg, connection: Any) -> None:
+            half_open(proxy)
+            first(dialect, connection)
+
+        through = replace(clip_database, write=url.set(port=proxy.port))
+        SilentConnections(through, stop).start()
+        monkeypatch.setattr(PGDialect_psycopg, "initialize", initialize)
+        try:
+            began = time.monotonic()
+            with pytest.raises(DatabaseError), through.connect(Role.ENCODER):
+                pass
+            assert time.monotonic() - began < 5
+            monkeypatch.undo()
+            with through.connect(Role.ENCODER) as conn:
+                assert conn.scalar(text("select 1")) == 1
         finally:
             stop.set()
 
