@@ -1,10 +1,11 @@
--- Returns, for groups of the field p_group_by (none for a null field and for images), the number of their products that
--- match, and the lowest and the highest effective price among those that have the currency p_currencies[n] of the
--- group's first product. p_values are the groups' values.
+-- Returns, for each group p_values[n] of the field p_group_by, the number of its products that match. low and high are
+-- the lowest and highest effective price among the products with the currency of the group's first product,
+-- p_currencies[n]. Returns no row if p_group_by is null or 'image'.
 --
--- A product matches if it passes the cut, or without a cut if it passes the filter. Without a cut, an index finds the
--- products of a group, and at most @group_most_products@ of them are counted. If the field has no index and the catalog
--- has more than @group_scan_products@ products, only the products p_ranked are counted.
+-- A product matches if it passes the cut, or without a cut if it passes the filter. Without a cut, if the field
+-- has an index, the index finds the products of a group, and at most @group_most_products@ of them are counted. If the
+-- field has no index, all products are counted in a catalog of at most @group_scan_products@ products, and only the
+-- products p_ranked in a larger one.
 create or replace function shop_private.group_figures(
     p_run shop_private.search_run, p_group_by text, p_values text[], p_currencies text[], p_ranked uuid[]
 )

@@ -2,24 +2,28 @@
 --
 --   select sku, title, score from shop.search('black leather backpack', filter := '{"price": {"lt": 80}}');
 --
--- Returns k products, or all products that pass the filter if they are fewer than k. The result has fewer products if
+-- Returns at most k products. The result has fewer products if fewer pass the filter, if the legs find fewer, or if
 -- min_similarity, max_gap or cut drops some. The columns say where each leg ranked a product and how much the leg added
 -- to the score of the product. Further columns say which route the search took, how many rows were examined, and
 -- whether the answer is complete. The column total is the number of products that pass the filter, encoded or not.
--- Distances are cosine distances. min_similarity drops products whose image is less similar to the query than this
--- cosine similarity. max_gap drops products whose image is less similar than the best image by more than this
--- difference. cut => 'relevant' keeps only the products that are similar to the query, have a word of the query, or are
--- named by the query (see relevant_products.sql). With a cut, total counts only the kept products. change => 'but red'
--- ranks the products that look like the image or the inputs again, by a text that says how the result should differ
--- (see rank_by_change.sql). sort => 'effective_price, title desc' sorts the products that pass the cut by these fields
--- (see sort_keys.sql); the cut is then relevant, if no other one is given. group_by => 'item_group_id' returns one row
--- for each group of products with the same value (see group_heads.sql). diversity, from 0 to 1, puts products that look
--- different first (see diversified.sql). A word that no product has is looked up by its spelling, and corrected_query
--- is the query with the words found. correct => false takes every word as typed.
+-- With group_by, total counts groups. Distances are cosine distances. docs/search.md describes the arguments that are
+-- not named here.
+--
+-- min_similarity drops products whose image is less similar to the query than this cosine similarity. max_gap drops
+-- products whose image is less similar than the best image by more than this difference. cut => 'relevant' keeps only
+-- the products that are similar to the query, have a word of the query, or are named by the query (see
+-- relevant_products.sql). With a cut, total counts only the kept products. change => 'but red' ranks the products that
+-- look like the image or the inputs again, by a text that says how the result should differ (see rank_by_change.sql).
+-- sort => 'effective_price, title desc' sorts the products that pass the cut by these fields (see sort_keys.sql); with
+-- sort, cut is 'relevant' by default. group_by => 'item_group_id' returns one row for each group of products with the
+-- same value (see group_heads.sql). diversity, from 0 to 1, puts products that look different first (see
+-- diversified.sql). A word that no product has is looked up by its spelling, and corrected_query is the query with the
+-- words found. correct => false takes every word as typed.
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
--- search of its own. All further pages come from one larger search without the products of the first page; each leg of
--- this search ranks @max_results@ products. Pages therefore neither repeat nor skip products while catalog, model and
+-- search of its own. Without sort, group_by and diversity, all further pages come from one larger search without the
+-- products of the first page; each leg of this search ranks @max_results@ products. With one of these three, every page
+-- comes from the search of the first page. Pages therefore neither repeat nor skip products while catalog, model and
 -- calibration stay the same.
 --
 -- A new option is an argument with a default at the end; a new result column comes at the end of shop.search_result.
@@ -84,8 +88,7 @@ begin
     if num_nonnulls(sort, group_by, request.diversity) = 0 and skip + k > first_k then
         window_run := shop_private.run_search(request, @max_results@);
     end if;
-    -- Each notice is a message of its own, which costs up to a millisecond. So only a share of the searches reports its
-    -- times.
+    -- A notice costs up to a millisecond, so only a share of the searches (shop.timed_searches) reports its times.
     if random() < coalesce(nullif(current_setting('shop.timed_searches', true), '')::double precision, 0) then
         raise debug using errcode = 'WS106', message = 'search: times of the legs', detail = jsonb_build_object(
             'query', jsonb_build_array('none', run.vector_ms),

@@ -1,8 +1,8 @@
 -- Returns p_limit of the products p_product_ids in the order p_sort (see sort_keys); product_id orders equal keys.
--- `place` counts from 1. `mark` names the product and its keys. A further page passes the mark of its last row as
--- p_mark and its place as p_skip. The page begins behind the product of the mark, so it neither repeats nor skips a
--- product if other products were inserted, deleted or changed. If this product itself was deleted, or its keys have
--- changed, the page begins behind the place p_skip.
+-- `place` counts from 1. `mark` names the product and its keys. For a further page, pass the mark and the place of the
+-- last row of the page before as p_mark and p_skip. The page begins behind the product of the mark, so it neither
+-- repeats nor skips a product if other products were inserted, deleted or changed. If this product itself was deleted,
+-- or its keys have changed, the page begins behind the place p_skip.
 create or replace function shop_private.sorted_products(
     p_product_ids uuid[], p_sort text, p_mark text, p_skip integer, p_limit integer
 )

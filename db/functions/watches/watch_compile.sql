@@ -1,5 +1,5 @@
--- Translates the filters and texts of watches again: of the catalog p_catalog, or of every catalog. An upgrade and
--- shop.set_language call the function. A watch whose filter does not fit any more is disabled.
+-- Translates again the filters and texts of the watches of p_catalog, or of all catalogs if it is null. An upgrade and
+-- shop.set_language call the function. A watch whose filter or text can no longer be translated is disabled.
 create or replace function shop_private.watch_compile(p_catalog text default null)
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

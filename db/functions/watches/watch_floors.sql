@@ -1,6 +1,6 @@
 -- Returns the least cosine similarities at which an image and a title match the vector of a watch. A floor lies at
 -- least @watch_deviations@ standard deviations above the mean similarity of this vector to the vectors of the catalog.
--- It fits each model and each kind of query. In a large catalog it is as high as the floor of a cut
+-- Therefore a floor is right for each model and each kind of query. In a large catalog, it equals the floor of a cut
 -- (similarity_floors). A floor is null if the catalog has fewer than @cut_least_vectors@ vectors.
 create or replace function shop_private.watch_floors(
     p_model text, p_catalog text, p_vector @vector@.halfvec,

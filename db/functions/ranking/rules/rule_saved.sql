@@ -1,6 +1,6 @@
 -- Checks each rule before it is stored, and computes what a search looks up: the key of the condition, the product, and
--- the vector of a text whose meaning is compared. So a mistake in a rule is an error when the rule is saved, never when
--- somebody searches. Rules are saved one after the other, so two sessions cannot give one place to two products.
+-- the vector of the text of a condition `similar`. So a mistake in a rule is an error when the rule is saved, never
+-- when somebody searches. Rules are saved one after the other, so two sessions cannot pin two products to one place.
 create or replace function shop_private.rule_saved() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

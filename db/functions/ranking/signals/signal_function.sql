@@ -3,7 +3,8 @@
 -- normalised value of each product, from 0 to 1; a product without a value has 0. For null, the function returns the
 -- 101 quantiles of the negated values, in ascending order.
 --
--- The function reads nothing else and has no other result. It waits 100 ms at most for a lock of another session.
+-- Besides p_relation, the function reads only shop.signal and, for the key sku, shop.product. It waits at most 100 ms
+-- for a lock of another session.
 create or replace function shop_private.signal_function(
     p_name text, p_relation regclass, p_column text, p_type regtype, p_key text, p_catalog text, p_normalise text,
     p_half_life interval

@@ -1,7 +1,7 @@
--- Returns the vector of a text. With variants of the text, it is the unit mean of the vectors of the text and of its
--- variants. All texts that are not in the cache are encoded together. If a variant cannot be encoded, the mean is that
--- of the other texts. Like shop.clip_text, the function reads the serving model and the cache with the rights of its
--- owner.
+-- Returns the vector of a text. With variants of the text, it is the mean of the unit vectors of the text and its
+-- variants, scaled to length 1. Variants longer than @max_text_length@ characters are left out. All texts that are not
+-- in the cache are encoded together. If a variant cannot be encoded, this variant and all variants after it are left
+-- out. Like shop.clip_text, the function reads the serving model and the cache with the rights of its owner.
 create or replace function shop_private.text_vector(p_text text, p_variants text[])
 returns @vector@.halfvec
 language plpgsql stable parallel restricted security definer cost 1000
