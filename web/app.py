@@ -1,4 +1,4 @@
-"""Builds the ASGI application: the routes, inside the middleware that limits requests."""
+"""Builds the ASGI application: the routes, inside the middleware for ids, deadlines, access and logs."""
 
 import asyncio
 import sys
@@ -84,7 +84,7 @@ ONLY_V1 = (
     v1_watches.delete_watch,
     v1_watches.list_matches,
 )
-# These routes have no counterpart of the same form below /v1.
+# These routes have no alias below /v1, because version 1 has another request in their place.
 UNVERSIONED = (search.search_text, search.search_image, search.search_image_file, search.search)
 # Nearly every request for one of these paths needs a connection of the reading pool.
 READING_PATHS = ("/search", "/facets", "/v1/search", "/v1/multi-search", "/v1/facets", "/v1/suggest", "/mcp")
@@ -192,14 +192,12 @@ def _route_of(app: Litestar) -> Callable[[HTTPScope], str | None]:
     return route_of
 
 
-# Litestar tries to import this plugin, and with it OpenTelemetry, whether a site records traces or not. db/tracing.py
-# records them without the plugin.
-sys.modules.setdefault("litestar.plugins.opentelemetry", None)  # type: ignore[arg-type]  # None forbids the import; typeshed expects a module
-
-
 def _litestar(
     state: State, settings: WebSettings, cors: CORSConfig | None, mcp: "McpOverHttp | None", *, needs_keys: bool
 ) -> Litestar:
+    # Litestar tries to import this plugin, and with it OpenTelemetry, even if the site records no traces. db/tracing.py
+    # records them without the plugin.
+    sys.modules.setdefault("litestar.plugins.opentelemetry", None)  # type: ignore[arg-type]  # None forbids the import; typeshed expects a module
     return Litestar(
         (
             Router("/v1", route_handlers=[*ONLY_V1, *SHARED]),
@@ -207,7 +205,7 @@ def _litestar(
             *UNVERSIONED,
             *PROBES,
             api_docs,
-            *(() if settings.public_page else (static_file,)),  # the page of the API needs its style
+            *(() if settings.public_page else (static_file,)),  # the page /docs of the API needs its stylesheet
             *(page.ROUTES if settings.public_page else ()),
             *([mcp.route] if mcp else ()),
         ),

@@ -67,7 +67,7 @@ app.command()(status.status)
 def main() -> None:
     """Run a command. For a WindowshopError, print the message and the hint, and exit with the error's exit code.
 
-    A process without a terminal logs its errors, as JSON.
+    If the process logs JSON (windowshop/output/log.py), the error is a line of the log instead.
     """
     arguments = sys.argv[1:]
     asks_for_help = bool(set(HELP_OPTIONS) & set(arguments))

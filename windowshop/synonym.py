@@ -11,9 +11,11 @@ app = typer.Typer(no_args_is_help=True, help="Terms that mean the same in search
 def add(
     terms: Annotated[list[str], typer.Argument(help="The terms, each of 1 to 5 words.")],
     from_term: Annotated[
-        str | None, typer.Option("--from", help="Only this term finds the others, and they do not find it.")
+        str | None, typer.Option("--from", help="A search for this term finds the others, but not the other way round.")
     ] = None,
-    catalog: Annotated[str | None, typer.Option(help="The catalog that is searched. Default: every catalog.")] = None,
+    catalog: Annotated[
+        str | None, typer.Option(help="The catalog whose searches use the synonym. Default: every catalog.")
+    ] = None,
     language: Annotated[
         str | None, typer.Option(help="The language of the catalog, such as german. Default: every language.")
     ] = None,
@@ -32,7 +34,9 @@ def add(
 
 @app.command("list")
 def list_synonyms(
-    catalog: Annotated[str | None, typer.Option(help="Only synonyms of this catalog and of every catalog.")] = None,
+    catalog: Annotated[
+        str | None, typer.Option(help="List only the synonyms that searches of this catalog use.")
+    ] = None,
 ) -> None:
     """List the synonyms."""
     from db.engine import open_database

@@ -1,4 +1,4 @@
-"""Changes the named columns of one product, and leaves everything else."""
+"""Changes named columns of one product, and replaces its images if new ones are given."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _THIS = (product.c.catalog, product.c.product_id, product.c.attributes, *(produc
 
 
 def read_for_update(conn: Connection, sku: str, catalog: str) -> dict[str, Any] | None:
-    """Return the columns of a product and its attributes, and lock the product until the transaction ends. Returns None
+    """Return the columns of a product and its attributes, and lock the product until the transaction ends. Return None
     if there is no such product."""
     this = product.c.product_id == func.shop.product_id(sku, catalog)
     row = conn.execute(select(*_THIS).where(this).with_for_update()).mappings().one_or_none()

@@ -36,7 +36,7 @@ class ListedWebhook:
     delivered_at: datetime | None
     disabled_at: datetime | None
     error: str | None
-    waiting: int  # messages that wait
+    waiting: int  # messages not yet delivered
 
 
 def make_poster(settings: "JobsSettings") -> "Poster":
@@ -96,7 +96,8 @@ def every_webhook(conn: Connection) -> list[ListedWebhook]:
 
 
 def remove(conn: Connection, name: str) -> bool:
-    """Delete a webhook with its messages. With the last webhook, the notes about products are deleted, too."""
+    """Delete a webhook with its messages. With the last webhook, the rows of webhook_note are deleted too: the products
+    still to be reported."""
     found = conn.execute(webhook.delete().where(webhook.c.name == name)).rowcount > 0
     conn.execute(text("delete from shop_private.webhook_note where not exists (select from shop_private.webhook)"))
     return found

@@ -14,7 +14,9 @@ suggestion = Table(
     Column("place", SmallInteger, comment="number of the word at which `start` begins, from 0"),
     Column("start", Text, nullable=False, comment="the folded text from this word on"),
     Column("text", Text, nullable=False, comment="the text in its most frequent spelling"),
-    Column("count", BigInteger, nullable=False, comment="visitors that searched for the query, or products"),
+    Column(
+        "count", BigInteger, nullable=False, comment="number of visitors who searched for the query, or of products"
+    ),
     PrimaryKeyConstraint("catalog", "kind", "folded", "place"),
     Index("suggestion_start_idx", "catalog", "start"),  # with the collation C, which alembic does not compare
     Index("suggestion_count_idx", "catalog", "kind", "count", postgresql_where=text("place = 0")),
@@ -43,5 +45,5 @@ blocked_suggestion = Table(
     PrimaryKeyConstraint("text"),
     Check("length(text) >= 1 and length(text) <= 200 and text = shop_private.suggestion_key(text)", name="text"),
     schema=SHOP,
-    comment="Words and texts that shop.suggest does not show, in small letters and without accents.",
+    comment="Words and texts that shop.suggest does not show, in lower case and without accents.",
 )

@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 serves = "0023"
 
-# The form in which texts are compared: small letters without accents, and single blanks.
+# The form in which texts are compared: lower case without accents, and single blanks.
 SUGGESTION_KEY = """
 create or replace function shop_private.suggestion_key(words text) returns text
 language sql immutable parallel safe strict
@@ -20,7 +20,7 @@ return pg_catalog.btrim(pg_catalog.regexp_replace(shop_private.fold(words), '[[:
 
 
 def upgrade() -> None:
-    # Revision 0010 adds this index too. The call is for databases that ran an earlier version of revision 0010.
+    # Revisions 0010 and 0030 already add these indexes. The call is for databases that ran earlier versions of them.
     op.add_variant_indexes()
     run_raw(op, SUGGESTION_KEY)
     op.create_table(
@@ -31,7 +31,12 @@ def upgrade() -> None:
         Column("place", SmallInteger(), nullable=False, comment="number of the word at which `start` begins, from 0"),
         Column("start", Text(), nullable=False, comment="the folded text from this word on"),
         Column("text", Text(), nullable=False, comment="the text in its most frequent spelling"),
-        Column("count", BigInteger(), nullable=False, comment="visitors that searched for the query, or products"),
+        Column(
+            "count",
+            BigInteger(),
+            nullable=False,
+            comment="number of visitors who searched for the query, or of products",
+        ),
         PrimaryKeyConstraint("catalog", "kind", "folded", "place", name=op.f("suggestion_pkey")),
         schema="shop",
         comment="The texts that shop.suggest shows, with a row for each word at which a text may begin.",
@@ -64,7 +69,7 @@ def upgrade() -> None:
         ),
         PrimaryKeyConstraint("text", name=op.f("blocked_suggestion_pkey")),
         schema="shop",
-        comment="Words and texts that shop.suggest does not show, in small letters and without accents.",
+        comment="Words and texts that shop.suggest does not show, in lower case and without accents.",
     )
 
 

@@ -82,7 +82,7 @@ def changed(folder: Path, target: Path, part: str, **values: Any) -> Path:
         ("preprocess_cfg", {"resize_mode": "longest"}, "in the mode longest"),
     ],
 )
-def test_a_configuration_that_asks_for_more_is_refused(
+def test_a_configuration_with_foreign_code_or_an_unsupported_value_is_refused(
     folders: dict[str, Path], tmp_path: Path, part: str, values: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ModelUnavailable, match=message):

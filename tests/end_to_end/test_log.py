@@ -1,4 +1,7 @@
-"""Without a terminal, all lines of a process are JSON, from the first line on, and no line has the text of a query."""
+"""Without a terminal, all lines of a process are JSON, from the first line on, and no line has the text of a query.
+
+On a terminal, the log is text.
+"""
 
 import io
 import json

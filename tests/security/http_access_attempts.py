@@ -1,4 +1,4 @@
-"""Attempts of callers with and without a key to read or change over HTTP what they may not.
+"""Attempts to read or change over HTTP what the caller may not, with and without a key.
 
 The words in braces in a path or header, such as {secret} and {admin}, stand for ids and keys of the test's service.
 """
@@ -81,7 +81,7 @@ CATALOGS = [
         ("DELETE", "/products/x?catalog=other", None),
         ("PUT", PRODUCTS, {"catalog": "other", "products": [{"sku": "y", "title": "y"}]}),
     )),
-    *(Attempt(f"GET {path}, which is no valid request", "GET", path, 422, "main") for path in (
+    *(Attempt(f"GET {path}, which is an invalid request", "GET", path, 422, "main") for path in (
         "/products/x?catalog=main&catalog=other", "/products/x?catalog=other&catalog=main",
         "/products/x?catalog=other%00",
     )),

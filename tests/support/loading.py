@@ -61,5 +61,5 @@ def part_of_the_sample(source: SampleSource) -> Iterator[RawProduct | Reject]:
 
 
 def read_a_part_of_the_sample() -> None:
-    """Let this process read only the part of the sample, because to encode the whole sample takes a minute."""
+    """Let this process read only the part of the sample, because encoding the whole sample takes a minute."""
     SampleSource.rows = part_of_the_sample  # type: ignore[assignment, method-assign]

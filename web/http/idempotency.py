@@ -1,9 +1,9 @@
 """Answers a repeated write with the answer to the first one, if both have the same header Idempotency-Key.
 
-The key is stored or freed before the answer is sent, so that the client may repeat the request at once. The key is
-remembered for 24 hours. Only successful answers are remembered, so a client may repeat a failed request
-with the same key. Another request with the same key gets a 422. While the first request runs, a repeated one gets a
-409.
+The answer waits up to two seconds until the key is stored or freed, so that the client can usually repeat the request
+at once. The key is remembered for 24 hours, or until 100,000 further keys have come. Only successful answers of at most
+MAX_ANSWER bytes are remembered, so a client may repeat a failed request with the same key. Another request with the
+same key gets a 422. While the first request runs, a repeated one gets a 409.
 """
 
 import asyncio
@@ -101,7 +101,8 @@ class _Recorder:
 async def _end(pools: Pools, key: bytes, claimed: datetime, answer: _Recorder) -> None:
     status, body = answer.remembered() or (None, None)
     until = asyncio.get_running_loop().time() + END_SECONDS
-    while asyncio.get_running_loop().time() < until:  # after that, the claim ends by itself
+    # After that, the key answers 409 until idempotency_claim gives up the claim, two minutes after it was made.
+    while asyncio.get_running_loop().time() < until:
         with suppress(DatabaseError, TimeoutError):
             await pools.probe(
                 lambda conn: idempotency.end(conn, key, claimed, status, body), "primary", seconds=TRY_SECONDS

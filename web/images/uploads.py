@@ -1,5 +1,8 @@
-"""Keeps the images by which visitors search, so that the address of a search can name its image. Memory is bounded, so
-an image is kept only for a while."""
+"""Makes smaller images of those by which callers search.
+
+The images of the page's visitors are kept in bounded memory for a while, so that the address of a search can name its
+image. For REST, regions are cut out of images.
+"""
 
 import hashlib
 from dataclasses import replace
@@ -21,15 +24,15 @@ PROCESSES = 1
 # An image of 50 million pixels takes 200 MB while it is open, and a progressive JPEG up to 300 MB.
 MEMORY_BYTES = 350_000_000
 LIMITS = replace(thumbnail_pool.LIMITS, max_webp_pixels=16_000_000)  # such a WebP takes 256 MB while it is open
-NICENESS = 10  # searches and thumbnails come first
+NICENESS = 10  # a lower priority than that of searches and thumbnails
 
 
 class Uploads:
-    """Visitors' images. The name of an image is a hash of its content, so nobody can guess the name of another
-    visitor's image."""
+    """Visitors' images. The name of an image is a hash of its content, so only someone who has an image can compute its
+    name."""
 
     def __init__(self, bytes_kept: int = 64_000_000) -> None:
-        # The images of strangers have a process of their own, so that they do not delay thumbnails of the catalog.
+        # Uploaded images are opened in a process of their own, so that they do not delay thumbnails of the catalog.
         self._pool = ThumbnailPool(PROCESSES, LIMITS, memory_bytes=MEMORY_BYTES, niceness=NICENESS)
         self._limiter = ConcurrencyLimiter(PROCESSES, 16)
         self._kept: LruCache[str] = LruCache(bytes_kept)
@@ -38,8 +41,8 @@ class Uploads:
         self._pool.close()
 
     async def keep(self, image: bytes) -> str:
-        """Keep a smaller version of the image and return its name. Raises ApiError for a file that is too large or
-        not an image."""
+        """Keeps a smaller version of the image and returns its name. Raises ApiError if the file is empty, too large or
+        cannot be opened, or if too many images wait."""
         _check(image)
         try:
             small = await self._limiter.in_thread(self._pool.thumbnail, image, EDGE)
@@ -52,8 +55,8 @@ class Uploads:
         return name
 
     async def region(self, image: bytes, box: Box) -> bytes:
-        """Returns a region of the image as WebP. Raises ApiError for a file that is too large or not an image, and for
-        a region without a pixel."""
+        """Returns a region of the image as WebP. Raises ApiError if the file is empty, too large or cannot be opened,
+        if the region has no pixel, or if too many images wait."""
         _check(image)
         try:
             return await self._limiter.in_thread(self._pool.region, image, box, EDGE)

@@ -37,7 +37,7 @@ SORTS = {"price_asc": "effective_price", "price_desc": "effective_price desc"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageState:
     """A visitor's search. `like` and `unlike` are SKUs, `image` is the name of an uploaded image, and `after` is the
-    cursor of the previous page."""
+    cursor of the last product of the previous page."""
 
     q: str = ""
     image: str = ""  # the parameter `picture` of an address
@@ -101,7 +101,8 @@ class PageState:
 
 
 def read(parameters: Iterable[tuple[str, str]]) -> PageState:
-    """Returns the state of an address. An invalid value is dropped with a remark; an unknown parameter is ignored."""
+    """Returns the state of an address. An invalid value is dropped, mostly with a remark. An unknown parameter is
+    ignored."""
     lists: dict[str, list[str]] = {name: [] for name in _LISTS}
     single: dict[str, str] = {}
     remarks: list[str] = []

@@ -4,7 +4,7 @@
 -- answer delays only its own images.
 --
 -- The function has no SET clause, so that the planner inlines it: a load calls it for each image. For speed,
--- regexp_replace is not called for a host that follows https:// and consists of small letters, digits, dots and
+-- regexp_replace is not called for a host that follows https:// and consists of lower-case letters, digits, dots and
 -- hyphens.
 create or replace function shop_private.image_host(p_image_root_id smallint, p_uri text) returns text
 language sql immutable parallel safe as $$

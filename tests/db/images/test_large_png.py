@@ -16,7 +16,7 @@ from db.images.opening import OpenedImage, open_image
 from db.images.thumbnail_pool import ThumbnailPool
 
 EDGE = 32
-SIZE = (331, 263)  # no multiple of the factor
+SIZE = (331, 263)  # no multiple of 4, the factor by which the tests scale
 
 
 @pytest.fixture(autouse=True)
@@ -122,14 +122,16 @@ def test_a_large_png_is_turned_by_its_exif_data_wherever_they_are_in_the_file(la
     assert pixels[0, -1] == pytest.approx(expected[:4, -4:].mean((0, 1)), abs=12)
 
 
-def frames() -> Iterator[tuple[str, bytes]]:
+def pngs_decoded_as_a_whole() -> Iterator[tuple[str, bytes]]:
     yield "palette", png(drawing("RGB").quantize(16))
     yield "1 bit", png(drawing("L").convert("1"))
     yield "animated", png(drawing("RGB"), save_all=True, append_images=[drawing("RGB").rotate(90)], duration=100)
     yield "16 bits with a transparent tone", png(Image.fromarray(np.full(SIZE[::-1], 700, np.uint16)), transparency=700)
 
 
-@pytest.mark.parametrize(("name", "data"), list(frames()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "data"), list(pngs_decoded_as_a_whole()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_large_png_with_a_palette_or_1_bit_or_frames_or_a_transparent_tone_is_decoded_as_a_whole(
     name: str, data: bytes
 ) -> None:

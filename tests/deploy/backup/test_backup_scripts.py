@@ -70,11 +70,11 @@ def cluster(public_folder: Path, server: Server, server_home: Path, backup: Path
         made.stop("immediate")
 
 
-def restored(cluster: Cluster, name: str) -> Cluster:
+def restore_target(cluster: Cluster, name: str) -> Cluster:
     return Cluster(cluster.home, cluster.data.parent / name / "data", cluster.port)
 
 
-def archived(cluster: Cluster) -> None:
+def wait_until_archived(cluster: Cluster) -> None:
     """Wait until everything that was committed is in the archive."""
     cluster.sql("create table if not exists written (at timestamptz)")
     cluster.sql("insert into written values (now())")  # without a write, pg_switch_wal does nothing
@@ -87,12 +87,12 @@ def test_a_restore_to_a_point_in_time_ends_before_the_deletion(cluster: Cluster,
     cluster.sql("insert into kept select generate_series(101, 200)")
     [(before,)] = cluster.sql("select clock_timestamp()::text")
     cluster.sql("delete from kept")
-    archived(cluster)
+    wait_until_archived(cluster)
 
-    copy = restored(cluster, "before")
+    copy = restore_target(cluster, "before")
     copy.own(copy.data.parent)
     assert "restored" in cluster.done("restore.sh", backup, copy.data, str(before))
-    whole = restored(cluster, "whole")
+    whole = restore_target(cluster, "whole")
     whole.own(whole.data.parent)
     cluster.done("restore.sh", backup.relative_to("/"), whole.data)  # `done` runs in /
     for one, count in ((copy, 200), (whole, 0)):
@@ -107,8 +107,8 @@ def test_a_restore_to_a_point_in_time_ends_before_the_deletion(cluster: Cluster,
 def test_a_second_restore_from_the_folder_finds_what_the_first_restored_server_has_archived(
     cluster: Cluster, backup: Path
 ) -> None:
-    archived(cluster)
-    first = restored(cluster, "first")
+    wait_until_archived(cluster)
+    first = restore_target(cluster, "first")
     first.own(first.data.parent)
     folder = first.data.parent / "backup"
     subprocess.run(
@@ -118,11 +118,11 @@ def test_a_second_restore_from_the_folder_finds_what_the_first_restored_server_h
     first.port = cluster.port + 1
     first.start(f"-c archive_command='sh {ARCHIVE} {folder} %p %f'")
     first.sql("create table of_the_first (id integer); insert into of_the_first values (7)")
-    archived(first)
+    wait_until_archived(first)
     assert first.sql("select timeline_id from pg_control_checkpoint()") == [(2,)]
     first.stop()
 
-    second = restored(cluster, "second")
+    second = restore_target(cluster, "second")
     second.own(second.data.parent)
     second.done("restore.sh", folder, second.data)
     second.port = cluster.port + 1
@@ -140,7 +140,7 @@ def test_a_backup_whose_archive_is_missing_is_refused(cluster: Cluster) -> None:
     other = cluster.data.parent / "without"
     cluster.own(other)
     cluster.done("base-backup.sh", other)
-    copy = restored(cluster, "without-wal")
+    copy = restore_target(cluster, "without-wal")
     done = cluster.run("restore.sh", other, copy.data)
     assert done.returncode == 1
     assert "has no folder wal, so the changes after the backup are missing" in done.stderr
@@ -156,7 +156,7 @@ def test_a_backup_whose_archive_is_missing_is_refused(cluster: Cluster) -> None:
     ],
 )
 def test_a_time_that_cannot_be_restored_is_refused(cluster: Cluster, backup: Path, when: str, message: str) -> None:
-    copy = restored(cluster, "refused")
+    copy = restore_target(cluster, "refused")
     done = cluster.run("restore.sh", backup, copy.data, when)
     assert done.returncode == 1
     assert message in done.stderr
@@ -172,11 +172,11 @@ def test_a_restore_never_touches_a_folder_with_data(cluster: Cluster, backup: Pa
 
 @pytest.mark.soak
 def test_a_damaged_copy_and_a_damaged_wal_file_are_refused(cluster: Cluster, backup: Path) -> None:
-    copy = restored(cluster, "damaged")
+    copy = restore_target(cluster, "damaged")
     copy.own(copy.data.parent)
     base = cluster.done("base-backup.sh", backup)
     cluster.sql("create table later ()")
-    archived(cluster)
+    wait_until_archived(cluster)
     newest = max((backup / "wal").glob("[0-9A-F]" * 24 + ".gz"))
     good = newest.read_bytes()
     newest.write_bytes(good[: len(good) // 2])
@@ -197,7 +197,7 @@ def test_a_damaged_copy_and_a_damaged_wal_file_are_refused(cluster: Cluster, bac
 @pytest.mark.soak
 def test_a_time_that_the_archive_does_not_reach_fails_with_the_reason(cluster: Cluster, backup: Path) -> None:
     time.sleep(1.1)
-    copy = restored(cluster, "late")
+    copy = restore_target(cluster, "late")
     copy.own(copy.data.parent)
     [(now,)] = cluster.sql("select clock_timestamp()::text")
     done = cluster.run("restore.sh", backup, copy.data, str(now))
@@ -218,9 +218,9 @@ def test_retention_keeps_the_newest_copies_and_the_wal_files_that_they_need(clus
     needed = label.split("(file ")[1][:24]
     segments = [path.name[:24] for path in (backup / "wal").iterdir() if len(path.name) == 27]
     assert min(segments) == needed
-    copy = restored(cluster, "oldest")
+    copy = restore_target(cluster, "oldest")
     copy.own(copy.data.parent)
-    archived(cluster)
+    wait_until_archived(cluster)
     subprocess.run(["rm", "-r", bases[2]], check=True)
     cluster.done("restore.sh", backup, copy.data)
 
