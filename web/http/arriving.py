@@ -14,6 +14,8 @@ from web.settings import WebSettings
 
 MIN_RATE = 10_000  # bytes per second
 
+_SPARE_SECONDS = 60  # a busy event loop may notice a limit late, and the deadline of the request must not end first
+
 _SLOW = "The body arrives too slowly."
 _STALLED = "The rest of the body did not arrive."
 
@@ -46,7 +48,7 @@ class Arriving:
         stalled = now + self._patience
         slow = self._began + min(self._longest, self._patience + self._bytes / MIN_RATE)
         until = min(stalled, slow)
-        self._context.pause(until + 1)
+        self._context.pause(until + _SPARE_SECONDS)
         try:
             async with asyncio.timeout_at(until):
                 message = await self._receive()

@@ -24,13 +24,15 @@ class RequestContext:
     def extend(self, seconds: float) -> None:
         """Give the request more time. PostgreSQL's time limit of a statement stays."""
         self.deadline += seconds
-        if self.timeout is not None:
-            self.timeout.reschedule(self.deadline)
+        self._reschedule(self.deadline)
 
     def pause(self, until: float) -> None:
         """Let the deadline stand still, at most until a time of the event loop's clock. `extend` ends the pause."""
-        if self.timeout is not None:
-            self.timeout.reschedule(max(self.deadline, until))
+        self._reschedule(max(self.deadline, until))
+
+    def _reschedule(self, when: float) -> None:
+        if self.timeout is not None and not self.timeout.expired():  # a timeout that has expired cannot be moved
+            self.timeout.reschedule(when)
 
     def attach_to(self, scope: Scope) -> None:
         scope["state"][_NAME] = self

@@ -71,10 +71,10 @@ class Idempotency(ASGIMiddleware):
         try:
             await next_app(scope, receive, answer)
         finally:
-            context_of(scope).extend(_WAIT_SECONDS)  # so that the time limit does not replace an answer that is ready
             ending = asyncio.ensure_future(_end(app.state.pools, key, claim.claimed, answer))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
+            context_of(scope).extend(_WAIT_SECONDS)  # so that the time limit does not replace an answer that is ready
             await asyncio.wait([ending], timeout=_WAIT_SECONDS)
         for message in answer.messages:
             await send(message)

@@ -1,15 +1,19 @@
 """The body of a request may take longer than the deadline while it makes progress, and is refused if it stalls."""
 
+import asyncio
 import select
 import socket
 import time
 
 import httpx
 import pytest
+from litestar.types import HTTPReceiveMessage
 
 from tests.support.servers.assistants import address_of
-from tests.support.web_service import Serve
+from tests.support.web_service import SETTINGS, Serve
 from web.http import arriving
+from web.http.context import RequestContext
+from web.http.problems import ApiError
 
 BODY = b'{"query": "bag", "top_k": 1}' + b" " * 200_000
 TARGETS = {
@@ -53,6 +57,26 @@ def test_a_body_that_stalls_is_answered_with_408(serve: Serve, path: str) -> Non
     assert answer.startswith(b"HTTP/1.1 408"), answer
     assert b"urn:windowshop:problem:body-timeout" in answer and b"did not arrive" in answer
     assert b"connection: close" in answer.lower()
+
+
+def test_the_deadline_is_far_away_while_a_body_arrives() -> None:
+    """Otherwise a busy event loop could notice the deadline first, and answer 504 instead of 408."""
+
+    async def stalled() -> float:
+        now, ends = asyncio.get_running_loop().time(), []
+
+        async def receive() -> HTTPReceiveMessage:
+            ends.append(context.timeout and context.timeout.when())
+            await asyncio.sleep(10)
+            raise AssertionError
+
+        context = RequestContext("id", now + 5)
+        async with asyncio.timeout_at(context.deadline) as context.timeout:
+            with pytest.raises(ApiError):
+                await arriving.Arriving(receive, context, SETTINGS.model_copy(update={"deadline_ms": 50}))()
+        return (ends[0] or 0) - now
+
+    assert asyncio.run(stalled()) > 30
 
 
 @pytest.mark.parametrize(("rate", "upload_ms"), [(10_000_000, 60_000), (1, 500)])

@@ -218,6 +218,22 @@ def test_a_write_that_is_running_with_the_same_key_gets_409(serve: Serve, own_da
         assert put(client, "k-1", body).json() == answers[0].json()
 
 
+def test_a_write_that_reaches_its_deadline_frees_its_key(serve: Serve, own_database: Database) -> None:
+    with serve(own_database, deadline_ms=700) as client:
+        client.put("/v1/products", json=PRODUCT).raise_for_status()
+
+        def patch() -> httpx.Response:
+            return client.patch("/v1/products/N-1", json={"title": "newer"}, headers={"Idempotency-Key": "k-1"})
+
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(text("select from shop.product where sku = 'N-1' for update"))
+            late = patch()
+            assert (late.status_code, late.json()["type"]) == (504, "urn:windowshop:problem:timeout"), late.text
+            conn.rollback()
+        wait_until(lambda: patch().status_code != 409, 10, "the end of the claim")
+        assert patch().json()["status"] in ("updated", "unchanged")
+
+
 def test_an_answer_is_stored_when_the_first_tries_fail(
     serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
