@@ -1,16 +1,19 @@
 """Rewords the messages of SQL functions for clients. A message names the arguments of shop.search, and a client of REST
 or an assistant knows other names. This table is the only place where the names are mapped."""
 
-# A text of a message or a hint in SQL, and what REST and a tool of MCP say instead. A longer text stands before its
-# parts.
-_TEXTS = (
+import re
+from collections.abc import Callable, Mapping
+
+# A text at the beginning or the end of a message or hint of SQL, and what REST and a tool of MCP say instead. In the
+# middle of a message are names and values of the client, which no text replaces.
+TEXTS = (
     ("after is not a cursor", "page is not a cursor", "cursor is not a cursor of an answer"),
     (
         "Pass the value of the column cursor of a row on the previous page.",
         "Send `next` of the previous page's answer as page.",
         "Pass `cursor` of the previous answer.",
     ),
-    ("only k may differ", "only top_k may differ", "only limit may differ"),
+    ("only k may differ.", "only top_k may differ.", "only limit may differ."),
     ("without after.", "without page.", "without cursor."),
     (
         "after_cursor is not a cursor of this order",
@@ -49,7 +52,9 @@ _TEXTS = (
         "box is the region of the image",
         "box is the region of the image",
     ),
-    ("image_box", "box", "box"),
+    ("image_box is not a list of 4 numbers", "box is not a list of 4 numbers", "box is not a list of 4 numbers"),
+    ("image_box has no area", "box has no area", "box has no area"),
+    ("image_box reaches outside the image", "box reaches outside the image", "box reaches outside the image"),
     ("every leg has weight 0", "every weight is 0", "nothing is searched"),
     (
         "Give a leg a weight above 0. The keyword leg needs a query with a text.",
@@ -79,15 +84,22 @@ _TEXTS = (
 )
 
 
+def _rewording(names: Mapping[str, str]) -> Callable[[str], str]:
+    # A longer text is tried before its parts, and no replaced text is replaced again.
+    texts = "|".join(re.escape(text) for text in sorted(names, key=len, reverse=True) if text)
+    pattern = re.compile(rf"\A(?:{texts})(?!\w)|(?<!\w)(?:{texts})\Z")
+    return lambda text: pattern.sub(lambda found: names[found[0]], text)
+
+
+_for_rest = _rewording({sql: rest for sql, rest, _ in TEXTS})
+_for_assistants = _rewording({rest: tool for _, rest, tool in TEXTS})
+
+
 def for_rest(text: str) -> str:
     """Return a message of SQL with the names that REST has."""
-    for sql, rest, _ in _TEXTS:
-        text = text.replace(sql, rest)
-    return text
+    return _for_rest(text)
 
 
 def for_assistants(text: str) -> str:
     """Return a message of REST with the names that the tools have."""
-    for _, rest, tool in _TEXTS:
-        text = text.replace(rest, tool)
-    return text
+    return _for_assistants(text)
