@@ -1,6 +1,6 @@
 """Lists the catalogs of a site, and deletes a catalog with all its rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -37,6 +37,7 @@ order by catalog
 """
 )
 _EXISTS = text("select exists (select from shop.catalog where catalog = :catalog)")
+_EXISTING = text("select catalog from shop.catalog where catalog = any(:names)")
 _DEFAULT = text(
     "select c.catalog from shop.catalog c where cast(:among as text[]) is null or c.catalog = any(:among) "
     "order by not exists (select from shop.product p where p.catalog = c.catalog), c.catalog <> :main, c.catalog "
@@ -113,6 +114,11 @@ def is_known(conn: Connection, catalog: str) -> bool:
 def exists(conn: Connection, catalog: str) -> bool:
     """Return whether the catalog has been created. The catalog main always exists."""
     return catalog == DEFAULT or conn.execute(_EXISTS, {"catalog": catalog}).scalar_one()
+
+
+def existing(conn: Connection, names: Collection[str]) -> set[str]:
+    """Return the names of catalogs that exist."""
+    return {name for name in names if name == DEFAULT} | set(conn.scalars(_EXISTING, {"names": list(names)}))
 
 
 def default_catalog(conn: Connection, among: Sequence[str] | None = None) -> str | None:

@@ -83,20 +83,17 @@ class ImageRoot:
 
 class AddressesOnly:
     """Accepts addresses and the paths in `stored`, which a product has already, and refuses other paths. A catalog
-    without an image root has no folder where paths could start."""
+    without an image root has no folder where paths could start. `why` ends the reason of a refusal."""
 
-    def __init__(self, stored: Collection[str] = ()) -> None:
-        self._stored = stored
+    def __init__(self, stored: Collection[str] = (), why: str = "") -> None:
+        self._stored, self._why = stored, why
 
     def uri(self, written: str) -> tuple[str, str | None]:
         if address := _address(written):
             return address, ""
         if written in self._stored:
             return written, None
-        raise ValueError(
-            f"{_shown(written)} is not an http(s), s3 or gs address, and WINDOWSHOP_WEB_IMAGE_ROOT, the folder of "
-            "paths, is not set"
-        )
+        raise ValueError(f"{_shown(written)} is not an http(s), s3 or gs address{self._why}")
 
 
 def _address(written: str) -> str | None:

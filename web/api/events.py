@@ -69,8 +69,14 @@ class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             return "time is more than a day in the future"
         if self.time is not None and self.time < datetime.now(UTC) - _PAST:
             return "time is more than ten years ago"
+        return None
+
+    def fault_in_v1(self, known: set[str]) -> str | None:
+        """Returns why version 1 does not store the event, or None. `known` has the catalogs that exist."""
         if not any((self.sku, self.search_id, (self.query or "").strip())):
             return "an event needs sku, search_id or query"
+        if self.catalog not in known:
+            return f"there is no catalog {self.catalog}"
         return None
 
     def stored(self) -> events.Event:
@@ -110,6 +116,7 @@ async def record_events(
     """Record up to 1,000 events of shoppers. An event that cannot be read is listed in `refused`; if none can be read,
     the request is refused."""
     items = read_items(data.events, EventIn)
+    is_v1 = request.scope["path"].startswith("/v1/")
     limits = KeyLimits.of(request)
     for item in items:
         if isinstance(item, EventIn):
@@ -117,13 +124,13 @@ async def record_events(
 
     def write(conn: Connection) -> Recorded:
         named = {item.catalog for item in items if isinstance(item, EventIn) and item.fault() is None}
-        unknown = {name for name in named if not catalogs.exists(conn, name)}
+        known = catalogs.existing(conn, named) if is_v1 else set()
         rows: list[events.Event] = []
         refused: list[RefusedEvent] = []
         for place, item in enumerate(items):
             if isinstance(item, Refused):
                 refused.append(RefusedEvent(place, item.reason))
-            elif fault := item.fault() or (f"there is no catalog {item.catalog}" if item.catalog in unknown else None):
+            elif fault := item.fault() or (item.fault_in_v1(known) if is_v1 else None):
                 refused.append(RefusedEvent(place, fault))
             else:
                 rows.append(item.stored())

@@ -37,6 +37,8 @@ from web.http.problems import ApiError
 SkuInPath = Annotated[str, PathParameter(min_length=1, max_length=MAX_SKU)]
 CatalogInQuery = Annotated[str, QueryParameter(max_length=MAX_CATALOG)]
 
+NO_ROOT = ", and WINDOWSHOP_WEB_IMAGE_ROOT, the folder of paths, is not set"
+
 
 class Outcome(msgspec.Struct):
     sku: str
@@ -174,7 +176,7 @@ async def put_products(
             outcome.reason = raw
             continue
         public = PublicAttributes(kept=data.keep)
-        allowed = image_root or AddressesOnly(paths.get(raw.fields.get("sku", "").strip(), ()))
+        allowed = image_root or AddressesOnly(paths.get(raw.fields.get("sku", "").strip(), ()), NO_ROOT)
         found = validate(replace(raw, attributes=public.filtered(raw.attributes)), allowed, strict=data.strict)
         outcome.not_stored = sorted(public.dropped)
         if isinstance(found, list):

@@ -95,13 +95,14 @@ class McpOverHttp:
     async def _run(self, context: ServerRequestContext[Any, Request], tool: Tool) -> dict[str, Any]:
         assert context.request is not None
         scope = cast(HTTPScope, context.request.scope)
+        asked = tool.request()  # a call that is refused here is not counted
         await self._budgets.spend(client_of(scope), tool.rows)
         inner: dict[str, Any] = {name: scope[name] for name in _KEPT}  # type: ignore[literal-required]  # the keys are in _KEPT
         inner |= {"root_path": address(""), "headers": [], "state": {}}
         of_request = context_of(scope)
         of_request.attach_to(cast(Scope, inner))
         with anyio.fail_after(of_request.deadline - SPARE_SECONDS - anyio.current_time()):
-            found = await ask(_placed(scope["litestar_app"]), inner, tool.request(), context.request.receive)
+            found = await ask(_placed(scope["litestar_app"]), inner, asked, context.request.receive)
         return tool.shortened(found, f"{context.request.url.scheme}://{context.request.headers.get('host', '')}")
 
 

@@ -30,6 +30,7 @@ async def _serve(database: Database, settings: WebSettings, headers: list[tuple[
     app, budgets = make_app(database, settings, Metrics()), Budgets(settings)
 
     async def run(context: ServerRequestContext[Any, Any], tool: Tool) -> dict[str, Any]:
+        asked = tool.request()  # a call that is refused here is not counted
         await budgets.spend("stdio", tool.rows)
         base = {
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -41,7 +42,7 @@ async def _serve(database: Database, settings: WebSettings, headers: list[tuple[
             "headers": headers,
             "state": {},
         }
-        return tool.shortened(await ask(app, base, tool.request()), None)
+        return tool.shortened(await ask(app, base, asked), None)
 
     server = make_server(run)
     async with app.running(), stdio_server() as (received, answers):

@@ -134,3 +134,8 @@ def test_the_case_of_the_scheme_makes_no_difference_to_an_address(scheme: str, r
             return str(error).replace(scheme.upper(), scheme)
 
     assert read(f"{scheme}://{rest}") == read(f"{scheme.upper()}://{rest}")
+
+
+def test_the_reason_of_a_refused_path_names_no_setting_of_another_program():
+    with pytest.raises(ValueError, match=r'^image "a.jpg" is not an http\(s\), s3 or gs address$'):
+        AddressesOnly().uri("a.jpg")

@@ -75,6 +75,15 @@ def test_a_call_that_the_budget_of_rows_refuses_is_not_counted(serve: Serve) -> 
         call(address, "search", {"query": "bag", "limit": 10})
 
 
+def test_a_call_with_faulty_arguments_is_not_counted(serve: Serve) -> None:
+    with serve(mcp_calls_per_hour=1, mcp_rows_per_hour=30) as client:
+        address = address_of(client)
+        for _ in range(3):
+            with pytest.raises(ToolFailed, match="Give sku or image_url"):
+                call(address, "similar", {})
+        call(address, "search", {"query": "bag", "limit": 20})
+
+
 def test_a_page_of_another_origin_is_refused(serve: Serve) -> None:
     with serve(cors_origins=["https://chat.example"]) as client:
         own = address_of(client)

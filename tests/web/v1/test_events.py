@@ -3,9 +3,11 @@
 from typing import Any
 
 import httpx
-from sqlalchemy import text
+import pytest
+from sqlalchemy import Connection, text
 
 from db import api_keys
+from db.catalog import catalogs
 from db.engine import Database
 from tests.support.web_service import SETTINGS, Serve, served
 
@@ -67,6 +69,32 @@ def test_only_the_faulty_events_of_a_batch_are_refused(serve: Serve, own_databas
         assert alone.status_code == 422
         assert "NUL" in alone.json()["detail"]
     assert len(rows(own_database)) == 1
+
+
+def test_the_path_without_a_version_stores_what_the_first_releases_stored(serve: Serve, own_database: Database) -> None:
+    events = ({"kind": "click"}, {**FULL, "catalog": "mian"})
+    with serve(own_database) as client:
+        assert send(client, *events, path="/events").json() == {"recorded": 2}
+        assert send(client, *events).status_code == 422
+    assert len(rows(own_database)) == 2
+
+
+def test_the_catalogs_of_a_batch_are_read_by_one_statement(
+    serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[set[str]] = []
+    existing = catalogs.existing
+
+    def counted(conn: Connection, names: set[str]) -> set[str]:
+        read.append(names)
+        return existing(conn, names)
+
+    monkeypatch.setattr(catalogs, "existing", counted)
+    monkeypatch.setattr(catalogs, "exists", None)
+    with serve(own_database) as client:
+        answer = send(client, *({**FULL, "catalog": f"c{n}"} for n in range(999)), FULL).json()
+    assert (answer["recorded"], len(answer["refused"])) == (1, 999)
+    assert [len(names) for names in read] == [1000]
 
 
 def test_a_batch_with_an_event_of_a_catalog_that_the_key_does_not_allow_is_refused(own_database: Database) -> None:

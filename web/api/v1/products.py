@@ -23,7 +23,7 @@ from web.api.attributes import ShownAttributes
 from web.api.key_limits import KeyLimits
 from web.api.openapi import BODY, KEY, KEYED, REPEATABLE, answers
 from web.api.product_in import ProductIn, ProductPatch, raw_products
-from web.api.products import CatalogInQuery, Outcome, SkuInPath, no_product
+from web.api.products import NO_ROOT, CatalogInQuery, Outcome, SkuInPath, no_product
 from web.api.schemas import Catalog, Sku
 from web.api.waiting import WaitInQuery, wait_until_encoded
 from web.http.addresses import sku_in
@@ -85,7 +85,7 @@ def _patched(conn: Connection, before: Mapping[str, Any], data: ProductPatch, na
     public = PublicAttributes(kept=())
     has_path = any("://" not in uri for uri in raw.images)
     stored = store.image_paths(conn, [before["sku"]], before["catalog"]) if has_path and not root else {}
-    allowed = ImageRoot(root) if root else AddressesOnly(stored.get(before["sku"], ()))
+    allowed = ImageRoot(root) if root else AddressesOnly(stored.get(before["sku"], ()), NO_ROOT)
     found = validate(replace(raw, attributes=public.filtered(raw.attributes)), allowed, strict=False)
     if isinstance(found, list):
         raise ApiError("invalid", "; ".join(found))
