@@ -1,4 +1,4 @@
-"""Connects to the database, and translates every error of the driver into a WindowshopError."""
+"""Connects to the database with the login of a role. Every error of the driver becomes a WindowshopError."""
 
 import math
 import os
@@ -19,14 +19,9 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import NullPool
 
 from db import addresses
+from db.driver_errors import translated
 from db.embedded import server
-from db.errors import (
-    DatabaseError,
-    DatabaseUnreachable,
-    EncoderUnavailable,
-    LoginRefused,
-    StatementRefused,
-)
+from db.errors import LoginRefused
 from db.kept_logins import KeptLogins
 from db.pooler import SERVER_PID, note_pooler
 from db.roles import Role, Roles
@@ -262,56 +257,6 @@ def _follow_port(known: Path, url: URL, port: int) -> None:
         if conn.execute("select 1 from pg_foreign_server where srvname = 'shop_primary'").fetchone():
             conn.execute(f"alter server shop_primary options (set port '{int(port)}')")
     known.write_text(str(port))
-
-
-def translated(error: psycopg.Error, address: str = "the database") -> DatabaseError:
-    """Return the DatabaseError that tells a user what `error` means."""
-    state = error.sqlstate
-    message = (error.diag.message_primary or str(error)).strip()
-    hint = error.diag.message_hint
-    if state is None and isinstance(error, psycopg.OperationalError):
-        return _connection_error(message, address)
-    kind: type[DatabaseError] = DatabaseError
-    if state is not None and state.startswith("WS"):
-        kind = EncoderUnavailable
-    elif state == "57014":
-        kind, hint = StatementRefused, hint or "The statement ran into its time limit. Narrow it, or raise the limit."
-    elif isinstance(error, psycopg.DataError) or (state or "")[:2] in ("22", "23", "25", "42", "54"):
-        # A DataError without a SQLSTATE comes from the driver, which refuses to send a value such as a text with NUL.
-        kind = StatementRefused
-    raised = kind(message, hint=hint)
-    raised.sqlstate = state
-    return raised
-
-
-_REFUSED = ("password authentication failed", "no password supplied", "is not permitted to log in")
-_FULL = ("too many connections", "too many clients", "remaining connection slots")
-
-
-def _connection_error(message: str, address: str) -> DatabaseError:
-    """Translate an error of libpq. The error has no SQLSTATE, so only the words of its message show the reason.
-
-    If the message is unknown or in another language, the result still contains the address and the message.
-    """
-    lines = message.splitlines() or ["no answer"]
-    last = lines[-1] if "FATAL:" in message else lines[0]
-    cause = last.split("FATAL:")[-1].strip()
-    if any(words in message for words in _REFUSED):
-        return LoginRefused(
-            f"the server at {address} refused the login: {cause}",
-            hint="Check the user and password in WINDOWSHOP_DATABASE_URL. docs/operations.md describes the logins.",
-        )
-    if any(words in message for words in _FULL):
-        return DatabaseUnreachable(f"{address}: {cause}", hint='"windowshop db check" lists the limits of the logins.')
-    if "does not exist" in message:
-        hint = 'Create the database first, for example with "createdb", or correct the address.'
-        return DatabaseUnreachable(cause, hint=hint)
-    if "starting up" in message or "recovery mode" in message or "shutting down" in message:
-        return DatabaseUnreachable(f"{address}: {cause}", hint="Try again in a moment.")
-    return DatabaseUnreachable(
-        f"no database answers at {address}: {last}",
-        hint="Check WINDOWSHOP_DATABASE_URL, or unset it to use the embedded server.",
-    )
 
 
 _LOGIN = """

@@ -23,7 +23,8 @@ from sqlalchemy import Connection, text
 
 from db import schema
 from db.addresses import PORT, hosts
-from db.engine import ADMINISTRATION, DATABASE, Database, open_database, translated
+from db.driver_errors import translated
+from db.engine import ADMINISTRATION, DATABASE, Database, open_database
 from db.errors import DatabaseError, LoginRefused, SchemaMismatch
 from db.lifecycle import gateway
 from db.lifecycle.logins import repair

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, text
 
 from db.catalog.bisection import write_each
 from db.catalog.product import COLUMNS, Product
-from db.engine import translated
+from db.driver_errors import translated
 from db.errors import StatementRefused
 
 PutStatus = Literal["inserted", "updated", "unchanged"]

@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 from sqlalchemy import Connection, text
 
-from db.engine import translated
+from db.driver_errors import translated
 from db.errors import SettingsError
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection
 
-from db.engine import translated
+from db.driver_errors import translated
 
 
 def driver_rows(conn: Connection, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

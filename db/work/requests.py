@@ -2,7 +2,8 @@
 functions that put texts and images into the queue.
 
 This module uses psycopg directly, in autocommit, to listen and to send statements in pipelines, because every round
-trip adds to the latency of a new query. Its functions raise psycopg's errors, which `db.engine.translated` translates.
+trip adds to the latency of a new query. Its functions raise psycopg's errors. `db.driver_errors.translated` translates
+them.
 """
 
 from collections.abc import Iterator, Sequence

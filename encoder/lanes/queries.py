@@ -14,7 +14,8 @@ import psycopg
 import structlog
 
 from db import tracing
-from db.engine import Database, translated
+from db.driver_errors import translated
+from db.engine import Database
 from db.errors import DatabaseError
 from db.images import regions
 from db.images.decode_pool import DecodePool

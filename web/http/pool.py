@@ -27,7 +27,8 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import tracing
-from db.engine import Database, translated
+from db.driver_errors import translated
+from db.engine import Database
 from db.errors import DatabaseError, DatabaseUnreachable
 from db.pooler import POOLED
 from db.roles import Role
