@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from windowshop.output.terminal import say
+from windowshop.transaction import as_administrator
 
 if TYPE_CHECKING:
     from db.engine import Database
@@ -70,7 +71,7 @@ def list_jobs() -> None:
 
     from db.jobs import feeds
 
-    found = _as_administrator(lambda conn: feeds.jobs(conn, SHOWN_JOBS))
+    found = as_administrator(lambda conn: feeds.jobs(conn, SHOWN_JOBS))
     if not found:
         typer.echo("No job waits, runs or has failed.")
         return
@@ -114,7 +115,7 @@ def add(
         )
     arguments = [path, *context.args]
     _check_arguments(arguments)
-    due = _as_administrator(lambda conn: feeds.add(conn, name, cron, arguments))
+    due = as_administrator(lambda conn: feeds.add(conn, name, cron, arguments))
     typer.echo(f'{name} is loaded next at {due:%Y-%m-%d %H:%M} UTC, while "windowshop jobs" runs.')
 
 
@@ -127,7 +128,7 @@ def list_feeds() -> None:
 
     from db.jobs import feeds
 
-    found = _as_administrator(feeds.schedules)
+    found = as_administrator(feeds.schedules)
     if not found:
         typer.echo("No feed is loaded on a schedule. See: windowshop feed add --help")
         return
@@ -147,7 +148,7 @@ def remove(name: FeedName) -> None:
     """Remove a schedule. The products that the feed has loaded stay."""
     from db.jobs import feeds
 
-    _expect(_as_administrator(lambda conn: feeds.remove(conn, name)), name)
+    _expect(as_administrator(lambda conn: feeds.remove(conn, name)), name)
     typer.echo(f"{name} is not loaded any more.")
 
 
@@ -156,7 +157,7 @@ def run_now(name: FeedName) -> None:
     """Load a feed now: a running "windowshop jobs" begins within 15 seconds."""
     from db.jobs import feeds
 
-    _expect(_as_administrator(lambda conn: feeds.run_soon(conn, name)), name)
+    _expect(as_administrator(lambda conn: feeds.run_soon(conn, name)), name)
     typer.echo(f"{name} is due. See: windowshop feed list")
 
 
@@ -330,13 +331,3 @@ def _stopping(worker: "JobsWorker", stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _as_administrator(call: Any) -> Any:
-    from db import schema
-    from db.engine import open_database
-    from db.settings import Settings
-
-    with open_database(Settings.read(), on_progress=say) as database, database.connect(None) as conn, conn.begin():
-        schema.check(conn)
-        return call(conn)

@@ -25,10 +25,9 @@ from windowshop import (
     serve,
     settings,
     status,
-    synonym,
 )
 from windowshop.output import log
-from windowshop.site import watch, webhook
+from windowshop.site import synonym, watch, webhook
 
 TRACED = ("web", "encoder", "up")  # the processes that record traces
 HELP_OPTIONS = ["-h", "--help"]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from windowshop.output.terminal import say
+from windowshop.transaction import as_administrator
 
 key_app = typer.Typer(
     no_args_is_help=True,
@@ -160,7 +161,8 @@ def create(
             expires_at=expires and expires.replace(tzinfo=UTC),
         )
 
-    typer.echo(_as_administrator(create_key))
+    # The logins that search and load may not read or create keys.
+    typer.echo(as_administrator(create_key))
 
 
 @key_app.command("list")
@@ -176,7 +178,7 @@ def list_keys() -> None:
 
     name, limits = Column("name", overflow="fold"), Column("only", overflow="fold")
     table = Table(name, "scopes", limits, "created", "expires", "used", "revoked", box=box.SIMPLE_HEAD, pad_edge=False)
-    for key in _as_administrator(api_keys.every_key):
+    for key in as_administrator(api_keys.every_key):
         times = (key.created_at, key.expires_at, key.last_used_at, key.revoked_at)
         shown = ["" if time is None else f"{time:%Y-%m-%d}" for time in times]
         only = [*(key.catalogs or ()), *([json.dumps(key.filter)] if key.filter else ())]
@@ -190,17 +192,6 @@ def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None
     from db import api_keys
     from db.errors import SettingsError
 
-    if not _as_administrator(lambda conn: api_keys.revoke(conn, name)):
+    if not as_administrator(lambda conn: api_keys.revoke(conn, name)):
         raise SettingsError(f'there is no active key "{name}"', hint="See: windowshop key list")
     typer.echo("Revoked.")
-
-
-def _as_administrator(call: Any) -> Any:
-    """Run `call` as the administrator, because the logins that search and load may not read or create keys."""
-    from db import schema
-    from db.engine import open_database
-    from db.settings import Settings
-
-    with open_database(Settings.read(), on_progress=say) as database, database.connect(None) as conn, conn.begin():
-        schema.check(conn)
-        return call(conn)

@@ -6,8 +6,10 @@ BY_TENANT = "create policy tenants on shop.product for select to shop_analyst us
 
 # A statement of tenant {own}, and the number of rows that it returns; None: any number. No row, notice or error names
 # another tenant or has the product_id of another tenant's product.
-ATTEMPTS: list[tuple[str, int | None]] = [
-    # Tables and views, as whole rows
+Attempts = list[tuple[str, int | None]]
+
+# Tables and views, as whole rows
+TABLES: Attempts = [
     ("select t::text from shop.product t", 3),
     ("select t::text from shop.product_image t", 3),
     ("select t::text from shop.toy_image t", 2),
@@ -43,10 +45,16 @@ ATTEMPTS: list[tuple[str, int | None]] = [
     ("select t::text from shop.serving_history t", None),
     ("select t::text from shop.deferred_index t", None),
     ("select t::text from shop.synonym t", 1),
-    # Statistics of the planner
+]
+STATISTICS_OF_THE_PLANNER: Attempts = [
     ("select most_common_vals::text, histogram_bounds::text from pg_stats where schemaname like 'shop%'", None),
     ("select most_common_elems::text from pg_stats where schemaname like 'shop%'", None),
     ("select t::text from pg_stats t where tablename in ('product', 'product_image', 'toy_image', 'work')", 0),
+]
+
+ATTEMPTS: Attempts = [
+    *TABLES,
+    *STATISTICS_OF_THE_PLANNER,
     # Searches
     (f"select t::text from shop.search('{QUERY}', k => 100, catalog => '{{own}}') t", 3),
     (f"select t::text from shop.search('{QUERY}', k => 100, catalog => '{{own}}') t where total = 3", 3),
@@ -102,16 +110,23 @@ ATTEMPTS: list[tuple[str, int | None]] = [
 ]
 
 # Statements about a product or a catalog of {other}. The answer is the same as for a tenant that does not exist.
-GUESSES = [
+PRODUCT_GUESSES = [
     "select shop.product_vector('{other}-1', '{other}')",
     "select shop.product_vector('{other}-1', '{own}')",
     "select t::text from shop.similar('{other}-1', catalog => '{other}') t",
     "select t::text from shop.similar('{other}-1', catalog => '{own}') t",
     "select t::text from shop.search(inputs => '[{{\"sku\": \"{other}-1\"}}]', catalog => '{other}') t",
     "select t::text from shop.search(inputs => '[{{\"sku\": \"{other}-1\"}}]', catalog => '{own}') t",
-    f"select t::text from shop.search('{QUERY}', catalog => '{{other}}') t",
+]
+SEARCH_GUESS = f"select t::text from shop.search('{QUERY}', catalog => '{{other}}') t"
+SEARCH_GUESSES = [
+    SEARCH_GUESS,
     f"select step, note from shop.explain_search('{QUERY}', catalog => '{{other}}')",
     f"select note from shop.explain_search('{QUERY}', catalog => '{{own}}', sku => '{{other}}-1') where step ~ 'sku'",
+]
+GUESSES = [
+    *PRODUCT_GUESSES,
+    *SEARCH_GUESSES,
     "select t::text from shop.browse(catalog => '{other}') t",
     "select t::text from shop.facets(catalog => '{other}') t",
     "select t::text from shop.matches('{other}-1', '{other}') t",

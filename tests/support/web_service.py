@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from zlib import crc32
 
 import httpx
 import numpy as np
@@ -56,8 +57,8 @@ def served(database: Database, settings: WebSettings) -> Iterator[httpx.Client]:
 
 @contextmanager
 def answering(database: Database, *, refuse: str | None = None) -> Iterator[None]:
-    """Run an encoder that answers every new query with a random vector. With `refuse`, the encoder refuses every query
-    and gives `refuse` as the reason."""
+    """Run an encoder that answers every new query with a vector that depends on the query's bytes only. With `refuse`,
+    the encoder refuses every query and gives `refuse` as the reason."""
     stop, ready = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -69,7 +70,7 @@ def answering(database: Database, *, refuse: str | None = None) -> Iterator[None
                 if refuse:
                     requests.finish(conn, refusals=[(one.id, refuse) for one in batch])
                 else:
-                    requests.finish(conn, [([one.id for one in batch], unit_vectors(len(batch), 77))] if batch else [])
+                    requests.finish(conn, [([one.id], unit_vectors(1, crc32(one.payload))) for one in batch])
                 stop.wait(0.005)
 
     thread = threading.Thread(target=work)

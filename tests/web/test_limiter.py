@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from web.http.database import ConcurrencyLimiter
+from web.http.limiter import ConcurrencyLimiter
 from web.http.problems import ApiError
 
 

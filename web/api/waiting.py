@@ -12,7 +12,7 @@ from litestar.params import QueryParameter
 from db.errors import DatabaseError
 from db.work import encoding
 from web.http.context import context_of
-from web.http.database import ConcurrencyLimiter
+from web.http.limiter import ConcurrencyLimiter
 from web.http.problems import ApiError
 
 MAX_WAIT = 60  # seconds

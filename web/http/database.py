@@ -18,6 +18,7 @@ from db.engine import Database
 from db.roles import Role
 from db.search.ranking import NOTICE_LEVEL, TIMED_SEARCHES
 from web.http.context import context_of
+from web.http.limiter import ConcurrencyLimiter
 from web.http.pool import Pool
 from web.http.problems import ApiError, ClientGone
 from web.settings import WebSettings
@@ -32,45 +33,6 @@ _MIN_SECONDS_LEFT = 0.05  # a request with less time left before its deadline st
 # A request is watched for a disconnect of its client only after this time. Watching costs time, and most requests are
 # answered earlier.
 _WATCH_AFTER_SECONDS = 0.05
-
-
-class ConcurrencyLimiter:
-    """Lets `max_active` requests run at the same time and `max_waiting` requests wait. Further requests are refused
-    immediately."""
-
-    def __init__(self, max_active: int, max_waiting: int) -> None:
-        self._free = asyncio.Semaphore(max_active)
-        self._max_waiting = max_waiting
-        self.waiting = 0
-        self.active = 0
-
-    @property
-    def is_full(self) -> bool:
-        return self._free.locked() and self.waiting >= self._max_waiting
-
-    async def in_thread(self, function: Callable[..., Result], *args: Any) -> Result:
-        """Call the function in a thread. The call counts as active until it ends, even if the request ends earlier."""
-        await self.__aenter__()
-        call = asyncio.ensure_future(asyncio.to_thread(function, *args))
-        call.add_done_callback(lambda _: self._end())
-        return await asyncio.shield(call)
-
-    async def __aenter__(self) -> None:
-        if self.is_full:
-            raise ApiError("overloaded", "Too many requests are running and waiting already.")
-        self.waiting += 1
-        try:
-            await self._free.acquire()
-        finally:
-            self.waiting -= 1
-        self.active += 1
-
-    async def __aexit__(self, *_: object) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        self.active -= 1
-        self._free.release()
 
 
 class Pools:
@@ -110,7 +72,7 @@ class Pools:
         return self._reading_primary if self.reads_on_primary else self._reading
 
     async def read(self, request: Request[Any, Any, Any], call: Call[Result], *, primary: bool = False) -> Result:
-        """Read where searches read. With `primary`, read on the primary while the primary answers."""
+        """Read on the server that searches use. With `primary`, read on the primary while the primary answers."""
         primary = primary and self.primary_answers
         limiter, pool = (self.write_limiter, self._writing) if primary else (self.read_limiter, self._reader)
         async with limiter:
@@ -124,6 +86,7 @@ class Pools:
             return await self._writing.run(call, retry=False, transaction=True)
 
     async def probe(self, call: Call[Result], place: Place = "reads", *, seconds: float = 2) -> Result:
+        """Run `call` without a limiter; a spare connection is free for it. Raises TimeoutError after `seconds`."""
         pool = {"reads": self._reader, "standby": self._reading, "primary": self._writing}[place]
         async with asyncio.timeout(seconds):
             return await pool.run(call)

@@ -6,7 +6,7 @@ from db.fetching.fetcher import Fetcher
 from db.fetching.limits import FetchLimits
 from db.functions.constants import MAX_IMAGE_BYTES
 from db.images.errors import AddressForbidden, ImageRejected
-from web.http.database import ConcurrencyLimiter
+from web.http.limiter import ConcurrencyLimiter
 from web.http.problems import ApiError
 from web.settings import WebSettings
 

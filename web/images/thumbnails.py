@@ -3,7 +3,7 @@
 import hashlib
 
 from db.images.thumbnail_pool import ThumbnailPool
-from web.http.database import ConcurrencyLimiter
+from web.http.limiter import ConcurrencyLimiter
 from web.images.lru_cache import LruCache
 
 SIZES = (64, 128, 256, 512, 1024)  # edges in pixels; few sizes, so that memory holds few thumbnails of each image

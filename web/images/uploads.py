@@ -13,7 +13,7 @@ from db.images.errors import ImageRejected, ImageUnreadable
 from db.images.formats import NAMES
 from db.images.messages import Box
 from db.images.thumbnail_pool import ThumbnailPool
-from web.http.database import ConcurrencyLimiter
+from web.http.limiter import ConcurrencyLimiter
 from web.http.problems import ApiError
 from web.images.lru_cache import LruCache
 

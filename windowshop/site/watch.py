@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from windowshop.output.terminal import say
+from windowshop.transaction import as_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,7 +36,7 @@ def add(
     from db.search import watches
 
     data = None if image is None else image.read_bytes()
-    _as_app(
+    as_app(
         lambda conn: watches.add(
             conn, name, query=query, image=data, filter_=filter_, catalog=catalog, min_similarity=min_similarity
         )
@@ -53,7 +53,7 @@ def list_watches(catalog: InCatalog = "main") -> None:
 
     from db.search import watches
 
-    found = _as_app(lambda conn: watches.listed(conn, catalog))
+    found = as_app(lambda conn: watches.listed(conn, catalog))
     if not found:
         typer.echo("There is no watch in this catalog. See: windowshop watch add --help")
         return
@@ -81,7 +81,7 @@ def matches(
             raise SettingsError(f'there is no watch "{name}" in catalog {catalog}', hint="See: windowshop watch list")
         return watches.matches(conn, name, catalog, after=after, rows=rows)
 
-    for one in _as_app(read):
+    for one in as_app(read):
         typer.echo(f"{one.match_id}\t{one.matched_at:%Y-%m-%d %H:%M:%S}\t{one.sku}\t{one.title}")
 
 
@@ -91,17 +91,6 @@ def remove(name: Name, catalog: InCatalog = "main") -> None:
     from db.errors import SettingsError
     from db.search import watches
 
-    if not _as_app(lambda conn: watches.remove(conn, name, catalog)):
+    if not as_app(lambda conn: watches.remove(conn, name, catalog)):
         raise SettingsError(f'there is no watch "{name}" in catalog {catalog}', hint="See: windowshop watch list")
     typer.echo("Removed.")
-
-
-def _as_app(call: Any) -> Any:
-    from db import schema
-    from db.engine import open_database
-    from db.roles import Role
-    from db.settings import Settings
-
-    with open_database(Settings.read(), on_progress=say) as database, database.connect(Role.APP) as conn, conn.begin():
-        schema.check(conn)
-        return call(conn)

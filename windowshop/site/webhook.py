@@ -1,10 +1,10 @@
 """Defines the commands `windowshop webhook add|list|remove|test`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from windowshop.output.terminal import say
+from windowshop.transaction import as_administrator
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,7 +48,7 @@ def add(
             hint="Use at most 63 lower-case letters, digits, and _ . - and begin with a letter or a digit.",
         )
     poster = webhooks.make_poster(JobsSettings.read())
-    typer.echo(_as_administrator(lambda conn: webhooks.add(conn, name, url, kinds, catalog, poster)))
+    typer.echo(as_administrator(lambda conn: webhooks.add(conn, name, url, kinds, catalog, poster)))
 
 
 @app.command("list")
@@ -60,7 +60,7 @@ def list_webhooks() -> None:
 
     from db.jobs import webhooks
 
-    found = _as_administrator(webhooks.every_webhook)
+    found = as_administrator(webhooks.every_webhook)
     if not found:
         typer.echo("There is no webhook. See: windowshop webhook add --help")
         return
@@ -87,7 +87,7 @@ def remove(name: Name) -> None:
     from db.errors import SettingsError
     from db.jobs import webhooks
 
-    if not _as_administrator(lambda conn: webhooks.remove(conn, name)):
+    if not as_administrator(lambda conn: webhooks.remove(conn, name)):
         raise SettingsError(f'there is no webhook "{name}"', hint="See: windowshop webhook list")
     typer.echo("Removed.")
 
@@ -100,17 +100,7 @@ def test(name: Name) -> None:
     from db.jobs.settings import JobsSettings
 
     poster = webhooks.make_poster(JobsSettings.read())
-    failure = _as_administrator(lambda conn: webhooks.test(conn, name, poster))
+    failure = as_administrator(lambda conn: webhooks.test(conn, name, poster))
     if failure is not None:
         raise SettingsError(f"the message was not accepted: {failure}")
     typer.echo("The receiver has accepted the message.")
-
-
-def _as_administrator(call: Any) -> Any:
-    from db import schema
-    from db.engine import open_database
-    from db.settings import Settings
-
-    with open_database(Settings.read(), on_progress=say) as database, database.connect(None) as conn, conn.begin():
-        schema.check(conn)
-        return call(conn)

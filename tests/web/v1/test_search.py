@@ -1,4 +1,7 @@
-"""POST /v1/search searches, lists and counts products, and refuses options that contradict each other."""
+"""/v1/search and /v1/multi-search search, list and count products, and refuse options that contradict each other.
+
+Requests for a product, for similar products and for facets are aliases without /v1.
+"""
 
 import base64
 import threading
@@ -154,20 +157,20 @@ def test_a_key_with_a_filter_sees_only_its_products(databases: Databases, shop_t
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
+def served_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
     Drawing.new("RGB", (90, 60), "red").save(folder / "red.png")
     (folder / "page.html").write_text("<p>not an image</p>")
     return folder
 
 
 @pytest.fixture(scope="module")
-def host(pictures: Path) -> Iterator[int]:
+def host(served_images: Path) -> Iterator[int]:
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(pictures))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served_images))) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.server_port
@@ -192,9 +195,9 @@ def test_an_image_in_base64_is_searched(client: httpx.Client, shop_database: Dat
 
 
 def test_an_image_at_an_address_is_searched_as_if_it_had_been_sent(
-    encoding: httpx.Client, host: int, pictures: Path
+    encoding: httpx.Client, host: int, served_images: Path
 ) -> None:
-    content = base64.b64encode((pictures / "red.png").read_bytes()).decode()
+    content = base64.b64encode((served_images / "red.png").read_bytes()).decode()
     sent = found(encoding, image=content)
     by_address = found(encoding, image_url=f"http://127.0.0.1:{host}/red.png")
     assert by_address["results"] == sent["results"]
@@ -238,10 +241,14 @@ def quarters(orientation: int = 1) -> str:
     return base64.b64encode(content.getvalue()).decode()
 
 
-def test_a_region_of_an_image_is_searched(encoding: httpx.Client, shop_database: Database) -> None:
-    box = {"left": 0.5, "top": 0, "width": 0.5, "height": 0.5}
-    assert found(encoding, image=quarters(), box=box)["results"]
-    assert found(encoding, image=quarters(), box={"left": 0.1, "top": 0, "width": 0.9, "height": 1})["results"]
+def test_a_region_of_an_image_is_searched_in_place_of_the_image(encoding: httpx.Client) -> None:
+    red, green, blue = ({"left": left, "top": top, "width": 0.5, "height": 0.5}
+                        for left, top in ((0, 0), (0.5, 0), (0, 0.5)))  # fmt: skip
+    whole = found(encoding, image=quarters())["results"]
+    regions = [found(encoding, image=quarters(), box=box)["results"] for box in (red, green, blue)]
+    assert all(regions)
+    assert all(one not in (whole, *regions[:n]) for n, one in enumerate(regions))
+    assert found(encoding, image=quarters(orientation=3), box=blue)["results"] == regions[1]  # turned by 180 degrees
 
 
 @pytest.mark.parametrize(
@@ -267,6 +274,10 @@ def test_an_image_option_that_contradicts_another_gets_422(encoding: httpx.Clien
     assert refusal(encoding, query="bag", box=box) == "A box needs image or image_url."
     both = {"image": quarters(), "image_url": "https://shop.example/a.jpg"}
     assert refusal(encoding, **both) == "Give image or image_url, not both."
+
+
+def test_a_region_of_a_file_that_is_not_an_image_gets_422(encoding: httpx.Client) -> None:
+    box = {"left": 0, "top": 0, "width": 1, "height": 1}
     not_an_image = base64.b64encode(b"<p>not an image</p>").decode()
     assert "The region cannot be read" in refusal(encoding, image=not_an_image, box=box)
 

@@ -20,7 +20,7 @@ from web.api.openapi import KEY, KEYED, answers
 from web.api.products import CatalogInQuery
 from web.http.bodies import decoded
 from web.http.context import context_of
-from web.http.database import ConcurrencyLimiter
+from web.http.limiter import ConcurrencyLimiter
 from web.http.pool import ConnectionLost, in_transaction
 from web.http.problems import ApiError
 

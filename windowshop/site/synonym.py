@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
+from windowshop.transaction import as_app
+
 app = typer.Typer(no_args_is_help=True, help="Terms that mean the same in searches. See docs/relevance.md.")
 
 
@@ -28,7 +30,7 @@ def add(
     """
     from db.search import synonyms
 
-    added = _write(lambda conn: synonyms.add(conn, terms, from_term, catalog=catalog, language=language))
+    added = as_app(lambda conn: synonyms.add(conn, terms, from_term, catalog=catalog, language=language))
     typer.echo(f"Synonym {added.synonym_id}: {_shown(added)}")
 
 
@@ -60,7 +62,7 @@ def remove(synonym_id: Annotated[int, typer.Argument(help="The number that list 
     from db.errors import SettingsError
     from db.search import synonyms
 
-    if not _write(lambda conn: synonyms.remove(conn, synonym_id)):
+    if not as_app(lambda conn: synonyms.remove(conn, synonym_id)):
         raise SettingsError(f"there is no synonym {synonym_id}", hint="See: windowshop synonym list")
     typer.echo("Removed.")
 
@@ -71,14 +73,3 @@ def _shown(one: Any) -> str:
     return (terms if one.from_term is None else f"{one.from_term} -> {terms}") + (
         f" ({', '.join(limits)})" if limits else ""
     )
-
-
-def _write(call: Any) -> Any:
-    from db import schema
-    from db.engine import open_database
-    from db.roles import Role
-    from db.settings import Settings
-
-    with open_database(Settings.read()) as database, database.connect(Role.APP) as conn, conn.begin():
-        schema.check(conn)
-        return call(conn)
