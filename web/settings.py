@@ -137,8 +137,8 @@ class WebSettings(EnvironmentSettings):
     attributes: Annotated[list[str], NoDecode] = Field(
         ["*"],
         description="Names of the attributes that REST shows, separated by commas, such as glaze,weight. `*`: all. "
-        "Filters and facets of REST cannot read other attributes. But a search by a text finds products by the words "
-        "of all attributes, and `exact_match` may say so: keep secrets out of attributes.",
+        "Filters, facets, sorts and groups of REST cannot read other attributes. But a search by a text finds products "
+        "by the words of all attributes, and `exact_match` may say so: keep secrets out of attributes.",
     )
     mcp: Literal["auto", "on", "off"] = Field(
         "auto",

@@ -9,6 +9,8 @@ from web.http.problems import ApiError
 ALL = "*"
 PREFIX = "attributes."
 _DOT = re.compile(r"(?<!\\)\.")  # shop_private.filter_attribute splits a path at the same dots
+# One key of `sort`, as shop_private.sort_keys reads it.
+_SORT_KEY = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([^\s,"]+))(?:\s+(?:asc|desc))?\s*(,|\Z)', re.ASCII | re.IGNORECASE)
 
 
 class ShownAttributes:
@@ -21,12 +23,20 @@ class ShownAttributes:
         """Returns the members of `attributes` that REST shows."""
         return {name: value for name, value in attributes.items() if self._names is None or name in self._names}
 
-    def check(self, filter_: Any, fields: Iterable[str] = ()) -> None:
-        """Raises ApiError if a filter or a facet reads a hidden attribute, because the number of found products would
-        reveal values of that attribute."""
+    def check(
+        self, filter_: Any, fields: Iterable[str] = (), sort: str | None = None, group_by: str | None = None
+    ) -> None:
+        """Raises ApiError if a filter, a facet, a sort or group_by reads a hidden attribute, because the number, the
+        order or the groups of the found products would reveal values of that attribute."""
         if self._names is None:
             return
-        for field in (*fields, *_fields_of(filter_)):
+        named = (
+            *fields,
+            *_fields_of(filter_),
+            *_fields_of_sort(sort or ""),
+            *(() if group_by is None else (group_by,)),
+        )
+        for field in named:
             if field.startswith(PREFIX) and _name(field) not in self._names:
                 raise ApiError(
                     "invalid",
@@ -49,3 +59,20 @@ def _fields_of(filter_: Any) -> Iterator[str]:
             waiting += part.values()
         elif isinstance(part, list):
             waiting += part
+
+
+def _fields_of_sort(sort: str) -> Iterator[str]:
+    """Yields the field of every key of the option `sort`. Raises ApiError if a key cannot be read, so that no field is
+    left unchecked."""
+    place = 0
+    while sort:
+        key = _SORT_KEY.match(sort, place)
+        if key is None:
+            raise ApiError("invalid", f"sort cannot be read at '{sort[place : place + 80]}'.")
+        quoted, plain, end = key.groups()
+        field = quoted.replace('""', '"') if quoted else plain
+        # The database may know more blanks than the pattern, so a blank may be read as the beginning of the field.
+        yield field[max(0, field.find(PREFIX)) :] if plain else field
+        if not end:
+            return
+        place = key.end()

@@ -216,7 +216,7 @@ async def _respond(
     skus: Sequence[str],
     run: Callable[[Connection, SearchParams], SearchResult] = ranking.search,
 ) -> Response[Results]:
-    ShownAttributes(state.settings.attributes).check(options.filter)
+    ShownAttributes(state.settings.attributes).check(options.filter, (), options.sort, options.group_by)
     limits = KeyLimits.of(request)
     limits.check_catalog(options.catalog)
     if options.explain:

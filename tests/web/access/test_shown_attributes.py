@@ -1,4 +1,5 @@
-"""The setting `attributes` names the attributes that REST shows. Filters and facets cannot read any other attribute."""
+"""The setting `attributes` names the attributes that REST shows. Filters, facets, sorts and groups cannot read
+any other attribute."""
 
 from collections.abc import Iterator
 
@@ -45,11 +46,52 @@ def test_rest_shows_only_the_named_attributes(own_client: httpx.Client) -> None:
     assert own_client.post("/facets", json=shown).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"group_by": "attributes.cost"},
+        {"group_by": "attributes.cost.deep"},
+        {"sort": "attributes.cost"},
+        {"sort": 'title, "attributes.cost" desc'},
+        {"sort": "title asc,attributes.glaze,attributes.cost.deep DESC"},
+        {"sort": "\u2003attributes.cost"},
+    ],
+)
+def test_neither_a_sort_nor_groups_read_a_hidden_attribute(own_client: httpx.Client, option: dict[str, str]) -> None:
+    answers = [
+        own_client.get("/products/S-1/similar", params=option),
+        own_client.get("/v1/products/S-1/similar", params=option),
+        *(own_client.post(path, json={"query": "shown", **option}) for path in ("/search/text", "/search")),
+        own_client.post("/v1/search", json={"query": "shown", **option}),
+        own_client.post("/v1/search", json={"inputs": [{"text": "shown"}], **option}),
+    ]
+    if "sort" in option:
+        answers.append(own_client.post("/v1/search", json=option))
+    for answer in answers:
+        assert (answer.status_code, answer.json()["detail"]) == (422, "The attribute cost is hidden.")
+
+
+def test_a_sort_and_groups_read_shown_attributes(own_client: httpx.Client) -> None:
+    for option in ({"sort": "attributes.glaze"}, {"sort": 'title, "attributes.No\\. of straps" desc'}):
+        assert own_client.post("/v1/search", json=option).status_code == 200
+    answer = own_client.post("/v1/search", json={"sort": 'title, "attributes.cost'})
+    assert (answer.status_code, answer.json()["detail"]) == (422, "sort cannot be read at ' \"attributes.cost'.")
+
+
 def test_the_name_of_an_attribute_is_read_as_the_database_reads_it() -> None:
     shown = ShownAttributes(["glaze"])
     for field in (r"attributes.gl\aze", r"attributes.glaze\.x", r"attributes.glaze\\.x", "attributes.glaze\\\nx"):
         with pytest.raises(ApiError):
             shown.check({field: 1})
+    for sort in (
+        '"attributes.a""b"',
+        "attributes.glaze\u2003",
+        "attributes.glaze\x1c",
+        'attributes.glaze "attributes.x"',
+    ):
+        with pytest.raises(ApiError):
+            shown.check(None, sort=sort)
+    ShownAttributes(['a"b, c']).check(None, sort=' "attributes.a""b, c" desc')
     ShownAttributes([r"a\b", "a.b"]).check({r"attributes.a\b": 1, r"attributes.a\.b.c": 1})
 
 

@@ -65,7 +65,7 @@ async def find(request: Request[Any, Any, Any], state: State, data: ProductSearc
     """Raises ApiError for a search that contradicts itself or that the key does not allow."""
     data.check()
     shown = ShownAttributes(state.settings.attributes)
-    shown.check(data.filter, data.facets or ())
+    shown.check(data.filter, data.facets or (), data.sort, data.group_by)
     limits = KeyLimits.of(request)
     limits.check_catalog(data.catalog)
     if data.explain:
