@@ -254,9 +254,24 @@ def test_a_page_continues_behind_its_last_product_after_other_products_have_chan
     shop.run("delete from shop.product where sku = 'b'")
     rest = ranking.browse(conn, SearchParams(after=last.cursor), "title")
     assert [row.sku for row in rest] == ["cc", "d", "e", "f"]
-    shop.run("update shop.product set title = 'title z' where sku = 'c'")  # the page then begins behind place 2
-    rest = ranking.browse(conn, SearchParams(after=last.cursor), "title")
-    assert [row.sku for row in rest] == ["d", "e", "f", "c"]
+    shop.run("update shop.product set title = 'title z' where sku = 'c'")
+    rest = ranking.browse(conn, SearchParams(after=last.cursor), "title")  # b is gone too: begins two places before
+    assert [row.sku for row in rest] == ["a", "cc", "d", "e", "f", "c"]
+
+
+@pytest.mark.parametrize("change", ["delete from shop.product", "update shop.product set title = 'zzz'"])
+def test_no_product_is_skipped_when_the_last_product_of_a_page_leaves_its_place(shop: "Shop", change: str) -> None:
+    from tests.support.shop import product
+
+    shop.load(*(product(sku, f"title {sku}") for sku in "abcdef"))
+    conn = shop.connect(Role.ANALYST)
+    first = ranking.browse(conn, SearchParams(k=2), "title")
+    second = ranking.browse(conn, SearchParams(k=1, after=first[-1].cursor), "title")
+    assert [row.sku for row in second] == ["c"]
+    for gone in ("c", "b"):
+        shop.run(f"{change} where sku = :sku", sku=gone)
+        rest = ranking.browse(conn, SearchParams(k=3, after=second[-1].cursor), "title")
+        assert [row.sku for row in rest][:3] == ["d", "e", "f"]
 
 
 @pytest.mark.parametrize("sort", ["price", "effective_price desc", "title, sale_price"])

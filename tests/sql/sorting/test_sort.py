@@ -127,9 +127,28 @@ def test_a_page_continues_behind_its_last_product_after_other_products_have_chan
         shop.run("update shop.product set title = 'Aa' where sku = 'c'")
         shop.encode_all()
         assert [hit.sku for hit in search(conn, "title", after=first[-1].cursor)] == ["d", "a", "f"]
-        shop.run("delete from shop.product where sku = :sku", sku=last)  # the page then begins behind the third place
+        shop.run("delete from shop.product where sku = :sku", sku=last)
         rest = [hit.sku for hit in search(conn, "title", after=first[-1].cursor)]
         assert rest == ["d", "a", "f"]
+
+
+@pytest.mark.parametrize("change", ["delete from shop.product", "update shop.product set title = 'zzz'"])
+@pytest.mark.parametrize("k", [1, 3])
+def test_no_product_is_skipped_when_the_last_product_of_a_page_leaves_its_place(
+    shop: "Shop", change: str, k: int
+) -> None:
+    _fill(shop)
+    with shop.database.connect(Role.ANALYST) as conn:
+        conn = conn.execution_options(isolation_level="AUTOCOMMIT")
+        whole = search(conn, "title")
+        page = search(conn, "title", k=k)
+        for hit in page[-2:]:  # also the product before the last one
+            shop.run(f"{change} where sku = :sku", sku=hit.sku)
+            rest = [hit.sku for hit in search(conn, "title", after=page[-1].cursor)]
+            left = [hit.sku for hit in whole if hit.sku not in {hit.sku for hit in page}]
+            assert [sku for sku in rest if sku in left] == left
+        pages = [*page, *search(conn, "title", k=2, after=page[-1].cursor)]
+        assert len(pages[-1].cursor) <= 200
 
 
 def test_a_cursor_continues_only_the_same_sort(analyst: Connection) -> None:
