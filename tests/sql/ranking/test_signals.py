@@ -1,47 +1,12 @@
-"""Numbers of any view rank searches, live, with the rights of the role that defined the signal."""
-
-from collections.abc import Iterator
+"""Numbers of any view rank searches, live."""
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from db.errors import DatabaseError
 from db.roles import Role
+from tests.sql.ranking.conftest import SEARCH, SKUS, add, found
 from tests.support.shop import Shop
-
-SKUS = [f"s{n}" for n in range(8)]
-SEARCH = "select sku, score, shop_ranking from shop.search('query', k => 8, keyword_weight => 0{}) order by rank"
-
-
-@pytest.fixture
-def erp(shop: Shop) -> Iterator[Shop]:
-    """A shop with eight encoded products, and the margin of each in erp.margin, which only app may read."""
-    shop.add(*SKUS)
-    shop.encode_all()
-    shop.cache("query")
-    shop.run("drop schema if exists erp cascade")
-    shop.run("create schema erp")
-    shop.run("create table erp.cost (sku text primary key, cost numeric, margin double precision)")
-    shop.run("insert into erp.cost select 's' || n, 10, n from generate_series(0, 7) n")
-    shop.run(
-        "create view erp.margin as select p.product_id, c.sku, c.margin as value "
-        "from shop.product p join erp.cost c using (sku)"
-    )
-    shop.run("grant usage on schema erp to shop_app")
-    shop.run("grant select on erp.margin to shop_app")
-    yield shop
-    for name in shop.run("select name from shop.signal where defined_by is not null"):
-        shop.run("select shop.drop_signal(:name)", name=name[0])
-    shop.run("update shop.signal set weight = 0")
-    shop.run("drop schema erp cascade")
-
-
-def found(conn: Connection, more: str = "") -> list[str]:
-    return [row.sku for row in conn.execute(text(SEARCH.format(more)))]
-
-
-def add(conn: Connection, more: str = "", name: str = "margin") -> None:
-    conn.exec_driver_sql(f"select shop.add_signal('{name}', 'erp.margin'{more})")
 
 
 def test_a_signal_with_a_large_weight_orders_the_results(erp: Shop) -> None:
@@ -103,114 +68,6 @@ def test_a_signal_by_sku_and_by_time(erp: Shop) -> None:
     rows = {row.sku: row.shop_ranking * 61 for row in analyst.execute(text(SEARCH.format("")))}
     assert rows["s2"] == pytest.approx(0.5, abs=0.001)
     assert rows["s4"] == pytest.approx(0.25, abs=0.001)
-
-
-def explained(conn: Connection, more: str = "") -> dict[str, tuple[str | None, str | None]]:
-    statement = (
-        f"select step, route, note from shop.explain_search('query', k => 8, keyword_weight => 0, sku => 's7'{more})"
-    )
-    return {row.step: (row.route, row.note) for row in conn.execute(text(statement)) if "signal" in row.step}
-
-
-def test_only_app_sees_what_a_staff_signal_adds(erp: Shop) -> None:
-    app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
-    add(app, ", weight => 1, visible => 'staff'")
-    add(app, ", weight => 1, value_column => 'value'", name="open")
-    assert set(explained(app)) == {"signal margin", "signal open", "sku s7, signal margin", "sku s7, signal open"}
-    assert set(explained(analyst)) == {"signal open", "other signals", "sku s7, signal open", "sku s7, other signals"}
-    assert found(app) == found(analyst)
-    for more in (""", signals => '{"margin": 1}'""", """, signals => '{"nothing": 1}'"""):
-        with pytest.raises(DatabaseError, match="there is no signal"):
-            found(analyst, more)
-    found(app, """, signals => '{"margin": 1}'""")
-    with pytest.raises(DatabaseError, match="permission denied"):
-        analyst.exec_driver_sql("select shop_signals.margin(null)")
-    with pytest.raises(DatabaseError, match="permission denied"):
-        analyst.exec_driver_sql("select bounds from shop.signal")
-    with pytest.raises(DatabaseError, match="permission denied"):
-        analyst.exec_driver_sql("select * from erp.margin")
-    assert [
-        row[0] for row in analyst.exec_driver_sql("select name from shop.signal_state() where defined_by is not null")
-    ] == ["open"]
-
-
-def test_a_changed_function_is_not_run_with_the_rights_of_the_caller(erp: Shop) -> None:
-    app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
-    add(app, ", weight => 10")
-    [(reader,)] = app.exec_driver_sql(
-        "select proname from pg_proc where pronamespace = 'shop_signals'::regnamespace and proname ~ '^read '"
-    )
-    before = found(analyst)
-    app.exec_driver_sql(f'alter function shop_signals."{reader}"(uuid[], jsonb, bigint[]) security invoker')
-    assert found(analyst) != before
-    assert "missing or changed" in str(explained(analyst))
-
-
-def test_an_administrator_does_not_run_the_functions_of_other_roles(erp: Shop) -> None:
-    add(erp.connect(Role.APP), ", weight => 10")
-    assert found(erp.connect(Role.ANALYST))[0] == "s7"
-    note = erp.run("select note from shop.explain_search('query', catalog => 'main') where step = 'other signals'")
-    assert "SET ROLE" in str(note)
-
-
-def test_a_role_under_row_level_security_reads_no_signal_of_another_role(erp: Shop) -> None:
-    add(erp.connect(Role.APP), ", weight => 10")
-    analyst = erp.connect(Role.ANALYST)
-    reader = erp.run("select shop_private.signal_reader(defined_by::name) from shop.signal where name = 'margin'")[0][0]
-    products = "array(select shop.product_id(s) from unnest(%s::text[]) s)"
-    read = f'select * from shop_signals."{reader}"({products}, null::jsonb, null::bigint[])'
-    assert len(analyst.exec_driver_sql(read, (SKUS,)).all()) == 1
-    erp.run("alter table shop.product enable row level security")
-    erp.run("create policy first on shop.product to shop_analyst using (sku <> 's1')")
-    try:
-        assert set(found(analyst)) == {*SKUS} - {"s1"}
-        assert analyst.exec_driver_sql(read, (SKUS,)).all() == []
-        assert explained(analyst)["other signals"][0] == "not read"
-    finally:
-        analyst.rollback()
-        erp.run("drop policy first on shop.product")
-        erp.run("alter table shop.product disable row level security")
-
-
-def test_a_signal_that_fails_adds_nothing_and_the_search_answers(erp: Shop) -> None:
-    app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
-    before = found(analyst)
-    add(app, ", weight => 10")
-    assert found(analyst) != before
-    erp.run(
-        "create or replace view erp.margin as select p.product_id, c.sku, 1 / (c.margin - c.margin) as value "
-        "from shop.product p join erp.cost c using (sku)"
-    )
-    assert found(analyst) == before
-    assert explained(analyst)["signal margin"] == ("not read", "weight 10; warning: division by zero")
-    erp.run("drop view erp.margin")
-    assert found(analyst) == before
-    assert "does not exist" in str(explained(analyst))
-    [(problem,)] = app.exec_driver_sql("select problem from shop.signal_state() where name = 'margin'")
-    assert "does not exist" in problem
-
-
-def test_a_signal_that_waits_for_a_lock_adds_nothing(erp: Shop) -> None:
-    add(erp.connect(Role.APP), ", weight => 10")
-    analyst = erp.connect(Role.ANALYST)
-    locking = erp.database.connect(None)
-    with locking as conn, conn.begin():
-        conn.execute(text("lock table erp.cost in access exclusive mode"))
-        assert found(analyst)
-        assert "lock timeout" in str(explained(analyst))
-
-
-def test_a_statement_that_is_out_of_time_in_a_signal_still_answers(erp: Shop) -> None:
-    app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
-    before = found(analyst)
-    add(app, ", weight => 10")
-    erp.run(
-        "create or replace view erp.margin as select p.product_id, c.sku, "
-        "c.margin + length(pg_sleep(30)::text) as value "
-        "from shop.product p join erp.cost c using (sku)"
-    )
-    analyst.exec_driver_sql("set statement_timeout = '1s'")
-    assert found(analyst) == before
 
 
 @pytest.mark.parametrize(

@@ -16,17 +16,23 @@ declare
         when asked in ('query', 'contains', 'similar')
             and (jsonb_typeof(condition -> asked) <> 'string' or shop_private.text_key(condition ->> asked) = '')
             then format('%s of the condition is not a text with a word', asked)
+        when asked = 'filter' and (jsonb_typeof(condition -> 'filter') <> 'object' or condition -> 'filter' = '{}')
+            then 'filter of the condition is not an object with a field'
         when asked = 'category' and jsonb_typeof(condition -> 'category') <> 'string'
             then 'category of the condition is not a text'
         when asked = 'always' and condition -> 'always' <> 'true' then 'always of the condition is not true'
         when condition ? 'threshold' and asked <> 'similar' then 'threshold needs the condition similar'
         when condition ? 'threshold' and (jsonb_typeof(condition -> 'threshold') <> 'number'
             or (condition ->> 'threshold')::numeric not between 0 and 1) then 'threshold is not between 0 and 1'
+        when scale((condition ->> 'threshold')::numeric) > 300 then 'threshold has more than 300 decimals'
         when done is null or done not in
             ('pin', 'hide', 'boost', 'bury', 'filter', 'query', 'redirect', 'banner', 'signals')
             then 'the action is not one of pin, hide, boost, bury, filter, query, redirect, banner and signals'
         when done in ('pin', 'query', 'redirect', 'banner') and jsonb_typeof(action -> done) <> 'string'
             then format('%s is not a text', done)
+        when done in ('boost', 'bury', 'filter', 'hide') and (action -> done = '{}' or jsonb_typeof(action -> done)
+            not in ('object', case done when 'hide' then 'string' else 'object' end))
+            then format('%s is not an object with a field', done)
         when done = 'pin' and coalesce(jsonb_typeof(action -> 'at') = 'number'
             and (action ->> 'at')::numeric in (select generate_series(1, @max_rule_place@)), false) is not true
             then 'at is not a place from 1 to @max_rule_place@'
@@ -36,7 +42,9 @@ declare
             when 'boost' then (action ->> 'factor')::numeric between 1 and 100
             else (action ->> 'factor')::numeric between 0 and 1 end)
             then 'factor is not between 1 and 100 for boost, or between 0 and 1 for bury'
-        when done = 'query' and shop_private.text_key(said) = '' then 'query of the action has no word'
+        when scale((action ->> 'factor')::numeric) > 300 then 'factor has more than 300 decimals'
+        when done = 'query' and (shop_private.text_key(said) = '' or length(said) > @max_text_length@)
+            then 'query of the action has no word, or more than @max_text_length@ characters'
         when done = 'redirect' and (said !~ '^(https?://[^/\s]|/)\S*$' or length(said) > 2000) then
             'redirect is not an address that begins with https://, http:// or /'
         when done = 'banner' and length(said) not between 1 and 2000 then 'banner is not 1 to 2,000 characters long'
@@ -49,11 +57,16 @@ begin
     if asked = 'filter' then
         perform shop_private.filter_condition(condition -> 'filter');
     end if;
-    if done in ('boost', 'bury', 'filter') or done = 'hide' and jsonb_typeof(action -> 'hide') <> 'string' then
+    if done in ('boost', 'bury', 'filter') then
         perform shop_private.filter_condition(action -> done);
-    end if;
-    if done = 'signals' then
+    elsif done = 'hide' and jsonb_typeof(action -> 'hide') = 'object' then
+        perform shop_private.filter_condition(jsonb_build_object('not', action -> 'hide'));  -- as a search has it
+    elsif done = 'signals' then
         perform shop_private.check_signals(action -> 'signals');
+        if exists (select from shop.signal s where s.visible = 'staff' and action -> 'signals' ? s.name) then
+            raise exception using errcode = '22023', hint = 'Set its weight in shop.signal.',
+                message = format('rule %L: a rule cannot weight a signal that only staff sees', p_rule.name);
+        end if;
     end if;
     if p_rule.target_id is not null and not exists (select from shop.product p where p.product_id = p_rule.target_id)
     then

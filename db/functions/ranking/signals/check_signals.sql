@@ -18,7 +18,7 @@ begin
                 hint = format('The signals are %s.', (select string_agg(s.name, ', ' order by s.name)
                     from shop.signal s where s.visible = 'all' or shop_private.is_staff()));
         end if;
-        if jsonb_typeof(entry.value) <> 'number'
+        if jsonb_typeof(entry.value) <> 'number' or scale((entry.value #>> '{}')::numeric) > 300
             or (entry.value #>> '{}')::numeric not between -@max_signal_weight@ and @max_signal_weight@
         then
             raise exception using errcode = '22023', message = format(

@@ -4,9 +4,10 @@
 --
 -- Returns a row for each signal whose weight in the search is not 0, with the contribution of each product: weight
 -- times value. The staff signals share one row without a name, unless the session may see them. A signal that cannot
--- be read contributes nothing, and `problem` says why. If p_product_ids is null, `contributions` are the quantiles of
--- the signal's values, and only app may call the function. Under row level security that hides products from the role
--- of the session, the function returns nothing, because the caller chooses the products.
+-- be read contributes nothing, and `problem` says why. The text of an error may hold values of the view, so only app
+-- sees it. If p_product_ids is null, `contributions` are the quantiles of the signal's values, and only app may call
+-- the function. Under row level security that hides products from the role of the session, the function returns
+-- nothing, because the caller chooses the products.
 create or replace function shop_private.read_signals(p_product_ids uuid[], p_asked jsonb, p_rules bigint[])
 returns setof shop_private.signal_part
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -28,22 +29,23 @@ begin
         from shop.signal s
         cross join lateral (select shop_private.signal_weight(
             s.name, s.weight, staff or s.visible = 'all', p_asked, p_rules)) w(weight)
-        left join pg_proc f on f.pronamespace = 'shop_signals'::regnamespace and f.proname = s.name
-            and f.pronargs = 1 and f.proowner = quote_ident(current_user)::regrole
+        left join pg_proc f on f.oid = to_regprocedure(format('shop_signals.%I(uuid[])', s.name))
+            and f.proowner = quote_ident(current_user)::regrole
         where s.defined_by = current_user and (w.weight <> 0 or p_product_ids is null)
     loop
-        part := (signal.name, signal.weight, null, null, null);
+        part := (signal.name, signal.weight, null, null, case
+            when signal.function is null then 'its function is missing; drop and add the signal again'
+            when shop_private.timed_out() then 'the statement is out of time' end);
+        read := null;
         begin
-            if signal.function is null then
-                raise exception 'its function is missing; drop and add the signal again';
+            if part.problem is null then
+                execute format('select shop_signals.%I($1)', signal.name) into read using p_product_ids;
             end if;
-            execute format('select shop_signals.%I($1)', signal.name) into read using p_product_ids;
         exception when query_canceled or others then
             if sqlstate = '57014' and not shop_private.timed_out() then
                 raise;
             end if;
-            read := null;
-            part.problem := sqlerrm;
+            part.problem := case when staff then sqlerrm else format('it cannot be read (SQLSTATE %s)', sqlstate) end;
         end;
         part.contributions := case when p_product_ids is null then read
             else array(select r * signal.weight from unnest(read) with ordinality u(r, n) order by n) end;

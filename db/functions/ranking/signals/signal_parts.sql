@@ -16,7 +16,11 @@ begin
     from shop.signal s
     cross join lateral (select shop_private.signal_weight(s.name, s.weight, true, p_asked, p_rules)) w(weight)
     where s.defined_by is null and w.weight <> 0;
-    if weights is not null then
+    if weights is not null and shop_private.timed_out() then
+        return query
+        select w.key, w.value::double precision, null::double precision[], null::integer,
+            'the statement is out of time' from jsonb_each_text(weights) w;
+    elsif weights is not null then
         return query
         select b.name, (weights ->> b.name)::double precision,
             array(select v * (weights ->> b.name)::double precision from unnest(b.vals) with ordinality u(v, n)
@@ -30,14 +34,15 @@ begin
         from (select distinct s.defined_by from shop.signal s where s.defined_by is not null) d
         cross join lateral (select shop_private.signal_reader(d.defined_by::name)) n(name)
         left join pg_roles r on r.rolname = d.defined_by
-        left join pg_proc f on f.pronamespace = 'shop_signals'::regnamespace and f.proname = n.name
+        left join pg_proc f on f.oid = to_regprocedure(format('shop_signals.%I(uuid[], jsonb, bigint[])', n.name))
     loop
         problem := case when reader.sound is not true then format(
                 'the function that reads the signals of %s is missing or changed', reader.defined_by)
             when not reader.trusted then format(
                 'signals of %s are not read for an administrator; SET ROLE first', reader.defined_by)
             when not shop_private.sees_every_product() then format(
-                'signals of %s are not read for a role that row level security limits', reader.defined_by) end;
+                'signals of %s are not read for a role that row level security limits', reader.defined_by)
+            when shop_private.timed_out() then 'the statement is out of time' end;
         if problem is null then
             begin
                 return query execute format('select * from shop_signals.%I($1, $2, $3)', reader.name)
@@ -46,7 +51,8 @@ begin
                 if sqlstate = '57014' and not shop_private.timed_out() then
                     raise;
                 end if;
-                problem := sqlerrm;
+                problem := case when shop_private.is_staff() then sqlerrm
+                    else format('they cannot be read (SQLSTATE %s)', sqlstate) end;
             end;
         end if;
         if problem is not null then

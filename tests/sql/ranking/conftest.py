@@ -1,0 +1,49 @@
+"""A shop whose margins, in a view that only app may read, can be a signal."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, text
+
+from tests.support.shop import Shop
+
+SKUS = [f"s{n}" for n in range(8)]
+SEARCH = "select sku, score, shop_ranking from shop.search('query', k => 8, keyword_weight => 0{}) order by rank"
+
+
+@pytest.fixture
+def erp(shop: Shop) -> Iterator[Shop]:
+    """A shop with eight encoded products, and the margin of each in erp.margin, which only app may read."""
+    shop.add(*SKUS)
+    shop.encode_all()
+    shop.cache("query")
+    shop.run("drop schema if exists erp cascade")
+    shop.run("create schema erp")
+    shop.run("create table erp.cost (sku text primary key, cost numeric, margin double precision)")
+    shop.run("insert into erp.cost select 's' || n, 10, n from generate_series(0, 7) n")
+    shop.run(
+        "create view erp.margin as select p.product_id, c.sku, c.margin as value "
+        "from shop.product p join erp.cost c using (sku)"
+    )
+    shop.run("grant usage on schema erp to shop_app")
+    shop.run("grant select on erp.margin to shop_app")
+    yield shop
+    for name in shop.run("select name from shop.signal where defined_by is not null"):
+        shop.run("select shop.drop_signal(:name)", name=name[0])
+    shop.run("update shop.signal set weight = 0")
+    shop.run("drop schema erp cascade")
+
+
+def found(conn: Connection, more: str = "") -> list[str]:
+    return [row.sku for row in conn.execute(text(SEARCH.format(more)))]
+
+
+def add(conn: Connection, more: str = "", name: str = "margin") -> None:
+    conn.exec_driver_sql(f"select shop.add_signal('{name}', 'erp.margin'{more})")
+
+
+def explained(conn: Connection, more: str = "") -> dict[str, tuple[str | None, str | None]]:
+    statement = (
+        f"select step, route, note from shop.explain_search('query', k => 8, keyword_weight => 0, sku => 's7'{more})"
+    )
+    return {row.step: (row.route, row.note) for row in conn.execute(text(statement)) if "signal" in row.step}

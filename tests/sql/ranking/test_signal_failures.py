@@ -1,0 +1,198 @@
+"""A signal is read with the rights of the role that defined it. What fails in a signal adds nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+
+from db.errors import DatabaseError
+from db.roles import Role
+from tests.sql.ranking.conftest import SKUS, add, explained, found
+from tests.support.shop import Shop
+
+PARTS = "select problem from shop_private.signal_parts('{00000000-0000-0000-0000-000000000000}', null, null)"
+SLOW = (
+    "create or replace view erp.margin as select p.product_id, c.sku, c.margin + length(pg_sleep(0.5)::text) as value "
+    "from shop.product p join erp.cost c using (sku)"
+)
+
+
+def test_only_app_sees_what_a_staff_signal_adds(erp: Shop) -> None:
+    app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
+    add(app, ", weight => 1, visible => 'staff'")
+    add(app, ", weight => 1, value_column => 'value'", name="open")
+    assert set(explained(app)) == {"signal margin", "signal open", "sku s7, signal margin", "sku s7, signal open"}
+    assert set(explained(analyst)) == {"signal open", "other signals", "sku s7, signal open", "sku s7, other signals"}
+    assert found(app) == found(analyst)
+    for more in (""", signals => '{"margin": 1}'""", """, signals => '{"nothing": 1}'"""):
+        with pytest.raises(DatabaseError, match="there is no signal"):
+            found(analyst, more)
+    found(app, """, signals => '{"margin": 1}'""")
+    with pytest.raises(DatabaseError, match="permission denied"):
+        analyst.exec_driver_sql("select shop_signals.margin(null)")
+    with pytest.raises(DatabaseError, match="permission denied"):
+        analyst.exec_driver_sql("select bounds from shop.signal")
+    with pytest.raises(DatabaseError, match="permission denied"):
+        analyst.exec_driver_sql("select * from erp.margin")
+    assert [
+        row[0] for row in analyst.exec_driver_sql("select name from shop.signal_state() where defined_by is not null")
+    ] == ["open"]
+
+
+def test_rules_do_not_weight_a_staff_signal(erp: Shop) -> None:
+    app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
+    add(app)
+    rule = (
+        "insert into shop.rule (name, condition, action) "
+        """values ('r', '{"always": true}', '{"signals": {"margin": 9}}')"""
+    )
+    app.exec_driver_sql(rule)
+    [(rule_id,)] = erp.run("select rule_id from shop.rule")
+    try:
+        read = f"select count(*) from shop_private.signal_parts(array[shop.product_id('s1')], null, '{{{rule_id}}}')"
+        assert analyst.exec_driver_sql(read).scalar() == 1
+        app.exec_driver_sql("update shop.signal set visible = 'staff' where name = 'margin'")
+        assert analyst.exec_driver_sql(read).scalar() == 0
+        assert app.exec_driver_sql(read).scalar() == 1
+        erp.run("delete from shop.rule")
+        with pytest.raises(DatabaseError, match="a rule cannot weight a signal that only staff sees"):
+            app.exec_driver_sql(rule)
+    finally:
+        erp.run("delete from shop.rule")
+
+
+def test_a_changed_function_is_not_run_with_the_rights_of_the_caller(erp: Shop) -> None:
+    app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
+    add(app, ", weight => 10")
+    [(reader,)] = app.exec_driver_sql(
+        "select proname from pg_proc where pronamespace = 'shop_signals'::regnamespace and proname ~ '^read '"
+    )
+    before = found(analyst)
+    app.exec_driver_sql(f'alter function shop_signals."{reader}"(uuid[], jsonb, bigint[]) security invoker')
+    assert found(analyst) != before
+    assert "missing or changed" in str(explained(analyst))
+    # a function of the same name with other arguments does not vouch for the changed one
+    app.exec_driver_sql(
+        f'create function shop_signals."{reader}"(integer) returns setof shop_private.signal_part '
+        "language sql stable security definer as 'select null::shop_private.signal_part'"
+    )
+    app.exec_driver_sql(
+        f'create or replace function shop_signals."{reader}"(uuid[], jsonb, bigint[]) '
+        "returns setof shop_private.signal_part language plpgsql stable security invoker as "
+        "'begin raise exception using message = current_user; end'"
+    )
+    assert {row.problem for row in analyst.exec_driver_sql(PARTS) if row.problem} == {
+        f"the function that reads the signals of {app.exec_driver_sql('select current_user').scalar()} is missing or "
+        "changed"
+    }
+
+
+def test_an_administrator_does_not_run_the_functions_of_other_roles(erp: Shop) -> None:
+    add(erp.connect(Role.APP), ", weight => 10")
+    assert found(erp.connect(Role.ANALYST))[0] == "s7"
+    note = erp.run("select note from shop.explain_search('query', catalog => 'main') where step = 'other signals'")
+    assert "SET ROLE" in str(note)
+
+
+def test_a_role_under_row_level_security_reads_no_signal_of_another_role(erp: Shop) -> None:
+    add(erp.connect(Role.APP), ", weight => 10")
+    analyst = erp.connect(Role.ANALYST)
+    reader = erp.run("select shop_private.signal_reader(defined_by::name) from shop.signal where name = 'margin'")[0][0]
+    products = "array(select shop.product_id(s) from unnest(%s::text[]) s)"
+    read = f'select * from shop_signals."{reader}"({products}, null::jsonb, null::bigint[])'
+    assert len(analyst.exec_driver_sql(read, (SKUS,)).all()) == 1
+    erp.run("alter table shop.product enable row level security")
+    erp.run("create policy first on shop.product to shop_analyst using (sku <> 's1')")
+    try:
+        assert set(found(analyst)) == {*SKUS} - {"s1"}
+        assert analyst.exec_driver_sql(read, (SKUS,)).all() == []
+        assert explained(analyst)["other signals"][0] == "not read"
+    finally:
+        analyst.rollback()
+        erp.run("drop policy first on shop.product")
+        erp.run("alter table shop.product disable row level security")
+
+
+def test_a_signal_that_fails_adds_nothing_and_the_search_answers(erp: Shop) -> None:
+    app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
+    before = found(analyst)
+    add(app, ", weight => 10")
+    assert found(analyst) != before
+    erp.run(
+        "create or replace view erp.margin as select p.product_id, c.sku, 1 / (c.margin - c.margin) as value "
+        "from shop.product p join erp.cost c using (sku)"
+    )
+    assert found(analyst) == before
+    assert explained(app)["signal margin"] == ("not read", "weight 10; warning: division by zero")
+    erp.run("drop view erp.margin")
+    assert found(analyst) == before
+    assert "does not exist" in str(explained(app))
+    [(problem,)] = app.exec_driver_sql("select problem from shop.signal_state() where name = 'margin'")
+    assert "does not exist" in problem
+
+
+def test_a_signal_that_waits_for_a_lock_adds_nothing(erp: Shop) -> None:
+    add(erp.connect(Role.APP), ", weight => 10")
+    analyst = erp.connect(Role.ANALYST)
+    locking = erp.database.connect(None)
+    with locking as conn, conn.begin():
+        conn.execute(text("lock table erp.cost in access exclusive mode"))
+        assert found(analyst)
+        assert "SQLSTATE 55P03" in str(explained(analyst))
+
+
+def test_the_error_of_a_view_is_shown_to_app_only(erp: Shop) -> None:
+    app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
+    add(app, ", weight => 10")
+    erp.run(
+        "create or replace view erp.margin as select p.product_id, c.sku, "
+        "(c.margin::text || ' ACME')::double precision as value from shop.product p join erp.cost c using (sku)"
+    )
+    state = "select problem from shop.signal_state() where name = 'margin'"
+    assert "ACME" in str(explained(app))
+    assert explained(analyst)["signal margin"] == (
+        "not read",
+        "weight 10; warning: it cannot be read (SQLSTATE 22P02)",
+    )
+    assert "ACME" not in str(analyst.exec_driver_sql(state).all())
+
+
+def test_a_person_cancels_a_statement_that_has_no_limit(erp: Shop) -> None:
+    app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
+    add(app, ", weight => 10")
+    erp.run(SLOW)
+    analyst.exec_driver_sql("set statement_timeout = 0")
+    pid = analyst.exec_driver_sql("select pg_backend_pid()").scalar()
+    asleep = "select wait_event = 'PgSleep' from pg_stat_activity where pid = :pid"
+    with ThreadPoolExecutor(1) as pool:
+        search = pool.submit(found, analyst)
+        while not erp.value(asleep, pid=pid):
+            assert not search.done()
+        erp.run("select pg_cancel_backend(:pid)", pid=pid)
+        with pytest.raises(DatabaseError, match="cancel"):
+            search.result(30)
+
+
+def test_no_further_signal_is_read_when_the_statement_is_out_of_time(erp: Shop) -> None:
+    app = erp.connect(Role.APP)
+    for name in ("one", "two"):
+        add(app, ", weight => 10", name=name)
+    erp.run("update shop.signal set weight = 1 where name = 'stock'")
+    erp.run(SLOW)
+    app.exec_driver_sql("set statement_timeout = '1s'")
+    notes = sorted(str(note) for route, note in explained(app).values() if route == "not read")
+    assert len(notes) == 2
+    assert notes[1] == "weight 10; warning: the statement is out of time"
+
+
+def test_a_statement_that_is_out_of_time_in_a_signal_still_answers(erp: Shop) -> None:
+    app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
+    before = found(analyst)
+    add(app, ", weight => 10")
+    erp.run(
+        "create or replace view erp.margin as select p.product_id, c.sku, "
+        "c.margin + length(pg_sleep(30)::text) as value "
+        "from shop.product p join erp.cost c using (sku)"
+    )
+    analyst.exec_driver_sql("set statement_timeout = '1s'")
+    assert found(analyst) == before
