@@ -15,13 +15,11 @@ begin
         and exists (select from shop.rule r where r.catalog = p_request.catalog)
     then
         for rule in select r.* from shop_private.search_rules(p_request) r loop
-            ranking.rules := ranking.rules || rule.rule_id;
-            ranking.names := ranking.names || rule.name;
             if rule.action ? 'pin' then
                 -- a rule with a higher priority has the place
-                continue when (rule.action ->> 'at')::integer = any(ranking.places);
+                continue when (rule.action ->> 'at')::numeric = any(ranking.places);
                 ranking.pins := ranking.pins || rule.target_id;
-                ranking.places := ranking.places || (rule.action ->> 'at')::integer;
+                ranking.places := ranking.places || (rule.action ->> 'at')::numeric::integer;
             elsif rule.action ?| '{boost,bury}' then
                 ranking.boosts := ranking.boosts || coalesce(rule.action -> 'boost', rule.action -> 'bury');
                 ranking.factors := ranking.factors || coalesce((rule.action ->> 'factor')::double precision,
@@ -35,6 +33,8 @@ begin
             else
                 ranking.notice := rule.action || coalesce(ranking.notice, '{}');  -- the first rule wins
             end if;
+            ranking.rules := ranking.rules || rule.rule_id;
+            ranking.names := ranking.names || rule.name;
         end loop;
     end if;
     if p_request.signals is not null or ranking.rules is not null

@@ -12,6 +12,7 @@ from db.errors import DatabaseError
 from db.roles import Role
 from tests.support.shop import Shop, product
 
+TINY = "1e-400"  # a number of JSON that double precision does not hold
 SKUS = [f"s{n}" for n in range(8)]
 SEARCH = "select sku, rules from shop.search(:query, k => 8, keyword_weight => 0{}) order by rank"
 
@@ -28,7 +29,8 @@ def stocked(shop: Shop) -> Iterator[Shop]:
 
 
 def save(shop: Shop, name: str, condition: Any, action: Any, **more: Any) -> None:
-    values = {"name": name, "condition": json.dumps(condition), "action": json.dumps(action), "status": "live", **more}
+    condition, action = (json.dumps(part).replace(f'"{TINY}"', TINY) for part in (condition, action))
+    values = {"name": name, "condition": condition, "action": action, "status": "live", **more}
     marks = ", ".join(f":{key}" for key in values)
     with shop.database.connect(Role.APP) as app, app.begin():
         app.execute(text(f"insert into shop.rule ({', '.join(values)}) values ({marks})"), values)
@@ -147,8 +149,12 @@ def test_the_rule_with_the_highest_priority_wins(stocked: Shop) -> None:
     assert found(stocked.connect(Role.ANALYST))[0] == "s2"
 
 
+def nested(depth: int) -> Any:
+    return {"brand": "Nord"} if depth == 1 else {"and": [nested(depth - 1)]}
+
+
 QUERY = {"query": "red shoes"}
-WRONG = [
+WRONG: list[tuple[Any, Any, str]] = [
     ({}, {"pin": "s1", "at": 1}, "the condition is not one of"),
     ({"query": "a", "category": "b"}, {"pin": "s1", "at": 1}, "the condition is not one of"),
     ({"query": " !"}, {"pin": "s1", "at": 1}, "is not a text with a word"),
@@ -165,6 +171,15 @@ WRONG = [
     (QUERY, {"signals": 3}, "signals is not an object"),
     (QUERY, {"redirect": "javascript:alert(1)"}, "redirect is not an address"),
     (QUERY, {"banner": ""}, "banner is not"),
+    *(({"filter": wrong}, {"hide": "s1"}, "is not an object with a field") for wrong in ("s1", None, {}, [])),
+    *((QUERY, {"hide": wrong}, "is not an object with a field") for wrong in (None, {}, 3, [])),
+    *((QUERY, {done: "s1"}, "is not an object with a field") for done in ("boost", "bury", "filter")),
+    *((QUERY, {done: {}}, "is not an object with a field") for done in ("boost", "bury", "filter")),
+    (QUERY, {"hide": nested(21)}, "deep"),  # a search puts it into `not`
+    (QUERY, {"query": "shoe " * 5_000}, "has no word, or more than"),
+    (QUERY, {"bury": {"brand": "Nord"}, "factor": TINY}, "factor has more than 300 decimals"),
+    ({"similar": "shoes", "threshold": TINY}, {"hide": "s1"}, "threshold has more than 300 decimals"),
+    (QUERY, {"signals": {"stock": TINY}}, "is not a number between"),
     (QUERY, {"query": "red shoes"}, "meets its own condition"),
     ({"contains": "shoes"}, {"query": "blue shoes"}, "meets its own condition"),
     (QUERY, {"dance": 1}, "the action is not one of"),
@@ -183,6 +198,27 @@ def test_a_wrong_rule_has_one_clear_error_when_it_is_saved(stocked: Shop) -> Non
             accepted.append((condition, action, raised.value.message))
     assert accepted == []
     assert stocked.value("select count(*) from shop.rule") == 0
+
+
+def test_filters_of_rules_have_the_limits_of_a_filter_each(stocked: Shop) -> None:
+    many = {"or": [{"brand": "Nord"}, *({"brand": f"b{n}"} for n in range(600))]}
+    save(stocked, "one", {"always": True}, {"filter": many})
+    save(stocked, "two", {"contains": "shoes"}, {"filter": many})
+    save(stocked, "deep", {"contains": "shoes"}, {"filter": nested(21)})
+    save(stocked, "hide", {"contains": "shoes"}, {"hide": "s1"})
+    analyst = stocked.connect(Role.ANALYST)
+    assert set(found(analyst)) == {"s3", "s5", "s7"}
+    assert set(found(analyst, more=""", filter => '{"sku": ["s3", "s4"]}'""")) == {"s3"}
+    assert set(found(analyst, "warm winter coat")) == {"s1", "s3", "s5", "s7"}
+
+
+def test_a_place_may_be_written_with_decimals_and_factors_have_no_end(stocked: Shop) -> None:
+    analyst = stocked.connect(Role.ANALYST)
+    for n in range(3):
+        save(stocked, f"boost {n}", {"always": True}, {"bury": {"brand": "Nord"}, "factor": 1e-200})
+    save(stocked, "pin", QUERY, {"pin": "s1", "at": 1.0})
+    assert found(analyst)[0] == "s1"
+    assert set(found(analyst)[1:5]) == {"s0", "s2", "s4", "s6"}
 
 
 def test_live_rules_that_contradict_each_other_are_refused(stocked: Shop) -> None:

@@ -1,4 +1,5 @@
--- Returns a request with the query and the filters that rules put into it. The function has no SET clause, because it
+-- Returns a request with the query that rules put into it. Their filters become a part of `parsed.condition`, each one
+-- for itself, so the limits on the size of a filter hold for each alone. The function has no SET clause, because it
 -- runs under the settings of run_search.
 create or replace function shop_private.ruled_request(
     p_request shop_private.search_request, p_ranking shop_private.search_ranking
@@ -9,8 +10,9 @@ declare
     request shop_private.search_request := p_request;
 begin
     if p_ranking.filters is not null then
-        request.filter := jsonb_build_object('and', to_jsonb(p_ranking.filters)
-            || coalesce(nullif(p_request.filter, 'null'), '{}'));
+        request.parsed.condition := concat_ws(' and ', (p_request.parsed).condition,
+            (select string_agg(format('(%s)', shop_private.filter_condition(f)), ' and ')
+                from unnest(p_ranking.filters) f));
     end if;
     if p_ranking.notice ? 'query' then
         request.query := p_ranking.notice ->> 'query';
