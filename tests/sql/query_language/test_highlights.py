@@ -39,6 +39,7 @@ def marked(shop: "Shop", query: str, title: str, description: str | None = None)
         ("背包", "黑色背包", ["背包"]),
         ("the lamp", "The lamp", ["lamp"]),
         ("lamp -table", "Table lamp", ["lamp"]),
+        ("-table", "Table lamp", []),
         ('"table lamp" brand:nord', "Table lamp Nord", ["Table", "lamp"]),
         ("sofa", "Table lamp", []),
         ("", "Table lamp", []),
@@ -52,6 +53,12 @@ def test_descriptions_are_marked_after_titles_and_synonyms_too(shop: "Shop") -> 
     shop.run("insert into shop.synonym (terms) values ('{sneakers,trainers}')")
     found = marked(shop, "sneakers", "Red sneaker", "These trainers are 👟 light. A sneaker's sole.")
     assert found == ["sneaker", "trainers", "sneaker's"]
+
+
+def test_a_synonym_of_several_words_is_marked_only_as_a_whole(shop: "Shop") -> None:
+    shop.run("insert into shop.synonym (terms) values ('{telly,flat screen tv}')")
+    assert marked(shop, "telly", "Flat shoes", "A telly.") == ["telly"]
+    assert marked(shop, "telly", "TV with a flat screen") == ["TV", "flat", "screen"]
 
 
 def test_a_hidden_product_has_no_highlights(shop: "Shop") -> None:

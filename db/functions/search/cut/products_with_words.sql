@@ -1,7 +1,7 @@
--- Returns the products that meet p_condition, a condition on p (shop.product), and have at least one word of the text
--- or of its synonyms. p_matched lists the products that meet the condition, or is null if these products were not
--- collected. At most p_most products are returned; a null p_most sets no limit. `complete` tells whether the result has
--- all products with such a word.
+-- Returns the products that meet p_condition, a condition on p (shop.product), and have at least one word of the text,
+-- or all words of a term that stands for words of the text. p_matched lists the products that meet the condition, or is
+-- null if these products were not collected. At most p_most products are returned; a null p_most sets no limit.
+-- `complete` tells whether the result has all products with such words.
 create or replace function shop_private.products_with_words(
     p_text text, p_catalog text, p_condition text, p_matched uuid[], p_most integer,
     p_synonyms shop_private.synonym_use[],
@@ -9,11 +9,13 @@ create or replace function shop_private.products_with_words(
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
-    any_word tsquery;
+    query constant record := shop_private.expanded_query(
+        p_text, shop_private.keyword_language(p_catalog), p_synonyms);
+    any_word tsquery := query.any_word;
 begin
-    select string_agg(quote_literal(w), ' | ')::tsquery into any_word
-    from unnest((shop_private.expanded_query(
-        p_text, shop_private.keyword_language(p_catalog), p_synonyms)).words) w;
+    if p_synonyms is null then
+        any_word := (select string_agg(quote_literal(w), ' | ')::tsquery from unnest(query.words) w);
+    end if;
     if any_word is not null then
         execute format('select array_agg(p.product_id) from (
             select p.product_id from shop.product p where p.keywords @@ $1 and %s limit $2) p',
