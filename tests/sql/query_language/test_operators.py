@@ -183,8 +183,13 @@ def test_a_query_that_only_excludes_finds_nothing_and_says_why(guitars: "Shop") 
 
 
 def test_a_query_with_too_many_operators_is_refused(shop: "Shop") -> None:
-    with pytest.raises(StatementRefused, match="the query has 21 phrases, exclusions and fields"):
+    with pytest.raises(StatementRefused, match="the query has more than 20 phrases, exclusions and fields"):
         shop.run("select * from shop.search(:query)", query="shoe" + " -a" * 21)
+
+
+def test_the_work_of_reading_a_query_has_a_limit(shop: "Shop") -> None:
+    shop.run("set statement_timeout = '3s'")
+    assert parsed(shop, "-a " * 1_000_000) is None, "the text is too long to be a query"
 
 
 def test_values_of_operators_are_quoted(guitars: "Shop") -> None:

@@ -1,4 +1,5 @@
--- Reads the operators of a query's text (docs/search.md, "Query language"). Returns null if the text has no operator.
+-- Reads the operators of a query's text (docs/search.md, "Query language"). Returns null if the text has no operator,
+-- and if it has more than @max_text_length@ characters.
 --
 --   "two words"        phrases    the product's text has these words, one directly behind the other
 --   -word, -"two words"  excluded   the product's text has no such word or phrase
@@ -30,6 +31,9 @@ declare
     negated boolean;
     operators integer := 0;
 begin
+    if length(p_text) > @max_text_length@ then
+        return null;
+    end if;
     parsed.phrases := '{}';
     parsed.excluded := '{}';
     parsed.fields := '[]';
@@ -56,13 +60,14 @@ begin
             remaining := remaining || token;
             operators := operators - 1;
         end if;
+        if operators > @query_max_operators@ then
+            raise exception using errcode = '54000',
+                message = 'the query has more than @query_max_operators@ phrases, exclusions and fields',
+                hint = 'Give long lists of conditions as a filter.';
+        end if;
     end loop;
     if operators = 0 then
         return null;
-    elsif operators > @query_max_operators@ then
-        raise exception using errcode = '54000',
-            message = format('the query has %s phrases, exclusions and fields', operators),
-            hint = 'A query may have @query_max_operators@ of them. Give long lists of conditions as a filter.';
     end if;
     parsed.typed := p_text;
     parsed.words := coalesce(nullif(array_to_string(remaining, ' '), ''), (
