@@ -1,5 +1,6 @@
 -- Requests the vectors of texts over the gateway and does not wait for them. The caller then asks for the vector of
--- each text, so that an encoder encodes all texts together. If too many requests wait, none is added.
+-- each text, so that an encoder encodes all texts together, or takes the vectors from the cache in a later search. A
+-- text that already waits is not added again. At most @gateway_max_requests@ requests wait; further texts are left out.
 create or replace function shop_private.gateway_request(p_model_id smallint, p_payloads bytea[])
 returns void
 language plpgsql volatile parallel restricted as $$
@@ -7,7 +8,9 @@ begin
     perform shop_private.gateway_open();
     perform @dblink@.dblink_exec('shop_gateway', format(
         'insert into shop_private.request (model_id, key, kind, payload)
-        select %s, sha256(convert_to(''t'', ''UTF8'') || p), ''t'', p from unnest(%L::bytea[]) p
-        where (select count(*) from (select from shop_private.request limit @gateway_max_requests@) r)
-            < @gateway_max_requests@', p_model_id, p_payloads));
+        select %1$s, k.key, ''t'', p from unnest(%2$L::bytea[]) p, sha256(convert_to(''t'', ''UTF8'') || p) k(key)
+        where not exists (select from shop_private.request r where r.model_id = %1$s and r.key = k.key)
+        limit @gateway_max_requests@
+            - (select count(*) from (select from shop_private.request limit @gateway_max_requests@) r);
+        notify shop_request', p_model_id, p_payloads));
 end $$;

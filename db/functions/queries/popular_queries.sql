@@ -1,14 +1,14 @@
--- Lists the query texts whose vectors are in the cache. `asked` counts the searches that did not find the vector of the
--- text in the cache. A search that finds the vector is not counted, because it writes nothing. If the cache drops the
--- vector of a text, it drops the count of the text too. A role that does not see every product sees no texts, because
--- other roles may have searched for them.
+-- Lists the query texts, and their variants with synonyms, whose vectors are in the cache. `asked` counts the searches
+-- that did not find the vector of the text in the cache. A search that finds the vector is not counted, because it
+-- writes nothing. If the cache drops the vector of a text, it drops the count of the text too. A role that does not see
+-- every product sees no texts, because other roles may have searched for them.
 create or replace view shop.popular_queries with (security_barrier = true) as
 select e.query, m.name as model, e.asked, e.created_at as first_asked_at
 from shop_private.query_embedding e
 join shop.model m on m.model_id = e.model_id
 where e.query is not null and (select shop_private.sees_every_product())
 order by e.asked desc, e.created_at desc;
-comment on column shop.popular_queries.query is 'text of the query';
+comment on column shop.popular_queries.query is 'text of the query, or a variant of it with a synonym';
 comment on column shop.popular_queries.model is 'the model that encoded the text';
 comment on column shop.popular_queries.asked is
     'number of searches that did not find the vector of the text in the cache';

@@ -148,6 +148,38 @@ def test_all_texts_are_encoded_together_and_a_variant_that_cannot_be_encoded_is_
         }
 
 
+def test_a_search_with_a_cached_text_waits_for_no_variant(shoes: "Shop") -> None:
+    shoes.encode_all()
+    add(shoes, "sneakers", "trainers", "running shoes")
+    shoes.cache("sneakers")
+    shoes.run("set shop.timeout_ms = 60000")
+    shoes.run("set statement_timeout = '10s'")
+    with shoes.encoder(answers=False):
+        for _ in range(2):
+            assert len(shoes.run("select sku from shop.search('sneakers')")) == len(PRODUCTS)
+    waiting = "select convert_from(payload, 'UTF8') from shop_private.request order by 1"
+    assert [row[0] for row in shoes.run(waiting)] == ["running shoes", "trainers"], "each variant is requested once"
+
+
+def test_the_number_of_variants_and_of_requests_has_a_limit(shoes: "Shop") -> None:
+    shoes.encode_all()
+    shoes.cache("sneakers")
+    shoes.run("select shop_private.text_vector('sneakers', array(select 'shoe ' || n from generate_series(1, 50) n))")
+    assert shoes.value("select count(*) from shop_private.request") == 4
+    shoes.run(
+        "select shop_private.gateway_request(model_id, array(select n::text::bytea from generate_series(1, 2000) n)) "
+        "from shop.model"
+    )
+    assert shoes.value("select count(*) from shop_private.request") == 1000
+
+
+def test_a_product_with_one_word_of_a_longer_synonym_does_not_pass_the_cut(shoes: "Shop") -> None:
+    shoes.load(Product("flat", "Flat shoes"), Product("tv", "TV with a flat screen"))
+    add(shoes, "telly", "flat screen tv")
+    query = "select sku from shop.search('telly', cut => 'relevant', degrade => true)"
+    assert [row.sku for row in shoes.run(query)] == ["tv"]
+
+
 def test_a_cut_keeps_the_products_with_a_synonym(shoes: "Shop") -> None:
     shoes.run("select shop.set_language('english')")
     add(shoes, "sofa", from_term="davenport")
