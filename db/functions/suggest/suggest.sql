@@ -20,6 +20,7 @@ returns table (kind text, text text, count bigint, product_id uuid, sku text, co
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     known constant text[] := array['query', 'type', 'brand', 'product'];
+    wanted constant text[] := array(select distinct unnest(kinds));
     key constant text := shop_private.suggestion_key(left(prefix, @max_suggestion@ + 1));
     condition text;
     restricted boolean;
@@ -40,9 +41,10 @@ begin
     end if;
     return query
     with texts as (
-        select t.* from shop_private.suggested_texts(key, catalog, kinds, k) t where not restricted
+        select t.* from shop_private.suggested_texts(key, catalog, wanted, k) t where not restricted
         union all
-        select t.* from shop_private.visible_texts(key, condition, kinds, k) t where restricted
+        select t.* from shop_private.visible_texts(key, condition, wanted, k) t
+        where restricted and wanted && array['type', 'brand']
     ), found as (
         select t.kind, t.text, t.count, null::uuid as product_id, t.similarity, row_number() over (partition by t.kind
             order by t.similarity desc, t.place > 0, t.count desc, t.text) as n

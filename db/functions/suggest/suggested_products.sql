@@ -1,6 +1,11 @@
 -- Returns products whose title begins with p_key, a text of suggestion_key, one product for each title, in the order of
--- the titles. p_condition is a condition on p (shop.product). The index on the beginnings of titles finds the products,
--- and at most @suggestion_titles@ of them are read.
+-- the titles. p_condition is a condition on p (shop.product). Blocked titles are not returned.
+--
+-- An index on the first @title_start@ characters of the folded title finds the products. Each step reads the next
+-- different beginning, so that many products of one title hide no other title. At most @suggestion_titles@ beginnings
+-- and @suggestion_copies@ products of each are read, whether they pass the condition or not. Under a row policy,
+-- PostgreSQL cannot use this index, so the function reads all products of the catalog that the caller sees. A title with
+-- two blanks in a row is found only by what stands before them.
 create or replace function shop_private.suggested_products(
     p_key text, p_catalog text, p_condition text, p_most integer
 )
@@ -8,16 +13,37 @@ returns table (product_id uuid, folded text, title text)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     start constant text := format('left(shop_private.fold(p.title), %s) collate "C"', @title_start@);
+    blocked constant text[] := array(select b.text from shop.blocked_suggestion b);
+    passes constant text :=
+        format('starts_with(k.folded, $3) and not shop_private.is_blocked(k.folded, $5) and (%s)', p_condition);
 begin
+    if row_security_active('shop.product'::regclass) then
+        return query execute format($q$
+            select distinct on (k.folded) p.product_id, k.folded, p.title
+            from shop.product p cross join lateral (select shop_private.suggestion_key(p.title) as folded) k
+            where p.catalog = $1 and %1$s >= $2 and %1$s < $2 || U&'\+10FFFF' and %2$s
+            order by k.folded, p.product_id limit $4$q$, start, passes)
+        using p_catalog, left(p_key, @title_start@), p_key, p_most, blocked;
+        return;
+    end if;
     return query execute format($q$
-        select distinct on (t.folded) t.product_id, t.folded, t.title
-        from (
-            select p.product_id, shop_private.suggestion_key(p.title) as folded, p.title
-            from shop.product p
-            where p.catalog = $1 and %1$s >= $2 and %1$s < $2 || U&'\+10FFFF' and (%2$s)
-            order by %1$s limit @suggestion_titles@
-        ) t
-        where starts_with(t.folded, $3)
-        order by t.folded, t.product_id limit $4$q$, start, p_condition)
-    using p_catalog, left(p_key, @title_start@), p_key, p_most;
+        with recursive step(n, start) as (
+            (select 1, %1$s from shop.product p
+             where p.catalog = $1 and %1$s >= $2 and %1$s < $2 || U&'\+10FFFF' order by %1$s limit 1)
+            union all
+            select s.n + 1, f.start
+            from step s cross join lateral (
+                select %1$s as start from shop.product p
+                where p.catalog = $1 and %1$s > s.start and %1$s < $2 || U&'\+10FFFF' order by %1$s limit 1) f
+            where s.n < @suggestion_titles@
+        )
+        select t.product_id, t.folded, t.title
+        from step s cross join lateral (
+            select distinct on (k.folded) p.product_id, k.folded, p.title
+            from (select p.* from shop.product p where p.catalog = $1 and %1$s = s.start limit @suggestion_copies@) p
+            cross join lateral (select shop_private.suggestion_key(p.title) as folded) k
+            where %2$s
+            order by k.folded, p.product_id) t
+        limit $4$q$, start, passes)
+    using p_catalog, left(p_key, @title_start@), p_key, p_most, blocked;
 end $$;

@@ -15,7 +15,7 @@ begin
         from unnest(p_kinds) k(kind) cross join lateral (
             select s.* from shop.suggestion s
             where s.catalog = p_catalog and s.kind = k.kind and s.place = 0
-                and not (string_to_array(s.folded, ' ') || s.folded) && blocked
+                and not shop_private.is_blocked(s.folded, blocked)
             order by s.count desc limit p_most) s;
         return;
     end if;
@@ -29,7 +29,7 @@ begin
                 and s.start collate "C" < p_key || U&'\+10FFFF' collate "C" and s.kind = any(p_kinds)
             order by s.kind, s.folded, s.place
         ) d
-        where not (string_to_array(d.folded, ' ') || d.folded) && blocked
+        where not shop_private.is_blocked(d.folded, blocked)
     ) r
     where r.n <= p_most;
     if not found and length(p_key) >= @typo_min_letters@ then
@@ -40,7 +40,7 @@ begin
                 order by @trgm@.word_similarity(p_key, s.folded) desc, s.count desc, s.folded) as n
             from shop.suggestion s
             where s.place = 0 and p_key operator(@trgm@.<%) s.folded and s.catalog = p_catalog
-                and s.kind = any(p_kinds) and not (string_to_array(s.folded, ' ') || s.folded) && blocked
+                and s.kind = any(p_kinds) and not shop_private.is_blocked(s.folded, blocked)
         ) r
         where r.n <= p_most;
     end if;

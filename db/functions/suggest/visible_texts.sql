@@ -18,7 +18,7 @@ begin
                     n.text) as rank
             from named n cross join lateral (select shop_private.suggestion_key(n.text)) k(folded)
             where strpos(' ' || k.folded, ' ' || $1) > 0
-                and not (string_to_array(k.folded, ' ') || k.folded) && $4
+                and not shop_private.is_blocked(k.folded, $4)
         )
         select f.kind, f.folded, f.text, f.count, (f.begins > 1)::integer::smallint, 1::real from found f
         where f.rank <= $3$q$, p_condition)

@@ -145,6 +145,8 @@ def test_the_places_of_a_missing_kind_go_to_the_others(analyst: Connection) -> N
     assert {row.kind for row in suggest(analyst, "g", k=5)} == {"query", "type", "brand", "product"}
     assert {row.kind for row in suggest(analyst, "g", kinds=["brand", "type"])} == {"brand", "type"}
     assert suggest(analyst, "g", kinds=[]) == []
+    for prefix in ("", "g"):
+        assert suggest(analyst, prefix, kinds=["type", "type"]) == suggest(analyst, prefix, kinds=["type"]) != []
 
 
 def test_blocked_texts_are_not_suggested(shop: "Shop") -> None:
@@ -159,6 +161,56 @@ def test_blocked_texts_are_not_suggested(shop: "Shop") -> None:
     with pytest.raises(StatementRefused, match="blocked_suggestion_text_check"):
         app.execute(text("insert into shop.blocked_suggestion (text) values ('Guitar')"))
     app.execute(text("delete from shop.blocked_suggestion"))
+
+
+@pytest.mark.parametrize("blocked", ["gun", "holster"])
+def test_a_blocked_word_blocks_titles_and_texts_with_hyphens_and_quotes(shop: "Shop", blocked: str) -> None:
+    from tests.support.shop import product
+
+    for n, title in enumerate(("Gun-holster", 'Gun "holster"', "Gun, (holster)", "Gun holster")):
+        shop.load(product(str(n), title, product_type=title, brand=title))
+        _search(shop, title, 5)
+    shop.load(product("g", "Gunnar", product_type="Gunnar"))
+    shop.run("select shop.refresh_suggestions()")
+    app, analyst = shop.connect(Role.APP), shop.connect(Role.ANALYST)
+    assert len(suggest(analyst, "gun", k=50)) == 4 * 4 + 2
+    for filter_ in ("{}", None):
+        assert {row.kind for row in suggest(analyst, "gun", k=50, filter=filter_)} >= {"type", "brand", "product"}
+    app.execute(text("insert into shop.blocked_suggestion (text) values (:text)"), {"text": blocked})
+    for filter_ in ("{}", None):
+        assert set(texts(suggest(analyst, "gun", k=50, filter=filter_))) == {"Gunnar"}
+        assert suggest(analyst, "holster", k=50, filter=filter_) == []
+    assert "Gun" not in str(suggest(analyst, "", k=50)).replace("Gunnar", "")
+    assert suggest(analyst, "holstr", k=50) == []
+    app.execute(text("delete from shop.blocked_suggestion"))
+    app.execute(text("insert into shop.blocked_suggestion (text) values ('gun-holster')"))
+    assert "Gun-holster" not in texts(suggest(analyst, "gun", k=50))
+    assert "Gun holster" in texts(suggest(analyst, "gun", k=50), "product")
+    app.execute(text("delete from shop.blocked_suggestion"))
+
+
+def test_many_products_of_one_title_hide_no_other_title(shop: "Shop") -> None:
+    shop.run(
+        "insert into shop.product (product_id, sku, title) select shop.product_id(sku, 'main'), sku, title "
+        "from (select 's' || n, case when n > 1 then 'Gitarre' else 'Gitarre mit Koffer' end "
+        "from generate_series(1, 300) n) as new(sku, title)"
+    )
+    analyst = shop.connect(Role.ANALYST)
+    assert texts(suggest(analyst, "git")) == ["Gitarre", "Gitarre mit Koffer"]
+    assert texts(suggest(analyst, "git", filter='{"sku": "s1"}')) == ["Gitarre mit Koffer"]
+
+
+def test_titles_that_fail_the_filter_are_read_only_up_to_the_limit(shop: "Shop") -> None:
+    shop.run(
+        "insert into shop.product (product_id, sku, title) select shop.product_id(sku, 'main'), sku, title "
+        "from (select 's' || n, 'Gitarre ' || n from generate_series(1, 3000) n) as new(sku, title)"
+    )
+    shop.run("analyze shop.product")
+    read = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relid = 'shop.product'::regclass"
+    with shop.database.connect(Role.ANALYST) as conn, conn.begin():
+        before = conn.scalar(text(read))
+        assert suggest(conn, "git", filter='{"quantity": 5}', kinds=["product"]) == []
+        assert conn.scalar(text(read)) - before <= 2 * 200
 
 
 def test_a_filter_leaves_only_products_that_pass_and_no_queries(analyst: Connection) -> None:
