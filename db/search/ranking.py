@@ -26,6 +26,7 @@ NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS = "WS101", "WS102"
 CACHE_HIT, CACHE_MISS = "WS103", "WS104"
 EMPTY_PAGE = "WS105"
 LEG_TIMES = "WS106"
+RULES = "WS107"
 NOTICE_LEVEL = "debug1"  # a session receives WS103 to WS106 only with this client_min_messages
 MAY_HAVE_OPERATORS = re.compile(r'["“”„‟«»:]|(^|\s)-')  # as in shop_private.read_query
 TIMED_SEARCHES = 0.05  # share of a session's searches with LEG_TIMES, if the session sets shop.timed_searches to it
@@ -154,6 +155,8 @@ class SearchResult:
     route: str | None = None
     rows_examined: int | None = None
     legs: tuple[LegTime, ...] = ()  # the legs that ran, if shop.timed_searches chose this search
+    redirect: str | None = None  # the address and the text of the shop's rules that answer the search
+    banner: str | None = None
 
     @property
     def next(self) -> str | None:
@@ -261,7 +264,18 @@ def _result(conn: Connection, statement: str, parameters: dict[str, Any]) -> Sea
         reason = next((n.detail for n in notices if n.sqlstate in (NOTHING_FOUND, NOTHING_FOUND_BY_KEYWORDS)), None)
         degraded = NOTHING_FOUND_BY_KEYWORDS in states
     legs = next((_legs(n.detail) for n in notices if n.sqlstate == LEG_TIMES and n.detail), ())
-    return SearchResult(rows, reason, degraded, states.count(CACHE_HIT), states.count(CACHE_MISS), **figures, legs=legs)
+    told: dict[str, str] = next((json.loads(n.detail) for n in notices if n.sqlstate == RULES and n.detail), {})
+    return SearchResult(
+        rows,
+        reason,
+        degraded,
+        states.count(CACHE_HIT),
+        states.count(CACHE_MISS),
+        **figures,
+        legs=legs,
+        redirect=told.get("redirect"),
+        banner=told.get("banner"),
+    )
 
 
 def _legs(detail: str) -> tuple[LegTime, ...]:

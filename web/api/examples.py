@@ -51,6 +51,8 @@ RESULTS: dict[str, Any] = {
     "reason": None,
     "next": None,
     "explain": None,
+    "redirect": None,
+    "banner": "Free delivery",
 }
 FACETS: dict[str, Any] = {
     "facets": [
@@ -136,6 +138,8 @@ FOUND: dict[str, Any] = {
     "next": None,
     "facets": FACETS["facets"][:1],
     "explain": None,
+    "redirect": None,
+    "banner": "Free delivery",
 }
 HEALTH: dict[str, Any] = {"status": "alive"}
 READY: dict[str, Any] = {

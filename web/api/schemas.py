@@ -47,6 +47,8 @@ Corrected = Annotated[
     str | None,
     Meta(description="The query with the words that were found for misspelt words; null if no word was corrected."),
 ]
+Redirect = Annotated[str | None, Meta(description="The address to which a rule of the shop sends the shopper.")]
+Banner = Annotated[str | None, Meta(description="The text that a rule of the shop shows with the results.")]
 SearchId = Annotated[
     str, Meta(min_length=1, max_length=64, description="The id of the answer. Events name it as `search_id`.")
 ]
@@ -291,6 +293,8 @@ class Results(msgspec.Struct):
     next: Annotated[str | None, Meta(description="Send this as `page` to get the next page; null on the last page.")]
     explain: list[Explained] | None = None
     corrected: Corrected = None
+    redirect: Redirect = None
+    banner: Banner = None
 
 
 class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

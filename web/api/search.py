@@ -264,6 +264,8 @@ def _results(found: SearchResult, on_sale: Mapping[UUID, Offer], steps: list[Exp
         next=found.next,
         explain=None if steps is None else [msgspec.convert(step, Explained, from_attributes=True) for step in steps],
         corrected=found.corrected,
+        redirect=found.redirect,
+        banner=found.banner,
     )
 
 

@@ -30,6 +30,8 @@ def page(answer: Mapping[str, Any], site: str | None) -> dict[str, Any]:
         "total_is": answer["total_is"],
         "note": answer["reason"],
         "corrected_query": answer.get("corrected"),
+        "redirect": answer.get("redirect"),
+        "banner": answer.get("banner"),
         "cursor": answer["next"],
     }
     return _with_values(shown)

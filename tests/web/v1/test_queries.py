@@ -5,9 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from db import api_keys
 from db.engine import Database
+from tests.support.servers.assistants import address_of, call
 from tests.support.web_service import Serve
 
 WORDS = {"weights": {"image": 0, "title": 0}, "top_k": 100}
@@ -52,6 +54,29 @@ def test_a_correction_is_said_and_can_be_turned_off(client: httpx.Client) -> Non
     assert marked == ["black", "shoes"]
     assert found(client, query="black shoes")["corrected"] is None
     assert found(client, query="blakc", correct=False)["results"] == []
+
+
+def test_an_answer_has_the_redirect_and_the_banner_of_rules(serve: Serve, own_database: Database) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(
+            text(
+                "insert into shop.rule (name, condition, action, status) values "
+                """('to', '{"query": "shoes"}', '{"redirect": "https://shop.example/shoes"}', 'live'), """
+                """('say', '{"contains": "shoes"}', '{"banner": "Free delivery"}', 'live')"""
+            )
+        )
+    nothing = {"brand": "none"}
+    with serve(own_database) as client:
+        for body in ({"query": "shoes"}, {"query": "shoes", "filter": nothing}):
+            for path in ("/v1/search", "/search"):
+                answer = client.post(path, json={**WORDS, **body}).raise_for_status().json()
+                assert (answer["redirect"], answer["banner"]) == ("https://shop.example/shoes", "Free delivery")
+        for body in ({**WORDS, "query": "black shoes", "rules": "off"}, {**WORDS, "query": "bag"}, {"top_k": 1}):
+            answer = client.post("/v1/search", json=body).raise_for_status().json()
+            assert (answer["redirect"], answer["banner"]) == (None, None)
+        assert found(client, query="black shoes")["redirect"] is None
+        assert found(client, query="black shoes")["banner"] == "Free delivery"
+        assert call(address_of(client), "search", {"query": "black shoes"})["banner"] == "Free delivery"
 
 
 def test_the_page_names_the_correction_and_offers_the_typed_query(client: httpx.Client) -> None:

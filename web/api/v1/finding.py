@@ -165,6 +165,8 @@ def _answer(found: _Read, fields: Sequence[str], asked: Sequence[str], shown: Sh
         if found.steps is None
         else [msgspec.convert(step, Explained, from_attributes=True) for step in found.steps],
         corrected=search.corrected if search else None,
+        redirect=search.redirect if search else None,
+        banner=search.banner if search else None,
     )
 
 

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from web.api.facet_schemas import FacetOf
 from web.api.schemas import (
+    Banner,
     Corrected,
     EffectivePrice,
     Explained,
@@ -15,6 +16,7 @@ from web.api.schemas import (
     GeneralSearch,
     Picture,
     PriceBefore,
+    Redirect,
     SearchId,
     Similarity,
     VariantGroup,
@@ -177,6 +179,8 @@ class Found(msgspec.Struct, kw_only=True):
     facets: list[FacetOf] | None = None
     explain: list[Explained] | None = None
     corrected: Corrected = None
+    redirect: Redirect = None
+    banner: Banner = None
 
 
 class MultiSearch(msgspec.Struct, forbid_unknown_fields=True):
