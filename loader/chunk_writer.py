@@ -45,7 +45,10 @@ class ChunkWriter:
         dry_run: bool,
         reject: Callable[[Reject], None],
         summary: LoadSummary,
+        *,
+        keeps_roots: bool = False,
     ) -> None:
+        self._keeps_roots = keeps_roots
         self._database = database
         self._image_root = image_root
         self._catalog = catalog
@@ -110,7 +113,7 @@ class ChunkWriter:
 
     def _upsert(self, conn: Connection, rows: Sequence[ValidatedProduct]) -> UpsertCounts:
         with conn.begin() as transaction:
-            with staging(conn) as stage:
+            with staging(conn, keeps_roots=self._keeps_roots) as stage:
                 for row in rows:
                     stage(row.product)
             counts = upsert(conn, catalog=self._catalog, image_root=self._image_root)

@@ -42,6 +42,7 @@ class LoadOptions:
     sync: SyncOptions | None = None
     shown_as: str | None = None  # the name of the source in messages; None means its path
     strict: bool = False  # reject a row with a faulty value; otherwise, only drop the value, with a warning
+    keeps_roots: bool = False  # a stored image path keeps its folder if the source's image root has no such file
 
 
 def ingest(
@@ -140,7 +141,10 @@ def _load_rows(
         summary=summary,
         on_progress=on_progress,
     )
-    with ChunkWriter(database, source.image_root, options.catalog, options.dry_run, reject, summary) as writer:
+    root = source.image_root
+    with ChunkWriter(
+        database, root, options.catalog, options.dry_run, reject, summary, keeps_roots=options.keeps_roots
+    ) as writer:
         try:
             for number, chunk in enumerate(chunks):
                 rows = len(chunk)

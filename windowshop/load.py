@@ -177,7 +177,7 @@ def load(
     with located(path, is_watched=every is not None) as feed:
         base = base_url or (feed.base_url if image_root is None else None)
         changes = parse_changes(map_values or [], map_file, currency, base)
-        options = LoadOptions(catalog, rejects, dry_run, limit, synced, feed.shown, strict)
+        options = LoadOptions(catalog, rejects, dry_run, limit, synced, feed.shown, strict, image_root is None)
 
         def opened() -> "CatalogSource":
             return open_source(

@@ -42,7 +42,7 @@ create temporary table staged_product (
     size text, material text, condition text, sale_price numeric(12,2), sale_starts_at timestamptz,
     sale_ends_at timestamptz, compare_at_price numeric(12,2), quantity integer, rating numeric(3,2),
     review_count integer, published_at timestamptz, attributes jsonb not null, image_uris text[] not null,
-    image_phashes text[] not null, image_versions text[] not null
+    image_phashes text[] not null, image_versions text[] not null, keeps_roots boolean not null default {keeps_roots}
 ) on commit drop"""
 
 _STAGED = f"{', '.join(COLUMNS)}, attributes, image_uris, image_phashes, image_versions"
@@ -50,9 +50,10 @@ _COPY = f"copy pg_temp.staged_product ({_STAGED}) from stdin"
 
 
 @contextmanager
-def staging(conn: Connection) -> Iterator[Callable[[Product], None]]:
-    """Yields a function that stages one product for `upsert` in the same transaction. Stage each SKU only once."""
-    conn.execute(text(_STAGING_TABLE))
+def staging(conn: Connection, *, keeps_roots: bool = False) -> Iterator[Callable[[Product], None]]:
+    """Yields a function that stages one product for `upsert` in the same transaction. Stage each SKU only once. With
+    `keeps_roots`, a path that a product has already keeps its folder if the image root has no such file."""
+    conn.execute(text(_STAGING_TABLE.format(keeps_roots=keeps_roots)))
     raw = conn.connection.driver_connection
     assert raw is not None
     try:
@@ -114,7 +115,7 @@ def put(
         skus = [product.sku for product in part]
         with conn.begin_nested():
             before = _state(conn, skus, catalog)
-            conn.execute(text(_STAGING_TABLE))
+            conn.execute(text(_STAGING_TABLE.format(keeps_roots=False)))
             conn.execute(_STAGE, [_staged(product) for product in part])
             upsert(conn, catalog=catalog, image_root=image_root)
             after = _state(conn, skus, catalog)

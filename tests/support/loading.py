@@ -31,7 +31,9 @@ def load_catalog(
     on_failure: Callable[[LoadSummary], None] = lambda summary: None,
     **options: Any,
 ) -> LoadSummary:
-    """Load a catalog file. `options` are fields of `LoadOptions`."""
+    """Load a catalog file. `options` are fields of `LoadOptions`. Without `image_root`, known paths keep their folder,
+    as in `windowshop load`."""
+    options.setdefault("keeps_roots", image_root is None)
     source = open_source(path, mapping=mapping, image_root=image_root)
     return ingest(database, source, LoadOptions(**options), on_progress=on_progress, on_failure=on_failure)
 

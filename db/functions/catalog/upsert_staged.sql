@@ -46,8 +46,9 @@ begin
        or not (  -- the images differ; upsert_staged_images has the same conditions
             select count(*) = cardinality(s.image_uris) and coalesce(bool_and(
                 coalesce(i.uri = s.image_uris[i.position + 1], false)
-                and (s.image_versions[i.position + 1] is null or i.image_root_id is not distinct from
-                    case when i.uri ~ '^(https?|s3|gs)://' then null else p_image_root_id end)
+                and (i.image_root_id is not distinct from
+                    case when i.uri ~ '^(https?|s3|gs)://' then null else p_image_root_id end
+                    or s.image_versions[i.position + 1] is null and (p_image_root_id is null or s.keeps_roots))
                 and i.file_version is not distinct from coalesce(s.image_versions[i.position + 1], i.file_version)
                 and coalesce(i.phash = s.image_phashes[i.position + 1]::bit(64), true)), true)
             from shop.product_image i where i.product_id = k.product_id);

@@ -1,8 +1,9 @@
 -- Stores the images of the products in pg_temp.staged_key. For each product, pg_temp.staged_product has the list of
 -- images, which replaces the stored list. upsert_staged creates pg_temp.staged_key and locks the products before it
 -- calls this function. p_image_root_id is stored with each image whose uri is a path. But a path that the product has
--- already keeps its image root if p_image_root_id has no such file (the version is null). So an exported product can be
--- written again by a process with another image root or none.
+-- already keeps its image root if p_image_root_id is null. It also keeps it if keeps_roots of the staged product is true
+-- and p_image_root_id has no such file (the version is null). So a process without an image root can write an exported
+-- product again.
 --
 -- An image is replaced if its uri, its image root or the version of its file has changed since the last load. The
 -- version is the size and the times of the file. If the feed has another perceptual hash for an unchanged image, the
@@ -26,7 +27,8 @@ begin
                 or coalesce(n.file_version <> i.file_version, false) as replaces
         from (select (u.number - 1)::smallint as position, u.uri,
                   case when starts_with(u.uri, 'https://') or u.uri ~ '^(https?|s3|gs)://' then null
-                      when u.file_version is not null then p_image_root_id
+                      when u.file_version is not null or p_image_root_id is not null and not s.keeps_roots
+                          then p_image_root_id
                       else coalesce((select o.image_root_id from shop.product_image o
                           where o.product_id = k.product_id and o.uri = u.uri
                           order by o.position limit 1), p_image_root_id) end as image_root_id,

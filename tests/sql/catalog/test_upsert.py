@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from db.catalog import store as catalog
 from db.catalog.product import Image, Product
 from db.catalog.store import UpsertCounts
 from db.errors import StatementRefused
+from db.roles import Role
 
 if TYPE_CHECKING:
     from tests.support.shop import Shop
@@ -110,16 +112,23 @@ def test_a_shorter_image_list_deletes_the_remaining_images(shop: "Shop") -> None
     assert shop.work() == []
 
 
-def test_the_same_path_is_another_image_if_another_folder_has_the_file(shop: "Shop") -> None:
+def test_the_same_path_in_another_folder_is_another_image(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg"),)))
     shop.encode_all(fetched=True)
-    assert shop.load(Product("a", "A", images=(Image("0.jpg"),)), image_root=Path("/moved")).images == 0
-    assert images(shop, "a") == [(0, "/images", "0.jpg")]
-    assert shop.work() == []
-    there = Image("0.jpg", file_version="1 2 3")
-    assert shop.load(Product("a", "A", images=(there,)), image_root=Path("/moved")).images == 1
+    assert shop.load(Product("a", "A", images=(Image("0.jpg"),)), image_root=Path("/moved")).images == 1
     assert images(shop, "a") == [(0, "/moved", "0.jpg")]
     assert shop.work() == [("a", "image", 0, "pending")]
+
+
+def test_a_path_keeps_its_folder_without_an_image_root_or_if_the_load_asks(shop: "Shop") -> None:
+    shop.load(Product("a", "A", images=(Image("0.jpg"),)))
+    same = Product("a", "A", images=(Image("0.jpg"),))
+    assert shop.load(same, image_root=None).images == 0
+    with shop.database.connect(Role.APP) as conn, conn.begin():
+        with catalog.staging(conn, keeps_roots=True) as stage:
+            stage(same)
+        assert catalog.upsert(conn, image_root=Path("/moved")).images == 0
+    assert images(shop, "a") == [(0, "/images", "0.jpg")]
 
 
 def test_replacing_an_image_deletes_the_metadata_of_the_old_image(shop: "Shop") -> None:
@@ -152,9 +161,6 @@ def test_two_loads_from_one_folder_store_the_folder_once(shop: "Shop") -> None:
 
 
 def test_two_loads_in_one_transaction_succeed(shop: "Shop") -> None:
-    from db.catalog import store as catalog
-    from db.roles import Role
-
     with shop.database.connect(Role.APP) as conn, conn.begin():
         for title in ("A", "B"):
             with catalog.staging(conn) as stage:
