@@ -93,6 +93,7 @@ CATALOGS = [
         "/?catalog=main", "/?catalog=other", "/?catalog=nowhere", "/?catalog=other&q=bag", "/?like=x&catalog=other",
         "/?catalog=shown&catalog=other",
     )),
+    Attempt("the page with two catalogs, the last one public", "GET", "/?catalog=other&catalog=shown", 200, None),
     Attempt("the page with a product of another catalog", "GET", "/?like=x&q=hidden", 404, None),
 ]  # fmt: skip
 FILTERS = [
