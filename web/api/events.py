@@ -67,14 +67,14 @@ class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             return "a text contains a NUL character"
         if self.time is not None and self.time > datetime.now(UTC) + _FUTURE:
             return "time is more than a day in the future"
-        if self.time is not None and self.time < datetime.now(UTC) - _PAST:
-            return "time is more than ten years ago"
         return None
 
     def fault_in_v1(self, known: set[str]) -> str | None:
         """Returns why version 1 does not store the event, or None. `known` has the catalogs that exist."""
         if not any((self.sku, self.search_id, (self.query or "").strip())):
             return "an event needs sku, search_id or query"
+        if self.time is not None and self.time < datetime.now(UTC) - _PAST:
+            return "time is more than ten years ago"
         if self.catalog not in known:
             return f"there is no catalog {self.catalog}"
         return None

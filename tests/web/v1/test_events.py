@@ -72,11 +72,11 @@ def test_only_the_faulty_events_of_a_batch_are_refused(serve: Serve, own_databas
 
 
 def test_the_path_without_a_version_stores_what_the_first_releases_stored(serve: Serve, own_database: Database) -> None:
-    events = ({"kind": "click"}, {**FULL, "catalog": "mian"})
+    events = ({"kind": "click"}, {**FULL, "catalog": "mian"}, {**FULL, "time": "2015-12-31T00:00:00Z"})
     with serve(own_database) as client:
-        assert send(client, *events, path="/events").json() == {"recorded": 2}
+        assert send(client, *events, path="/events").json() == {"recorded": 3}
         assert send(client, *events).status_code == 422
-    assert len(rows(own_database)) == 2
+    assert len(rows(own_database)) == 3
 
 
 def test_the_catalogs_of_a_batch_are_read_by_one_statement(
