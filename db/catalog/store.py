@@ -166,6 +166,15 @@ def _state(conn: Connection, skus: Sequence[str], catalog: str) -> dict[str, tup
     return {sku: (updated_at, uris) for sku, updated_at, uris in rows}
 
 
+def lock(conn: Connection, skus: Sequence[str], catalog: str = "main") -> None:
+    """Lock products, so that no other session writes them or their images until the transaction ends."""
+    statement = text(
+        "select from shop.product where product_id in (select shop.product_id(s, :catalog) "
+        "from unnest(cast(:skus as text[])) s) order by product_id for no key update"
+    )
+    conn.execute(statement, {"skus": list(skus), "catalog": catalog})
+
+
 def image_paths(conn: Connection, skus: Sequence[str], catalog: str = "main") -> dict[str, set[str]]:
     """Return the paths of the stored images of products. A product without such an image is absent."""
     statement = text(

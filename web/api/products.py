@@ -4,6 +4,7 @@ and for the loader."""
 import hashlib
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -161,13 +162,44 @@ async def put_products(
     """
     KeyLimits.of(request).check_catalog(data.catalog)
     root = state.settings.image_root
-    outcomes: list[Outcome] = []
-    taken: dict[str, tuple[int, Product]] = {}
-    image_root = ImageRoot(root) if root else None
     items = read_items(data.products, ProductIn)
-    raw_list = list(raw_products([item for item in items if isinstance(item, ProductIn)]))
-    raw_ones = iter(raw_list)
-    paths = {} if root else await _stored_paths(request, state, raw_list, data.catalog)
+    raws = list(raw_products([item for item in items if isinstance(item, ProductIn)]))
+
+    def write(conn: Connection) -> list[Outcome]:
+        if not data.create and not catalogs.exists(conn, data.catalog):
+            hint = 'Correct the name, or create the catalog by "create": true beside "products".'
+            raise ApiError("not-found", f"There is no catalog {data.catalog}.", hint=hint)
+        outcomes, taken = _checked(data, items, raws, root, {} if root else _stored_paths(conn, raws, data.catalog))
+        products = [product for _, product in taken]
+        results = db_catalog.put(conn, products, catalog=data.catalog, image_root=root)
+        for (outcome, _), result in zip(taken, results, strict=True):
+            if isinstance(result, StatementRefused):
+                outcome.reason = f"the database refuses the product (SQLSTATE {result.sqlstate})"
+            else:
+                outcome.status = result
+        return outcomes
+
+    outcomes: list[Outcome] = await state.pools.write(request, write)
+    if wait:
+        stored = {one.sku: one for one in outcomes if one.status != "rejected"}
+        for sku, encoded in (await wait_until_encoded(request, state, list(stored), data.catalog, wait)).items():
+            stored[sku].encoding = encoded
+    return Outcomes(outcomes)
+
+
+def _checked(
+    data: ProductsIn,
+    items: list[ProductIn | Refused],
+    raws: list[RawProduct | str],
+    root: Path | None,
+    stored: dict[str, set[str]],
+) -> tuple[list[Outcome], list[tuple[Outcome, Product]]]:
+    """Returns the outcome of each item, and the products to store with their outcomes. `raws` has the items that could
+    be read, and `stored` the paths of `_stored_paths`."""
+    outcomes: list[Outcome] = []
+    taken: dict[str, tuple[Outcome, Product]] = {}
+    image_root = ImageRoot(root) if root else None
+    raw_ones = iter(raws)
     for item in items:
         outcome = Outcome(shown_sku(item), "rejected", None)
         outcomes.append(outcome)
@@ -176,7 +208,7 @@ async def put_products(
             outcome.reason = raw
             continue
         public = PublicAttributes(kept=data.keep)
-        allowed = image_root or AddressesOnly(paths.get(raw.fields.get("sku", "").strip(), ()), NO_ROOT)
+        allowed = image_root or AddressesOnly(stored.get(_sku(raw), ()), NO_ROOT)
         found = validate(replace(raw, attributes=public.filtered(raw.attributes)), allowed, strict=data.strict)
         outcome.not_stored = sorted(public.dropped)
         if isinstance(found, list):
@@ -184,45 +216,24 @@ async def put_products(
         elif found.product.sku in taken:
             outcome.reason = "this SKU is in the request already"
         else:
-            taken[found.product.sku] = len(outcomes) - 1, found.product
+            taken[found.product.sku] = outcome, found.product
             outcome.reason = "; ".join(reason for _, reason in found.warnings) or None
-    products = [product for _, product in taken.values()]
-
-    def write(conn: Connection) -> list[db_catalog.PutStatus | StatementRefused]:
-        if not data.create and not catalogs.exists(conn, data.catalog):
-            hint = 'Correct the name, or create the catalog by "create": true beside "products".'
-            raise ApiError("not-found", f"There is no catalog {data.catalog}.", hint=hint)
-        return db_catalog.put(conn, products, catalog=data.catalog, image_root=root)
-
-    results = await state.pools.write(request, write)
-    for (place, _), result in zip(taken.values(), results, strict=True):
-        if isinstance(result, StatementRefused):
-            outcomes[place].reason = f"the database refuses the product (SQLSTATE {result.sqlstate})"
-        else:
-            outcomes[place].status = result
-    if wait:
-        stored = {one.sku: one for one in outcomes if one.status != "rejected"}
-        for sku, encoded in (await wait_until_encoded(request, state, list(stored), data.catalog, wait)).items():
-            stored[sku].encoding = encoded
-    return Outcomes(outcomes)
+    return outcomes, list(taken.values())
 
 
-async def _stored_paths(
-    request: Request[Any, Any, Any], state: State, given: list[RawProduct | str], catalog: str
-) -> dict[str, set[str]]:
-    """Return the stored image paths of the products that are given with a path, by SKU."""
-    skus = [
-        raw.fields.get("sku", "").strip()
-        for raw in given
-        if isinstance(raw, RawProduct) and any("://" not in uri for uri in raw.images)
-    ]
-    skus = [sku for sku in skus if sku and sku.isprintable()]
-    if not skus:
+def _stored_paths(conn: Connection, raws: list[RawProduct | str], catalog: str) -> dict[str, set[str]]:
+    """Returns the stored image paths of the products, by SKU, and locks the products. Returns nothing if no image is
+    given as a path."""
+    rows = [raw for raw in raws if isinstance(raw, RawProduct)]
+    if all("://" in uri for row in rows for uri in row.images):
         return {}
-    found: dict[str, set[str]] = await state.pools.write(
-        request, lambda conn: db_catalog.image_paths(conn, skus, catalog)
-    )
-    return found
+    skus = [sku for sku in map(_sku, rows) if sku and sku.isprintable()]
+    db_catalog.lock(conn, skus, catalog)
+    return db_catalog.image_paths(conn, skus, catalog)
+
+
+def _sku(raw: RawProduct) -> str:
+    return raw.fields.get("sku", "").strip()
 
 
 @delete(

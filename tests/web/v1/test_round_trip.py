@@ -1,15 +1,18 @@
 """Products that are exported can be put or loaded again, and keep every field and every image."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
+import httpx
 from PIL import Image as Drawing
 from sqlalchemy import text
 
 from db.catalog.product import COLUMNS
 from db.engine import Database
 from tests.support.loading import load_catalog
+from tests.support.processes import wait_until
 from tests.support.web_service import PRODUCTS, Serve
 from tests.web.v1.test_products import lines, patch
 
@@ -50,6 +53,30 @@ def test_every_field_of_an_export_survives_a_put(serve: Serve, own_database: Dat
         assert patch(client, "sku 8", {"images": ["9.png"]}).status_code == 422  # another product has this path
         client.put("/v1/products", json={"products": [of_file | {"images": ["8.png"]}]}).raise_for_status()
         assert len(images()) == len(before) - 1
+
+
+def test_a_path_that_a_product_loses_before_it_is_locked_is_not_stored(serve: Serve, own_database: Database) -> None:
+    waiting = text(
+        "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
+    )
+
+    def waits_for_the_lock() -> Any:
+        with own_database.connect(None) as watching:
+            return watching.scalar(waiting)
+
+    body = {"products": [{"sku": "sku 7", "title": "new", "images": ["7.png"]}]}
+    answers: list[httpx.Response] = []
+    with serve(own_database) as client:
+        thread = threading.Thread(target=lambda: answers.append(client.put("/v1/products", json=body)))
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(text("delete from shop.product where sku = 'sku 7'"))
+            thread.start()
+            wait_until(waits_for_the_lock, 30, "the write waits")
+        thread.join()
+    [outcome] = answers[0].raise_for_status().json()["products"]
+    assert (outcome["status"], outcome["reason"][:13]) == ("inserted", 'image "7.png"')
+    with own_database.connect(None) as conn:
+        assert conn.scalar(text("select count(*) from shop.product_image where uri = '7.png'")) == 0
 
 
 def test_an_export_that_is_loaded_elsewhere_keeps_its_images(
