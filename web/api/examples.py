@@ -39,6 +39,7 @@ RESULTS: dict[str, Any] = {
                 "keyword": {"rank": 1, "distance": None, "score": 0.99, "contribution": 0.0164},
                 "exact_match": None,
                 "shop_ranking": 0.0036,
+                "rules": ["say delivery"],
             },
             "similarity": 0.29,
         }

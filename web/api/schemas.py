@@ -233,6 +233,9 @@ class Why(msgspec.Struct):
     shop_ranking: Annotated[
         float | None, Meta(description="What the signals and rules of the shop add to the score; null: none applies.")
     ] = None
+    rules: Annotated[
+        list[str] | None, Meta(description="The names of the rules that acted on the search; null: none.")
+    ] = None
 
 
 class VariantGroup(msgspec.Struct):

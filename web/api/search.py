@@ -304,6 +304,7 @@ def why(row: SearchHit) -> Why:
         keyword=Leg(row.keyword_rank, score=row.keyword_score, contribution=row.keyword_contribution),
         exact_match=row.exact_match,  # type: ignore[arg-type]  # shop.search returns no other values
         shop_ranking=row.shop_ranking,
+        rules=row.rules,
     )
 
 

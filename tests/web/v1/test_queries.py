@@ -75,7 +75,8 @@ def test_an_answer_has_the_redirect_and_the_banner_of_rules(serve: Serve, own_da
             answer = client.post("/v1/search", json=body).raise_for_status().json()
             assert (answer["redirect"], answer["banner"]) == (None, None)
         assert found(client, query="black shoes")["redirect"] is None
-        assert found(client, query="black shoes")["banner"] == "Free delivery"
+        said = found(client, query="black shoes")
+        assert (said["banner"], said["results"][0]["why"]["rules"]) == ("Free delivery", ["say"])
         assert call(address_of(client), "search", {"query": "black shoes"})["banner"] == "Free delivery"
 
 
