@@ -1,6 +1,5 @@
 """Defines the commands of `windowshop model`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,6 +37,7 @@ def add(
     """
     from db.engine import open_database
     from db.settings import Settings
+    from encoder.models.sources import resolved
     from migrations.model_revisions import NewModel, add_model, check_name
     from windowshop.index import suitable_lines
     from windowshop.output.progress import waiting
@@ -45,8 +45,7 @@ def add(
     settings = Settings.read()
     if name is not None:
         check_name(name)  # checked first, because torch and the model take seconds to load
-    folder = Path(source).expanduser()
-    source = str(folder.resolve()) if folder.is_dir() else source
+    source = resolved(source)
     with waiting("Loading the model"):
         from encoder.models.loading import load, model_name  # loads torch, which takes seconds
 

@@ -29,7 +29,8 @@ from encoder import starter
 from encoder.errors import ModelMismatch, ModelUnavailable
 from encoder.models.image_tower import ImageTower, image_tower
 from encoder.models.model_folder import check_folder
-from encoder.models.open_clip import PREFIX, Module, is_open_clip, load_open_clip
+from encoder.models.open_clip import Module, is_open_clip, load_open_clip
+from encoder.models.sources import PREFIX
 
 FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # the files that are downloaded from a hub
 

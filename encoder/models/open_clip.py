@@ -17,8 +17,8 @@ from db.images.pixels import InputShape
 from encoder.errors import ModelUnavailable
 from encoder.models.image_tower import ImageTower, tower_dtype
 
-PREFIX = "open_clip:"  # begins a source that is to be loaded by open-clip-torch
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+_TOKENIZER = "tokenizer_config.json"
 _INSTALL = "Run: pip install 'windowshop[open-clip]'"
 _TOKENIZER_OPTIONS = {"clean", "strip_sep_token", "language"}
 _RESAMPLE = {"bicubic": 3, "bilinear": 2}  # PIL.Image.Resampling
@@ -60,7 +60,7 @@ def load_open_clip(folder: Path, device: str, precision: str) -> tuple[OpenClipT
     Raises ModelUnavailable if the library is not installed, a file is missing, or the configuration asks for more than
     Windowshop loads.
     """
-    _check_config(folder)
+    text = _checked_texts(folder)
     open_clip = _library()
     name = f"local-dir:{folder}"
     model = open_clip.create_model(name, load_weights=False, pretrained_text=False)
@@ -75,7 +75,9 @@ def load_open_clip(folder: Path, device: str, precision: str) -> tuple[OpenClipT
         with torch.autocast(device.partition(":")[0], dtype, enabled=dtype != torch.float32):
             return model.encode_image(values)  # type: ignore[no-any-return]  # untyped
 
-    return OpenClipTexts(model, open_clip.get_tokenizer(name)), ImageTower(_shape(given), images)
+    # Only the tokenizers of transformers know the option.
+    options = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
+    return OpenClipTexts(model, open_clip.get_tokenizer(name, **options)), ImageTower(_shape(given), images)
 
 
 def _shape(given: Mapping[str, Any]) -> InputShape:
@@ -92,9 +94,9 @@ def _shape(given: Mapping[str, Any]) -> InputShape:
     )
 
 
-def _check_config(folder: Path) -> None:
-    """Raises ModelUnavailable if a file is missing, or if the configuration names files of another repository or passes
-    options that could run the model's own code."""
+def _checked_texts(folder: Path) -> dict[str, Any]:
+    """Returns the configuration of the texts. Raises ModelUnavailable if a file is missing, or if the configuration
+    names files of another repository or passes options that could run the model's own code."""
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise ModelUnavailable(
@@ -105,7 +107,8 @@ def _check_config(folder: Path) -> None:
     model = config.get("model_cfg")
     if not isinstance(model, dict) or not all(isinstance(model.get(part), dict) for part in ("vision_cfg", "text_cfg")):
         raise ModelUnavailable(f"{CONFIG} of model {folder} has no model_cfg with vision_cfg and text_cfg")
-    text, vision = model["text_cfg"], model["vision_cfg"]
+    text: dict[str, Any] = model["text_cfg"]
+    vision = model["vision_cfg"]
     if more := sorted(set(text.get("tokenizer_kwargs") or {}) - _TOKENIZER_OPTIONS):
         raise ModelUnavailable(f"{CONFIG} of model {folder} has the tokenizer option {more[0]}, which is not allowed")
     if text.get("hf_model_name"):
@@ -115,6 +118,9 @@ def _check_config(folder: Path) -> None:
         )
     if ":" in str(vision.get("timm_model_name", "")):
         raise ModelUnavailable(f"{CONFIG} of model {folder} names the image tower of another repository")
+    if text.get("hf_tokenizer_name") and (folder / _TOKENIZER).is_file() and "auto_map" in _json(folder / _TOKENIZER):
+        raise ModelUnavailable(f"the tokenizer of model {folder} needs code that comes with the model")
+    return text
 
 
 def _library() -> Any:

@@ -204,3 +204,12 @@ def test_a_model_on_a_hub_is_pinned_to_its_commit_and_starts_from_the_cache_with
     gone = windowshop("encode", "--once", env=env)
     assert gone.returncode == 5
     assert "model shop/tiny-clip cannot be loaded" in gone.stderr
+
+
+def test_a_tokenizer_of_an_open_clip_folder_that_needs_code_is_refused(tmp_path: Path) -> None:
+    config = {"vision_cfg": {}, "text_cfg": {"hf_tokenizer_name": "tokenizer"}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    save_file({"weight": torch.zeros(1)}, tmp_path / "open_clip_model.safetensors")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"auto_map": {"AutoTokenizer": ["evil.Tokens", None]}}))
+    with pytest.raises(ModelUnavailable, match="the tokenizer of model .* needs code that comes with the model"):
+        load(str(tmp_path))

@@ -9,6 +9,7 @@ from PIL import Image
 
 from encoder.errors import ModelUnavailable
 from encoder.models.loading import Model, load, model_name, split
+from encoder.models.sources import resolved
 from tests.support import tiny_models
 
 FAMILIES = {
@@ -125,3 +126,13 @@ def test_a_missing_folder_and_a_folder_without_a_model_are_reported(tmp_path: Pa
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelUnavailable, match="cannot be loaded"):
         load(str(tmp_path))
+
+
+def test_the_source_of_a_folder_is_absolute_with_and_without_a_prefix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert resolved("./model") == str(tmp_path / "model")
+    assert resolved("open_clip:./model") == f"open_clip:{tmp_path / 'model'}"
+    assert [resolved(name) for name in ("starter", "open_clip:Marqo/base")] == ["starter", "open_clip:Marqo/base"]

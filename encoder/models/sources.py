@@ -1,0 +1,12 @@
+"""Reads the sources of models, as `model add` receives them. This module needs no torch."""
+
+from pathlib import Path
+
+PREFIX = "open_clip:"  # begins a source that is to be loaded by open-clip-torch
+
+
+def resolved(source: str) -> str:
+    """Returns the source with the absolute path of its folder, or unchanged if it names no folder."""
+    name = source.removeprefix(PREFIX)
+    folder = Path(name).expanduser()
+    return source.removesuffix(name) + str(folder.resolve()) if folder.is_dir() else source
