@@ -4,15 +4,18 @@ from db.functions.constant import Constant
 
 MAX_WATCHES = 1_000
 MAX_WATCH_IMAGE_BYTES = 2**20
+MAX_WATCH_FILTER_BYTES = 16_384
 MAX_WATCH_MATCHES = 10_000
 
 WATCHES = (
     Constant("max_watches", MAX_WATCHES, "watches", "largest number of watches of a catalog"),
     Constant("max_watch_image_bytes", MAX_WATCH_IMAGE_BYTES, "bytes", "size of the largest image of a watch: 1 MB"),
+    Constant("max_watch_filter_bytes", MAX_WATCH_FILTER_BYTES, "bytes", "longest filter of a watch: 16 KB"),
     Constant(
         "max_watch_matches", MAX_WATCH_MATCHES, "products", "a watch with more matches is disabled: it is too broad"
     ),
     Constant("watch_deviations", 3, "deviations", "a product by chance is this far above the mean once in 700 times"),
     Constant("watch_requests", 100, "requests", "no vector of a watch is requested while this many requests wait"),
-    Constant("watch_renew_ms", 100, "ms", "time of one call of watch_renew, which keeps an encoder from its queries"),
+    Constant("watch_renew_ms", 100, "ms", "time to encode watches in a call of watch_renew; queries wait meanwhile"),
+    Constant("watch_renew_products", 256, "products", "largest number that a call of watch_renew compares; ~100 ms"),
 )

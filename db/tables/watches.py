@@ -51,7 +51,8 @@ watch = Table(
     Column("filter", JSONB, comment="the filter that a product must pass"),
     Column("min_similarity", Double, comment="least cosine similarity of an image; null: the floor of the model"),
     Column("condition", Text, nullable=False, comment="the filter as an SQL condition"),
-    Column("words", TSQUERY, comment="the words of the text, in the language of the catalog"),
+    Column("language", Text, comment="the language of the text; null: that of the catalog"),
+    Column("words", TSQUERY, comment="the words of the text, stemmed in its language"),
     Column("created_by", Text, nullable=False, comment="the role that created the watch"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when it was created"),
     Column("disabled_at", DateTime(timezone=True), comment="since when nothing is compared; null: the watch is in use"),
@@ -101,6 +102,17 @@ watch_vector = Table(
     Column("title_floor", Double),
     Column("measured_at", DateTime(timezone=True), nullable=False, server_default=_NOW),
     PrimaryKeyConstraint("watch_id", "model_id"),
+    schema=PRIVATE,
+)
+
+# The number of matches since the watch was created. watch_renew corrects a count that is above the limit. The table is
+# private, because the role of a watch may see fewer products than match.
+watch_count = Table(
+    "watch_count",
+    metadata,
+    Column("watch_id", Integer, ForeignKey(watch.c.watch_id, ondelete="CASCADE")),
+    Column("matches", BigInteger, nullable=False),
+    PrimaryKeyConstraint("watch_id"),
     schema=PRIVATE,
 )
 

@@ -171,6 +171,11 @@ class CatalogLane:
         batch = encoded.batch
         good = [n for n, vector in enumerate(encoded.vectors) if not isinstance(vector, str)]
         with conn.begin():
+            # Every transaction notes failed products in this order, and before `complete` locks watches.
+            results = zip(batch.items, encoded.vectors, strict=True)
+            for item, reason in sorted(results, key=lambda one: one[0].product_id):
+                if isinstance(reason, str):
+                    work.fail(conn, self._worker, batch.model_id, batch.part, item, reason, final=False)
             if good:
                 items = [batch.items[n] for n in good]
                 if batch.part == "image":
@@ -178,12 +183,6 @@ class CatalogLane:
                 vectors = np.concatenate([encoded.vectors[n] for n in good])
                 sources = [batch.sources[n] for n in good]
                 work.complete(conn, self._worker, batch.model_id, batch.part, items, sources, vectors)
-            # Every transaction notes products for webhooks in this order.
-            for item, reason in sorted(
-                zip(batch.items, encoded.vectors, strict=True), key=lambda one: one[0].product_id
-            ):
-                if isinstance(reason, str):
-                    work.fail(conn, self._worker, batch.model_id, batch.part, item, reason, final=False)
         return len(good)
 
     def start_over(self) -> None:

@@ -107,10 +107,11 @@ class QueryLane(threading.Thread):
         self.ready.set()
         cleaned = 0.0
         while not self._stop_event.is_set():
+            answered = self._answer_batch(conn)
             if time.monotonic() - cleaned > HOUSEKEEPING_SECONDS:
                 requests.housekeep(conn, self._settings.cache_rows)
                 cleaned = time.monotonic()
-            if self._answer_batch(conn):
+            if answered:
                 continue
             self.idle.set()
             for _ in conn.notifies(timeout=POLL_SECONDS, stop_after=1):

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("filter", postgresql.JSONB()),
         sa.Column("min_similarity", sa.Double()),
         sa.Column("condition", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text()),
         sa.Column("words", postgresql.TSQUERY()),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
@@ -82,6 +83,16 @@ def upgrade() -> None:
         schema="shop_private",
     )
     op.create_table(
+        "watch_count",
+        sa.Column("watch_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("matches", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["watch_id"], ["shop.watch.watch_id"], name=op.f("watch_count_watch_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("watch_id", name=op.f("watch_count_pkey")),
+        schema="shop_private",
+    )
+    op.create_table(
         "watch_note",
         sa.Column("product_id", sa.Uuid(), nullable=False),
         sa.Column("noted_at", sa.DateTime(timezone=True), server_default=NOW, nullable=False),
@@ -116,10 +127,10 @@ def downgrade() -> None:
     op.drop_functions(
         "shop_private", "watch_note", "watch_tell", "watch_compare", "watch_near", "watch_passing", "watch_one_by_one",
         "watch_renew", "watch_encode", "watch_store", "watch_compile", "watch_disable", "watch_messages", "watch_mean",
-        "watch_floors", "watch_words", "watch_role_sees_all", "is_searchable", "webhook_queue", "webhook_report",
+        "watch_floors", "watch_words", "watch_role_sees_all", "watch_lock", "is_searchable", "webhook_queue", "webhook_report",
         "webhook_messages",
     )  # fmt: skip
-    for name in ("watch_report", "watch_note", "watch_vector"):
+    for name in ("watch_report", "watch_note", "watch_count", "watch_vector"):
         op.drop_table(name, schema="shop_private")
     op.drop_table("watch_match", schema="shop")
     op.drop_table("watch", schema="shop")

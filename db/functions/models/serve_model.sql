@@ -2,7 +2,8 @@
 -- views. Then it replaces model_of_views, the function that returns the model whose vectors the views show. With
 -- p_model null, the function creates the views again for the model that is serving now. If no model is serving, the
 -- views are empty and searches report that no model is serving. model_to_serve explains p_force. A product that waits
--- for the earlier model, but not for p_model, becomes searchable by the switch, so it is noted for the watches.
+-- for the earlier model, but not for p_model, becomes searchable by the switch, so it is noted for the watches. So is
+-- every encoded product if no model served before.
 --
 -- A reader locks a view when it first reads the view or the model (shop_private.serving), and holds the lock until its
 -- transaction ends. The switch therefore waits for these readers, and later readers wait for the switch. The caller's
@@ -16,6 +17,7 @@ declare
     lock_timeout constant integer := (select setting::integer from pg_settings where name = 'lock_timeout');
     began timestamptz;
     before smallint;
+    fresh uuid[];
 begin
     if p_model is null then
         select * into model from shop.model where status = 'serving';
@@ -40,9 +42,14 @@ begin
         returning model_id into before;
         update shop.model set status = 'serving' where name = p_model and status <> 'serving';
         if found then
-            perform shop_private.watch_note(model.model_id, array(
-                select distinct w.product_id from shop_private.work w
-                where w.model_id = before and exists (select from shop.watch)));
+            if not exists (select from shop.watch) then
+                fresh := '{}';
+            elsif before is null then
+                execute format('select array_agg(t.product_id) from shop.%I t', model.name || '_title') into fresh;
+            else
+                fresh := array(select distinct w.product_id from shop_private.work w where w.model_id = before);
+            end if;
+            perform shop_private.watch_note(model.model_id, fresh);
             insert into shop.serving_history (model, revision) values (model.name, model.revision);
         end if;
     end if;

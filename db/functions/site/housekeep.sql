@@ -3,7 +3,8 @@
 --   (2) the oldest query vectors, so that the newest p_cache_rows remain;
 --   (3) workers without leased items whose lease ended more than an hour ago;
 --   (4) query lanes whose last report is more than an hour old.
--- Then the function refreshes the common words, and keeps the watches ready.
+-- Then the function refreshes the common words, and keeps the watches ready. An error of the watches is only a warning,
+-- because the session that calls the function also answers queries.
 create or replace function shop_private.housekeep(p_cache_rows bigint)
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -19,7 +20,11 @@ begin
       and not exists (select from shop_private.work w where w.worker_id = k.worker_id and w.state = 'leased');
     delete from shop_private.query_lane q where q.reported_at < clock_timestamp() - interval '1 hour';
     perform shop_private.refresh_common_words();
-    if exists (select from shop.watch) then
-        perform shop_private.watch_renew();
+    if exists (select from shop.watch) or exists (select from shop_private.watch_note) then
+        begin
+            perform shop_private.watch_renew();
+        exception when others then  -- a canceled query is not among them
+            raise warning 'the watches are not renewed: %', sqlerrm;
+        end;
     end if;
 end $$;

@@ -7,6 +7,7 @@ declare
     p_name constant text := name;
     p_catalog constant text := catalog;
 begin
+    perform shop_private.watch_lock(p_catalog);
     delete from shop.watch w where w.name = p_name and w.catalog = p_catalog;
     return found;
 end $$;

@@ -37,6 +37,15 @@ begin
             message = format('the image of a watch is too large: %s bytes; at most @max_watch_image_bytes@ (1 MB) are '
                 'allowed', length(image));
     end if;
+    if octet_length(given_filter::text) > @max_watch_filter_bytes@ then
+        raise exception using errcode = '54000', hint = 'Each new product is tested with the filters of all watches.',
+            message = format('the filter of a watch is too long: %s bytes; at most @max_watch_filter_bytes@ (16 KB) '
+                'are allowed', octet_length(given_filter::text));
+    end if;
+    if (shop_private.parse_query(query)).typed is not null then
+        raise exception using errcode = '22023', hint = 'Give a plain text, and the conditions as filter.',
+            message = 'the text of a watch cannot have operators: quotes, exclusions or fields';
+    end if;
     perform shop_private.catalog_condition(catalog);  -- raises an error for an unknown catalog
     return shop_private.watch_store(name, query, image, given_filter, catalog, min_similarity);
 end $$;

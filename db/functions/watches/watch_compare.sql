@@ -1,15 +1,19 @@
 -- Compares searchable products of a catalog with its watches, and stores, notifies and notes for webhooks each match
--- that is new. A filter that fails does not fail the caller, which is the encoder: its watch is disabled.
+-- that is new. p_noted has for each product the time of its note; later watches do not find it. A filter that fails
+-- does not fail the caller, which is the encoder: its watch is disabled.
 --
--- The rows of the matching watches are locked until the transaction ends. So the matches of a watch are committed in
--- the order of match_id, and a reader that remembers its last match_id misses none.
-create or replace function shop_private.watch_compare(p_model shop.model, p_catalog text, p_products uuid[])
+-- The rows of these watches are locked in the order of watch_id until the transaction ends. So the matches of a watch
+-- are committed in the order of match_id, and a reader that remembers its last match_id misses none.
+create or replace function shop_private.watch_compare(
+    p_model shop.model, p_catalog text, p_products uuid[], p_noted timestamptz[]
+)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     near record;
     alone integer[];  -- the watches that have only a filter
     passing jsonb;
+    failing jsonb := '{}';
     fresh record;
 begin
     select array_agg(n.watch_id) as watches, array_agg(n.product_id) as products,
@@ -24,27 +28,34 @@ begin
         if left(sqlstate, 2) in ('40', '53', '55', '57', '58', 'XX') then
             raise;  -- the server is at fault, not a filter
         end if;
-        passing := shop_private.watch_one_by_one(near.watches, near.products, alone, p_products);
+        select o.passing, o.failing into passing, failing
+        from shop_private.watch_one_by_one(near.watches, near.products, alone, p_products) o;
     end;
-    if passing is null then
+    if passing is null and failing = '{}' then
         return;
     end if;
     perform from shop.watch w
-    where w.watch_id in (select (p ->> 0)::integer from jsonb_array_elements(passing) p)
+    where w.watch_id in (select (p ->> 0)::integer from jsonb_array_elements(passing) p
+                         union all select f::integer from jsonb_object_keys(failing) f)
     order by w.watch_id for no key update;
+    perform shop_private.watch_disable(f.key::integer, 'the filter fails: ' || f.value) from jsonb_each_text(failing) f;
     with added as (
         insert into shop.watch_match (watch_id, product_id, image_similarity, title_similarity)
         select w.watch_id, p.product_id, n.by_image, n.by_title
         from (select (p ->> 0)::integer as watch_id, (p ->> 1)::uuid as product_id
               from jsonb_array_elements(passing) p) p
-        join shop.watch w using (watch_id)
+        join unnest(p_products, p_noted) t(product_id, noted_at) using (product_id)
+        join shop.watch w on w.watch_id = p.watch_id and w.created_at <= t.noted_at
         left join unnest(near.watches, near.products, near.by_image, near.by_title)
-            n(watch_id, product_id, by_image, by_title) using (watch_id, product_id)
+            n(watch_id, product_id, by_image, by_title) on n.watch_id = p.watch_id and n.product_id = p.product_id
         order by w.watch_id, p.product_id
         on conflict (product_id, watch_id) do nothing
         returning product_id, watch_id
     )
     select array_agg(a.watch_id) as watches, array_agg(a.product_id) as products into fresh from added a;
+    insert into shop_private.watch_count as c (watch_id, matches)
+    select f.watch_id, count(*) from unnest(fresh.watches) f(watch_id) group by 1
+    on conflict (watch_id) do update set matches = c.matches + excluded.matches;
     perform pg_notify('shop_watch', w.watch_id::text)
     from shop.watch w
     where w.watch_id = any (fresh.watches) and shop_private.watch_role_sees_all(w.created_by);

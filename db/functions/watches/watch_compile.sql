@@ -7,14 +7,17 @@ declare
     w record;
 begin
     for w in
-        select o.watch_id, o.catalog, o.query, o.filter, o.min_similarity from shop.watch o
+        select o.watch_id, o.query, o.filter, o.min_similarity,
+            ('pg_catalog.' || quote_ident(coalesce(o.language, c.language)))::regconfig as language
+        from shop.watch o join shop.catalog c using (catalog)
         where o.disabled_at is null and (p_catalog is null or o.catalog = p_catalog) order by o.watch_id
+        for no key update of o
     loop
         begin
             update shop.watch o
             set condition = n.condition, words = n.words
             from (select shop_private.filter_condition(w.filter) as condition,
-                shop_private.watch_words(w.query, w.catalog, w.min_similarity) as words) n
+                shop_private.watch_words(w.query, w.language, w.min_similarity) as words) n
             where o.watch_id = w.watch_id and (o.condition, o.words) is distinct from (n.condition, n.words);
         exception when data_exception or syntax_error_or_access_rule_violation or program_limit_exceeded then
             perform shop_private.watch_disable(w.watch_id, sqlerrm);

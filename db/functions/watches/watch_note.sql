@@ -5,7 +5,7 @@ create or replace function shop_private.watch_note(p_model_id smallint, p_produc
 returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     insert into shop_private.watch_note (product_id, noted_at)
-    select p.product_id, now()
+    select p.product_id, clock_timestamp()  -- later than the creation of each watch that this statement sees
     from shop.product p
     where p.product_id = any (p_products)
       and exists (select from shop.watch w where w.catalog = p.catalog and w.disabled_at is null)

@@ -1,32 +1,57 @@
--- Keeps the watches ready: housekeep calls the function every few seconds. It works for about @watch_renew_ms@ ms, and
--- continues in the next call. It
---   (1) disables watches with more than @max_watch_matches@ matches;
---   (2) has every model that serves or is built encode the watches, and measures their floors, once a day;
---   (3) compares the products whose notes are left.
+-- Keeps the watches ready: housekeep calls the function every few seconds. It
+--   (1) compares up to @watch_renew_products@ of the products whose notes are left, from a random one on;
+--   (2) disables watches with more than @max_watch_matches@ matches;
+--   (3) has every model that serves or is built encode the watches, and measures their floors, once a day.
+-- Steps 2 and 3 end after about @watch_renew_ms@ ms, and continue in the next call.
+-- The function waits only a short time for a lock, because queries wait for it.
 create or replace function shop_private.watch_renew()
 returns void
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as $$
 declare
     ends constant timestamptz := clock_timestamp() + interval '@watch_renew_ms@ ms';
+    start constant uuid := gen_random_uuid();
+    noted uuid[];
     w record;
     made record;
     floors record;
-    noted uuid[] := '{00000000-0000-0000-0000-000000000000}';
 begin
+    noted := array(
+        select n.product_id from shop_private.watch_note n where n.product_id >= start
+        order by n.product_id limit @watch_renew_products@ for update skip locked);
+    noted := noted || array(
+        select n.product_id from shop_private.watch_note n where n.product_id < start
+        order by n.product_id limit @watch_renew_products@ - cardinality(noted) for update skip locked);
+    if noted <> '{}' then
+        perform shop_private.watch_tell(noted);
+    end if;
     delete from shop_private.watch_vector v using shop.model m where m.model_id = v.model_id and m.status = 'retired';
-    perform shop_private.watch_disable(o.watch_id, 'more than @max_watch_matches@ products match')
-    from shop.watch o
-    where o.disabled_at is null and @max_watch_matches@ < (select count(*) from (
-        select from shop.watch_match m where m.watch_id = o.watch_id limit @max_watch_matches@ + 1) m);
+    for w in  -- the count includes deleted matches, so the matches are counted again
+        select o.watch_id, o.created_by, (select count(*) from (
+            select from shop.watch_match m where m.watch_id = o.watch_id limit @max_watch_matches@ + 1) m) as matches
+        from shop.watch o join shop_private.watch_count c using (watch_id)
+        where o.disabled_at is null and c.matches > @max_watch_matches@ for no key update of o skip locked
+    loop
+        if w.matches > @max_watch_matches@ then
+            perform shop_private.watch_disable(w.watch_id, case when shop_private.watch_role_sees_all(w.created_by)
+                then 'more than @max_watch_matches@ products match' else 'too many products match' end);
+        else
+            update shop_private.watch_count c set matches = w.matches where c.watch_id = w.watch_id;
+        end if;
+        exit when clock_timestamp() > ends;
+    end loop;
     for w in
+        with models as materialized (
+            select m.model_id, m.name, m.status, shop_private.encoder_alive(m.model_id) as encodes
+            from shop.model m where m.status in ('serving', 'building')
+        )
         select o.watch_id, o.catalog, o.query, o.image, o.min_similarity, m.model_id, m.name, m.status, v.embedding
         from shop.watch o
-        join shop.model m on m.status in ('serving', 'building')
+        cross join models m
         left join shop_private.watch_vector v on v.watch_id = o.watch_id and v.model_id = m.model_id
         where o.disabled_at is null and num_nonnulls(o.query, o.image) > 0
           and (v.watch_id is null or v.measured_at < clock_timestamp() - case
                 when num_nonnulls(v.image_floor, v.title_floor) = 0 then interval '1 minute' else interval '1 day' end)
-          and (v.watch_id is not null or shop_private.encoder_alive(m.model_id))
+          and (v.watch_id is not null or m.encodes)
         order by m.status = 'serving' desc, v.measured_at nulls first
     loop
         exit when clock_timestamp() > ends;
@@ -45,13 +70,5 @@ begin
         on conflict (watch_id, model_id) do update
         set embedding = excluded.embedding, image_floor = excluded.image_floor, title_floor = excluded.title_floor,
             measured_at = excluded.measured_at;
-    end loop;
-    loop
-        noted := array(
-            select n.product_id from shop_private.watch_note n
-            where n.product_id > noted[cardinality(noted)] order by n.product_id limit 64 for update skip locked);
-        exit when cardinality(noted) = 0;
-        perform shop_private.watch_tell(noted);
-        exit when clock_timestamp() > ends;
     end loop;
 end $$;

@@ -7,7 +7,9 @@ returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     condition constant text := shop_private.filter_condition(p_filter);
-    words constant tsquery := shop_private.watch_words(p_query, p_catalog, p_min_similarity);
+    language constant text := shop_private.text_language(nullif(current_setting('shop.language', true), ''));
+    words constant tsquery := shop_private.watch_words(
+        p_query, shop_private.keyword_language(p_catalog), p_min_similarity);
     m record;
     vector @vector@.halfvec;
     image_floor double precision := p_min_similarity;
@@ -32,7 +34,8 @@ begin
                 hint = 'Give min_similarity, or create the watch when more products are encoded.';
         end if;
     end if;
-    lock table shop.watch in share row exclusive mode;
+    insert into shop.catalog (catalog) values (p_catalog) on conflict do nothing;  -- the catalog main may be new
+    perform shop_private.watch_lock(p_catalog);
     if exists (select from shop.watch w where w.catalog = p_catalog and w.name = p_name) then
         raise exception using errcode = '22023', hint = 'Delete it with shop.unwatch, or choose another name.',
             message = format('catalog %L has a watch %L already', p_catalog, p_name);
@@ -41,10 +44,9 @@ begin
         raise exception using errcode = '54000', message = format('catalog %L has @max_watches@ watches', p_catalog),
             hint = 'Delete watches that nobody needs any more, with shop.unwatch.';
     end if;
-    insert into shop.catalog (catalog) values (p_catalog) on conflict do nothing;  -- the catalog main may be new
     insert into shop.watch (
-        catalog, name, query, image, filter, min_similarity, condition, words, created_by)
-    values (p_catalog, p_name, p_query, p_image, p_filter, p_min_similarity, condition, words,
+        catalog, name, query, image, filter, min_similarity, condition, language, words, created_by)
+    values (p_catalog, p_name, p_query, p_image, p_filter, p_min_similarity, condition, language, words,
         coalesce(nullif(current_setting('role'), 'none'), session_user))
     returning watch_id into id;
     if vector is not null then

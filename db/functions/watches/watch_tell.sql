@@ -1,6 +1,7 @@
 -- Compares those of the noted products that are searchable with the watches of their catalog, and stores the matches.
 -- The caller's transaction has locked the notes. The function deletes the notes, with one exception: if a watch of the
--- catalog has no vector of the serving model yet, watch_renew compares these products again.
+-- catalog has no vector of the serving model yet, watch_renew compares these products again. A transaction calls the
+-- function once, so that all transactions lock notes, products and watches in the same order.
 create or replace function shop_private.watch_tell(p_products uuid[])
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -9,6 +10,8 @@ declare
     waiting text[];  -- the catalogs with a watch without a vector
     catalog text;
     products uuid[];
+    noted timestamptz[];
+    notes record;
 begin
     if model.model_id is null then
         return;
@@ -20,14 +23,19 @@ begin
             select from shop_private.watch_vector v
             where v.watch_id = w.watch_id and v.model_id = model.model_id
               and num_nonnulls(v.image_floor, v.title_floor) > 0));
+    -- A product that becomes searchable with this transaction is also compared with the watches since its note.
+    select array_agg(n.product_id) as products,
+        array_agg(case when n.noted_at >= now() then 'infinity' else n.noted_at end) as noted into notes
+    from shop_private.watch_note n where n.product_id = any (p_products);
     delete from shop_private.watch_note n
     where n.product_id = any (p_products) and not exists (
         select from shop.product p where p.product_id = n.product_id and p.catalog = any (waiting));
-    for catalog, products in execute format(
-        'select p.catalog, array_agg(p.product_id order by p.product_id) from shop.product p
-         where p.product_id = any ($1) and %s group by p.catalog order by p.catalog',
-        shop_private.is_searchable(model)) using p_products
+    for catalog, products, noted in execute format(
+        'select p.catalog, array_agg(p.product_id order by p.product_id), array_agg(n.noted_at order by p.product_id)
+         from shop.product p join unnest($1, $2) n(product_id, noted_at) using (product_id)
+         where %s group by p.catalog order by p.catalog',
+        shop_private.is_searchable(model)) using notes.products, notes.noted
     loop
-        perform shop_private.watch_compare(model, catalog, products);
+        perform shop_private.watch_compare(model, catalog, products, noted);
     end loop;
 end $$;

@@ -1,6 +1,7 @@
 -- Stores vectors and deletes their work items, in one transaction. The function skips items whose lease p_worker has
 -- lost in the meantime, and all items of a retired model. Returns the number of stored vectors. The arrays are
--- parallel: one element for each item. Products that are searchable with these vectors are compared with the watches.
+-- parallel: one element for each item. Products that are searchable with these vectors are compared with the watches,
+-- if the model serves.
 create or replace function shop_private.work_complete(
     p_worker uuid, p_model_id smallint, p_part shop_private.part,
     p_products uuid[], p_positions smallint[], p_sources bytea[], p_embeddings @vector@.halfvec[]
@@ -38,7 +39,8 @@ begin
     if stored > 0 and exists (select from shop_private.webhook) then
         perform shop_private.webhook_note('searchable', p_model_id, p_products);
     end if;
-    if stored > 0 and exists (select from shop.watch w where w.disabled_at is null) then
+    if stored > 0 and exists (select from shop.model m where m.model_id = p_model_id and m.status = 'serving')
+        and exists (select from shop.watch w where w.disabled_at is null) then
         perform shop_private.watch_note(p_model_id, p_products);
         perform shop_private.watch_tell(p_products);
     end if;

@@ -102,6 +102,18 @@ def test_a_change_of_the_language_stems_the_words_of_the_watches_again(shop: Sho
     assert (english, shop.value("select words::text from shop.watch")) == ("'rote' & 'schuhe'", "'rot' & 'schuh'")
 
 
+def test_the_language_of_the_session_that_creates_a_watch_stays(shop: Shop) -> None:
+    shop.load(product("x"))
+    shop.cache("rote schuhe")
+    app = shop.connect(Role.APP)
+    app.execute(text("set shop.language = 'de'"))
+    app.execute(text("select shop.watch('schuhe', 'rote schuhe', min_similarity => 0.9)"))
+    app.execute(text("reset shop.language"))
+    shop.run("update shop.watch set min_similarity = null")
+    app.execute(text("select shop.set_language('french')"))
+    assert shop.value("select words::text from shop.watch") == "'rot' & 'schuh'"
+
+
 def test_a_watch_with_too_many_matches_is_disabled(shop: Shop) -> None:
     key = watch(shop, """'all', filter => '{"sku": {"ne": "x"}}'""")
     shop.run(
@@ -109,8 +121,80 @@ def test_a_watch_with_too_many_matches_is_disabled(shop: Shop) -> None:
         "from generate_series(1, 10001) n"
     )
     shop.run(f"insert into shop.watch_match (watch_id, product_id) select {key}, product_id from shop.product")
+    shop.run("delete from shop.watch_match where product_id = shop.product_id('s1', 'main')")
+    shop.run(f"insert into shop_private.watch_count (watch_id, matches) values ({key}, 10001)")
+    shop.run(HOUSEKEEP)
+    assert shop.value("select error from shop.watch") is None  # 10,000 of the matches are left
+    assert shop.value("select matches from shop_private.watch_count") == 10_000
+    shop.add("one", "more")
+    shop.run("delete from shop.watch_match where product_id = shop.product_id('s2', 'main')")
+    shop.encode_all()
+    assert shop.value("select matches from shop_private.watch_count") >= 10_001
+    shop.run(f"insert into shop.watch_match (watch_id, product_id) select {key}, product_id from shop.product "
+             "on conflict do nothing")  # fmt: skip
     shop.run(HOUSEKEEP)
     assert shop.value("select error from shop.watch") == "more than 10000 products match"
+    shop.run("update shop.watch set created_by = 'a role that sees less', disabled_at = null, error = null")
+    shop.run(HOUSEKEEP)
+    assert shop.value("select error from shop.watch") == "too many products match"
+
+
+def test_vectors_of_a_model_that_is_built_report_nothing(two_models: Shop) -> None:
+    two_models.add("a")
+    encode(two_models, 1, TOY.dimension)
+    watch(two_models, """'all', filter => '{"sku": {"ne": "x"}}'""")
+    encode(two_models, 2, WIDE.dimension)
+    two_models.run(HOUSEKEEP)
+    assert found(two_models) == []
+
+
+def test_a_note_that_is_left_is_compared_only_with_earlier_watches(shop: Shop) -> None:
+    shop.add("a")
+    shop.encode_all()
+    watch(shop, """'early', filter => '{"sku": "a"}'""")
+    shop.run("insert into shop_private.watch_note (product_id) select product_id from shop.product")
+    watch(shop, """'late', filter => '{"sku": "a"}'""")
+    shop.run(HOUSEKEEP)
+    assert found(shop) == [("early", "a")]
+    shop.run("insert into shop_private.watch_note (product_id) select product_id from shop.product")
+    shop.run("delete from shop.watch")
+    shop.run(HOUSEKEEP)
+    assert shop.value("select count(*) from shop_private.watch_note") == 0
+
+
+def test_every_note_is_reached_beside_many_notes_that_wait_for_a_vector(shop: Shop) -> None:
+    shop.cache("dark")
+    watch(shop, "'dark', 'dark', min_similarity => 0.9")
+    shop.run("delete from shop_private.watch_vector")
+    shop.run("insert into shop.catalog (catalog) values ('berlin')")
+    for catalog, count in (("main", 500), ("berlin", 20)):
+        shop.run(
+            "insert into shop.product (product_id, sku, title, catalog) "
+            "select shop.product_id('s' || n, :catalog), 's' || n, 't', :catalog from generate_series(1, :count) n",
+            catalog=catalog,
+            count=count,
+        )
+    shop.run(
+        "with last as (select max(product_id::text)::uuid as id from shop.product where catalog = 'berlin') "
+        "insert into shop_private.watch_note (product_id) select p.product_id from shop.product p, last "
+        "where p.product_id = last.id or p.product_id < last.id and p.catalog = 'main'"
+    )
+    waiting = "select count(*) from shop_private.watch_note join shop.product using (product_id) where catalog = {!r}"
+    assert shop.value(waiting.format("main")) > 300 and shop.value(waiting.format("berlin")) == 1
+    for _ in range(40):
+        shop.run(HOUSEKEEP)
+    assert shop.value(waiting.format("berlin")) == 0
+
+
+def test_the_first_model_that_serves_reports_the_products_that_it_has_encoded(shop: Shop) -> None:
+    shop.add("a")
+    shop.encode_all()
+    shop.add("b")
+    shop.run("update shop.model set status = 'building'")
+    watch(shop, """'all', filter => '{"sku": {"ne": "x"}}'""")
+    serve_model(shop.database, "toy", force=True)
+    shop.run(HOUSEKEEP)
+    assert found(shop) == [("all", "a")]
 
 
 def test_a_model_that_refuses_the_image_of_a_watch_disables_it(two_models: Shop) -> None:

@@ -158,6 +158,8 @@ def test_matches_go_with_products_watches_and_catalogs(watched: Shop) -> None:
         (""", filter => '{"sku": "a"}', min_similarity => 0.5""", "min_similarity needs a text or an image"),
         (", 'dark', catalog => 'nowhere'", "there is no catalog 'nowhere'"),
         (""", filter => '{"nonsense": 3}'""", "nonsense"),
+        (", filter => jsonb_build_object('sku', repeat('x', 16384))", "the filter of a watch is too long: 16395 bytes"),
+        (", 'dark -red', min_similarity => 0.5", "the text of a watch cannot have operators"),
         (", image => ''", "the image is empty: 0 bytes"),
         (", image => convert_to(repeat('x', 1048577), 'UTF8')", "the image of a watch is too large"),
         (", '  '", "the query text is empty"),
