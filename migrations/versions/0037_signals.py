@@ -21,11 +21,11 @@ create type shop_private.signal_part as (
 # What signals and rules do to a search. signals: the weights that the search asks for. rules: the keys of the rules that
 # apply; names: their names. factors: by how much the products that pass a filter of boosts are boosted.
 # filters: added to the filter of the search. pins: products that have a fixed place. notice: a new query, redirect,
-# banner. Without effect if `active` is not true.
+# banner. unmet: why rules on the meaning do not apply. Without effect if `active` is not true.
 RANKING = """
 create type shop_private.search_ranking as (
     active boolean, signals jsonb, rules bigint[], names text[], boosts jsonb[], factors double precision[],
-    filters jsonb[], pins uuid[], places integer[], notice jsonb
+    filters jsonb[], pins uuid[], places integer[], notice jsonb, unmet text
 )"""
 
 # The columns of a row of a page that come after the columns of a fused product.
@@ -112,6 +112,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_functions("shop", "add_signal", "drop_signal", "refresh_signals", "signal_state")
     op.drop_functions("shop_private", "read_signals", "signal_parts", "signal_sums", "explain_signals")
+    op.drop_functions("shop_private", "explain_rules")
     op.drop_functions("shop_private", "search_ranking", "ranked_products", "ruled_request", "tell_rules")
     op.drop_functions(
         "shop_private", "check_rule", "check_rule_conflicts", "search_rules", "pinned_places", "new_run"

@@ -5,6 +5,7 @@ returns shop_private.search_ranking
 language plpgsql stable as $$
 declare
     ranking shop_private.search_ranking;
+    found record;  -- the result of search_rules
     rule shop.rule;
     excluded jsonb;
 begin
@@ -14,7 +15,9 @@ begin
     if p_request.rules is distinct from 'off' and p_request.query ~ '\S'
         and exists (select from shop.rule r where r.catalog = p_request.catalog)
     then
-        for rule in select r.* from shop_private.search_rules(p_request) r loop
+        found := shop_private.search_rules(p_request);
+        ranking.unmet := found.unmet;
+        foreach rule in array coalesce(found.rules, '{}') loop
             if rule.action ? 'pin' then
                 -- a rule with a higher priority has the place
                 continue when (rule.action ->> 'at')::numeric = any(ranking.places);

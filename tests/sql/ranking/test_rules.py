@@ -115,6 +115,39 @@ def test_a_rule_compares_the_meaning(stocked: Shop) -> None:
     assert found(analyst, "shoes") == found(analyst, "shoes", ", rules => 'off'")
 
 
+def test_rules_on_the_meaning_need_a_vector(stocked: Shop) -> None:
+    stocked.cache("crimson shoes", seed=0)
+    stocked.cache("sandals", seed=1)
+    for name in ("crimson shoes", "sandals"):
+        save(stocked, name, {"similar": name}, {"hide": "s1"})
+    analyst = stocked.connect(Role.ANALYST)
+
+    def rules(query: str, more: str) -> list[tuple[int, str]]:
+        """Returns the step of shop.explain_search that shows the rules."""
+        step = f"select found, note from shop.explain_search(:query{more}) where step = 'rules'"
+        return [(row.found, row.note) for row in analyst.execute(text(step), {"query": query})]
+
+    keywords, left_out = ", image_weight => 0, title_weight => 0", "warning: rules on the meaning do not apply, because "
+    assert rules("red shoes", "") == [(1, "crimson shoes")]
+    assert rules("boots", keywords) == [(0, left_out + "only keywords are searched")]
+    assert rules("boots " * 5_000, keywords) == [(0, left_out + "only keywords are searched")]
+    assert analyst.exec_driver_sql(f"select count(*) from shop.search('boots'{keywords})").scalar() == 0
+    with pytest.raises(DatabaseError, match="no encoder"):
+        rules("boots", "")
+    assert rules("boots", ", degrade => true")[0][1].startswith(left_out + "no encoder")
+
+
+def test_a_text_that_cannot_be_encoded_is_tried_once_for_all_rules(stocked: Shop) -> None:
+    stocked.cache("crimson shoes", seed=0)
+    for n in range(5):
+        save(stocked, f"near {n}", {"similar": "crimson shoes"}, {"hide": "s1"})
+    with stocked.database.connect(None) as admin, admin.begin():
+        admin.exec_driver_sql("set local track_functions = 'all'")
+        admin.exec_driver_sql("select count(*) from shop.search('boots', degrade => true)")
+        tries = "select calls from pg_stat_xact_user_functions where funcname = 'text_payload'"
+        assert admin.exec_driver_sql(tries).scalar() == 2  # for the rules, and for the search
+
+
 def test_redirect_and_banner_are_a_notice(stocked: Shop) -> None:
     save(stocked, "to", {"query": "shoes"}, {"redirect": "https://shop.example/shoes"})
     save(stocked, "say", {"contains": "shoes"}, {"banner": "Free delivery"})

@@ -1,7 +1,10 @@
--- Returns the rules that apply to a search, in the order in which they act. Only searches with a text have rules. The
+-- Returns the rules that apply to a search, in the order in which they act. Only searches with a text have rules. Rules
+-- on the meaning need the vector of the text. If there is none, they do not apply, and `unmet` says why: the search
+-- compares no vectors, the text is too long for a vector, or it cannot be encoded and the search accepts that. The
 -- function has no SET clause, because it runs under the settings of run_search.
-create or replace function shop_private.search_rules(p_request shop_private.search_request)
-returns setof shop.rule
+create or replace function shop_private.search_rules(
+    p_request shop_private.search_request, out rules shop.rule[], out unmet text
+)
 language plpgsql stable as $$
 declare
     key constant text := shop_private.text_key(p_request.query);
@@ -9,6 +12,10 @@ declare
         || array(select 'word ' || md5(w) from string_to_table(key, ' ') w)
         || coalesce('category ' || md5(p_request.filter ->> 'product_type'), '');
     model_id constant smallint := (shop_private.serving()).model_id;
+    no_vector constant text := case
+        when not shop_private.needs_vectors(p_request) then 'only keywords are searched'
+        when length(p_request.query) > @max_text_length@
+            then 'the text has more than @max_text_length@ characters' end;
     rule shop.rule;
     vector @vector@.halfvec;
 begin
@@ -21,17 +28,22 @@ begin
         order by r.priority desc, r.rule_id
     loop
         if rule.condition ? 'similar' and rule.model_id = model_id then
-            begin
-                vector := coalesce(vector, shop.clip_text(p_request.query));
-            exception when sqlstate 'WS001' or sqlstate 'WS002' or sqlstate 'WS004' then
-                continue when p_request.degrade;
-                raise;
-            end;
-            continue when 1 - (rule.vector operator(@vector@.<=>) vector)
+            unmet := coalesce(unmet, no_vector);
+            if unmet is null and vector is null then
+                begin
+                    vector := shop.clip_text(p_request.query);
+                exception when sqlstate 'WS001' or sqlstate 'WS002' or sqlstate 'WS004' then
+                    if p_request.degrade is not true then
+                        raise;
+                    end if;
+                    unmet := sqlerrm;
+                end;
+            end if;
+            continue when unmet is not null or 1 - (rule.vector operator(@vector@.<=>) vector)
                 < coalesce((rule.condition ->> 'threshold')::double precision, @rule_similarity@);
         else
             continue when not coalesce(shop_private.rule_fits(rule.condition, key, p_request.filter), false);
         end if;
-        return next rule;
+        rules := rules || rule;
     end loop;
 end $$;

@@ -42,6 +42,7 @@ begin
     return query select s.* from shop_private.explain_cut(run) s;
     return query select s.* from shop_private.explain_sort(run, sort) s;
     return query select s.* from shop_private.explain_groups(request, run) s;
+    return query select s.* from shop_private.explain_rules(run) s;
     return query select s.* from shop_private.explain_signals(run,
         case when sku is not null then shop.product_id(sku, catalog) end, sku) s;
     return query select 'fusion',

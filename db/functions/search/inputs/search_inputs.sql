@@ -7,13 +7,8 @@ create or replace function shop_private.search_inputs(
     out image_starts @vector@.halfvec[], out title_starts @vector@.halfvec[], out degraded text
 )
 language plpgsql stable as $$
-declare
-    only_text constant boolean := p_request.query is not null and num_nonnulls(p_request.image, p_request.inputs) = 0;
-    without_vector_legs constant boolean := p_request.image_weight = 0 and p_request.title_weight = 0;
-    -- min_similarity and max_gap compare images with the query's vector, even if the image leg has weight 0.
-    limits_similarity constant boolean := num_nonnulls(p_request.min_similarity, p_request.max_gap) > 0;
 begin
-    if only_text and without_vector_legs and not limits_similarity then
+    if not shop_private.needs_vectors(p_request) then
         words := p_request.query;  -- only keywords are searched, so nothing is encoded
     elsif p_request.degrade and p_request.query is not null then
         begin

@@ -1,0 +1,9 @@
+-- Tells whether a request needs the vectors of its query. A text whose vector legs have weight 0 needs none, unless
+-- min_similarity or max_gap compares images with the vector of the query. The function has no SET clause, because it
+-- runs under the settings of run_search.
+create or replace function shop_private.needs_vectors(p_request shop_private.search_request)
+returns boolean
+language sql immutable as $$
+    select p_request.query is null or num_nonnulls(p_request.image, p_request.inputs, p_request.min_similarity,
+        p_request.max_gap) > 0 or (p_request.image_weight = 0 and p_request.title_weight = 0) is not true
+$$;
