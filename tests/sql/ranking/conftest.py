@@ -1,11 +1,11 @@
-"""A shop whose margins, in a view that only app may read, can be a signal."""
+"""A shop whose margins, in a view that only app may read, can be a signal, and a shop of two brands for rules."""
 
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.support.shop import Shop
+from tests.support.shop import Shop, product
 
 SKUS = [f"s{n}" for n in range(8)]
 SEARCH = "select sku, score, shop_ranking from shop.search('query', k => 8, keyword_weight => 0{}) order by rank"
@@ -32,6 +32,17 @@ def erp(shop: Shop) -> Iterator[Shop]:
         shop.run("select shop.drop_signal(:name)", name=name[0])
     shop.run("update shop.signal set weight = 0")
     shop.run("drop schema erp cascade")
+
+
+@pytest.fixture
+def stocked(shop: Shop) -> Iterator[Shop]:
+    shop.load(*(product(sku, brand="Nord" if n % 2 else "Alp", product_type="bags") for n, sku in enumerate(SKUS)))
+    shop.encode_all()
+    for n, query in enumerate(("red shoes", "shoes", "warm winter coat")):
+        shop.cache(query, seed=n)
+    shop.run("delete from shop.rule")
+    yield shop
+    shop.run("delete from shop.rule")
 
 
 def found(conn: Connection, more: str = "") -> list[str]:

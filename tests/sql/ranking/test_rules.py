@@ -1,43 +1,16 @@
 """Rules of a shop change searches: they pin, hide, boost, filter, replace the query, and tell the shop what to show."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from db.errors import DatabaseError
 from db.roles import Role
+from tests.sql.ranking.rules import QUERY, SEARCH, SKUS, TINY, found, save
 from tests.support.shop import Shop, product
-
-TINY = "1e-400"  # a number of JSON that double precision does not hold
-SKUS = [f"s{n}" for n in range(8)]
-SEARCH = "select sku, rules from shop.search(:query, k => 8, keyword_weight => 0{}) order by rank"
-
-
-@pytest.fixture
-def stocked(shop: Shop) -> Iterator[Shop]:
-    shop.load(*(product(sku, brand="Nord" if n % 2 else "Alp", product_type="bags") for n, sku in enumerate(SKUS)))
-    shop.encode_all()
-    for n, query in enumerate(("red shoes", "shoes", "warm winter coat")):
-        shop.cache(query, seed=n)
-    shop.run("delete from shop.rule")
-    yield shop
-    shop.run("delete from shop.rule")
-
-
-def save(shop: Shop, name: str, condition: Any, action: Any, **more: Any) -> None:
-    condition, action = (json.dumps(part).replace(f'"{TINY}"', TINY) for part in (condition, action))
-    values = {"name": name, "condition": condition, "action": action, "status": "live", **more}
-    marks = ", ".join(f":{key}" for key in values)
-    with shop.database.connect(Role.APP) as app, app.begin():
-        app.execute(text(f"insert into shop.rule ({', '.join(values)}) values ({marks})"), values)
-
-
-def found(conn: Connection, query: str = "red shoes", more: str = "") -> list[str]:
-    return [row.sku for row in conn.execute(text(SEARCH.format(more)), {"query": query})]
 
 
 def test_a_rule_pins_a_product_at_a_place(stocked: Shop) -> None:
@@ -127,7 +100,10 @@ def test_rules_on_the_meaning_need_a_vector(stocked: Shop) -> None:
         step = f"select found, note from shop.explain_search(:query{more}) where step = 'rules'"
         return [(row.found, row.note) for row in analyst.execute(text(step), {"query": query})]
 
-    keywords, left_out = ", image_weight => 0, title_weight => 0", "warning: rules on the meaning do not apply, because "
+    keywords, left_out = (
+        ", image_weight => 0, title_weight => 0",
+        "warning: rules on the meaning do not apply, because ",
+    )
     assert rules("red shoes", "") == [(1, "crimson shoes")]
     assert rules("boots", keywords) == [(0, left_out + "only keywords are searched")]
     assert rules("boots " * 5_000, keywords) == [(0, left_out + "only keywords are searched")]
@@ -186,7 +162,6 @@ def nested(depth: int) -> Any:
     return {"brand": "Nord"} if depth == 1 else {"and": [nested(depth - 1)]}
 
 
-QUERY = {"query": "red shoes"}
 WRONG: list[tuple[Any, Any, str]] = [
     ({}, {"pin": "s1", "at": 1}, "the condition is not one of"),
     ({"query": "a", "category": "b"}, {"pin": "s1", "at": 1}, "the condition is not one of"),
@@ -252,23 +227,6 @@ def test_a_place_may_be_written_with_decimals_and_factors_have_no_end(stocked: S
     save(stocked, "pin", QUERY, {"pin": "s1", "at": 1.0})
     assert found(analyst)[0] == "s1"
     assert set(found(analyst)[1:5]) == {"s0", "s2", "s4", "s6"}
-
-
-def test_live_rules_that_contradict_each_other_are_refused(stocked: Shop) -> None:
-    save(stocked, "first", QUERY, {"pin": "s1", "at": 1})
-    with pytest.raises(DatabaseError, match="'first' pins a product at place 1 under the same condition"):
-        save(stocked, "second", QUERY, {"pin": "s2", "at": 1})
-    save(stocked, "second", QUERY, {"pin": "s2", "at": 1}, status="draft")
-    with pytest.raises(DatabaseError, match="'first' pins a product at place 1"):
-        stocked.connect(Role.APP).exec_driver_sql("update shop.rule set status = 'live' where name = 'second'")
-    save(stocked, "hide", {"always": True}, {"hide": {"sku": "s4"}})
-    with pytest.raises(DatabaseError, match="'hide' hides its product"):
-        save(stocked, "third", QUERY, {"pin": "s4", "at": 3})
-    save(stocked, "one", {"query": "shoes"}, {"query": "boots"})
-    with pytest.raises(DatabaseError, match="'one' replaces its new query again"):
-        save(stocked, "two", {"query": "sandals"}, {"query": "shoes"})
-    with pytest.raises(DatabaseError, match="it replaces the new query of rule 'one' again"):
-        save(stocked, "three", {"query": "boots"}, {"query": "shoes of leather"})
 
 
 def test_analysts_read_rules_and_do_not_write_them(stocked: Shop) -> None:

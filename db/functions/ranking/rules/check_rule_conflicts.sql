@@ -1,13 +1,18 @@
 -- Raises an error if a live rule contradicts another live rule of its catalog: two products have the same place under
--- the same condition, a pinned product is hidden, or a replaced query is replaced again.
+-- the same condition, a pinned product is hidden, or a replaced query is replaced again. It does not matter which of
+-- the two rules is saved first.
 create or replace function shop_private.check_rule_conflicts(p_rule shop.rule)
 returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
+    own_key constant jsonb := shop_private.condition_key(p_rule.condition);
+    hides_always constant boolean := p_rule.action ? 'hide' and p_rule.condition ? 'always';
+    replaced constant text := shop_private.text_key(p_rule.action ->> 'query');
     other shop.rule;
+    pinning shop.rule;
+    hiding shop.rule;
     wrong text;
     hides boolean;
-    replaced constant text := shop_private.text_key(p_rule.action ->> 'query');
 begin
     if p_rule.action ? 'query' and shop_private.rule_fits(p_rule.condition, replaced, null) then
         wrong := 'its new query meets its own condition';
@@ -15,25 +20,33 @@ begin
     for other in select r.* from shop.rule r
         where r.catalog = p_rule.catalog and r.status = 'live' and r.rule_id <> p_rule.rule_id
             and tstzrange(r.valid_from, r.valid_to) && tstzrange(p_rule.valid_from, p_rule.valid_to)
-            and (r.action ?| '{query,hide}' or r.condition = p_rule.condition)
+            and case
+                when p_rule.action ? 'query' then r.action ? 'query'
+                when not p_rule.action ?| '{pin,hide}' or not r.action ?| '{pin,hide}'
+                    or p_rule.action ? 'hide' and r.action ? 'hide' then false
+                when hides_always or r.action ? 'hide' and r.condition ? 'always' then true
+                when r.lookup = p_rule.lookup then shop_private.condition_key(r.condition) = own_key
+                else false end
     loop
-        if p_rule.action ? 'pin' and other.action ? 'pin' and p_rule.action -> 'at' = other.action -> 'at' then
-            wrong := format('rule %L pins a product at place %s under the same condition', other.name,
-                other.action ->> 'at');
-        elsif p_rule.action ? 'query' and other.action ? 'query' then
+        if p_rule.action ? 'query' then
             if shop_private.rule_fits(other.condition, replaced, null) then
                 wrong := format('rule %L replaces its new query again', other.name);
             elsif shop_private.rule_fits(p_rule.condition, shop_private.text_key(other.action ->> 'query'), null) then
                 wrong := format('it replaces the new query of rule %L again', other.name);
             end if;
-        elsif p_rule.action ? 'pin' and other.action ? 'hide'
-            and (other.condition = p_rule.condition or other.condition ? 'always')
-        then
+        elsif p_rule.action ? 'pin' and other.action ? 'pin' then
+            wrong := case when p_rule.action -> 'at' = other.action -> 'at' then
+                format('rule %L pins a product at place %s under the same condition', other.name, other.action ->> 'at')
+                end;
+        else
+            pinning := case when p_rule.action ? 'pin' then p_rule else other end;
+            hiding := case when p_rule.action ? 'hide' then p_rule else other end;
             execute format('select exists (select from shop.product p where p.product_id = $1 and %s)',
-                case when other.target_id is not null then 'p.product_id = $2'
-                    else '$2 is null and ' || shop_private.filter_condition(other.action -> 'hide') end)
-            into hides using p_rule.target_id, other.target_id;
-            wrong := case when hides then format('rule %L hides its product', other.name) end;
+                case when hiding.target_id is not null then 'p.product_id = $2'
+                    else '$2 is null and ' || shop_private.filter_condition(hiding.action -> 'hide') end)
+            into hides using pinning.target_id, hiding.target_id;
+            wrong := case when hides and p_rule.action ? 'pin' then format('rule %L hides its product', other.name)
+                when hides then format('it hides the product of rule %L', other.name) end;
         end if;
         exit when wrong is not null;
     end loop;

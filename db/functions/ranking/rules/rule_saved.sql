@@ -1,24 +1,46 @@
 -- Checks each rule before it is stored, and computes what a search looks up: the key of the condition, the product, and
--- the vector of the text of a condition `similar`. So a mistake in a rule is an error when the rule is saved, never
--- when somebody searches. Rules are saved one after the other, so two sessions cannot pin two products to one place.
+-- the vector of a text whose meaning is compared. So a mistake in a rule is an error when the rule is saved, never when
+-- somebody searches. A live rule that becomes a draft, with the same condition and action, is stored without a check,
+-- so any rule can be switched off.
+--
+-- Rules are saved one after the other, so two sessions cannot give one place to two products. The lock is a row of
+-- shop.signal that is always there; only roles that write rules may lock it. An INSERT takes the lock after it has
+-- computed the vector. UPDATE and DELETE take it before they lock a rule, otherwise two sessions could wait for each
+-- other.
 create or replace function shop_private.rule_saved() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-    lock table shop.rule in share row exclusive mode;
-    new.target_id := shop.product_id(case when jsonb_typeof(new.action -> 'pin') = 'string' then new.action ->> 'pin'
-        when jsonb_typeof(new.action -> 'hide') = 'string' then new.action ->> 'hide' end, new.catalog);
-    perform shop_private.check_rule(new);
-    new.lookup := shop_private.rule_lookup(new.condition);
-    if new.condition ? 'similar' then
-        new.vector := shop.clip_text(new.condition ->> 'similar');
-        new.model_id := (shop_private.serving()).model_id;
+    if tg_level = 'ROW' then
+        new.updated_at := clock_timestamp();
+        if tg_op = 'UPDATE' and old.status = 'live' and new.status = 'draft' and row(new.catalog, new.condition,
+            new.action, new.valid_from, new.valid_to, new.lookup, new.target_id, new.model_id) is not distinct from
+            row(old.catalog, old.condition, old.action, old.valid_from, old.valid_to, old.lookup, old.target_id,
+            old.model_id)
+        then
+            return new;
+        end if;
+        new.target_id := shop.product_id(case when jsonb_typeof(new.action -> 'pin') = 'string'
+            then new.action ->> 'pin' when jsonb_typeof(new.action -> 'hide') = 'string' then new.action ->> 'hide' end,
+            new.catalog);
+        perform shop_private.check_rule(new);
+        new.lookup := shop_private.rule_lookup(new.condition);
+        if new.condition ? 'similar' then
+            new.vector := shop.clip_text(new.condition ->> 'similar');
+            new.model_id := (shop_private.serving()).model_id;
+        end if;
+    end if;
+    perform from shop.signal s where s.name = 'stock' for no key update;
+    if tg_level = 'STATEMENT' then
+        return null;
     end if;
     if new.status = 'live' then
         perform shop_private.check_rule_conflicts(new);
     end if;
-    new.updated_at := clock_timestamp();
     return new;
 end $$;
 
 create or replace trigger rule_saved before insert or update on shop.rule
 for each row execute function shop_private.rule_saved();
+
+create or replace trigger rules_locked before delete or update on shop.rule
+for each statement execute function shop_private.rule_saved();

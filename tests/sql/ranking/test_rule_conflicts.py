@@ -1,0 +1,101 @@
+"""Live rules do not contradict each other, in whatever order and by however many sessions they are saved."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from db.errors import DatabaseError
+from db.roles import Role
+from tests.sql.ranking.rules import QUERY, SEARCH, save
+from tests.support.shop import Shop
+
+
+def test_live_rules_that_contradict_each_other_are_refused(stocked: Shop) -> None:
+    save(stocked, "first", QUERY, {"pin": "s1", "at": 1})
+    with pytest.raises(DatabaseError, match="'first' pins a product at place 1 under the same condition"):
+        save(stocked, "second", QUERY, {"pin": "s2", "at": 1})
+    save(stocked, "second", QUERY, {"pin": "s2", "at": 1}, status="draft")
+    with pytest.raises(DatabaseError, match="'first' pins a product at place 1"):
+        stocked.connect(Role.APP).exec_driver_sql("update shop.rule set status = 'live' where name = 'second'")
+    save(stocked, "hide", {"always": True}, {"hide": {"sku": "s4"}})
+    with pytest.raises(DatabaseError, match="'hide' hides its product"):
+        save(stocked, "third", QUERY, {"pin": "s4", "at": 3})
+    save(stocked, "one", {"query": "shoes"}, {"query": "boots"})
+    with pytest.raises(DatabaseError, match="'one' replaces its new query again"):
+        save(stocked, "two", {"query": "sandals"}, {"query": "shoes"})
+    with pytest.raises(DatabaseError, match="it replaces the new query of rule 'one' again"):
+        save(stocked, "three", {"query": "boots"}, {"query": "shoes of leather"})
+
+
+@pytest.mark.parametrize("pin_first", [True, False])
+@pytest.mark.parametrize(
+    ("condition", "hidden"), [({"always": True}, {"sku": "s4"}), ({"query": "Red  SHOES!"}, "s4"), (QUERY, "s4")]
+)
+def test_a_pinned_product_is_not_hidden_in_either_order(
+    stocked: Shop, condition: Any, hidden: Any, pin_first: bool
+) -> None:
+    rules = [("pin", QUERY, {"pin": "s4", "at": 1}), ("hide", condition, {"hide": hidden})]
+    first, second = rules if pin_first else rules[::-1]
+    save(stocked, *first)
+    save(stocked, "other", {"query": "shoes"}, {"hide": "s4"})
+    message = "it hides the product of rule 'pin'" if pin_first else "'hide' hides its product"
+    with pytest.raises(DatabaseError, match=message):
+        save(stocked, *second)
+
+
+def test_conditions_with_the_same_words_are_the_same(stocked: Shop) -> None:
+    save(stocked, "first", QUERY, {"pin": "s1", "at": 1})
+    with pytest.raises(DatabaseError, match="'first' pins a product at place 1 under the same condition"):
+        save(stocked, "second", {"query": "Red  SHOES!"}, {"pin": "s2", "at": 1})
+    save(stocked, "second", {"contains": "red shoes"}, {"pin": "s2", "at": 1})
+    rows = stocked.connect(Role.ANALYST).execute(text(SEARCH.format("")), {"query": "red shoes"}).all()
+    assert rows[0].sku == "s1"
+    assert rows[0].rules == ["first"]  # the other rule did nothing
+
+
+def test_a_rule_can_be_switched_off_even_if_it_is_no_longer_right(stocked: Shop) -> None:
+    stocked.add("gone")
+    save(stocked, "pin", QUERY, {"pin": "gone", "at": 1})
+    save(stocked, "near", {"similar": "red shoes"}, {"hide": "s1"})
+    stocked.run("delete from shop.product where sku = 'gone'")
+    stocked.run("delete from shop_private.query_embedding")
+    app = stocked.connect(Role.APP)
+    app.exec_driver_sql("update shop.rule set status = 'draft'")
+    assert stocked.value("select count(*) from shop.rule where status = 'live'") == 0
+    with pytest.raises(DatabaseError, match="there is no product 'gone'"):
+        app.exec_driver_sql("update shop.rule set status = 'live' where name = 'pin'")
+    with pytest.raises(DatabaseError, match="no encoder"):
+        app.exec_driver_sql("update shop.rule set status = 'live' where name = 'near'")
+
+
+def test_two_sessions_that_replace_rules_follow_each_other(stocked: Shop) -> None:
+    save(stocked, "a", QUERY, {"hide": "s1"})
+    save(stocked, "b", QUERY, {"hide": "s2"})
+    replaced = "insert into shop.rule (name, condition, action, status) values ('{0}', '{1}', '{2}', 'live')"
+    pin = json.dumps({"pin": "s3", "at": 1})
+    waits = (
+        "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+    )
+
+    def replace_b() -> None:
+        with stocked.database.connect(Role.APP) as second, second.begin():
+            second.exec_driver_sql("delete from shop.rule where name = 'b'")
+            second.exec_driver_sql(replaced.format("b", json.dumps({"query": "shoes"}), pin))
+
+    with ThreadPoolExecutor(1) as pool, stocked.database.connect(Role.APP) as first:
+        first.exec_driver_sql("delete from shop.rule where name = 'a'")  # begins a transaction
+        waiting = pool.submit(replace_b)
+        while not stocked.value(waits):
+            assert not waiting.done()
+        first.exec_driver_sql(replaced.format("a", json.dumps(QUERY), pin))
+        # the vector is computed before the rule waits for others
+        with pytest.raises(DatabaseError, match="no encoder"):
+            stocked.connect(Role.APP).exec_driver_sql(
+                "set lock_timeout = '5s'; " + replaced.format("c", json.dumps({"similar": "boots"}), pin)
+            )
+        first.commit()
+        waiting.result(30)
+    assert stocked.value("select string_agg(action ->> 'pin', ' ' order by name) from shop.rule") == "s3 s3"
