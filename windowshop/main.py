@@ -27,7 +27,7 @@ from windowshop import (
     status,
 )
 from windowshop.output import log
-from windowshop.site import synonym, watch, webhook
+from windowshop.site import rule, signal, synonym, watch, webhook
 
 TRACED = ("web", "encoder", "up")  # the processes that record traces
 HELP_OPTIONS = ["-h", "--help"]
@@ -52,6 +52,8 @@ app.add_typer(watch.app, name="watch")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(model.app, name="model")
 app.add_typer(synonym.app, name="synonym")
+app.add_typer(rule.app, name="rule")
+app.add_typer(signal.app, name="signal")
 app.add_typer(index.app, name="index")
 app.command()(search.search)
 app.command()(search.calibrate)

@@ -1,0 +1,135 @@
+"""Saves, lists and deletes the rules of searches. The trigger rule_saved of shop.rule checks each rule."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from db.errors import StatementRefused
+
+_VALUES = "name, catalog, status, priority, valid_from, valid_to, condition, action"
+_COLUMNS = "rule_id, name, catalog, status, priority, valid_from, valid_to, condition::text, action::text, updated_at"
+_GIVEN = (
+    ":name, :catalog, :status, :priority, cast(:valid_from as timestamptz), cast(:valid_to as timestamptz), "
+    "cast(:condition as jsonb), cast(:action as jsonb)"
+)
+_NAME_IS_TAKEN = text(
+    "select exists (select from shop.rule where name = :name and rule_id is distinct from cast(:rule_id as bigint))"
+)
+_LOCK = text("lock table shop.rule in share row exclusive mode")  # as the trigger does
+_ADD = text(f"insert into shop.rule ({_VALUES}) values ({_GIVEN}) returning {_COLUMNS}")
+_REPLACE = text(f"update shop.rule set ({_VALUES}) = row({_GIVEN}) where rule_id = :rule_id returning {_COLUMNS}")
+_SET_STATUS = text("update shop.rule set status = :status where name = any(:names) returning name")
+_FIND = text(f"select {_COLUMNS} from shop.rule where rule_id = cast(:rule_id as bigint) or name = cast(:name as text)")
+_LIST = text(
+    f"select {_COLUMNS} from shop.rule where rule_id > :after "
+    "and catalog = coalesce(cast(:catalog as text), catalog) order by rule_id limit :rows"
+)
+_REMOVE_NAMED = text("delete from shop.rule where name = any(:names) returning name")
+_REMOVE = text("delete from shop.rule where rule_id = :rule_id returning rule_id")
+
+
+@dataclass(frozen=True, slots=True)
+class NewRule:
+    """The columns of shop.rule that a shop sets. `condition` and `action` are JSON."""
+
+    name: str
+    condition: str
+    action: str
+    catalog: str = "main"
+    status: str = "draft"
+    priority: int = 0
+    valid_from: datetime | str | None = None
+    valid_to: datetime | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row of shop.rule. `condition` and `action` are JSON."""
+
+    rule_id: int
+    name: str
+    catalog: str
+    status: str
+    priority: int
+    valid_from: datetime | None
+    valid_to: datetime | None
+    condition: str
+    action: str
+    updated_at: datetime
+
+
+def add(conn: Connection, rule: NewRule) -> Rule:
+    """Save a new rule.
+
+    `conn` belongs to the role app or the administrator, and the caller commits. Raises StatementRefused if there is a
+    rule of this name, and DatabaseError if the rule cannot work.
+    """
+    _check_name(conn, rule.name, None)
+    return Rule(*conn.execute(_ADD, _values(rule)).one())
+
+
+def replace(conn: Connection, rule_id: int, rule: NewRule) -> Rule | None:
+    """Save a rule in place of another one, which keeps its id. Returns None if there is none of this id. Raises the
+    errors of `add`."""
+    _check_name(conn, rule.name, rule_id)
+    row = conn.execute(_REPLACE, {**_values(rule), "rule_id": rule_id}).one_or_none()
+    return None if row is None else Rule(*row)
+
+
+def save_all(conn: Connection, rules: Sequence[NewRule]) -> None:
+    """Save all rules, each in place of the rule of its name, if there is one. Each gets a new id, so rules of one
+    priority act in the order of `rules`. Raises the errors of `add`."""
+    conn.execute(_LOCK)
+    conn.execute(_REMOVE_NAMED, {"names": [rule.name for rule in rules]})  # old rules must not contradict new ones
+    for rule in rules:
+        add(conn, rule)
+
+
+def set_status(conn: Connection, names: Iterable[str], status: str) -> set[str]:
+    """Make rules live or drafts, and return the names that exist. Raises DatabaseError if a rule cannot be live."""
+    return {row.name for row in conn.execute(_SET_STATUS, {"status": status, "names": list(names)})}
+
+
+def find(conn: Connection, rule_id: int | None = None, *, name: str | None = None) -> Rule | None:
+    """Return the rule of an id or a name, or None."""
+    row = conn.execute(_FIND, {"rule_id": rule_id, "name": name}).one_or_none()
+    return None if row is None else Rule(*row)
+
+
+def read(conn: Connection, catalog: str | None = None, *, after: int = 0, rows: int = 1000) -> list[Rule]:
+    """Return at most `rows` rules of `catalog`, in the order of their ids, after the id `after`. Without a catalog,
+    return the rules of all catalogs."""
+    return [Rule(*row) for row in conn.execute(_LIST, {"catalog": catalog, "after": after, "rows": rows})]
+
+
+def remove(conn: Connection, rule_id: int) -> bool:
+    """Delete a rule. Returns False if there is none of this id."""
+    return conn.scalar(_REMOVE, {"rule_id": rule_id}) is not None
+
+
+def remove_named(conn: Connection, names: Iterable[str]) -> set[str]:
+    """Delete rules, and return the names that existed."""
+    return {row.name for row in conn.execute(_REMOVE_NAMED, {"names": list(names)})}
+
+
+def _check_name(conn: Connection, name: str, rule_id: int | None) -> None:
+    conn.execute(_LOCK)  # no other session takes the name before this transaction ends
+    if conn.scalar(_NAME_IS_TAKEN, {"name": name, "rule_id": rule_id}):
+        refused = StatementRefused(f"there is already a rule {name!r}", hint="Choose another name.")
+        refused.sqlstate = "22023"
+        raise refused
+
+
+def _values(rule: NewRule) -> dict[str, object]:
+    return {
+        "name": rule.name,
+        "catalog": rule.catalog,
+        "status": rule.status,
+        "priority": rule.priority,
+        "valid_from": rule.valid_from,
+        "valid_to": rule.valid_to,
+        "condition": rule.condition,
+        "action": rule.action,
+    }

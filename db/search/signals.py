@@ -1,0 +1,73 @@
+"""Defines, lists and drops the signals that rank searches. `db/functions/ranking/signals/` has the SQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+_ADD = text(
+    "select shop.add_signal(:name, :view, :value_column, :key, :normalise, cast(:half_life as interval), :weight, "
+    ":visible, :catalog)"
+)
+_STATE = text(
+    "select name, source, normalise, weight, visible, defined_by, refreshed_at, problem from shop.signal_state()"
+)
+_SET_WEIGHT = text("update shop.signal set weight = :weight where name = :name returning name")
+_DROP = text("select shop.drop_signal(:name)")
+_REFRESH = text("select shop.refresh_signals()")
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A row of shop.signal_state()."""
+
+    name: str
+    source: str | None  # None: a built-in signal
+    normalise: str | None
+    weight: float
+    visible: str
+    defined_by: str | None
+    refreshed_at: datetime | None
+    problem: str | None  # why the signal cannot be read
+
+
+def add(
+    conn: Connection,
+    name: str,
+    view: str,
+    *,
+    value_column: str = "value",
+    key: str = "product_id",
+    normalise: str = "percentile",
+    half_life: str | None = None,
+    weight: float = 0.0,
+    visible: str = "all",
+    catalog: str | None = None,
+) -> None:
+    """Make a number of a view a signal, which is read with the rights of the role of `conn`. Raises DatabaseError if
+    the view cannot be a signal."""
+    values = {"name": name, "view": view, "value_column": value_column, "key": key, "normalise": normalise}
+    more = {"half_life": half_life, "weight": weight, "visible": visible, "catalog": catalog}
+    conn.execute(_ADD, {**values, **more})
+
+
+def state(conn: Connection) -> Sequence[Signal]:
+    """Return the signals that the role of `conn` sees, in the order of their names."""
+    return [Signal(*row) for row in conn.execute(_STATE)]
+
+
+def set_weight(conn: Connection, name: str, weight: float) -> bool:
+    """Set the weight of a signal in searches that name no other. Returns False if there is no such signal."""
+    return conn.scalar(_SET_WEIGHT, {"name": name, "weight": weight}) is not None
+
+
+def drop(conn: Connection, name: str) -> None:
+    """Remove a signal. Raises DatabaseError if there is none, if it is built in, or if another role defined it."""
+    conn.execute(_DROP, {"name": name})
+
+
+def refresh(conn: Connection) -> int:
+    """Compute the popularity and the distributions of signals. Returns the number of signals with a new distribution,
+    without the built-in ones."""
+    return int(conn.scalar(_REFRESH) or 0)
