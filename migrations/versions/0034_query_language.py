@@ -94,6 +94,7 @@ def downgrade() -> None:
         "corrected_query",
         "explain_correction",
         "misspelt_words",
+        "typo_similarity",
         "marked_words",
     )
     op.drop_functions("shop", "highlights")

@@ -99,7 +99,7 @@ begin
     end if;
     perform shop_private.tell_rules(run.ranking);
     reason := shop_private.search_reason(run);
-    corrected := shop_private.corrected_query(query, run.keyword_leg);
+    corrected := shop_private.corrected_query(query, run.keyword_leg, run.products);
     total := case when request.cut is null then run.total else cardinality((run.cut).product_ids) end;
     total_is := case when request.cut is null then run.total_is else (run.cut).total_is end;
     if group_by is not null then

@@ -50,6 +50,31 @@ def test_the_result_names_the_corrected_query(bags: "Shop", query: str, correcte
     assert {row.corrected_query for row in found.rows} == {corrected}
 
 
+def test_a_word_that_resembles_another_word_a_little_is_not_corrected(bags: "Shop") -> None:
+    bags.load(Product("nike", "Nike camera bag"), Product("pump", "Pump shoes"))
+    assert search(bags, "nikon camera").corrected is None
+    assert search(bags, "puma shoes").corrected is None
+    assert search(bags, "nyke camra").corrected == "nyke camera"
+
+
+def test_a_part_of_a_german_compound_is_not_corrected(bags: "Shop") -> None:
+    bags.run("select shop.set_language('german')")
+    bags.load(Product("lamp", "Schreibtischlampe"), Product("bag", "Große Sporttaschen"))
+    for part, sku in (("Schreibtisch", "lamp"), ("sporttasche", "bag"), ("sport", "bag")):
+        found = search(bags, part)
+        assert ([row.sku for row in found.rows], found.corrected) == ([sku], None)
+    assert search(bags, "Schreibtischlmpe").corrected == "schreibtischlampe"
+
+
+def test_only_titles_that_the_misspelt_word_found_correct_it(bags: "Shop") -> None:
+    statement = (
+        "select shop_private.corrected_query('leather bakpack', "
+        "shop_private.keyword_leg('leather bakpack', 'main', 'true', null, null, 50, p), p) "
+        "from unnest(array[0, 100000000]) p"
+    )
+    assert [row[0] for row in bags.run(statement)] == ["leather backpack", None], "a large catalog needs more likeness"
+
+
 def test_without_correction_every_word_is_taken_as_typed(bags: "Shop") -> None:
     assert {row.sku for row in search(bags, "bakpack").rows} == {"b1", "b2"}
     assert search(bags, "bakpack", correct=False).rows == []

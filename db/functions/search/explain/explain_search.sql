@@ -37,7 +37,7 @@ begin
     select s.* from shop_private.explain_leg('image', run.image_leg, run.image_weight, run.depth) s
     union all select s.* from shop_private.explain_leg('title', run.title_leg, run.title_weight, run.depth) s
     union all select s.* from shop_private.explain_leg('keyword', run.keyword_leg, run.keyword_weight, run.depth) s;
-    return query select s.* from shop_private.explain_correction(query, run.keyword_leg) s;
+    return query select s.* from shop_private.explain_correction(query, run.keyword_leg, run.products) s;
     return query select s.* from shop_private.explain_change(run) s;
     return query select s.* from shop_private.explain_cut(run) s;
     return query select s.* from shop_private.explain_sort(run, sort) s;

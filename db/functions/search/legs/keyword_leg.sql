@@ -47,9 +47,7 @@ declare
     products constant bigint := greatest(p_products, shop_private.row_estimate('shop.product'));
     common text[];
     selecting text[];  -- terms that select products
-    -- The number of titles that resemble a word by chance grows with the catalog, and so does the threshold.
-    similarity constant double precision :=
-        least(0.9, @typo_similarity@ + 0.1 * greatest(0, log(greatest(1, products) / 100000.0)));
+    similarity constant double precision := shop_private.typo_similarity(products);
     misspelt text[];  -- the results of misspelt_words
     resembling tsquery;
     any_word tsquery := query.any_word;
@@ -117,6 +115,15 @@ begin
         case when complete then coalesce(query.as_typed, query.any_word) end, brand.keys, brand.others,
         common_weight;
     leg.rows_examined := leg.rows_examined + rows_read;
+    if any_part is not null then  -- a word that is a part of a longer word is not misspelt
+        leg.misspelt := array(
+            select w from unnest(leg.misspelt) w, shop_private.term_key(w, language) s(stem)
+            where not exists (
+                select from (select p.title from shop.product p
+                    where p.product_id = any(leg.product_ids[:@correction_titles@]) offset 0) p
+                where p.title ~* shop_private.title_pattern(
+                    case when length(s.stem) >= @compound_min_letters@ then s.stem else shop_private.fold(w) end)));
+    end if;
     leg.ms := extract(epoch from clock_timestamp() - began) * 1000;
     return leg;
 end $$;

@@ -1,11 +1,14 @@
--- Returns the query with each misspelt word replaced by the most similar word of the titles that the keyword leg found,
--- or null if no word was replaced. p_typed is the query as the caller gave it. The words of at most @correction_titles@
--- titles are compared. A word is replaced only if its trigram similarity to the other word is at least
--- @correction_similarity@. The function has no SET clause, because it runs under the settings of shop.search.
-create or replace function shop_private.corrected_query(p_typed text, p_leg shop_private.leg)
+-- Returns the query with each misspelt word replaced by the most similar word of the titles that the misspelt words
+-- found in the keyword leg, or null if no word was replaced. p_typed is the query as the caller gave it, and p_products
+-- the number of products that the leg ran with. The words of at most @correction_titles@ titles are compared. A word is
+-- replaced only if its trigram similarity to the other word is at least @correction_similarity@. The function has no
+-- SET clause, because it runs under the settings of shop.search.
+create or replace function shop_private.corrected_query(p_typed text, p_leg shop_private.leg, p_products bigint)
 returns text
 language plpgsql stable as $$
 declare
+    similarity constant double precision := shop_private.typo_similarity(
+        greatest(p_products, shop_private.row_estimate('shop.product')));
     corrected text := p_typed;
     misspelt text;
     nearest text;
@@ -17,6 +20,7 @@ begin
         select t.word into nearest
         from shop.product p, regexp_matches(p.title, '[[:alnum:]]{@typo_min_letters@,}', 'g') m, lower(m[1]) t(word)
         where p.product_id = any(p_leg.product_ids[:@correction_titles@])
+            and @trgm@.word_similarity(misspelt, p.title) >= similarity
             and @trgm@.similarity(misspelt, t.word) >= @correction_similarity@
         group by t.word order by @trgm@.similarity(misspelt, t.word) desc, count(*) desc, t.word collate "C" limit 1;
         corrected := coalesce(regexp_replace(corrected, '\m' || misspelt || '\M', nearest, 'gi'), corrected);
