@@ -19,7 +19,7 @@ PRODUCTS = (
     Product("amp", "Guitar amplifier", description="For an electric bass.", brand="Nike", product_type="amps"),
     Product("strap", "Strap for a red guitar", brand="nike", color="red", size="10", mpn="XJ-900"),
     Product("cafe", "Crème fraîche maker", brand="Lancôme"),
-    Product("none", "Guitar"),
+    Product("none", "The guitar"),
 )
 
 
@@ -104,6 +104,7 @@ def test_a_phrase_finds_only_products_with_adjacent_words(guitars: "Shop") -> No
     assert found(guitars, '"creme fraiche makers"') == {"cafe"}
     assert found(guitars, '"for a" guitar') == {"strap"}, "a phrase of stop words is looked up in titles"
     assert found(guitars, '"xj-900" guitar') == {"strap"}
+    assert guitars.value("select shop_private.phrase_condition('-', 'english')") is None, "a phrase without words"
 
 
 def test_an_excluded_word_drops_the_products_that_have_it_in_any_text(guitars: "Shop") -> None:

@@ -17,7 +17,7 @@ declare
     lexeme constant text := '''(?:[^'']|'''')*''';
 begin
     if query.every_word is null or query.only_stop_words then
-        return format('p.title ~* %L', '\m' || nullif(array_to_string(array(
+        return 'p.title ~* ' || quote_literal('\m' || nullif(array_to_string(array(
             select shop_private.title_pattern(w) from unnest(query.plain_words) w), '[^[:alnum:]]+'), '') || '\M');
     elsif p_phrase !~ '\S\s+\S' or to_tsvector(p_language, shop_private.fold(p_phrase)) = '' then
         return format('p.keywords @@ %L::tsquery', query.every_word);

@@ -1,6 +1,6 @@
 -- Returns the condition on p (shop.product) that the operators of a query set, or null if they set none. Two values of
--- one field are alternatives; all other operators must be met together. The function has no SET clause, because it runs
--- under the settings of its callers.
+-- one field are alternatives; all other operators must be met together. An excluded text of stop words only excludes
+-- nothing. The function has no SET clause, because it runs under the settings of its callers.
 create or replace function shop_private.query_condition(p_parsed shop_private.parsed_query, p_catalog text)
 returns text
 language plpgsql stable as $$
@@ -9,8 +9,10 @@ declare
     conditions text[];
 begin
     conditions := array(select shop_private.phrase_condition(w, language) from unnest(p_parsed.phrases) w)
-        || array(select format('(%s) is not true', shop_private.phrase_condition(w, language))
-            from unnest(p_parsed.excluded) w where shop_private.phrase_condition(w, language) is not null)
+        || array(select format('(%s) is not true', c.condition)
+            from unnest(p_parsed.excluded) w, shop_private.keyword_query(w, language) q,
+                shop_private.phrase_condition(w, language) c(condition)
+            where not q.only_stop_words and c.condition is not null)
         || array(
             select case when f.negated then format('(%s) is not true', c.condition)
                 -- an index finds the identifiers of a product
