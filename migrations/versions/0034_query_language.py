@@ -90,6 +90,7 @@ def downgrade() -> None:
         "text_vector",
         "gateway_request",
         "keyword_leg",
+        "brand_words",
         "products_with_words",
         "corrected_query",
         "explain_correction",

@@ -57,6 +57,14 @@ def test_each_term_finds_the_others_and_the_typed_word_ranks_first(shoes: "Shop"
     assert set(found(shoes, "red running shoe")[:3]) == {"running", "sneaker", "trainer"}
 
 
+def test_a_synonym_of_a_brand_is_not_another_word_of_the_query(shoes: "Shop") -> None:
+    shoes.load(Product("phone", "Phone 15", brand="Apple"), Product("mac", "Mac mini", brand="Apple"))
+    add(shoes, "apple", "mac")
+    add(shoes, "phone", "handset")
+    assert set(found(shoes, "apple")) == {"phone", "mac"}
+    assert found(shoes, "apple handset") == ["phone"], "a product of the brand must have another word or its synonym"
+
+
 def test_a_one_way_synonym_finds_its_terms_but_not_the_other_way(shoes: "Shop") -> None:
     add(shoes, "sofa", from_term="davenport")
     assert found(shoes, "davenport") == ["sofa"]

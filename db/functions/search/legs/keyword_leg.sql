@@ -105,7 +105,8 @@ begin
     end if;
     any_selecting := nullif(
         array_to_string(array(select format('(%s)', t) from unnest(selecting) t), ' | '), '')::tsquery;
-    select b.* into brand from shop_private.brand_words(p_text, p_catalog, language, query.words) b;
+    select b.* into brand from shop_private.brand_words(
+        p_text, p_catalog, language, query.words, p_synonyms) b;
     execute shop_private.keyword_statement(p_condition, in_matches, any_selecting is not null,
         cardinality(query.required) > 1, num_nonnulls(p_candidates, found_together) > 0 and query.words <> '{}',
         common_weight is not null, misspelt is not null, brand.keys is not null, any_part, every_part, part_score)
