@@ -7,7 +7,7 @@ that it checks. `docs/search.md` shows LIMITS and SEARCH as a table; a test comp
 from collections.abc import Iterator
 
 from db.functions.constant import Constant
-from db.functions.job_constants import CALIBRATION, MATCHES, TAGS, WORK
+from db.functions.job_constants import CALIBRATION, MATCHES, TAGS, WHAT_IF, WORK
 from db.functions.watch_constants import WATCHES
 
 MAX_RESULTS = 1000
@@ -343,6 +343,7 @@ def values() -> Iterator[tuple[str, str]]:
         *CALIBRATION,
         *TAGS,
         *MATCHES,
+        *WHAT_IF,
         *WORK,
         *WATCHES,
     ):

@@ -67,6 +67,9 @@ grant execute on function
     shop_private.model_vector, shop_private.calibration_step, shop.watch, shop.unwatch, shop_private.watch_store,
     shop_private.watch_compile, shop_private.watch_lock
     to @app@;
+grant execute on function shop.what_if, shop_private.somebody_waits, shop_private.encode_texts,
+    shop_private.apply_change, shop_private.change_products, shop_private.new_texts
+    to @app@;
 grant execute on function shop_private.api_key_find, shop_private.image_folder, shop_private.encoder_reached
     to @web_reader@, @app@;
 -- Row level security hides the queries from a role that does not see every product.

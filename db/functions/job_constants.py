@@ -1,4 +1,4 @@
-"""The named numbers of SQL functions other than searches: calibration, tags, matches and the work list."""
+"""The named numbers of SQL functions other than searches: calibration, tags, matches, what_if and the work list."""
 
 from db.functions.constant import Constant
 
@@ -63,6 +63,16 @@ MATCHES = (
     Constant(
         "match_title_share", 0.36, "share", "default title threshold, as a share of the median distance of two titles"
     ),
+)
+
+WHAT_IF = (
+    Constant("what_if_changes", 100, "changes", "largest number of changes of shop.what_if"),
+    Constant("what_if_products", 10_000, "products", "largest number of products that shop.what_if changes"),
+    Constant("what_if_queries", 2000, "queries", "largest suite of shop.what_if; a query takes two searches"),
+    Constant("what_if_page", 100, "products", "largest first page that shop.what_if compares"),
+    Constant("what_if_step", 100, "products", "number of products that are changed between two looks at who waits"),
+    Constant("what_if_tries", 5, "rounds", "number of rounds without a result after which shop.what_if gives up"),
+    Constant("what_if_rounds", 200, "rounds", "largest number of rounds; each writes the changed products again"),
 )
 
 WORK = (

@@ -24,6 +24,7 @@ CALLS = {
     "similar": {"sku": "'s1'"},
     "suggest": {"prefix": "'d'"},
     "watch": {"name": "'w'", "query": "'dark'"},
+    "what_if": {"changes": "'[]'"},
     "zero_shot": {"labels": "array['dark', 'red shoes']"},
 }
 OF_NO_RANGE = {

@@ -1,0 +1,20 @@
+-- Puts the vectors of texts into the query cache. Encoders encode up to 32 missing texts together. Like shop.clip_text,
+-- the function reads the serving model and the cache with the rights of its owner.
+create or replace function shop_private.encode_texts(p_texts text[])
+returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    model smallint;
+    missing bytea[];
+begin
+    perform from shop.searchable limit 0;
+    model := (shop_private.model_of_views()).model_id;
+    missing := array(
+        select distinct shop_private.text_payload(t) from unnest(p_texts) t
+        where t ~ '\S' and length(t) <= @max_text_length@
+            and shop_private.gateway_lookup(model, sha256(convert_to('t' || t, 'UTF8'))) is null);
+    for place in 1 .. cardinality(missing) by 32 loop
+        perform shop_private.gateway_request(model, missing[place : place + 31]);
+        perform shop_private.query_vector(model, 't', p) from unnest(missing[place : place + 31]) p;
+    end loop;
+end $$;

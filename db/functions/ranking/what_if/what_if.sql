@@ -1,0 +1,75 @@
+-- Shows what changes of the shop would do to the searches of a suite of judged queries, and leaves the shop as it is.
+--
+--   select query, before, after, ndcg_before, ndcg_after from shop.what_if(
+--       '[{"synonym": {"terms": ["sofa", "couch"]}}, {"signal": {"name": "stock", "weight": 0.3}}]', 'default');
+--
+-- `changes` is an array of objects with one of the keys rule, remove_rule, synonym, remove_synonym, weights, signal and
+-- products. docs/relevance.md describes them. The function searches with every query of `suite` in shop.judgement
+-- before and after the changes. The first row has no query: it has the number of queries, of queries with a judged
+-- product, and of queries whose first k products change, and the mean nDCG@10 and recall@k of the judged queries, as
+-- `windowshop evaluate` measures them. A row for each query that changes follows, the greatest loss of nDCG first.
+-- `before` and `after` are the SKUs of the first page; `entered`, `gone` and `moved` say which SKUs came, went or have
+-- another place.
+--
+-- The changes are made in a subtransaction that is always rolled back. A session that waits for one of the changed rows
+-- waits half a second at most: the function rolls the changes back, lets the session go first, makes the changes again
+-- and continues with the next query. So all pages show the changes, but each shows the products of its own moment. The
+-- function itself waits half a second at most for a lock. Only the role app may call the function, on the primary.
+create or replace function shop.what_if(changes jsonb, suite text default 'default', k integer default 10)
+returns table (
+    query text, catalog text, before text[], after text[], entered text[], gone text[], moved text[],
+    ndcg_before double precision, ndcg_after double precision, recall_before double precision,
+    recall_after double precision, queries integer, judged integer, changed integer
+)
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp set lock_timeout = '500ms' set client_min_messages = warning as $$
+#variable_conflict use_column
+declare
+    suite_name constant text := suite;
+    page_size constant integer := k;
+    depth constant integer := greatest(k, 10);
+    asked jsonb[];
+    pages jsonb[];
+    new_pages jsonb[] := '{}';
+    change jsonb;
+    count_before integer;
+    idle integer := 0;  -- rounds without a result since the last result
+    rounds integer := 0;
+begin
+    perform shop_private.check_what_if(changes, suite_name, page_size);
+    asked := array(select to_jsonb(q) from shop_private.suite_queries(suite_name) q);
+    perform shop_private.encode_texts(array(select q ->> 'query' from unnest(asked) q));
+    foreach change in array asked loop
+        pages := pages || shop_private.suite_page(change, depth);
+    end loop;
+    perform shop_private.encode_texts(shop_private.new_texts(changes, asked));
+    while cardinality(new_pages) < cardinality(asked) loop
+        count_before := cardinality(new_pages);
+        rounds := rounds + 1;
+        begin
+            for change in select c from jsonb_array_elements(changes) c where not c ? 'products' loop
+                perform shop_private.apply_change(change);
+            end loop;
+            if shop_private.change_products(changes) then
+                while cardinality(new_pages) < cardinality(asked) loop
+                    new_pages := new_pages || shop_private.suite_page(asked[cardinality(new_pages) + 1], depth);
+                    exit when shop_private.somebody_waits();
+                end loop;
+            end if;
+            raise exception using errcode = 'UNDO1', message = 'the changes are rolled back';
+        exception when sqlstate 'UNDO1' then
+            idle := case when cardinality(new_pages) > count_before then 0 else idle + 1 end;
+        when lock_not_available then
+            raise exception using errcode = '55P03', hint = 'Try again later.',
+                message = 'another session has held a lock that the changes need for half a second';
+        end;
+        if idle = @what_if_tries@ or rounds = @what_if_rounds@ then
+            raise exception using errcode = '55P03', message = 'other sessions change the same products',
+                hint = 'Try again later, or change fewer products.';
+        end if;
+        if cardinality(new_pages) < cardinality(asked) then
+            perform pg_sleep(0.1);  -- the sessions that waited go first
+        end if;
+    end loop;
+    return query select r.* from shop_private.compared_pages(asked, pages, new_pages, page_size) r;
+end $$;
