@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, text
 
 from db.engine import Database
 from db.roles import Role
-from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, query_vector, vectors
+from tests.support.large_catalog import CLUSTER, CLUSTERS, PRODUCTS, QUERY, policy, query_vector, vectors
 
 NUMBERS = np.arange(1, PRODUCTS + 1)
 # (filter, the same condition as a function of the product number n from 1 to 20,000, total_is)
@@ -93,3 +93,15 @@ def test_the_total_of_a_cut_is_a_lower_bound_if_too_many_products_pass(analyst: 
     counts = call(analyst, "facets", query=f"title {QUERY}", degrade=True, cut="relevant", fields=["product_type"])
     assert sum(count.products for count in counts) == row.total
     assert {"more products pass than were counted" in count.note for count in counts} == {True}
+
+
+def test_the_sample_of_a_role_that_sees_few_products_reads_only_their_vectors(large: Database) -> None:
+    read = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relid = 'shop.toy_title'::regclass"
+    sample = "select * from shop_private.similarity_background(cast(:query as halfvec), 'shop.toy_title', 'true')"
+    with policy(large, f"brand = 'brand {CLUSTER + 1}'"), large.connect(Role.ANALYST) as conn, conn.begin():
+        before = conn.scalar(text(read))
+        [found] = conn.execute(text(sample), {"query": str(query_vector().tolist())})
+        assert conn.scalar(text(read)) - before <= PRODUCTS / CLUSTERS
+    similarity = vectors(1)[CLUSTER::CLUSTERS] @ query_vector()
+    assert found.vectors == found.rows == PRODUCTS / CLUSTERS
+    assert [found.mean, found.deviation] == pytest.approx([similarity.mean(), similarity.std()], abs=0.001)

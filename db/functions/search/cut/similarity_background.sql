@@ -6,19 +6,31 @@
 --
 -- `rows` is the number of vectors of the catalog: exact if the sample has all of them. Otherwise the share of all
 -- possible keys that lies below the last key of the sample tells how many vectors follow; the error is about 3%.
+--
+-- A row policy on the vectors looks up the product of each vector. If the caller does not see every product, the sample
+-- therefore begins at the products, and only vectors of products that the caller sees are read. In this case the sample
+-- has only vectors of the first 20 x @background_vectors@ products.
 create or replace function shop_private.similarity_background(
     p_vector @vector@.halfvec, p_table regclass, p_in_catalog text,
     out mean double precision, out deviation double precision, out vectors bigint, out rows double precision
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
+    narrow constant boolean := row_security_active(p_table) and not shop_private.sees_every_product();
     last uuid;
 begin
     execute format('select avg(s.similarity), stddev_pop(s.similarity), count(*), (array_agg(s.product_id))[count(*)]
         from (select i.product_id, 1 - (i.embedding operator(@vector@.<=>) $1) as similarity
-            from %s i %s order by i.product_id, i.embedding limit @background_vectors@) s',
-        p_table, case when p_in_catalog <> 'true'
-            then format('join shop.product p on p.product_id = i.product_id where %s', p_in_catalog) end)
+            from %s order by %s.product_id, i.embedding limit @background_vectors@) s',
+        case when narrow
+            then format('(select p.product_id from shop.product p where %s
+                    order by p.product_id limit 20 * @background_vectors@) p
+                cross join lateral (select i.* from %s i where i.product_id = p.product_id offset 0) i',
+                p_in_catalog, p_table)
+            when p_in_catalog <> 'true'
+            then format('%s i join shop.product p on p.product_id = i.product_id where %s', p_table, p_in_catalog)
+            else format('%s i', p_table) end,
+        case when narrow then 'p' else 'i' end)
     into mean, deviation, vectors, last using p_vector;
     rows := vectors;
     if vectors = @background_vectors@ then
