@@ -209,6 +209,7 @@ SEARCH = (
     ),
     Constant("group_depth_factor", 5, "x k", "depth of a leg with groups; products of one group are often neighbours"),
     Constant("group_most_products", 1000, "products", "largest number of products that are counted for a group"),
+    Constant("group_most_read", 5000, "products", "largest number of a group's products that are read to count them"),
     Constant(
         "group_scan_products",
         100_000,

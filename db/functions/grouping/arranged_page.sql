@@ -62,16 +62,16 @@ begin
     select g.place, g.product_id, r.position, coalesce(r.score, 0), r.image_rank, r.image_distance,
         r.image_contribution, r.title_rank, r.title_distance, r.title_contribution, r.keyword_rank, r.keyword_score,
         r.keyword_contribution, r.exact_match, r.shop_ranking, null::text, g.value,
-        case when p_request.group_by is not null then coalesce(f.products, cardinality(g.members)) end,
-        coalesce(f.low, m.low), coalesce(f.high, m.high), note
+        case when p_request.group_by is not null then greatest(f.products, cardinality(g.members)) end,
+        least(f.low, m.low), greatest(f.high, m.high), note
     from page g
     left join unnest(ranked) r on r.product_id = g.product_id
     left join figures f on f.value = g.value
     left join lateral (
         select min(e.price) as low, max(e.price) as high
         from shop.product p, shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at) e(price)
-        where p_request.group_by is not null and f.value is null and p.product_id = any(g.members)
-            and p.currency is not distinct from g.currency
+        where p_request.group_by is not null and (f.value is null or (p_run.cut).product_ids is null)
+            and p.product_id = any(g.members) and p.currency is not distinct from g.currency
     ) m on true
     order by g.place;
 end $$;

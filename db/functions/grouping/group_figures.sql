@@ -2,10 +2,10 @@
 -- the lowest and highest effective price among the products with the currency of the group's first product,
 -- p_currencies[n]. Returns no row if p_group_by is null or 'image'.
 --
--- A product matches if it passes the cut, or without a cut if it passes the filter. Without a cut, if the field
--- has an index, the index finds the products of a group, and at most @group_most_products@ of them are counted. If the
--- field has no index, all products are counted in a catalog of at most @group_scan_products@ products, and only the
--- products p_ranked in a larger one.
+-- A product matches if it passes the cut, or without a cut if it passes the filter. Without a cut, if the field has an
+-- index, the index finds the products of a group; the first @group_most_read@ of them are read, and at most
+-- @group_most_products@ are counted. In all other cases, the products are read once for all groups. If the field has no
+-- index and the catalog has more than @group_scan_products@ products, only the products p_ranked are counted.
 create or replace function shop_private.group_figures(
     p_run shop_private.search_run, p_group_by text, p_values text[], p_currencies text[], p_ranked uuid[]
 )
@@ -27,11 +27,16 @@ begin
             max(p.price) filter (where p.currency is not distinct from g.currency)
         from (select distinct on (u.value) u.* from unnest($1, $2) as u(value, currency) where u.value is not null) g
         cross join lateral (
-            select p.currency,
+            select %1$s as value, p.currency,
                 shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at) as price
-            from shop.product p where %1$s = g.value and (%2$s) limit %3$s) p
+            from %2$s) p
+        where p.value = g.value
         group by g.value$q$,
-        field.expression, case when known is null then p_run.condition else 'p.product_id = any($3)' end,
-        case when known is null and field.by_index then @group_most_products@::text else 'all' end)
+        field.expression, case
+            when known is not null then format('shop.product p where p.product_id = any($3) and %s = any($1) offset 0',
+                field.expression)
+            when field.by_index then format('(select p.* from shop.product p where %s = g.value
+                limit @group_most_read@) p where %s limit @group_most_products@', field.expression, p_run.condition)
+            else format('shop.product p where (%s) and %s = any($1) offset 0', p_run.condition, field.expression) end)
     using p_values, p_currencies, known;
 end $$;

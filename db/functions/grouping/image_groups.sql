@@ -2,7 +2,8 @@
 -- for each product, the product whose group it joins: the first product before it that begins a group and whose image
 -- is nearly equal, or the product itself. Two images are nearly equal if their perceptual hashes differ in few bits and
 -- their vectors are close; both thresholds are those of shop.matches. A flat image, or an image without a hash or a
--- vector, is equal to no other image.
+-- vector, is equal to no other image. Every pair is compared, so only the first @max_results@ products are compared;
+-- each further product is a group of its own.
 create or replace function shop_private.image_groups(p_product_ids uuid[])
 returns uuid[]
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
@@ -15,14 +16,14 @@ begin
     for pair in
         with image as materialized (
             select u.n, u.product_id, i.phash, v.embedding
-            from unnest(p_product_ids) with ordinality as u(product_id, n)
+            from unnest(p_product_ids[:@max_results@]) with ordinality as u(product_id, n)
             join shop.product_image i on i.product_id = u.product_id and i.position = 0
             join shop.image_vector v on v.product_id = u.product_id and v.position = 0
             where bit_count(i.phash) between @match_phash_min_bits@ and 64 - @match_phash_min_bits@
         )
         select b.n, array_agg(a.n order by a.n) as before
-        from image b join image a on a.n < b.n and bit_count(a.phash # b.phash) <= thresholds.phash
-            and a.embedding operator(@vector@.<=>) b.embedding <= thresholds.image
+        from image b join image a on a.n < b.n and case when bit_count(a.phash # b.phash) <= thresholds.phash
+            then a.embedding operator(@vector@.<=>) b.embedding <= thresholds.image end
         group by b.n order by b.n
     loop
         select heads[u.n] into head from unnest(pair.before) u(n)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 EUR_SORTED = {"sort": "price desc", "filter": '{"currency": "EUR"}'}
+READ = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relid = 'shop.product'::regclass"
 PRODUCTS, GROUPS = 240, 12  # product n is in the group n % 12; the last 24 products have no group
 
 
@@ -159,6 +160,55 @@ def test_products_with_nearly_equal_images_are_one_row(shop: "Shop") -> None:
     assert {hit.group_products for hit in search(shop.connect(Role.ANALYST), group_by="image", k=50)} == {1}
 
 
+@pytest.mark.parametrize("options", [{}, {"cut": "relevant"}])
+def test_the_products_are_read_once_for_all_groups(stocked: "Shop", options: dict[str, Any]) -> None:
+    numbers = []
+    for group_by in (None, "title"):  # 100 of the 240 groups are on the page
+        with stocked.database.connect(Role.ANALYST) as conn, conn.begin():
+            assert len(search(conn, group_by=group_by, k=100, **options)) == 100
+            numbers.append(conn.scalar(text(READ)) or 0)
+    assert numbers[1] - numbers[0] <= 6 * PRODUCTS
+
+
+def test_at_most_5000_products_of_a_group_are_read(shop: "Shop") -> None:
+    shop.run(
+        "insert into shop.product (product_id, sku, title, brand, quantity) "
+        "select shop.product_id('x' || n), 'x' || n, 'thing', 'b', n from generate_series(1, 5200) n"
+    )
+    shop.run("insert into shop.catalog (catalog) values ('main') on conflict do nothing")
+    shop.run("analyze shop.product")
+    figures = (
+        "select * from shop_private.group_figures(jsonb_populate_record(null::shop_private.search_run, "
+        "jsonb_build_object('condition', 'p.quantity > 4900', 'products', 5200)), 'brand', '{b}', '{null}', null)"
+    )
+    with shop.database.connect(Role.ANALYST) as conn, conn.begin():
+        before = conn.scalar(text(READ)) or 0
+        [found] = conn.execute(text(figures))
+        assert (found.value, found.products) == ("b", 100)
+        assert conn.scalar(text(READ)) - before == 5000
+
+
+def test_only_the_first_thousand_images_are_compared(shop: "Shop") -> None:
+    shop.run(
+        "insert into shop.product (product_id, sku, title) "
+        "select shop.product_id('x' || n), 'x' || n, 'thing' from generate_series(1, 1003) n"
+    )
+    shop.run(
+        "insert into shop.product_image (product_id, position, uri, phash) select shop.product_id('x' || n), 0, "
+        f"'https://cdn.example/' || n, b'{'1100' * 16}' from unnest(array[1, 2, 1000, 1001, 1002]) n"
+    )
+    shop.run(
+        "insert into shop.toy_image (product_id, position, source, embedding) select product_id, 0, 's', "
+        "cast(array_fill(1 / sqrt(24)::real, array[24]) as halfvec) from shop.product_image"
+    )
+    heads = shop.value(
+        "select array_agg(g.n order by g.n) from unnest(shop_private.image_groups(array("
+        "select shop.product_id('x' || n) from generate_series(1, 1003) n order by n))) with ordinality as g(head, n) "
+        "where g.head = shop.product_id('x1')"
+    )
+    assert heads == [1, 2, 1000]
+
+
 def test_groups_beyond_the_window_are_named_in_the_reason(shop: "Shop") -> None:
     shop.run(
         "insert into shop.product (product_id, sku, title, item_group_id) "
@@ -167,11 +217,12 @@ def test_groups_beyond_the_window_are_named_in_the_reason(shop: "Shop") -> None:
     )
     shop.run("insert into shop.catalog (catalog) values ('main') on conflict do nothing")
     shop.run("analyze shop.product")
-    hits = ranking.search(
-        shop.connect(Role.ANALYST), SearchParams(query="thing", group_by="item_group_id", degrade=True)
-    ).rows
-    assert {hit.group_value for hit in hits} <= {"a", "b"}
-    assert {hit.group_products for hit in hits} <= {1000, 10}  # at most 1,000 products of a group are counted
+    conn = shop.connect(Role.ANALYST)
+    found = ranking.search(conn, SearchParams(query="thing", group_by="item_group_id", degrade=True))
+    # at most 1,000 products of a group are counted
+    assert {hit.group_value: hit.group_products for hit in found.rows} == {"a": 1000, "b": 10}
+    assert found.reason is not None
+    assert "the first 1000 products have only 2 groups" in found.reason
 
 
 def _similarity(shop: "Shop", skus: list[str]) -> float:
