@@ -27,6 +27,7 @@ from web.api.document import openapi
 from web.api.v1 import catalogs as v1_catalogs
 from web.api.v1 import export
 from web.api.v1 import products as v1_products
+from web.api.v1 import rules as v1_rules
 from web.api.v1 import search as v1_search
 from web.api.v1 import suggest as v1_suggest
 from web.api.v1 import synonyms as v1_synonyms
@@ -79,6 +80,12 @@ ONLY_V1 = (
     v1_synonyms.list_synonyms,
     v1_synonyms.add_synonym,
     v1_synonyms.delete_synonym,
+    v1_rules.list_rules,
+    v1_rules.create_rule,
+    v1_rules.read_rule,
+    v1_rules.replace_rule,
+    v1_rules.delete_rule,
+    v1_rules.list_signals,
     v1_watches.create_watch,
     v1_watches.list_watches,
     v1_watches.delete_watch,

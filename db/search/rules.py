@@ -1,6 +1,7 @@
 """Saves, lists and deletes the rules of searches. The trigger rule_saved of shop.rule checks each rule."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,10 +15,6 @@ _GIVEN = (
     ":name, :catalog, :status, :priority, cast(:valid_from as timestamptz), cast(:valid_to as timestamptz), "
     "cast(:condition as jsonb), cast(:action as jsonb)"
 )
-_NAME_IS_TAKEN = text(
-    "select exists (select from shop.rule where name = :name and rule_id is distinct from cast(:rule_id as bigint))"
-)
-_LOCK = text("lock table shop.rule in share row exclusive mode")  # as the trigger does
 _ADD = text(f"insert into shop.rule ({_VALUES}) values ({_GIVEN}) returning {_COLUMNS}")
 _REPLACE = text(f"update shop.rule set ({_VALUES}) = row({_GIVEN}) where rule_id = :rule_id returning {_COLUMNS}")
 _SET_STATUS = text("update shop.rule set status = :status where name = any(:names) returning name")
@@ -28,6 +25,7 @@ _LIST = text(
 )
 _REMOVE_NAMED = text("delete from shop.rule where name = any(:names) returning name")
 _REMOVE = text("delete from shop.rule where rule_id = :rule_id returning rule_id")
+UNIQUE_VIOLATION = "23505"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +64,21 @@ def add(conn: Connection, rule: NewRule) -> Rule:
     `conn` belongs to the role app or the administrator, and the caller commits. Raises StatementRefused if there is a
     rule of this name, and DatabaseError if the rule cannot work.
     """
-    _check_name(conn, rule.name, None)
-    return Rule(*conn.execute(_ADD, _values(rule)).one())
+    with _naming(rule):
+        return Rule(*conn.execute(_ADD, _values(rule)).one())
 
 
 def replace(conn: Connection, rule_id: int, rule: NewRule) -> Rule | None:
     """Save a rule in place of another one, which keeps its id. Returns None if there is none of this id. Raises the
     errors of `add`."""
-    _check_name(conn, rule.name, rule_id)
-    row = conn.execute(_REPLACE, {**_values(rule), "rule_id": rule_id}).one_or_none()
+    with _naming(rule):
+        row = conn.execute(_REPLACE, {**_values(rule), "rule_id": rule_id}).one_or_none()
     return None if row is None else Rule(*row)
 
 
 def save_all(conn: Connection, rules: Sequence[NewRule]) -> None:
     """Save all rules, each in place of the rule of its name, if there is one. Each gets a new id, so rules of one
     priority act in the order of `rules`. Raises the errors of `add`."""
-    conn.execute(_LOCK)
     conn.execute(_REMOVE_NAMED, {"names": [rule.name for rule in rules]})  # old rules must not contradict new ones
     for rule in rules:
         add(conn, rule)
@@ -114,12 +111,16 @@ def remove_named(conn: Connection, names: Iterable[str]) -> set[str]:
     return {row.name for row in conn.execute(_REMOVE_NAMED, {"names": list(names)})}
 
 
-def _check_name(conn: Connection, name: str, rule_id: int | None) -> None:
-    conn.execute(_LOCK)  # no other session takes the name before this transaction ends
-    if conn.scalar(_NAME_IS_TAKEN, {"name": name, "rule_id": rule_id}):
-        refused = StatementRefused(f"there is already a rule {name!r}", hint="Choose another name.")
+@contextmanager
+def _naming(rule: NewRule) -> Iterator[None]:
+    try:
+        yield
+    except StatementRefused as error:
+        if error.sqlstate != UNIQUE_VIOLATION:
+            raise
+        refused = StatementRefused(f"there is already a rule {rule.name!r}", hint="Choose another name.")
         refused.sqlstate = "22023"
-        raise refused
+        raise refused from error
 
 
 def _values(rule: NewRule) -> dict[str, object]:

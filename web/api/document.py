@@ -23,6 +23,7 @@ from web.api.products import Outcome, Outcomes, ProductOut
 from web.api.schemas import FacetsAsked, GeneralSearch, ImageForm, ImageSearch, Results, TextSearch
 from web.api.v1.catalogs import Catalogs, DeletedCatalog
 from web.api.v1.products import Deleted, Deletion, EncodingState
+from web.api.v1.rules import RuleIn, RuleOut, Rules, Signals
 from web.api.v1.schemas import Found, ManyAnswers, MultiSearch, ProductSearch
 from web.api.v1.suggest import Suggestions
 from web.api.v1.synonyms import SynonymIn, SynonymOut, Synonyms
@@ -63,6 +64,10 @@ _EXAMPLES = {
     SynonymIn: {"terms": ["sneakers", "trainers"]},
     SynonymOut: _SYNONYM,
     Synonyms: {"synonyms": [_SYNONYM], "next": None},
+    RuleIn: examples.RULE,
+    RuleOut: examples.RULES["rules"][0],
+    Rules: examples.RULES,
+    Signals: examples.SIGNALS,
     WatchIn: examples.WATCH,
     WatchOut: examples.WATCHES["watches"][0],
     Watches: examples.WATCHES,
@@ -81,6 +86,7 @@ _TAGS = {
     "Products": "Read, write and delete products.",
     "Catalogs": "List and delete catalogs.",
     "Synonyms": "Terms that mean the same in searches.",
+    "Ranking": "Rules and signals, by which a shop changes what searches show.",
     "Watches": "Searches that report each new product that matches them.",
     "Events": "Record what shoppers do.",
     "Images": "Images of products.",

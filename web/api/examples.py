@@ -120,6 +120,38 @@ CATALOGS: dict[str, Any] = {
         }
     ]
 }
+RULE: dict[str, Any] = {
+    "name": "launch",
+    "condition": {"query": "backpack"},
+    "action": {"pin": "A-17", "at": 1},
+    "status": "live",
+}
+RULES: dict[str, Any] = {
+    "rules": [
+        {
+            **RULE,
+            "catalog": "main",
+            "priority": 0,
+            "valid_from": None,
+            "valid_to": None,
+            "rule_id": 1,
+            "updated_at": "2026-11-29T10:00:00Z",
+        }
+    ],
+    "next": None,
+}
+SIGNALS: dict[str, Any] = {
+    "signals": [
+        {
+            "name": "margin",
+            "source": "erp.margin",
+            "weight": 0.3,
+            "visible": "staff",
+            "refreshed_at": "2026-11-29T10:00:00Z",
+            "problem": None,
+        }
+    ]
+}
 PRODUCT_SEARCH: dict[str, Any] = {
     "query": "black leather backpack",
     "top_k": 5,

@@ -21,6 +21,8 @@ NEEDS = {  # maps the handler of a route to the scope that the route needs
     "search_products": "search", "multi_search": "search", "read_encoding": "search", "list_catalogs": "search",
     "patch_product": "write", "delete_products": "write", "export_products": "write", "delete_catalog": "write",
     "suggest": "search", "list_synonyms": "admin", "add_synonym": "admin", "delete_synonym": "admin",
+    "list_rules": "admin", "create_rule": "admin", "read_rule": "admin", "replace_rule": "admin",
+    "delete_rule": "admin", "list_signals": "admin",
     "create_watch": "write", "list_watches": "write", "delete_watch": "write", "list_matches": "write",
     "search": "search", "similar": "search", "facets": "search",
     "read_product": "search", "put_products": "write", "delete_product": "write", "record_events": "search",
@@ -68,6 +70,7 @@ def test_every_route_that_needs_a_key_answers_401_without_a_valid_key(
         .replace("{catalog:str}", "main")
         .replace("{name:str}", "w")
         .replace("{synonym_id:int}", "1")
+        .replace("{rule_id:int}", "1")
     )
     answer = keyed_client.request(min(route.http_methods), path, headers=headers, json={})
     assert answer.status_code == 401

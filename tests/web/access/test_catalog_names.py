@@ -15,6 +15,7 @@ HIDDEN = "main"  # the only catalog of the database
 SEARCH: dict[str, Any] = {"catalog": MISSING, "query": "bag"}
 FACETS = {"catalog": MISSING, "fields": ["brand"]}
 PRODUCT = {"title": "A product"}
+RULE = {"catalog": MISSING, "name": "a", "condition": {"always": True}, "action": {"pin": "sku 1", "at": 1}}
 BODIES: dict[str, dict[str, Any]] = {
     "searchProducts": SEARCH,
     "multiSearch": {"searches": [SEARCH, {"catalog": MISSING}]},
@@ -25,6 +26,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "putProducts": {"catalog": MISSING, "products": [{"sku": "a", **PRODUCT}]},
     "patchProduct": PRODUCT,
     "deleteProducts": {"catalog": MISSING, "skus": ["a"]},
+    "createRule": RULE,
+    "replaceRule": RULE,
     "recordEvents": {"events": [{"kind": "view", "sku": "a", "catalog": MISSING}]},
 }
 TOOLS: dict[str, dict[str, Any]] = {
@@ -48,7 +51,8 @@ def test_no_route_names_a_catalog_outside_the_key(
 ) -> None:
     client, headers = limited
     method, body = min(route.http_methods - {"HEAD"}), BODIES.get(str(route.operation_id))
-    path = path.replace("{sku:str}", "a").replace("{catalog:str}", MISSING).replace("{synonym_id:int}", "1")
+    path = path.replace("{sku:str}", "a").replace("{catalog:str}", MISSING)
+    path = path.replace("{synonym_id:int}", "1").replace("{rule_id:int}", "1")
     query = {} if body is not None and "patch" not in str(route.operation_id) else {"catalog": MISSING}
     form = {"files": {"image": b"image"}, "data": {"catalog": MISSING}} if path.endswith("/file") else {"json": body}
     answer = client.request(method, path, params=query, headers=headers, **form)

@@ -1,0 +1,112 @@
+"""Admin keys list, save, read, replace and delete rules. Searches follow them, and faulty rules are refused."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from db import api_keys
+from db.engine import Database
+from tests.support.web_service import Serve
+
+RULE: dict[str, Any] = {"name": "r", "condition": {"contains": "bag"}, "action": {"pin": "sku 7", "at": 1}}
+SEARCH = {"query": "bag", "weights": {"keyword": 0, "title": 0}, "top_k": 5}
+Keyed = tuple[httpx.Client, dict[str, dict[str, str]]]  # a client and the header of each key
+
+
+@pytest.fixture
+def keyed(own_database: Database, serve: Serve) -> Iterator[Keyed]:
+    limits: dict[str, Any] = {"other": {"catalogs": ["other"]}}
+    with own_database.connect(None) as conn, conn.begin():
+        keys = {
+            name: {"Authorization": f"Bearer {api_keys.create(conn, name, [scope], **limits.get(name, {}))}"}
+            for name, scope in (
+                ("search", "search"), ("write", "write"), ("admin", "admin"), ("other", "admin"),
+            )
+        }  # fmt: skip
+    with serve(own_database, api_keys="on") as client:
+        yield client, keys
+
+
+def test_a_rule_is_saved_followed_replaced_and_deleted(keyed: Keyed) -> None:
+    client, keys = keyed
+    client.headers = keys["admin"]  # type: ignore[assignment]
+
+    def skus() -> list[str]:
+        return [one["sku"] for one in client.post("/v1/search", json=SEARCH).json()["results"]]
+
+    before = skus()
+    assert before[0] != "sku 7"
+    created = client.post("/v1/rules", json=RULE)
+    assert created.status_code == 201, created.text
+    rule = created.json()
+    assert rule == {**rule, **RULE, "catalog": "main", "status": "draft", "priority": 0, "valid_from": None}
+    address = f"/v1/rules/{rule['rule_id']}"
+    assert client.get(address).json() == rule
+    assert client.get("/v1/rules", params={"catalog": "main"}).json() == {"rules": [rule], "next": None}
+    assert client.get("/v1/rules", params={"after": rule["rule_id"]}).json()["rules"] == []
+    assert skus() == before  # a draft
+    live = client.put(address, json={**RULE, "status": "live", "valid_from": "2026-01-01T00:00:00+01:00"})
+    assert live.status_code == 200, live.text
+    assert live.json()["valid_from"] == "2025-12-31T23:00:00Z"
+    assert skus()[0] == "sku 7"
+    assert client.put(address, json={**RULE, "status": "live", "valid_from": "2999-01-01T00:00:00Z"}).is_success
+    assert skus() == before
+    assert client.delete(address).status_code == 204
+    for answer in (client.delete(address), client.get(address), client.put(address, json=RULE)):
+        assert answer.status_code == 404
+        assert answer.json()["detail"] == f"There is no rule {rule['rule_id']}."
+
+
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"name": "taken"}, "there is already a rule 'taken'"),
+    ({"name": " "}, "$.name"),
+    ({"condition": {}}, "the condition is not one of"),
+    ({"condition": {"filter": {"nonsense": 1}}}, "nonsense"),
+    ({"action": {"fly": 1}}, "the action is not one of"),
+    ({"action": {"pin": "none", "at": 1}}, "there is no product 'none' in catalog 'main'"),
+    ({"action": {"pin": "sku 1", "at": 0}}, "at is not a place from 1 to 100"),
+    (
+        {"action": {"pin": "sku 2", "at": 1}, "condition": {"query": "x"}, "status": "live"},
+        "'taken' pins a product",
+    ),
+    ({"action": {"signals": {"none": 1}}}, "none"),
+    ({"valid_from": "2026-02-01T00:00:00Z", "valid_to": "2026-01-01T00:00:00Z"}, "valid_to is not later"),
+    ({"valid_from": "2026-02-01T00:00:00"}, "valid_from"),
+    ({"status": "gone"}, "$.status"),
+    ({"more": 1}, "more"),
+]
+
+
+def test_a_faulty_rule_is_refused_with_the_reason(keyed: Keyed) -> None:
+    client, keys = keyed
+    taken = {"name": "taken", "condition": {"query": "x"}, "action": {"pin": "sku 1", "at": 1}, "status": "live"}
+    kept = client.post("/v1/rules", json=taken, headers=keys["admin"]).raise_for_status().json()
+    for change, message in FAULTS:
+        answer = client.post("/v1/rules", json={**RULE, **change}, headers=keys["admin"])
+        assert answer.status_code == 422, change
+        assert message in answer.json()["detail"]
+    assert client.get("/v1/rules", headers=keys["admin"]).json()["rules"] == [kept]
+
+
+def test_other_keys_do_not_reach_rules(keyed: Keyed) -> None:
+    client, keys = keyed
+    rule = client.post("/v1/rules", json=RULE, headers=keys["admin"]).raise_for_status().json()
+    address = f"/v1/rules/{rule['rule_id']}"
+    for name in ("search", "write", "other"):
+        assert client.post("/v1/rules", json={**RULE, "name": name}, headers=keys[name]).status_code == 403
+        assert client.get("/v1/rules", headers=keys[name]).status_code == 403
+        assert client.get("/v1/signals", headers=keys[name]).status_code == 403
+        assert client.get(address, headers=keys[name]).status_code == 403
+        assert client.put(address, json=RULE, headers=keys[name]).status_code == 403
+        assert client.delete(address, headers=keys[name]).status_code == 403
+    assert client.put(address, json={**RULE, "catalog": "other"}, headers=keys["other"]).status_code == 403
+    assert client.get(address, headers=keys["admin"]).json() == rule
+
+
+def test_an_admin_key_lists_the_signals(keyed: Keyed) -> None:
+    client, keys = keyed
+    found = client.get("/v1/signals", headers=keys["admin"]).raise_for_status().json()["signals"]
+    assert [one["name"] for one in found] == ["discount", "freshness", "popularity", "rating", "stock"]
+    assert found[0] == {**found[0], "source": None, "weight": 0.0, "visible": "all", "problem": None}

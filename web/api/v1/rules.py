@@ -1,0 +1,221 @@
+"""Lists, saves and deletes rules, which say what a search does under a condition, and lists the signals."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, delete, get, post, put
+from litestar.datastructures import State
+from litestar.params import JSONBody, PathParameter, QueryParameter
+from msgspec import Meta
+from sqlalchemy import Connection
+
+from db.errors import DatabaseError
+from db.search import rules, signals
+from web.api.attributes import ShownAttributes
+from web.api.key_limits import KeyLimits
+from web.api.openapi import BODY, KEY, KEYED, REPEATABLE, answers
+from web.api.schemas import MAX_CATALOG, Catalog
+from web.http.idempotency import IDEMPOTENT
+from web.http.problems import ApiError
+from web.http.wording import for_rest
+
+_ROWS = 1000  # rules of one answer
+_MOST = 2**31 - 1
+_FILTERS = ("hide", "boost", "bury", "filter")  # the actions with a filter
+
+Time = Annotated[datetime, Meta(tz=True)]
+
+
+class RuleIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a search does under a condition. docs/relevance.md lists the conditions and the actions."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S", description="No other rule has the name.")]
+    condition: Annotated[dict[str, Any], Meta(description="When the rule applies, such as an exact query.")]
+    action: Annotated[dict[str, Any], Meta(description="What the rule does, such as a pinned product.")]
+    catalog: Catalog = "main"
+    status: Annotated[Literal["draft", "live"], Meta(description="Searches follow live rules.")] = "draft"
+    priority: Annotated[
+        int, Meta(ge=-_MOST, le=_MOST, description="Of two rules that contradict, the one with the higher number acts.")
+    ] = 0
+    valid_from: Time | None = None
+    valid_to: Time | None = None
+
+
+class RuleOut(RuleIn, kw_only=True):
+    rule_id: int
+    updated_at: datetime
+
+
+class Rules(msgspec.Struct):
+    rules: list[RuleOut]
+    next: Annotated[int | None, Meta(description="`after` of the next answer; null: there are no more.")]
+
+
+class SignalOut(msgspec.Struct):
+    name: str
+    source: Annotated[str | None, Meta(description="The view with the number; null: a built-in signal.")]
+    weight: Annotated[float, Meta(description="In searches that name no other weight. 0: the signal is not read.")]
+    visible: Literal["all", "staff"]
+    refreshed_at: datetime | None
+    problem: Annotated[str | None, Meta(description="Why the signal cannot be read; searches then leave it out.")]
+
+
+class Signals(msgspec.Struct):
+    signals: list[SignalOut]
+
+
+_route: dict[str, Any] = {"security": KEY, "tags": ["Ranking"]}
+_READS: dict[str, Any] = {"scope": "admin", "strict": True}
+_WRITES: dict[str, Any] = {**_READS, IDEMPOTENT: True}
+RuleId = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
+
+
+@get("/rules", operation_id="listRules", opt=_READS, responses=answers(Rules, *KEYED), **_route)
+async def list_rules(
+    request: Request[Any, Any, Any],
+    state: State,
+    catalog: Annotated[
+        str | None, QueryParameter(max_length=MAX_CATALOG, description="Only rules of this catalog.")
+    ] = None,
+    after: Annotated[int, QueryParameter(ge=0, le=2**63 - 1, description="`next` of the previous answer.")] = 0,
+) -> Rules:
+    """List the rules, live ones and drafts, at most 1,000 in an answer."""
+    limits = KeyLimits.of(request)
+    if catalog is None:
+        limits.check_every_catalog()
+    else:
+        limits.check_catalog(catalog)
+    found = await state.pools.read(request, lambda conn: rules.read(conn, catalog, after=after, rows=_ROWS))
+    return Rules([_out(row) for row in found], found[-1].rule_id if len(found) == _ROWS else None)
+
+
+@post(
+    "/rules",
+    operation_id="createRule",
+    opt=_WRITES,
+    responses=answers(RuleOut, *BODY, *KEYED, *REPEATABLE, "encoder-unavailable", status=201),
+    **_route,
+)
+async def create_rule(request: Request[Any, Any, Any], state: State, data: JSONBody[RuleIn]) -> RuleOut:
+    """Save a new rule. If it is live, searches follow it at once. A rule that cannot work is refused."""
+    created: RuleOut = await state.pools.write(
+        request, _saving(request, state, data, lambda conn, rule: rules.add(conn, rule))
+    )
+    return created
+
+
+@get(
+    "/rules/{rule_id:int}",
+    operation_id="readRule",
+    opt=_READS,
+    responses=answers(RuleOut, *KEYED, "not-found"),
+    **_route,
+)
+async def read_rule(request: Request[Any, Any, Any], state: State, rule_id: RuleId) -> RuleOut:
+    """Read a rule."""
+    return _out(_existing(request, rule_id, await state.pools.read(request, lambda conn: rules.find(conn, rule_id))))
+
+
+@put(
+    "/rules/{rule_id:int}",
+    operation_id="replaceRule",
+    opt=_WRITES,
+    responses=answers(RuleOut, *BODY, *KEYED, *REPEATABLE, "not-found", "encoder-unavailable"),
+    **_route,
+)
+async def replace_rule(
+    request: Request[Any, Any, Any], state: State, rule_id: RuleId, data: JSONBody[RuleIn]
+) -> RuleOut:
+    """Replace a rule. A field that the body lacks gets its default."""
+
+    def replace(conn: Connection, rule: rules.NewRule) -> rules.Rule:
+        _existing(request, rule_id, rules.find(conn, rule_id))
+        return _existing(request, rule_id, rules.replace(conn, rule_id, rule))
+
+    replaced: RuleOut = await state.pools.write(request, _saving(request, state, data, replace))
+    return replaced
+
+
+@delete(
+    "/rules/{rule_id:int}",
+    operation_id="deleteRule",
+    opt=_WRITES,
+    status_code=204,
+    responses=answers(None, *KEYED, *REPEATABLE, "not-found", status=204),
+    **_route,
+)
+async def delete_rule(request: Request[Any, Any, Any], state: State, rule_id: RuleId) -> None:
+    """Delete a rule."""
+
+    def remove(conn: Connection) -> None:
+        _existing(request, rule_id, rules.find(conn, rule_id))
+        rules.remove(conn, rule_id)
+
+    await state.pools.write(request, remove)
+
+
+@get("/signals", operation_id="listSignals", opt=_READS, responses=answers(Signals, *KEYED), **_route)
+async def list_signals(request: Request[Any, Any, Any], state: State) -> Signals:
+    """List the signals, the numbers of products that rank searches."""
+    KeyLimits.of(request).check_every_catalog()
+    found = await state.pools.read(request, signals.state, primary=True)  # the writer also sees signals for staff
+    return Signals(
+        [SignalOut(one.name, one.source, one.weight, one.visible, one.refreshed_at, one.problem) for one in found]
+    )
+
+
+def _saving(
+    request: Request[Any, Any, Any],
+    state: State,
+    data: RuleIn,
+    save: Callable[[Connection, rules.NewRule], rules.Rule],
+) -> Callable[[Connection], RuleOut]:
+    """Return a function that saves a rule. It raises ApiError if the key or the database refuses the rule."""
+    KeyLimits.of(request).check_catalog(data.catalog)
+    ShownAttributes(state.settings.attributes).check(
+        [data.condition.get("filter"), *(data.action.get(action) for action in _FILTERS)]
+    )
+    rule = rules.NewRule(
+        name=data.name,
+        condition=msgspec.json.encode(data.condition).decode(),
+        action=msgspec.json.encode(data.action).decode(),
+        catalog=data.catalog,
+        status=data.status,
+        priority=data.priority,
+        valid_from=data.valid_from,
+        valid_to=data.valid_to,
+    )
+
+    def call(conn: Connection) -> RuleOut:
+        try:
+            return _out(save(conn, rule))
+        except DatabaseError as error:
+            if error.sqlstate != "42704":
+                raise
+            raise ApiError("invalid", for_rest(error.message), hint=for_rest(error.hint or "")) from error
+
+    return call
+
+
+def _existing(request: Request[Any, Any, Any], rule_id: int, found: rules.Rule | None) -> rules.Rule:
+    if found is None:
+        raise ApiError("not-found", f"There is no rule {rule_id}.")
+    KeyLimits.of(request).check_catalog(found.catalog)
+    return found
+
+
+def _out(row: rules.Rule) -> RuleOut:
+    return RuleOut(
+        rule_id=row.rule_id,
+        name=row.name,
+        condition=msgspec.json.decode(row.condition),
+        action=msgspec.json.decode(row.action),
+        catalog=row.catalog,
+        status=row.status,  # type: ignore[arg-type]
+        priority=row.priority,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        updated_at=row.updated_at,
+    )
