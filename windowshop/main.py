@@ -27,7 +27,7 @@ from windowshop import (
     status,
 )
 from windowshop.output import log
-from windowshop.site import rule, signal, synonym, watch, webhook
+from windowshop.site import rule, signal, synonym, watch, webhook, what_if
 
 TRACED = ("web", "encoder", "up")  # the processes that record traces
 HELP_OPTIONS = ["-h", "--help"]
@@ -58,6 +58,7 @@ app.add_typer(index.app, name="index")
 app.command()(search.search)
 app.command()(search.calibrate)
 app.command()(evaluate.evaluate)
+app.command()(what_if.what_if)
 app.command()(serve.serve)
 app.command()(serve.mcp)
 app.add_typer(serve.key_app, name="key")

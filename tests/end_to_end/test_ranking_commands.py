@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from db.engine import Database
 from db.roles import Role
+from tests.support.judging import judged
 from tests.support.processes import windowshop
 from tests.support.shop import Shop, product
 
@@ -112,3 +113,26 @@ def test_a_signal_is_added_weighted_listed_and_dropped(shop: Shop, run: Run) -> 
         assert "built-in" in run("signal", "drop", "stock", code=3)
     finally:
         shop.run("delete from shop.signal where defined_by is not null; drop schema erp cascade")
+
+
+def test_what_if_shows_the_changed_pages_and_changes_nothing(shop: Shop, run: Run, tmp_path: Path) -> None:
+    judged(shop, ("red shoes", "s3", 3))
+    without = first(shop)
+    rule = {"rule": {"name": "first", "condition": json.loads(PIN[0]), "action": json.loads(PIN[1])}}
+    shown = run("what-if", json.dumps(rule))
+    assert "The first page of 1 of 1 queries changes." in shown
+    assert "-> 1.000" in shown
+    assert "red shoes" in shown
+    file = tmp_path / "changes.json"
+    file.write_text(json.dumps([rule]))
+    answer = json.loads(run("what-if", "--file", str(file), "--json", "-k", "3"))
+    assert (answer["queries"], answer["judged"], answer["changed"]) == (1, 1, 1)
+    [page] = answer["pages"]
+    assert (page["query"], page["before"][0], page["after"][0]) == ("red shoes", without, "s3")
+    assert answer["quality"]["ndcg_after"] == page["quality"]["ndcg_after"] == 1
+    assert first(shop) == without
+    assert "There is no rule" in run("rule", "list")
+    assert "there is no change" in run("what-if", code=2)
+    assert "is not accepted" in run("what-if", "{", code=2)
+    assert "change 1: it is not an object with one of" in run("what-if", '{"x": 1}', code=3)
+    assert "suite 'other' has no judgements" in run("what-if", json.dumps(rule), "--suite", "other", code=3)
