@@ -1,10 +1,11 @@
 -- Returns one page of a search with group_by or diversity, as search_page does for other searches. With group_by, a row
 -- stands for a group of products and shows the first product of the group in the order of the ranking, or of `sort`.
 --
--- The first places come from p_run, in the order of the fusion, or after diversified. If p_run has too few groups for
--- the page, or the page lies behind the first one, the same search with legs of the largest depth adds the groups that
--- p_run does not have. If even these legs end at their depth with too few groups, `note` says so. With p_sort, all
--- products that pass the cut are grouped.
+-- The first places come from p_run, in the order of the fusion, or after diversified. Products that a rule pins keep
+-- their places, as groups; with p_sort no product is pinned. If p_run has too few groups for the page, or the page lies
+-- behind the first one, the same search with legs of the largest depth adds the groups that p_run does not have. If
+-- even these legs end at their depth with too few groups, `note` says so. With p_sort, all products that pass the cut
+-- are grouped.
 create or replace function shop_private.arranged_page(
     p_request shop_private.search_request, p_run shop_private.search_run, p_first_k integer, p_skip integer,
     p_k integer
@@ -17,21 +18,28 @@ declare
         else p_first_k end;
     ranked shop_private.fused_product[];
     ids uuid[];
+    pins uuid[];  -- the pinned products, and the place of each
+    places bigint[];
     groups shop_private.product_group[];
     first_heads uuid[];
     widened shop_private.search_run;
     note text;
 begin
     ranked := array(select f from shop_private.fuse_legs(p_run, p_request.min_similarity, p_request.max_gap) f);
-    ids := case when p_request.sort is null then array(select r.product_id from unnest(ranked) r order by r.place)
+    select coalesce(array_agg(r.product_id order by r.place), '{}'), coalesce(array_agg(r.place order by r.place), '{}')
+    into pins, places
+    from unnest(ranked) r where p_request.sort is null and r.product_id = any((p_run.ranking).pins);
+    ids := case when p_request.sort is null
+        then array(select r.product_id from unnest(ranked) r where r.product_id <> all (pins) order by r.place)
         else array(select s.product_id from shop_private.sorted_products(
             (p_run.cut).product_ids, p_request.sort, null, 0, null) s order by s.place) end;
     if diversity > 0 then
         ids := shop_private.diversified(ids, (select count(*)::integer from unnest(ranked) r
-            where r.exact_match is not null), diversity,
+            where r.exact_match is not null and r.product_id <> all (pins)), diversity,
             case when p_request.group_by is null then p_skip + p_k + 1 else @diversity_candidates@ end);
     end if;
-    groups := array(select g from shop_private.group_heads(ids, p_request.group_by) g order by g.place);
+    ids := pins || ids;
+    groups := array(select g from shop_private.pinned_groups(ids, p_request.group_by, pins, places) g order by g.place);
     if p_request.sort is null and (p_skip + p_k > first_places or cardinality(groups) <= p_skip + p_k)
         and greatest(cardinality((p_run.image_leg).product_ids), cardinality((p_run.title_leg).product_ids),
             cardinality((p_run.keyword_leg).product_ids)) >= p_run.depth
@@ -41,9 +49,15 @@ begin
         ranked := ranked || array(
             select f from shop_private.fuse_legs(widened, p_request.min_similarity, p_request.max_gap) f
             where f.product_id not in (select r.product_id from unnest(ranked) r) order by f.place);
+        select coalesce(array_agg(u.product_id order by u.place), '{}'),
+            coalesce(array_agg(u.place order by u.place), '{}')
+        into pins, places
+        from unnest(pins, places) u(product_id, place) where u.product_id <> all (first_heads);
+        first_heads := first_heads || pins;
         ids := first_heads || array(select r.product_id from unnest(ranked) with ordinality as r
             where r.product_id <> all (first_heads) order by r.ordinality);
-        groups := array(select g from shop_private.group_heads(ids, p_request.group_by) g order by g.place);
+        groups := array(
+            select g from shop_private.pinned_groups(ids, p_request.group_by, pins, places) g order by g.place);
         if p_request.group_by is not null and cardinality(groups) < p_skip + p_k and cardinality(ids) >= @max_results@
         then
             note := format('the first %s products have only %s groups', cardinality(ids), cardinality(groups));

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError
 from db.roles import Role
@@ -40,6 +40,42 @@ def test_a_pinned_product_keeps_its_place_over_pages(stocked: Shop) -> None:
         after = rows[-1].cursor
     assert seen[0] == before[7]
     assert sorted(seen) == SKUS
+
+
+def pages(conn: Connection, query: str, more: str, k: int) -> list[str]:
+    """Returns the products of all pages of k rows."""
+    seen: list[str] = []
+    after = None
+    for _ in range(10):
+        statement = (
+            f"select sku, cursor, has_next from shop.search(:query, k => {k}, after => :after{more}) order by rank"
+        )
+        rows = conn.execute(text(statement), {"query": query, "after": after}).all()
+        seen += [row.sku for row in rows]
+        after = rows[-1].cursor
+        if not rows[-1].has_next:
+            break
+    return seen
+
+
+@pytest.mark.parametrize("k", [2, 8])
+def test_pins_keep_their_places_among_diverse_products_and_groups(stocked: Shop, k: int) -> None:
+    stocked.run("update shop.product set color = 'colour ' || right(sku, 1)::integer / 2")
+    stocked.cache("s3", seed=3)
+    analyst = stocked.connect(Role.ANALYST)
+    last = found(analyst)[-1]
+    save(stocked, "pin", QUERY, {"pin": last, "at": 3})
+    diverse = pages(analyst, "red shoes", ", diversity => 0.9", k)
+    assert diverse[2] == last
+    assert sorted(diverse) == SKUS
+    groups = pages(analyst, "red shoes", ", group_by => 'color'", k)
+    assert groups[2] == last
+    assert sorted(int(sku[1:]) // 2 for sku in groups) == [0, 1, 2, 3]
+    both = pages(analyst, "red shoes", ", group_by => 'color', diversity => 0.9", k)
+    assert both[2] == last
+    # the product that the text names stays in front of all that are not pinned
+    save(stocked, "first", {"query": "s3"}, {"pin": "s5", "at": 1})
+    assert pages(analyst, "s3", ", diversity => 1", k)[:2] == ["s5", "s3"]
 
 
 @pytest.mark.parametrize("hidden", ["s3", {"brand": "Nord"}])
