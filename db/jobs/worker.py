@@ -3,7 +3,8 @@
     every 15 seconds    look_around: makes a job for each due feed and for each webhook with due messages, and gives the
                         jobs of dead processes back
     every 10 minutes    refresh_suggestions: computes the texts that shop.suggest shows
-    every hour          delete_old: deletes old events and cached queries in batches, and old failed jobs
+    every hour          refresh_signals: computes the popularity and the distributions of signals
+                        delete_old: deletes old events and cached queries in batches, and old failed jobs
     when it is due      load_feed: loads a feed; one load of a feed runs at a time
                         deliver: sends the messages of a webhook; one such job of a webhook runs at a time
 
@@ -243,6 +244,12 @@ class JobsWorker:
         async def refresh_suggestions(timestamp: int) -> None:
             async with connector.pool.connection() as conn:
                 await conn.execute("select shop.refresh_suggestions()")
+
+        @app.periodic(cron="47 * * * *")
+        @app.task(name="refresh_signals", queue=SITE, lock="refresh_signals", retry=_Again())
+        async def refresh_signals(timestamp: int) -> None:
+            async with connector.pool.connection() as conn:
+                await conn.execute("select shop.refresh_signals()")
 
         @app.periodic(cron="17 * * * *")
         @app.task(name="delete_old", queue=SITE, lock="delete_old", retry=_Again())

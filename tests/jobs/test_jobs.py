@@ -146,9 +146,10 @@ def test_a_process_follows_the_schema_while_it_runs(database: Database) -> None:
         pass
 
 
-def test_old_events_and_queries_are_deleted_in_batches(shop: "Shop") -> None:
+def test_signals_are_refreshed_and_old_events_and_queries_are_deleted_in_batches(shop: "Shop") -> None:
     shop.cache("old")
     shop.cache("new")
+    shop.run("update shop.signal set refreshed_at = null")
     shop.run("update shop_private.query_embedding set created_at = now() - interval '91 days' where query = 'old'")
     shop.run(
         "insert into shop.event (at, kind) select now() - interval '366 days', 'search' "
@@ -163,11 +164,14 @@ def test_old_events_and_queries_are_deleted_in_batches(shop: "Shop") -> None:
     with working(shop.database, load):
         shop.run(
             "set search_path = shop_jobs; insert into procrastinate_jobs (queue_name, task_name, args) "
-            "values ('site', 'delete_old', '{\"timestamp\": 0}'); reset search_path"
+            "values ('site', 'delete_old', '{\"timestamp\": 0}'), ('site', 'refresh_signals', '{\"timestamp\": 0}'); "
+            "reset search_path"
         )
         wait_until(lambda: shop.value("select count(*) from shop.event") == 1, 60, "old events to be deleted")
         left = "select array_agg(query) from shop_private.query_embedding"
         wait_until(lambda: shop.value(left) == ["new"], 30, "old queries to be deleted")
+        refreshed = "select refreshed_at is not null from shop.signal where name = 'popularity'"
+        wait_until(lambda: shop.value(refreshed), 30, "signals to be refreshed")
 
 
 def test_a_job_of_a_dead_process_is_given_back_and_fails_after_three_processes(database: Database) -> None:

@@ -125,6 +125,35 @@ def test_popularity_counts_a_visitor_once_a_day_and_decays(erp: Shop) -> None:
     assert erp.value("select count(*) from shop.popularity") == 0
 
 
+def test_a_refresh_does_not_wait_for_deleted_products(erp: Shop) -> None:
+    app = erp.connect(Role.APP)
+    app.exec_driver_sql("set lock_timeout = '2s'")
+    used = "insert into shop.event (kind, sku, visitor) select 'click', s, 'one' from unnest(cast(:skus as text[])) s"
+    erp.run(used, skus=["s1", "s2"])
+    app.exec_driver_sql("select shop.refresh_signals()")
+    erp.run(used, skus=["s3"])
+    with erp.database.connect(None) as other, other.begin():
+        other.exec_driver_sql("delete from shop.product where sku in ('s2', 's3')")
+        app.exec_driver_sql("select shop.refresh_signals()")
+    skus = "select array_agg(p.sku) from shop.popularity o join shop.product p using (product_id)"
+    assert erp.value(skus) == ["s1"]
+    erp.run("delete from shop.event")
+
+
+def test_the_last_signal_of_a_role_takes_its_reader_with_it(erp: Shop) -> None:
+    app = erp.connect(Role.APP)
+    readers = "select count(*) from pg_proc where pronamespace = 'shop_signals'::regnamespace"
+    before = erp.value(readers)
+    add(app)
+    add(app, name="other")
+    assert erp.value(readers) == before + 3
+    app.exec_driver_sql("select shop.drop_signal('margin')")
+    assert erp.value(readers) == before + 2
+    assert found(erp.connect(Role.ANALYST), """, signals => '{"other": 1}'""")[0] == "s7"
+    app.exec_driver_sql("select shop.drop_signal('other')")
+    assert erp.value(readers) == before
+
+
 @pytest.mark.parametrize(
     ("signal", "change"),
     [

@@ -1,4 +1,5 @@
--- Removes a signal. Only the role that defined the signal, or an administrator, may do so. Built-in signals stay.
+-- Removes a signal, and with the last signal of a role the function that reads the signals of this role. Only the role
+-- that defined the signal, or an administrator, may do so. Built-in signals stay.
 create or replace function shop.drop_signal(name text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -14,4 +15,8 @@ begin
     end if;
     execute format('drop function if exists shop_signals.%I(uuid[])', name);
     delete from shop.signal s where s.name = drop_signal.name;
+    if not exists (select from shop.signal s where s.defined_by = signal.defined_by) then
+        execute format('drop function if exists shop_signals.%I(uuid[], jsonb, bigint[])',
+            shop_private.signal_reader(signal.defined_by::name));
+    end if;
 end $$;

@@ -3,7 +3,8 @@
 --
 -- An event counts 1 (view), 2 (click), 3 (wishlist), 4 (add_to_cart) or 6 (purchase). Only the largest event of a
 -- visitor for a product counts on a day. Events without a visitor count as one visitor. A count halves every 14 days.
--- The popularity of a product is the share of the used products with smaller sums, so it is between 0 and 1.
+-- The popularity of a product is the share of the used products with smaller sums, so it is between 0 and 1. The
+-- function does not wait for sessions that delete products; it leaves these products as they are.
 create or replace function shop.refresh_signals()
 returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -11,6 +12,7 @@ declare
     part record;
     signals integer := 0;
 begin
+    perform from shop.signal s where s.name = 'popularity' for no key update;  -- one refresh at a time
     with counted as (
         select e.catalog, e.sku, date_trunc('day', coalesce(e.occurred_at, e.at), 'UTC') as day, max(case e.kind
             when 'purchase' then 6 when 'add_to_cart' then 4 when 'wishlist' then 3 when 'click' then 2 else 1 end)
@@ -26,12 +28,22 @@ begin
     ), ranked as (
         select p.product_id, s.points, cume_dist() over (partition by p.catalog order by s.points) as value
         from summed s join shop.product p on p.catalog = s.catalog and p.sku = s.sku
+    ), known as materialized (
+        select o.product_id from shop.popularity o for update skip locked
     ), removed as (
-        delete from shop.popularity o where not exists (select from ranked r where r.product_id = o.product_id)
+        delete from shop.popularity o using known k
+        where o.product_id = k.product_id and not exists (select from ranked r where r.product_id = o.product_id)
+    ), updated as (
+        update shop.popularity o set points = r.points, value = r.value from ranked r, known k
+        where o.product_id = r.product_id and o.product_id = k.product_id
+    ), fresh as materialized (
+        select p.product_id from shop.product p
+        where p.product_id in (select r.product_id from ranked r
+            where not exists (select from shop.popularity o where o.product_id = r.product_id))
+        for key share skip locked
     )
-    insert into shop.popularity as o (product_id, points, value)
-    select r.product_id, r.points, r.value from ranked r
-    on conflict (product_id) do update set points = excluded.points, value = excluded.value;
+    insert into shop.popularity (product_id, points, value)
+    select r.product_id, r.points, r.value from ranked r join fresh f on f.product_id = r.product_id;
     update shop.signal s set refreshed_at = clock_timestamp() where s.name = 'popularity';
 
     for part in select p.name, p.contributions from shop_private.signal_parts(null, null, null) p
