@@ -41,10 +41,10 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         from referring r
         union all
         select 'shop.catalog'::regclass, true, false,
-            'exists (select from shop.product p where p.catalog = catalog.catalog)'
+            'exists (select from shop.product p where p.catalog = catalog.catalog offset 0)'
         union all
         select to_regclass('shop.synonym'), true, false, 'synonym.catalog is null
-            or exists (select from shop.product p where p.catalog = synonym.catalog)'
+            or exists (select from shop.product p where p.catalog = synonym.catalog offset 0)'
         union all
         select to_regclass('shop.watch'), true, false, 'watch.created_by = current_user'
         union all

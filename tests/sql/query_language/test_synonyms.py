@@ -57,6 +57,18 @@ def test_each_term_finds_the_others_and_the_typed_word_ranks_first(shoes: "Shop"
     assert set(found(shoes, "red running shoe")[:3]) == {"running", "sneaker", "trainer"}
 
 
+def test_a_product_with_every_word_as_typed_ranks_before_a_product_that_needs_a_synonym(shoes: "Shop") -> None:
+    add(shoes, "sneakers", "trainers", "running shoes")
+    assert found(shoes, "red sneakers")[0] == "sneaker"
+
+
+@pytest.mark.parametrize("query", ["salt & pepper", "Salt and pepper", "salt + peppers", "- salt & pepper -"])
+def test_a_sign_between_blanks_is_no_part_of_a_term(shoes: "Shop", query: str) -> None:
+    add(shoes, "spices", from_term="salt & pepper")
+    add(shoes, "spices", from_term="salt and pepper")
+    assert [terms for _, terms in uses(shoes, query)] == [["spices"]]
+
+
 def test_a_synonym_of_a_brand_is_not_another_word_of_the_query(shoes: "Shop") -> None:
     shoes.load(Product("phone", "Phone 15", brand="Apple"), Product("mac", "Mac mini", brand="Apple"))
     add(shoes, "apple", "mac")
@@ -86,6 +98,9 @@ def test_the_words_of_other_languages_are_stemmed_after_set_language(shoes: "Sho
     add(shoes, "turnschuhe", "sneakers")
     shoes.run("select shop.set_language('german')")
     assert uses(shoes, "Turnschuhen") == [("Turnschuhen", ["sneakers"])]
+    version = shoes.value("select xmin::text from shop.synonym")
+    shoes.run("select shop.set_language('german')")
+    assert shoes.value("select xmin::text from shop.synonym") == version, "an equal language changes no synonym"
 
 
 def test_cycles_and_overlaps_are_expanded_by_one_step(shoes: "Shop") -> None:
@@ -201,6 +216,27 @@ def test_app_writes_and_analyst_reads(shoes: "Shop") -> None:
     assert analyst.exec_driver_sql("select terms from shop.synonym").scalar() == ["couch", "sofa"]
     with pytest.raises(StatementRefused, match="read-only transaction"):
         analyst.exec_driver_sql("delete from shop.synonym")
+
+
+def test_a_search_under_a_policy_does_not_read_the_products_of_other_catalogs_for_their_synonyms(shoes: "Shop") -> None:
+    shoes.load(Product("not a number", "Lamp"), into="other")
+    shoes.run(
+        "insert into shop.synonym (catalog, terms) select c, array['aa', 'bb' || n] "
+        "from generate_series(1, 200) n, unnest(array['main', 'other']) c"
+    )
+    shoes.run("analyze shop.synonym, shop.product")
+    shoes.run("alter table shop.product enable row level security")
+    # the condition fails for a product of the other catalog
+    shoes.run("create policy one on shop.product for select to public using (catalog = 'main' or sku::integer = 0)")
+    try:
+        statement = (
+            "select (shop_private.read_query(jsonb_populate_record(null::shop_private.search_request, "
+            '\'{"query": "aa", "catalog": "main"}\'))).query'
+        )
+        assert shoes.connect(Role.ANALYST).exec_driver_sql(statement).scalar() == "aa"
+    finally:
+        shoes.run("drop policy one on shop.product")
+        shoes.run("alter table shop.product disable row level security")
 
 
 def test_a_site_has_at_most_100000_synonyms(shoes: "Shop") -> None:

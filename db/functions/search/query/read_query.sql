@@ -11,7 +11,7 @@ begin
             request.query := (request.parsed).words;
         end if;
     end if;
-    if exists (select from shop.synonym) then
+    if exists (select from shop.synonym s where s.catalog is null or s.catalog = request.catalog) then
         request.synonyms := shop_private.synonyms_of(request.query, request.catalog);
     end if;
 end $$;

@@ -1,8 +1,8 @@
 -- Returns the words that are looked up for a text and its synonyms (see keyword_query). The words that a synonym
 -- replaces become one required part: they, or one of the terms. `unknown` is the text without these words, whose
--- misspelt words are looked up by trigrams. A product that has only terms of synonyms gets a point less than a product
--- with words of the text, because as_typed matches only words of the text. The function has no SET clause, because it
--- runs under the settings of its callers.
+-- misspelt words are looked up by trigrams. A product that needs a term of a synonym to have every part gets a point
+-- less than a product with every word of the text, because as_typed matches only the latter. The function has no SET
+-- clause, because it runs under the settings of its callers.
 create or replace function shop_private.expanded_query(
     p_text text, p_language regconfig, p_synonyms shop_private.synonym_use[],
     out words text[], out terms text[], out required text[], out every_word tsquery, out any_word tsquery,
@@ -55,5 +55,5 @@ begin
     words := array(select distinct w from unnest(words) w);
     every_word := nullif(array_to_string(array(select format('(%s)', r) from unnest(required) r), ' & '), '')::tsquery;
     any_word := nullif(array_to_string(array(select format('(%s)', t) from unnest(terms) t), ' | '), '')::tsquery;
-    as_typed := coalesce(typed.as_typed, typed.any_word);
+    as_typed := coalesce(typed.as_typed, typed.every_word);
 end $$;

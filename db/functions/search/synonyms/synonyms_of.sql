@@ -30,7 +30,9 @@ begin
             select a as first, b as last, p.key as plain, s.key as stem
             from generate_subscripts(words, 1) a,
                 generate_series(a, least(a + @synonym_max_words@ - 1, cardinality(words))) b,
-                btrim(array_to_string(plain[a:b], ' ')) p(key), btrim(array_to_string(stems[a:b], ' ')) s(key)
+                -- a sign between blanks has no key, as in the keys of a synonym
+                array_to_string(array_remove(plain[a:b], ''), ' ') p(key),
+                array_to_string(array_remove(stems[a:b], ''), ' ') s(key)
             where plain[a] <> '' and plain[b] <> ''
         ), used as materialized (
             select s.from_term, s.terms, s.keys from shop.synonym s
