@@ -179,6 +179,8 @@ def test_a_query_that_only_excludes_finds_nothing_and_says_why(guitars: "Shop") 
     assert found(guitars, "-electric -brand:nike") == set()
     result = ranking.search(conn, ranking.SearchParams(query="-electric"))
     assert (result.rows, result.reason) == ([], "the query only excludes products")
+    steps = guitars.run("select step, note from shop.explain_search('-electric')")
+    assert steps == [("operators", 'searched: nothing; without "electric"')]
     nothing = ranking.search(conn, ranking.SearchParams(query='"no such phrase"', image_weight=0, title_weight=0))
     assert nothing.reason == "none meets the phrases, exclusions and fields of the query"
 

@@ -224,6 +224,7 @@ WRONG: list[tuple[Any, Any, str]] = [
     (QUERY, {"bury": {"brand": "Nord"}, "factor": TINY}, "factor has more than 300 decimals"),
     ({"similar": "shoes", "threshold": TINY}, {"hide": "s1"}, "threshold has more than 300 decimals"),
     (QUERY, {"signals": {"stock": TINY}}, "is not a number between"),
+    (QUERY, {"query": "blue shoes -red"}, "query of the action has a phrase, an exclusion or a field"),
     (QUERY, {"query": "red shoes"}, "meets its own condition"),
     ({"contains": "shoes"}, {"query": "blue shoes"}, "meets its own condition"),
     (QUERY, {"dance": 1}, "the action is not one of"),

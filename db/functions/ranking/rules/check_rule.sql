@@ -45,6 +45,8 @@ declare
         when scale((action ->> 'factor')::numeric) > 300 then 'factor has more than 300 decimals'
         when done = 'query' and (shop_private.text_key(said) = '' or length(said) > @max_text_length@)
             then 'query of the action has no word, or more than @max_text_length@ characters'
+        when done = 'query' and (shop_private.parse_query(said)).typed is not null
+            then 'query of the action has a phrase, an exclusion or a field'
         when done = 'redirect' and (said !~ '^(https?://[^/\s]|/)\S*$' or length(said) > 2000) then
             'redirect is not an address that begins with https://, http:// or /'
         when done = 'banner' and length(said) not between 1 and 2000 then 'banner is not 1 to 2,000 characters long'

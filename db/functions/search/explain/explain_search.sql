@@ -28,6 +28,11 @@ declare
     run shop_private.search_run;
 begin
     request := shop_private.read_query(request);
+    if num_nonnulls(image, request.inputs, request.query) = 0 and query ~ '\S' then
+        perform shop_private.check_request(request);
+        return query select s.* from shop_private.explain_operators(request) s;
+        return;  -- the query only excludes products
+    end if;
     run := shop_private.run_search(request);
     return query select s.* from shop_private.explain_query(run) s;
     return query select s.* from shop_private.explain_operators(request) s;
