@@ -1,6 +1,7 @@
 """A limiter counts work in a thread until the work ends, even if the request that started it has ended earlier."""
 
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -26,6 +27,29 @@ def test_a_slot_is_free_only_after_the_work_has_ended_although_its_request_was_c
         assert await limiter.in_thread(end.is_set)
 
     asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_an_error_of_the_work_after_its_request_has_ended_is_not_logged() -> None:
+    logged: list[dict[str, object]] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context))
+        limiter, end = ConcurrencyLimiter(1, 0), threading.Event()
+
+        def work() -> None:
+            end.wait(60)
+            raise OSError
+
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await limiter.in_thread(work)
+        end.set()
+        while limiter.active:
+            await asyncio.sleep(0.01)
+        gc.collect()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    assert logged == []
 
 
 def test_an_error_of_the_work_frees_the_slot() -> None:

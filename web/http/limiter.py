@@ -27,7 +27,7 @@ class ConcurrencyLimiter:
         """Call the function in a thread. The call counts as active until it ends, even if the request ends earlier."""
         await self.__aenter__()
         call = asyncio.ensure_future(asyncio.to_thread(function, *args))
-        call.add_done_callback(lambda _: self._end())
+        call.add_done_callback(self._end_call)
         return await asyncio.shield(call)
 
     async def __aenter__(self) -> None:
@@ -42,6 +42,11 @@ class ConcurrencyLimiter:
 
     async def __aexit__(self, *_: object) -> None:
         self._end()
+
+    def _end_call(self, call: asyncio.Future[Any]) -> None:
+        self._end()
+        if not call.cancelled():
+            call.exception()  # if the request has ended, nobody else reads the error, and asyncio would log it
 
     def _end(self) -> None:
         self.active -= 1
