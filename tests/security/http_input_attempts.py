@@ -219,6 +219,6 @@ PATHS = [
         ("DELETE", PRODUCTS, 405),
         ("POST", "/images/{secret}", 405),
         ("TRACE", "/products/sku 1", 405),
-        ("BREW", TEXT, 400),
+        ("BREW", TEXT, 501),
     )),
 ]  # fmt: skip

@@ -29,6 +29,8 @@ def error(kind: type[DatabaseError], sqlstate: str | None = None) -> DatabaseErr
         (error(DatabaseError, "08006"), "database-unavailable", False),
         (error(DatabaseError, "53300"), "database-unavailable", False),
         (error(DatabaseError, "57P01"), "database-unavailable", False),
+        (error(StatementRefused, "25P03"), "database-unavailable", False),
+        (error(StatementRefused, "25P04"), "database-unavailable", False),
         (error(StatementRefused, "57014"), "timeout", False),
         (error(StatementRefused, "42704"), "not-found", True),
         (error(DatabaseError, "55000"), "cursor-outdated", True),

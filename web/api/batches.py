@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Meta
 
+from web.http.bodies import hint_of
 from web.http.problems import ApiError
 
 Item = TypeVar("Item")
@@ -30,7 +31,8 @@ def read_items(given: Sequence[msgspec.Raw], kind: type[Item]) -> list[Item | Re
         try:
             items.append(msgspec.json.decode(one, type=kind))
         except msgspec.ValidationError as error:
-            items.append(Refused(str(error), msgspec.json.decode(one)))
+            reason = f"{error}. {hint_of(error, kind)}".rstrip(". ")
+            items.append(Refused(reason, msgspec.json.decode(one)))
     if isinstance(items[0], Refused) and all(isinstance(item, Refused) for item in items):
         raise ApiError("invalid", f"No item of the list can be read. The first item: {items[0].reason}")
     return items

@@ -29,6 +29,7 @@ from web.api.v1.suggest import Suggestions
 from web.api.v1.synonyms import SynonymIn, SynonymOut, Synonyms
 from web.api.v1.watches import Matches, Watches, WatchIn, WatchOut
 from web.http.addresses import address
+from web.http.bodies import MERGE_PATCH
 from web.http.idempotency import HEADER, IDEMPOTENT
 from web.http.problems import Problem
 
@@ -119,7 +120,8 @@ def openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Windowshop",
         version=API_VERSION,
-        description="Product search by what things look like. Errors are RFC 9457 problems with a stable `type`.",
+        description="Product search by what things look like. Errors are RFC 9457 problems with a stable `type`. "
+        "Write an integer without a decimal point: 1 and not 1.0.",
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         contact=Contact(name="The operator of this service"),
         tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
@@ -143,6 +145,8 @@ def _completed(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
         _clarify(schema)
     for body, example in _EXAMPLES.items():
         schemas[body.__name__]["examples"] = [example]
+    parts = schemas[ImageForm.__name__]["properties"]  # a form has no null
+    schemas[ImageForm.__name__]["properties"] = {name: _without_null(part) for name, part in parts.items()}
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     for item in document["paths"].values():
         for operation in item.values():
@@ -153,9 +157,21 @@ def _completed(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
         for handler in getattr(route, "route_handlers", ()):
             for operation in (operations.get(method.lower()) for method in handler.http_methods):
                 _complete_parameters(operation or {}, handler)
+                if operation and handler.http_methods == {"PATCH"}:
+                    content = operation["requestBody"]["content"]
+                    content[MERGE_PATCH] = content["application/json"]
                 if operation and handler.opt.get(IDEMPOTENT):
                     operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     return document
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in schema.items() if name != "anyOf"}
+    for option in schema.get("anyOf", ()):
+        shown |= option if option != {"type": "null"} else {}
+    if "enum" in shown:
+        shown["enum"] = [value for value in shown["enum"] if value is not None]
+    return shown
 
 
 def _clarify(schema: Any) -> None:

@@ -17,7 +17,7 @@ from db.images.files import read_file
 from db.images.formats import media_type
 from db.images.messages import MAX_FILE_BYTES
 from web.api.key_limits import KeyLimits, is_public
-from web.api.openapi import KEY, answers
+from web.api.openapi import KEY, UNCHANGED, answers
 from web.http.compression import UNCOMPRESSED
 from web.http.context import context_of
 from web.http.problems import ApiError
@@ -31,7 +31,7 @@ MINUTE, DAY = 60, 86_400  # seconds
     opt={"strict": True, UNCOMPRESSED: True},
     security=[*KEY, {}],
     tags=["Images"],
-    responses=answers(bytes, "not-found", "database-unavailable", media_type="image/*"),
+    responses=answers(bytes, "not-found", "database-unavailable", media_type="image/*") | UNCHANGED,
 )
 async def image(
     request: Request[Any, Any, Any],

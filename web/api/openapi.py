@@ -13,6 +13,7 @@ _ALWAYS = ("malformed", "key-missing", "invalid", "rate", "internal", "overloade
 KEYED = ("key-scope", "database-unavailable")
 BODY = ("body-timeout", "too-large", "media-type")
 PROBE = ("internal",)
+UNCHANGED = {304: ResponseSpec(None, description="Unchanged since the answer whose ETag is in If-None-Match.")}
 REPEATABLE = ("conflict", "idempotency-key")  # problems of routes that take an Idempotency-Key
 
 

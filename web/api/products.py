@@ -26,7 +26,7 @@ from db.errors import StatementRefused
 from web.api.attributes import ShownAttributes
 from web.api.batches import Refused, read_items
 from web.api.key_limits import KeyLimits
-from web.api.openapi import BODY, KEY, KEYED, REPEATABLE, answers
+from web.api.openapi import BODY, KEY, KEYED, REPEATABLE, UNCHANGED, answers
 from web.api.product_in import ProductIn, ProductsIn, raw_products, shown_sku
 from web.api.schemas import MAX_CATALOG, MAX_SKU, EffectivePrice, Picture, PriceBefore
 from web.api.search import picture_of
@@ -105,7 +105,7 @@ class ProductOut(msgspec.Struct, kw_only=True):
     opt={"scope": "search", "strict": True},
     security=KEY,
     tags=["Products"],
-    responses=answers(ProductOut, *KEYED, "not-found"),
+    responses=answers(ProductOut, *KEYED, "not-found") | UNCHANGED,
 )
 async def read_product(
     request: Request[Any, Any, Any], state: State, sku: SkuInPath, catalog: CatalogInQuery = "main"

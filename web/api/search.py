@@ -48,6 +48,9 @@ from web.http.context import context_of
 from web.http.problems import ApiError
 
 DEGRADED = "Windowshop-Degraded"
+# uvicorn's parser reads an address of at most 65,535 bytes. Most characters of a filter take one to three of them.
+MAX_FILTER = 60_000
+FILTER = "A filter, as JSON. The whole address of a request may have 65,535 bytes."
 REFUSALS = (*KEYED, "not-found", "cursor-outdated", "encoder-unavailable")
 _documented: dict[str, Any] = {
     "status_code": 200,
@@ -112,9 +115,7 @@ async def similar(
     sku: Annotated[str, PathParameter(max_length=MAX_SKU, min_length=1)],
     top_k: Annotated[int, QueryParameter(ge=1, le=MAX_RESULTS, description="Number of results.")] = 10,
     catalog: Annotated[str, QueryParameter(max_length=MAX_CATALOG)] = "main",
-    filter_: Annotated[
-        str | None, QueryParameter(name="filter", max_length=100_000, description="A filter, as JSON.")
-    ] = None,
+    filter_: Annotated[str | None, QueryParameter(name="filter", max_length=MAX_FILTER, description=FILTER)] = None,
     cut: Annotated[
         Literal["relevant"] | None, QueryParameter(description="`relevant` excludes products that are not similar.")
     ] = None,

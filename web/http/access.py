@@ -34,6 +34,8 @@ _MAX_CACHED_KEYS = 1000
 _LIGHT_PATHS = ("/images/", "/v1/images/", "/picture/", "/static/")
 _LIGHT_PER_REQUEST = 25
 
+_SEND_KEY = "Send the key as: Authorization: Bearer <key>"
+
 FindKey = Callable[[str], Awaitable[ApiKey | None]]
 
 
@@ -77,7 +79,8 @@ class Access:
             return
         key = await self._key(token, found)
         if key is None:
-            raise ApiError("key-missing", "This API key is unknown or revoked.")
+            detail = "This API key is unknown or revoked." if token else "The header Authorization has no API key."
+            raise ApiError("key-missing", detail, hint="" if token else _SEND_KEY)
         context_of(scope).api_key = key
         await self._count(scope, self._per_key, client_of(scope))
 
@@ -179,7 +182,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         return
     key = context_of(connection.scope).api_key
     if key is None:
-        raise ApiError("key-missing", "Send the key as: Authorization: Bearer <key>")
+        raise ApiError("key-missing", _SEND_KEY)
     if not key.allows(scope):
         raise ApiError("key-scope", f"This route needs a key of scope {scope}.")
 

@@ -1,12 +1,15 @@
 """Decodes JSON bodies strictly. Litestar's own decoding would accept the text "5" as a number."""
 
-from collections.abc import AsyncGenerator
+import re
+from codecs import BOM_UTF8
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request
 from litestar.datastructures import UploadFile
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from msgspec.inspect import ListType, LiteralType, Metadata, StructType, Type, UnionType
 
 from db.strict_json import parse
 from web.http.arriving import Arriving, check_encoding
@@ -15,6 +18,12 @@ from web.http.problems import ApiError
 
 T = TypeVar("T")
 Struct = TypeVar("Struct", bound=msgspec.Struct)
+MERGE_PATCH = "application/merge-patch+json"
+_MERGE_PATCHES = ("application/json", MERGE_PATCH)
+_STEP = re.compile(r"\.([^.\[\]`]+)|\[[^\]]*\]")  # of the path in a message of msgspec, such as `$.fields[0]`
+_LONE_SURROGATE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
+)
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -37,8 +46,9 @@ class StrictRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """Returns the body, decoded as the type that the handler declares for `data`."""
         # Without CORS permission, pages of other origins cannot send this media type.
-        if self.content_type[0] != "application/json":
-            raise ApiError("media-type", "Send application/json.")
+        taken = _MERGE_PATCHES if self.method == "PATCH" else ("application/json",)
+        if self.content_type[0] not in taken:
+            raise ApiError("media-type", f"Send {' or '.join(taken)}.")
         declared = self.route_handler.parsed_data_field
         return decoded(await self.body(), object if declared is None else declared.annotation)
 
@@ -49,11 +59,10 @@ def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
     try:
         found = msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        raise ApiError("invalid", str(error)) from None
+        raise ApiError("invalid", str(error), hint=hint_of(error, kind)) from None
     except (ValueError, RecursionError) as error:  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
-        if name is not None:
-            raise ApiError("invalid", f"{name} is not valid JSON.") from error
-        raise ApiError("malformed", "The body is not valid JSON.") from error
+        detail = f"{name or 'The body'} is not valid JSON: {_fault(content, error)}."
+        raise ApiError("malformed" if name is None else "invalid", detail) from error
     try:
         parse(content.decode())
     except ValueError as error:
@@ -61,6 +70,62 @@ def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
     if b"\\u0000" in content and (place := _place_of_nul(found, name or "")):
         raise ApiError("invalid", f"{place} has a NUL character, which no text may have.")
     return found
+
+
+def _fault(content: bytes, error: Exception) -> str:
+    """Returns why a text is not JSON, with the place of the fault. `error` is what msgspec says."""
+    if content.startswith(BOM_UTF8):
+        return "it begins with a byte order mark"
+    try:
+        text = content.decode()
+        parse(text)
+    except UnicodeDecodeError as wrong:
+        return f"byte {wrong.start + 1} is not UTF-8"
+    except ValueError as wrong:
+        return str(wrong).removeprefix("not JSON").removeprefix(" that can be read").removeprefix(": ")
+    if found := _LONE_SURROGATE.search(text):
+        return f"a surrogate has no pair at position {found.start() + 1}"
+    return str(error).removeprefix("JSON is malformed: ")
+
+
+def hint_of(error: msgspec.ValidationError, kind: Any) -> str:
+    """Returns what helps a client whose body cannot be read as `kind`, or nothing."""
+    message = str(error)
+    if message.startswith("Invalid enum value"):
+        return f"The values are {', '.join(_values(kind, message.rpartition(' - at ')[2]))}."
+    if message.startswith("Invalid base64"):
+        return "Write the bytes in base64 alone, without a prefix such as data:image/png;base64."
+    if message.endswith("`$.image_url`"):
+        return "An address begins with http:// or https://. Send an image itself as image, in base64."
+    return ""
+
+
+def _values(kind: Any, path: str) -> list[str]:
+    """Returns the values that are allowed at a place of a `kind`."""
+    types = [msgspec.inspect.type_info(kind)]
+    for step in _STEP.finditer(path):
+        types = [member for each in _options(types) for member in _members(each, step[1])]
+    return [str(value) for each in _options(types) if isinstance(each, LiteralType) for value in each.values]
+
+
+def _options(types: Iterable[Type]) -> Iterator[Type]:
+    """Yields the types without their metadata, and each type of a union."""
+    for each in types:
+        if isinstance(each, Metadata):
+            yield from _options([each.type])
+        elif isinstance(each, UnionType):
+            yield from _options(each.types)
+        else:
+            yield each
+
+
+def _members(kind: Type, name: str | None) -> list[Type]:
+    """Returns the type of a field, or of the items of a list if `name` is None."""
+    if isinstance(kind, StructType):
+        return [field.type for field in kind.fields if field.encode_name == name]
+    if isinstance(kind, ListType) and name is None:
+        return [kind.item_type]
+    return []
 
 
 def _place_of_nul(value: Any, place: str) -> str | None:
@@ -103,7 +168,7 @@ async def form_as(request: Request[Any, Any, Any], kind: type[Struct], *, file: 
     try:
         found = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise ApiError("invalid", str(error)) from None
+        raise ApiError("invalid", str(error), hint=hint_of(error, kind)) from None
     # The conversion reads the text "null" as null, as JSON does. A form has no null: an absent part has the default.
     for name in values:
         if getattr(found, name) is None:

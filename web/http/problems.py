@@ -67,6 +67,7 @@ KINDS = {
     "rate": Kind(429, "Too many requests", retry=True),
     "client-gone": Kind(499, "The client closed the connection"),
     "internal": Kind(500, "Internal error"),
+    "method-unknown": Kind(501, "The service does not know the method"),
     "overloaded": Kind(503, "The service is overloaded", retry=True),
     "encoder-unavailable": Kind(503, "Texts and images cannot be encoded at the moment", retry=True),
     "database-unavailable": Kind(503, "The database cannot be reached at the moment", retry=True),
@@ -126,6 +127,8 @@ _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
     "22023": ("invalid", None, None),
     "23": _BAD_VALUE,
     "25006": _UNAVAILABLE,  # the address of the primary leads to a standby
+    "25P03": _UNAVAILABLE,  # the server closed the connection of a transaction that was idle for too long
+    "25P04": _UNAVAILABLE,  # the server closed the connection of a transaction that was too long
     "40001": _LOCKED,
     "40P01": _LOCKED,
     _NOT_FOUND: (

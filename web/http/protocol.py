@@ -14,17 +14,24 @@ and tests/web/http/test_private_parts.py names these parts.
 """
 
 import asyncio
+import re
+import secrets
+import sys
 from asyncio import TimerHandle
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from httptools import HttpParserInvalidMethodError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from web.http.problems import MEDIA_TYPE, ApiError, problem_and_headers
 
 PATIENCE_SECONDS = 10.0  # a client that makes no progress for this time is disconnected at the next check
 MAX_HEADER_BYTES = 64 * 1024  # largest header of a request
+MAX_ADDRESS_BYTES = 65_535  # longest address that httptools reads
+_REQUEST_LINE = re.compile(rb"^[A-Za-z][A-Za-z_-]{0,39} [!-~]+ HTTP/1\.[01]\r?$", re.MULTILINE)
 
 Header = tuple[bytes, bytes]
 # Takes a request's method, address and headers. Returns the headers and body of a 503, or None to accept the request.
@@ -37,6 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _next_check: TimerHandle | None = None
     _in_header = False
     _header_bytes = 0
+    _received = b""  # the bytes that are being read
     _refusal: tuple[Sequence[Header], bytes] | None = None  # sent when the whole request has been read
 
     def __init__(self, *args: Any, refuse_early: RefuseEarly, **more: Any) -> None:
@@ -54,19 +62,27 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._received = data
         super().data_received(data)
-        if self._in_header:
+        self._received = b""
+        if self._in_header and not self.transport.is_closing():
             self._header_bytes += len(data)
             if self._header_bytes > MAX_HEADER_BYTES:
                 self.send_400_response("The header is too long.")
 
     def send_400_response(self, msg: str) -> None:
-        """Answer with a problem if the bytes are not HTTP or the header is too long. Such a request never reaches the
-        application."""
-        problem, _ = problem_and_headers(ApiError("malformed", msg), "")
-        self._send(
-            b"400 Bad Request", [(b"content-type", MEDIA_TYPE.encode())], msgspec.json.encode(problem), keep=False
-        )
+        """Answer with a problem if the bytes are not HTTP, the method is unknown, or the header is too long. Such a
+        request never reaches the application."""
+        error = ApiError("malformed", msg)
+        if isinstance(sys.exception(), HttpParserInvalidMethodError) and _REQUEST_LINE.search(self._received):
+            error = ApiError("method-unknown")
+        elif len(getattr(self, "url", b"")) > MAX_ADDRESS_BYTES:
+            error = ApiError("malformed", f"The address is longer than {MAX_ADDRESS_BYTES:,} bytes.")
+        request_id = secrets.token_hex(8)
+        problem, _ = problem_and_headers(error, request_id)
+        status = HTTPStatus(problem.status)
+        headers = ((b"content-type", MEDIA_TYPE.encode()), (b"x-request-id", request_id.encode()))
+        self._send(f"{status} {status.phrase}".encode(), headers, msgspec.json.encode(problem), keep=False)
 
     def on_message_begin(self) -> None:
         self._in_header, self._header_bytes = True, 0

@@ -23,6 +23,7 @@ from mcp_types import (
 )
 from mcp_types import Tool as ListedTool
 
+from web.http.bodies import hint_of
 from web.http.problems import ApiError, Problem, as_api_error, log_if_internal, problem_and_headers
 from web.http.wording import for_assistants
 from web.mcp.rest import RestRefused
@@ -86,7 +87,7 @@ def _read(tool: type[Tool], arguments: dict[str, Any]) -> Tool:
         json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
         return msgspec.convert(arguments, tool)
     except msgspec.ValidationError as error:
-        raise ApiError("invalid", str(error)) from None
+        raise ApiError("invalid", str(error), hint=hint_of(error, tool)) from None
     except UnicodeEncodeError:
         raise ApiError("invalid", "A text has a surrogate without its pair, which is no character.") from None
     except ValueError:

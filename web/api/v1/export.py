@@ -18,6 +18,7 @@ from web.api.attributes import ShownAttributes
 from web.api.key_limits import KeyLimits
 from web.api.openapi import KEY, KEYED, answers
 from web.api.products import CatalogInQuery
+from web.api.search import FILTER, MAX_FILTER
 from web.http.bodies import decoded
 from web.http.context import context_of
 from web.http.limiter import ConcurrencyLimiter
@@ -48,9 +49,7 @@ async def export_products(
     request: Request[Any, Any, Any],
     state: State,
     catalog: CatalogInQuery = "main",
-    filter_: Annotated[
-        str | None, QueryParameter(name="filter", max_length=100_000, description="A filter, as JSON.")
-    ] = None,
+    filter_: Annotated[str | None, QueryParameter(name="filter", max_length=MAX_FILTER, description=FILTER)] = None,
 ) -> Stream:
     """Stream the products of a catalog that pass a filter, in one snapshot of the database. Each line is a product that
     PUT /v1/products and `windowshop load` accept. A stream that fails ends without the last chunk of HTTP."""
