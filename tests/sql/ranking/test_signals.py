@@ -110,16 +110,19 @@ def test_a_wrong_option_has_an_error(erp: Shop, signals: str) -> None:
 def test_popularity_counts_a_visitor_once_a_day_and_decays(erp: Shop) -> None:
     erp.run(
         "insert into shop.event (kind, sku, visitor, occurred_at) "
-        "select 'click', 's1', 'one', now() - interval '1 minute' from generate_series(1, 100) "
+        "select 'click', s, 'one', now() - interval '1 minute' "
+        "from generate_series(1, 100), unnest('{s1,s4}'::text[]) s "
         "union all select 'click', 's2', 'v' || n, now() - interval '1 minute' from generate_series(1, 3) n "
         "union all select 'purchase', 's3', 'old', now() - interval '170 days'"
     )
     app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
     app.exec_driver_sql("select shop.refresh_signals()")
-    points = dict(erp.run("select p.sku, o.points from shop.popularity o join shop.product p using (product_id)"))
+    rows = erp.run("select p.sku, o.points, o.value from shop.popularity o join shop.product p using (product_id)")
+    points, values = ({row[0]: row[n] for row in rows} for n in (1, 2))
+    assert values == {"s3": 0.25, "s1": 0.75, "s4": 0.75, "s2": 1}  # equal points are equal values
     assert points["s2"] == pytest.approx(3 * points["s1"])
     assert points["s3"] < points["s1"] < points["s2"]
-    assert found(analyst, """, signals => '{"popularity": 10}'""")[:3] == ["s2", "s1", "s3"]
+    assert found(analyst, """, signals => '{"popularity": 10}'""")[0] == "s2"
     erp.run("delete from shop.event")
     app.exec_driver_sql("select shop.refresh_signals()")
     assert erp.value("select count(*) from shop.popularity") == 0

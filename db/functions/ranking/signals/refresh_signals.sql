@@ -23,7 +23,7 @@ begin
         group by e.catalog, e.sku, day, e.visitor
     ), summed as (
         select c.catalog, c.sku,
-            sum(c.points * power(0.5, extract(epoch from clock_timestamp() - c.day) / 86400 / 14)) as points
+            sum(c.points * power(0.5, extract(epoch from statement_timestamp() - c.day) / 86400 / 14)) as points
         from counted c group by c.catalog, c.sku
     ), ranked as (
         select p.product_id, s.points, cume_dist() over (partition by p.catalog order by s.points) as value
