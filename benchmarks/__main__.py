@@ -1,4 +1,4 @@
-"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, `features-query`,
+"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, the `features-...`,
 `against` and `against-loads`. A name chooses one benchmark, as in `python -m benchmarks queries`. `python -m benchmarks
 report` writes the pages with the figures."""
 
@@ -15,7 +15,7 @@ app = typer.Typer(add_completion=False)
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
     """Measure, print the figures, and keep them in benchmarks/results/. Without a command, run all benchmarks except
-    `composed`, `cut` and `features-query`, and except `against` and `against-loads`, which need another version of
+    `composed`, `cut` and the `features-...`, and except `against` and `against-loads`, which need another version of
     Windowshop."""
     if context.invoked_subcommand is None:
         for one in (
@@ -160,6 +160,14 @@ def features_page() -> None:
     from benchmarks.relevance import features_page
 
     features_page.run()
+
+
+@app.command()
+def features_ranking() -> None:
+    """Measure which made-up cases are right with signals and rules, and wrong without them."""
+    from benchmarks.relevance import features_ranking
+
+    features_ranking.run()
 
 
 @app.command()
