@@ -32,6 +32,7 @@ from web.api.v1 import search as v1_search
 from web.api.v1 import suggest as v1_suggest
 from web.api.v1 import synonyms as v1_synonyms
 from web.api.v1 import watches as v1_watches
+from web.api.v1 import what_if as v1_what_if
 from web.http import compression, problems
 from web.http.access import Access, guard
 from web.http.bodies import StrictRequest
@@ -86,6 +87,7 @@ ONLY_V1 = (
     v1_rules.replace_rule,
     v1_rules.delete_rule,
     v1_rules.list_signals,
+    v1_what_if.ask_what_if,
     v1_watches.create_watch,
     v1_watches.list_watches,
     v1_watches.delete_watch,

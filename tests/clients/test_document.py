@@ -90,7 +90,7 @@ def test_the_operation_ids_are_exactly_the_listed_names(document: dict[str, Any]
         "putProducts", "deleteProduct", "recordEvents", "readImage", "health", "ready", "searchProducts", "multiSearch",
         "patchProduct", "deleteProducts", "readEncoding", "exportProducts", "suggest", "listCatalogs", "deleteCatalog",
         "createWatch", "listWatches", "deleteWatch", "listMatches", "listSynonyms", "addSynonym", "deleteSynonym",
-        "listRules", "createRule", "readRule", "replaceRule", "deleteRule", "listSignals",
+        "listRules", "createRule", "readRule", "replaceRule", "deleteRule", "listSignals", "whatIf",
     }  # fmt: skip
 
 

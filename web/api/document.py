@@ -28,6 +28,7 @@ from web.api.v1.schemas import Found, ManyAnswers, MultiSearch, ProductSearch
 from web.api.v1.suggest import Suggestions
 from web.api.v1.synonyms import SynonymIn, SynonymOut, Synonyms
 from web.api.v1.watches import Matches, Watches, WatchIn, WatchOut
+from web.api.v1.what_if import WhatIfIn, WhatIfOut
 from web.http.addresses import address
 from web.http.bodies import MERGE_PATCH
 from web.http.idempotency import HEADER, IDEMPOTENT
@@ -69,6 +70,8 @@ _EXAMPLES = {
     RuleOut: examples.RULES["rules"][0],
     Rules: examples.RULES,
     Signals: examples.SIGNALS,
+    WhatIfIn: examples.WHAT_IF,
+    WhatIfOut: examples.WHAT_IF_ANSWER,
     WatchIn: examples.WATCH,
     WatchOut: examples.WATCHES["watches"][0],
     Watches: examples.WATCHES,

@@ -152,6 +152,28 @@ SIGNALS: dict[str, Any] = {
         }
     ]
 }
+WHAT_IF: dict[str, Any] = {
+    "changes": [{"synonym": {"terms": ["backpack", "rucksack"]}}, {"signal": {"name": "stock", "weight": 0.3}}],
+    "suite": "default",
+}
+WHAT_IF_ANSWER: dict[str, Any] = {
+    "queries": 40,
+    "judged": 38,
+    "changed": 1,
+    "quality": {"ndcg_before": 0.61, "ndcg_after": 0.62, "recall_before": 0.7, "recall_after": 0.71},
+    "pages": [
+        {
+            "query": "rucksack",
+            "catalog": "main",
+            "before": ["B-2", "B-9"],
+            "after": ["A-17", "B-2"],
+            "entered": ["A-17"],
+            "gone": ["B-9"],
+            "moved": ["B-2"],
+            "quality": {"ndcg_before": 0.3, "ndcg_after": 0.7, "recall_before": 0.2, "recall_after": 0.6},
+        }
+    ],
+}
 PRODUCT_SEARCH: dict[str, Any] = {
     "query": "black leather backpack",
     "top_k": 5,

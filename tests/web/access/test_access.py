@@ -22,7 +22,7 @@ NEEDS = {  # maps the handler of a route to the scope that the route needs
     "patch_product": "write", "delete_products": "write", "export_products": "write", "delete_catalog": "write",
     "suggest": "search", "list_synonyms": "admin", "add_synonym": "admin", "delete_synonym": "admin",
     "list_rules": "admin", "create_rule": "admin", "read_rule": "admin", "replace_rule": "admin",
-    "delete_rule": "admin", "list_signals": "admin",
+    "delete_rule": "admin", "list_signals": "admin", "ask_what_if": "admin",
     "create_watch": "write", "list_watches": "write", "delete_watch": "write", "list_matches": "write",
     "search": "search", "similar": "search", "facets": "search",
     "read_product": "search", "put_products": "write", "delete_product": "write", "record_events": "search",

@@ -28,6 +28,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "deleteProducts": {"catalog": MISSING, "skus": ["a"]},
     "createRule": RULE,
     "replaceRule": RULE,
+    "whatIf": {"changes": [{"products": {"catalog": MISSING, "filter": {}, "price": 1}}]},
     "recordEvents": {"events": [{"kind": "view", "sku": "a", "catalog": MISSING}]},
 }
 TOOLS: dict[str, dict[str, Any]] = {
