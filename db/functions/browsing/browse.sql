@@ -37,7 +37,7 @@ begin
             hint = 'A call returns 1 to @max_results@ products. For more, pass the last row''s cursor as after_cursor.';
     end if;
     if sort is not null and after_cursor is null then
-        perform shop_private.browse_currency((shop_private.sort_keys(sort)).money, filter, catalog);
+        perform shop_private.browse_currency(s.money, s.has_money, filter, catalog) from shop_private.sort_keys(sort) s;
     end if;
     if sort is not null and part is null then
         return query

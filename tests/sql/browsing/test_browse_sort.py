@@ -278,7 +278,11 @@ def test_no_product_is_skipped_when_the_last_product_of_a_page_leaves_its_place(
 def test_prices_of_several_currencies_are_not_compared(shop: "Shop", sort: str) -> None:
     from tests.support.shop import product
 
-    shop.load(product("a", price="1", currency="EUR"), product("b", price="2", currency="USD"), product("c"))
+    shop.load(
+        product("a", price="2", sale_price="1", currency="EUR"),
+        product("b", price="3", sale_price="2", currency="USD"),
+        product("c"),
+    )
     conn = shop.connect(Role.ANALYST)
     with pytest.raises(StatementRefused, match="their prices are in EUR, USD"):
         ranking.browse(conn, SearchParams(), sort)
@@ -291,3 +295,14 @@ def test_prices_of_several_currencies_are_not_compared(shop: "Shop", sort: str) 
     assert len(ranking.browse(conn, SearchParams(), "title")) == 3
     shop.run("update shop.product set currency = 'EUR' where currency = 'USD'")
     assert len(ranking.browse(conn, SearchParams(), sort)) == 3
+
+
+def test_only_the_prices_of_the_sort_need_one_currency(shop: "Shop") -> None:
+    from tests.support.shop import product
+
+    shop.load(product("a", price="2", sale_price="1", currency="EUR"), product("b", price="3", currency="USD"))
+    conn = shop.connect(Role.ANALYST)
+    assert [row.sku for row in ranking.browse(conn, SearchParams(), "sale_price")] == ["a", "b"]
+    shop.run("update shop.product set price = null, sale_price = null, compare_at_price = 5")
+    with pytest.raises(StatementRefused, match="their prices are in EUR, USD"):
+        ranking.browse(conn, SearchParams(), "compare_at_price")
