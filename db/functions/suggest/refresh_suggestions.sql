@@ -4,31 +4,42 @@
 --
 -- The texts are the product types and the brands, and the queries that found something: at least
 -- @suggestion_visitors@ different visitors of the catalog have searched for the query in the last
--- @suggestion_days@ days. Texts that differ only in capitals, accents and blanks are one text. The function keeps the
--- @suggestions_kept@ most frequent texts of each kind of a catalog. Only rows that have changed are written.
+-- @suggestion_days@ days. Texts that differ only in capitals, accents and blanks are one text, in the spelling of most
+-- visitors or products. The function keeps the @suggestions_kept@ most frequent texts of each kind of a catalog. Only
+-- rows that have changed are written.
 create or replace function shop.refresh_suggestions()
 returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     kept bigint;
 begin
-    lock table shop.suggestion in share row exclusive mode;  -- one refresh at a time; readers do not wait
-    with named as (
-        select e.catalog, 'query' as kind, shop_private.suggestion_key(e.query) as folded,
-            mode() within group (order by btrim(e.query)) as text, count(distinct e.visitor) as count
+    -- One refresh at a time; readers do not wait. Every role may take an advisory lock, but not this lock.
+    lock table shop.suggestion in share row exclusive mode;
+    with searched as materialized (
+        select distinct e.catalog, e.query as text, e.visitor
         from shop.event e
         where e.kind = 'search' and e.results > 0 and e.visitor is not null
             and length(e.query) <= @max_suggestion@ and e.query !~ '[[:cntrl:]]'
             and e.at > clock_timestamp() - make_interval(days => @suggestion_days@)
-        group by 1, 3 having count(distinct e.visitor) >= @suggestion_visitors@
-        union all
-        select p.catalog, 'type', shop_private.suggestion_key(p.product_type),
-            mode() within group (order by p.product_type), count(*)
+    ), listed as materialized (
+        select p.catalog, 'type' as kind, p.product_type as text, count(*) as products
         from shop.product p where length(p.product_type) <= @max_suggestion@ group by 1, 3
         union all
-        select p.catalog, 'brand', shop_private.suggestion_key(p.brand),
-            mode() within group (order by p.brand), count(*)
+        select p.catalog, 'brand', p.brand, count(*)
         from shop.product p where length(p.brand) <= @max_suggestion@ group by 1, 3
+    ), key as materialized (
+        select t.text, shop_private.suggestion_key(t.text) as folded
+        from (select s.text from searched s union select l.text from listed l) t
+    ), named as (
+        select s.catalog, 'query' as kind, k.folded, mode() within group (order by btrim(s.text)) as text,
+            count(distinct s.visitor) as count
+        from searched s join key k on k.text = s.text
+        group by 1, 3 having count(distinct s.visitor) >= @suggestion_visitors@
+        union all
+        select l.catalog, l.kind, k.folded, (array_agg(l.text order by l.products desc, l.text))[1],
+            sum(l.products)::bigint
+        from listed l join key k on k.text = l.text
+        group by 1, 2, 3
     ), best as (
         select n.*, string_to_array(n.folded, ' ') as words, row_number() over (
             partition by n.catalog, n.kind order by n.count desc, n.folded) as rank

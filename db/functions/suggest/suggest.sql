@@ -43,8 +43,7 @@ begin
     with texts as (
         select t.* from shop_private.suggested_texts(key, catalog, wanted, k) t where not restricted
         union all
-        select t.* from shop_private.visible_texts(key, condition, wanted, k) t
-        where restricted and wanted && array['type', 'brand']
+        select t.* from shop_private.visible_texts(key, catalog, condition, wanted, k) t where restricted
     ), found as (
         select t.kind, t.text, t.count, null::uuid as product_id, t.similarity, row_number() over (partition by t.kind
             order by t.similarity desc, t.place > 0, t.count desc, t.text) as n

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import Connection, Row, text
 
+from db.engine import Database
 from db.errors import StatementRefused
 from db.roles import Role
 
@@ -222,6 +223,45 @@ def test_a_filter_leaves_only_products_that_pass_and_no_queries(analyst: Connect
         ("product", "Gitarre Nr 2", None),
     ]
     assert suggest(analyst, "gui", filter='{"sku": "c1"}') == []
+
+
+def test_spellings_of_a_text_are_one_suggestion_in_the_most_frequent_spelling(shop: "Shop") -> None:
+    from tests.support.shop import product
+
+    brands = ("NIKE", "Nike", "Nike", "n" * 201)
+    shop.load(*(product(f"n{n}", brand=brand) for n, brand in enumerate(brands)))
+    for _ in range(9):
+        _search(shop, "NIKE SHOES", 1)
+    _search(shop, "nike shoes", 5)
+    shop.run("select shop.refresh_suggestions()")
+    analyst = shop.connect(Role.ANALYST)
+    assert [(row.text, row.count) for row in suggest(analyst, "n", kinds=["query"])] == [("nike shoes", 5)]
+    for filter_ in (None, "{}"):
+        assert [(row.text, row.count) for row in suggest(analyst, "n", kinds=["brand"], filter=filter_)] == [
+            ("Nike", 3)
+        ]
+    [row] = suggest(analyst, "nikke", kinds=["brand"], filter='{"sku": ["n0", "n1"]}')
+    assert (row.text, row.count, row.corrected) == ("NIKE", 2, True)
+    assert suggest(analyst, "nikke", kinds=["brand"], filter='{"sku": "n3"}') == []
+
+
+def test_a_filter_in_a_large_catalog_reads_only_products_with_the_suggested_texts(large: Database) -> None:
+    read = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relid = 'shop.product'::regclass"
+    with large.connect(None) as conn, conn.begin() as transaction:
+        conn.execute(text("select shop.refresh_suggestions()"))
+        before = conn.scalar(text(read)) or 0
+        rows = suggest(conn, "brand 4", kinds=["brand", "type"], filter='{"price": {"lt": 80}}')
+        assert conn.scalar(text(read)) - before <= 11 * 400  # "brand 4" and "brand 40" to "brand 49"
+        assert {row.text for row in rows} <= {"brand 4", *(f"brand {n}" for n in range(40, 50))}
+        for row in rows:
+            expected = "select count(*) from shop.product where brand = :brand and price < 80"
+            assert row.count == conn.scalar(text(expected), {"brand": row.text})
+        [row] = suggest(conn, "rar", kinds=["type"], filter='{"attributes.weight": 0}')
+        assert (row.text, row.count) == ("rare", 10)
+        assert suggest(conn, "rar", kinds=["type"], filter='{"attributes.weight": 1}') == []
+        [row] = suggest(conn, "rarre", kinds=["type"], filter='{"attributes.weight": 0}')
+        assert (row.text, row.corrected) == ("rare", True)
+        transaction.rollback()
 
 
 def test_a_role_that_does_not_see_every_product_gets_no_queries_and_no_hidden_names(shop: "Shop") -> None:
