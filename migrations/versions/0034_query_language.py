@@ -80,6 +80,7 @@ def downgrade() -> None:
         "parse_query",
         "phrase_condition",
         "query_condition",
+        "field_key",
         "read_query",
         "explain_operators",
         "explain_synonyms",

@@ -126,6 +126,17 @@ def test_a_field_is_compared_without_case_accents_and_punctuation(guitars: "Shop
     assert found(guitars, "brand:nike") == {"acoustic", "amp", "strap"}, "the value is searched if no word remains"
 
 
+def test_decimals_of_a_size_make_a_difference(shop: "Shop") -> None:
+    for sku, size in (("small", "4.5"), ("large", "45"), ("unit", "EU 4.5"), ("thousand", "1,000 ml")):
+        shop.load(Product(sku, "Shoe", size=size, mpn="16.07"))
+    assert found(shop, "shoe size:4.5") == found(shop, "shoe size:4,5") == {"small"}
+    assert found(shop, "shoe size:45") == {"large"}
+    assert found(shop, "shoe -size:45") == {"small", "unit", "thousand"}
+    assert found(shop, 'shoe size:"eu-4,5"') == {"unit"}
+    assert found(shop, "shoe size:1000ml") == {"thousand"}
+    assert len(found(shop, "shoe mpn:1607")) == 4, "in an identifier, a point is punctuation"
+
+
 def test_operators_and_the_filter_apply_together(guitars: "Shop") -> None:
     nested = {"or": [{"not": {"color": "red"}}, {"and": [{"size": "10"}, {"brand": "nike"}]}]}
     assert found(guitars, "guitar -electric", filter=json.dumps(nested)) == {"acoustic", "strap", "none"}

@@ -19,9 +19,13 @@ begin
                 when f.field in ('sku', 'gtin', 'mpn') then format('(%s and
                     shop_private.identifier_keys(p.sku, p.gtin, p.mpn, p.attributes) && %L::text[])', c.condition, keys)
                 else c.condition end
-            from (select e ->> 'field' as field, (e -> 'not')::boolean as negated,
-                    array_agg(shop_private.identifier_key(e ->> 'value')) as keys
-                from jsonb_array_elements(p_parsed.fields) e group by 1, 2) f,
-                format('shop_private.identifier_key(p.%I) = any(%L::text[])', f.field, f.keys) c(condition));
+            from (select e ->> 'field' as field, (e -> 'not')::boolean as negated, k.function,
+                    array_agg(case k.function when 'field_key' then shop_private.field_key(e ->> 'value')
+                        else shop_private.identifier_key(e ->> 'value') end) as keys
+                from jsonb_array_elements(p_parsed.fields) e,
+                    lateral (select case when e ->> 'field' in ('size', 'color', 'material', 'product_type')
+                        then 'field_key' else 'identifier_key' end) k(function)
+                group by 1, 2, 3) f,
+                format('shop_private.%I(p.%I) = any(%L::text[])', f.function, f.field, f.keys) c(condition));
     return nullif(array_to_string(conditions, ' and '), '');
 end $$;
