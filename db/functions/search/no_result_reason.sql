@@ -21,6 +21,7 @@ begin
                 then ' and the phrases, exclusions and fields of the query' else '' end
         when not any_match and (p_request.parsed).condition is not null
             then 'none meets the phrases, exclusions and fields of the query'
+        when not any_match and (p_run.ranking).filters is not null then 'rules of the shop leave out all products'
         when not any_match and p_request.inputs is not null
             then format('catalog %L has no other product', p_request.catalog)
         when not any_match then format('catalog %L has no products', p_request.catalog)

@@ -173,6 +173,16 @@ def test_redirect_and_banner_are_a_notice(stocked: Shop) -> None:
     ]
 
 
+def test_a_search_without_results_names_the_rules_as_the_reason(stocked: Shop) -> None:
+    save(stocked, "nothing", {"always": True}, {"filter": {"brand": "None"}})
+    analyst = stocked.database.url(Role.ANALYST).set(drivername="postgresql").render_as_string(False)
+    with psycopg.connect(analyst, autocommit=True) as conn:
+        notices: list[Any] = []
+        conn.add_notice_handler(lambda notice: notices.append(notice.message_detail))
+        conn.execute("select * from shop.search('shoes')")
+    assert notices == ["rules of the shop leave out all products"]
+
+
 def test_drafts_and_rules_out_of_their_time_do_nothing(stocked: Shop) -> None:
     analyst, app = stocked.connect(Role.ANALYST), stocked.connect(Role.APP)
     before = found(analyst)
