@@ -128,7 +128,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "exports": export.limiter(settings.connections),
             "waiters": waiting.limiter(),
             "stopping": asyncio.Event(),  # set when the server begins to stop
-            "facet_cache": results.FacetCache(),
+            "page_caches": results.Caches(),
             # Catalogs that everybody may see; None stands for all catalogs.
             "public_catalogs": public_catalogs,
         }

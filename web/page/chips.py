@@ -1,7 +1,7 @@
 """Builds the chips above the results.
 
-Each chip shows one part of the search: an example product, the visitor's image, a filter, or the choice to include less
-relevant products. The chip links to the same search without that part.
+Each chip shows one part of the search: the text, an example product, the visitor's image, a filter, or the choice to
+include less relevant products. The chip links to the same search without that part.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,12 +20,24 @@ MOST = 20  # at most this many values of a field have a chip, because a chip's a
 class Chip:
     label: str
     without: str  # address of the same search without the part that this chip shows
-    kind: str  # filter, like, unlike or image
+    kind: str  # text, filter, like, unlike or image
     image: str | None = None
 
 
 def chips(state: PageState, examples: Mapping[str, BrowseItem], currency: str | None) -> list[Chip]:
-    return [*_image(state), *_examples(state, examples), *_values(state), *_price(state, currency), *_uncut(state)]
+    return [
+        *_text(state),
+        *_image(state),
+        *_examples(state, examples),
+        *_values(state),
+        *_price(state, currency),
+        *_uncut(state),
+    ]
+
+
+def _text(state: PageState) -> Iterator[Chip]:
+    if state.q:
+        yield Chip(f"“{state.q}”", state.but(q="").address(), "text")
 
 
 def _image(state: PageState) -> Iterator[Chip]:
@@ -57,7 +69,7 @@ def _values(state: PageState) -> Iterator[Chip]:
 def _price(state: PageState, currency: str | None) -> Iterator[Chip]:
     if state.price_min is None and state.price_max is None:
         return
-    sign = SIGNS.get(currency or "", "")
+    sign = SIGNS.get(currency or "", f"{currency or ''} ".lstrip())
     low, high = (None if bound is None else f"{sign}{amount(bound)}" for bound in (state.price_min, state.price_max))
     text = f"{low} to {high}" if low and high else f"From {low}" if low else f"Up to {high}"
     yield Chip(text, state.but(price_min=None, price_max=None).address(), "filter")

@@ -6,6 +6,7 @@ from web.http.problems import Problem
 from web.page.formatting import capitalized
 
 _TITLES = {
+    "malformed": "This address cannot be opened.",
     "not-found": "There is nothing here.",
     "cursor-outdated": "The results have changed since the last page.",
     "too-large": "This is too large.",
@@ -16,6 +17,8 @@ _TITLES = {
     "database-unavailable": "The shop cannot be reached at the moment.",
     "timeout": "This took too long.",
 }
+# These problems have details for operators and programs, so visitors read other words.
+_ADVICE = {"malformed": "Check the address, or begin again."}
 _TEMPORARY = ("rate", "overloaded", "encoder-unavailable", "database-unavailable", "timeout", "internal")
 
 
@@ -31,5 +34,7 @@ def message_of(problem: Problem) -> ErrorMessage:
     if kind in _TEMPORARY:
         advice = "Wait a minute, then try again." if kind == "rate" else "Please try again in a moment."
         return ErrorMessage(_TITLES.get(kind, "Something went wrong here."), advice, "Try again")
-    advice = " ".join(capitalized(text).rstrip(".") + "." for text in (problem.detail, problem.hint) if text)
+    advice = _ADVICE.get(kind) or " ".join(
+        capitalized(text).rstrip(".") + "." for text in (problem.detail, problem.hint) if text
+    )
     return ErrorMessage(_TITLES.get(kind, "This did not work."), advice, "Begin again")

@@ -26,8 +26,3 @@ def label(code: str) -> str:
 def capitalized(text: str) -> str:
     """Capitalizes only the first letter; str.capitalize would change the other letters too."""
     return text[:1].upper() + text[1:]
-
-
-def ordinal(rank: int) -> str:
-    ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
-    return f"{rank:,}{ending}"

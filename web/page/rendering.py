@@ -1,6 +1,7 @@
 """Sets up the templates and their variables, and defines the headers of every page."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,9 +14,13 @@ from db.images.formats import MEDIA_TYPES, SUFFIXES
 from web.http.addresses import address
 from web.http.problems import Problem
 from web.page import errors, filters, static_files
-from web.page.cards import cards
+from web.page import state as page_state
+from web.page.cards import cards, image_address
 from web.page.chips import chips
+from web.page.prices import currency_of, prices
+from web.page.reasons import nothing
 from web.page.results import PageResult
+from web.page.start import Start
 from web.page.state import PageState
 
 HEADERS = {
@@ -26,6 +31,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",  # one address serves the whole page to a browser, and a part of the page to htmx
     "Vary": "HX-Request",
+    "Windowshop-Page": "1",  # page.js shows only answers with this header; a proxy's error page lacks it
 }
 HTMX = msgspec.json.encode(
     {
@@ -52,14 +58,14 @@ CONFIG = TemplateConfig(instance=JinjaTemplateEngine.from_environment(TEMPLATES)
 def context(state: PageState, result: PageResult | None, *, problem: Problem | None = None) -> dict[str, Any]:
     """Returns the variables of the templates. Either `result` or `problem` is given."""
     facets = result.facets if result else []
-    currency = filters.the_currency(facets)
+    currency = currency_of(state, facets)
     can_retry = problem is not None and problem.status >= 429
     return {
         "state": state,
-        "cards": cards(state, result.products, result.offers) if result else [],
+        "cards": cards(state, result.products, result.offers, result.words) if result else [],
         "chips": chips(state, result.examples if result else {}, currency),
         "groups": filters.groups(state, facets),
-        "prices": filters.prices(state, facets, currency),
+        "prices": prices(state, facets, currency),
         "heading": result.heading(state) if result else "",
         "active_filters": state.active_filters,
         "more": state.but(after=result.cursor).address() if result and result.cursor else None,
@@ -67,13 +73,23 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
         "unfiltered": state.but(chosen={}, price_min=None, price_max=None).address() if state.filter else None,
         "corrected": result.search.corrected if result is not None and result.search else None,
         "as_typed": state.but(correct=False).address(),
-        "uncut": state.but(cut=None).address() if state.is_search and state.cut else None,
+        "uncut": state.but(cut=None, sort="").address() if state.is_search and state.cut else None,
         "clear": PageState(q=state.q, catalog=state.catalog, sort=state.sort).address(),
         "degraded": result is not None and result.is_degraded,
-        "reason": result.search.reason if result and result.search else None,
+        "reason": nothing(result.search.reason) if result and result.search else None,
+        "categories": _categories(state, result.start) if result else [],
+        "queries": [(query, state.but(q=query).address()) for query in result.start.queries] if result else [],
         "problem": problem,
         "message": errors.message_of(problem) if problem else None,
     }
+
+
+def _categories(state: PageState, start: Start) -> list[tuple[str, str, str | None]]:
+    """Returns the name, the address and the image of each category."""
+    return [
+        (one.name, state.with_values("product_type", [one.name]).address(), image_address(one.product))
+        for one in start.categories
+    ]
 
 
 def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
@@ -82,5 +98,7 @@ def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] |
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
     if scope["path"] != "/" or b"text/html" not in accept:
         return None
-    body = TEMPLATES.get_template("page.html").render(context(PageState(), None, problem=problem))
-    return body.encode(), HEADERS | {"Content-Type": f"{MediaType.HTML}; charset=utf-8"}
+    # The answer shows the query, and its link "Try again" leads to the same search.
+    state = page_state.read(parse_qsl(scope["query_string"].decode("latin-1"), errors="replace"))
+    body = TEMPLATES.get_template("page.html").render(context(state, None, problem=problem))
+    return body.encode(), HEADERS | {"Content-Type": f"{MediaType.HTML.value}; charset=utf-8"}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import msgspec
@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from db.catalog.catalogs import DEFAULT, default_catalog
 from db.search import ranking
+from db.search.highlights import Places, highlights
 from db.search.offers import Offer, offers
 from db.search.ranking import SearchHit, SearchParams, SearchResult
 from db.search.rows import BrowseItem
@@ -18,12 +19,14 @@ from web.api.search import group_by_field
 from web.http.pool import in_transaction
 from web.http.problems import ApiError
 from web.page import filters
+from web.page.prices import PRICE_FIELD
+from web.page.start import EMPTY, Start, read_start
 from web.page.state import FIELDS, SORTS, PageState
+from web.page.timed_cache import TimedCache
 
 PAGE = 24  # products per page: fills whole rows of 2, 3, 4 or 6
-_FACETS = [*FIELDS, filters.PRICE_FIELD, filters.TOTAL_FIELD]
-_FACET_VALUES, _PRICE_RANGES = 20, 12
-_ORDERS = {"price_asc": ", lowest price first", "price_desc": ", highest price first"}
+_FACETS = [*FIELDS, PRICE_FIELD, filters.TOTAL_FIELD]
+_FACET_VALUES, _PRICE_RANGES = 40, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class PageResult:
     examples: dict[str, BrowseItem]
     offers: dict[UUID, Offer]  # product_id -> offer, for the products whose price is reduced or is only a sale price
     seconds: float
+    words: dict[UUID, Places] = field(default_factory=dict)  # product_id -> places of the query's words in its texts
+    start: Start = EMPTY  # categories and queries for an empty page
 
     @property
     def is_degraded(self) -> bool:
@@ -48,11 +53,10 @@ class PageResult:
         if not self.products:
             return "No products"
         if self.is_degraded and self.cursor:
-            return "Products with these words, best first"
+            return "Products with these words"
         total, kind = self._total(state)
         prefix = {"about": "About ", "at least": "More than "}.get(kind, "")
-        order = ", best first" if self.search else _ORDERS.get(state.sort, "")
-        return f"{prefix}{total:,} {'product' if total == 1 else 'products'}{order}"
+        return f"{prefix}{total:,} {'product' if total == 1 else 'products'}"
 
     def _total(self, state: PageState) -> tuple[int, str]:
         """Returns the number of products and the kind of this number: `exact`, `about` (an estimate) or `at least` (a
@@ -65,22 +69,12 @@ class PageResult:
         return counted, "exact" if all(facet.exact for facet in self.facets) else "about"
 
 
-class FacetCache:
-    """Caches the facets of a filter for a few seconds. Only facets that do not depend on a query are cached."""
+class Caches:
+    """Keeps the facets of filters, which do not depend on a query, and what the empty page of a catalog shows."""
 
-    def __init__(self, seconds: float = 5, size: int = 100) -> None:
-        self._cache: dict[tuple[str | None, str], tuple[float, list[FacetOf]]] = {}
-        self._seconds, self._size = seconds, size
-
-    def get(self, conn: Connection, filter_: str | None, catalog: str) -> list[FacetOf]:
-        expires, facets = self._cache.get((filter_, catalog), (0.0, []))
-        if time.monotonic() < expires:
-            return facets
-        facets = _count(conn, SearchParams(filter=filter_, catalog=catalog))
-        if len(self._cache) >= self._size:
-            self._cache.clear()
-        self._cache[filter_, catalog] = time.monotonic() + self._seconds, facets
-        return facets
+    def __init__(self) -> None:
+        self.facets: TimedCache[list[FacetOf]] = TimedCache(5)
+        self.starts: TimedCache[Start] = TimedCache(60)
 
 
 def _count(conn: Connection, params: SearchParams) -> list[FacetOf]:
@@ -92,7 +86,7 @@ def read_page(
     conn: Connection,
     state: PageState,
     image: bytes | None,
-    facet_cache: FacetCache,
+    caches: Caches,
     public_catalogs: Sequence[str] | None,
     *,
     with_filters: bool,
@@ -117,23 +111,28 @@ def read_page(
         after=state.after or None,
         degrade=bool(state.q),
         cut=state.cut if state.is_search else None,
+        sort=SORTS.get(state.sort),
         correct=state.correct,
     )
 
     def read(conn: Connection) -> PageResult:
         began = time.perf_counter()
-        search, products, cursor = (
-            _search(conn, params) if state.is_search else _list(conn, params, SORTS.get(state.sort))
-        )
+        search, products, cursor = _search(conn, params) if state.is_search else _list(conn, params)
         reduced = offers(conn, [product.product_id for product in products])
         seconds = time.perf_counter() - began
+        words = _words(conn, state, search)
         if not with_filters:
-            return PageResult(products, cursor, search, state.catalog, [], {}, reduced, seconds)
+            return PageResult(products, cursor, search, state.catalog, [], {}, reduced, seconds, words)
         # Facets of a query without a cut depend on the query only by its operators.
         is_cached = params.cut is None and not ranking.MAY_HAVE_OPERATORS.search(state.q)
-        facets = facet_cache.get(conn, state.filter, state.catalog) if is_cached else _count(conn, params)
+        key = state.catalog, state.filter
+        unqueried = SearchParams(filter=state.filter, catalog=state.catalog)
+        facets = caches.facets.get(key, lambda: _count(conn, unqueried)) if is_cached else _count(conn, params)
         examples = _read_examples(conn, state)
-        return PageResult(products, cursor, search, state.catalog, facets, examples, reduced, seconds)
+        start = EMPTY
+        if state.is_start:
+            start = caches.starts.get(state.catalog, lambda: read_start(conn, state.catalog, facets))
+        return PageResult(products, cursor, search, state.catalog, facets, examples, reduced, seconds, words, start)
 
     if params.cut is None or not with_filters:
         return read(conn)
@@ -145,10 +144,18 @@ def _search(conn: Connection, params: SearchParams) -> tuple[SearchResult, Seque
     return found, found.rows, found.next or ""
 
 
-def _list(conn: Connection, params: SearchParams, sort: str | None) -> tuple[None, Sequence[BrowseItem], str]:
+def _list(conn: Connection, params: SearchParams) -> tuple[None, Sequence[BrowseItem], str]:
     more = replace(params, k=PAGE + 1)  # a product beyond PAGE shows that there is a next page
-    listed = ranking.browse(conn, more, sort)
+    listed = ranking.browse(conn, more, params.sort)
     return None, listed[:PAGE], listed[PAGE - 1].cursor if len(listed) > PAGE else ""
+
+
+def _words(conn: Connection, state: PageState, search: SearchResult | None) -> dict[UUID, Places]:
+    """Returns the places of the query's words in the products that were found by words."""
+    if search is None or not state.q:
+        return {}
+    by_words = [row.product_id for row in search.rows if row.keyword_rank is not None]
+    return highlights(conn, search.corrected or state.q, by_words) if by_words else {}
 
 
 def _read_examples(conn: Connection, state: PageState) -> dict[str, BrowseItem]:

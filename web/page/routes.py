@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
-from litestar.datastructures import State, UploadFile
+from litestar.datastructures import FormMultiDict, State, UploadFile
 from litestar.params import PathParameter
 from litestar.plugins.htmx import HTMXTemplate
 
@@ -45,7 +45,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     is_more = bool(wanted.after) and _is_htmx(request)
     result: PageResult = await state.pools.read(
         request,
-        lambda conn: read_page(conn, wanted, image, state.facet_cache, state.public_catalogs, with_filters=not is_more),
+        lambda conn: read_page(conn, wanted, image, state.page_caches, state.public_catalogs, with_filters=not is_more),
     )
     wanted = replace(wanted, catalog=result.catalog)  # so that the links of the page name this catalog
     if result.search is not None:
@@ -79,10 +79,7 @@ async def upload(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
         raise ApiError("malformed", "Only this page itself can upload images.")
     if request.content_type[0] != "multipart/form-data":
         raise ApiError("media-type", "Send a form with a part named image.")
-    file = (await request.form()).get("image")
-    if not isinstance(file, UploadFile):
-        raise ApiError("invalid", "There is no image in the form.")
-    name = await state.uploads.keep(await file.read())
+    name = await state.uploads.keep(await _image_in(await request.form(), state))
     return HTMXTemplate(
         template_name="uploaded_image.html",
         context={"image": name},
@@ -91,6 +88,23 @@ async def upload(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
         after="settle",
         params={},
     )
+
+
+async def _image_in(form: FormMultiDict, state: State) -> bytes:
+    """Returns the image of a form, which has the file or, for an image of another site, the address."""
+    file, address = form.get("image"), form.get("address")
+    if isinstance(address, str) and address.startswith(("http://", "https://")):
+        try:
+            content: bytes = await state.query_images.read(address)
+        except ApiError as error:
+            if error.kind != "invalid":
+                raise
+            detail = "The image of the other page cannot be fetched."
+            raise ApiError("invalid", detail, hint="Save the image, and drop the file here.") from None
+        return content
+    if not isinstance(file, UploadFile):
+        raise ApiError("invalid", "There is no image in the form.")
+    return await file.read()
 
 
 @get("/picture/{name:str}", include_in_schema=False)

@@ -13,7 +13,8 @@ from db.functions.constants import MAX_INPUTS, MAX_TEXT
 from web.api.schemas import MAX_CATALOG, MAX_CURSOR
 from web.http.addresses import address
 
-FIELDS = ("product_type", "brand", "color", "availability")  # the fields that a visitor filters by a list of values
+# The fields that a visitor filters by a list of values.
+FIELDS = ("product_type", "brand", "color", "size", "material", "availability", "currency")
 UNLIKE_WEIGHT = -0.5
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
 _LISTS = (*FIELDS, "like", "unlike")
@@ -30,7 +31,7 @@ _MAX_LENGTHS = {
 }
 RELEVANT, EVERYTHING = "relevant", "none"  # values of the parameter `cut`
 AS_TYPED = "no"  # value of the parameter `correct`
-# Maps each value of the parameter `sort` to an order of shop.browse.
+# Maps each value of the parameter `sort` to an order of shop.search and shop.browse.
 SORTS = {"price_asc": "effective_price", "price_desc": "effective_price desc"}
 
 
@@ -49,7 +50,7 @@ class PageState:
     catalog: str = ""  # empty for the site's default catalog
     cut: str | None = RELEVANT
     correct: bool = True  # whether misspelt words are corrected
-    sort: str = ""  # a key of SORTS, by which a list without a search is sorted; a search is always sorted by relevance
+    sort: str = ""  # a key of SORTS; empty for the best product first, or no order without a search
     after: str = ""
     remarks: tuple[str, ...] = ()  # messages about invalid parameters
 
@@ -57,6 +58,11 @@ class PageState:
     def is_search(self) -> bool:
         """Returns whether there is a text, image or example to search for. Otherwise the page only lists products."""
         return bool(self.q or self.image or self.like or self.unlike)
+
+    @property
+    def is_start(self) -> bool:
+        """Returns whether the visitor has not searched, filtered or sorted yet."""
+        return not (self.is_search or self.active_filters or self.sort or self.after)
 
     @property
     def active_filters(self) -> int:
@@ -95,7 +101,7 @@ class PageState:
         pairs += [("price_min", amount(self.price_min)), ("price_max", amount(self.price_max))]
         pairs += [("catalog", self.catalog if self.catalog != DEFAULT else ""), ("after", self.after)]
         pairs += [("cut", "" if self.cut else EVERYTHING), ("correct", "" if self.correct else AS_TYPED)]
-        pairs += [("sort", "" if self.is_search else self.sort)]
+        pairs += [("sort", self.sort)]
         given = [(name, value) for name, value in pairs if value]
         return address("/?" + urlencode(given, quote_via=quote, errors="replace") if given else "/")
 
@@ -128,7 +134,7 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         remarks.append(f"Only {MAX_INPUTS} products can be examples.")
         lists["like"] = lists["like"][:MAX_INPUTS]
         lists["unlike"] = lists["unlike"][: MAX_INPUTS - len(lists["like"])]
-    return PageState(
+    read_ = PageState(
         q=single.get("q", ""),
         image=single.get("picture", ""),
         like=tuple(lists["like"]),
@@ -142,6 +148,8 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         after=single.get("after", ""),
         remarks=tuple(remarks),
     )
+    # A sorted search has only relevant products, because the others would come before them.
+    return replace(read_, cut=RELEVANT) if read_.sort and read_.is_search else read_
 
 
 def _price(written: str) -> float | None:

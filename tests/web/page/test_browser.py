@@ -28,7 +28,7 @@ def test_the_start_page_loads_its_images_without_layout_shift(shop: str, visit: 
     assert page.locator(CARDS).count() == 24
     seen = "images => images.filter(image => image.loading !== 'lazy').map(image => image.naturalWidth)"
     widths = page.locator(".tile img").evaluate_all(seen)
-    assert len(widths) == 8 and min(widths) > 0
+    assert len(widths) >= 8 and min(widths) > 0
     assert page.evaluate("window.moved") < 0.01
     assert page.evaluate("[...document.scripts].every(script => new URL(script.src).origin === location.origin)")
 
@@ -145,16 +145,22 @@ def test_a_product_chosen_by_more_like_this_or_less_like_this_becomes_a_chip(sho
     page.wait_for_url(f"{shop}/")
 
 
-def test_the_why_panel_shows_the_rank_of_each_leg_and_escape_closes_the_panel(shop: str, visit: Visit) -> None:
+def test_why_says_in_plain_words_why_a_product_was_found_and_escape_closes_it(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar")
     why = page.locator(CARDS).first.locator(".why")
     why.locator("summary").click()
-    said = why.locator("dl").inner_text()
-    assert re.search(r"Image\s+\d+ %\s+(Nearest|\d+\w\w nearest) image, distance 0\.\d{3}", said), said
-    assert re.search(r"Words\s+\d+ %\s+(Best|\d+\w\w best) match of your words, score", said), said
+    said = why.locator("ul").inner_text()
+    assert "The title says “guitar”." in said
+    assert re.search("Looks (very much )?like “guitar”.", said)
     page.keyboard.press("Escape")
-    assert not why.locator("dl").is_visible()
+    assert not why.locator("ul").is_visible()
     assert why.locator("summary").evaluate("summary => summary === document.activeElement")
+    hand_over(page, "drop")
+    page.locator(".chip-image").wait_for()
+    box(page).fill("")
+    page.wait_for_url(re.compile(r"\?picture="))
+    page.locator(CARDS).first.locator("summary").click()
+    assert "Looks very much like your image." in page.locator(".why[open] ul").inner_text()
 
 
 def test_more_results_are_appended_and_the_first_new_result_gets_the_focus(shop: str, visit: Visit) -> None:
@@ -178,7 +184,7 @@ def test_the_back_button_returns_to_earlier_searches_not_to_half_typed_queries(s
     page.get_by_label(re.compile("^In stock")).check()
     page.wait_for_url(f"{shop}/?q=guitar&availability=in_stock")
     page.go_back()
-    until(page, "!document.querySelector('.chip')")
+    until(page, "!document.querySelector('.chip-filter')")
     assert box(page).input_value() == "guitar"
     assert not page.get_by_label(re.compile("^In stock")).is_checked()
     page.go_back()
@@ -225,7 +231,6 @@ def test_without_javascript_a_button_sorts_the_products(shop: str, visit: Visit)
     page.get_by_label("Sort by").select_option("Price: low to high")
     page.get_by_role("button", name="Sort").click()
     page.wait_for_url(re.compile("sort=price_asc"))
-    assert "lowest price first" in page.locator("#count").inner_text()
     assert page.get_by_label("Sort by").input_value() == "price_asc"
 
 
@@ -240,11 +245,12 @@ def test_a_visitor_sorts_with_the_keyboard_and_the_choice_keeps_the_focus_and_th
     page.keyboard.press("ArrowDown")
     page.wait_for_url(re.compile("availability=in_stock&sort=price_asc$"))
     until(page, "document.activeElement.id === 'sort' && document.activeElement.value === 'price_asc'")
-    until(page, "document.querySelector('#count').textContent.includes('lowest price first')")
     box(page).fill("guitar")
+    page.wait_for_url(re.compile("q=guitar&availability=in_stock&sort=price_asc$"))
+    prices = [float(price.strip("$").replace(",", "")) for price in page.locator(".price").all_inner_texts()]
+    assert prices == sorted(prices)
+    page.get_by_label("Sort by").select_option("Best match")
     expect_first(page, "guitar")
-    assert page.url.endswith("?q=guitar&availability=in_stock")
-    assert page.get_by_label("Sort by").count() == 0
 
 
 def test_a_visitor_can_search_and_filter_with_the_keyboard_alone(shop: str, visit: Visit) -> None:

@@ -52,7 +52,7 @@ def test_a_failed_request_shows_a_message_and_the_results_stay(shop: str, visit:
                                     headers={"X-Request-Id": "r-17"}),
     )  # fmt: skip
     box(page).fill("guitar")
-    page.get_by_role("alert").get_by_text("Too many requests").wait_for()
+    page.get_by_role("alert").get_by_text("These were too many searches").wait_for()
     assert "r-17" in page.get_by_role("alert").inner_text()
     assert page.locator(CARDS).count() == 24
     page.unroute_all()
@@ -68,3 +68,32 @@ def test_a_search_for_products_like_an_unknown_product_shows_an_error_with_a_lin
     page.get_by_role("link", name="Remove nothing").click()
     page.wait_for_url(f"{shop}/")
     assert page.locator(CARDS).count() == 24
+
+
+def test_an_error_page_of_a_proxy_is_not_shown_in_place_of_the_results(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    body = "<html><body><center><h1>nginx</h1></center></body></html>"
+    page.route(re.compile("q=guitar"), lambda route: route.fulfill(status=502, content_type="text/html", body=body))
+    page.route(re.compile("/picture$"), lambda route: route.fulfill(status=413, content_type="text/html", body=body))
+    box(page).fill("guitar")
+    page.get_by_role("alert").get_by_text("The shop cannot be reached at the moment.").wait_for()
+    hand_over(page, "drop")
+    page.get_by_role("alert").get_by_text("The image is too large.").wait_for()
+    assert page.get_by_text("nginx").count() == 0
+    assert page.locator(CARDS).count() == 24
+    page.unroute_all()
+    hand_over(page, "drop")
+    page.locator(".chip-image").wait_for()
+
+
+def test_images_that_cannot_be_loaded_become_a_sign(shop: str, visit: Visit) -> None:
+    page = visit("about:blank")
+    page.route(re.compile("/images/"), lambda route: route.fulfill(status=404, body=""))
+    page.goto(shop)
+    until(page, "document.querySelectorAll('#products .missing').length >= 8")
+    assert page.locator("#products .missing img").count() == 0
+    assert page.locator("#products .missing .icon").first.is_visible()
+    page.unroute_all()
+    box(page).fill("guitar")
+    expect_first(page, "guitar")
+    assert page.locator("#products .missing").count() == 0

@@ -10,7 +10,7 @@ from db.engine import Database
 from tests.support.web_service import Serve
 from tests.web.page.reading import count
 from web.api.facet_schemas import FacetOf, FacetValue
-from web.page import filters, state
+from web.page import prices, state
 from web.page.state import PageState
 
 
@@ -27,9 +27,9 @@ def ranges(*rows: tuple[float, float, int, str | None]) -> list[FacetOf]:
      (0, "0"), (0.05, "0.05"), (100, "100"), (1200, "1,200")],
 )  # fmt: skip
 def test_price_bounds_are_shown_in_full_and_can_be_typed_again(price: float, shown: str) -> None:
-    prices = filters.prices(PageState(), ranges((0, price, 3, "EUR")), "EUR")
-    assert prices is not None
-    assert (prices.low, prices.high) == ("0", shown)
+    found = prices.prices(PageState(), ranges((0, price, 3, "EUR")), "EUR")
+    assert found is not None
+    assert (found.low, found.high) == ("0", shown)
     assert state.read([("price_max", shown)]).price_max == price
 
 
@@ -41,12 +41,29 @@ def test_a_comma_in_a_price_bound_is_read_as_a_thousands_or_decimal_separator(wr
     assert state.read([("price_min", written)]).price_min == price
 
 
-def test_the_price_bars_show_only_the_currency_of_most_products() -> None:
-    prices = filters.prices(
-        PageState(), ranges((10, 20, 5, "EUR"), (20, 30, 5, "EUR"), (1000, 9000, 2, "JPY"), (5, 5, 1, None)), None
-    )
-    assert prices is not None
-    assert (prices.sign, prices.low, prices.high, len(prices.bars)) == ("", "10", "30", 2)
+def test_prices_in_several_currencies_have_no_filter_until_a_currency_is_chosen() -> None:
+    facets = ranges((10, 20, 5, "EUR"), (20, 30, 5, "EUR"), (1000, 9000, 2, "JPY"), (5, 5, 1, None))
+    facets.append(FacetOf("currency", True, None, [FacetValue("value", 10, "EUR"), FacetValue("value", 2, "JPY")]))
+    assert prices.currency_of(PageState(), facets) is None
+    assert prices.prices(PageState(), facets, None) is None
+    chosen = PageState(chosen={"currency": ("JPY",)})
+    assert prices.currency_of(chosen, facets) == "JPY"
+    found = prices.prices(chosen, facets, "JPY")
+    assert found is not None
+    assert (found.sign, found.low, found.high, len(found.bars)) == ("¥", "1,000", "9,000", 1)
+
+
+def test_bars_stand_at_their_prices_and_their_areas_stand_for_the_numbers_of_products() -> None:
+    facets = ranges((0, 10, 30, "EUR"), (10, 20, 30, "EUR"), (20, 200, 30, "EUR"), (200, 2000, 30, "EUR"))
+    found = prices.prices(PageState(price_min=20, price_max=200), facets, "EUR")
+    assert found is not None
+    starts = [bar.x for bar in found.bars]
+    widths = [end - start for start, end in zip(starts, [*starts[1:], prices.AXIS], strict=True)]
+    areas = [bar.height * width for bar, width in zip(found.bars, widths, strict=True)]
+    assert max(areas) < 1.1 * min(areas)  # heights are rounded
+    assert len(set(widths)) > 1
+    assert (found.start, found.end) == (starts[2], starts[3])
+    assert [bar.chosen for bar in found.bars] == [False, False, True, True]
 
 
 def test_a_reduced_price_is_shown_beside_the_old_price_and_compared_by_the_price_filter(

@@ -1,41 +1,8 @@
-// Adds what htmx's attributes cannot do: dropped and pasted images, history while typing, focus, error messages, and
-// closing the "why" of a result.
+// Adds what htmx's attributes cannot do: history while typing, focus, error messages, and closing the "why" of a result.
 "use strict";
 (() => {
   const on = (type, act) => document.addEventListener(type, act);
   const id = (name) => document.getElementById(name);
-
-  // --- images: dropped or pasted anywhere on the page; the file input uploads them
-
-  const search = (files) => {
-    const image = [...(files ?? [])].find((file) => file.type.startsWith("image/"));
-    if (!image) return false;
-    const given = new DataTransfer();
-    given.items.add(image);
-    id("file").files = given.files;
-    id("file").dispatchEvent(new Event("change", { bubbles: true }));
-    return true;
-  };
-  const brings = (event) => event.dataTransfer?.types.includes("Files");
-  const dropping = (is) => document.body.classList.toggle("dropping", is);
-
-  on("dragover", (event) => {
-    if (!brings(event)) return;
-    event.preventDefault();
-    dropping(true);
-  });
-  on("dragleave", (event) => {
-    if (!event.relatedTarget) dropping(false); // the image left the window
-  });
-  on("drop", (event) => {
-    if (!brings(event)) return;
-    event.preventDefault();
-    dropping(false);
-    search(event.dataTransfer.files);
-  });
-  on("paste", (event) => {
-    if (search(event.clipboardData?.files)) event.preventDefault();
-  });
 
   // --- history: "back" undoes all letters typed in a row as one step
 
@@ -65,13 +32,10 @@
   on("htmx:beforeSwap", ({ detail }) => {
     const filters = id("filters");
     sheet = { open: filters.matches(":popover-open"), scrolled: filters.scrollTop };
-    if (!detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) {
-      detail.shouldSwap = false; // a request that is refused before routing gets an answer that is not HTML
-      let problem = {};
-      try {
-        problem = JSON.parse(detail.xhr.responseText);
-      } catch {}
-      failed(problem.title, problem.detail, detail.xhr.getResponseHeader("X-Request-Id"));
+    if (!detail.xhr.getResponseHeader("Windowshop-Page")) {
+      detail.shouldSwap = false; // the answer comes from a proxy, or the request was refused before routing
+      const [title, advice] = REFUSALS[detail.xhr.status] ?? [];
+      failed(title, advice, detail.xhr.getResponseHeader("X-Request-Id"));
     }
   });
   on("htmx:afterSwap", ({ detail }) => {
@@ -93,8 +57,16 @@
     }
   });
 
-  // --- errors for which the server sends no HTML: the message appears above the results
+  // --- errors for which this page sends no HTML: the message appears above the results
 
+  const BUSY = ["The shop cannot be reached at the moment.", "Please try again in a moment."];
+  const REFUSALS = {
+    413: ["The image is too large.", "Choose a smaller copy of it."],
+    429: ["These were too many searches in a short time.", "Wait a minute, then try again."],
+    502: BUSY,
+    503: BUSY,
+    504: BUSY,
+  };
   const failed = (title, detail, request) => {
     const message = id("failed").content.cloneNode(true);
     message.querySelector("[data-title]").textContent = title ?? "The shop did not answer the search.";
@@ -103,6 +75,7 @@
     message.querySelector("[data-request]").textContent = request ? `Request ${request}` : "";
     id("notice").replaceChildren(message);
   };
+  on("failed", ({ detail }) => failed(...detail));
   on("htmx:sendError", () => failed("The shop cannot be reached.", "Are you offline?"));
 
   // --- the open "why" of a result: Escape and a click elsewhere close it

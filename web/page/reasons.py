@@ -1,0 +1,75 @@
+"""Says in a shopper's words why a product was found, and why no product was found."""
+
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+from db.search.highlights import Places
+from db.search.ranking import SearchHit
+from web.page.state import PageState
+
+CLOSE = 3  # the products with these ranks of a leg are the nearest ones
+_WORDS = 3  # a reason names at most this many words
+
+# For each kind of exact match, why the product comes first.
+_EXACT = {
+    "sku": "Its number is what you typed.",
+    "gtin": "Its GTIN is what you typed.",
+    "mpn": "Its part number is what you typed.",
+    "attribute": "One of its codes is what you typed.",
+    "brand": "Its brand is what you typed.",
+    "text": "The code that you typed is in its text.",
+}
+# Parts of the reasons that shop.search gives for an empty result, each with a visitor's words for it.
+_NOTHING = {
+    "the query only excludes": "Your search only says what to leave out. Add what you are looking for.",
+    "phrases, exclusions and fields": "No product has everything that your search asks for.",
+    "matches the filter": "No product passes all these filters.",
+    "has no products": "There are no products here yet.",
+}
+
+
+def why(state: PageState, words: Mapping[UUID, Places]) -> Callable[[SearchHit], list[str]]:
+    """Returns a function that returns the reasons of a row, the strongest first. `words` has the places of the query's
+    words in the titles and descriptions."""
+    looks = "your image" if state.image else "what you chose" if state.like and not state.q else f"“{state.q}”"
+    looks = "your image and your words" if state.image and state.q else looks
+
+    def reasons(row: SearchHit) -> list[str]:
+        said = words.get(row.product_id, {})
+        parts = [
+            (row.image_contribution, _similar("Looks", row.image_rank, looks)),
+            (row.keyword_contribution, _said(row, said)),
+            (row.title_contribution, _similar("Its name is", row.title_rank, looks) if not said.get("title") else None),
+        ]
+        ranked = sorted((part for part in parts if part[0] and part[1]), key=lambda part: -(part[0] or 0))
+        exact = [_EXACT[row.exact_match]] if row.exact_match else []
+        shop = ["The shop recommends it."] if (row.shop_ranking or 0) > 0 else []
+        return [*exact, *(str(text) for _, text in ranked), *shop] or ["Similar to what you are looking for."]
+
+    return reasons
+
+
+def _similar(verb: str, rank: int | None, what: str) -> str | None:
+    if rank is None:
+        return None
+    return f"{verb} {'very much ' if rank <= CLOSE else ''}like {what}."
+
+
+def _said(row: SearchHit, places: Places) -> str | None:
+    """Returns which words of the query the title or the description has."""
+    if row.keyword_rank is None:
+        return None
+    if title := places.get("title"):
+        found = dict.fromkeys(row.title[first : first + length].lower() for first, length in title)
+        return f"The title says {_listed(list(found)[:_WORDS])}."
+    return "The description has your words." if places.get("description") else "Its details have your words."
+
+
+def _listed(words: Sequence[str]) -> str:
+    quoted = [f"“{word}”" for word in words]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def nothing(reason: str | None) -> str | None:
+    """Returns a visitor's words for the reason why a search found nothing, or None if a visitor cannot use it."""
+    return next((words for part, words in _NOTHING.items() if part in (reason or "")), None)

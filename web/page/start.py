@@ -1,0 +1,49 @@
+"""Reads what an empty page shows besides the products: categories with an image, and queries to try."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Connection
+
+from db.search import ranking, suggestions
+from db.search.ranking import SearchParams
+from db.search.rows import BrowseItem
+from web.api.facet_schemas import FacetOf
+
+CATEGORIES = 6  # fill whole rows of 2, 3 or 6
+QUERIES = 5
+_LONGEST = 30  # characters of a title that serves as an example of a query
+_CANDIDATES = 4  # the first of these products with an image stands for the category
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    name: str
+    product: BrowseItem
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    categories: list[Category]
+    queries: list[str]
+
+
+EMPTY = Start([], [])
+
+
+def read_start(conn: Connection, catalog: str, facets: Sequence[FacetOf]) -> Start:
+    """Read the most frequent product types with a product of each, and the most frequent queries of visitors. While
+    there are none, short titles of these products serve as queries."""
+    types = next((facet.values for facet in facets if facet.field == "product_type"), [])
+    names = [one.value for one in types if one.kind == "value" and one.value][:CATEGORIES]
+    categories = [found for name in names if (found := _category(conn, catalog, name))]
+    queries = [row.text for row in suggestions.suggest(conn, "", catalog, QUERIES, ("query",))]
+    titles = (category.product.title.lower() for category in categories)
+    return Start(categories, queries or [title for title in titles if len(title) <= _LONGEST][:QUERIES])
+
+
+def _category(conn: Connection, catalog: str, name: str) -> Category | None:
+    params = SearchParams(filter=msgspec.json.encode({"product_type": [name]}).decode(), k=_CANDIDATES, catalog=catalog)
+    products = ranking.browse(conn, params)
+    return next((Category(name, product) for product in products if product.image_uri), None)
