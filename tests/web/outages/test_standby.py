@@ -102,6 +102,24 @@ def leaves_and_returns(client: httpx.Client, server: Server, server_home: Path, 
     assert client.get("/products/written while the replay is paused").status_code == 200
 
 
+def test_what_if_is_refused_on_a_standby(own_database: Database, replica_port: int) -> None:
+    url = own_database.url(Role.APP).set(drivername="postgresql", port=replica_port)
+    address = url.render_as_string(hide_password=False)
+
+    def refusal() -> str | None:
+        try:
+            with psycopg.connect(address, autocommit=True) as conn:
+                conn.execute("select * from shop.what_if('[]')")
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            return str(error)
+        except psycopg.Error:
+            pass  # the standby has not replayed the new database yet
+        return None
+
+    wait_until(lambda: refusal() is not None, 60, "a refusal of the standby")
+    assert "shop.what_if runs on the primary, and this server is a replica" in str(refusal())
+
+
 def test_reads_leave_a_standby_that_lags_and_return(
     own_database: Database,
     primary: TcpProxy,
