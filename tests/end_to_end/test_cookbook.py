@@ -41,8 +41,8 @@ create table sales.order_lines (order_id bigint references sales.orders, sku tex
 insert into sales.orders select n, now() - n * interval '1 hour' from generate_series(1, 40) n;
 insert into sales.order_lines
     select 1 + n % 40, sku, 1 + n % 3, price from (select *, row_number() over (order by sku) as n from shop.product) p;
-grant usage on schema sales to shop_analyst;
-grant select on sales.orders, sales.order_lines to shop_analyst;
+grant usage on schema sales to shop_analyst, shop_app;
+grant select on sales.orders, sales.order_lines to shop_analyst, shop_app;
 insert into shop.event (kind, query, results, sku, rank) values
     ('search', 'a guitar', 10, null, null), ('search', 'a unicycle', 0, null, null),
     ('click', 'a guitar', null, '{GUITAR}', 1), ('purchase', 'a guitar', null, '{GUITAR}', 1);

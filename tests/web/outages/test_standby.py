@@ -144,6 +144,31 @@ def test_reads_leave_a_standby_within_the_default_limit_plus_5_seconds(
             assert client.delete("/products/written while the replay is paused").status_code in (200, 204)
 
 
+def test_searches_of_a_standby_follow_rules_and_read_signals(
+    own_database: Database, replica_port: int, server: Server, server_home: Path
+) -> None:
+    search = "select sku, rules from shop.search('bag', keyword_weight => 0, title_weight => 0)"
+    pinned, best = [row[0] for row in admin(own_database, search)[8:]]
+    admin(
+        own_database,
+        f"create view shop.margin as select product_id, case sku when '{best}' then 9 else 1 end as value "
+        "from shop.product; select shop.add_signal('margin', 'shop.margin'); "
+        "insert into shop.rule (name, condition, action, status) values "
+        f"""('pin', '{{"query": "bag"}}', '{{"pin": "{pinned}", "at": 1}}', 'live'), """
+        """('margin', '{"query": "bag"}', '{"signals": {"margin": 10}}', 'live')""",
+    )
+    [(written,)] = admin(own_database, "select pg_current_wal_insert_lsn()::text")
+    address = server.url("postgres", secrets(server_home).superuser, "postgres")
+    with psycopg.connect(address, port=replica_port, autocommit=True) as conn:
+        behind = "select pg_last_wal_replay_lsn() < %s::pg_lsn"
+        wait_until(lambda: conn.execute(behind, (written,)).fetchone() == (False,), 60, "a caught-up replica")
+    url = own_database.url(Role.ANALYST).set(drivername="postgresql", port=replica_port)
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as conn:
+        rules = ["pin", "margin"]
+        assert conn.execute(search).fetchmany(2) == [(pinned, rules), (best, rules)]
+        assert conn.execute("select name from shop.signal_state() where problem is not null").fetchall() == []
+
+
 def test_without_the_primary_reads_stay_on_the_standby_and_only_writes_are_refused(
     own_database: Database, primary: TcpProxy, replica_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
