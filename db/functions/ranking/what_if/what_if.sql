@@ -38,7 +38,7 @@ declare
 begin
     perform shop_private.check_what_if(changes, suite_name, page_size);
     asked := array(select to_jsonb(q) from shop_private.suite_queries(suite_name) q);
-    perform shop_private.encode_texts(array(select q ->> 'query' from unnest(asked) q));
+    perform shop_private.encode_texts(shop_private.new_texts('[]', asked));
     foreach change in array asked loop
         pages := pages || shop_private.suite_page(change, depth);
     end loop;
