@@ -37,6 +37,7 @@ def downgrade() -> None:
         "group_figures",
         "group_total",
         "arranged_page",
+        "pinned_groups",
         "explain_groups",
     )
     for name in COLUMNS:
