@@ -1,6 +1,6 @@
 """Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, the `features-...`,
-`against` and `against-loads`. A name chooses one benchmark, as in `python -m benchmarks queries`. `python -m benchmarks
-report` writes the pages with the figures."""
+`ranking-cost`, `against` and `against-loads`. A name chooses one benchmark, as in `python -m benchmarks queries`.
+`python -m benchmarks report` writes the pages with the figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +15,8 @@ app = typer.Typer(add_completion=False)
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
     """Measure, print the figures, and keep them in benchmarks/results/. Without a command, run all benchmarks except
-    `composed`, `cut` and the `features-...`, and except `against` and `against-loads`, which need another version of
-    Windowshop."""
+    `composed`, `cut`, the `features-...` and `ranking-cost`, and except `against` and `against-loads`, which need
+    another version of Windowshop."""
     if context.invoked_subcommand is None:
         for one in (
             queries,
@@ -168,6 +168,20 @@ def features_ranking() -> None:
     from benchmarks.relevance import features_ranking
 
     features_ranking.run()
+
+
+@app.command()
+def ranking_cost(
+    rows: Annotated[int, typer.Option(min=1000, help="Number of products.")] = 100_000,
+    pairs: Annotated[int, typer.Option(min=20, help="Number of searches that run in both databases.")] = 2_000,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the database for the next run. Default: no folder.")
+    ] = None,
+) -> None:
+    """Measure what signals and rules cost a search, used and not used, by the same search in two databases."""
+    from benchmarks.relevance import ranking_cost
+
+    ranking_cost.run(rows, pairs, folder)
 
 
 @app.command()

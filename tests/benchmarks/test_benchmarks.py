@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.relevance import ranking_cost
 from benchmarks.search import chart, filtered, pages, postgres, throughput, unfiltered
 from benchmarks.search.data import KINDS, SHARES, Catalog
 from benchmarks.search.load import Shop, load, product_numbers
@@ -162,3 +163,18 @@ def test_the_web_service_is_measured_idle_and_under_load_and_at_overload(
     assert sum(line.met is not None for line in lines) == 8
     assert [len(table.rows) for table in tables] == [1, 2]
     json.dumps(raw)
+
+
+def test_the_cost_of_rules_and_signals_is_the_time_of_the_same_search_in_copies(shop: Shop) -> None:
+    queries = shop.catalog.queries("text", 20, seed=11)
+    texts = query_texts(shop.catalog, queries.clusters, "mixed")
+    postgres.remember(shop, texts, queries)
+    questions = Questions(shop.catalog.images, queries)
+    with ranking_cost.copied(shop, "bench_without") as without:
+        ranking_cost.remove_calls(without)
+        bare, plain = ranking_cost.measure({"without": without, "not used": shop}, questions, texts)
+    with ranking_cost.copied(shop, "bench_used") as used:
+        assert ranking_cost.use(used, texts) > 1
+        _, in_use = ranking_cost.measure({"not used": shop, "used": used}, questions, texts)
+    assert len(bare.seconds) == len(plain.seconds) == len(in_use.seconds) == len(texts)
+    assert bare.recall == plain.recall
