@@ -5,10 +5,10 @@
 -- their places, as groups; with p_sort no product is pinned. If p_run has too few groups for the page, or the page lies
 -- behind the first one, the same search with legs of the largest depth adds the groups that p_run does not have. If
 -- even these legs end at their depth with too few groups, `note` says so. With p_sort, all products that pass the cut
--- are grouped.
+-- are grouped, and a page begins behind the product of p_mark, or behind the product before it, as in sorted_products.
 create or replace function shop_private.arranged_page(
     p_request shop_private.search_request, p_run shop_private.search_run, p_first_k integer, p_skip integer,
-    p_k integer
+    p_k integer, p_mark text
 )
 returns setof shop_private.page_product
 language plpgsql stable rows 20 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -24,15 +24,20 @@ declare
     first_heads uuid[];
     widened shop_private.search_run;
     note text;
+    marks text[];  -- with a sort, the mark of each product of ids
+    last bigint;  -- the place in ids behind which the page begins
+    skip bigint := p_skip;
 begin
     ranked := array(select f from shop_private.fuse_legs(p_run, p_request.min_similarity, p_request.max_gap) f);
     select coalesce(array_agg(r.product_id order by r.place), '{}'), coalesce(array_agg(r.place order by r.place), '{}')
     into pins, places
     from unnest(ranked) r where p_request.sort is null and r.product_id = any((p_run.ranking).pins);
-    ids := case when p_request.sort is null
-        then array(select r.product_id from unnest(ranked) r where r.product_id <> all (pins) order by r.place)
-        else array(select s.product_id from shop_private.sorted_products(
-            (p_run.cut).product_ids, p_request.sort, null, 0, null) s order by s.place) end;
+    ids := array(select r.product_id from unnest(ranked) r where r.product_id <> all (pins) order by r.place);
+    if p_request.sort is not null then
+        select coalesce(array_agg(s.product_id order by s.place), '{}'), array_agg(s.mark order by s.place)
+        into ids, marks
+        from shop_private.sorted_products((p_run.cut).product_ids, p_request.sort, null, 0, null) s;
+    end if;
     if diversity > 0 then
         ids := shop_private.diversified(ids, (select count(*)::integer from unnest(ranked) r
             where r.exact_match is not null and r.product_id <> all (pins)), diversity,
@@ -63,23 +68,31 @@ begin
             note := format('the first %s products have only %s groups', cardinality(ids), cardinality(groups));
         end if;
     end if;
+    if p_mark is not null then  -- a product's id and the hash of its keys have 45 characters
+        select coalesce(min(u.n) filter (where left(u.mark, 45) = left(p_mark, 45)),
+            min(u.n) filter (where left(u.mark, 45) = substr(p_mark, 47)))
+        into last from unnest(marks) with ordinality u(mark, n);
+        select coalesce(nullif(count(*), 0), greatest(p_skip - 2, 0)) into skip
+        from unnest(ids[:coalesce(last, 0)]) b(product_id) join unnest(groups) g on g.product_id = b.product_id;
+    end if;
     return query
     with page as materialized (
         select g.*, p.currency
         from unnest(groups) g
         join shop.product p on p.product_id = g.product_id
-        where g.place > p_skip order by g.place limit p_k + 1
+        where g.place > skip order by g.place limit p_k + 1
     ), figures as (
         select f.* from shop_private.group_figures(p_run, p_request.group_by, array(select g.value from page g),
             array(select g.currency from page g), ids) f
     )
     select g.place, g.product_id, r.position, coalesce(r.score, 0), r.image_rank, r.image_distance,
         r.image_contribution, r.title_rank, r.title_distance, r.title_contribution, r.keyword_rank, r.keyword_score,
-        r.keyword_contribution, r.exact_match, r.shop_ranking, null::text, g.value,
+        r.keyword_contribution, r.exact_match, r.shop_ranking, s.mark, g.value,
         case when p_request.group_by is not null then greatest(f.products, cardinality(g.members)) end,
         least(f.low, m.low), greatest(f.high, m.high), note
     from page g
     left join unnest(ranked) r on r.product_id = g.product_id
+    left join unnest(ids, marks) s(product_id, mark) on s.product_id = g.product_id
     left join figures f on f.value = g.value
     left join lateral (
         select min(e.price) as low, max(e.price) as high

@@ -17,7 +17,7 @@ declare
     max_gap constant double precision := p_request.max_gap;
 begin
     if num_nonnulls(p_request.group_by, p_request.diversity) > 0 then
-        return query select a.* from shop_private.arranged_page(p_request, p_run, p_first_k, p_skip, p_k) a;
+        return query select a.* from shop_private.arranged_page(p_request, p_run, p_first_k, p_skip, p_k, p_mark) a;
         return;
     elsif p_request.sort is not null then
         return query select s.* from shop_private.sorted_page(p_run, p_request.sort, p_mark, p_skip, p_k + 1) s;

@@ -139,6 +139,31 @@ def test_with_a_sort_the_first_variant_of_the_sort_is_shown(analyst: Connection)
     assert {hit.sku for hit in hits[:3]} == {"p000", "p001", "p002"}
 
 
+def test_a_page_of_sorted_groups_continues_behind_its_last_row_after_changes(shop: "Shop") -> None:
+    from tests.support.shop import product
+
+    _fill(shop)
+    conn = shop.connect(Role.ANALYST)
+    asked: dict[str, Any] = {"group_by": "item_group_id", "sort": "price", "filter": '{"currency": "EUR"}'}
+    whole = [hit.sku for hit in search(conn, k=100, **asked)]
+    first = search(conn, k=3, **asked)
+    assert [hit.sku for hit in first] == whole[:3]
+    rest = whole[3:]
+    changes = (
+        lambda: shop.load(product("new", "thing new", price="0.1", currency="EUR", item_group_id="new")),
+        lambda: shop.load(product("dear", "thing dear", price="0.2", currency="EUR", item_group_id="g2")),
+        lambda: shop.run(f"delete from shop.product where item_group_id = 'g0' or sku = '{first[0].sku}'"),
+        # the last row and its group, then the row before
+        lambda: shop.run("delete from shop.product where item_group_id = 'g2'"),
+    )
+    for change in changes:
+        change()
+        shop.encode_all()
+        later = search(conn, k=100, after=first[-1].cursor, **asked)
+        assert [hit.sku for hit in later] == rest
+        assert later[0].rank > 1
+
+
 def test_products_with_nearly_equal_images_are_one_row(shop: "Shop") -> None:
     _fill(shop)
     shop.run(

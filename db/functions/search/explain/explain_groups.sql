@@ -10,7 +10,8 @@ declare
     rows bigint;
 begin
     if num_nonnulls(p_request.group_by, p_request.diversity) > 0 then
-        select count(*) into rows from shop_private.arranged_page(p_request, p_run, p_request.k, 0, p_request.k);
+        select count(*) into rows from shop_private.arranged_page(
+            p_request, p_run, p_request.k, 0, p_request.k, null);
         return next row('group', left(p_request.group_by, 200), null, null, rows::integer, null,
             extract(epoch from clock_timestamp() - began) * 1000, concat_ws('; ',
                 'the rows of the first page, and one of the next page',
