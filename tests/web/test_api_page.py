@@ -26,6 +26,8 @@ LANGUAGES = {
 @pytest.fixture(scope="module")
 def service(databases: Databases, shop_template: str) -> Iterator[httpx.Client]:
     database = databases.copy(shop_template)
+    with database.connect(None) as conn, conn.begin():  # what-if searches with judged queries
+        conn.exec_driver_sql("insert into shop.judgement (query, sku) values ('bag', 'sku 1')")
     with answering(database), served(database, SETTINGS) as client:
         yield client
 

@@ -21,7 +21,7 @@ returns table (
     ndcg_before double precision, ndcg_after double precision, recall_before double precision,
     recall_after double precision, queries integer, judged integer, changed integer
 )
-language plpgsql volatile
+language plpgsql volatile rows 50
 set search_path = pg_catalog, pg_temp set lock_timeout = '500ms' set client_min_messages = warning as $$
 #variable_conflict use_column
 declare
