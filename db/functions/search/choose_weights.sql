@@ -5,8 +5,8 @@
 --   (2) in a run without vectors (run.degraded is the reason), only the keyword leg has a weight.
 --   (3) with a change (see rank_by_change), only the image leg has a weight, and it finds the whole neighbourhood.
 -- Raises an error if every leg has weight 0. p_depth is the depth that the caller wants; if p_depth is null, leg_depth
--- computes the depth. Groups and diversity need more products than the page has rows. The function has no SET clause,
--- because it runs under the settings of run_search.
+-- computes the depth. Groups, diversity, signals and rules need more products than the page has rows, also if there is
+-- only one leg. The function has no SET clause, because it runs under the settings of run_search.
 create or replace function shop_private.choose_weights(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_has_words boolean,
     p_depth integer, inout run shop_private.search_run
@@ -36,7 +36,8 @@ begin
         raise exception using errcode = '22023', message = 'every leg has weight 0',
             hint = 'Give a leg a weight above 0. The keyword leg needs a query with a text.';
     end if;
-    run.depth := greatest(coalesce(p_depth, shop_private.leg_depth(p_request.k, legs)),
+    run.depth := greatest(coalesce(p_depth, shop_private.leg_depth(
+            p_request.k, case when (run.ranking).active then greatest(legs, 2) else legs end)),
         case when p_request.change is not null then @change_neighbours@ end,
         case when num_nonnulls(p_request.group_by, p_request.diversity) > 0
             then least(@max_results@, greatest(@diversity_candidates@, @group_depth_factor@ * p_request.k)) end);

@@ -22,6 +22,17 @@ def test_a_signal_with_a_large_weight_orders_the_results(erp: Shop) -> None:
     assert found(analyst, """, signals => '{"margin": 0}'""") == before
 
 
+def test_a_signal_moves_products_from_beyond_the_page_also_with_one_leg(erp: Shop) -> None:
+    analyst = erp.connect(Role.ANALYST)
+    search = "select sku from shop.search('query', k => 2, keyword_weight => 0, title_weight => 0{}) order by rank"
+    last = found(analyst, ", title_weight => 0")[-1]
+    erp.run("update erp.cost set margin = (sku = :last)::integer", last=last)
+    add(erp.connect(Role.APP))
+    assert last not in [row[0] for row in analyst.execute(text(search.format("")))]
+    [first, _] = [row[0] for row in analyst.execute(text(search.format(""", signals => '{"margin": 10}'""")))]
+    assert first == last
+
+
 def test_a_signal_is_read_live(erp: Shop) -> None:
     add(erp.connect(Role.APP), ", weight => 10")
     analyst = erp.connect(Role.ANALYST)
