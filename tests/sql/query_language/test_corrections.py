@@ -37,6 +37,7 @@ def search(shop: "Shop", query: str, **options: Any) -> ranking.SearchResult:
         ("bakpack", "backpack"),
         ("Leather BAKPACK", "Leather backpack"),
         ("leathr bakpack", "leather backpack"),
+        ("tabel lamp", "table lamp"),  # the same letters in another order
         ("bakpack -hiking", "backpack -hiking"),
         ("backpack", None),
         ("backpacks", None),

@@ -1,8 +1,9 @@
 -- Returns the query with each misspelt word replaced by the most similar word of the titles that the misspelt words
--- found in the keyword leg, or null if no word was replaced. p_typed is the query as the caller gave it, and p_products
--- the number of products that the leg ran with. The words of at most @correction_titles@ titles are compared. A word is
--- replaced only if its trigram similarity to the other word is at least @correction_similarity@. The function has no
--- SET clause, because it runs under the settings of shop.search.
+-- found in the keyword leg, or null if no word was replaced. p_typed is the query as the caller gave it, and
+-- p_products the number of products that the leg ran with. The words of at most @correction_titles@ titles are
+-- compared. A word is replaced only if its trigram similarity to the other word is at least @correction_similarity@,
+-- or if both words have the same letters in another order. The function has no SET clause, because it runs under the
+-- settings of shop.search.
 create or replace function shop_private.corrected_query(p_typed text, p_leg shop_private.leg, p_products bigint)
 returns text
 language plpgsql stable as $$
@@ -21,7 +22,10 @@ begin
         from shop.product p, regexp_matches(p.title, '[[:alnum:]]{@typo_min_letters@,}', 'g') m, lower(m[1]) t(word)
         where p.product_id = any(p_leg.product_ids[:@correction_titles@])
             and @trgm@.word_similarity(misspelt, p.title) >= similarity
-            and @trgm@.similarity(misspelt, t.word) >= @correction_similarity@
+            and (@trgm@.similarity(misspelt, t.word) >= @correction_similarity@
+                or length(misspelt) = length(t.word)
+                    and array(select c from string_to_table(misspelt, null) c order by c)
+                        = array(select c from string_to_table(t.word, null) c order by c))
         group by t.word order by @trgm@.similarity(misspelt, t.word) desc, count(*) desc, t.word collate "C" limit 1;
         corrected := coalesce(regexp_replace(corrected, '\m' || misspelt || '\M', nearest, 'gi'), corrected);
     end loop;
