@@ -1,24 +1,25 @@
--- Makes the changes of shop.what_if that concern products. Returns false if another session holds one of the products,
--- or waits for one of them. The function itself never waits for a product, because other sessions would then wait
--- longer.
-create or replace function shop_private.change_products(p_changes jsonb)
-returns boolean
+-- Makes the changes of shop.what_if that concern products. `done` is false if another session holds one of the
+-- products, which is `held`, or waits for one of them. The function itself never waits for a product, because other
+-- sessions would then wait longer.
+create or replace function shop_private.change_products(p_changes jsonb, out done boolean, out held uuid)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     change jsonb;
     ids uuid[];
     part uuid[];
-    locked bigint;
+    locked uuid[];
 begin
+    done := false;
     for change in select c -> 'products' from jsonb_array_elements(p_changes) c where c ? 'products' loop
         execute format('select array(select p.product_id from shop.product p where %s order by p.product_id)',
             shop_private.changed_condition(change)) into ids;
         for place in 1 .. cardinality(ids) by @what_if_step@ loop
             part := ids[place : place + @what_if_step@ - 1];
-            select count(*) into locked from (select from shop.product p where p.product_id = any(part)
-                for no key update skip locked) l;
-            if locked < cardinality(part) then
-                return false;
+            locked := array(select p.product_id from shop.product p where p.product_id = any(part)
+                for no key update skip locked);
+            held := (select u.id from unnest(part) u(id) where u.id <> all(locked) limit 1);
+            if held is not null then
+                return;
             end if;
             update shop.product p
             set price = coalesce((change ->> 'price')::numeric,
@@ -26,9 +27,9 @@ begin
                 availability = coalesce(change ->> 'availability', p.availability)
             where p.product_id = any(part);
             if shop_private.somebody_waits() then
-                return false;
+                return;
             end if;
         end loop;
     end loop;
-    return true;
+    done := true;
 end $$;

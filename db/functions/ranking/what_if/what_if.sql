@@ -32,6 +32,8 @@ declare
     pages jsonb[];
     new_pages jsonb[] := '{}';
     change jsonb;
+    products record;  -- the result of change_products
+    held uuid;  -- a product that another session held in the last round
     count_before integer;
     idle integer := 0;  -- rounds without a result since the last result
     rounds integer := 0;
@@ -47,10 +49,13 @@ begin
         count_before := cardinality(new_pages);
         rounds := rounds + 1;
         begin
+            perform from shop.product p where p.product_id = held for no key update;  -- waits before others can wait
             for change in select c from jsonb_array_elements(changes) c where not c ? 'products' loop
                 perform shop_private.apply_change(change);
             end loop;
-            if shop_private.change_products(changes) then
+            select c.* into products from shop_private.change_products(changes) c;
+            held := products.held;
+            if products.done then
                 while cardinality(new_pages) < cardinality(asked) loop
                     new_pages := new_pages || shop_private.suite_page(asked[cardinality(new_pages) + 1], depth);
                     exit when shop_private.somebody_waits();
