@@ -70,8 +70,8 @@ WHAT_IF = (
     Constant("what_if_products", 10_000, "products", "largest number of products that shop.what_if changes"),
     Constant("what_if_queries", 2000, "queries", "largest suite of shop.what_if; a query takes two searches"),
     Constant("what_if_page", 100, "products", "largest first page that shop.what_if compares"),
-    Constant("what_if_step", 100, "products", "number of products that are changed between two looks at who waits"),
-    Constant("what_if_tries", 5, "rounds", "number of rounds without a result after which shop.what_if gives up"),
+    Constant("what_if_step", 50, "products", "number of products that are changed between two looks at who waits"),
+    Constant("what_if_tries", 20, "rounds", "number of rounds without a result after which shop.what_if gives up"),
     Constant("what_if_rounds", 1000, "rounds", "largest number of rounds; each writes the changed products again"),
 )
 
