@@ -62,6 +62,7 @@ def test_a_rule_is_saved_followed_replaced_and_deleted(keyed: Keyed) -> None:
 FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"name": "taken"}, "there is already a rule 'taken'"),
     ({"name": " "}, "$.name"),
+    ({"catalog": "none", "action": {"banner": "x"}}, "there is no catalog 'none'"),
     ({"condition": {}}, "the condition is not one of"),
     ({"condition": {"filter": {"nonsense": 1}}}, "nonsense"),
     ({"action": {"fly": 1}}, "the action is not one of"),

@@ -56,6 +56,10 @@ begin
         raise exception using errcode = '22023', message = format('rule %L: %s', p_rule.name, wrong),
             hint = 'Such as condition {"query": "red shoes"} and action {"pin": "A-17", "at": 1}.';
     end if;
+    if p_rule.catalog <> 'main' and not exists (select from shop.catalog c where c.catalog = p_rule.catalog) then
+        raise exception using errcode = '22023',
+            message = format('rule %L: there is no catalog %L', p_rule.name, p_rule.catalog);
+    end if;
     if asked = 'filter' then
         perform shop_private.filter_condition(condition -> 'filter');
     end if;
