@@ -21,7 +21,7 @@ from web.page.prices import currency_of, prices
 from web.page.reasons import nothing
 from web.page.results import PageResult
 from web.page.start import Start
-from web.page.state import PageState
+from web.page.state import MAX_SHOWN, PAGE, PageState
 
 HEADERS = {
     # The page loads only its own files and images of any host by https. Inline scripts and styles are blocked.
@@ -68,7 +68,7 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
         "prices": prices(state, facets, currency),
         "heading": result.heading(state) if result else "",
         "active_filters": state.active_filters,
-        "more": state.but(after=result.cursor).address() if result and result.cursor else None,
+        "more": _more(state, result),
         "again": state.but().address() if state.after or can_retry else address("/"),
         "unfiltered": state.but(chosen={}, price_min=None, price_max=None).address() if state.filter else None,
         "corrected": result.search.corrected if result is not None and result.search else None,
@@ -82,6 +82,16 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
         "problem": problem,
         "message": errors.message_of(problem) if problem else None,
     }
+
+
+def _more(state: PageState, result: PageResult | None) -> str | None:
+    """Returns the address of the next page. It has the number of products so far, if the first of them is known."""
+    if result is None or not result.cursor:
+        return None
+    shown = state.shown or (0 if state.after else PAGE)  # unknown after a link to a later page
+    if state.after and shown:
+        shown = min(shown + PAGE, MAX_SHOWN)
+    return state.but(after=result.cursor, shown=shown).address()
 
 
 def _categories(state: PageState, start: Start) -> list[tuple[str, str, str | None]]:

@@ -21,10 +21,9 @@ from web.http.problems import ApiError
 from web.page import filters
 from web.page.prices import PRICE_FIELD
 from web.page.start import EMPTY, Start, read_start
-from web.page.state import FIELDS, SORTS, PageState
+from web.page.state import FIELDS, PAGE, SORTS, PageState
 from web.page.timed_cache import TimedCache
 
-PAGE = 24  # products per page: fills whole rows of 2, 3, 4 or 6
 _FACETS = [*FIELDS, PRICE_FIELD, filters.TOTAL_FIELD]
 _FACET_VALUES, _PRICE_RANGES = 40, 12
 
@@ -115,12 +114,16 @@ def read_page(
         correct=state.correct,
     )
 
+    rest = max(0, state.shown - PAGE) if not state.after else 0
+
     def read(conn: Connection) -> PageResult:
         began = time.perf_counter()
-        search, products, cursor = _search(conn, params) if state.is_search else _list(conn, params)
+        search, products, cursor = (
+            _search(conn, params, rest) if state.is_search else _list(conn, replace(params, k=PAGE + rest))
+        )
         reduced = offers(conn, [product.product_id for product in products])
         seconds = time.perf_counter() - began
-        words = _words(conn, state, search)
+        words = _words(conn, state, search, products)
         if not with_filters:
             return PageResult(products, cursor, search, state.catalog, [], {}, reduced, seconds, words)
         # Facets of a query without a cut depend on the query only by its operators.
@@ -139,22 +142,28 @@ def read_page(
     return in_transaction(conn, read, "repeatable read")  # one snapshot for results and facets
 
 
-def _search(conn: Connection, params: SearchParams) -> tuple[SearchResult, Sequence[SearchHit], str]:
+def _search(conn: Connection, params: SearchParams, rest: int) -> tuple[SearchResult, Sequence[SearchHit], str]:
+    """Returns the products of a page and `rest` products of the pages behind it."""
     found = ranking.search(conn, params)
-    return found, found.rows, found.next or ""
+    if not rest or not found.next:
+        return found, found.rows, found.next or ""
+    more = ranking.search(conn, replace(params, after=found.next, k=rest))
+    return found, [*found.rows, *more.rows], more.next or ""
 
 
 def _list(conn: Connection, params: SearchParams) -> tuple[None, Sequence[BrowseItem], str]:
-    more = replace(params, k=PAGE + 1)  # a product beyond PAGE shows that there is a next page
-    listed = ranking.browse(conn, more, params.sort)
-    return None, listed[:PAGE], listed[PAGE - 1].cursor if len(listed) > PAGE else ""
+    k = params.k
+    listed = ranking.browse(conn, replace(params, k=k + 1), params.sort)  # one more shows that there is a next page
+    return None, listed[:k], listed[k - 1].cursor if len(listed) > k else ""
 
 
-def _words(conn: Connection, state: PageState, search: SearchResult | None) -> dict[UUID, Places]:
+def _words(
+    conn: Connection, state: PageState, search: SearchResult | None, rows: Sequence[SearchHit | BrowseItem]
+) -> dict[UUID, Places]:
     """Returns the places of the query's words in the products that were found by words."""
     if search is None or not state.q:
         return {}
-    by_words = [row.product_id for row in search.rows if row.keyword_rank is not None]
+    by_words = [row.product_id for row in rows if isinstance(row, SearchHit) and row.keyword_rank is not None]
     return highlights(conn, search.corrected or state.q, by_words) if by_words else {}
 
 

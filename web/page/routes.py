@@ -13,10 +13,11 @@ from web.api.search import count_search
 from web.http.context import context_of
 from web.http.problems import ApiError, problem_of
 from web.images.uploads import Uploads
-from web.page import errors, static_files
+from web.page import errors, static_files, suggesting
 from web.page import state as page_state
 from web.page.rendering import HEADERS, context
-from web.page.results import PAGE, PageResult, read_page
+from web.page.results import PageResult, read_page
+from web.page.state import MAX_SHOWN, PAGE
 
 
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -50,11 +51,15 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     wanted = replace(wanted, catalog=result.catalog)  # so that the links of the page name this catalog
     if result.search is not None:
         count_search(state, "page", result.search, PAGE, result.seconds)
+    # After "More results", the address has the number of products, so that "back" and another visitor see all of them.
     template = "more.html" if is_more else "part.html" if _is_htmx(request) else "page.html"
+    headers = dict(HEADERS)
+    if is_more and wanted.shown:
+        headers["HX-Replace-Url"] = wanted.but(shown=min(wanted.shown + PAGE, MAX_SHOWN)).address()
     return HTMXTemplate(
         template_name=template,
         context=context(wanted, result),
-        headers=HEADERS,
+        headers=headers,
         push_url=wanted.address() if template == "part.html" else None,
     )
 
@@ -121,4 +126,4 @@ def _is_htmx(request: Request[Any, Any, Any]) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
-ROUTES = (page, upload, uploaded_image, static_files.static_file)
+ROUTES = (page, upload, uploaded_image, suggesting.suggested, static_files.static_file)

@@ -16,6 +16,8 @@ from web.http.addresses import address
 # The fields that a visitor filters by a list of values.
 FIELDS = ("product_type", "brand", "color", "size", "material", "availability", "currency")
 UNLIKE_WEIGHT = -0.5
+PAGE = 24  # products per page: fills whole rows of 2, 3, 4 or 6
+MAX_SHOWN = 10 * PAGE  # an address shows at most this many products at once
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
 _LISTS = (*FIELDS, "like", "unlike")
 _MAX_LENGTHS = {
@@ -28,6 +30,7 @@ _MAX_LENGTHS = {
     "cut": 20,
     "correct": 5,
     "sort": 20,
+    "shown": 5,
 }
 RELEVANT, EVERYTHING = "relevant", "none"  # values of the parameter `cut`
 AS_TYPED = "no"  # value of the parameter `correct`
@@ -38,7 +41,7 @@ SORTS = {"price_asc": "effective_price", "price_desc": "effective_price desc"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageState:
     """A visitor's search. `like` and `unlike` are SKUs, `image` is the name of an uploaded image, and `after` is the
-    cursor of the last product of the previous page."""
+    cursor of the last product of the previous page. With `after` and `shown`, the page before has `shown` products."""
 
     q: str = ""
     image: str = ""  # the parameter `picture` of an address
@@ -52,6 +55,7 @@ class PageState:
     correct: bool = True  # whether misspelt words are corrected
     sort: str = ""  # a key of SORTS; empty for the best product first, or no order without a search
     after: str = ""
+    shown: int = 0  # products that the page shows from the first one on; 0 for one page
     remarks: tuple[str, ...] = ()  # messages about invalid parameters
 
     @property
@@ -87,8 +91,8 @@ class PageState:
         return msgspec.json.encode(given).decode() if given else None
 
     def but(self, **changes: Any) -> "PageState":
-        """Returns this state with some changes, on the first page unless `after` is given."""
-        return replace(self, **{"after": "", "remarks": (), **changes})
+        """Returns this state with some changes, on the first page unless `after` or `shown` is given."""
+        return replace(self, **{"after": "", "shown": 0, "remarks": (), **changes})
 
     def with_values(self, name: str, values: Iterable[str]) -> "PageState":
         chosen = {**self.chosen, name: tuple(values)}
@@ -101,7 +105,7 @@ class PageState:
         pairs += [("price_min", amount(self.price_min)), ("price_max", amount(self.price_max))]
         pairs += [("catalog", self.catalog if self.catalog != DEFAULT else ""), ("after", self.after)]
         pairs += [("cut", "" if self.cut else EVERYTHING), ("correct", "" if self.correct else AS_TYPED)]
-        pairs += [("sort", self.sort)]
+        pairs += [("sort", self.sort), ("shown", str(self.shown or ""))]
         given = [(name, value) for name, value in pairs if value]
         return address("/?" + urlencode(given, quote_via=quote, errors="replace") if given else "/")
 
@@ -146,10 +150,16 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         correct=single.get("correct") != AS_TYPED,
         sort=single.get("sort", "") if single.get("sort") in SORTS else "",
         after=single.get("after", ""),
+        shown=_shown(single.get("shown", "")),
         remarks=tuple(remarks),
     )
     # A sorted search has only relevant products, because the others would come before them.
     return replace(read_, cut=RELEVANT) if read_.sort and read_.is_search else read_
+
+
+def _shown(written: str) -> int:
+    """Returns the number of products, in whole pages. Returns 0 for a text that is no number."""
+    return min(int(written) // PAGE * PAGE, MAX_SHOWN) if written.isascii() and written.isdigit() else 0
 
 
 def _price(written: str) -> float | None:

@@ -168,7 +168,7 @@ def test_more_results_are_appended_and_the_first_new_result_gets_the_focus(shop:
     page.get_by_role("link", name="More results").click()
     page.locator(f"{CARDS}:nth-child(48)").wait_for()
     assert len(set(page.locator(f"{CARDS} .acts a:first-child").evaluate_all("all => all.map(a => a.search)"))) == 48
-    assert page.url == f"{shop}/?q=guitar&cut=none"
+    page.wait_for_url(f"{shop}/?q=guitar&cut=none&shown=48")
     until(page, "document.activeElement === document.querySelector('#products > li:nth-child(25)')")
 
 

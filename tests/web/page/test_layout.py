@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.browser import CARDS, until
-from web.page.results import PAGE
+from web.page.state import PAGE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

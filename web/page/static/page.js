@@ -15,6 +15,21 @@
   });
   on("htmx:historyCacheMissLoadError", () => location.reload());
 
+  // --- "back" returns to the place. After a whole new page, the browser itself does this.
+
+  const places = new Map(); // address -> how far the visitor has scrolled
+  let leaving = false; // the address has changed, but its page is not shown yet
+  let timer = 0;
+  addEventListener("popstate", () => (leaving = true));
+  on("scroll", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => leaving || places.set(location.href, scrollY), 100);
+  });
+  on("htmx:historyRestore", () => {
+    leaving = false;
+    scrollTo({ top: places.get(location.href) ?? 0, behavior: "instant" });
+  });
+
   // --- while results load, and when they have loaded
 
   let sheet = { open: false, scrolled: 0 };
@@ -31,7 +46,7 @@
   on("submit", () => matchMedia("(pointer: coarse)").matches && id("q").blur());
   on("htmx:beforeSwap", ({ detail }) => {
     const filters = id("filters");
-    sheet = { open: filters.matches(":popover-open"), scrolled: filters.scrollTop };
+    sheet = { open: filters?.matches(":popover-open"), scrolled: filters?.scrollTop ?? 0 };
     if (!detail.xhr.getResponseHeader("Windowshop-Page")) {
       detail.shouldSwap = false; // the answer comes from a proxy, or the request was refused before routing
       const [title, advice] = REFUSALS[detail.xhr.status] ?? [];

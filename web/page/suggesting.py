@@ -1,0 +1,61 @@
+"""Defines the route that completes what a visitor types."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.params import QueryParameter
+from litestar.response import Template
+from sqlalchemy import Connection
+
+from db.catalog.catalogs import DEFAULT, default_catalog
+from db.search import suggestions
+from web.api.schemas import MAX_CATALOG
+from web.http.problems import ApiError
+from web.page.rendering import HEADERS
+from web.page.state import PageState
+
+MOST = 8  # suggestions that are shown
+_LABELS = {"type": "Kind", "brand": "Brand", "product": "Product"}
+_FRESH = {"Cache-Control": "private, max-age=60"}  # a visitor who deletes a letter sees the same suggestions again
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A suggestion. `label` says what it is, and is empty for a query. `address` is where it leads; a query has none,
+    because the search form searches for its text with the filters."""
+
+    text: str
+    label: str
+    address: str | None
+
+
+@get("/suggestions", include_in_schema=False)
+async def suggested(
+    request: Request[Any, Any, Any],
+    state: State,
+    q: Annotated[str, QueryParameter(max_length=1000)] = "",
+    catalog: Annotated[str, QueryParameter(max_length=MAX_CATALOG)] = "",
+) -> Template:
+    """Return queries, product types, brands and titles that begin with a text, as options of a list box."""
+
+    def read(conn: Connection) -> list[Option]:
+        public = state.public_catalogs
+        name = catalog or default_catalog(conn, public)
+        if public is not None and name not in public:
+            raise ApiError("not-found", "This page shows no such catalog.")
+        rows = suggestions.suggest(conn, q.replace("\0", ""), name or DEFAULT, MOST)
+        return [Option(row.text, _LABELS.get(row.kind, ""), _address(row, name or DEFAULT)) for row in rows]
+
+    options = await state.pools.read(request, read)
+    return Template(template_name="suggestions.html", context={"options": options}, headers=HEADERS | _FRESH)
+
+
+def _address(row: suggestions.Suggestion, catalog: str) -> str | None:
+    shop = PageState(catalog=catalog)
+    if row.kind == "query":
+        return None
+    if row.kind == "product":
+        return shop.but(q=row.text).address()
+    return shop.with_values("product_type" if row.kind == "type" else "brand", [row.text]).address()
