@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
+from db.catalog.catalogs import DEFAULT
 from db.search.highlights import Places
 from db.search.offers import Offer
 from db.search.ranking import SearchHit
 from db.search.rows import BrowseItem
 from web.api.search import picture_of
+from web.http.addresses import address
 from web.page.formatting import label, money
 from web.page.reasons import why
 from web.page.state import PageState
@@ -25,7 +28,9 @@ class Card:
     remark: str | None
     image: str | None
     scales: bool  # whether the image's address accepts the parameter `size`
-    link: str | None
+    view: str  # address of the product's own view
+    variants: int  # the variants that this card stands for; 0 if it stands for one product
+    variants_address: str
     eager: bool
     why: list[str]
     more: str
@@ -58,20 +63,31 @@ def _card(
     like = (*(sku for sku in state.like if sku != row.sku), row.sku)
     unlike = tuple(sku for sku in state.unlike if sku != row.sku)
     image = image_address(row)
+    group_size = (row.group_products or 0) if isinstance(row, SearchHit) else 0
+    price = money(offer.price if offer else row.price, row.currency)
+    if group_size > 1 and isinstance(row, SearchHit) and row.group_low is not None and row.group_low != row.group_high:
+        price = f"from {money(row.group_low, row.currency)}"
     return Card(
         title=row.title,
         brand=row.brand,
-        price=money(offer.price if offer else row.price, row.currency),
+        price=price,
         before=money(offer.before, row.currency) if offer else None,
         remark=None if row.availability in (None, "in_stock") else label(row.availability),
         image=image,
         scales=bool(image and image.startswith("/")),
-        link=row.link if row.link and row.link.startswith(("http://", "https://")) else None,
+        view=product_address(row.sku, state.catalog),
+        variants=group_size if group_size > 1 else 0,
+        variants_address=product_address(row.sku, state.catalog, "/variants"),
         eager=eager,
         why=explain(row) if isinstance(row, SearchHit) else [],
         more=state.but(like=like, unlike=unlike, sort="").address(),
         less=state.but(unlike=(*unlike, row.sku)).address() if can_be_less else None,
     )
+
+
+def product_address(sku: str, catalog: str, path: str = "/product") -> str:
+    pairs = {"sku": sku} | ({"catalog": catalog} if catalog not in ("", DEFAULT) else {})
+    return address(f"{path}?{urlencode(pairs, quote_via=quote, errors='replace')}")
 
 
 def image_address(row: SearchHit | BrowseItem) -> str | None:

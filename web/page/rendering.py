@@ -5,14 +5,15 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from litestar import MediaType
+from litestar import MediaType, Request, Response
+from litestar.plugins.htmx import HTMXTemplate
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template.config import TemplateConfig
 from litestar.types import Scope
 
 from db.images.formats import MEDIA_TYPES, SUFFIXES
 from web.http.addresses import address
-from web.http.problems import Problem
+from web.http.problems import Problem, problem_of
 from web.page import errors, filters, static_files
 from web.page import state as page_state
 from web.page.cards import cards, image_address
@@ -77,6 +78,8 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
         "clear": PageState(q=state.q, catalog=state.catalog, sort=state.sort).address(),
         "degraded": result is not None and result.is_degraded,
         "reason": nothing(result.search.reason) if result and result.search else None,
+        "banner": result.search.banner if result and result.search else None,
+        "redirect": _redirect(result),
         "categories": _categories(state, result.start) if result else [],
         "queries": [(query, state.but(q=query).address()) for query in result.start.queries] if result else [],
         "problem": problem,
@@ -94,6 +97,13 @@ def _more(state: PageState, result: PageResult | None) -> str | None:
     return state.but(after=result.cursor, shown=shown).address()
 
 
+def _redirect(result: PageResult | None) -> str | None:
+    """Returns the address that a rule of the shop gives the search. The page links to it: a redirect would not let a
+    visitor who types finish, and not let a visitor go back."""
+    found = result.search.redirect if result and result.search else None
+    return found if found and found.startswith(("http://", "https://", "/")) else None
+
+
 def _categories(state: PageState, start: Start) -> list[tuple[str, str, str | None]]:
     """Returns the name, the address and the image of each category."""
     return [
@@ -102,11 +112,29 @@ def _categories(state: PageState, start: Start) -> list[tuple[str, str, str | No
     ]
 
 
+def is_htmx(request: Request[Any, Any, Any]) -> bool:
+    return request.headers.get("hx-request") == "true"
+
+
+def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Show a message to the visitor in place of the results."""
+    problem, headers = problem_of(request, error)
+    state = page_state.read(request.query_params.multi_items())
+    return HTMXTemplate(
+        template_name="part.html" if is_htmx(request) else "page.html",
+        context=context(state, None, problem=problem),
+        status_code=problem.status,
+        headers=HEADERS | headers,
+        re_target="#results",  # an error replaces all results, also after a request for more results
+        re_swap="outerHTML",
+    )
+
+
 def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
-    """Returns the error page for a request that fails outside the route, if a browser requested the search page.
+    """Returns the error page for a request that fails outside the route, if a browser requested a page of the shop.
     Returns None for all other requests."""
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-    if scope["path"] != "/" or b"text/html" not in accept:
+    if scope["path"] not in ("/", "/product") or b"text/html" not in accept:
         return None
     # The answer shows the query, and its link "Try again" leads to the same search.
     state = page_state.read(parse_qsl(scope["query_string"].decode("latin-1"), errors="replace"))

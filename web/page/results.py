@@ -25,6 +25,7 @@ from web.page.state import FIELDS, PAGE, SORTS, PageState
 from web.page.timed_cache import TimedCache
 
 _FACETS = [*FIELDS, PRICE_FIELD, filters.TOTAL_FIELD]
+_GROUP = "item_group_id"  # the variants of a product share a card
 _FACET_VALUES, _PRICE_RANGES = 40, 12
 
 
@@ -69,11 +70,17 @@ class PageResult:
 
 
 class Caches:
-    """Keeps the facets of filters, which do not depend on a query, and what the empty page of a catalog shows."""
+    """Keeps the facets of filters, which do not depend on a query, and what is known about a catalog."""
 
     def __init__(self) -> None:
         self.facets: TimedCache[list[FacetOf]] = TimedCache(5)
         self.starts: TimedCache[Start] = TimedCache(60)
+        self.grouped: TimedCache[bool] = TimedCache(60)  # whether a catalog has variants
+
+
+def _has_variants(conn: Connection, catalog: str) -> bool:
+    params = SearchParams(filter=f'{{"{_GROUP}": {{"exists": true}}}}', catalog=catalog, k=1)
+    return bool(ranking.browse(conn, params))
 
 
 def _count(conn: Connection, params: SearchParams) -> list[FacetOf]:
@@ -100,6 +107,7 @@ def read_page(
             "not-found", "This page shows no such catalog." if catalog else "This page shows no catalog yet."
         )
     state = replace(state, catalog=catalog or DEFAULT)
+    is_grouped = state.is_search and caches.grouped.get(catalog, lambda: _has_variants(conn, state.catalog))
     params = SearchParams(
         query=state.q or None,
         image=image,
@@ -112,6 +120,7 @@ def read_page(
         cut=state.cut if state.is_search else None,
         sort=SORTS.get(state.sort),
         correct=state.correct,
+        group_by=_GROUP if is_grouped else None,
     )
 
     rest = max(0, state.shown - PAGE) if not state.after else 0

@@ -13,25 +13,11 @@ from web.api.search import count_search
 from web.http.context import context_of
 from web.http.problems import ApiError, problem_of
 from web.images.uploads import Uploads
-from web.page import errors, static_files, suggesting
+from web.page import errors, product, static_files, suggesting
 from web.page import state as page_state
-from web.page.rendering import HEADERS, context
+from web.page.rendering import HEADERS, context, is_htmx, show_error
 from web.page.results import PageResult, read_page
 from web.page.state import MAX_SHOWN, PAGE
-
-
-def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """Show a message to the visitor in place of the results."""
-    problem, headers = problem_of(request, error)
-    state = page_state.read(request.query_params.multi_items())
-    return HTMXTemplate(
-        template_name="part.html" if _is_htmx(request) else "page.html",
-        context=context(state, None, problem=problem),
-        status_code=problem.status,
-        headers=HEADERS | headers,
-        re_target="#results",  # an error replaces all results, also after a request for more results
-        re_swap="outerHTML",
-    )
 
 
 @get("/", include_in_schema=False, exception_handlers={Exception: show_error})
@@ -43,7 +29,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
         remark = "The image is not here any more. Drop it again to search with it."
         wanted = wanted.but(image="", remarks=(*wanted.remarks, remark))
     context_of(request.scope).query_text = wanted.q or None
-    is_more = bool(wanted.after) and _is_htmx(request)
+    is_more = bool(wanted.after) and is_htmx(request)
     result: PageResult = await state.pools.read(
         request,
         lambda conn: read_page(conn, wanted, image, state.page_caches, state.public_catalogs, with_filters=not is_more),
@@ -52,7 +38,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     if result.search is not None:
         count_search(state, "page", result.search, PAGE, result.seconds)
     # After "More results", the address has the number of products, so that "back" and another visitor see all of them.
-    template = "more.html" if is_more else "part.html" if _is_htmx(request) else "page.html"
+    template = "more.html" if is_more else "part.html" if is_htmx(request) else "page.html"
     headers = dict(HEADERS)
     if is_more and wanted.shown:
         headers["HX-Replace-Url"] = wanted.but(shown=min(wanted.shown + PAGE, MAX_SHOWN)).address()
@@ -80,7 +66,7 @@ def show_notice(request: Request[Any, Any, Any], error: Exception) -> HTMXTempla
 @post("/picture", include_in_schema=False, status_code=200, exception_handlers={Exception: show_notice})
 async def upload(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     """Keep an uploaded image. The answer puts the image's name into the search form and lets the form search by it."""
-    if not _is_htmx(request):  # pages of other origins cannot send htmx's header without CORS permission
+    if not is_htmx(request):  # pages of other origins cannot send htmx's header without CORS permission
         raise ApiError("malformed", "Only this page itself can upload images.")
     if request.content_type[0] != "multipart/form-data":
         raise ApiError("media-type", "Send a form with a part named image.")
@@ -122,8 +108,12 @@ async def uploaded_image(state: State, name: Annotated[str, PathParameter()]) ->
     return Response(image, media_type="image/webp", headers=headers)
 
 
-def _is_htmx(request: Request[Any, Any, Any]) -> bool:
-    return request.headers.get("hx-request") == "true"
-
-
-ROUTES = (page, upload, uploaded_image, suggesting.suggested, static_files.static_file)
+ROUTES = (
+    page,
+    upload,
+    uploaded_image,
+    suggesting.suggested,
+    product.product,
+    product.variants,
+    static_files.static_file,
+)

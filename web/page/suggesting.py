@@ -13,6 +13,7 @@ from db.catalog.catalogs import DEFAULT, default_catalog
 from db.search import suggestions
 from web.api.schemas import MAX_CATALOG
 from web.http.problems import ApiError
+from web.page.cards import product_address
 from web.page.rendering import HEADERS
 from web.page.state import PageState
 
@@ -57,5 +58,5 @@ def _address(row: suggestions.Suggestion, catalog: str) -> str | None:
     if row.kind == "query":
         return None
     if row.kind == "product":
-        return shop.but(q=row.text).address()
+        return product_address(row.sku or "", catalog)
     return shop.with_values("product_type" if row.kind == "type" else "brand", [row.text]).address()

@@ -56,6 +56,11 @@ def test_the_page_works_below_a_prefix(prefixed: str, visit: Any) -> None:
     page.locator("#file").set_input_files(GUITAR)
     page.locator(".chip-image img").wait_for()
     assert page.locator(".chip-image img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    with page.expect_response(re.compile(r"/suggestions\?q=gu")):
+        box(page).press_sequentially("gu")
+    page.locator(CARDS).first.locator("h3 a").click()
+    page.wait_for_url(re.compile(f"^{re.escape(prefixed)}/product"))
+    assert page.locator(".gallery img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     page.locator(".brand").click()
     page.wait_for_url(f"{prefixed}/")
     assert lost == []

@@ -1,0 +1,152 @@
+"""A product has a view of its own, the variants of a product share a card, and the shop's rules speak to visitors."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from db.engine import Database
+from tests.support.browser import CARDS, box, expect_first, until
+from tests.support.web_service import Serve
+from tests.web.page.reading import HTMX, links, titles
+from tests.web.page.test_accessibility import violations
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Visit = Callable[..., "Page"]
+
+
+@pytest.fixture
+def variants(serve: Serve, own_database: Database) -> Iterator[httpx.Client]:
+    """Yields a client of a shop in which sku 1, 2 and 3 are variants of one product, with a text for attackers."""
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(
+            text(
+                "update shop.product set item_group_id = 'g', size = sku, title = 'striped bag ' || sku, "
+                "description = 'A bag.</script><b>' where sku in ('sku 1', 'sku 2', 'sku 3')"
+            )
+        )
+    with serve(own_database) as client:
+        yield client
+
+
+def test_the_view_has_data_for_search_engines_and_a_canonical_address(variants: httpx.Client) -> None:
+    page = variants.get("/product", params={"sku": "sku 1"})
+    assert page.status_code == 200
+    [data] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page.text)
+    found = json.loads(data)
+    assert (found["@type"], found["name"], found["sku"]) == ("Product", "striped bag sku 1", "sku 1")
+    assert found["description"] == "A bag.</script><b>"
+    assert found["inProductGroupWithID"] == "g"
+    assert (found["offers"]["price"], found["offers"]["priceCurrency"]) == ("1.50", "EUR")
+    assert all(image.startswith(str(variants.base_url)) for image in found["image"])
+    [canonical] = re.findall(r'<link rel="canonical" href="([^"]*)">', page.text)
+    assert unescape(canonical) == f"{variants.base_url}/product?sku=sku%201"
+    assert variants.get(canonical).text == variants.get("/product?sku=sku%201&x=y").text
+    assert "<b>" not in page.text
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+
+
+def test_the_view_names_the_variants_and_marks_the_one_that_is_shown(variants: httpx.Client) -> None:
+    page = variants.get("/product", params={"sku": "sku 2"}).text
+    found = re.findall(r'<a href="(/product[^"]*)" hx-boost="false"( aria-current="true")?>', page)
+    assert dict(found) == {
+        "/product?sku=sku%201": "",
+        "/product?sku=sku%202": ' aria-current="true"',
+        "/product?sku=sku%203": "",
+    }
+
+
+def test_variants_share_a_card_that_can_be_expanded(variants: httpx.Client) -> None:
+    page = variants.get("/?q=striped").text
+    assert sum(title.startswith("striped bag") for title in titles(page)) == 1
+    assert len(re.findall(r">3 variants<", page)) == 1
+    assert "from €1.50" in page
+    [expand] = re.findall(r'hx-get="(/variants[^"]*)"', page)
+    answer = variants.get(unescape(expand), headers=HTMX).text
+    assert len(re.findall(r'href="/product\?sku=sku%20[123]"', answer)) == 3
+    address: str | None = "/?q=bag&cut=none"
+    shown: list[str] = []
+    while address:
+        page = variants.get(address).text
+        shown += titles(page)
+        address = next(iter(links(page, "More results")), None)
+    assert len(shown) == len(set(shown)) == 58
+
+
+def test_a_product_of_another_catalog_or_without_a_name_is_not_shown(serve: Serve) -> None:
+    with serve(api_keys="on", public_catalogs=["main"]) as client:
+        assert client.get("/product?sku=sku%201").status_code == 200
+        for path in ("/product", "/variants"):
+            assert client.get(f"{path}?sku=sku%201&catalog=secret").status_code == 404
+            assert client.get(f"{path}?sku=nothing").status_code == 404
+        missing = client.get("/product?sku=nothing")
+        assert missing.headers["content-type"] == "text/html; charset=utf-8"
+        assert "There is nothing here." in missing.text
+        assert client.get("/product").status_code < 500
+
+
+def test_a_visitor_views_a_product_zooms_and_returns_to_the_results(shop: str, visit: Visit) -> None:
+    page = visit(f"{shop}/?q=guitar&cut=none")
+    page.get_by_role("link", name="More results").click()
+    page.wait_for_url(re.compile("shown=48"))
+    card = page.locator(CARDS).nth(40)
+    title = card.locator("h3").inner_text()
+    card.scroll_into_view_if_needed()
+    place = page.evaluate("scrollY")
+    card.locator("h3 a").click()
+    page.get_by_role("heading", name=title, level=1).wait_for()
+    assert "/product?sku=" in page.url
+    assert violations(page) == []
+    assert page.locator(".product .grid > li").count() >= 4
+    page.locator("[data-zoom]").first.click()
+    page.locator("#zoom[open] img").wait_for()
+    page.keyboard.press("Escape")
+    until(page, "!document.querySelector('#zoom').open")
+    page.go_back()
+    page.locator(f"{CARDS}:nth-child(48)").wait_for()
+    until(page, f"Math.abs(scrollY - {place}) < 5")
+    page.goto(shop)
+    seen = page.locator("#seen a")
+    assert [one.strip() for one in seen.all_inner_texts()] == [title]
+    seen.first.click()
+    page.get_by_role("heading", name=title, level=1).wait_for()
+    box(page).fill("drum")
+    expect_first(page, "drum")
+    assert page.url == f"{shop}/?q=drum"
+    assert page.context.cookies() == []
+
+
+def test_the_view_works_without_javascript(shop: str, visit: Visit) -> None:
+    page = visit(f"{shop}/?q=guitar", java_script_enabled=False)
+    page.locator(CARDS).first.locator("h3 a").click()
+    assert page.locator(".view h1").inner_text()
+    assert page.locator("[data-zoom]").first.get_attribute("href")
+    page.get_by_role("link", name="More like this", exact=True).click()
+    page.wait_for_url(re.compile("like="))
+
+
+def test_a_banner_and_a_redirect_of_the_shops_rules_stand_above_the_results(
+    serve: Serve, own_database: Database
+) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(
+            text(
+                "insert into shop.rule (name, condition, action, status) values "
+                """('to', '{"query": "bag"}', '{"redirect": "https://shop.example/bags"}', 'live'), """
+                """('say', '{"contains": "bag"}', '{"banner": "Free <delivery>"}', 'live')"""
+            )
+        )
+    with serve(own_database) as client:
+        for path in ("/?q=bag", "/?q=bag&brand=nobody"):
+            page = client.get(path)
+            assert page.status_code == 200
+            assert "Free &lt;delivery&gt;" in page.text
+            assert links(page.text, "Open the page") == ["https://shop.example/bags"]
+        assert "delivery" not in client.get("/?q=laces").text

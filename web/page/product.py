@@ -1,0 +1,189 @@
+"""Defines the view of one product: images, texts, variants, similar products, and the data for search engines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.params import QueryParameter
+from litestar.response import Template
+from markupsafe import Markup
+from sqlalchemy import Connection
+
+from db.catalog import store
+from db.catalog.catalogs import DEFAULT, default_catalog
+from db.search import ranking
+from db.search.details import details
+from db.search.offers import Offer, offers
+from db.search.ranking import SearchHit, SearchParams
+from db.search.rows import BrowseItem
+from web.api.products import no_product
+from web.api.schemas import MAX_CATALOG, MAX_SKU
+from web.api.search import picture_of
+from web.http.problems import ApiError
+from web.page.cards import cards, image_address, product_address
+from web.page.formatting import label, money
+from web.page.rendering import HEADERS, context, show_error
+from web.page.state import PageState
+
+SIMILAR, VARIANTS = 12, 24  # products; 12 fill whole rows of 2, 3, 4 or 6
+_SCHEMA = "https://schema.org/"
+_AVAILABILITY = {
+    "in_stock": "InStock", "out_of_stock": "OutOfStock", "preorder": "PreOrder", "backorder": "BackOrder"
+}  # fmt: skip
+_FACTS = {"color": "Colour", "size": "Size", "material": "Material", "condition": "Condition", "product_type": "Kind"}
+
+Sku = Annotated[str, QueryParameter(min_length=1, max_length=MAX_SKU)]
+CatalogName = Annotated[str, QueryParameter(max_length=MAX_CATALOG)]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    label: str  # what is special about the variant, such as "red, M"
+    address: str
+    image: str | None
+    price: str | None
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    catalog: str
+    row: Mapping[str, Any]
+    variants: list[tuple[BrowseItem, Mapping[str, Any], Offer | None]]
+    similar: list[SearchHit]
+    offers: Mapping[UUID, Offer]
+
+
+@get("/product", include_in_schema=False, exception_handlers={Exception: show_error})
+async def product(request: Request[Any, Any, Any], state: State, sku: Sku, catalog: CatalogName = "") -> Template:
+    found = await state.pools.read(request, lambda conn: _read(conn, sku, catalog, state.public_catalogs))
+    return Template(template_name="product.html", context=_context(request, found), headers=HEADERS)
+
+
+@get("/variants", include_in_schema=False)
+async def variants(request: Request[Any, Any, Any], state: State, sku: Sku, catalog: CatalogName = "") -> Template:
+    """Return the variants of a product, which replace the link of a card to them."""
+
+    def read(conn: Connection) -> list[Variant]:
+        name = _public(conn, catalog, state.public_catalogs)
+        row = _row(conn, sku, name)
+        return [_variant(each, name, sku) for each in _variants(conn, row, name)]
+
+    context = {"variants": await state.pools.read(request, read)}
+    return Template(template_name="variants.html", context=context, headers=HEADERS)
+
+
+def _public(conn: Connection, catalog: str, public_catalogs: list[str] | None) -> str:
+    name = catalog or default_catalog(conn, public_catalogs) or DEFAULT
+    if public_catalogs is not None and name not in public_catalogs:
+        raise ApiError("not-found", "This page shows no such catalog.")
+    return name
+
+
+def _row(conn: Connection, sku: str, catalog: str) -> Mapping[str, Any]:
+    row = store.read_product(conn, sku.replace("\0", ""), catalog)
+    if row is None:
+        raise no_product(conn, catalog)
+    return row
+
+
+def _read(conn: Connection, sku: str, catalog: str, public_catalogs: list[str] | None) -> _Read:
+    name = _public(conn, catalog, public_catalogs)
+    row = _row(conn, sku, name)
+    similar = ranking.similar(conn, row["sku"], SearchParams(k=SIMILAR, catalog=name, cut="relevant")).rows
+    on_sale = offers(conn, [hit.product_id for hit in similar]) if similar else {}
+    return _Read(name, row, _variants(conn, row, name), similar, on_sale)
+
+
+def _variants(
+    conn: Connection, row: Mapping[str, Any], catalog: str
+) -> list[tuple[BrowseItem, Mapping[str, Any], Offer | None]]:
+    """Returns the products with the same item_group_id, also the given one, and their colours and sizes."""
+    if row["item_group_id"] is None:
+        return []
+    filter_ = msgspec.json.encode({"item_group_id": [row["item_group_id"]]}).decode()
+    rows = ranking.browse(conn, SearchParams(filter=filter_, k=VARIANTS, catalog=catalog))
+    ids = [one.product_id for one in rows]
+    more, on_sale = details(conn, ids, ("size", "material")), offers(conn, ids)
+    return [(one, {"color": one.color, **more.get(one.product_id, {})}, on_sale.get(one.product_id)) for one in rows]
+
+
+def _variant(found: tuple[BrowseItem, Mapping[str, Any], Offer | None], catalog: str, sku: str) -> Variant:
+    row, special, offer = found
+    named = ", ".join(str(value) for value in special.values() if value)
+    price = money(offer.price if offer else row.price, row.currency)
+    where = product_address(row.sku, catalog)
+    return Variant(named or row.title, where, image_address(row), price, row.sku == sku)
+
+
+def _context(request: Request[Any, Any, Any], found: _Read) -> dict[str, Any]:
+    row, state = found.row, PageState(catalog=found.catalog)
+    pictures = _pictures(row)
+    link = row["link"] if (row["link"] or "").startswith(("http://", "https://")) else None
+    own = product_address(row["sku"], found.catalog)
+    origin = f"{request.url.scheme}://{request.url.netloc}"
+    return context(state, None) | {
+        "title": row["title"],
+        "brand": row["brand"],
+        "description": row["description"],
+        "price": money(row["effective_price"], row["currency"]),
+        "before": money(row["price_before"], row["currency"]),
+        "availability": label(row["availability"]) if row["availability"] else None,
+        "facts": [(name, row[column]) for column, name in _FACTS.items() if row[column]],
+        "pictures": pictures,
+        "link": link,
+        "like": state.but(like=(row["sku"],)).address(),
+        "own": own,
+        "canonical": origin + own,
+        "variants": [_variant(each, found.catalog, row["sku"]) for each in found.variants],
+        "cards": cards(state, found.similar, found.offers, {}),
+        "json_ld": _json_ld(row, [_absolute(origin, one) for one in pictures], link or origin + own),
+    }
+
+
+def _pictures(row: Mapping[str, Any]) -> list[str]:
+    identity = row["product_id"].hex
+    found = (picture_of(identity, uri, place, row["image_link"], hash_) for place, uri, hash_ in row["images"])
+    return [one.url for one in found if one is not None and one.url.startswith(("/", "https://"))]
+
+
+def _absolute(origin: str, url: str) -> str:
+    return origin + url if url.startswith("/") else url
+
+
+def _json_ld(row: Mapping[str, Any], images: list[str], url: str) -> Markup:
+    """Returns the product in the vocabulary of schema.org, as JSON that may stand inside a script element."""
+    offer = {
+        "@type": "Offer",
+        "price": None if row["effective_price"] is None else str(row["effective_price"]),
+        "priceCurrency": row["currency"],
+        "availability": f"{_SCHEMA}{_AVAILABILITY[row['availability']]}" if row["availability"] else None,
+        "url": url,
+    }
+    rating = {"@type": "AggregateRating", "ratingValue": str(row["rating"]), "reviewCount": row["review_count"]}
+    data = {
+        "@context": _SCHEMA,
+        "@type": "Product",
+        "name": row["title"],
+        "sku": row["sku"],
+        "image": images or None,
+        "description": row["description"],
+        "brand": {"@type": "Brand", "name": row["brand"]} if row["brand"] else None,
+        "gtin": row["gtin"],
+        "mpn": row["mpn"],
+        "color": row["color"],
+        "size": row["size"],
+        "material": row["material"],
+        "inProductGroupWithID": row["item_group_id"],
+        "offers": _given(offer) if row["effective_price"] is not None and row["currency"] else None,
+        "aggregateRating": rating if row["rating"] and row["review_count"] else None,
+    }
+    return Markup(msgspec.json.encode(_given(data)).decode().replace("<", "\\u003c"))
+
+
+def _given(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if value is not None}

@@ -1,0 +1,60 @@
+// Shows an image of a product in full size, and the products that the visitor has viewed. Only this browser knows them.
+"use strict";
+(() => {
+  const on = (type, act) => document.addEventListener(type, act);
+  const id = (name) => document.getElementById(name);
+
+  on("click", (event) => {
+    const link = event.target.closest("[data-zoom]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const zoom = id("zoom");
+    zoom.querySelector("img").src = link.href;
+    zoom.showModal();
+  });
+  on("click", ({ target }) => target.closest("#zoom img") && id("zoom").close());
+
+  // --- recently viewed
+
+  const MOST = 12;
+  const KEY = "windowshop.seen";
+  const read = () => {
+    try {
+      const seen = JSON.parse(localStorage.getItem(KEY));
+      return Array.isArray(seen) ? seen.filter(({ address }) => String(address).startsWith("/")) : [];
+    } catch {
+      return []; // the browser keeps nothing, or keeps something else under this name
+    }
+  };
+  const note = () => {
+    const { seen: address, title, image } = id("results").dataset;
+    if (!address) return;
+    const others = read().filter((one) => one.address !== address);
+    try {
+      localStorage.setItem(KEY, JSON.stringify([{ address, title, image }, ...others].slice(0, MOST)));
+    } catch {}
+  };
+  const list = () => {
+    const place = id("seen");
+    const seen = read();
+    if (!place || !seen.length) return;
+    const items = seen.map(({ address, title, image }) => {
+      const item = id("seen-item").content.cloneNode(true);
+      item.querySelector("a").href = address;
+      item.querySelector("[data-title]").textContent = title;
+      const shown = item.querySelector("img");
+      if (image) shown.src = image.startsWith("/") ? `${image}&size=128` : image;
+      else shown.remove();
+      return item;
+    });
+    place.querySelector("ul").replaceChildren(...items);
+    place.hidden = false;
+  };
+  const start = () => {
+    note();
+    list();
+  };
+  on("htmx:afterSettle", ({ detail }) => detail.target?.id === "results" && list());
+  on("htmx:historyRestore", start);
+  start();
+})();
