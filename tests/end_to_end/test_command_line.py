@@ -228,6 +228,9 @@ def test_help_describes_every_command(env: dict[str, str]) -> None:
         ("jobs",),
         ("feed",),
         ("watch",),
+        ("rule",),
+        ("rule", "add"),
+        ("signal",),
     ):
         shown = windowshop(*command, "--help", env=env)
         assert shown.returncode == 0
