@@ -37,9 +37,9 @@ def why(state: PageState, words: Mapping[UUID, Places]) -> Callable[[SearchHit],
     def reasons(row: SearchHit) -> list[str]:
         said = words.get(row.product_id, {})
         parts = [
-            (row.image_contribution, _similar("Looks", row.image_rank, looks)),
+            (row.image_contribution, _looks(row.image_rank, looks)),
             (row.keyword_contribution, _said(row, said)),
-            (row.title_contribution, _similar("Its name is", row.title_rank, looks) if not said.get("title") else None),
+            (row.title_contribution, f"Its name fits {looks}." if row.title_rank and not said.get("title") else None),
         ]
         ranked = sorted((part for part in parts if part[0] and part[1]), key=lambda part: -(part[0] or 0))
         exact = [_EXACT[row.exact_match]] if row.exact_match else []
@@ -49,10 +49,8 @@ def why(state: PageState, words: Mapping[UUID, Places]) -> Callable[[SearchHit],
     return reasons
 
 
-def _similar(verb: str, rank: int | None, what: str) -> str | None:
-    if rank is None:
-        return None
-    return f"{verb} {'very much ' if rank <= CLOSE else ''}like {what}."
+def _looks(rank: int | None, what: str) -> str | None:
+    return None if rank is None else f"Looks {'very much ' if rank <= CLOSE else ''}like {what}."
 
 
 def _said(row: SearchHit, places: Places) -> str | None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 STATES = {
     "start": "/",
     "results": "/?q=guitar&like=WS-00460&unlike=WS-00470&product_type=Musical%20instruments&price_max=900",
+    "sorted": "/?q=guitar&sort=price_asc&color=red",
+    "product": "/product?sku=WS-00460",
     "empty": "/?brand=nobody",
     "error": "/?like=nothing",
     "remark": "/?price_min=cheap&picture=gone",

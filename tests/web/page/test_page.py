@@ -342,6 +342,13 @@ def test_the_content_security_policy_allows_only_files_of_the_same_origin(client
     assert "&#34;allowEval&#34;:false" in client.get("/").text
 
 
+@pytest.mark.parametrize("path", ["/", "/?q=bag&cut=none", "/product?sku=sku%201"])
+def test_a_page_is_at_most_12_kb_when_compressed(client: httpx.Client, path: str) -> None:
+    with client.stream("GET", path) as answer:
+        assert answer.headers["content-encoding"] in ("gzip", "br")
+        assert sum(map(len, answer.iter_raw())) <= 12_000
+
+
 def test_static_files_are_cached_as_immutable_under_an_address_with_their_hash(client: httpx.Client) -> None:
     for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/").text):
         answer = client.get(address)

@@ -150,3 +150,23 @@ def test_a_banner_and_a_redirect_of_the_shops_rules_stand_above_the_results(
             assert "Free &lt;delivery&gt;" in page.text
             assert links(page.text, "Open the page") == ["https://shop.example/bags"]
         assert "delivery" not in client.get("/?q=laces").text
+
+
+def test_expanding_a_card_moves_the_focus_to_the_first_variant(
+    serve: Serve, own_database: Database, visit: Visit
+) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(
+            text("update shop.product set item_group_id = 'g', title = 'zither' where sku in ('sku 1', 'sku 2')")
+        )
+    with serve(own_database) as client:
+        page = visit(f"{client.base_url}/?q=zither")
+        link = page.get_by_role("link", name="2 variants of zither")
+        link.focus()
+        page.keyboard.press("Enter")
+        page.locator(".variants a").first.wait_for()
+        until(page, "document.activeElement === document.querySelector('.variants a')")
+        assert page.url.endswith("/?q=zither")
+        assert page.locator(".variants a").count() == 2
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="zither", level=1).wait_for()

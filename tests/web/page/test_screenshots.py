@@ -16,6 +16,7 @@ SHOTS = {
     "search": ("/?q=something%20to%20sit%20on", {"width": 1360, "height": 900}),
     "start-dark": ("/", {"width": 1360, "height": 900, "color_scheme": "dark"}),
     "more-and-less": ("/?like=WS-00461&unlike=WS-00460&price_max=200", {"width": 1360, "height": 900}),
+    "product": ("/product?sku=WS-01027", {"width": 1360, "height": 900}),
     "phone": ("/?q=red%20shoes", {"width": 390, "height": 844, "device_scale_factor": 2}),
 }
 

@@ -1,4 +1,5 @@
-// Adds what htmx's attributes cannot do: history while typing, focus, error messages, and closing the "why" of a result.
+// Adds what htmx's attributes cannot do: history while typing, the place after "back", focus, error messages, and closing
+// the "why" of a result.
 "use strict";
 (() => {
   const on = (type, act) => document.addEventListener(type, act);
@@ -61,13 +62,14 @@
       filters.scrollTop = sheet.scrolled;
     }
   });
-  on("htmx:afterSettle", ({ detail }) => {
-    // If the element with the focus was removed, focus the first added result, or the heading after a new search.
+  on("htmx:afterSettle", ({ target, detail }) => {
+    // If the element with the focus was removed, focus the first added result or variant. After a search, focus the heading.
     if (document.activeElement !== document.body) return;
     const more = detail.target?.id === "products";
-    const next = more ? detail.target.children[shown] : id("count");
+    const added = more ? detail.target.children[shown] : target.matches(".variants") && target.querySelector("a");
+    const next = more || added ? added : id("count");
     if (next) {
-      next.tabIndex = -1;
+      if (!next.href) next.tabIndex = -1;
       next.focus({ preventScroll: !more });
     }
   });
