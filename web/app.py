@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,8 @@ from web.images.uploads import Uploads
 from web.page import rendering, results
 from web.page import routes as page
 from web.page.api_docs import api_docs
+from web.page.brand import visit
+from web.page.brand.setup import make_site
 from web.page.static_files import static_file
 from web.settings import WebSettings
 
@@ -140,10 +143,22 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
     def is_full(path: str) -> bool:
         return path.startswith(READING_PATHS) and pools.read_limiter.is_full
 
+    site = make_site(settings)
     error_page = rendering.error_page if settings.public_page else _no_page
     cors, mcp = _cors(settings), _mcp(settings)
-    app = _litestar(state, settings, cors, mcp, needs_keys=access.needs_keys)
-    return RequestMiddleware(app, settings, access, metrics, is_full, error_page, _route_of(app), cors, state.stopping)
+    app = _litestar(state, settings, cors, mcp, site, needs_keys=access.needs_keys)
+    return RequestMiddleware(
+        app,
+        settings,
+        access,
+        metrics,
+        is_full,
+        error_page,
+        _route_of(app),
+        cors,
+        state.stopping,
+        partial(visit.begin, site),
+    )
 
 
 def _cors(settings: WebSettings) -> CORSConfig | None:
@@ -202,7 +217,13 @@ def _route_of(app: Litestar) -> Callable[[HTTPScope], str | None]:
 
 
 def _litestar(
-    state: State, settings: WebSettings, cors: CORSConfig | None, mcp: "McpOverHttp | None", *, needs_keys: bool
+    state: State,
+    settings: WebSettings,
+    cors: CORSConfig | None,
+    mcp: "McpOverHttp | None",
+    site: visit.Site,
+    *,
+    needs_keys: bool,
 ) -> Litestar:
     # Litestar tries to import this plugin, and with it OpenTelemetry, even if the site records no traces. db/tracing.py
     # records them without the plugin.
@@ -228,7 +249,7 @@ def _litestar(
         exception_handlers={Exception: problems.handle_exception},
         request_max_body_size=settings.max_body_bytes,
         multipart_form_part_limit=MAX_FORM_PARTS,
-        template_config=rendering.CONFIG,
+        template_config=rendering.config(site.templates or rendering.TEMPLATES),
         openapi_config=openapi(),
         compression_config=compression.CONFIG,
         cors_config=cors,

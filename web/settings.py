@@ -15,7 +15,7 @@ ROOT_PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){0,8}"  # a path prefix, or nothi
 # The first part of each address of the service. A prefix that begins with one of them would be ambiguous.
 ROUTES = (
     "v1", "search", "products", "facets", "events", "images", "health", "ready", "openapi", "docs", "picture", "static",
-    "mcp",
+    "mcp", "robots.txt", "sitemap.xml", "sitemap",
 )  # fmt: skip
 
 
@@ -129,6 +129,16 @@ class WebSettings(EnvironmentSettings):
         True,
         description="Serve the search page at `/`. The page needs no API key. `false`: no page.",
     )
+    theme: Path | None = Field(
+        None,
+        description="Folder with the shop's own name, logo, colours and templates for the page "
+        "([how a shop makes it its own](page.md#how-a-shop-makes-it-its-own)). Unset: the page's own look.",
+    )
+    frame_ancestors: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Origins whose pages may show the page in a frame, separated by commas, such as "
+        "https://shop.example. `self`: pages of the same origin. Unset: none.",
+    )
     public_catalogs: Annotated[list[str], NoDecode] = Field(
         [],
         description="Catalogs that the page and image addresses show without an API key, separated by commas. "
@@ -192,9 +202,17 @@ class WebSettings(EnvironmentSettings):
                 raise ValueError(f"{host!r} is not a host name such as shop.example or *.shop.example, without a port")
         return [host.lower() for host in value]
 
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _check_frame_ancestors(cls, value: list[str]) -> list[str]:
+        for source in value:
+            if source != "self" and not re.fullmatch(r"https?://(\*\.)?[a-z0-9.-]+(:[0-9]{1,5})?", source):
+                raise ValueError(f"{source!r} is neither self nor an origin such as https://shop.example")
+        return ["'self'" if source == "self" else source for source in value]
+
     @field_validator(
         "trusted_proxies", "cors_origins", "attributes", "public_catalogs", "allowed_hosts", "fetch_hosts",
-        "fetch_networks", "fetch_ports", mode="before",
+        "fetch_networks", "fetch_ports", "frame_ancestors", mode="before",
     )  # fmt: skip
     @classmethod
     def _split(cls, value: Any) -> Any:

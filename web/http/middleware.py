@@ -54,9 +54,11 @@ class RequestMiddleware:
         route_of: Callable[[HTTPScope], str | None],
         cors: CORSConfig | None,
         stopping: asyncio.Event,
+        note: Callable[[Scope], None],
     ) -> None:
         """`is_full` takes a path and returns whether the application would refuse a request for that path now.
-        `route_of` returns the route of a request. `stop` sets `stopping`."""
+        `route_of` returns the route of a request. `stop` sets `stopping`. `note` gets
+        each request before anything else."""
         self._app = app
         self._is_full = is_full
         self._settings = settings
@@ -66,6 +68,7 @@ class RequestMiddleware:
         self._route_of = route_of
         self._cors = cors
         self._stopping = stopping
+        self._note = note
         self._log = structlog.get_logger()
         self._open = 0
 
@@ -88,6 +91,7 @@ class RequestMiddleware:
         deadline = asyncio.get_running_loop().time() + self._settings.deadline_ms / 1000
         context = RequestContext(_request_id(scope["headers"]), deadline, is_head=method == "HEAD")
         context.attach_to(scope)
+        self._note(scope)
         answer = _Answer(send, context)
         self._open += 1
         self._metrics.open.set(self._open)

@@ -10,7 +10,7 @@ from litestar import Litestar, Request, get
 from litestar.response import Template
 
 from web.api.document import document_of
-from web.page.rendering import HEADERS
+from web.page.rendering import page_headers
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -52,7 +52,7 @@ class Endpoint:
 def api_docs(request: Request[Any, Any, Any]) -> Template:
     api = document_of(request.app)
     context = {"info": api["info"], "groups": _groups(request.app), "shapes": _shapes(request.app)}
-    return Template(template_name="api_docs.html", context=context, headers=HEADERS)
+    return Template(template_name="api_docs.html", context=context, headers=page_headers())
 
 
 @lru_cache(maxsize=4)

@@ -26,7 +26,7 @@ from web.api.search import picture_of
 from web.http.problems import ApiError
 from web.page.cards import cards, image_address, product_address
 from web.page.formatting import label, money
-from web.page.rendering import HEADERS, context, show_error
+from web.page.rendering import context, page_headers, show_error
 from web.page.state import PageState
 
 SIMILAR, VARIANTS = 12, 24  # products; 12 fill whole rows of 2, 3, 4 or 6
@@ -61,7 +61,7 @@ class _Read:
 @get("/product", include_in_schema=False, exception_handlers={Exception: show_error})
 async def product(request: Request[Any, Any, Any], state: State, sku: Sku, catalog: CatalogName = "") -> Template:
     found = await state.pools.read(request, lambda conn: _read(conn, sku, catalog, state.public_catalogs))
-    return Template(template_name="product.html", context=_context(request, found), headers=HEADERS)
+    return Template(template_name="product.html", context=_context(request, found), headers=page_headers())
 
 
 @get("/variants", include_in_schema=False)
@@ -74,7 +74,7 @@ async def variants(request: Request[Any, Any, Any], state: State, sku: Sku, cata
         return [_variant(each, name, sku) for each in _variants(conn, row, name)]
 
     context = {"variants": await state.pools.read(request, read)}
-    return Template(template_name="variants.html", context=context, headers=HEADERS)
+    return Template(template_name="variants.html", context=context, headers=page_headers())
 
 
 def _public(conn: Connection, catalog: str, public_catalogs: list[str] | None) -> str:

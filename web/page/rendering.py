@@ -16,6 +16,7 @@ from web.http.addresses import address
 from web.http.problems import Problem, problem_of
 from web.page import errors, filters, static_files
 from web.page import state as page_state
+from web.page.brand import visit
 from web.page.cards import cards, image_address
 from web.page.chips import chips
 from web.page.prices import currency_of, prices
@@ -27,7 +28,7 @@ from web.page.state import MAX_SHOWN, PAGE, PageState
 HEADERS = {
     # The page loads only its own files and images of any host by https. Inline scripts and styles are blocked.
     "Content-Security-Policy": "default-src 'self'; img-src 'self' https:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
+    "form-action 'self'",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",  # one address serves the whole page to a browser, and a part of the page to htmx
@@ -51,9 +52,20 @@ TEMPLATES = Environment(
 )
 TEMPLATES.globals["asset"] = static_files.asset
 TEMPLATES.globals["address"] = address
+TEMPLATES.globals["absolute"] = visit.absolute
+TEMPLATES.globals["shop"] = visit.theme
 TEMPLATES.globals["htmx_config"] = HTMX
 TEMPLATES.globals["image_types"] = ",".join((*MEDIA_TYPES, *sorted(SUFFIXES)))
-CONFIG = TemplateConfig(instance=JinjaTemplateEngine.from_environment(TEMPLATES))
+
+
+def config(templates: Environment) -> TemplateConfig[JinjaTemplateEngine]:
+    return TemplateConfig(instance=JinjaTemplateEngine.from_environment(templates))
+
+
+def page_headers() -> dict[str, str]:
+    """Returns the headers of every page of the current site."""
+    policy = HEADERS["Content-Security-Policy"]
+    return HEADERS | {"Content-Security-Policy": f"{policy}; frame-ancestors {visit.site().frame_ancestors}"}
 
 
 def context(state: PageState, result: PageResult | None, *, problem: Problem | None = None) -> dict[str, Any]:
@@ -124,7 +136,7 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[An
         template_name="part.html" if is_htmx(request) else "page.html",
         context=context(state, None, problem=problem),
         status_code=problem.status,
-        headers=HEADERS | headers,
+        headers=page_headers() | headers,
         re_target="#results",  # an error replaces all results, also after a request for more results
         re_swap="outerHTML",
     )
@@ -138,5 +150,5 @@ def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] |
         return None
     # The answer shows the query, and its link "Try again" leads to the same search.
     state = page_state.read(parse_qsl(scope["query_string"].decode("latin-1"), errors="replace"))
-    body = TEMPLATES.get_template("page.html").render(context(state, None, problem=problem))
-    return body.encode(), HEADERS | {"Content-Type": f"{MediaType.HTML.value}; charset=utf-8"}
+    body = (visit.site().templates or TEMPLATES).get_template("page.html").render(context(state, None, problem=problem))
+    return body.encode(), page_headers() | {"Content-Type": f"{MediaType.HTML.value}; charset=utf-8"}

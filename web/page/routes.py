@@ -15,7 +15,7 @@ from web.http.problems import ApiError, problem_of
 from web.images.uploads import Uploads
 from web.page import errors, product, static_files, suggesting
 from web.page import state as page_state
-from web.page.rendering import HEADERS, context, is_htmx, show_error
+from web.page.rendering import context, is_htmx, page_headers, show_error
 from web.page.results import PageResult, read_page
 from web.page.state import MAX_SHOWN, PAGE
 
@@ -39,7 +39,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
         count_search(state, "page", result.search, PAGE, result.seconds)
     # After "More results", the address has the number of products, so that "back" and another visitor see all of them.
     template = "more.html" if is_more else "part.html" if is_htmx(request) else "page.html"
-    headers = dict(HEADERS)
+    headers = page_headers()
     if is_more and wanted.shown:
         headers["HX-Replace-Url"] = wanted.but(shown=min(wanted.shown + PAGE, MAX_SHOWN)).address()
     return HTMXTemplate(
@@ -57,7 +57,7 @@ def show_notice(request: Request[Any, Any, Any], error: Exception) -> HTMXTempla
         template_name="notice.html",
         context={"problem": problem, "message": errors.message_of(problem)},
         status_code=problem.status,
-        headers=HEADERS | headers,
+        headers=page_headers() | headers,
         re_target="#notice",
         re_swap="innerHTML",
     )
@@ -74,7 +74,7 @@ async def upload(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     return HTMXTemplate(
         template_name="uploaded_image.html",
         context={"image": name},
-        headers=HEADERS,
+        headers=page_headers(),
         trigger_event="uploaded",
         after="settle",
         params={},

@@ -14,7 +14,7 @@ from db.search import suggestions
 from web.api.schemas import MAX_CATALOG
 from web.http.problems import ApiError
 from web.page.cards import product_address
-from web.page.rendering import HEADERS
+from web.page.rendering import page_headers
 from web.page.state import PageState
 
 MOST = 8  # suggestions that are shown
@@ -50,7 +50,7 @@ async def suggested(
         return [Option(row.text, _LABELS.get(row.kind, ""), _address(row, name or DEFAULT)) for row in rows]
 
     options = await state.pools.read(request, read)
-    return Template(template_name="suggestions.html", context={"options": options}, headers=HEADERS | _FRESH)
+    return Template(template_name="suggestions.html", context={"options": options}, headers=page_headers() | _FRESH)
 
 
 def _address(row: suggestions.Suggestion, catalog: str) -> str | None:

@@ -1,0 +1,77 @@
+"""Makes the site of a service: reads the theme, and tries its templates, so that a fault shows at the start."""
+
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, TemplateError, TemplateSyntaxError
+
+from db.errors import SettingsError
+from db.search.rows import BrowseItem
+from web.http.problems import ApiError, problem_and_headers
+from web.page import rendering
+from web.page.brand import visit
+from web.page.brand.theme import SETTING, Theme, read_theme
+from web.page.brand.visit import Site
+from web.page.results import PageResult
+from web.page.state import PageState
+from web.settings import WebSettings
+
+OURS = "windowshop"  # a template of the theme extends the one that it replaces as windowshop/page.html
+ADDED = "shop_"  # the name of a further template of the theme begins with this
+_PRODUCT = BrowseItem(
+    UUID(int=0), "A-1", "A lamp", "Nord", "Lamps", Decimal(80), "EUR", "in_stock", "red", None, None, None, 0,
+    Decimal(80), "", None
+)  # fmt: skip
+
+
+def make_site(settings: WebSettings) -> Site:
+    """Returns the site. Raises SettingsError for a theme that cannot be used."""
+    theme = read_theme(settings.theme) if settings.theme else Theme()
+    templates = rendering.TEMPLATES
+    if theme.templates is not None:
+        templates = _environment(theme.templates)
+    site = Site(theme, " ".join(settings.frame_ancestors) or "'none'", templates)
+    if theme.templates is not None:
+        _try(site, theme.templates)
+    return site
+
+
+def _environment(folder: Path) -> Environment:
+    ours = rendering.TEMPLATES.loader
+    assert ours is not None
+    known = ours.list_templates()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in known and not name.startswith((ADDED, ".")):
+            raise SettingsError(
+                f"{SETTING}: {path}: the page has no template of this name",
+                hint=f"The page has {', '.join(known)}. The name of a template of your own begins with {ADDED}.",
+            )
+    return rendering.TEMPLATES.overlay(
+        loader=ChoiceLoader([FileSystemLoader(folder), ours, PrefixLoader({OURS: ours})])
+    )
+
+
+def _try(site: Site, folder: Path) -> None:
+    """Compile each template of the theme, and render the page with results, without results and with a problem."""
+    assert site.templates is not None
+    try:
+        for name in site.templates.list_templates():
+            site.templates.get_template(name)
+        visit.begin(site, None)
+        problem, _ = problem_and_headers(ApiError("not-found"), "trial")
+        state = PageState(q="lamp")
+        contexts = [
+            rendering.context(state, PageResult(products, "", None, "main", [], {}, {}, 0))
+            for products in ([], [_PRODUCT])
+        ]
+        for tried in (*contexts, rendering.context(state, None, problem=problem)):
+            for name in ("page.html", "part.html", "more.html"):
+                site.templates.get_template(name).render(tried | {"request": None})
+    except TemplateSyntaxError as error:
+        raise SettingsError(f"{SETTING}: {error.filename or folder}, line {error.lineno}: {error.message}") from error
+    except (TemplateError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{SETTING}: {folder}: a template fails: {error}") from error
+    finally:
+        visit.begin(Site(), None)
