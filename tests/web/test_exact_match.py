@@ -8,8 +8,8 @@ import pytest
 @pytest.mark.parametrize(
     ("query", "field", "words"),
     [
-        ("sku 17", "sku", "Its SKU is what you typed"),
-        ("SKU-17", "sku", "Its SKU is what you typed"),
+        ("sku 17", "sku", "Its number is what you typed"),
+        ("SKU-17", "sku", "Its number is what you typed"),
         ("number17", "text", "The code that you typed is in its text"),
     ],
 )

@@ -213,7 +213,7 @@ def _out(row: rules.Rule) -> RuleOut:
         condition=msgspec.json.decode(row.condition),
         action=msgspec.json.decode(row.action),
         catalog=row.catalog,
-        status=row.status,  # type: ignore[arg-type]
+        status=row.status,  # type: ignore[arg-type]  # a check constraint of shop.rule allows only these values
         priority=row.priority,
         valid_from=row.valid_from,
         valid_to=row.valid_to,
