@@ -1,7 +1,6 @@
 """These tests request the page without a browser and check the HTML of each state and each error."""
 
 import re
-from html import unescape
 from io import BytesIO
 
 import httpx
@@ -12,7 +11,6 @@ from sqlalchemy import text
 from db.engine import Database
 from tests.support.web_service import PRODUCTS, Serve, answering
 from tests.web.page.reading import HTMX, count, links, png, titles, upload
-from web.page.routes import ROUTES
 
 
 def test_the_start_page_shows_products_and_filters_and_prices(client: httpx.Client) -> None:
@@ -281,83 +279,3 @@ def test_an_unexpected_error_shows_the_request_id_and_no_internals(serve: Serve,
         assert "Something went wrong here." in page.text
         assert "permission" not in page.text
         assert 'value="bag"' in page.text
-
-
-def test_over_the_rate_limit_a_browser_gets_a_page_and_a_program_gets_a_problem(serve: Serve) -> None:
-    browser = {"Accept": "text/html,application/xhtml+xml"}
-    with serve(rate_per_address=1) as client:
-        assert client.get("/", headers=browser).status_code == 200
-        refused = client.get("/?q=bag&color=red", headers=browser)
-        assert refused.status_code == 429
-        assert refused.headers["content-type"] == "text/html; charset=utf-8"
-        assert 'value="bag"' in refused.text
-        assert links(refused.text, "Try again")[:1] == ["/?q=bag&color=red"]
-        assert "These were too many searches in a short time." in refused.text
-        assert refused.headers["content-security-policy"].startswith("default-src 'self'")
-        assert client.get("/").headers["content-type"] == "application/problem+json"
-
-
-def test_a_browser_that_uses_a_foreign_host_name_gets_a_page_without_words_for_operators(serve: Serve) -> None:
-    with serve(allowed_hosts=["shop.example"]) as client:
-        refused = client.get("/?q=bag", headers={"Accept": "text/html", "Host": "other.example"})
-    assert refused.status_code == 400
-    assert refused.headers["content-type"] == "text/html; charset=utf-8"
-    assert "This address cannot be opened." in refused.text
-    assert "WINDOWSHOP" not in refused.text
-
-
-def test_an_image_on_the_page_counts_less_than_a_search_in_the_rate_limit(serve: Serve) -> None:
-    """If each image counted as much as a search, the 24 images of one page would exceed a limit of 10 a minute."""
-    with serve(rate_per_address=10) as client:
-        images = re.findall(r'<img src="(/images/[^"]+)"', client.get("/").text)
-        assert len(images) > 24
-        for address in images * 4:
-            assert client.get(unescape(address)).status_code == 200
-        assert client.get("/").status_code == 200
-
-
-def test_the_page_needs_no_api_key_and_the_setting_public_page_turns_the_page_off(serve: Serve) -> None:
-    with serve(api_keys="on", public_catalogs=["main"]) as client:
-        assert client.get("/").status_code == 200
-        assert client.post("/search/text", json={"query": "bag"}).status_code == 401
-    with serve(api_keys="on", public_page=False) as client:
-        for path in ("/", "/picture/x"):
-            assert client.get(path).status_code == 404, path
-        assert client.post("/picture").status_code == 404
-
-
-def test_no_route_of_the_page_needs_a_key_or_is_in_the_api_document() -> None:
-    for route in ROUTES:
-        assert route.opt.get("scope") is None
-        assert route.include_in_schema is False
-
-
-def test_the_content_security_policy_allows_only_files_of_the_same_origin(client: httpx.Client) -> None:
-    for answer in (client.get("/"), client.get("/", params={"like": "nothing"}), client.get("/", headers=HTMX)):
-        policy = answer.headers["content-security-policy"]
-        assert "default-src 'self'" in policy
-        assert "unsafe" not in policy
-        assert "frame-ancestors 'none'" in policy
-        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=", answer.text)
-    assert "&#34;allowEval&#34;:false" in client.get("/").text
-
-
-@pytest.mark.parametrize("path", ["/", "/?q=bag&cut=none", "/product?sku=sku%201"])
-def test_a_page_is_at_most_12_kb_when_compressed(client: httpx.Client, path: str) -> None:
-    with client.stream("GET", path) as answer:
-        assert answer.headers["content-encoding"] in ("gzip", "br")
-        assert sum(map(len, answer.iter_raw())) <= 12_000
-
-
-def test_static_files_are_cached_as_immutable_under_an_address_with_their_hash(client: httpx.Client) -> None:
-    for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/").text):
-        answer = client.get(address)
-        assert answer.status_code == 200
-        assert "immutable" in answer.headers["cache-control"]
-        assert answer.headers["content-encoding"] == "gzip"
-        plain = client.get(address, headers={"Accept-Encoding": "identity"})
-        assert plain.content == answer.content
-        outdated = client.get(re.sub(r"/static/\w+/", "/static/0/", address))
-        assert outdated.headers["cache-control"] == "no-store"
-    assert client.get("/static/0/VENDORED.md").status_code == 404
-    assert client.get("/static/0/..%2fpages.py").status_code == 404
