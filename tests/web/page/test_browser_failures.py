@@ -15,7 +15,7 @@ Visit = Callable[..., "Page"]
 
 def test_a_slow_search_shows_progress(shop: str, visit: Visit) -> None:
     page = visit(shop)
-    held = hold(page, r"q=guitar")
+    held = hold(page, r"/\?q=guitar")
     box(page).fill("guitar")
     until(page, "getComputedStyle(document.querySelector('.grid')).opacity < 0.6")
     assert page.locator("#results").get_attribute("aria-busy") == "true"

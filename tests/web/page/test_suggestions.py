@@ -46,6 +46,8 @@ def test_a_visitor_chooses_a_suggestion_with_the_keyboard(shop: str, visit: Visi
     options = page.locator("#suggestions [role=option]")
     options.first.wait_for()
     assert box(page).get_attribute("aria-expanded") == "true"
+    page.wait_for_url(re.compile("q=musi"))
+    until(page, "[...document.querySelectorAll('.grid')].every(grid => getComputedStyle(grid).opacity === '1')")
     assert violations(page) == []
     kind = options.filter(has_text="Musical instruments")
     while kind.get_attribute("aria-selected") != "true":
