@@ -40,9 +40,10 @@ from web.http.bodies import StrictRequest
 from web.http.database import Pools
 from web.http.idempotency import Idempotency
 from web.http.key_uses import KeyUses
+from web.http.limiter import ConcurrencyLimiter
 from web.http.methods import check_request
 from web.http.metrics import Metrics
-from web.http.middleware import RequestMiddleware
+from web.http.middleware import ErrorPage, RequestMiddleware
 from web.http.problems import Problem
 from web.http.standby import Standby
 from web.images.query_images import QueryImages
@@ -53,6 +54,9 @@ from web.page import routes as page
 from web.page.api_docs import api_docs
 from web.page.brand import visit
 from web.page.brand.setup import make_site
+from web.page.staff import routes as staff
+from web.page.staff import showing as staff_showing
+from web.page.staff.sessions import StaffSessions
 from web.page.static_files import static_file
 from web.settings import WebSettings
 
@@ -113,7 +117,8 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
     closes them when the server stops."""
     pools = Pools(database, settings)
     thumbnail_pool = ThumbnailPool()
-    access = _access(database, settings, pools)
+    staff_sessions = StaffSessions()
+    access = _access(database, settings, pools, staff_sessions)
     public_catalogs = _public_catalogs(settings) if access.needs_keys else None
     if settings.public_page and public_catalogs == []:
         structlog.get_logger().warning("the page shows no catalog; WINDOWSHOP_WEB_PUBLIC_CATALOGS names its catalogs")
@@ -130,6 +135,8 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "access": access,
             "exports": export.limiter(settings.connections),
             "waiters": waiting.limiter(),
+            "staff_sessions": staff_sessions,
+            "staff_previews": ConcurrencyLimiter(1, 4),  # a preview runs many searches
             "stopping": asyncio.Event(),  # set when the server begins to stop
             "page_caches": results.Caches(),
             # Catalogs that everybody may see; None stands for all catalogs.
@@ -144,7 +151,6 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
         return path.startswith(READING_PATHS) and pools.read_limiter.is_full
 
     site = make_site(settings)
-    error_page = rendering.error_page if settings.public_page else _no_page
     cors, mcp = _cors(settings), _mcp(settings)
     app = _litestar(state, settings, cors, mcp, site, needs_keys=access.needs_keys)
     return RequestMiddleware(
@@ -153,7 +159,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
         access,
         metrics,
         is_full,
-        error_page,
+        _error_page(settings),
         _route_of(app),
         cors,
         state.stopping,
@@ -183,7 +189,7 @@ def _public_catalogs(settings: WebSettings) -> list[str] | None:
     return None if "*" in settings.public_catalogs else settings.public_catalogs
 
 
-def _access(database: Database, settings: WebSettings, pools: Pools) -> Access:
+def _access(database: Database, settings: WebSettings, pools: Pools, staff_sessions: StaffSessions) -> Access:
     is_local = database.is_embedded and settings.is_loopback
     needs_keys = settings.api_keys == "on" or (settings.api_keys == "auto" and not is_local)
 
@@ -201,7 +207,13 @@ def _access(database: Database, settings: WebSettings, pools: Pools) -> Access:
             uses.record(token)
         return key
 
-    return Access(settings, needs_keys=needs_keys, loopback_only=not needs_keys, find_key=find_key)
+    return Access(
+        settings,
+        needs_keys=needs_keys,
+        loopback_only=not needs_keys,
+        find_key=find_key,
+        session_token=staff_sessions.token_of,
+    )
 
 
 def _route_of(app: Litestar) -> Callable[[HTTPScope], str | None]:
@@ -237,6 +249,7 @@ def _litestar(
             api_docs,
             *(() if settings.public_page else (static_file,)),  # the page /docs of the API needs its stylesheet
             *(page.ROUTES if settings.public_page else ()),
+            *((staff.ROUTER,) if settings.staff_page else ()),
             *([mcp.route] if mcp else ()),
         ),
         state=state,
@@ -295,5 +308,15 @@ def _watch_pools(metrics: Metrics, pools: Pools) -> None:
     metrics.waiting.labels("write").set_function(lambda: writes.waiting)
 
 
-def _no_page(scope: Scope, problem: Problem) -> None:
-    return None
+def _error_page(settings: WebSettings) -> ErrorPage:
+    """Returns the function that finds the page of a request that fails outside the routes."""
+    pages: list[ErrorPage] = []
+    if settings.public_page:
+        pages.append(rendering.error_page)
+    if settings.staff_page:
+        pages.append(staff_showing.error_page)
+
+    def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
+        return next((found for one in pages if (found := one(scope, problem))), None)
+
+    return error_page

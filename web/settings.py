@@ -15,7 +15,7 @@ ROOT_PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){0,8}"  # a path prefix, or nothi
 # The first part of each address of the service. A prefix that begins with one of them would be ambiguous.
 ROUTES = (
     "v1", "search", "products", "facets", "events", "images", "health", "ready", "openapi", "docs", "picture", "static",
-    "mcp", "robots.txt", "sitemap.xml", "sitemap",
+    "mcp", "staff", "robots.txt", "sitemap.xml", "sitemap",
 )  # fmt: skip
 
 
@@ -138,6 +138,11 @@ class WebSettings(EnvironmentSettings):
         [],
         description="Origins whose pages may show the page in a frame, separated by commas, such as "
         "https://shop.example. `self`: pages of the same origin. Unset: none.",
+    )
+    staff_page: bool = Field(
+        True,
+        description="Serve the page for staff at `/staff`. While API keys are on, it asks for a key of scope admin. "
+        "`false`: no page.",
     )
     public_catalogs: Annotated[list[str], NoDecode] = Field(
         [],

@@ -36,6 +36,7 @@ full join product p using (catalog) full join judgement j using (catalog) full j
 order by catalog
 """
 )
+_NAMES = text("select catalog from shop.catalog union select 'main' order by 1")
 _EXISTS = text("select exists (select from shop.catalog where catalog = :catalog)")
 _EXISTING = text("select catalog from shop.catalog where catalog = any(:names)")
 _DEFAULT = text(
@@ -104,6 +105,11 @@ _KNOWN = text(
 def overview(conn: Connection) -> list[CatalogOverview]:
     """Return the catalogs, also main, in the order of their names. `every_catalog` counts every row, and is slower."""
     return [CatalogOverview(*row) for row in conn.execute(_OVERVIEW)]
+
+
+def names(conn: Connection) -> list[str]:
+    """Return the names of the catalogs, also main, in their order."""
+    return list(conn.scalars(_NAMES))
 
 
 def is_known(conn: Connection, catalog: str) -> bool:

@@ -8,6 +8,12 @@ from sqlalchemy import Connection, text
 _ASK = text("select * from shop.what_if(cast(:changes as jsonb), :suite, :k)")
 
 
+_ALSO = text(
+    "insert into shop.judgement (query, catalog, sku, grade) "
+    "select q, :catalog, '-', 0 from unnest(cast(:queries as text[])) q on conflict do nothing"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Quality:
     """nDCG@10 and recall@k before and after the changes. All four are None without a judged query."""
@@ -57,3 +63,11 @@ def ask(conn: Connection, changes: str, *, suite: str = "default", k: int = 10) 
     ]  # fmt: skip
     quality = Quality(summary.ndcg_before, summary.ndcg_after, summary.recall_before, summary.recall_after)
     return Answer(summary.queries, summary.judged, summary.changed, quality, pages)
+
+
+def ask_also(conn: Connection, queries: Sequence[str], catalog: str) -> None:
+    """Let `ask` search with these queries too: give the suite `default` a judgement of no product for each of them.
+
+    The caller rolls a savepoint back, because the judgements are for one question only.
+    """
+    conn.execute(_ALSO, {"queries": list(queries), "catalog": catalog})

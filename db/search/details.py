@@ -22,3 +22,11 @@ def details(conn: Connection, products: Sequence[UUID], columns: Sequence[str]) 
             for name, value in zip(columns, values, strict=True)
         }
     return found
+
+
+def titles(conn: Connection, catalog: str, skus: Sequence[str]) -> dict[str, str]:
+    """Return the titles of products of a catalog, by SKU."""
+    wanted = select(product.c.sku, product.c.title).where(
+        product.c.catalog == catalog, product.c.sku.in_(bindparam("skus", expanding=True))
+    )
+    return {row.sku: row.title for row in conn.execute(wanted, {"skus": list(skus)})}

@@ -20,6 +20,21 @@ class EncodedPart:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class QuarantinedPart:
+    """A row of shop.quarantine."""
+
+    model: str
+    sku: str
+    part: str
+    position: int
+    uri: str | None
+    error: str | None
+
+
+_QUARANTINED = text(
+    "select model, sku, part, position, uri, error from shop.quarantine where catalog = :catalog limit :rows"
+)
 _MODEL = text("select name from shop.model where status = 'serving'")
 # A product has no work item for a part that is encoded. Without a serving model, nothing is encoded.
 _PARTS = text(
@@ -56,6 +71,11 @@ _PRODUCT = text("select product_id from shop.product where product_id = shop.pro
 def serving_model(conn: Connection) -> str | None:
     name: str | None = conn.scalar(_MODEL)
     return name
+
+
+def quarantined(conn: Connection, catalog: str, rows: int) -> list[QuarantinedPart]:
+    """Return at most `rows` titles and images of a catalog that could not be encoded, each with the reason."""
+    return [QuarantinedPart(*row) for row in conn.execute(_QUARANTINED, {"catalog": catalog, "rows": rows})]
 
 
 def parts(conn: Connection, sku: str, catalog: str) -> list[EncodedPart] | None:

@@ -31,6 +31,10 @@ class KeyLimits:
     def of(cls, request: Request[Any, Any, Any]) -> Self:
         return cls(context_of(request.scope).api_key)
 
+    @property
+    def allows_every_catalog(self) -> bool:
+        return self._catalogs is None
+
     def allows_catalog(self, catalog: str) -> bool:
         return self._catalogs is None or catalog in self._catalogs
 

@@ -30,6 +30,7 @@ CACHE_SECONDS = 10  # a valid key is looked up again after this time
 REMEMBER_SECONDS = 600  # while no database answers, a key works for this time after it was found
 RETRY_SECONDS = 5  # the next try to look up a remembered key comes after this time
 _MAX_CACHED_KEYS = 1000
+_MAX_TOKEN = 200  # characters
 # A page of results loads many images and static files. So 25 requests for these paths count as one towards the limit.
 _LIGHT_PATHS = ("/images/", "/v1/images/", "/picture/", "/static/")
 _LIGHT_PER_REQUEST = 25
@@ -47,9 +48,19 @@ class _FoundKey:
 
 
 class Access:
-    def __init__(self, settings: WebSettings, *, needs_keys: bool, loopback_only: bool, find_key: FindKey) -> None:
-        """`loopback_only` means that the service needs no keys because only clients on this machine can reach it."""
+    def __init__(
+        self,
+        settings: WebSettings,
+        *,
+        needs_keys: bool,
+        loopback_only: bool,
+        find_key: FindKey,
+        session_token: Callable[[Scope], str | None],
+    ) -> None:
+        """`loopback_only` means that the service needs no keys because only clients on this machine can reach it.
+        `session_token` returns the key of the session that a request of the page for staff has, or None."""
         self.needs_keys = needs_keys
+        self._session_token = session_token
         self._loopback_only = loopback_only
         self._find_key = find_key
         self._cache: OrderedDict[str, _FoundKey] = OrderedDict()
@@ -72,17 +83,27 @@ class Access:
                 "malformed", detail, hint="WINDOWSHOP_WEB_ALLOWED_HOSTS names the host names of the service."
             )
         token = _token(scope) if self.needs_keys else None
+        in_session = token is None and self.needs_keys
+        if in_session:
+            token = self._session_token(scope)
         found = self._remembered(token) if token else None
         if found is None:
             await self._count(scope, self._per_address, client_of(scope))
         if token is None:
             return
         key = await self._key(token, found)
+        if key is None and in_session:
+            return  # the key was revoked, so the page asks for another one
         if key is None:
             detail = "This API key is unknown or revoked." if token else "The header Authorization has no API key."
             raise ApiError("key-missing", detail, hint="" if token else _SEND_KEY)
         context_of(scope).api_key = key
         await self._count(scope, self._per_key, client_of(scope))
+
+    async def key_of(self, token: str) -> ApiKey | None:
+        """Returns the key with this token, or None if there is none. Raises DatabaseError or TimeoutError if no
+        database answers."""
+        return await self._key(token, self._remembered(token)) if 0 < len(token) <= _MAX_TOKEN else None
 
     async def count_more(self, scope: Scope, requests: int) -> None:
         """Count further requests of the client, which a single request stands for. Raises ApiError above the limit;
@@ -193,7 +214,7 @@ def _token(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == b"authorization":
             kind, _, token = value.decode("latin-1").partition(" ")
-            return token.strip() if kind.lower() == "bearer" and len(token) <= 200 else ""
+            return token.strip() if kind.lower() == "bearer" and len(token) <= _MAX_TOKEN else ""
     return None
 
 

@@ -13,6 +13,7 @@ OWN = {
     "filters.js",
     "suggest.js",
     "product.js",
+    "staff.css",
     "icon.svg",
     "VENDORED.md",
 }

@@ -1,0 +1,1 @@
+"""The page for staff at /staff: queries to improve, synonyms, rules, quarantine and models."""

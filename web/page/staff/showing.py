@@ -1,0 +1,129 @@
+"""Renders the page for staff and its errors, and refuses forms that come from another page."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from jinja2 import PackageLoader
+from litestar import MediaType, Request, Response
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.handlers import BaseRouteHandler
+from litestar.response import Redirect
+from litestar.types import Scope
+from sqlalchemy import Connection
+
+from db.catalog import catalogs
+from web.api.key_limits import KeyLimits
+from web.http.addresses import address
+from web.http.context import context_of
+from web.http.problems import ApiError, Problem, problem_of
+from web.page.rendering import TEMPLATES
+from web.page.staff.sessions import COOKIE, PATH, cookie
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+}
+DONE = {
+    "synonym": "The synonym is saved. Searches use it now.",
+    "no-synonym": "The synonym is removed.",
+    "rule": "The rule is saved.",
+    "live": "The rule is live. Searches follow it now.",
+    "draft": "The rule is a draft. Searches do not follow it.",
+    "no-rule": "The rule is deleted.",
+    "retry": "The encoder tries everything in quarantine again.",
+}
+_TEMPLATES = TEMPLATES.overlay(loader=PackageLoader("web.page.staff"))
+_TEMPLATES.globals = {**TEMPLATES.globals, "home": PATH}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The catalog that a page shows, and all catalogs that the key allows."""
+
+    catalog: str
+    catalogs: list[str]
+    sees_every_catalog: bool
+
+
+async def choice(request: Request[Any, Any, Any], state: State, wanted: str = "") -> Choice:
+    """Returns the wanted catalog, or the usual one. Raises ApiError if the key does not allow the catalog, or if the
+    catalog does not exist."""
+    limits = KeyLimits.of(request)
+    limits.check_counts()
+    if wanted:
+        limits.check_catalog(wanted)
+
+    def read(conn: Connection) -> tuple[list[str], str | None]:
+        allowed = [name for name in catalogs.names(conn) if limits.allows_catalog(name)]
+        return allowed, wanted or catalogs.default_catalog(conn, allowed)
+
+    allowed, catalog = await state.pools.read(request, read)
+    if catalog not in allowed:
+        raise ApiError("not-found", f"There is no catalog {wanted[:80]}." if wanted else "There is no catalog.")
+    return Choice(catalog, allowed, limits.allows_every_catalog)
+
+
+def page(
+    request: Request[Any, Any, Any], template: str, chosen: Choice | None = None, *, status: int = 200, **more: Any
+) -> Response[bytes]:
+    """Returns a page. Without `chosen` it has no navigation."""
+    key = context_of(request.scope).api_key
+    said = DONE.get(request.query_params.get("done", "")) if request.method == "GET" else None
+    body = _TEMPLATES.get_template(template).render(
+        chosen=chosen, key=None if key is None else key.name, said=said, link=link, **{"problem": None, **more}
+    )
+    return Response(
+        body.encode(), media_type=f"{MediaType.HTML.value}; charset=utf-8", headers=HEADERS, status_code=status
+    )
+
+
+def link(name: str, catalog: str, **more: str) -> str:
+    """Returns the address of one of these pages."""
+    given = {"catalog": catalog, **more}
+    query = "&".join(f"{key}={quote(value, safe='', errors='replace')}" for key, value in given.items())
+    return address(f"{PATH}/{name}".rstrip("/")) + "?" + query
+
+
+def done(name: str, catalog: str, what: str) -> Redirect:
+    """Returns the answer to a form that was carried out. It leads to a page, so that a reload repeats nothing."""
+    return Redirect(link(name, catalog, done=what), status_code=303, headers=HEADERS)
+
+
+def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Show what is wrong. Without a valid key, ask for one."""
+    problem, headers = problem_of(request, error)
+    needs_key = problem.status == 401
+    answer = page(
+        request, "sign_in.html" if needs_key else "error.html", status=problem.status, problem=problem, asked=False
+    )
+    if needs_key and COOKIE in request.cookies:
+        answer.cookies.append(cookie(request.scope, ""))
+    headers.pop("WWW-Authenticate", None)  # a browser would ask for a password
+    answer.headers |= headers
+    return answer
+
+
+def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
+    """Returns the page for a request that fails outside these routes, such as one above the rate limit, or None."""
+    if scope["path"] != PATH and not scope["path"].startswith(PATH + "/"):
+        return None
+    body = _TEMPLATES.get_template("error.html").render(chosen=None, key=None, said=None, link=link, problem=problem)
+    return body.encode(), HEADERS | {"Content-Type": f"{MediaType.HTML.value}; charset=utf-8"}
+
+
+async def own_forms_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Raises ApiError for a form that no page of this origin sent.
+
+    Browsers say where a request comes from in Sec-Fetch-Site, and over plain HTTP in Origin. A page cannot set these.
+    """
+    if connection.scope.get("method") == "GET":
+        return
+    site, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin", "")
+    if site != "same-origin" if site else not origin or urlsplit(origin).netloc != connection.headers.get("host"):
+        raise ApiError("origin", "Only this page itself can send its forms.")
