@@ -1,0 +1,12 @@
+"""Signs in to the page for staff, and has the forms of the page."""
+
+import httpx
+
+OWN = {"Sec-Fetch-Site": "same-origin"}
+RULE = {"name": "first", "when": "query", "when_value": "bag", "then": "pin", "then_value": "sku 3", "number": "1"}
+Keys = dict[str, str]
+
+
+def sign_in(client: httpx.Client, key: str) -> httpx.Response:
+    client.cookies.clear()
+    return client.post("/staff/sign-in", data={"key": key})
