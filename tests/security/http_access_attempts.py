@@ -67,6 +67,29 @@ KEYS = [
             {"headers": {"X-HTTP-Method-Override": "DELETE"}}),
     Attempt("_method in the address", "GET", "/products/sku 1?_method=DELETE", 422, "search"),
 ]  # fmt: skip
+_FROM_PAGE = {"Sec-Fetch-Site": "same-origin"}
+_RULE = {"name": "x", "when": "always", "then": "banner", "then_value": "x", "live": "1"}
+# The page for staff answers with HTML. A form needs to come from the page itself, whatever key it has.
+STAFF = [
+    *(Attempt(f"GET {path} with {key or 'no key'}", "GET", path, status, key)
+      for path in ("/staff", "/staff/synonyms", "/staff/rules", "/staff/quarantine", "/staff/models")
+      for key, status in ((None, 401), ("search", 403), ("bags", 403), ("expired", 401), ("revoked", 401))),
+    *(Attempt(f"POST {path} {name}", "POST", path, status, key, {"data": _RULE, "headers": headers})
+      for path in ("/staff/synonyms", "/staff/synonyms/delete", "/staff/rules", "/staff/rules/delete",
+                   "/staff/rules/live", "/staff/preview/rules", "/staff/quarantine/retry")
+      for name, key, status, headers in (
+        ("without a key", None, 401, _FROM_PAGE), ("with a key of scope search", "search", 403, _FROM_PAGE),
+        ("from a page of another site", "admin", 403, {"Sec-Fetch-Site": "cross-site"}),
+        ("from no page", "admin", 403, {}),
+      )),
+    *(Attempt(f"GET {path} of a catalog that the key does not allow", "GET", path + "?catalog=other", 403, "main")
+      for path in ("/staff", "/staff/synonyms", "/staff/rules", "/staff/quarantine", "/staff/models")),
+    Attempt("a key as the cookie of a session", "GET", "/staff", 401, None,
+            {"cookies": {"windowshop_staff": "{admin}"}}),
+    Attempt("a sign-in with a lesser key", "POST", "/staff/sign-in", 403, None,
+            {"data": {"key": "{search}"}, "headers": _FROM_PAGE}),
+    Attempt("a sign-in from another page", "POST", "/staff/sign-in", 403, None, {"data": {"key": "{admin}"}}),
+]  # fmt: skip
 CATALOGS = [
     *(Attempt(f"{method} {path} in a catalog that the key does not allow", method, path, 403, "main", {"json": body})
       for method, path, body in (

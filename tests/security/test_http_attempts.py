@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import text
 
 from db import api_keys
-from tests.security.http_access_attempts import CATALOGS, FACETS, FILTERS, JSON, KEYS, TEXT, Attempt
+from tests.security.http_access_attempts import CATALOGS, FACETS, FILTERS, JSON, KEYS, STAFF, TEXT, Attempt
 from tests.security.http_input_attempts import BODIES, FORMS, OPTIONS, PATHS, QUERIES, WRITES
 from tests.support.databases import Databases
 from tests.support.shop import Shop, product
@@ -28,6 +28,7 @@ SECRET = "Secretbrand"  # the brand of products that no attempt may read
 INTERNALS = re.compile(r'Traceback|File "|/site-packages|\bselect \b|psycopg|pg_temp|plpgsql|shop_private')
 ATTEMPTS = {
     "keys": KEYS,
+    "staff": STAFF,
     "catalogs": CATALOGS,
     "filters": FILTERS,
     "options": OPTIONS,
@@ -147,7 +148,7 @@ def faults(attempt: Attempt, answer: httpx.Response) -> Iterator[str]:
         yield f"the answer shows a hidden product: {answer.text[:300]}"
     if INTERNALS.search(answer.text):
         yield f"the answer reveals internals: {answer.text[:300]}"
-    is_page = attempt.path.startswith(("/?", "/picture"))
+    is_page = attempt.path.startswith(("/?", "/picture", "/staff"))
     if answer.status_code >= 400 and not is_page:
         problem = answer.json()
         if answer.headers["content-type"] != "application/problem+json" or problem["status"] != answer.status_code:

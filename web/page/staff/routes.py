@@ -36,7 +36,7 @@ async def sign_in(request: Request[Any, Any, Any], state: State) -> Response[Any
             raise ApiError("key-scope", "This page needs a key of scope admin.")
     except ApiError as error:
         problem, _ = problem_of(request, error)
-        return page(request, "sign_in.html", status=problem.status, problem=problem, asked=True)
+        return page(request, "sign_in.html", status=problem.status, problem=problem)
     context_of(request.scope).api_key = key  # for the log
     state.staff_sessions.end(request.scope)
     name = state.staff_sessions.begin(token)

@@ -19,7 +19,7 @@ from web.http.addresses import address
 from web.http.context import context_of
 from web.http.problems import ApiError, Problem, problem_of
 from web.page.rendering import TEMPLATES
-from web.page.staff.sessions import COOKIE, PATH, cookie
+from web.page.staff.sessions import PATH
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -98,14 +98,10 @@ def done(name: str, catalog: str, what: str) -> Redirect:
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Show what is wrong. Without a valid key, ask for one."""
     problem, headers = problem_of(request, error)
-    needs_key = problem.status == 401
-    answer = page(
-        request, "sign_in.html" if needs_key else "error.html", status=problem.status, problem=problem, asked=False
-    )
-    if needs_key and COOKIE in request.cookies:
-        answer.cookies.append(cookie(request.scope, ""))
+    template = "sign_in.html" if problem.status == 401 else "error.html"
+    answer = page(request, template, status=problem.status, problem=problem)
     headers.pop("WWW-Authenticate", None)  # a browser would ask for a password
-    answer.headers |= headers
+    answer.headers.update(headers)
     return answer
 
 
