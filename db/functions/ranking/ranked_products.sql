@@ -25,7 +25,9 @@ begin
     run.ranking := null;
     fused := array(select f from shop_private.fuse_legs(run, p_min_similarity, p_max_gap) f order by f.place);
     candidates := array(select f.product_id from unnest(fused) f where f.place <= @signal_candidates@ order by f.place);
-    sums := shop_private.signal_sums(candidates, ranking.signals, ranking.rules);
+    if num_nonnulls(ranking.signals, ranking.rules) > 0 or exists (select from shop.signal s where s.weight <> 0) then
+        sums := shop_private.signal_sums(candidates, ranking.signals, ranking.rules);
+    end if;
     if ranking.boosts is not null then
         factors := shop_private.boost_factors(candidates, ranking.boosts, ranking.factors);
     end if;

@@ -1,5 +1,6 @@
--- Returns what signals and rules do to a search; `active` is null if they do nothing. The function has no SET clause,
--- because it runs under the settings of run_search.
+-- Returns what signals and rules do to a search. `active` is null if they leave the order of the products as it is, and
+-- `rules` has only the rules that weight signals. The function has no SET clause, because it runs under the settings of
+-- run_search.
 create or replace function shop_private.search_ranking(p_request shop_private.search_request)
 returns shop_private.search_ranking
 language plpgsql stable as $$
@@ -33,14 +34,15 @@ begin
                 ranking.filters := ranking.filters || jsonb_build_object('not', excluded);
             elsif rule.action ? 'filter' then
                 ranking.filters := ranking.filters || (rule.action -> 'filter');
+            elsif rule.action ? 'signals' then
+                ranking.rules := ranking.rules || rule.rule_id;
             else
                 ranking.notice := rule.action || coalesce(ranking.notice, '{}');  -- the first rule wins
             end if;
-            ranking.rules := ranking.rules || rule.rule_id;
             ranking.names := ranking.names || rule.name;
         end loop;
     end if;
-    if p_request.signals is not null or ranking.rules is not null
+    if num_nonnulls(p_request.signals, ranking.rules, ranking.boosts, ranking.pins) > 0
         or exists (select from shop.signal s where s.weight <> 0)
     then
         ranking.signals := p_request.signals;

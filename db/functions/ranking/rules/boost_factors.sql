@@ -4,7 +4,9 @@ create or replace function shop_private.boost_factors(
     p_product_ids uuid[], p_filters jsonb[], p_factors double precision[]
 )
 returns double precision[]
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp
+set enable_seqscan = off  -- the products are found by their keys, also in a small table
+as $$
 declare
     factors double precision[];
     product text;

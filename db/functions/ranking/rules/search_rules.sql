@@ -11,39 +11,40 @@ declare
     lookups constant text[] := array['other', 'query ' || md5(key)]
         || array(select 'word ' || md5(w) from string_to_table(key, ' ') w)
         || coalesce('category ' || md5(p_request.filter ->> 'product_type'), '');
-    model_id constant smallint := (shop_private.serving()).model_id;
+    serving constant smallint := (shop_private.serving()).model_id;
     no_vector constant text := case
         when not shop_private.needs_vectors(p_request) then 'only keywords are searched'
         when length(p_request.query) > @max_text_length@
             then 'the text has more than @max_text_length@ characters' end;
-    rule shop.rule;
-    vector @vector@.halfvec;
+    now constant timestamptz := statement_timestamp();
+    asked @vector@.halfvec;  -- the vector of the text
 begin
-    for rule in
-        select r.* from shop.rule r
+    if exists (
+        select from shop.rule r
+        where r.catalog = p_request.catalog and r.lookup = 'other' and r.condition ? 'similar'
+            and r.model_id = serving and (r.status = 'live' or p_request.rules = 'draft')
+            and coalesce(r.valid_from <= now, true) and coalesce(r.valid_to > now, true))
+    then
+        unmet := no_vector;
+        if unmet is null then
+            begin
+                asked := shop.clip_text(p_request.query);
+            exception when sqlstate 'WS001' or sqlstate 'WS002' or sqlstate 'WS004' then
+                if p_request.degrade is not true then
+                    raise;
+                end if;
+                unmet := sqlerrm;
+            end;
+        end if;
+    end if;
+    rules := array(
+        select r from shop.rule r
         where r.catalog = p_request.catalog and r.lookup = any(lookups)
             and (r.status = 'live' or p_request.rules = 'draft')
-            and (r.valid_from <= statement_timestamp()) is not false
-            and (r.valid_to > statement_timestamp()) is not false
-        order by r.priority desc, r.rule_id
-    loop
-        if rule.condition ? 'similar' and rule.model_id = model_id then
-            unmet := coalesce(unmet, no_vector);
-            if unmet is null and vector is null then
-                begin
-                    vector := shop.clip_text(p_request.query);
-                exception when sqlstate 'WS001' or sqlstate 'WS002' or sqlstate 'WS004' then
-                    if p_request.degrade is not true then
-                        raise;
-                    end if;
-                    unmet := sqlerrm;
-                end;
-            end if;
-            continue when unmet is not null or 1 - (rule.vector operator(@vector@.<=>) vector)
-                < coalesce((rule.condition ->> 'threshold')::double precision, @rule_similarity@);
-        else
-            continue when not coalesce(shop_private.rule_fits(rule.condition, key, p_request.filter), false);
-        end if;
-        rules := rules || rule;
-    end loop;
+            and coalesce(r.valid_from <= now, true) and coalesce(r.valid_to > now, true)
+            and case when r.condition ? 'similar'
+                then r.model_id = serving and 1 - (r.vector operator(@vector@.<=>) asked)
+                    >= coalesce((r.condition ->> 'threshold')::double precision, @rule_similarity@)
+                else shop_private.rule_fits(r.condition, key, p_request.filter) end
+        order by r.priority desc, r.rule_id);
 end $$;

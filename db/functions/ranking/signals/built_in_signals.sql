@@ -1,32 +1,42 @@
--- Returns the values of the built-in signals p_names for each product, in the order of p_product_ids. The function
--- reads with the rights of the caller.
+-- Returns a row for each built-in signal of p_weights, an object of names and weights: weight times value for each
+-- product, in the order of p_product_ids. The function reads with the rights of the caller.
 --
 --   popularity  share of the products that visitors used less (shop.popularity)
 --   stock       1 in stock, 0.5 on order or not known, 0 out of stock
 --   freshness   halves with every 30 days since the shop published the product, or since the product was loaded
 --   rating      average rating, moved towards 3 of 5 as if 5 more customers had given 3
 --   discount    reduction of the present price, as a share of the price before
-create or replace function shop_private.built_in_signals(p_product_ids uuid[], p_names text[])
-returns table (name text, vals double precision[])
-language sql stable set search_path = pg_catalog, pg_temp as $$
-    with found as materialized (
-        select u.place, p.availability, p.rating, p.review_count, p.price, p.compare_at_price,
-            extract(epoch from statement_timestamp() - coalesce(p.published_at, p.created_at)) / 86400 as days,
-            shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at) as sells_at,
-            case when 'popularity' = any(p_names)
-                then (select o.value from shop.popularity o where o.product_id = p.product_id) end as popularity
+create or replace function shop_private.built_in_signals(p_product_ids uuid[], p_weights jsonb)
+returns setof shop_private.signal_part
+language plpgsql stable rows 5 set search_path = pg_catalog, pg_temp as $$
+declare
+    popular constant boolean := p_weights ? 'popularity';
+begin
+    return query
+    with found as (
+        select coalesce(case when popular
+                then (select o.value from shop.popularity o where o.product_id = u.product_id) end, 0) as popularity,
+            case p.availability when 'in_stock' then 1 when 'out_of_stock' then 0 else 0.5 end::double precision
+                as stock,
+            coalesce(power(0.5::double precision, least(1000, greatest(0, date_part('epoch',
+                statement_timestamp() - coalesce(p.published_at, p.created_at)) / 2592000))), 0) as freshness,
+            (coalesce(p.rating::double precision * coalesce(p.review_count, 5), 0) + 15)
+                / (case when p.rating is null then 0 else coalesce(p.review_count, 5) end + 5) / 5 as rating,
+            coalesce(1 - shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at)
+                / nullif(greatest(p.price, p.compare_at_price), 0), 0)::double precision as discount
         from unnest(p_product_ids) with ordinality u(product_id, place)
         left join shop.product p on p.product_id = u.product_id
+        order by u.place
+    ), read as (
+        select array_agg(f.popularity) as popularity, array_agg(f.stock) as stock, array_agg(f.freshness) as freshness,
+            array_agg(f.rating) as rating, array_agg(f.discount) as discount
+        from found f
     )
-    select n.name, array(
-        select coalesce(case n.name
-            when 'popularity' then f.popularity
-            when 'stock' then case f.availability when 'in_stock' then 1 when 'out_of_stock' then 0 else 0.5 end
-            when 'freshness' then power(0.5, least(1000, greatest(0, f.days) / 30))
-            when 'rating' then (coalesce(f.rating * f.review_count, f.rating * 5, 0) + 15)
-                / (case when f.rating is null then 0 else coalesce(f.review_count, 5) end + 5) / 5
-            when 'discount' then 1 - f.sells_at / nullif(greatest(f.price, f.compare_at_price), 0)
-        end, 0)::double precision
-        from found f order by f.place)
-    from unnest(p_names) n(name)
-$$;
+    select s.name, w.weight, array(select v * w.weight from unnest(s.vals) with ordinality u(v, n) order by n),
+        (select count(*)::integer from unnest(s.vals) v where v <> 0), null::text
+    from read r
+    cross join lateral (values ('popularity', r.popularity), ('stock', r.stock), ('freshness', r.freshness),
+        ('rating', r.rating), ('discount', r.discount)) s(name, vals)
+    cross join lateral (select (p_weights ->> s.name)::double precision) w(weight)
+    where w.weight is not null;
+end $$;

@@ -13,6 +13,7 @@ returns setof shop_private.signal_part
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     staff constant boolean := shop_private.is_staff();
+    chosen constant jsonb := shop_private.signal_weights(p_asked, p_rules);
     signal record;
     part shop_private.signal_part;
     read double precision[];
@@ -27,8 +28,8 @@ begin
     for signal in
         select s.name, s.visible, w.weight, f.oid as function
         from shop.signal s
-        cross join lateral (select shop_private.signal_weight(
-            s.name, s.weight, staff or s.visible = 'all', p_asked, p_rules)) w(weight)
+        cross join lateral (select coalesce(case when staff or s.visible = 'all'
+            then (chosen ->> s.name)::double precision end, s.weight)) w(weight)
         left join pg_proc f on f.oid = to_regprocedure(format('shop_signals.%I(uuid[])', s.name))
             and f.proowner = quote_ident(current_user)::regrole
         where s.defined_by = current_user and (w.weight <> 0 or p_product_ids is null)

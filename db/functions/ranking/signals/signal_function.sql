@@ -1,7 +1,10 @@
 -- Returns the statement that creates the function of a signal. The role that executes the statement owns the function,
--- so the function reads p_relation with the rights of this role. For an array of products, the function returns the
+-- so the function reads p_relation with the rights of this role. For an array of different products, it returns the
 -- normalised value of each product, from 0 to 1; a product without a value has 0. For null, the function returns the
 -- 101 quantiles of the negated values, in ascending order.
+--
+-- The body has no join of the products with their values: the planner knows neither number, and may choose a nested
+-- loop. The clause `offset 0` lets it compute the number of a row once.
 --
 -- Besides p_relation, the function reads only shop.signal and, for the key sku, shop.product. It waits at most 100 ms
 -- for a lock of another session.
@@ -16,15 +19,16 @@ declare
     is_boolean constant boolean := p_type = 'boolean'::regtype;
     -- the value as a number; for a time, its age in seconds
     number constant text := case
-        when is_time then format('extract(epoch from pg_catalog.now() - v.%I::timestamptz)::double precision', p_column)
+        when is_time then format('date_part(''epoch'', pg_catalog.now() - v.%I::timestamptz)', p_column)
         when is_boolean then format('v.%I::integer::double precision', p_column)
         else format('v.%I::double precision', p_column) end;
     normalised constant text := case p_normalise
         when 'percentile' then
-            'case when bounds is null then 0 else least(1, (101 - width_bucket(-n.number, bounds)) / 100.0) end'
+            'case when bounds is null then 0 '
+            'else least(1, (101 - width_bucket(-n.number, bounds)) / 100.0::double precision) end'
         when 'log' then 'case when bounds[1] < 0 then least(1, ln(1 + greatest(0, n.number)) / ln(1 - bounds[1])) '
             'else 0 end'
-        else format('power(0.5, least(1000, greatest(0, n.number) / %s))', case when is_time
+        else format('power(0.5::double precision, least(1000, greatest(0, n.number) / %s))', case when is_time
             then extract(epoch from p_half_life) else extract(epoch from p_half_life) / 86400 end) end;
     source constant text := case when p_key = 'product_id'
         then format('select v.product_id, %s as number from %s v where v.product_id = any(p_product_ids)',
@@ -45,12 +49,14 @@ begin
             where n.number > '-infinity' and n.number < 'infinity');
     end if;
     return array(
-        select coalesce(f.value, 0) from unnest(p_product_ids) with ordinality u(product_id, place)
-        left join (
-            select n.product_id, max(%4$s) as value from (%5$s) n
-            where n.number > '-infinity' and n.number < 'infinity' group by 1
-        ) f on f.product_id = u.product_id
-        order by u.place);
+        select greatest(max(f.value), 0)
+        from (
+            select u.product_id, u.place, null as value from unnest(p_product_ids) with ordinality u(product_id, place)
+            union all
+            select n.product_id, null, %4$s from (%5$s offset 0) n
+            where n.number > '-infinity' and n.number < 'infinity'
+        ) f
+        group by f.product_id order by max(f.place));
 end $body$, p_name, number, p_relation, normalised, source);
     return format('create function shop_signals.%I(p_product_ids uuid[]) returns double precision[] language plpgsql '
         'stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = ''100ms'' '

@@ -1,5 +1,6 @@
--- Reads all signals of a search for p_product_ids: the built-in ones with the rights of the caller, the others with
--- the rights of the role that defined each of them. Returns the rows of read_signals.
+-- Reads the signals that have a weight in a search, for p_product_ids: the built-in ones with the rights of the caller,
+-- the others with the rights of the role that defined each of them. Returns the rows of read_signals. For null, the
+-- signals of every role are read.
 --
 -- The functions in shop_signals belong to roles that may change them. So the function calls them only while they are
 -- SECURITY DEFINER, and a caller with the rights of the owner calls only functions of roles that have these rights,
@@ -8,13 +9,14 @@ create or replace function shop_private.signal_parts(p_product_ids uuid[], p_ask
 returns setof shop_private.signal_part
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
+    chosen constant jsonb := shop_private.signal_weights(p_asked, p_rules);
     weights jsonb;  -- of the built-in signals in use
     reader record;
     problem text;
 begin
     select jsonb_object_agg(s.name, w.weight) into weights
     from shop.signal s
-    cross join lateral (select shop_private.signal_weight(s.name, s.weight, true, p_asked, p_rules)) w(weight)
+    cross join lateral (select coalesce((chosen ->> s.name)::double precision, s.weight)) w(weight)
     where s.defined_by is null and w.weight <> 0;
     if weights is not null and shop_private.timed_out() then
         return query
@@ -22,16 +24,13 @@ begin
             'the statement is out of time' from jsonb_each_text(weights) w;
     elsif weights is not null then
         return query
-        select b.name, (weights ->> b.name)::double precision,
-            array(select v * (weights ->> b.name)::double precision from unnest(b.vals) with ordinality u(v, n)
-                order by n),
-            (select count(*)::integer from unnest(b.vals) v where v <> 0), null::text
-        from shop_private.built_in_signals(p_product_ids, array(select jsonb_object_keys(weights))) b;
+        select b.* from shop_private.built_in_signals(p_product_ids, weights) b;
     end if;
     for reader in
         select d.defined_by, n.name, f.prosecdef and f.proowner = r.oid as sound,
             not pg_has_role('@owner@', 'usage') or pg_has_role(r.oid, '@owner@'::regrole, 'usage') as trusted
-        from (select distinct s.defined_by from shop.signal s where s.defined_by is not null) d
+        from (select distinct s.defined_by from shop.signal s where s.defined_by is not null and (p_product_ids is null
+            or s.weight <> 0 or (chosen ->> s.name)::double precision <> 0)) d
         cross join lateral (select shop_private.signal_reader(d.defined_by::name)) n(name)
         left join pg_roles r on r.rolname = d.defined_by
         left join pg_proc f on f.oid = to_regprocedure(format('shop_signals.%I(uuid[], jsonb, bigint[])', n.name))

@@ -1,0 +1,18 @@
+-- Returns the weights that a search chooses for signals, an object of names and weights, or null for none: the weights
+-- that the search asks for, otherwise those of its rules. The first rule of p_rules that names a signal chooses its
+-- weight. If the caller may not see a signal, its weight is not taken from here but from shop.signal, because a search
+-- by this signal alone would show its values. The function has no SET clause, because it runs under the settings of
+-- its callers.
+create or replace function shop_private.signal_weights(p_asked jsonb, p_rules bigint[])
+returns jsonb
+language plpgsql stable as $$
+begin
+    if p_rules is null then
+        return p_asked;
+    end if;
+    -- of equal keys, the last one stays
+    return (
+        select coalesce(jsonb_object_agg(e.key, e.value order by r.priority, r.rule_id desc), '{}')
+        from shop.rule r cross join lateral jsonb_each(r.action -> 'signals') e
+        where r.rule_id = any(p_rules) and r.action ? 'signals') || coalesce(p_asked, '{}');
+end $$;
