@@ -36,7 +36,7 @@ async def sign_in(request: Request[Any, Any, Any], state: State) -> Response[Any
             raise ApiError("key-scope", "This page needs a key of scope admin.")
     except ApiError as error:
         problem, _ = problem_of(request, error)
-        return page(request, "sign_in.html", status=problem.status, problem=problem)
+        return page(request, "sign_in.html", status=problem.status, problem=problem, ended=False)
     context_of(request.scope).api_key = key  # for the log
     state.staff_sessions.end(request.scope)
     name = state.staff_sessions.begin(token)
@@ -61,7 +61,9 @@ async def show_queries(request: Request[Any, Any, Any], state: State) -> Respons
             "popular": queries.popular(conn, _ROWS) if chosen.sees_every_catalog else [],
         }
 
-    # Only the writing role reads the texts of all shoppers.
+    # Only the writing role reads the texts of all shoppers, and it has no login on a standby.
+    if not state.pools.primary_answers:
+        raise ApiError("database-unavailable")
     found = await state.pools.read(request, read, primary=True)
     return page(request, "queries.html", chosen, days=queries.DAYS, least=queries.LEAST_SEARCHES, **found)
 

@@ -19,7 +19,7 @@ from web.http.addresses import address
 from web.http.context import context_of
 from web.http.problems import ApiError, Problem, problem_of
 from web.page.rendering import TEMPLATES
-from web.page.staff.sessions import PATH
+from web.page.staff.sessions import COOKIE, PATH
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -98,8 +98,10 @@ def done(name: str, catalog: str, what: str) -> Redirect:
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Show what is wrong. Without a valid key, ask for one."""
     problem, headers = problem_of(request, error)
-    template = "sign_in.html" if problem.status == 401 else "error.html"
-    answer = page(request, template, status=problem.status, problem=problem)
+    if problem.status == 401:  # no key, or the session has ended
+        answer = page(request, "sign_in.html", status=401, ended=COOKIE in request.cookies)
+    else:
+        answer = page(request, "error.html", status=problem.status, problem=problem)
     headers.pop("WWW-Authenticate", None)  # a browser would ask for a password
     answer.headers.update(headers)
     return answer
