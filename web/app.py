@@ -52,7 +52,7 @@ from web.images.uploads import Uploads
 from web.page import rendering, results
 from web.page import routes as page
 from web.page.api_docs import api_docs
-from web.page.brand import visit
+from web.page.brand import search_engines, visit
 from web.page.brand.setup import make_site
 from web.page.staff import routes as staff
 from web.page.staff import showing as staff_showing
@@ -248,7 +248,7 @@ def _litestar(
             *PROBES,
             api_docs,
             *(() if settings.public_page else (static_file,)),  # the page /docs of the API needs its stylesheet
-            *(page.ROUTES if settings.public_page else ()),
+            *((*page.ROUTES, *search_engines.ROUTES) if settings.public_page else ()),
             *((staff.ROUTER,) if settings.staff_page else ()),
             *([mcp.route] if mcp else ()),
         ),

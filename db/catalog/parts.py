@@ -1,0 +1,43 @@
+"""Reads all products of some catalogs in parts of nearly equal size, each by the primary key.
+
+A product_id is a hash, so the products are spread evenly over all its values.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+_IDS = 1 << 128  # the number of values of product_id
+# Counts up to this many rows, and trusts the planner's estimate for more.
+_COUNTED = 50_000
+_COUNT = text(
+    "select greatest((select count(*) from (select from shop.product limit :most) p), "
+    "(select case when c.reltuples > :most then c.reltuples::bigint else 0 end from pg_class c "
+    "where c.oid = 'shop.product'::regclass))"
+)
+_PART = text(
+    "select p.sku, p.catalog, p.updated_at from shop.product p where p.product_id between :low and :high "
+    "and (cast(:catalogs as text[]) is null or p.catalog = any(:catalogs)) order by p.product_id limit :most"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    sku: str
+    catalog: str
+    updated_at: datetime
+
+
+def about_how_many(conn: Connection) -> int:
+    """Return the number of products in all catalogs: the exact number up to 50,000, an estimate above."""
+    return int(conn.execute(_COUNT, {"most": _COUNTED}).scalar_one())
+
+
+def part(conn: Connection, number: int, parts: int, catalogs: Sequence[str] | None, most: int) -> list[Listed]:
+    """Return up to `most` products of part `number` of 0 to `parts` - 1. None stands for all catalogs."""
+    low, high = _IDS * number // parts, _IDS * (number + 1) // parts - 1
+    given = {"low": UUID(int=low), "high": UUID(int=high), "catalogs": catalogs and list(catalogs), "most": most}
+    return [Listed(*row) for row in conn.execute(_PART, given)]

@@ -1,0 +1,74 @@
+"""Serves robots.txt and the sitemap, which lead search engines to the start page and to every product."""
+
+from typing import Annotated, Any
+from xml.sax.saxutils import escape
+
+from litestar import Request, Response, get
+from litestar.datastructures import State
+from litestar.params import PathParameter
+
+from db.catalog import parts as product_parts
+from web.http.addresses import address
+from web.http.problems import ApiError
+from web.page.brand import visit
+from web.page.cards import product_address
+
+PART = 5_000  # products of a part, about
+MAX_PARTS = MAX_PLACES = 50_000  # the protocol of sitemaps allows this many parts, and this many addresses in a part
+_HEADERS = {"Cache-Control": "public, max-age=3600"}
+_XMLNS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
+
+
+@get("/robots.txt", include_in_schema=False, sync_to_thread=False)
+def robots() -> Response[str]:
+    """Return the theme's robots.txt. The page's own lets search engines visit the start page and the products, and no
+    results of searches."""
+    rules = visit.theme().robots
+    if rules is None:
+        open_to_all = (
+            f"{address('/')}$",
+            *(address(path) for path in ("/product?", "/static/", "/images/", "/sitemap")),
+        )
+        allowed = "".join(f"Allow: {each}\n" for each in open_to_all)
+        sitemap = visit.absolute(address("/sitemap.xml"))
+        rules = f"User-agent: *\n{allowed}Disallow: {address('/')}\n\nSitemap: {sitemap}\n"
+    return Response(rules, media_type="text/plain", headers=_HEADERS)
+
+
+@get("/sitemap.xml", include_in_schema=False)
+async def sitemap(request: Request[Any, Any, Any], state: State) -> Response[str]:
+    """Return the addresses of all parts of the sitemap."""
+    products = await state.pools.read(request, product_parts.about_how_many)
+    parts = min(MAX_PARTS, max(1, -(-products // PART)))
+    places = (visit.absolute(address(f"/sitemap/{parts}/{part}")) for part in range(parts))
+    return _xml("sitemapindex", "".join(f"<sitemap><loc>{escape(place)}</loc></sitemap>\n" for place in places))
+
+
+@get("/sitemap/{parts:int}/{part:int}", include_in_schema=False)
+async def sitemap_part(
+    request: Request[Any, Any, Any],
+    state: State,
+    parts: Annotated[int, PathParameter(ge=1, le=MAX_PARTS)],
+    part: Annotated[int, PathParameter(ge=0, lt=MAX_PARTS)],
+) -> Response[str]:
+    """Return the addresses of the products of one part, the first part with that of the start page."""
+    if part >= parts:
+        raise ApiError("not-found", f"There are only {parts:,} parts, from 0 on.")
+    rows = await state.pools.read(
+        request, lambda conn: product_parts.part(conn, part, parts, state.public_catalogs, MAX_PLACES - 1)
+    )
+    start = "" if part else f"<url><loc>{escape(visit.home())}</loc></url>\n"
+    return _xml("urlset", start + "".join(_url(row) for row in rows))
+
+
+def _url(row: product_parts.Listed) -> str:
+    place = escape(visit.absolute(product_address(row.sku, row.catalog)))
+    return f"<url><loc>{place}</loc><lastmod>{row.updated_at:%Y-%m-%d}</lastmod></url>\n"
+
+
+def _xml(kind: str, content: str) -> Response[str]:
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{kind} {_XMLNS}>\n{content}</{kind}>\n'
+    return Response(body, media_type="application/xml", headers=_HEADERS)
+
+
+ROUTES = (robots, sitemap, sitemap_part)
