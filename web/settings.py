@@ -134,6 +134,12 @@ class WebSettings(EnvironmentSettings):
         description="Folder with the shop's own name, logo, colours and templates for the page "
         "([how a shop makes it its own](page.md#how-a-shop-makes-it-its-own)). Unset: the page's own look.",
     )
+    languages: Annotated[list[Literal["en", "de", "fr", "es", "nl", "pl", "tr", "ja", "ar"]], NoDecode] = Field(
+        ["en", "de", "fr", "es", "nl", "pl", "tr", "ja", "ar"],
+        min_length=1,
+        description="Languages of the page, separated by commas. A visitor gets the language that the browser likes "
+        "best, or the first one.",
+    )
     frame_ancestors: Annotated[list[str], NoDecode] = Field(
         [],
         description="Origins whose pages may show the page in a frame, separated by commas, such as "
@@ -217,7 +223,8 @@ class WebSettings(EnvironmentSettings):
 
     @field_validator(
         "trusted_proxies", "cors_origins", "attributes", "public_catalogs", "allowed_hosts", "fetch_hosts",
-        "fetch_networks", "fetch_ports", "frame_ancestors", mode="before",
+        "fetch_networks", "fetch_ports", "frame_ancestors", "languages",
+        mode="before",
     )  # fmt: skip
     @classmethod
     def _split(cls, value: Any) -> Any:

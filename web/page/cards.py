@@ -12,7 +12,9 @@ from db.search.ranking import SearchHit
 from db.search.rows import BrowseItem
 from web.api.search import picture_of
 from web.http.addresses import address
-from web.page.formatting import label, money
+from web.page.brand import visit
+from web.page.brand.languages import gettext, money
+from web.page.formatting import label
 from web.page.reasons import why
 from web.page.state import PageState
 
@@ -66,7 +68,7 @@ def _card(
     group_size = (row.group_products or 0) if isinstance(row, SearchHit) else 0
     price = money(offer.price if offer else row.price, row.currency)
     if group_size > 1 and isinstance(row, SearchHit) and row.group_low is not None and row.group_low != row.group_high:
-        price = f"from {money(row.group_low, row.currency)}"
+        price = gettext("from %(low)s") % {"low": money(row.group_low, row.currency)}
     return Card(
         title=row.title,
         brand=row.brand,
@@ -87,7 +89,7 @@ def _card(
 
 def product_address(sku: str, catalog: str, path: str = "/product") -> str:
     pairs = {"sku": sku} | ({"catalog": catalog} if catalog not in ("", DEFAULT) else {})
-    return address(f"{path}?{urlencode(pairs, quote_via=quote, errors='replace')}")
+    return visit.in_language(address(f"{path}?{urlencode(pairs, quote_via=quote, errors='replace')}"))
 
 
 def image_address(row: SearchHit | BrowseItem) -> str | None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from db.search.rows import BrowseItem
 from web.http.addresses import address
+from web.page.brand.languages import gettext, money, number, quoted
 from web.page.cards import image_address
-from web.page.formatting import SIGNS, label
-from web.page.state import FIELDS, RELEVANT, PageState, amount
+from web.page.formatting import label
+from web.page.state import FIELDS, RELEVANT, PageState
 
 MOST = 20  # at most this many values of a field have a chip, because a chip's address contains all other values
 
@@ -37,12 +38,12 @@ def chips(state: PageState, examples: Mapping[str, BrowseItem], currency: str | 
 
 def _text(state: PageState) -> Iterator[Chip]:
     if state.q:
-        yield Chip(f"“{state.q}”", state.but(q="").address(), "text")
+        yield Chip(quoted(state.q), state.but(q="").address(), "text")
 
 
 def _image(state: PageState) -> Iterator[Chip]:
     if state.image:
-        yield Chip("Your image", state.but(image="").address(), "image", address(f"/picture/{state.image}"))
+        yield Chip(gettext("Your image"), state.but(image="").address(), "image", address(f"/picture/{state.image}"))
 
 
 def _examples(state: PageState, examples: Mapping[str, BrowseItem]) -> Iterator[Chip]:
@@ -63,18 +64,20 @@ def _values(state: PageState) -> Iterator[Chip]:
             without = state.with_values(name, (other for other in values if other != value)).address()
             yield Chip(label(value) if name == "availability" else value, without, "filter")
         if len(values) > MOST:
-            yield Chip(f"{len(values) - MOST:,} more", state.with_values(name, values[:MOST]).address(), "filter")
+            more = gettext("%(count)s more") % {"count": number(len(values) - MOST)}
+            yield Chip(more, state.with_values(name, values[:MOST]).address(), "filter")
 
 
 def _price(state: PageState, currency: str | None) -> Iterator[Chip]:
     if state.price_min is None and state.price_max is None:
         return
-    sign = SIGNS.get(currency or "", f"{currency or ''} ".lstrip())
-    low, high = (None if bound is None else f"{sign}{amount(bound)}" for bound in (state.price_min, state.price_max))
-    text = f"{low} to {high}" if low and high else f"From {low}" if low else f"Up to {high}"
-    yield Chip(text, state.but(price_min=None, price_max=None).address(), "filter")
+    low, high = money(state.price_min, currency), money(state.price_max, currency)
+    text = gettext("From %(low)s") if low else gettext("Up to %(high)s")
+    if low and high:
+        text = gettext("%(low)s to %(high)s")
+    yield Chip(text % {"low": low, "high": high}, state.but(price_min=None, price_max=None).address(), "filter")
 
 
 def _uncut(state: PageState) -> Iterator[Chip]:
     if state.is_search and not state.cut:
-        yield Chip("Also less relevant products", state.but(cut=RELEVANT).address(), "filter")
+        yield Chip(gettext("Also less relevant products"), state.but(cut=RELEVANT).address(), "filter")

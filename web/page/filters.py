@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from web.api.facet_schemas import FacetOf, FacetValue
+from web.page.brand.languages import gettext, marked, number
 from web.page.formatting import label
 from web.page.state import FIELDS, PageState
 from web.page.swatches import swatch
@@ -13,13 +14,13 @@ from web.page.swatches import swatch
 # its own field, and the page has no filter on this field.
 TOTAL_FIELD = "condition"
 _LEGENDS = {
-    "product_type": "Kind",
-    "brand": "Brand",
-    "color": "Colour",
-    "size": "Size",
-    "material": "Material",
-    "availability": "Availability",
-    "currency": "Currency",
+    "product_type": marked("Kind"),
+    "brand": marked("Brand"),
+    "color": marked("Colour"),
+    "size": marked("Size"),
+    "material": marked("Material"),
+    "availability": marked("Availability"),
+    "currency": marked("Currency"),
 }
 _LISTED = 8  # values of a facet that are visible before "more" is opened; "more" holds at least two values
 SEARCHED = 10  # a list of more values has a search box
@@ -64,21 +65,23 @@ def _group(state: PageState, name: str, facet: FacetOf | None) -> Group | None:
         return None
     cut = _LISTED if len(values) > _LISTED + 1 else len(values)
     others = next((one.products for one in facet.values if one.kind == "other"), 0) if facet else 0
-    beyond = f"and {others:,} products with other values" if others else None
+    beyond = gettext("and %(count)s products with other values") % {"count": number(others)} if others else None
     rest_open = any(value.chosen for value in values[cut:])
     every = sum(one.products for one in facet.values) if facet else 0
     missing = sum(one.products for one in facet.values if one.kind == "missing") if facet else 0
     covered = round(1 - missing / every, 1) if every else 0  # rounded, so that a few products change no order
     is_long = len(values) > SEARCHED
-    return Group(name, _LEGENDS[name], values[:cut], values[cut:], beyond, rest_open, covered, is_long)
+    return Group(name, gettext(_LEGENDS[name]), values[:cut], values[cut:], beyond, rest_open, covered, is_long)
 
 
 def _value(name: str, value: str, counted: FacetValue | None, chosen: Sequence[str], facet: FacetOf | None) -> Value:
-    about = "" if facet is None or facet.exact else "about "
+    products = number(counted.products if counted else 0)
+    if counted and facet and not facet.exact:
+        products = gettext("about %(count)s") % {"count": products}
     key = f"{name}-{hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()[:10]}"
     text = label(value) if name == "availability" else value
     colour = swatch(value) if name == "color" else None
-    return Value(key, value, text, f"{about}{counted.products:,}" if counted else "0", value in chosen, colour)
+    return Value(key, value, text, products, value in chosen, colour)
 
 
 def total(facets: Sequence[FacetOf]) -> int:

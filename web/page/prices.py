@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from web.api.facet_schemas import FacetOf
-from web.page.formatting import SIGNS, grouped
+from web.page.brand.languages import number, sign
 from web.page.state import PageState, amount
 
 PRICE_FIELD = "effective_price"  # the price at the time of the request
@@ -59,7 +59,7 @@ def currency_of(state: PageState, facets: Sequence[FacetOf]) -> str | None:
 def prices(state: PageState, facets: Sequence[FacetOf], currency: str | None) -> Prices | None:
     """Returns the price filter. Prices in several currencies cannot be compared, so then there is no filter until the
     visitor has chosen a currency."""
-    sign = SIGNS.get(currency or "", f"{currency or ''} ".lstrip())
+    signs = sign(currency)
     given = amount(state.price_min), amount(state.price_max)
     facet = next((facet for facet in facets if facet.field == PRICE_FIELD), None)
     ranges = [
@@ -68,19 +68,19 @@ def prices(state: PageState, facets: Sequence[FacetOf], currency: str | None) ->
         if one.kind == "range" and one.low is not None and one.currency == currency
     ]
     if not ranges:
-        return Prices(sign, "", "", [], *given) if any(given) else None
+        return Prices(signs, "", "", [], *given) if any(given) else None
     low, high = ranges[0][0], ranges[-1][1]
     axis = _Axis(low, max(ranges[len(ranges) // 2][0], high / 100, 0.01), high)
     return Prices(
-        sign,
-        grouped(low),
-        grouped(high),
+        signs,
+        number(low),
+        number(high),
         _bars(state, ranges, axis),
         *given,
         low_price=low,
         middle=axis.middle,
         high_price=high,
-        half=grouped(float(f"{axis.price(AXIS / 2):.2g}")),
+        half=number(float(f"{axis.price(AXIS / 2):.2g}")),
         start=0 if state.price_min is None else axis.place(state.price_min),
         end=AXIS if state.price_max is None else axis.place(state.price_max),
     )

@@ -24,8 +24,9 @@ from web.api.products import no_product
 from web.api.schemas import MAX_CATALOG, MAX_SKU
 from web.api.search import picture_of
 from web.http.problems import ApiError
+from web.page.brand.languages import gettext, marked, money
 from web.page.cards import cards, image_address, product_address
-from web.page.formatting import label, money
+from web.page.formatting import label
 from web.page.rendering import context, page_headers, show_error
 from web.page.state import PageState
 
@@ -34,7 +35,10 @@ _SCHEMA = "https://schema.org/"
 _AVAILABILITY = {
     "in_stock": "InStock", "out_of_stock": "OutOfStock", "preorder": "PreOrder", "backorder": "BackOrder"
 }  # fmt: skip
-_FACTS = {"color": "Colour", "size": "Size", "material": "Material", "condition": "Condition", "product_type": "Kind"}
+_FACTS = {
+    "color": marked("Colour"), "size": marked("Size"), "material": marked("Material"),
+    "condition": marked("Condition"), "product_type": marked("Kind")
+}  # fmt: skip
 
 Sku = Annotated[str, QueryParameter(min_length=1, max_length=MAX_SKU)]
 CatalogName = Annotated[str, QueryParameter(max_length=MAX_CATALOG)]
@@ -80,7 +84,7 @@ async def variants(request: Request[Any, Any, Any], state: State, sku: Sku, cata
 def _public(conn: Connection, catalog: str, public_catalogs: list[str] | None) -> str:
     name = catalog or default_catalog(conn, public_catalogs) or DEFAULT
     if public_catalogs is not None and name not in public_catalogs:
-        raise ApiError("not-found", "This page shows no such catalog.")
+        raise ApiError("not-found", marked("This page shows no such catalog."))
     return name
 
 
@@ -133,7 +137,7 @@ def _context(request: Request[Any, Any, Any], found: _Read) -> dict[str, Any]:
         "price": money(row["effective_price"], row["currency"]),
         "before": money(row["price_before"], row["currency"]),
         "availability": label(row["availability"]) if row["availability"] else None,
-        "facts": [(name, row[column]) for column, name in _FACTS.items() if row[column]],
+        "facts": [(gettext(name), row[column]) for column, name in _FACTS.items() if row[column]],
         "pictures": pictures,
         "link": link,
         "like": state.but(like=(row["sku"],)).address(),

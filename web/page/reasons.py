@@ -3,8 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
+from babel.lists import format_list
+
 from db.search.highlights import Places
 from db.search.ranking import SearchHit
+from web.page.brand import visit
+from web.page.brand.languages import gettext, marked, quoted
 from web.page.state import PageState
 
 CLOSE = 3  # the products with these ranks of a leg are the nearest ones
@@ -12,45 +16,50 @@ _WORDS = 3  # a reason names at most this many words
 
 # For each kind of exact match, why the product comes first.
 _EXACT = {
-    "sku": "Its number is what you typed.",
-    "gtin": "Its GTIN is what you typed.",
-    "mpn": "Its part number is what you typed.",
-    "attribute": "One of its codes is what you typed.",
-    "brand": "Its brand is what you typed.",
-    "text": "The code that you typed is in its text.",
+    "sku": marked("Its number is what you typed."),
+    "gtin": marked("Its GTIN is what you typed."),
+    "mpn": marked("Its part number is what you typed."),
+    "attribute": marked("One of its codes is what you typed."),
+    "brand": marked("Its brand is what you typed."),
+    "text": marked("The code that you typed is in its text."),
 }
 # Parts of the reasons that shop.search gives for an empty result, each with a visitor's words for it.
 _NOTHING = {
-    "the query only excludes": "Your search only says what to leave out. Add what you are looking for.",
-    "phrases, exclusions and fields": "No product has everything that your search asks for.",
-    "matches the filter": "No product passes all these filters.",
-    "has no products": "There are no products here yet.",
+    "the query only excludes": marked("Your search only says what to leave out. Add what you are looking for."),
+    "phrases, exclusions and fields": marked("No product has everything that your search asks for."),
+    "matches the filter": marked("No product passes all these filters."),
+    "has no products": marked("There are no products here yet."),
 }
 
 
 def why(state: PageState, words: Mapping[UUID, Places]) -> Callable[[SearchHit], list[str]]:
     """Returns a function that returns the reasons of a row, the strongest first. `words` has the places of the query's
     words in the titles and descriptions."""
-    looks = "your image" if state.image else "what you chose" if state.like and not state.q else f"“{state.q}”"
-    looks = "your image and your words" if state.image and state.q else looks
+    looks = gettext("what you chose") if state.like and not state.q else quoted(state.q)
+    if state.image:
+        looks = gettext("your image and your words") if state.q else gettext("your image")
 
     def reasons(row: SearchHit) -> list[str]:
         said = words.get(row.product_id, {})
+        by_name = row.title_rank and not said.get("title")
         parts = [
             (row.image_contribution, _looks(row.image_rank, looks)),
             (row.keyword_contribution, _said(row, said)),
-            (row.title_contribution, f"Its name fits {looks}." if row.title_rank and not said.get("title") else None),
+            (row.title_contribution, gettext("Its name fits %(what)s.") % {"what": looks} if by_name else None),
         ]
         ranked = sorted((part for part in parts if part[0] and part[1]), key=lambda part: -(part[0] or 0))
-        exact = [_EXACT[row.exact_match]] if row.exact_match else []
-        shop = ["The shop recommends it."] if (row.shop_ranking or 0) > 0 else []
-        return [*exact, *(str(text) for _, text in ranked), *shop] or ["Similar to what you are looking for."]
+        exact = [gettext(_EXACT[row.exact_match])] if row.exact_match else []
+        shop = [gettext("The shop recommends it.")] if (row.shop_ranking or 0) > 0 else []
+        return [*exact, *(str(text) for _, text in ranked), *shop] or [gettext("Similar to what you are looking for.")]
 
     return reasons
 
 
 def _looks(rank: int | None, what: str) -> str | None:
-    return None if rank is None else f"Looks {'very much ' if rank <= CLOSE else ''}like {what}."
+    if rank is None:
+        return None
+    text = gettext("Looks very much like %(what)s.") if rank <= CLOSE else gettext("Looks like %(what)s.")
+    return text % {"what": what}
 
 
 def _said(row: SearchHit, places: Places) -> str | None:
@@ -59,15 +68,16 @@ def _said(row: SearchHit, places: Places) -> str | None:
         return None
     if title := places.get("title"):
         found = dict.fromkeys(row.title[first : first + length].lower() for first, length in title)
-        return f"The title says {_listed(list(found)[:_WORDS])}."
-    return "The description has your words." if places.get("description") else "Its details have your words."
+        return gettext("The title says %(words)s.") % {"words": _listed(list(found)[:_WORDS])}
+    if places.get("description"):
+        return gettext("The description has your words.")
+    return gettext("Its details have your words.")
 
 
 def _listed(words: Sequence[str]) -> str:
-    quoted = [f"“{word}”" for word in words]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    return format_list([quoted(word) for word in words], locale=visit.language())
 
 
 def nothing(reason: str | None) -> str | None:
     """Returns a visitor's words for the reason why a search found nothing, or None if a visitor cannot use it."""
-    return next((words for part, words in _NOTHING.items() if part in (reason or "")), None)
+    return next((gettext(words) for part, words in _NOTHING.items() if part in (reason or "")), None)

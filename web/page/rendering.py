@@ -16,7 +16,7 @@ from web.http.addresses import address
 from web.http.problems import Problem, problem_of
 from web.page import errors, filters, static_files
 from web.page import state as page_state
-from web.page.brand import visit
+from web.page.brand import languages, script_texts, visit
 from web.page.cards import cards, image_address
 from web.page.chips import chips
 from web.page.prices import currency_of, prices
@@ -32,7 +32,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",  # one address serves the whole page to a browser, and a part of the page to htmx
-    "Vary": "HX-Request",
+    "Vary": "HX-Request, Accept-Language",
     "Windowshop-Page": "1",  # page.js shows only answers with this header; a proxy's error page lacks it
 }
 HTMX = msgspec.json.encode(
@@ -48,13 +48,27 @@ HTMX = msgspec.json.encode(
     }
 ).decode()  # fmt: skip
 TEMPLATES = Environment(
-    loader=PackageLoader("web.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    loader=PackageLoader("web.page"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    extensions=["jinja2.ext.i18n"],
 )
 TEMPLATES.globals["asset"] = static_files.asset
 TEMPLATES.globals["address"] = address
 TEMPLATES.globals["absolute"] = visit.absolute
 TEMPLATES.globals["shop"] = visit.theme
 TEMPLATES.globals["htmx_config"] = HTMX
+TEMPLATES.globals |= {
+    "language": visit.language,
+    "direction": visit.direction,
+    "chosen_language": visit.chosen_language,
+    "in_language": visit.in_language,
+    "number": languages.number,
+    "script_texts": script_texts.as_json,
+}
+TEMPLATES.install_gettext_callables(languages.gettext, languages.ngettext, newstyle=True)  # type: ignore[attr-defined]  # the extension i18n adds this method
 TEMPLATES.globals["image_types"] = ",".join((*MEDIA_TYPES, *sorted(SUFFIXES)))
 
 
@@ -82,7 +96,7 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
         "heading": result.heading(state) if result else "",
         "active_filters": state.active_filters,
         "more": _more(state, result),
-        "again": state.but().address() if state.after or can_retry else address("/"),
+        "again": state.but().address() if state.after or can_retry else visit.in_language(address("/")),
         "unfiltered": state.but(chosen={}, price_min=None, price_max=None).address() if state.filter else None,
         "corrected": result.search.corrected if result is not None and result.search else None,
         "as_typed": state.but(correct=False).address(),

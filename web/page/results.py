@@ -19,6 +19,7 @@ from web.api.search import group_by_field
 from web.http.pool import in_transaction
 from web.http.problems import ApiError
 from web.page import filters
+from web.page.brand.languages import gettext, ngettext, number
 from web.page.prices import PRICE_FIELD
 from web.page.start import EMPTY, Start, read_start
 from web.page.state import FIELDS, PAGE, SORTS, PageState
@@ -51,12 +52,16 @@ class PageResult:
     def heading(self, state: PageState) -> str:
         """Returns the number of products in words that say how exact the number is."""
         if not self.products:
-            return "No products"
+            return gettext("No products")
         if self.is_degraded and self.cursor:
-            return "Products with these words"
+            return gettext("Products with these words")
         total, kind = self._total(state)
-        prefix = {"about": "About ", "at least": "More than "}.get(kind, "")
-        return f"{prefix}{total:,} {'product' if total == 1 else 'products'}"
+        text = ngettext("%(count)s product", "%(count)s products", total)
+        if kind == "about":
+            text = ngettext("About %(count)s product", "About %(count)s products", total)
+        elif kind == "at least":
+            text = ngettext("More than %(count)s product", "More than %(count)s products", total)
+        return text % {"count": number(total)}
 
     def _total(self, state: PageState) -> tuple[int, str]:
         """Returns the number of products and the kind of this number: `exact`, `about` (an estimate) or `at least` (a

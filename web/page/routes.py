@@ -15,6 +15,7 @@ from web.http.problems import ApiError, problem_of
 from web.images.uploads import Uploads
 from web.page import errors, product, static_files, suggesting
 from web.page import state as page_state
+from web.page.brand.languages import gettext, marked
 from web.page.rendering import context, is_htmx, page_headers, show_error
 from web.page.results import PageResult, read_page
 from web.page.state import MAX_SHOWN, PAGE
@@ -26,7 +27,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     uploads: Uploads = state.uploads
     image = uploads.get(wanted.image) if wanted.image else None
     if wanted.image and image is None:
-        remark = "The image is not here any more. Drop it again to search with it."
+        remark = gettext("The image is not here any more. Drop it again to search with it.")
         wanted = wanted.but(image="", remarks=(*wanted.remarks, remark))
     context_of(request.scope).query_text = wanted.q or None
     is_more = bool(wanted.after) and is_htmx(request)
@@ -90,8 +91,8 @@ async def _image_in(form: FormMultiDict, state: State) -> bytes:
         except ApiError as error:
             if error.kind != "invalid":
                 raise
-            detail = "The image of the other page cannot be fetched."
-            raise ApiError("invalid", detail, hint="Save the image, and drop the file here.") from None
+            detail = marked("The image of the other page cannot be fetched.")
+            raise ApiError("invalid", detail, hint=marked("Save the image, and drop the file here.")) from None
         return content
     if not isinstance(file, UploadFile):
         raise ApiError("invalid", "There is no image in the form.")

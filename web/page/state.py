@@ -12,13 +12,19 @@ from db.catalog.catalogs import DEFAULT
 from db.functions.constants import MAX_INPUTS, MAX_TEXT
 from web.api.schemas import MAX_CATALOG, MAX_CURSOR
 from web.http.addresses import address
+from web.page.brand import visit
+from web.page.brand.languages import gettext, group_separator, number
 
 # The fields that a visitor filters by a list of values.
 FIELDS = ("product_type", "brand", "color", "size", "material", "availability", "currency")
 UNLIKE_WEIGHT = -0.5
 PAGE = 24  # products per page: fills whole rows of 2, 3, 4 or 6
 MAX_SHOWN = 10 * PAGE  # an address shows at most this many products at once
-_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?")
+# Numbers with a separator between groups of three digits, by this separator.
+_THOUSANDS = {
+    ",": re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?"),
+    ".": re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?"),
+}
 _LISTS = (*FIELDS, "like", "unlike")
 _MAX_LENGTHS = {
     "q": MAX_TEXT,
@@ -105,7 +111,7 @@ class PageState:
         pairs += [("price_min", amount(self.price_min)), ("price_max", amount(self.price_max))]
         pairs += [("catalog", self.catalog if self.catalog != DEFAULT else ""), ("after", self.after)]
         pairs += [("cut", "" if self.cut else EVERYTHING), ("correct", "" if self.correct else AS_TYPED)]
-        pairs += [("sort", self.sort), ("shown", str(self.shown or ""))]
+        pairs += [("sort", self.sort), ("shown", str(self.shown or "")), ("lang", visit.chosen_language())]
         given = [(name, value) for name, value in pairs if value]
         return address("/?" + urlencode(given, quote_via=quote, errors="replace") if given else "/")
 
@@ -121,7 +127,8 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         if name in lists and value and value not in lists[name]:
             lists[name].append(value)
         elif name in _MAX_LENGTHS and len(value) > _MAX_LENGTHS[name]:
-            remarks.append(f"The value of {name} is longer than {_MAX_LENGTHS[name]:,} characters.")
+            text = gettext("The value of %(name)s is longer than %(count)s characters.")
+            remarks.append(text % {"name": name, "count": number(_MAX_LENGTHS[name])})
         elif name in _MAX_LENGTHS:
             single[name] = value
     prices: dict[str, float | None] = {}
@@ -129,13 +136,13 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         try:
             prices[name] = _price(single.get(name, ""))
         except ValueError:
-            remarks.append(f"“{single[name]}” is not a price.")
+            remarks.append(gettext("“%(text)s” is not a price.") % {"text": single[name]})
     if single.get("cut", "") not in ("", RELEVANT, EVERYTHING):
-        remarks.append(f"“{single['cut']}” is not a cut; the cuts are {RELEVANT} and {EVERYTHING}.")
+        remarks.append(_not_offered("cut", single["cut"]))
     if single.get("sort", "") not in ("", *SORTS):
-        remarks.append(f"“{single['sort']}” is not an order; the orders are {' and '.join(SORTS)}.")
+        remarks.append(_not_offered("sort", single["sort"]))
     if len(lists["like"]) + len(lists["unlike"]) > MAX_INPUTS:
-        remarks.append(f"Only {MAX_INPUTS} products can be examples.")
+        remarks.append(gettext("Only %(count)s products can be examples.") % {"count": number(MAX_INPUTS)})
         lists["like"] = lists["like"][:MAX_INPUTS]
         lists["unlike"] = lists["unlike"][: MAX_INPUTS - len(lists["like"])]
     read_ = PageState(
@@ -162,12 +169,23 @@ def _shown(written: str) -> int:
     return min(int(written) // PAGE * PAGE, MAX_SHOWN) if written.isascii() and written.isdigit() else 0
 
 
+def _not_offered(name: str, value: str) -> str:
+    values = (RELEVANT, EVERYTHING) if name == "cut" else tuple(SORTS)
+    text = gettext("“%(text)s” is no value of %(name)s; the values are %(values)s.")
+    return text % {"text": value, "name": name, "values": ", ".join(values)}
+
+
 def _price(written: str) -> float | None:
     """Parses a price. Raises ValueError for a text that is not a price."""
     if not written:
         return None
-    # Commas before groups of three digits separate thousands, as in the prices on the page. Any other comma is decimal.
-    price = float(written.replace(",", "" if _THOUSANDS.fullmatch(written) else "."))
+    written = "".join(written.split())  # some languages separate thousands by a space
+    # The separator of the visitor's language before groups of three digits separates thousands, as in the prices on the
+    # page. Any other comma is decimal.
+    thousands = group_separator()
+    if thousands in _THOUSANDS and _THOUSANDS[thousands].fullmatch(written):
+        written = written.replace(thousands, "")
+    price = float(written.replace(",", "."))
     if not 0 <= price <= 1e10:  # NaN fails this comparison too
         raise ValueError(written)
     return price

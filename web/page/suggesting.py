@@ -13,12 +13,13 @@ from db.catalog.catalogs import DEFAULT, default_catalog
 from db.search import suggestions
 from web.api.schemas import MAX_CATALOG
 from web.http.problems import ApiError
+from web.page.brand.languages import gettext, marked
 from web.page.cards import product_address
 from web.page.rendering import page_headers
 from web.page.state import PageState
 
 MOST = 8  # suggestions that are shown
-_LABELS = {"type": "Kind", "brand": "Brand", "product": "Product"}
+_LABELS = {"type": marked("Kind"), "brand": marked("Brand"), "product": marked("Product")}
 _FRESH = {"Cache-Control": "private, max-age=60"}  # a visitor who deletes a letter sees the same suggestions again
 
 
@@ -47,10 +48,14 @@ async def suggested(
         if public is not None and name not in public:
             raise ApiError("not-found", "This page shows no such catalog.")
         rows = suggestions.suggest(conn, q.replace("\0", ""), name or DEFAULT, MOST)
-        return [Option(row.text, _LABELS.get(row.kind, ""), _address(row, name or DEFAULT)) for row in rows]
+        return [Option(row.text, _label(row.kind), _address(row, name or DEFAULT)) for row in rows]
 
     options = await state.pools.read(request, read)
     return Template(template_name="suggestions.html", context={"options": options}, headers=page_headers() | _FRESH)
+
+
+def _label(kind: str) -> str:
+    return gettext(_LABELS[kind]) if kind in _LABELS else ""
 
 
 def _address(row: suggestions.Suggestion, catalog: str) -> str | None:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from db.engine import Database
+from tests.support.web_service import SETTINGS, served
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -58,3 +61,21 @@ def test_the_page_without_an_encoder_violates_no_accessibility_rule(
     sleeping_shop: str, visit: Callable[..., "Page"]
 ) -> None:
     assert violations(visit(f"{sleeping_shop}/?q=guitar")) == []
+
+
+@pytest.mark.parametrize("language", ["de", "ar"])
+def test_no_state_violates_accessibility_rules_in_other_languages(
+    shop_database: Database, visit: Callable[..., "Page"], language: str
+) -> None:
+    with served(shop_database, SETTINGS) as client:
+        for path in (
+            "?",
+            "?q=bag&like=sku%203&price_max=80&",
+            "?brand=nobody&price_min=cheap&",
+            "product?sku=sku%201&",
+        ):
+            for width in (1280, 360):
+                page = visit(f"{client.base_url}/{path}lang={language}", width=width, color_scheme="light")
+                assert violations(page) == [], f"{path} at {width}"
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} at {width}"
+        assert page.evaluate("getComputedStyle(document.body).direction") == ("rtl" if language == "ar" else "ltr")

@@ -96,7 +96,7 @@ def test_the_order_is_a_select_of_the_search_form_with_a_button_for_browsers_wit
 
 def test_an_unknown_order_is_ignored_with_a_remark(client: httpx.Client) -> None:
     page = client.get("/?sort=cheapest").text
-    assert "“cheapest” is not an order; the orders are price_asc and price_desc." in unescape(page)
+    assert "“cheapest” is no value of sort; the values are price_asc, price_desc." in unescape(page)
     assert titles(page) == titles(client.get("/").text)
 
 

@@ -1,5 +1,6 @@
 """Makes the site of a service: reads the theme, and tries its templates, so that a fault shows at the start."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -10,7 +11,7 @@ from db.errors import SettingsError
 from db.search.rows import BrowseItem
 from web.http.problems import ApiError, problem_and_headers
 from web.page import rendering
-from web.page.brand import visit
+from web.page.brand import languages, visit
 from web.page.brand.theme import SETTING, Theme, read_theme
 from web.page.brand.visit import Site
 from web.page.results import PageResult
@@ -19,6 +20,7 @@ from web.settings import WebSettings
 
 OURS = "windowshop"  # a template of the theme extends the one that it replaces as windowshop/page.html
 ADDED = "shop_"  # the name of a further template of the theme begins with this
+_PLACE = re.compile(r"%\([a-z]+\)s")
 _PRODUCT = BrowseItem(
     UUID(int=0), "A-1", "A lamp", "Nord", "Lamps", Decimal(80), "EUR", "in_stock", "red", None, None, None, 0,
     Decimal(80), "", None
@@ -28,13 +30,31 @@ _PRODUCT = BrowseItem(
 def make_site(settings: WebSettings) -> Site:
     """Returns the site. Raises SettingsError for a theme that cannot be used."""
     theme = read_theme(settings.theme) if settings.theme else Theme()
+    if settings.theme:
+        _check_texts(theme, settings.theme)
+    for language in settings.languages:
+        languages.translations(language)  # so that the first visitor does not wait for it
     templates = rendering.TEMPLATES
     if theme.templates is not None:
         templates = _environment(theme.templates)
-    site = Site(theme, " ".join(settings.frame_ancestors) or "'none'", templates)
+    site = Site(theme, " ".join(settings.frame_ancestors) or "'none'", templates, tuple(settings.languages))
     if theme.templates is not None:
         _try(site, theme.templates)
     return site
+
+
+def _check_texts(theme: Theme, folder: Path) -> None:
+    """Raises SettingsError for a text that the page does not have, or that lacks a place for a value."""
+    known = languages.texts()
+    for language, texts in theme.texts.items():
+        if language not in visit.LANGUAGES:
+            raise SettingsError(f"{SETTING}: {folder / 'theme.toml'}: the page has no language {language[:20]}")
+        for text, own in texts.items():
+            where = f"{SETTING}: {folder / 'theme.toml'}: [texts.{language}]"
+            if text not in known:
+                raise SettingsError(f"{where}: the page has no text {text[:80]!r}")
+            if not own or sorted(_PLACE.findall(own)) != sorted(_PLACE.findall(text)) or "%" in _PLACE.sub("", own):
+                raise SettingsError(f"{where}: {own[:80]!r} has not the same places %(...)s as {text[:80]!r}")
 
 
 def _environment(folder: Path) -> Environment:

@@ -3,6 +3,7 @@
 Templates and functions that format a value read them here, as they read the path prefix in web/http/addresses.py.
 """
 
+import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -12,20 +13,30 @@ from litestar.types import Scope
 from web.http.addresses import address
 from web.page.brand.theme import Theme
 
+ENGLISH = "en"
+LANGUAGES = (ENGLISH, "de", "fr", "es", "nl", "pl", "tr", "ja", "ar")
+RIGHT_TO_LEFT = ("ar",)
+_LANG = re.compile(rb"(?:^|&)lang=([a-z]{2})(?=&|$)")
+_ACCEPTED = re.compile(r"\s*([A-Za-z]{2})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*")
+_MOST = 20  # languages of Accept-Language that are read
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What one service shows. `frame_ancestors` are the sources of the directive of this name."""
+    """What one service shows. `frame_ancestors` are the sources of the directive of this name. The first language is
+    for visitors who accept none of the others."""
 
     theme: Theme = field(default_factory=Theme)
     frame_ancestors: str = "'none'"
     templates: Environment | None = None
+    languages: tuple[str, ...] = LANGUAGES
 
 
 @dataclass(slots=True)
 class _Visit:
     site: Site
     scope: Scope | None = None
+    language: str = ""  # found when it is first needed
 
 
 _visit: ContextVar[_Visit | None] = ContextVar("visit", default=None)
@@ -49,6 +60,44 @@ def header(name: bytes) -> str:
     scope = (_visit.get() or _nobody).scope
     found = next((value for key, value in scope["headers"] if key == name), b"") if scope else b""
     return found.decode("latin-1")
+
+
+def chosen_language() -> str:
+    """Returns the language that the address of the request names, or an empty text. Links of the page keep it."""
+    now = _visit.get() or _nobody
+    found = _LANG.search(now.scope["query_string"]) if now.scope else None
+    name = found[1].decode() if found else ""
+    return name if name in now.site.languages else ""
+
+
+def language() -> str:
+    """Returns the language of the address, or else the one that the visitor's browser likes best."""
+    now = _visit.get() or _nobody
+    if now.scope is None:
+        return now.site.languages[0]
+    if not now.language:
+        now.language = chosen_language() or _accepted(header(b"accept-language"), now.site.languages)
+    return now.language
+
+
+def _accepted(header_: str, offered: tuple[str, ...]) -> str:
+    best, weight = offered[0], 0.0
+    for each in header_.split(",")[:_MOST]:
+        found = _ACCEPTED.fullmatch(each)
+        likes = float(found[2] or 1) if found else 0.0
+        if found and found[1].lower() in offered and likes > weight:
+            best, weight = found[1].lower(), likes
+    return best
+
+
+def direction() -> str:
+    return "rtl" if language() in RIGHT_TO_LEFT else "ltr"
+
+
+def in_language(path: str) -> str:
+    """Returns the address with the language that the visitor chose, if the visitor chose one."""
+    chosen = chosen_language()
+    return f"{path}{'&' if '?' in path else '?'}lang={chosen}" if chosen else path
 
 
 def absolute(path: str) -> str:

@@ -74,6 +74,11 @@
     }
   });
 
+  // --- the page's language: the service sends translations of the texts below
+
+  const texts = JSON.parse(document.querySelector("meta[name=texts]")?.content ?? "{}");
+  const say = (text) => texts[text] ?? text;
+
   // --- errors for which this page sends no HTML: the message appears above the results
 
   const BUSY = ["The shop cannot be reached at the moment.", "Please try again in a moment."];
@@ -86,10 +91,10 @@
   };
   const failed = (title, detail, request) => {
     const message = id("failed").content.cloneNode(true);
-    message.querySelector("[data-title]").textContent = title ?? "The shop did not answer the search.";
-    message.querySelector("[data-detail]").textContent = detail ?? "";
+    message.querySelector("[data-title]").textContent = say(title ?? "The shop did not answer the search.");
+    message.querySelector("[data-detail]").textContent = say(detail ?? "");
     message.querySelector("[data-again]").href = location.href;
-    message.querySelector("[data-request]").textContent = request ? `Request ${request}` : "";
+    message.querySelector("[data-request]").textContent = request ? `${say("Request")} ${request}` : "";
     id("notice").replaceChildren(message);
   };
   on("failed", ({ detail }) => failed(...detail));

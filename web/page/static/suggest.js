@@ -32,7 +32,8 @@
     asked = new AbortController();
     const box = id("q");
     const catalog = box.form.elements.catalog?.value ?? "";
-    const address = `${id("suggestions").dataset.address}?${new URLSearchParams({ q: box.value, catalog })}`;
+    const lang = box.form.elements.lang?.value ?? "";
+    const address = `${id("suggestions").dataset.address}?${new URLSearchParams({ q: box.value, catalog, lang })}`;
     const answer = await fetch(address, { signal: asked.signal }).catch(() => null); // aborted, or offline
     if (!answer?.ok || !answer.headers.get("Windowshop-Page")) return;
     const html = await answer.text().catch(() => "");

@@ -1,0 +1,100 @@
+"""Translates the page's texts into the visitor's language, and formats numbers and prices as that language does.
+
+The English texts are in the code and the templates. `gettext`, `ngettext` and, for a text that is translated later,
+`marked` mark them. The folder translations/ has the other languages as gettext catalogs.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache
+from gettext import GNUTranslations, NullTranslations
+from importlib.resources import files
+from io import BytesIO
+
+from babel import Locale
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal, get_currency_symbol, get_group_symbol
+
+from web.page.brand import visit
+
+
+def _catalog(language: str) -> Catalog:
+    source = files("web.page.brand").joinpath("translations", f"{language}.po").read_bytes()
+    return read_po(BytesIO(source), locale=language)
+
+
+@lru_cache(maxsize=len(visit.LANGUAGES))
+def translations(language: str) -> NullTranslations:
+    if language == visit.ENGLISH:
+        return NullTranslations()
+    compiled = BytesIO()
+    write_mo(compiled, _catalog(language))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def texts() -> set[str]:
+    """Returns the English texts of the page that have one form."""
+    return {each.id for each in _catalog("de") if isinstance(each.id, str) and each.id}
+
+
+def gettext(text: str) -> str:
+    """Returns a text of the theme, or else the translation."""
+    language = visit.language()
+    return visit.theme().texts.get(language, {}).get(text) or translations(language).gettext(text)
+
+
+def ngettext(one: str, many: str, count: int) -> str:
+    """Returns the form of the text for a count."""
+    return translations(visit.language()).ngettext(one, many, count)
+
+
+def marked(text: str) -> str:
+    """Returns the text unchanged; `gettext` translates it when it is shown."""
+    return text
+
+
+def quoted(text: str) -> str:
+    return gettext("“%(text)s”") % {"text": text}
+
+
+def number(count: float) -> str:
+    """Returns a number such as 10,000,000 or 9.5 as the visitor's language writes it, with at most two decimals."""
+    return _number(count, visit.language())
+
+
+def money(price: Decimal | float | None, currency: str | None) -> str | None:
+    """Returns a price as the visitor's language writes it: €1,234.50 or 1.234,50 €. A whole price has no decimals."""
+    return None if price is None else _money(Decimal(str(price)), currency or "", visit.language())
+
+
+def sign(currency: str | None) -> str:
+    return get_currency_symbol(currency, visit.language()) if currency else ""
+
+
+def group_separator() -> str:
+    """Returns what the visitor's language writes between thousands: a comma, a full stop or a space."""
+    return get_group_symbol(visit.language())
+
+
+@lru_cache(maxsize=20_000)
+def _number(count: float, language: str) -> str:
+    return format_decimal(count, format="#,##0.##", locale=language)
+
+
+@lru_cache(maxsize=20_000)
+def _money(price: Decimal, currency: str, language: str) -> str:
+    decimals = "" if price == price.to_integral() else ".00"
+    if not currency:
+        return format_decimal(price, format=f"#,##0{decimals}", locale=language)
+    return _money_format(language, decimals)(price, currency)
+
+
+@lru_cache(maxsize=64)
+def _money_format(language: str, decimals: str) -> Callable[[Decimal, str], str]:
+    pattern = Locale.parse(language).currency_formats["standard"].pattern.replace(".00", decimals)
+    return lambda price, currency: format_currency(
+        price, currency, format=pattern, locale=language, currency_digits=False
+    )
