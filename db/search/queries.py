@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 DAYS = 30  # clicks are counted in the searches of this time
+MOST_EVENTS = 200_000  # and in the newest events of the catalog, so that the time stays bounded
 LEAST_SEARCHES = 5  # a query with fewer searches says little about its clicks
 
 _NO_RESULT = text(
@@ -18,6 +19,7 @@ _FEW_CLICKS = text(
 with recent as materialized (
     select e.kind, e.query, e.search_id, e.results, coalesce(e.search_id, e.event_id::text) as one
     from shop.event e where e.catalog = :catalog and e.at > now() - make_interval(days => :days)
+    order by e.at desc limit :events
 ),
 asked as (
     select r.query, count(*) as searches from recent r
@@ -66,8 +68,11 @@ def without_result(conn: Connection, catalog: str, rows: int) -> Sequence[NoResu
 
 
 def with_few_clicks(conn: Connection, catalog: str, rows: int) -> Sequence[ClickedQuery]:
-    """Return the queries that found products in the last DAYS, those with the smallest share of clicks first."""
-    given = {"catalog": catalog, "days": DAYS, "least": LEAST_SEARCHES, "rows": rows}
+    """Return the queries that found products, those with the smallest share of clicks first.
+
+    Only the newest MOST_EVENTS events of the last DAYS count.
+    """
+    given = {"catalog": catalog, "days": DAYS, "events": MOST_EVENTS, "least": LEAST_SEARCHES, "rows": rows}
     return [ClickedQuery(*row) for row in conn.execute(_FEW_CLICKS, given)]
 
 

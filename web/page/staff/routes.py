@@ -65,7 +65,7 @@ async def show_queries(request: Request[Any, Any, Any], state: State) -> Respons
     if not state.pools.primary_answers:
         raise ApiError("database-unavailable")
     found = await state.pools.read(request, read, primary=True)
-    return page(request, "queries.html", chosen, days=queries.DAYS, least=queries.LEAST_SEARCHES, **found)
+    return page(request, "queries.html", chosen, bounds=queries, **found)
 
 
 @get("/quarantine", opt=ADMIN)
