@@ -70,7 +70,7 @@ def test_the_content_security_policy_allows_only_files_of_the_same_origin(client
     assert "&#34;allowEval&#34;:false" in client.get("/").text
 
 
-@pytest.mark.parametrize("path", ["/", "/?q=bag&cut=none", "/product?sku=sku%201"])
+@pytest.mark.parametrize("path", ["/", "/?q=bag&cut=none", "/?q=bag&cut=none&lang=ar", "/product?sku=sku%201"])
 def test_a_page_is_at_most_12_kb_when_compressed(client: httpx.Client, path: str) -> None:
     with client.stream("GET", path) as answer:
         assert answer.headers["content-encoding"] in ("gzip", "br")
