@@ -72,7 +72,12 @@ WHAT_IF = (
     Constant("what_if_page", 100, "products", "largest first page that shop.what_if compares"),
     Constant("what_if_step", 50, "products", "number of products that are changed between two looks at who waits"),
     Constant("what_if_tries", 20, "rounds", "number of rounds without a result after which shop.what_if gives up"),
-    Constant("what_if_rounds", 1000, "rounds", "largest number of rounds; each writes the changed products again"),
+    Constant(
+        "what_if_writes",
+        200_000,
+        "rows",
+        "number of written rows after which shop.what_if gives up; each round writes the changed products again",
+    ),
 )
 
 WORK = (

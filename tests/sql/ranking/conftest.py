@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, text
 
+from tests.sql.ranking import asking
+from tests.support.judging import judged
 from tests.support.shop import Shop, product
 
 SKUS = [f"s{n}" for n in range(8)]
@@ -43,6 +45,19 @@ def stocked(shop: Shop) -> Iterator[Shop]:
     shop.run("delete from shop.rule")
     yield shop
     shop.run("delete from shop.rule")
+
+
+@pytest.fixture
+def suite(shop: Shop) -> Iterator[Shop]:
+    shop.load(*(product(sku, brand="Nord" if n % 2 else "Alp", price=10 + n) for n, sku in enumerate(asking.SKUS)))
+    shop.encode_all()
+    shop.run("update shop.product set availability = 'in_stock'")
+    for n, query in enumerate(asking.QUERIES):
+        shop.cache(query, seed=n)
+        judged(shop, *((query, sku, grade) for sku, grade in (("s1", 3), ("s4", 2), ("s9", 1))))
+    asking.clean(shop)
+    yield shop
+    asking.clean(shop)
 
 
 def found(conn: Connection, more: str = "") -> list[str]:

@@ -1,59 +1,22 @@
 """shop.what_if shows what changes would do to a suite of judged queries, and leaves the shop as it is."""
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection
 
 from db.errors import DatabaseError
 from db.roles import Role
+from tests.sql.ranking.asking import QUERIES, RULE, SKUS, clean, view, what_if
 from tests.support.judging import by_direction, judged, run
-from tests.support.shop import Shop, product
+from tests.support.shop import Shop
 
-SKUS = [f"s{n}" for n in range(14)]
-QUERIES = ("red shoes", "shoes", "warm winter coat")
 KEPT = ("shop.product", "shop.rule", "shop.synonym", "shop.tuning", "shop.signal", "shop_private.work",
         "shop_private.webhook_note", "shop_private.watch_note", "shop_private.webhook_message")  # fmt: skip
-
-
-@pytest.fixture
-def suite(shop: Shop) -> Iterator[Shop]:
-    shop.load(*(product(sku, brand="Nord" if n % 2 else "Alp", price=10 + n) for n, sku in enumerate(SKUS)))
-    shop.encode_all()
-    shop.run("update shop.product set availability = 'in_stock'")
-    for n, query in enumerate(QUERIES):
-        shop.cache(query, seed=n)
-        judged(shop, *((query, sku, grade) for sku, grade in (("s1", 3), ("s4", 2), ("s9", 1))))
-    clean(shop)
-    yield shop
-    clean(shop)
-
-
-def view(shop: Shop, name: str, query: str) -> None:
-    """Create a view in schema erp that every role may read."""
-    shop.run("create schema erp")
-    shop.run(f"create view erp.{name} as {query}")
-    shop.run("grant usage on schema erp to public")
-    shop.run(f"grant select on erp.{name} to public")
-
-
-def clean(shop: Shop) -> None:
-    shop.run("drop schema if exists erp cascade")
-    shop.run("delete from shop.rule")
-    shop.run("update shop.signal set weight = 0")
-
-
-def what_if(conn: Connection, *changes: Any, **more: Any) -> list[Row[Any]]:
-    """Return the summary and the rows of the changed queries."""
-    values = {"changes": json.dumps(changes), **more}
-    arguments = ", ".join(f"{name} => :{name}" for name in more)
-    call = f"select * from shop.what_if(cast(:changes as jsonb){', ' if more else ''}{arguments})"
-    return list(conn.execute(text(call), values).all())
 
 
 def state(shop: Shop) -> dict[str, Any]:
@@ -63,7 +26,6 @@ def state(shop: Shop) -> dict[str, Any]:
     } | {"functions": shop.value("select count(*) from pg_proc")}
 
 
-RULE = {"rule": {"name": "pin", "condition": {"query": "shoes"}, "action": {"pin": "s13", "at": 1}}}
 CHANGES = [
     (RULE, {"shoes"}),
     ({"rule": {"name": "hide", "condition": {"always": True}, "action": {"hide": {"brand": "Nord"}}}}, set(QUERIES)),
@@ -163,6 +125,12 @@ MISTAKES: list[tuple[list[Any], dict[str, Any], str]] = [
     ([{"rule": {"name": "x", "condition": {"never": 1}, "action": {}}}], {}, "rule 'x': the condition is not one"),
     ([{"rule": {**RULE["rule"], "priority": "high"}}], {}, 'invalid input syntax for type integer: "high"'),
     ([{"rule": {"name": "x", "condition": "always", "action": 1}}], {}, "rule 'x': the condition is not one of"),
+    ([{"rule": {**RULE["rule"], "name": ""}}], {}, "change 1: the name of a rule is not 1 to 100"),
+    ([{"rule": {**RULE["rule"], "name": "x" * 101}}], {}, "change 1: the name of a rule is not 1 to 100"),
+    ([{"rule": {**RULE["rule"], "catalog": None}}], {}, "change 1: catalog is not a text"),
+    ([{"rule": {**RULE["rule"], "priority": None}}], {}, "change 1: priority is not a number"),
+    ([{"remove_rule": {"catalog": "main"}}], {}, "change 1: remove_rule is not the name"),
+    ([{"remove_rule": {"name": "x", "id": 1}}], {}, "change 1: remove_rule has no field 'id'"),
     ([{"remove_rule": "x"}], {}, "there is no rule 'x'"),
     ([{"remove_synonym": 7}], {}, "there is no synonym 7"),
     ([{"remove_synonym": "x"}], {}, "change 1: remove_synonym is not the synonym_id"),
@@ -280,17 +248,28 @@ def test_a_change_of_a_price_waits_half_a_second_at_most(suite: Shop) -> None:
     assert suite.value("select price from shop.product where sku = 's3'") == 13 + len(waits)
 
 
-def test_what_if_gives_up_while_another_session_holds_a_product(suite: Shop) -> None:
-    app, other = suite.connect(Role.APP), suite.database.connect(Role.APP)
-    with other as held, held.begin():
-        held.exec_driver_sql("update shop.product set price = 2 where sku = 's3'")
+def test_what_if_gives_up_while_another_session_holds_a_row(suite: Shop, together: Callable[..., list[Any]]) -> None:
+    def ask(conn: Connection, change: Any) -> None:
         began = time.perf_counter()
         with pytest.raises(DatabaseError, match="has held a lock that the changes need for half a second"):
-            what_if(app, {"products": {"filter": {}, "price": 1}})
+            what_if(conn, change)
         assert 0.5 < time.perf_counter() - began < 30
+
+    changes = ({"products": {"filter": {}, "price": 1}}, {"signal": {"name": "stock", "weight": 1}})
+    asking = [(suite.connect(Role.APP), change) for change in changes]
+    with suite.database.connect(Role.APP) as held, held.begin():
+        held.exec_driver_sql("update shop.product set price = 2 where sku = 's3'")
         held.exec_driver_sql("update shop.signal set weight = 0 where name = 'stock'")
-        with pytest.raises(DatabaseError, match="has held a lock that the changes need for half a second"):
-            what_if(app, {"signal": {"name": "stock", "weight": 1}})
+        together(*(lambda one=one: ask(*one) for one in asking))
+
+
+def test_what_if_waits_until_another_session_lets_a_row_go(suite: Shop) -> None:
+    with suite.database.connect(Role.APP) as held, held.begin():
+        held.exec_driver_sql("update shop.signal set weight = 0 where name = 'stock'")
+        release = threading.Timer(1.0, held.rollback)
+        release.start()
+        assert what_if(suite.connect(Role.APP), RULE)[0].queries == 3
+        release.join()
 
 
 def test_two_sessions_ask_about_the_same_products_at_once(suite: Shop, together: Callable[..., list[Any]]) -> None:

@@ -17,7 +17,8 @@ from web.http.problems import ApiError
 from web.http.wording import for_rest
 
 _FILTERS = ("hide", "boost", "bury", "filter")  # the actions of a rule with a filter
-_REFUSED = ("42704", "54000", "23502", "23505", "23514")  # a missing name, a limit, or a row that cannot be stored
+# The errors with a message of shop.what_if. 55000: a signal cannot be read.
+_PROBLEMS = {"42704": "invalid", "54000": "invalid", "55000": "invalid", "55P03": "overloaded"}
 
 
 class WhatIfIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -80,9 +81,10 @@ async def ask_what_if(request: Request[Any, Any, Any], state: State, data: JSONB
     try:
         answer = await state.pools.write(request, lambda conn: what_if.ask(conn, changes, suite=data.suite, k=data.k))
     except DatabaseError as error:
-        if error.sqlstate not in _REFUSED:
+        problem = _PROBLEMS.get(error.sqlstate or "")
+        if problem is None:
             raise
-        raise ApiError("invalid", for_rest(error.message), hint=for_rest(error.hint or "")) from error
+        raise ApiError(problem, for_rest(error.message), hint=for_rest(error.hint or "")) from error
     return msgspec.convert(answer, WhatIfOut, from_attributes=True)
 
 

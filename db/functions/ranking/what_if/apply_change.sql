@@ -8,10 +8,11 @@ declare
     signal constant jsonb := p_change -> 'signal';
 begin
     if p_change ? 'rule' then
-        select r.* into rule from shop.rule r where r.name = p_change -> 'rule' ->> 'name';
+        select r.* into rule from shop.rule r where r.name = p_change -> 'rule' ->> 'name'
+            and r.catalog = coalesce(p_change -> 'rule' ->> 'catalog', 'main');
         if found then
             rule := jsonb_populate_record(rule, p_change -> 'rule');
-            update shop.rule r set catalog = rule.catalog, status = rule.status, priority = rule.priority,
+            update shop.rule r set status = rule.status, priority = rule.priority,
                 valid_from = rule.valid_from, valid_to = rule.valid_to, condition = rule.condition, action = rule.action
             where r.rule_id = rule.rule_id;
         else
@@ -22,15 +23,18 @@ begin
                 rule.condition, rule.action);
         end if;
     elsif p_change ? 'remove_rule' then
-        delete from shop.rule r where r.name = p_change ->> 'remove_rule';
+        delete from shop.rule r where r.name = coalesce(p_change -> 'remove_rule' ->> 'name',
+                p_change ->> 'remove_rule')
+            and r.catalog = coalesce(p_change -> 'remove_rule' ->> 'catalog', 'main');
         if not found then
-            raise exception using errcode = '42704',
-                message = format('there is no rule %L', p_change ->> 'remove_rule');
+            raise exception using errcode = '42704', message = format('there is no rule %L',
+                coalesce(p_change -> 'remove_rule' ->> 'name', p_change ->> 'remove_rule'));
         end if;
     elsif p_change ? 'synonym' then
         synonym := jsonb_populate_record(null::shop.synonym, p_change -> 'synonym');
         insert into shop.synonym (catalog, language, from_term, terms)
-        values (synonym.catalog, synonym.language, synonym.from_term, synonym.terms);
+        values (synonym.catalog, synonym.language, synonym.from_term, synonym.terms)
+        on conflict do nothing;
     elsif p_change ? 'remove_synonym' then
         delete from shop.synonym s where s.synonym_id = (p_change ->> 'remove_synonym')::bigint;
         if not found then

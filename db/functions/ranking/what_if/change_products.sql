@@ -1,7 +1,9 @@
 -- Makes the changes of shop.what_if that concern products. `done` is false if another session holds one of the
 -- products, which is `held`, or waits for one of them. The function itself never waits for a product, because other
--- sessions would then wait longer.
-create or replace function shop_private.change_products(p_changes jsonb, out done boolean, out held uuid)
+-- sessions would then wait longer. `changed` is the number of rows that it wrote. p_own: see somebody_waits.
+create or replace function shop_private.change_products(
+    p_changes jsonb, p_own xid[], out done boolean, out held uuid, out changed integer
+)
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     change jsonb;
@@ -10,6 +12,7 @@ declare
     locked uuid[];
 begin
     done := false;
+    changed := 0;
     for change in select c -> 'products' from jsonb_array_elements(p_changes) c where c ? 'products' loop
         execute format('select array(select p.product_id from shop.product p where %s order by p.product_id)',
             shop_private.changed_condition(change)) into ids;
@@ -26,7 +29,8 @@ begin
                     round(p.price * (change ->> 'price_factor')::numeric, 2), p.price),
                 availability = coalesce(change ->> 'availability', p.availability)
             where p.product_id = any(part);
-            if shop_private.somebody_waits() then
+            changed := changed + cardinality(part);
+            if shop_private.somebody_waits(p_own) then
                 return;
             end if;
         end loop;

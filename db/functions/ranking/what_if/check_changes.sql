@@ -10,7 +10,7 @@ declare
         "weights": ["image_weight", "title_weight", "keyword_weight", "rrf_k"],
         "signal": ["name", "weight", "view", "value_column", "key", "normalise", "half_life", "visible", "catalog"],
         "products": ["filter", "catalog", "price", "price_factor", "availability"],
-        "remove_rule": [], "remove_synonym": []}';
+        "remove_rule": ["name", "catalog"], "remove_synonym": []}';
     kinds constant text := 'rule, remove_rule, synonym, remove_synonym, weights, signal and products';
     entry record;
     wrong text;
@@ -34,16 +34,22 @@ begin
     loop
         wrong := case
             when entry.kind is null or not fields ? entry.kind then 'it is not an object with one of ' || kinds
-            when entry.kind = 'remove_rule' and entry.type <> 'string' then 'remove_rule is not the name of a rule'
+            when entry.kind = 'remove_rule' and jsonb_typeof(coalesce(entry.value -> 'name', entry.value))
+                is distinct from 'string' then 'remove_rule is not the name of a rule'
             when entry.kind = 'remove_synonym' and entry.value::text !~ '^\d{1,18}$'
                 then 'remove_synonym is not the synonym_id of a synonym'
-            when entry.kind like 'remove%' then null
+            when entry.kind = 'remove_synonym' or entry.kind = 'remove_rule' and entry.type = 'string' then null
             when entry.type <> 'object' then format('%s is not an object', entry.kind)
             when entry.unknown is not null then format('%s has no field %L; its fields are %s', entry.kind,
                 left(entry.unknown, 100), (select string_agg(f, ', ') from jsonb_array_elements_text(
                     fields -> entry.kind) f))
             when entry.kind in ('rule', 'signal') and jsonb_typeof(entry.value -> 'name') is distinct from 'string'
                 then format('%s needs a name', entry.kind)
+            when entry.kind = 'rule' and (entry.value ->> 'name' !~ '\S' or length(entry.value ->> 'name') > 100)
+                then 'the name of a rule is not 1 to 100 characters'
+            when entry.kind in ('rule', 'remove_rule') and jsonb_typeof(entry.value -> 'catalog') <> 'string'
+                then 'catalog is not a text'
+            when entry.value -> 'priority' = 'null' then 'priority is not a number'
             when entry.kind = 'rule' and not coalesce(entry.value -> 'status', '"live"') <@ '["live", "draft"]'
                 then 'status is not live or draft'
             when entry.kind = 'synonym' and jsonb_typeof(entry.value -> 'terms') is distinct from 'array'

@@ -14,7 +14,8 @@
 -- The changes are made in a subtransaction that is always rolled back. A session that waits for one of the changed rows
 -- waits half a second at most: the function rolls the changes back, lets the session go first, makes the changes again
 -- and continues with the next query. So all pages show the changes, but each shows the products of its own moment. The
--- function itself waits half a second at most for a lock. Only the role app may call the function, on the primary.
+-- function itself waits half a second at most for a lock, and tries again some times. Only the role app may call the
+-- function, on the primary.
 create or replace function shop.what_if(changes jsonb, suite text default 'default', k integer default 10)
 returns table (
     query text, catalog text, before text[], after text[], entered text[], gone text[], moved text[],
@@ -36,10 +37,15 @@ declare
     held uuid;  -- a product that another session held in the last round
     count_before integer;
     idle integer := 0;  -- rounds without a result since the last result
-    rounds integer := 0;
+    written bigint := 0;  -- rows that all rounds have written
+    -- the ids of the transaction that have written before the call
+    own constant xid[] := array(select l.transactionid from pg_locks l
+        where l.pid = pg_backend_pid() and l.locktype = 'transactionid' and l.granted);
+    busy text;  -- why the last round ended
 begin
     perform shop_private.check_what_if(changes, suite_name, page_size);
     asked := array(select to_jsonb(q) from shop_private.suite_queries(suite_name) q);
+    perform shop_private.require_signals();
     perform shop_private.encode_texts(shop_private.new_texts('[]', asked));
     foreach change in array asked loop
         pages := pages || shop_private.suite_page(change, depth);
@@ -47,34 +53,36 @@ begin
     perform shop_private.encode_texts(shop_private.new_texts(changes, asked));
     while cardinality(new_pages) < cardinality(asked) loop
         count_before := cardinality(new_pages);
-        rounds := rounds + 1;
+        written := written + jsonb_array_length(changes);
         begin
             perform from shop.product p where p.product_id = held for no key update;  -- waits before others can wait
             for change in select c from jsonb_array_elements(changes) c where not c ? 'products' loop
                 perform shop_private.apply_change(change);
             end loop;
-            select c.* into products from shop_private.change_products(changes) c;
+            perform shop_private.require_signals();
+            select c.* into products from shop_private.change_products(changes, own) c;
+            written := written + products.changed;
             held := products.held;
             if products.done then
                 while cardinality(new_pages) < cardinality(asked) loop
                     new_pages := new_pages || shop_private.suite_page(asked[cardinality(new_pages) + 1], depth);
-                    exit when shop_private.somebody_waits();
+                    exit when shop_private.somebody_waits(own);
                 end loop;
             end if;
             raise exception using errcode = 'UNDO1', message = 'the changes are rolled back';
         exception when sqlstate 'UNDO1' then
             idle := case when cardinality(new_pages) > count_before then 0 else idle + 1 end;
+            busy := 'other sessions change the same products';
         when lock_not_available then
-            raise exception using errcode = '55P03', hint = 'Try again later.',
-                message = 'another session has held a lock that the changes need for half a second';
+            idle := idle + 2;  -- the wait took as long as two other rounds
+            busy := 'another session has held a lock that the changes need for half a second';
         end;
-        if idle = @what_if_tries@ or rounds = @what_if_rounds@ then
-            raise exception using errcode = '55P03', message = 'other sessions change the same products',
+        exit when cardinality(new_pages) = cardinality(asked);
+        if idle >= @what_if_tries@ or written > @what_if_writes@ then
+            raise exception using errcode = '55P03', message = busy,
                 hint = 'Try again later, or change fewer products.';
         end if;
-        if cardinality(new_pages) < cardinality(asked) then
-            perform pg_sleep(0.1);  -- the sessions that waited go first
-        end if;
+        perform pg_sleep(0.1);  -- the sessions that waited go first
     end loop;
     return query select r.* from shop_private.compared_pages(asked, pages, new_pages, page_size) r;
 end $$;
