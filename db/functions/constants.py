@@ -240,7 +240,7 @@ SEARCH = (
     ),
     Constant("signal_candidates", 1000, "products", "number of fused products for which a search reads the signals"),
     Constant("max_rule_place", 100, "place", "last place at which a rule can pin a product"),
-    Constant("max_general_rules", 100, "rules", "live rules of a catalog that every search with a text compares"),
+    Constant("max_general_rules", 100, "rules", "live rules of a catalog that a search finds by one key"),
     Constant("rule_similarity", 0.9, "cosine", "similarity from which a query has the meaning of a rule"),
     Constant("change_neighbours", 500, "products", "number of products by image that a change ranks again"),
     Constant(

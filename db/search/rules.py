@@ -17,13 +17,16 @@ _GIVEN = (
 )
 _ADD = text(f"insert into shop.rule ({_VALUES}) values ({_GIVEN}) returning {_COLUMNS}")
 _REPLACE = text(f"update shop.rule set ({_VALUES}) = row({_GIVEN}) where rule_id = :rule_id returning {_COLUMNS}")
-_SET_STATUS = text("update shop.rule set status = :status where name = any(:names) returning name")
-_FIND = text(f"select {_COLUMNS} from shop.rule where rule_id = cast(:rule_id as bigint) or name = cast(:name as text)")
+_SET_STATUS = text(
+    "update shop.rule set status = :status where catalog = :catalog and name = any(:names) returning name"
+)
+_FIND = text(f"select {_COLUMNS} from shop.rule where rule_id = :rule_id")
+_FIND_NAMED = text(f"select {_COLUMNS} from shop.rule where catalog = :catalog and name = :name")
 _LIST = text(
     f"select {_COLUMNS} from shop.rule where rule_id > :after "
     "and catalog = coalesce(cast(:catalog as text), catalog) order by rule_id limit :rows"
 )
-_REMOVE_NAMED = text("delete from shop.rule where name = any(:names) returning name")
+_REMOVE_NAMED = text("delete from shop.rule where catalog = :catalog and name = any(:names) returning name")
 _REMOVE = text("delete from shop.rule where rule_id = :rule_id returning rule_id")
 UNIQUE_VIOLATION = "23505"
 
@@ -61,8 +64,8 @@ class Rule:
 def add(conn: Connection, rule: NewRule) -> Rule:
     """Save a new rule.
 
-    `conn` belongs to the role app or the administrator, and the caller commits. Raises StatementRefused if there is a
-    rule of this name, and DatabaseError if the rule cannot work.
+    `conn` belongs to the role app or the administrator, and the caller commits. Raises StatementRefused if the
+    catalog has a rule of this name, and DatabaseError if the rule cannot work.
     """
     with _naming(rule):
         return Rule(*conn.execute(_ADD, _values(rule)).one())
@@ -77,21 +80,30 @@ def replace(conn: Connection, rule_id: int, rule: NewRule) -> Rule | None:
 
 
 def save_all(conn: Connection, rules: Sequence[NewRule]) -> None:
-    """Save all rules, each in place of the rule of its name, if there is one. Each gets a new id, so rules of one
-    priority act in the order of `rules`. Raises the errors of `add`."""
-    conn.execute(_REMOVE_NAMED, {"names": [rule.name for rule in rules]})  # old rules must not contradict new ones
+    """Save all rules, each in place of the rule of its name and catalog, if there is one. Each gets a new id, so rules
+    of one priority act in the order of `rules`. Raises the errors of `add`."""
+    for catalog in {rule.catalog for rule in rules}:  # old rules must not contradict new ones
+        remove_named(conn, [rule.name for rule in rules if rule.catalog == catalog], catalog)
     for rule in rules:
         add(conn, rule)
 
 
-def set_status(conn: Connection, names: Iterable[str], status: str) -> set[str]:
-    """Make rules live or drafts, and return the names that exist. Raises DatabaseError if a rule cannot be live."""
-    return {row.name for row in conn.execute(_SET_STATUS, {"status": status, "names": list(names)})}
+def set_status(conn: Connection, names: Iterable[str], status: str, catalog: str = "main") -> set[str]:
+    """Make rules of a catalog live or drafts, and return the names that exist. Raises DatabaseError if a rule cannot
+    be live."""
+    given = {"status": status, "names": list(names), "catalog": catalog}
+    return {row.name for row in conn.execute(_SET_STATUS, given)}
 
 
-def find(conn: Connection, rule_id: int | None = None, *, name: str | None = None) -> Rule | None:
-    """Return the rule of an id or a name, or None."""
-    row = conn.execute(_FIND, {"rule_id": rule_id, "name": name}).one_or_none()
+def find(conn: Connection, rule_id: int) -> Rule | None:
+    """Return the rule of an id, or None."""
+    row = conn.execute(_FIND, {"rule_id": rule_id}).one_or_none()
+    return None if row is None else Rule(*row)
+
+
+def find_named(conn: Connection, name: str, catalog: str = "main") -> Rule | None:
+    """Return the rule of a name in a catalog, or None."""
+    row = conn.execute(_FIND_NAMED, {"name": name, "catalog": catalog}).one_or_none()
     return None if row is None else Rule(*row)
 
 
@@ -106,9 +118,9 @@ def remove(conn: Connection, rule_id: int) -> bool:
     return conn.scalar(_REMOVE, {"rule_id": rule_id}) is not None
 
 
-def remove_named(conn: Connection, names: Iterable[str]) -> set[str]:
-    """Delete rules, and return the names that existed."""
-    return {row.name for row in conn.execute(_REMOVE_NAMED, {"names": list(names)})}
+def remove_named(conn: Connection, names: Iterable[str], catalog: str = "main") -> set[str]:
+    """Delete rules of a catalog, and return the names that existed."""
+    return {row.name for row in conn.execute(_REMOVE_NAMED, {"names": list(names), "catalog": catalog})}
 
 
 @contextmanager
@@ -118,7 +130,9 @@ def _naming(rule: NewRule) -> Iterator[None]:
     except StatementRefused as error:
         if error.sqlstate != UNIQUE_VIOLATION:
             raise
-        refused = StatementRefused(f"there is already a rule {rule.name!r}", hint="Choose another name.")
+        refused = StatementRefused(
+            f"there is already a rule {rule.name!r} of catalog {rule.catalog!r}", hint="Choose another name."
+        )
         refused.sqlstate = "22023"
         raise refused from error
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
@@ -77,7 +78,7 @@ rule = Table(
     "rule",
     metadata,
     Column("rule_id", BigInteger, Identity(always=True), comment="the key of the rule"),
-    Column("name", Text, nullable=False, unique=True, comment="the name that results show"),
+    Column("name", Text, nullable=False, comment="the name that results show"),
     Column(
         "catalog", Text, nullable=False, server_default="main", comment="the catalog whose searches the rule changes"
     ),
@@ -95,6 +96,7 @@ rule = Table(
         "updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when it was last saved"
     ),
     PrimaryKeyConstraint("rule_id"),
+    UniqueConstraint("catalog", "name"),
     CheckConstraint("name ~ '\\S' and length(name) <= 100", name="name"),
     CheckConstraint("status in ('draft', 'live')", name="status"),
     Index(None, "catalog", "lookup"),

@@ -99,7 +99,7 @@ def upgrade() -> None:
     sa.CheckConstraint("name ~ '\\S' and length(name) <= 100", name=op.f('rule_name_check')),
     sa.CheckConstraint("status in ('draft', 'live')", name=op.f('rule_status_check')),
     sa.PrimaryKeyConstraint('rule_id', name=op.f('rule_pkey')),
-    sa.UniqueConstraint('name', name=op.f('rule_name_key')),
+    sa.UniqueConstraint('catalog', 'name', name=op.f('rule_catalog_name_key')),
     schema='shop',
     comment='What a shop wants of its searches: pins, hidden products, boosts, other queries, redirects, banners.'
     )

@@ -17,12 +17,13 @@ app = typer.Typer(
 )
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="The names of rules.")]
+Of = Annotated[str, typer.Option("--catalog", help="The catalog of the rules.")]
 _HINT = "See: windowshop rule list"
 
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="The name that results show. No other rule has it.")],
+    name: Annotated[str, typer.Argument(help="The name that results show. No other rule of the catalog has it.")],
     condition: Annotated[str, typer.Argument(help="When the rule applies, as JSON.")],
     action: Annotated[str, typer.Argument(help="What the rule does, as JSON.")],
     live: Annotated[bool, typer.Option("--live", help="Searches follow the rule at once. Default: a draft.")] = False,
@@ -79,7 +80,8 @@ def add(
 def import_rules(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The lines that list --json printed.")],
 ) -> None:
-    """Save the rules of a file, or none if one of them cannot work. A rule takes the place of the rule of its name:
+    """Save the rules of a file, or none if one of them cannot work. A rule takes the place of the rule of its name
+    and catalog:
 
     windowshop rule list --json > rules.jsonl
 
@@ -118,46 +120,46 @@ def list_rules(
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="The name of a rule.")]) -> None:
+def show(name: Annotated[str, typer.Argument(help="The name of a rule.")], catalog: Of = "main") -> None:
     """Print a rule as JSON."""
     from db.errors import SettingsError
     from db.search import rules
 
-    found = as_app(lambda conn: rules.find(conn, name=name))
+    found = as_app(lambda conn: rules.find_named(conn, name, catalog))
     if found is None:
         raise SettingsError(f'there is no rule "{name}"', hint=_HINT)
     typer.echo(json.dumps(_fields(found), ensure_ascii=False, indent=2))
 
 
 @app.command()
-def set_live(names: Names) -> None:
+def set_live(names: Names, catalog: Of = "main") -> None:
     """Let searches follow rules. A rule that contradicts a live rule is refused."""
-    _set_status(names, "live")
+    _set_status(names, "live", catalog)
 
 
 @app.command()
-def set_draft(names: Names) -> None:
+def set_draft(names: Names, catalog: Of = "main") -> None:
     """Let searches no longer follow rules."""
-    _set_status(names, "draft")
+    _set_status(names, "draft", catalog)
 
 
 @app.command()
-def delete(names: Names) -> None:
+def delete(names: Names, catalog: Of = "main") -> None:
     """Delete rules."""
     from db.search import rules
 
     def remove(conn: Any) -> None:
-        _expect(names, rules.remove_named(conn, names))
+        _expect(names, rules.remove_named(conn, names, catalog))
 
     as_app(remove)
     typer.echo("Deleted.")
 
 
-def _set_status(names: list[str], status: str) -> None:
+def _set_status(names: list[str], status: str, catalog: str) -> None:
     from db.search import rules
 
     def change(conn: Any) -> None:
-        _expect(names, rules.set_status(conn, names, status))
+        _expect(names, rules.set_status(conn, names, status, catalog))
 
     as_app(change)
     typer.echo(f"Now {'a draft' if status == 'draft' else 'live'}: {', '.join(names)}")

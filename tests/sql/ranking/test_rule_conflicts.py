@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import text
 
 from db.errors import DatabaseError
 from db.roles import Role
+from db.search import rules
 from tests.sql.ranking.rules import QUERY, SEARCH, save
 from tests.support.shop import Shop
 
@@ -99,3 +101,52 @@ def test_two_sessions_that_replace_rules_follow_each_other(stocked: Shop) -> Non
         first.commit()
         waiting.result(30)
     assert stocked.value("select string_agg(action ->> 'pin', ' ' order by name) from shop.rule") == "s3 s3"
+
+
+def test_rules_of_two_catalogs_may_have_one_name(stocked: Shop) -> None:
+    stocked.run("insert into shop.catalog (catalog) values ('outlet') on conflict do nothing")
+    app = stocked.connect(Role.APP)
+    first, second = (
+        rules.NewRule("sale", json.dumps(QUERY), f'{{"banner": "{catalog}"}}', catalog)
+        for catalog in ("main", "outlet")
+    )
+    rules.add(app, first)
+    rules.add(app, second)
+    with pytest.raises(DatabaseError, match="there is already a rule 'sale' of catalog 'outlet'"):
+        rules.add(app, second)
+    rules.save_all(app, [replace(second, priority=5)])
+    assert [(one.catalog, one.priority) for one in rules.read(app)] == [("main", 0), ("outlet", 5)]
+    assert rules.set_status(app, ["sale"], "live", "outlet") == {"sale"}
+    assert [one.status for one in rules.read(app)] == ["draft", "live"]
+    assert rules.remove_named(app, ["sale"]) == {"sale"}
+    assert rules.find_named(app, "sale") is None
+    assert rules.find_named(app, "sale", "outlet") is not None
+
+
+@pytest.mark.parametrize("time", ["infinity", "-infinity", "9999-12-31T23:59:59-12:00", "0001-01-01 BC"])
+def test_times_that_a_client_cannot_read_are_refused(stocked: Shop, time: str) -> None:
+    for column in ("valid_from", "valid_to"):
+        with pytest.raises(DatabaseError, match="valid_from or valid_to is not in the years 2 to 9998"):
+            save(stocked, "r", QUERY, {"banner": "Sale"}, **{column: time})
+    assert rules.read(stocked.connect(Role.APP)) == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "other", "message"),
+    [
+        ({"contains": "red bag"}, {"contains": "blue bag"}, "with the first of these words"),
+        ({"query": "shoes"}, {"query": "boots"}, "with this query"),
+        ({"category": "bags"}, {"category": "shoes"}, "with this category"),
+        ({"always": True}, {"query": "boots"}, "with the conditions similar, filter and always"),
+    ],
+)
+def test_a_key_has_at_most_100_live_rules(stocked: Shop, condition: Any, other: Any, message: str) -> None:
+    stocked.run(
+        "insert into shop.rule (name, condition, action, status) select 'r' || n, cast(:condition as jsonb), "
+        '\'{"boost": {"brand": "Nord"}}\', \'live\' from generate_series(1, 100) n',
+        condition=json.dumps(condition),
+    )
+    with pytest.raises(DatabaseError, match=f"the catalog has 100 live rules {message}"):
+        save(stocked, "more", condition, {"boost": {"brand": "Alp"}})
+    save(stocked, "more", condition, {"boost": {"brand": "Alp"}}, status="draft")
+    save(stocked, "other", other, {"boost": {"brand": "Alp"}})

@@ -51,6 +51,9 @@ def _point(database: Database, port: int) -> None:
         point_gateway(conn, ROLES, [("127.0.0.1", port)], database.password(ROLES.gateway))
 
 
+RULE = {"name": "new", "condition": {"always": True}, "action": {"banner": "Sale"}}
+
+
 @contextmanager
 def site(database: Database, proxy: TcpProxy, replica: int, **settings: Any) -> Iterator[httpx.Client]:
     """Serve the database with the replica as the read address, and wait until the replica has caught up."""
@@ -92,6 +95,9 @@ def leaves_and_returns(client: httpx.Client, server: Server, server_home: Path, 
         began = time.monotonic()
         put = {"products": [{"sku": "written while the replay is paused", "title": "A new product"}]}
         assert client.put("/products", json=put).status_code == 200
+        rule = client.post("/v1/rules", json=RULE).raise_for_status().json()
+        assert client.get(f"/v1/rules/{rule['rule_id']}").json() == rule
+        assert client.get("/v1/rules", params={"catalog": "main"}).json()["rules"] == [rule]
         wait_until(lambda: ready(client)["reads"] == "primary", limit + 30, "reads on the primary")
         assert time.monotonic() - began < limit + 5
         assert client.get("/products/written while the replay is paused").status_code == 200

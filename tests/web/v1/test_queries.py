@@ -139,3 +139,7 @@ def test_faulty_synonyms_and_other_keys_are_refused(keyed: Keyed) -> None:
     address = f"/v1/synonyms/{synonym['synonym_id']}"
     assert client.delete(address, headers=keys["other"]).status_code == 403
     assert client.delete(address, headers=keys["admin"]).status_code == 204
+    synonym = client.post("/v1/synonyms", json={**good, "catalog": "main"}, headers=keys["admin"]).json()
+    address = f"/v1/synonyms/{synonym['synonym_id']}"
+    assert client.delete(address, headers=keys["other"]).status_code == 404
+    assert client.delete(address, headers=keys["admin"]).status_code == 204

@@ -99,10 +99,18 @@ def test_other_keys_do_not_reach_rules(keyed: Keyed) -> None:
         assert client.post("/v1/rules", json={**RULE, "name": name}, headers=keys[name]).status_code == 403
         assert client.get("/v1/rules", headers=keys[name]).status_code == 403
         assert client.get("/v1/signals", headers=keys[name]).status_code == 403
+    for name in ("search", "write"):
         assert client.get(address, headers=keys[name]).status_code == 403
         assert client.put(address, json=RULE, headers=keys[name]).status_code == 403
         assert client.delete(address, headers=keys[name]).status_code == 403
-    assert client.put(address, json={**RULE, "catalog": "other"}, headers=keys["other"]).status_code == 403
+    assert client.put(address, json=RULE, headers=keys["other"]).status_code == 403
+    for one in (address, "/v1/rules/999"):  # a rule of another catalog is as unknown as one that does not exist
+        for answer in (
+            client.get(one, headers=keys["other"]),
+            client.put(one, json={**RULE, "catalog": "other"}, headers=keys["other"]),
+            client.delete(one, headers=keys["other"]),
+        ):
+            assert (answer.status_code, answer.json()["detail"]) == (404, f"There is no rule {one[10:]}.")
     assert client.get(address, headers=keys["admin"]).json() == rule
 
 

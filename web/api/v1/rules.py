@@ -31,7 +31,9 @@ Time = Annotated[datetime, Meta(tz=True)]
 class RuleIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a search does under a condition. docs/relevance.md lists the conditions and the actions."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S", description="No other rule has the name.")]
+    name: Annotated[
+        str, Meta(min_length=1, max_length=100, pattern=r"\S", description="No other rule of the catalog has it.")
+    ]
     condition: Annotated[dict[str, Any], Meta(description="When the rule applies, such as an exact query.")]
     action: Annotated[dict[str, Any], Meta(description="What the rule does, such as a pinned product.")]
     catalog: Catalog = "main"
@@ -87,7 +89,9 @@ async def list_rules(
         limits.check_every_catalog()
     else:
         limits.check_catalog(catalog)
-    found = await state.pools.read(request, lambda conn: rules.read(conn, catalog, after=after, rows=_ROWS))
+    found = await state.pools.read(
+        request, lambda conn: rules.read(conn, catalog, after=after, rows=_ROWS), primary=True
+    )  # an integrator may write back what it reads
     return Rules([_out(row) for row in found], found[-1].rule_id if len(found) == _ROWS else None)
 
 
@@ -115,7 +119,8 @@ async def create_rule(request: Request[Any, Any, Any], state: State, data: JSONB
 )
 async def read_rule(request: Request[Any, Any, Any], state: State, rule_id: RuleId) -> RuleOut:
     """Read a rule."""
-    return _out(_existing(request, rule_id, await state.pools.read(request, lambda conn: rules.find(conn, rule_id))))
+    found = await state.pools.read(request, lambda conn: rules.find(conn, rule_id), primary=True)
+    return _out(_existing(request, rule_id, found))
 
 
 @put(
@@ -200,9 +205,9 @@ def _saving(
 
 
 def _existing(request: Request[Any, Any, Any], rule_id: int, found: rules.Rule | None) -> rules.Rule:
-    if found is None:
+    """Return the rule. Raises ApiError if there is none, or if the key does not allow its catalog."""
+    if found is None or not KeyLimits.of(request).allows_catalog(found.catalog):
         raise ApiError("not-found", f"There is no rule {rule_id}.")
-    KeyLimits.of(request).check_catalog(found.catalog)
     return found
 
 

@@ -118,8 +118,8 @@ async def delete_synonym(
 
     def remove(conn: Connection) -> None:
         removed = synonyms.remove(conn, synonym_id)
-        if removed is None:
-            raise ApiError("not-found", f"There is no synonym {synonym_id}.")
-        _check(limits, removed.catalog)  # an error rolls the transaction back
+        if removed is None or (removed.catalog is not None and not limits.allows_catalog(removed.catalog)):
+            raise ApiError("not-found", f"There is no synonym {synonym_id}.")  # rolls the transaction back
+        _check(limits, removed.catalog)
 
     await state.pools.write(request, remove)

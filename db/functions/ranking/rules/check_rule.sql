@@ -50,6 +50,9 @@ declare
         when done = 'redirect' and (said !~ '^(https?://[^/\s]|/)\S*$' or length(said) > 2000) then
             'redirect is not an address that begins with https://, http:// or /'
         when done = 'banner' and length(said) not between 1 and 2000 then 'banner is not 1 to 2,000 characters long'
+        when (p_rule.valid_from between '0002-01-01' and '9999-01-01'
+            and p_rule.valid_to between '0002-01-01' and '9999-01-01') is false
+            then 'valid_from or valid_to is not in the years 2 to 9998; a rule without them has no beginning or end'
         when not p_rule.valid_from < p_rule.valid_to then 'valid_to is not later than valid_from' end;
 begin
     if wrong is not null then

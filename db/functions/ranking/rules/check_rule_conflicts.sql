@@ -50,10 +50,14 @@ begin
         end if;
         exit when wrong is not null;
     end loop;
-    if wrong is null and p_rule.lookup = 'other' and (select count(*) from shop.rule r where r.catalog = p_rule.catalog
-        and r.status = 'live' and r.lookup = 'other' and r.rule_id <> p_rule.rule_id) >= @max_general_rules@
+    if wrong is null and (select count(*) from shop.rule r where r.catalog = p_rule.catalog
+        and r.status = 'live' and r.lookup = p_rule.lookup and r.rule_id <> p_rule.rule_id) >= @max_general_rules@
     then
-        wrong := 'the catalog has @max_general_rules@ live rules with the conditions similar, filter and always';
+        wrong := 'the catalog has @max_general_rules@ live rules with ' || case
+            when p_rule.condition ? 'query' then 'this query'
+            when p_rule.condition ? 'contains' then 'the first of these words'
+            when p_rule.condition ? 'category' then 'this category'
+            else 'the conditions similar, filter and always' end;
     end if;
     if wrong is not null then
         raise exception using errcode = '22023', message = format('rule %L: %s', p_rule.name, wrong),
