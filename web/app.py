@@ -135,6 +135,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "access": access,
             "exports": export.limiter(settings.connections),
             "waiters": waiting.limiter(),
+            "what_ifs": ConcurrencyLimiter(1, 2),  # a question runs many searches on a writing connection
             "staff_sessions": staff_sessions,
             "staff_previews": ConcurrencyLimiter(1, 4),  # a preview runs many searches
             "stopping": asyncio.Event(),  # set when the server begins to stop

@@ -1,6 +1,7 @@
 """Admin keys ask what changes would do to judged searches. Nothing is changed, and faulty changes are refused."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ from sqlalchemy import text
 
 from db import api_keys
 from db.engine import Database
+from tests.support.processes import wait_until
 from tests.support.web_service import Serve
 
 RULE: dict[str, Any] = {"rule": {"name": "r", "condition": {"query": "bag"}, "action": {"pin": "sku 3", "at": 1}}}
@@ -64,3 +66,34 @@ def test_other_keys_are_refused(keyed: Keyed) -> None:
     client, keys = keyed
     for name in ("write", "some"):
         assert client.post("/v1/what-if", json={"changes": [RULE]}, headers=keys[name]).status_code == 403
+
+
+def test_questions_leave_connections_for_writes_and_end_with_their_clients(
+    keyed: Keyed, own_database: Database
+) -> None:
+    client, keys = keyed
+    running = text(
+        "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' "
+        "and query like '%shop.what_if(%' and pid <> pg_backend_pid()"
+    )
+
+    def questions() -> int:
+        with own_database.connect(None) as watching:
+            return int(watching.scalar(running) or 0)
+
+    def ask() -> int:
+        try:
+            answer = client.post("/v1/what-if", json={"changes": [RULE]}, headers=keys["admin"], timeout=2)
+        except httpx.ReadTimeout:
+            return 0
+        return answer.status_code
+
+    with own_database.connect(None) as held, held.begin(), ThreadPoolExecutor(4) as pool:
+        held.execute(text("update shop.signal set weight = 0 where name = 'stock'"))  # rules wait for this row
+        asked = [pool.submit(ask) for _ in range(4)]
+        wait_until(lambda: questions() == 1, 2, "a running question")
+        product = {"products": [{"sku": "new", "title": "new"}]}
+        assert client.put("/v1/products", json=product, headers=keys["write"]).status_code == 200
+        assert questions() == 1
+        assert sorted(one.result() for one in asked) == [0, 0, 0, 503]
+        wait_until(lambda: questions() == 0, 2, "the end of the questions")

@@ -79,7 +79,11 @@ async def ask_what_if(request: Request[Any, Any, Any], state: State, data: JSONB
     ShownAttributes(state.settings.attributes).check([used for change in data.changes for used in _filters(change)])
     changes = msgspec.json.encode(data.changes).decode()
     try:
-        answer = await state.pools.write(request, lambda conn: what_if.ask(conn, changes, suite=data.suite, k=data.k))
+        async with state.what_ifs:  # so that a few questions leave connections for writes
+            # Nothing is committed, so the question ends when its client leaves.
+            answer = await state.pools.read(
+                request, lambda conn: what_if.ask(conn, changes, suite=data.suite, k=data.k), primary=True
+            )
     except DatabaseError as error:
         problem = _PROBLEMS.get(error.sqlstate or "")
         if problem is None:
