@@ -1,9 +1,12 @@
-"""Finds the passwords of the logins that `db upgrade` created on a site's own server.
+"""Stores and finds the passwords of the logins that `db upgrade` created on a site's own server.
 
-`db upgrade` stores the passwords in `<home>/secrets.json`. Each later command with this home and with the
-administrator's address then uses its own login. The key of a password contains the address. One home can therefore
-serve several servers, and a command with a person's login keeps that login. A primary and its standbys have the same
-passwords, so a password is also found by an address that shares one of several hosts with the key.
+The passwords are in `<home>/secrets.json`. With this home and the administrator's address, each later command finds the
+password of its role's login, and connects with this login. A command whose address has another user name keeps the
+login of the address.
+
+The key of a password contains the login, the hosts and ports of the server, and the administrator's user name, but no
+database. So one home can serve several servers. A primary and its standbys have the same passwords. So a password is
+found if at least one host and port of the address is in the key.
 """
 
 from dataclasses import dataclass

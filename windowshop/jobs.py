@@ -111,7 +111,7 @@ def add(
     if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", name) is None:
         raise SettingsError(
             f'"{name}" cannot be the name of a feed',
-            hint="Use at most 63 lower-case letters, digits, and _ . - and begin with a letter or a digit.",
+            hint="Use 1 to 63 of the characters a-z, 0-9, _ . and -; the first is a letter or a digit.",
         )
     arguments = [path, *context.args]
     _check_arguments(arguments)

@@ -92,7 +92,7 @@ def mcp() -> None:
 
 @key_app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="A name for the key's purpose: lower-case letters, digits, and _ . -")],
+    name: Annotated[str, typer.Argument(help="A name for the key's purpose, 1 to 63 characters: a-z, 0-9, _ . -")],
     scope: Annotated[
         list[str] | None,
         typer.Option(help="search; write, which includes search; or admin, which includes both. Default: search."),
@@ -146,7 +146,7 @@ def create(
     if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", name) is None:
         raise SettingsError(
             f'"{name}" cannot be the name of a key',
-            hint="Use at most 63 lower-case letters, digits, and _ . - and begin with a letter or a digit.",
+            hint="Use 1 to 63 of the characters a-z, 0-9, _ . and -; the first is a letter or a digit.",
         )
 
     def create_key(conn: Any) -> str:

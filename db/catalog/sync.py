@@ -24,8 +24,8 @@ _COUNT = text(
     "and exists (select from pg_temp.named n where n.product_id = p.product_id)), "
     "(select count(*) from shop.product p where p.catalog = :catalog)"
 )
-# Locks products in the order of product_id, like every writer. The limits are two parameters instead of a sum in
-# SQL, because PostgreSQL would type the sum as smallint and fail beyond 32,767 products.
+# Locks products in the order of product_id, like every writer. The limits of m.number are two parameters. The second
+# one cannot be :after + :rows, because PostgreSQL would type the sum as smallint and fail beyond 32,767 products.
 _BATCH = """
 with batch as materialized (
     select p.product_id from pg_temp.missing m join shop.product p using (product_id)
@@ -63,7 +63,8 @@ def name(conn: Connection, skus: Sequence[str], catalog: str) -> None:
 
 
 def find_missing(conn: Connection, catalog: str, *, delete: bool) -> Missing:
-    """Count the products that the feed does not name, and store their ids in a temporary table for `change`."""
+    """Count the products that the feed does not name, and store their ids in a temporary table for `change`. Without
+    `delete`, products that are already out of stock are left out. Call this once per session."""
     conn.execute(text("analyze pg_temp.named"))
     conn.execute(text(_MISSING if delete else _MISSING + _STILL_OFFERED), {"catalog": catalog})
     conn.execute(text("create unique index on pg_temp.missing (number)"))

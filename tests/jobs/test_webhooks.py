@@ -208,7 +208,9 @@ def test_the_commands_add_test_list_and_remove_a_webhook(
     listed = runner.invoke(app, ["list"]).stdout
     assert "erp" in listed and "key=x" not in listed and secret not in listed
     assert "already" in str(runner.invoke(app, ["add", "erp", receiver.url("/hook")]).exception)
-    assert "no message found" in str(runner.invoke(app, ["add", "x", receiver.url(), "--on", "found"]).exception)
+    assert '"found" is not a kind of message' in str(
+        runner.invoke(app, ["add", "x", receiver.url(), "--on", "found"]).exception
+    )
     assert runner.invoke(app, ["remove", "erp"]).exit_code == 0
     assert 'no webhook "erp"' in str(runner.invoke(app, ["test", "erp"]).exception)
 

@@ -1,5 +1,5 @@
-"""A faulty value of an optional field gives a warning. The product is loaded without the value, or with a corrected
-value. Values in several spellings are read."""
+"""If an optional field has a faulty value, the product is loaded without the value or with a corrected value, and a
+warning is given. In strict mode, the row is rejected. Some values may be written in several ways."""
 
 import json
 from pathlib import Path

@@ -47,7 +47,7 @@ SORTS = {"price_asc": "effective_price", "price_desc": "effective_price desc"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageState:
     """A visitor's search. `like` and `unlike` are SKUs, `image` is the name of an uploaded image, and `after` is the
-    cursor of the last product of the previous page. With `after` and `shown`, the page before has `shown` products."""
+    cursor of the last product of the previous page. With `after`, `shown` is the number of products up to this one."""
 
     q: str = ""
     image: str = ""  # the parameter `picture` of an address
@@ -59,9 +59,9 @@ class PageState:
     catalog: str = ""  # empty for the site's default catalog
     cut: str | None = RELEVANT
     correct: bool = True  # whether misspelt words are corrected
-    sort: str = ""  # a key of SORTS; empty for the best product first, or no order without a search
+    sort: str = ""  # a key of SORTS; empty: a search puts the best product first, other pages have no special order
     after: str = ""
-    shown: int = 0  # products that the page shows from the first one on; 0 for one page
+    shown: int = 0  # without `after`: products that the page shows from the first one on; 0 for one page
     remarks: tuple[str, ...] = ()  # messages about invalid parameters
 
     @property
@@ -71,7 +71,7 @@ class PageState:
 
     @property
     def is_start(self) -> bool:
-        """Returns whether the visitor has not searched, filtered or sorted yet."""
+        """Returns whether this is the first page without a search, a filter or an order."""
         return not (self.is_search or self.active_filters or self.sort or self.after)
 
     @property
@@ -97,7 +97,7 @@ class PageState:
         return msgspec.json.encode(given).decode() if given else None
 
     def but(self, **changes: Any) -> "PageState":
-        """Returns this state with some changes, on the first page unless `after` or `shown` is given."""
+        """Returns this state with some changes, without remarks. Resets `after` and `shown` unless they are given."""
         return replace(self, **{"after": "", "shown": 0, "remarks": (), **changes})
 
     def with_values(self, name: str, values: Iterable[str]) -> "PageState":
@@ -117,8 +117,8 @@ class PageState:
 
 
 def read(parameters: Iterable[tuple[str, str]]) -> PageState:
-    """Returns the state of an address. An invalid value is dropped, mostly with a remark. An unknown parameter is
-    ignored."""
+    """Returns the state of an address. An invalid value is dropped. A remark names it, except for an invalid value of
+    `correct` or `shown` that is short enough. An unknown parameter is ignored."""
     lists: dict[str, list[str]] = {name: [] for name in _LISTS}
     single: dict[str, str] = {}
     remarks: list[str] = []
@@ -160,12 +160,12 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
         shown=_shown(single.get("shown", "")),
         remarks=tuple(remarks),
     )
-    # A sorted search has only relevant products, because the others would come before them.
+    # A sorted search shows only relevant products. Otherwise irrelevant products could come first, by their prices.
     return replace(read_, cut=RELEVANT) if read_.sort and read_.is_search else read_
 
 
 def _shown(written: str) -> int:
-    """Returns the number of products, in whole pages. Returns 0 for a text that is no number."""
+    """Returns the number, rounded down to whole pages, at most MAX_SHOWN. Returns 0 for a text that is no number."""
     return min(int(written) // PAGE * PAGE, MAX_SHOWN) if written.isascii() and written.isdigit() else 0
 
 

@@ -8,7 +8,7 @@ from windowshop.transaction import as_administrator
 
 app = typer.Typer(
     no_args_is_help=True,
-    help='Receivers of messages about products, which "windowshop jobs" sends. See docs/webhooks.md.',
+    help='Receivers of messages about products. "windowshop jobs" sends the messages. See docs/webhooks.md.',
 )
 
 Name = Annotated[str, typer.Argument(help="The webhook's name.")]
@@ -16,7 +16,7 @@ Name = Annotated[str, typer.Argument(help="The webhook's name.")]
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="A name: lower-case letters, digits, and _ . -")],
+    name: Annotated[str, typer.Argument(help="1 to 63 characters: a-z, 0-9, _ . - The first is a letter or a digit.")],
     url: Annotated[str, typer.Argument(metavar="URL", help="The address to which the messages are sent by POST.")],
     on: Annotated[
         list[str] | None, typer.Option(help="searchable, quarantined or matched; repeatable. Default: all.")
@@ -25,9 +25,10 @@ def add(
         list[str] | None, typer.Option(help="A catalog whose products are reported; repeatable. Default: all.")
     ] = None,
 ) -> None:
-    """Send messages when products become searchable or are quarantined, and print the secret that signs them.
+    """Add a webhook, and print the secret that signs its messages.
 
-    The secret is shown only now. The receiver checks the signature with it:
+    Messages are sent when products become searchable, are quarantined or match a watch. The secret is shown only now.
+    With the secret, the receiver checks the signatures of the messages. An example of the command:
 
         windowshop webhook add erp https://erp.example/hooks/products --on searchable --catalog main
     """
@@ -40,12 +41,12 @@ def add(
     kinds = list(dict.fromkeys(on or webhooks.KINDS))
     if unknown := sorted(set(kinds) - set(webhooks.KINDS)):
         raise SettingsError(
-            f"--on: there is no message {unknown[0]}", hint=f"The messages: {', '.join(webhooks.KINDS)}."
+            f'--on: "{unknown[0]}" is not a kind of message', hint=f"The kinds: {', '.join(webhooks.KINDS)}."
         )
     if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", name) is None:
         raise SettingsError(
             f'"{name}" cannot be the name of a webhook',
-            hint="Use at most 63 lower-case letters, digits, and _ . - and begin with a letter or a digit.",
+            hint="Use 1 to 63 of the characters a-z, 0-9, _ . and -; the first is a letter or a digit.",
         )
     poster = webhooks.make_poster(JobsSettings.read())
     typer.echo(as_administrator(lambda conn: webhooks.add(conn, name, url, kinds, catalog, poster)))
@@ -53,7 +54,7 @@ def add(
 
 @app.command("list")
 def list_webhooks() -> None:
-    """List all webhooks, the messages that wait, and why the last attempt failed."""
+    """List all webhooks, with the number of waiting messages, and the error of the last attempt if it failed."""
     from rich import box
     from rich.console import Console
     from rich.table import Column, Table
@@ -64,7 +65,7 @@ def list_webhooks() -> None:
     if not found:
         typer.echo("There is no webhook. See: windowshop webhook add --help")
         return
-    columns = [Column(name, overflow="fold") for name in ("webhook", "url", "on", "state")]
+    columns = [Column(name, overflow="fold") for name in ("webhook", "url", "on, catalogs", "state")]
     table = Table(*columns, "accepted", "waiting", box=box.SIMPLE_HEAD, pad_edge=False)
     for one in found:
         state = "in use" if one.disabled_at is None else f"disabled since {one.disabled_at:%Y-%m-%d %H:%M}"

@@ -1,5 +1,6 @@
--- Translates a filter (docs/filters.md), a JSON object, into one SQL condition on p (shop.product). Searches run this
--- condition. A filter that is null or {} gives the condition 'true'. Three rules keep the condition safe and fast:
+-- Translates a filter (docs/filters.md), a JSON object, into one SQL condition on p (shop.product). Searches and other
+-- functions, such as shop.browse and shop.zero_shot, put this condition into their queries. A filter that is null or {}
+-- gives the condition 'true'. Three rules keep the condition safe and fast:
 --   * every value and every key is a quoted literal (%L, which is correct under either setting of
 --     standard_conforming_strings), and every column is in the list of filter_kind; no text from a caller becomes SQL;
 --   * filter_value checks each value against the kind of its field, so the condition raises no error on any row;

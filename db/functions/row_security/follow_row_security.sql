@@ -1,11 +1,12 @@
--- Enables row level security on the secured tables of row_security_rules. Disables it on the others, unless the site
--- has policies on them. Windowshop sets no policy on a table that is not secured, because any policy makes searches
--- slower. The function leaves unchanged what is already right.
+-- Enables row level security on the secured tables of row_security_rules. If a table is no longer secured, the function
+-- drops Windowshop's policies on it, and disables row level security unless the site has policies on the table.
+-- Windowshop sets no policy on a table that is not secured, because any policy makes searches slower. The function
+-- changes only what differs from the rules.
 --
 -- The policy windowshop_follow is restrictive, so a policy of the site on the same table can only hide further rows.
 -- The policy windowshop_pass is permissive and lets every row pass, because a table without a permissive policy has no
--- visible rows. A permissive policy of the site takes its place. The comment of windowshop_follow stores its
--- condition. From the comment, the function sees whether the condition has changed.
+-- visible rows. A permissive policy of the site takes the place of windowshop_pass. The comment on windowshop_follow
+-- stores the condition of windowshop_follow. From the comment, the function sees whether this condition has changed.
 create or replace function shop_private.follow_row_security()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

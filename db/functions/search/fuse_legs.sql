@@ -1,23 +1,24 @@
 -- Fuses the legs by weighted reciprocal rank (Cormack, Clarke and Buettcher, SIGIR 2009) and returns the ranked
--- products. A leg that found a product adds the leg's weight / (rrf_k + rank) to the score of the product. Products
--- that the query's text names (p_run.exact) come first, ordered by grade, then by score. `place` numbers the returned
--- products from 1.
+-- products. A leg that found a product adds the leg's weight / (rrf_k + rank) to the score of the product. The exact
+-- matches of the query's text (p_run.exact, see exact_matches) come first, ordered by grade, then by score. `place`
+-- numbers the returned products from 1.
 --
--- The words of the query name a product if the product's keyword score has at least 2 whole points (see
+-- The words of the query point to a product if the product's keyword score has at least 2 whole points (see
 -- keyword_leg.sql), and if at most @keyword_few@ products have as many points or more. For such a product, the
 -- contribution of the keyword leg is multiplied by a factor. The factor is @keyword_few_factor@ times the number of
--- whole points above 1. Without this factor, a product with fewer points could come first only because both vector
--- legs rank it first. The factor applies only if a vector leg has a weight.
+-- whole points above 1. Without the factor, a product with fewer points would come first if both vector legs ranked it
+-- first. The factor applies only if a vector leg has a weight.
 --
 -- A product is dropped in three cases:
 --   (1) the product's image is less similar to the query than p_min_similarity;
 --   (2) the product's image is less similar to the query than the best image, by more than p_max_gap;
 --   (3) the product does not pass the cut of the run (p_run.cut).
--- For cases (1) and (2), if the image leg did not find a product, the function compares the first image of the product
--- with the query. A product whose first image is not encoded is then dropped too.
+-- Cases (1) and (2) apply only if the query has an image vector. If the image leg did not find a product, the function
+-- then compares the first image of the product with the query. A product whose first image is not encoded is dropped
+-- too.
 --
--- A run with a change (p_run.change) is already ranked; changed_products returns its products. If signals or rules
--- apply to the run (p_run.ranking), ranked_products ranks the fused products again.
+-- A run with a change (p_run.change, see rank_by_change) is already ranked; changed_products returns its products. If
+-- signals or rules apply to the run (p_run.ranking), ranked_products ranks the products again.
 create or replace function shop_private.fuse_legs(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )
@@ -34,8 +35,8 @@ declare
     exact constant shop_private.exact_match[] := p_run.exact;
     query_vector constant @vector@.halfvec := p_run.image_vector;
     cut constant shop_private.search_cut := p_run.cut;
-    -- the least keyword score of a product that the words name; null without a vector leg. The leg's scores are in
-    -- descending order.
+    -- The lowest keyword score of the products that the words point to; null if no vector leg has a weight. The leg's
+    -- scores are in descending order.
     named_from constant double precision := case when image_weight + title_weight > 0
         then greatest(2, 1 + floor(keyword_leg.measures[@keyword_few@ + 1])) end;
     cutting constant boolean := num_nonnulls(p_min_similarity, p_max_gap) > 0 and query_vector is not null;

@@ -1,6 +1,6 @@
--- Enqueues an image that has replaced another image at the same position. The trigger also enqueues an image whose file
--- has changed under the same name; in this case, the load has deleted the content hash. If a load finds a file that was
--- missing before, the trigger makes the quarantined image pending again.
+-- Enqueues an image that has replaced another image at the same position, and an image whose file has changed under the
+-- same name. For a changed file, the load has set sha256 to null. If the file was missing before (the old file_version
+-- is null), the trigger only makes the quarantined work items of the image pending again.
 create or replace function shop_private.product_image_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,12 +1,13 @@
--- Leases titles, or images that are files, to a worker and returns these items. Items have a batch_limit if a worker
--- stopped while it held them. If there are such items, the function leases a batch of items with the largest
--- batch_limit. Otherwise it leases up to p_limit items without a batch_limit, oldest first. fetch_claim leases the
--- images that must be fetched from a host.
+-- Leases titles, or images that are files, to a worker and returns these items. An item has a batch_limit if a worker
+-- stopped while it held a batch with the item. If such items are due, the function leases a batch of those with the
+-- largest batch_limit. Otherwise it leases up to p_limit items without a batch_limit, in the order of due_at.
+-- fetch_claim leases the images that must be fetched from a host.
 --
--- First, the function releases the items of workers that lost their lease. The function cannot know which item of a
--- batch stopped such a worker. The next batch of each item of a lost batch therefore has at most half the size, down to
--- one item. An item that is alone in its batch is quarantined if its worker stops during the third such attempt. An
--- item that had not entered a batch did not stop its worker and keeps its batch_limit.
+-- First, the function releases all items of workers that lost their lease, fetched images included. The function cannot
+-- know which item of a batch stopped such a worker. The next batch of each item of a lost batch therefore has at most
+-- half the size, down to one item. An item with batch_limit 1 is tried alone. If the worker stops during such a try,
+-- the item is quarantined if it has had three or more attempts. Failures that work_fail counted are attempts too. A
+-- fetched image that had not entered a batch (see work_begin) did not stop its worker and keeps its batch_limit.
 create or replace function shop_private.work_claim(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_limit integer
 ) returns table (
@@ -35,7 +36,7 @@ begin
         batch_size = null, worker_id = null, due_at = clock_timestamp()
     from lost where w.ctid = lost.ctid;
 
-    -- The largest batches come first: most items of a lost batch are good, and these items are encoded soon.
+    -- The largest batches come first. Most items of a lost batch can be encoded, and large batches encode them soonest.
     select w.batch_limit into smaller
     from shop_private.work w
     where w.model_id = p_model_id and w.part = p_part and w.host is null and w.state = 'pending'

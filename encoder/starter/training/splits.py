@@ -1,9 +1,11 @@
-"""Draws and reads the four held-out splits by concept, which are committed as ``splits.json``.
+"""Draws, writes and reads the four held-out splits, which are committed as ``splits.json``.
 
 A split is a set of head nouns that are held out. The test side of the split has the pairs with one of these head nouns.
-The training side has the pairs whose title and keywords mention none of these nouns. All other pairs belong to neither
-side: if dog is held out, an example is an image of a kennel with the keyword "dog". So a test query always names a
-thing that no caption of the training side names.
+The training side has the pairs whose title, keywords and head noun contain none of these nouns. All other pairs belong
+to neither side. For example, if dog is held out, an image of a kennel with the keyword "dog" belongs to neither side.
+So no title, keyword or head noun of the training side has the head noun of a test pair. ``pairs.csv`` has
+the misspelt head noun ``sho`` for four pairs of tennis and ballet shoes. They are on the test side of split 0, whose
+training side has 13 pairs with the word shoe.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""If the primary does not answer, API keys are looked up at the read address. If no database answers, a key that was
-found earlier works for ten minutes. Refusals are counted by their route."""
+"""If the primary does not answer, API keys are looked up at the read address. If no database answers, a key works for
+ten minutes after it was last found, unless it expires before. The metrics count a refused request under its route."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,8 @@ class Lookups:
 
 
 def admitted(checked: Access) -> str | None:
-    """Returns the name of the key of a request that `checked` admits."""
+    """Sends a request with a key through `checked`. Returns the name of the key, or None without a key. Raises the
+    error of a refusal."""
     scope: Any = {
         "path": "/products/a",
         "headers": [(b"authorization", b"Bearer ws_token")],

@@ -1,27 +1,32 @@
--- Returns the places in p_text of the words that are in p_words, stemmed words of a query. `first` is the place of the
--- first character, from 0, and `length` the number of characters. Characters are code points, so an accent that follows
--- its letter counts, and so does each part of an emoji. Places do not overlap.
+-- Finds in p_text the words that are in p_words (stemmed words of a query), and returns where they are. `first` is the
+-- position of a word's first character, from 0, and `length` the number of its characters. Characters are code points:
+-- an accent that follows its letter is a character of its own, and so is each part of an emoji. The returned
+-- parts do not overlap, because words that overlap are returned as one part.
 --
--- A run is a sequence of letters, digits and marks. A run is marked if its word or each part between letters and digits
--- is in p_words. Two runs with one sign between them (T-shirt, Wi-Fi) are marked together if their joined form is. In
--- scripts without blanks, each pair of neighbouring characters is a word. The function has no SET clause, because it
--- runs under the settings of shop.highlights.
+-- A run is a sequence of letters, digits and marks of scripts with blanks, or a sequence of characters of scripts
+-- without blanks; Korean is treated as a script without blanks. A run of the first kind is marked if its stem is in
+-- p_words. It is also marked if it is split between letters and digits (15cm into 15 and cm) and every part is in
+-- p_words. Two runs with one sign between them (T-shirt, Wi-Fi) are marked together if this holds for the two runs
+-- joined (tshirt). In a run of the second kind, each pair of neighbouring characters is a word; a run of one character
+-- is never marked. The function has no SET clause, because it runs under the settings of shop.highlights.
 create or replace function shop_private.marked_words(p_text text, p_language regconfig, p_words text[])
 returns table (first integer, length integer)
 language plpgsql stable as $$
 declare
     unspaced constant text := '\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff'
         || '\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff';
-    -- letters, digits, marks and characters without width, but no signs and no emoji
+    -- letters, digits, marks and characters without width; no emoji
     spaced constant text := '0-9A-Za-z\u00aa\u00ad\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0dff\u0f00-\u0fff'
         || '\u10a0-\u177f\u1800-\u1fff\u200b-\u200d\u2060\u2c00-\u2dff\ua4d0-\uabff\ufb00-\ufdff\ufe70-\ufefc'
         || '\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\U00010000-\U0001efff';
+    -- The ranges above contain signs too, such as the Arabic comma. Here each sign is "-", which is in no range.
+    signless constant text := regexp_replace(p_text collate "pg_c_utf8", '[[:punct:]]', '-', 'g');
 begin
     return query
     with run as materialized (
         select m.n, m.part[1] as gap, m.part[2] as word,
             (sum(length(m.part[1]) + length(m.part[2])) over (order by m.n) - length(m.part[2]))::integer as first
-        from regexp_matches(p_text, format('([^%1$s%2$s]*)([%1$s]+|[%2$s]+)', unspaced, spaced), 'g')
+        from regexp_matches(signless, format('([^%1$s%2$s]*)([%1$s]+|[%2$s]+)', unspaced, spaced), 'g')
             with ordinality m(part, n)
     ), pair as (
         select r.first, (length(r.word) + 1 + length(r.next))::integer as length, r.word || r.next as word

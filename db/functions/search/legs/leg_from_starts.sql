@@ -1,14 +1,18 @@
 -- Runs further walks through the HNSW index, and adds the products that they find to a vector leg. The leg then ranks
 -- all of its products by their distance from the query.
 --
--- A single walk can end in a region of the graph that is far from the nearest products. Such a region lies between the
--- products of a mix, or in a neighbourhood of the query that the filter excludes. Each further walk therefore searches
--- near a start. The start is first moved towards the query: @start_pull@ times the query's vector is added to it. In
--- the first round, the starts of a mix are p_starts, which are its inputs with a positive weight. Under a filter that
--- excludes the query's neighbourhood, p_sampled lists sampled products that match, nearest first, and a walk to the
--- shifted query comes before the first round (see shifted_query). Otherwise p_sampled is null. In later rounds, the
--- starts are the nearest products found so far, one product for each region (see next_starts). The rounds end after
--- round @start_rounds@, or earlier after a round that does not change the nearest p_k products.
+-- A single walk can end in a region of the graph that is far from the nearest products. This can happen for a mix (a
+-- query of several inputs), whose vector lies between the products that resemble the inputs. It can also happen under a
+-- filter that excludes the neighbourhood of the query. Each further walk therefore searches near another vector, its
+-- start. Before the walk, the start is moved towards the query: @start_pull@ times the query's vector is added to it.
+--
+-- For a mix, the starts of the first round are the inputs with a positive weight (p_starts). If a filter excludes the
+-- query's neighbourhood, p_sampled lists sampled products that match, nearest first; otherwise it is null. In this
+-- case, a walk to the shifted query (see shifted_query) comes before the first round, and the first round also starts
+-- from the nearest of the sampled and of the found products. In later rounds, the starts are the nearest products found
+-- so far that lie far enough from each other and from all earlier starts (see next_starts). The rounds end after
+-- round @start_rounds@. They end earlier after a round, other than the first, that does not change the nearest p_k
+-- products.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.leg_from_starts(

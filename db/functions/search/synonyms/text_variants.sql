@@ -1,6 +1,7 @@
--- Returns variants of a text in which synonyms replace words, at most @synonym_variants@. Each variant replaces the
--- words of one place by one term. The first term of each place comes first. Returns null without synonyms. The function
--- has no SET clause, because it runs under the settings of its callers.
+-- Returns at most @synonym_variants@ variants of a text in which a synonym replaces words. Each variant replaces one
+-- run of words (`first` to `last` of a synonym_use) by one of its terms. The variants with the first term of each run
+-- come first, then those with the second terms. Returns null without synonyms. The function has no SET clause, because
+-- it runs under the settings of its callers.
 create or replace function shop_private.text_variants(p_text text, p_synonyms shop_private.synonym_use[])
 returns text[]
 language plpgsql immutable as $$
