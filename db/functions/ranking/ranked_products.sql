@@ -4,8 +4,7 @@
 -- The signals of the first @signal_candidates@ products are read. The new score of a product is its score plus weight
 -- times value of every signal, in units of the first rank of a leg of weight 1: 1 / (rrf_k + 1). After a change
 -- (p_run.change), the unit is a standard deviation. Then rules that boost or bury multiply the score of a product, and
--- divide a negative score. Products that the query's text names stay first. Last, rules put pinned products at their
--- places.
+-- divide a negative score. Exact matches (p_run.exact) stay first. Last, rules put pinned products at their places.
 create or replace function shop_private.ranked_products(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )

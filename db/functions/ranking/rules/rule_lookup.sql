@@ -1,6 +1,6 @@
--- Returns the key by which a search finds the rules of a condition. The key is made of the words of the query that the
--- condition names (query), of the first of the words that it names (contains), or of its category. All other conditions
--- share the key 'other'.
+-- Returns the key by which a search finds the rules of a condition. The key of the condition query is made of all its
+-- words, that of contains of its first word, and that of category of the category. All other conditions share the key
+-- 'other'.
 create or replace function shop_private.rule_lookup(p_condition jsonb)
 returns text
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
--- Returns a request with the query that rules put into it. Their filters become a part of `parsed.condition`, each one
--- for itself, so the limits on the size of a filter hold for each alone. The function has no SET clause, because it
--- runs under the settings of run_search.
+-- Returns a request with the query that rules put into it. The filters of rules are added to `parsed.condition`. Each
+-- filter is translated alone, so the limits on the size of a filter hold for each of them. The function has no SET
+-- clause, because it runs under the settings of run_search.
 create or replace function shop_private.ruled_request(
     p_request shop_private.search_request, p_ranking shop_private.search_ranking
 )

@@ -2,9 +2,9 @@
 -- the others with the rights of the role that defined each of them. Returns the rows of read_signals. For null, the
 -- signals of every role are read.
 --
--- The functions in shop_signals belong to roles that may change them. So the function calls them only while they are
--- SECURITY DEFINER, and a caller with the rights of the owner calls only functions of roles that have these rights,
--- too.
+-- The functions in shop_signals belong to roles that may change them. So the function calls one of them only if it is
+-- SECURITY DEFINER and belongs to the role whose signals it reads. For a caller with the rights of the role @owner@,
+-- that role must have these rights too.
 create or replace function shop_private.signal_parts(p_product_ids uuid[], p_asked jsonb, p_rules bigint[])
 returns setof shop_private.signal_part
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -1,8 +1,8 @@
 -- Returns the weights that a search chooses for signals, an object of names and weights, or null for none: the weights
--- that the search asks for, otherwise those of its rules. The first rule of p_rules that names a signal chooses its
--- weight. If the caller may not see a signal, its weight is not taken from here but from shop.signal, because a search
--- by this signal alone would show its values. The function has no SET clause, because it runs under the settings of
--- its callers.
+-- that the search asks for, otherwise those of its rules. Of several rules of p_rules that name a signal, the one with
+-- the highest priority chooses its weight; among equal priorities, the one with the lowest rule_id. If the caller may
+-- not see a signal, its weight is not taken from here but from shop.signal, because a search that gives all weight to
+-- this signal would show its values. The function has no SET clause, because it runs under the settings of its callers.
 create or replace function shop_private.signal_weights(p_asked jsonb, p_rules bigint[])
 returns jsonb
 language plpgsql stable as $$

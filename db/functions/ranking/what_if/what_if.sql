@@ -5,11 +5,11 @@
 --
 -- `changes` is an array of objects with one of the keys rule, remove_rule, synonym, remove_synonym, weights, signal and
 -- products. docs/relevance.md describes them. The function searches with every query of `suite` in shop.judgement
--- before and after the changes. The first row has no query: it has the number of queries, of queries with a judged
--- product, and of queries whose first k products change, and the mean nDCG@10 and recall@k of the judged queries, as
--- `windowshop evaluate` measures them. A row for each query that changes follows, the greatest loss of nDCG first.
--- `before` and `after` are the SKUs of the first page; `entered`, `gone` and `moved` say which SKUs came, went or have
--- another place.
+-- before and after the changes. The first row has no query. It has the number of queries, of queries with a relevant
+-- product, and of queries whose first k products change. It also has the mean nDCG@10 and recall@k of the queries with
+-- a relevant product, as `windowshop evaluate` measures them. Then follows a row for each query whose first k products
+-- change, the greatest loss of nDCG first. `before` and `after` are the SKUs of the first page; `entered`, `gone` and
+-- `moved` say which SKUs came, went or have another place.
 --
 -- The changes are made in a subtransaction that is always rolled back. A session that waits for one of the changed rows
 -- waits half a second at most: the function rolls the changes back, lets the session go first, makes the changes again

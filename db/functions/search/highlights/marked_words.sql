@@ -1,7 +1,7 @@
 -- Finds in p_text the words that are in p_words (stemmed words of a query), and returns where they are. `first` is the
 -- position of a word's first character, from 0, and `length` the number of its characters. Characters are code points:
 -- an accent that follows its letter is a character of its own, and so is each part of an emoji. The returned
--- parts do not overlap, because words that overlap are returned as one part.
+-- parts do not overlap, because overlapping words are returned as one part.
 --
 -- A run is a sequence of letters, digits and marks of scripts with blanks, or a sequence of characters of scripts
 -- without blanks; Korean is treated as a script without blanks. A run of the first kind is marked if its stem is in
