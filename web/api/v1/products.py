@@ -186,7 +186,7 @@ class PartState(msgspec.Struct):
 
 
 class EncodingState(msgspec.Struct):
-    """`state` is `waiting` while a part waits, then `quarantined` if a part is in quarantine, and otherwise `done`. A
+    """`state` is `waiting` if a part waits, otherwise `quarantined` if a part is in quarantine, and otherwise `done`. A
     part in quarantine is not tried again before its image or title changes, or an operator runs `windowshop retry`."""
 
     sku: str

@@ -1,9 +1,9 @@
--- Returns the query with each misspelt word replaced by the most similar word of the titles that the misspelt words
--- found in the keyword leg, or null if no word was replaced. p_typed is the query as the caller gave it, and
--- p_products the number of products that the leg ran with. The words of at most @correction_titles@ titles are
--- compared. A word is replaced only if its trigram similarity to the other word is at least @correction_similarity@,
--- or if both words have the same letters in another order. The function has no SET clause, because it runs under the
--- settings of shop.search.
+-- Returns the query with its misspelt words replaced, or null if no word was replaced. Each misspelt word is replaced
+-- by the most similar word in the titles that the keyword leg found by the misspelt words. p_typed is the query as the
+-- caller gave it, and p_products the number of products that the leg ran with. The words of at most @correction_titles@
+-- titles are compared. A word is replaced only if its trigram similarity to the other word is at least
+-- @correction_similarity@, or if both words have the same letters in another order. The function has no SET clause,
+-- because it runs under the settings of shop.search.
 create or replace function shop_private.corrected_query(p_typed text, p_leg shop_private.leg, p_products bigint)
 returns text
 language plpgsql stable as $$
