@@ -34,7 +34,7 @@ _NOTHING = {
 
 def why(state: PageState, words: Mapping[UUID, Places]) -> Callable[[SearchHit], list[str]]:
     """Returns a function that returns the reasons of a row, the strongest first. `words` has the places of the query's
-    words in the titles and descriptions."""
+    words in the titles."""
     looks = gettext("what you chose") if state.like and not state.q else quoted(state.q)
     if state.image:
         looks = gettext("your image and your words") if state.q else gettext("your image")
@@ -63,14 +63,12 @@ def _looks(rank: int | None, what: str) -> str | None:
 
 
 def _said(row: SearchHit, places: Places) -> str | None:
-    """Returns which words of the query the title or the description has."""
+    """Returns which words of the query the title has, or that other texts of the product have words of it."""
     if row.keyword_rank is None:
         return None
     if title := places.get("title"):
         found = dict.fromkeys(row.title[first : first + length].lower() for first, length in title)
         return gettext("The title says %(words)s.") % {"words": _listed(list(found)[:_WORDS])}
-    if places.get("description"):
-        return gettext("The description has your words.")
     return gettext("Its details have your words.")
 
 

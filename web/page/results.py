@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from db.catalog.catalogs import DEFAULT, default_catalog
 from db.search import ranking
-from db.search.highlights import Places, highlights
+from db.search.highlights import Places, marked_titles
 from db.search.offers import Offer, offers
 from db.search.ranking import SearchHit, SearchParams, SearchResult
 from db.search.rows import BrowseItem
@@ -42,7 +42,7 @@ class PageResult:
     examples: dict[str, BrowseItem]
     offers: dict[UUID, Offer]  # product_id -> offer, for the products whose price is reduced or is only a sale price
     seconds: float
-    words: dict[UUID, Places] = field(default_factory=dict)  # product_id -> places of the query's words in its texts
+    words: dict[UUID, Places] = field(default_factory=dict)  # product_id -> places of the query's words in its title
     start: Start = EMPTY  # categories and queries for an empty page
 
     @property
@@ -174,11 +174,11 @@ def _list(conn: Connection, params: SearchParams) -> tuple[None, Sequence[Browse
 def _words(
     conn: Connection, state: PageState, search: SearchResult | None, rows: Sequence[SearchHit | BrowseItem]
 ) -> dict[UUID, Places]:
-    """Returns the places of the query's words in the products that were found by words."""
+    """Returns the places of the query's words in the titles of the products that were found by words."""
     if search is None or not state.q:
         return {}
     by_words = [row.product_id for row in rows if isinstance(row, SearchHit) and row.keyword_rank is not None]
-    return highlights(conn, search.corrected or state.q, by_words) if by_words else {}
+    return marked_titles(conn, search.corrected or state.q, by_words) if by_words else {}
 
 
 def _read_examples(conn: Connection, state: PageState) -> dict[str, BrowseItem]:

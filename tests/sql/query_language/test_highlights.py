@@ -65,6 +65,20 @@ def test_a_synonym_of_several_words_is_marked_only_as_a_whole(shop: "Shop") -> N
     assert marked(shop, "telly", "TV with a flat screen") == ["TV", "flat", "screen"]
 
 
+def test_the_titles_of_many_products_are_marked_at_once_as_each_alone(shop: "Shop") -> None:
+    shop.run("insert into shop.synonym (terms) values ('{telly,flat screen tv}')")
+    titles = ("Flat shoes", "TV with a flat screen", "Black telly", "Lamp")
+    shop.load(*(Product(f"s{n}", title, description="A telly.") for n, title in enumerate(titles)))
+    at_once = "select * from shop_private.marked_titles(:query, array(select product_id from shop.product))"
+    alone = (
+        "select p.product_id, h.first, h.length from shop.product p, shop.highlights(:query, p.product_id) h "
+        "where h.field = 'title' order by 1, 2"
+    )
+    for query, places in (("telly", 4), ("black -flat telly", 5), ("-telly", 0), ("", 0)):
+        assert shop.run(at_once, query=query) == shop.run(alone, query=query)
+        assert len(shop.run(at_once, query=query)) == places
+
+
 def test_a_hidden_product_has_no_highlights(shop: "Shop") -> None:
     shop.load(Product("one", "Table lamp"))
     product_id = shop.value("select product_id from shop.product")

@@ -1,0 +1,33 @@
+-- Returns where the titles of products of one catalog have words of a query, as shop.highlights does for one product.
+-- The query is read once for all products.
+create or replace function shop_private.marked_titles(p_query text, p_products uuid[])
+returns table (product_id uuid, first integer, length integer)
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
+#variable_conflict use_column
+declare
+    request shop_private.search_request;
+    language regconfig;
+    words text[];
+begin
+    select p.catalog into request.catalog from shop.product p where p.product_id = any (p_products) limit 1;
+    request.query := left(p_query, @max_text_length@);
+    if request.catalog is null or request.query is null then
+        return;
+    end if;
+    request := shop_private.read_query(request);
+    if request.query is null then
+        return;  -- the query only excludes products
+    end if;
+    language := shop_private.keyword_language(request.catalog);
+    words := shop_private.query_words(request.query, language);
+    return query
+    with synonym as materialized (
+        select q.words, q.every_word
+        from unnest(request.synonyms) u, unnest(u.terms) t(term), shop_private.keyword_query(t.term, language) q
+    )
+    select p.product_id, m.first, m.length
+    from shop.product p, shop_private.marked_words(p.title, ('pg_catalog.' || quote_ident(p.language))::regconfig,
+        words || array(select w from synonym s, unnest(s.words) w where p.keywords @@ s.every_word)) m
+    where p.product_id = any (p_products) and p.catalog = request.catalog
+    order by p.product_id, m.first;
+end $$;
