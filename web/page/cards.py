@@ -45,7 +45,7 @@ def cards(
     offers: Mapping[UUID, Offer],
     words: Mapping[UUID, Places],
 ) -> list[Card]:
-    """Returns the cards of the rows. `words` has the places of the query's words in the products' texts."""
+    """Returns the cards of the rows. `words` has the places of the query's words in the products' titles."""
     explain = why(state, words)
     # "Less like this" needs a search that already has a text, an image or an example.
     can_be_less = bool(state.q or state.image or state.like)
@@ -67,13 +67,15 @@ def _card(
     image = image_address(row)
     group_size = (row.group_products or 0) if isinstance(row, SearchHit) else 0
     price = money(offer.price if offer else row.price, row.currency)
+    before = money(offer.before, row.currency) if offer else None
     if group_size > 1 and isinstance(row, SearchHit) and row.group_low is not None and row.group_low != row.group_high:
         price = gettext("from %(low)s") % {"low": money(row.group_low, row.currency)}
+        before = None  # the price before belongs to one variant, and the lowest price may be that of another
     return Card(
         title=row.title,
         brand=row.brand,
         price=price,
-        before=money(offer.before, row.currency) if offer else None,
+        before=before,
         remark=None if row.availability in (None, "in_stock") else label(row.availability),
         image=image,
         scales=bool(image and image.startswith("/")),

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from db.catalog import store
 from db.catalog.catalogs import DEFAULT, default_catalog
+from db.errors import DatabaseError
 from db.search import ranking
 from db.search.details import details
 from db.search.offers import Offer, offers
@@ -31,6 +32,7 @@ from web.page.rendering import context, page_headers, show_error
 from web.page.state import PageState
 
 SIMILAR, VARIANTS = 12, 24  # products; 12 fill whole rows of 2, 3, 4 or 6
+_NO_IMAGE = "42704"  # SQLSTATE of shop.similar for a product without an encoded image
 _SCHEMA = "https://schema.org/"
 _AVAILABILITY = {
     "in_stock": "InStock", "out_of_stock": "OutOfStock", "preorder": "PreOrder", "backorder": "BackOrder"
@@ -40,6 +42,7 @@ _FACTS = {
     "condition": marked("Condition"), "product_type": marked("Kind")
 }  # fmt: skip
 
+_Similar = tuple[list[SearchHit], Mapping[UUID, Offer]]  # the products, and the offers by product_id
 Sku = Annotated[str, QueryParameter(min_length=1, max_length=MAX_SKU)]
 CatalogName = Annotated[str, QueryParameter(max_length=MAX_CATALOG)]
 
@@ -58,14 +61,18 @@ class _Read:
     catalog: str
     row: Mapping[str, Any]
     variants: list[tuple[BrowseItem, Mapping[str, Any], Offer | None]]
-    similar: list[SearchHit]
-    offers: Mapping[UUID, Offer]
 
 
 @get("/product", include_in_schema=False, exception_handlers={Exception: show_error})
 async def product(request: Request[Any, Any, Any], state: State, sku: Sku, catalog: CatalogName = "") -> Template:
     found = await state.pools.read(request, lambda conn: _read(conn, sku, catalog, state.public_catalogs))
-    return Template(template_name="product.html", context=_context(request, found), headers=page_headers())
+    try:
+        similar = await state.pools.read(request, lambda conn: _read_similar(conn, found))
+    except DatabaseError as error:
+        if error.sqlstate != _NO_IMAGE:
+            raise
+        similar = [], {}
+    return Template(template_name="product.html", context=_context(request, found, similar), headers=page_headers())
 
 
 @get("/variants", include_in_schema=False)
@@ -98,9 +105,14 @@ def _row(conn: Connection, sku: str, catalog: str) -> Mapping[str, Any]:
 def _read(conn: Connection, sku: str, catalog: str, public_catalogs: list[str] | None) -> _Read:
     name = _public(conn, catalog, public_catalogs)
     row = _row(conn, sku, name)
-    similar = ranking.similar(conn, row["sku"], SearchParams(k=SIMILAR, catalog=name, cut="relevant")).rows
-    on_sale = offers(conn, [hit.product_id for hit in similar]) if similar else {}
-    return _Read(name, row, _variants(conn, row, name), similar, on_sale)
+    return _Read(name, row, _variants(conn, row, name))
+
+
+def _read_similar(conn: Connection, found: _Read) -> _Similar:
+    """Raises DatabaseError with the SQLSTATE _NO_IMAGE for a product without an encoded image."""
+    params = SearchParams(k=SIMILAR, catalog=found.catalog, cut="relevant")
+    similar = ranking.similar(conn, found.row["sku"], params).rows
+    return similar, offers(conn, [hit.product_id for hit in similar]) if similar else {}
 
 
 def _variants(
@@ -124,7 +136,7 @@ def _variant(found: tuple[BrowseItem, Mapping[str, Any], Offer | None], catalog:
     return Variant(named or row.title, where, image_address(row), price, row.sku == sku)
 
 
-def _context(request: Request[Any, Any, Any], found: _Read) -> dict[str, Any]:
+def _context(request: Request[Any, Any, Any], found: _Read, similar: _Similar) -> dict[str, Any]:
     row, state = found.row, PageState(catalog=found.catalog)
     pictures = _pictures(row)
     link = row["link"] if (row["link"] or "").startswith(("http://", "https://")) else None
@@ -144,7 +156,7 @@ def _context(request: Request[Any, Any, Any], found: _Read) -> dict[str, Any]:
         "own": own,
         "canonical": origin + own,
         "variants": [_variant(each, found.catalog, row["sku"]) for each in found.variants],
-        "cards": cards(state, found.similar, found.offers, {}),
+        "cards": cards(state, *similar, {}),
         "json_ld": _json_ld(row, [_absolute(origin, one) for one in pictures], link or origin + own),
     }
 

@@ -1,5 +1,6 @@
 """Sets up the templates and their variables, and defines the headers of every page."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,7 +18,7 @@ from web.http.problems import Problem, problem_of
 from web.page import errors, filters, static_files
 from web.page import state as page_state
 from web.page.brand import languages, script_texts, visit
-from web.page.cards import cards, image_address
+from web.page.cards import cards, image_address, product_address
 from web.page.chips import chips
 from web.page.prices import currency_of, prices
 from web.page.reasons import nothing
@@ -82,8 +83,11 @@ def page_headers() -> dict[str, str]:
     return HEADERS | {"Content-Security-Policy": f"{policy}; frame-ancestors {visit.site().frame_ancestors}"}
 
 
-def context(state: PageState, result: PageResult | None, *, problem: Problem | None = None) -> dict[str, Any]:
-    """Returns the variables of the templates. Either `result` or `problem` is given."""
+def context(
+    state: PageState, result: PageResult | None, *, problem: Problem | None = None, failed: str | None = None
+) -> dict[str, Any]:
+    """Returns the variables of the templates. Either `result` or `problem` is given. `failed` is the address with the
+    problem; without it, that is the address of `state`."""
     facets = result.facets if result else []
     currency = currency_of(state, facets)
     can_retry = problem is not None and problem.status >= 429
@@ -96,7 +100,7 @@ def context(state: PageState, result: PageResult | None, *, problem: Problem | N
         "heading": result.heading(state) if result else "",
         "active_filters": state.active_filters,
         "more": _more(state, result),
-        "again": state.but().address() if state.after or can_retry else visit.in_language(address("/")),
+        "again": (failed or state.but().address()) if state.after or can_retry else visit.in_language(address("/")),
         "unfiltered": state.but(chosen={}, price_min=None, price_max=None).address() if state.filter else None,
         "corrected": result.search.corrected if result is not None and result.search else None,
         "as_typed": state.but(correct=False).address(),
@@ -145,10 +149,11 @@ def is_htmx(request: Request[Any, Any, Any]) -> bool:
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Show a message to the visitor in place of the results."""
     problem, headers = problem_of(request, error)
-    state = page_state.read(request.query_params.multi_items())
+    pairs = list(request.query_params.multi_items())
+    state = page_state.read(pairs)
     return HTMXTemplate(
         template_name="part.html" if is_htmx(request) else "page.html",
-        context=context(state, None, problem=problem),
+        context=context(state, None, problem=problem, failed=_view(request.scope["path"], pairs)),
         status_code=problem.status,
         headers=page_headers() | headers,
         re_target="#results",  # an error replaces all results, also after a request for more results
@@ -162,7 +167,14 @@ def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] |
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
     if scope["path"] not in ("/", "/product") or b"text/html" not in accept:
         return None
-    # The answer shows the query, and its link "Try again" leads to the same search.
-    state = page_state.read(parse_qsl(scope["query_string"].decode("latin-1"), errors="replace"))
-    body = (visit.site().templates or TEMPLATES).get_template("page.html").render(context(state, None, problem=problem))
+    # The answer shows the query, and its link "Try again" leads to the same search or product.
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), errors="replace")
+    variables = context(page_state.read(pairs), None, problem=problem, failed=_view(scope["path"], pairs))
+    body = (visit.site().templates or TEMPLATES).get_template("page.html").render(variables)
     return body.encode(), page_headers() | {"Content-Type": f"{MediaType.HTML.value}; charset=utf-8"}
+
+
+def _view(path: str, pairs: Iterable[tuple[str, str]]) -> str | None:
+    """Returns the address of the product's view that the request asks for. Returns None for other requests."""
+    given = dict(pairs)
+    return product_address(given.get("sku", ""), given.get("catalog", "")) if path == "/product" else None

@@ -10,7 +10,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from db.catalog.product import Product
+from db.catalog.store import staging, upsert
 from db.engine import Database
+from db.roles import Role
 from tests.support.browser import CARDS, box, expect_first, until
 from tests.support.web_service import Serve
 from tests.web.page.reading import HTMX, links, titles
@@ -80,6 +83,28 @@ def test_variants_share_a_card_that_can_be_expanded(variants: httpx.Client) -> N
     assert len(shown) == len(set(shown)) == 58
 
 
+def test_a_card_with_the_lowest_price_of_its_variants_has_no_price_before(
+    variants: httpx.Client, own_database: Database
+) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(text("update shop.product set compare_at_price = 200 where item_group_id = 'g'"))
+    page = variants.get("/?q=striped").text
+    assert "from €1.50" in page
+    assert "€200" not in page
+    assert "€200" in variants.get("/product?sku=sku%201").text
+
+
+def test_try_again_leads_to_the_product_whose_view_failed(serve: Serve, own_database: Database) -> None:
+    own = "/product?sku=sku%201"
+    with serve(own_database, rate_per_address=2) as client:
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(text("revoke select on shop.product from shop_analyst"))
+        for status in (500, 500, 429):
+            failed = client.get(own, headers={"Accept": "text/html"})
+            assert failed.status_code == status
+            assert links(failed.text, "Try again")[0] == own
+
+
 def test_a_product_of_another_catalog_or_without_a_name_is_not_shown(serve: Serve) -> None:
     with serve(api_keys="on", public_catalogs=["main"]) as client:
         assert client.get("/product?sku=sku%201").status_code == 200
@@ -90,6 +115,20 @@ def test_a_product_of_another_catalog_or_without_a_name_is_not_shown(serve: Serv
         assert missing.headers["content-type"] == "text/html; charset=utf-8"
         assert "There is nothing here." in missing.text
         assert client.get("/product").status_code < 500
+
+
+def test_a_product_without_an_encoded_image_has_a_view(serve: Serve, own_database: Database) -> None:
+    with own_database.connect(Role.APP) as conn, conn.begin():
+        with staging(conn) as stage:
+            stage(Product("new", "fresh zither"))
+        upsert(conn)
+    with serve(own_database) as client:
+        [view] = links(client.get("/?q=zither").text, "fresh zither")
+        page = client.get(view)
+        assert page.status_code == 200
+        assert ">fresh zither</h1>" in page.text
+        assert "Similar products" not in page.text
+        assert "Similar products" in client.get("/product?sku=sku%204").text
 
 
 def test_a_visitor_views_a_product_zooms_and_returns_to_the_results(shop: str, visit: Visit) -> None:
