@@ -1,5 +1,6 @@
 """shop.what_if ends with an error where its pages would not show the effect of the changes alone."""
 
+import json
 import threading
 
 import pytest
@@ -18,16 +19,22 @@ def add_signal(shop: Shop) -> None:
 
 
 def test_a_timeout_while_a_signal_is_read_ends_the_call(suite: Shop) -> None:
-    view(suite, "margin", "select product_id, (select 1.0 from pg_sleep(0.4)) as value from shop.product")
+    suite.run("create table public.pause as select 0 as seconds")
+    suite.run("grant select on public.pause to public")
+    slow = "(select 1.0 from public.pause, pg_sleep(seconds))"
+    view(suite, "margin", f"select product_id, {slow} as value from shop.product")
     add_signal(suite)
+    suite.run("update public.pause set seconds = 10")
     app = suite.connect(Role.APP)
     app.exec_driver_sql("set statement_timeout = '1s'")
     try:
         with pytest.raises(DatabaseError, match="canceling statement due to statement timeout"):
-            what_if(app, WEIGHT)
+            # without parameters, the time limit and the time of the statement begin together
+            app.exec_driver_sql(f"select * from shop.what_if('{json.dumps([WEIGHT])}')")
     finally:
         app.exec_driver_sql("reset statement_timeout")
         suite.run("select shop.drop_signal('margin')")
+        suite.run("drop table public.pause cascade")
 
 
 @pytest.mark.parametrize("weight", [0, 1])
