@@ -104,6 +104,12 @@ class WebSettings(EnvironmentSettings):
         "shop.example,*.shop.example. `*`: all. Loopback names are always allowed. Unset: all names while API keys are "
         "on, otherwise loopback names only.",
     )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[A-Za-z0-9.\[\]:-]+$",
+        description="Scheme and host by which visitors reach the page, such as https://shop.example. The canonical "
+        "addresses, the sitemap and the data for search engines begin with it. Unset: those of the request.",
+    )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         [],
         description="Origins, separated by commas, whose pages may call the API, such as https://shop.example.",

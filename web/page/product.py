@@ -25,6 +25,7 @@ from web.api.products import no_product
 from web.api.schemas import MAX_CATALOG, MAX_SKU
 from web.api.search import picture_of
 from web.http.problems import ApiError
+from web.page.brand import visit
 from web.page.brand.languages import gettext, marked, money
 from web.page.cards import cards, image_address, product_address
 from web.page.formatting import label
@@ -72,7 +73,7 @@ async def product(request: Request[Any, Any, Any], state: State, sku: Sku, catal
         if error.sqlstate != _NO_IMAGE:
             raise
         similar = [], {}
-    return Template(template_name="product.html", context=_context(request, found, similar), headers=page_headers())
+    return Template(template_name="product.html", context=_context(found, similar), headers=page_headers())
 
 
 @get("/variants", include_in_schema=False)
@@ -136,12 +137,11 @@ def _variant(found: tuple[BrowseItem, Mapping[str, Any], Offer | None], catalog:
     return Variant(named or row.title, where, image_address(row), price, row.sku == sku)
 
 
-def _context(request: Request[Any, Any, Any], found: _Read, similar: _Similar) -> dict[str, Any]:
+def _context(found: _Read, similar: _Similar) -> dict[str, Any]:
     row, state = found.row, PageState(catalog=found.catalog)
     pictures = _pictures(row)
     link = row["link"] if (row["link"] or "").startswith(("http://", "https://")) else None
     own = product_address(row["sku"], found.catalog)
-    origin = f"{request.url.scheme}://{request.url.netloc}"
     return context(state, None) | {
         "title": row["title"],
         "brand": row["brand"],
@@ -154,10 +154,10 @@ def _context(request: Request[Any, Any, Any], found: _Read, similar: _Similar) -
         "link": link,
         "like": state.but(like=(row["sku"],)).address(),
         "own": own,
-        "canonical": origin + own,
+        "canonical": visit.absolute(own),
         "variants": [_variant(each, found.catalog, row["sku"]) for each in found.variants],
         "cards": cards(state, *similar, {}),
-        "json_ld": _json_ld(row, [_absolute(origin, one) for one in pictures], link or origin + own),
+        "json_ld": _json_ld(row, [visit.absolute(one) for one in pictures], link or visit.absolute(own)),
     }
 
 
@@ -165,10 +165,6 @@ def _pictures(row: Mapping[str, Any]) -> list[str]:
     identity = row["product_id"].hex
     found = (picture_of(identity, uri, place, row["image_link"], hash_) for place, uri, hash_ in row["images"])
     return [one.url for one in found if one is not None and one.url.startswith(("/", "https://"))]
-
-
-def _absolute(origin: str, url: str) -> str:
-    return origin + url if url.startswith("/") else url
 
 
 def _json_ld(row: Mapping[str, Any], images: list[str], url: str) -> Markup:

@@ -37,7 +37,8 @@ def make_site(settings: WebSettings) -> Site:
     templates = rendering.TEMPLATES
     if theme.templates is not None:
         templates = _environment(theme.templates)
-    site = Site(theme, " ".join(settings.frame_ancestors) or "'none'", templates, tuple(settings.languages))
+    ancestors = " ".join(settings.frame_ancestors) or "'none'"
+    site = Site(theme, ancestors, templates, tuple(settings.languages), settings.public_url)
     if theme.templates is not None:
         _try(site, theme.templates)
     return site

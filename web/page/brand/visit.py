@@ -24,12 +24,14 @@ _MOST = 20  # languages of Accept-Language that are read
 @dataclass(frozen=True, slots=True)
 class Site:
     """What one service shows. `frame_ancestors` are the sources of the directive of this name. The first language is
-    for visitors who accept none of the others."""
+    for visitors who accept none of the others. `public_url` is the scheme and the host of all absolute addresses;
+    without it, they are those of the request."""
 
     theme: Theme = field(default_factory=Theme)
     frame_ancestors: str = "'none'"
     templates: Environment | None = None
     languages: tuple[str, ...] = LANGUAGES
+    public_url: str | None = None
 
 
 @dataclass(slots=True)
@@ -101,12 +103,12 @@ def in_language(path: str) -> str:
 
 
 def absolute(path: str) -> str:
-    """Returns the address of a path of this service, with the scheme and the host of the request. An address of another
-    host is returned unchanged. The path may have the prefix already."""
+    """Returns the address of a path of this service, with a scheme and a host. An address of another host is returned
+    unchanged. The path may have the prefix already."""
     scope = (_visit.get() or _nobody).scope
     if scope is None or not path.startswith("/"):
         return path
-    return f"{scope['scheme']}://{header(b'host')}{path}"
+    return f"{site().public_url or scope['scheme'] + '://' + header(b'host')}{path}"
 
 
 def home() -> str:

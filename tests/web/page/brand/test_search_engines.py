@@ -9,7 +9,7 @@ import httpx
 from db.catalog.parts import part
 from db.engine import Database
 from db.roles import Role
-from tests.support.web_service import PRODUCTS
+from tests.support.web_service import PRODUCTS, SETTINGS, served
 
 PLACE = "{http://www.sitemaps.org/schemas/sitemap/0.9}loc"
 
@@ -45,3 +45,16 @@ def test_the_parts_together_have_every_product_once(shop_database: Database) -> 
 def test_a_part_that_does_not_exist_is_not_found(client: httpx.Client) -> None:
     assert client.get("/sitemap/2/2").status_code == 404
     assert client.get("/sitemap/0/0").status_code in (400, 404, 422)
+
+
+def test_absolute_addresses_begin_with_the_public_address_whatever_the_host(shop_database: Database) -> None:
+    settings = SETTINGS.model_copy(update={"public_url": "https://shop.example", "allowed_hosts": ["*"]})
+    with served(shop_database, settings) as client:
+        product, sitemap, robots = (
+            client.get(path, headers={"Host": "elsewhere.example"}).text
+            for path in ("/product?sku=sku%201", "/sitemap.xml", "/robots.txt")
+        )
+    assert '<link rel="canonical" href="https://shop.example/product?sku=sku%201">' in product
+    assert '<meta property="og:url" content="https://shop.example/product?sku=sku%201">' in product
+    assert "<loc>https://shop.example/sitemap/" in sitemap
+    assert "elsewhere.example" not in product + sitemap + robots
