@@ -53,7 +53,7 @@ def admitted(checked: Access) -> str | None:
 
 
 def made(lookups: Lookups) -> Access:
-    return Access(SETTINGS, needs_keys=True, loopback_only=False, find_key=lookups.find)
+    return Access(SETTINGS, needs_keys=True, loopback_only=False, find_key=lookups.find, session_token=lambda _: None)
 
 
 @pytest.mark.parametrize("error", [DatabaseUnreachable("no database answers"), TimeoutError()])
