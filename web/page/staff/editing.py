@@ -84,12 +84,10 @@ async def delete_synonym(request: Request[Any, Any, Any], state: State) -> Redir
 
     def remove(conn: Connection) -> None:
         removed = synonyms.remove(conn, _number(form, "synonym"))
-        if removed is None:
-            raise ApiError("not-found", "This synonym does not exist any more.")
-        if removed.catalog is None:  # an error rolls the transaction back
+        if removed is None or (removed.catalog is not None and not limits.allows_catalog(removed.catalog)):
+            raise ApiError("not-found", "This synonym does not exist any more.")  # rolls the transaction back
+        if removed.catalog is None:
             limits.check_every_catalog()
-        else:
-            limits.check_catalog(removed.catalog)
 
     await state.pools.write(request, remove)
     return done("synonyms", chosen.catalog, "no-synonym")
@@ -106,9 +104,8 @@ async def change_rule(request: Request[Any, Any, Any], state: State, action: Fro
 
     def change(conn: Connection) -> None:
         rule = rules.find(conn, _number(form, "rule"))
-        if rule is None:
+        if rule is None or not limits.allows_catalog(rule.catalog):
             raise ApiError("not-found", "This rule does not exist any more.")
-        limits.check_catalog(rule.catalog)
         with _refusing():
             if action == "delete":
                 rules.remove(conn, rule.rule_id)

@@ -132,17 +132,21 @@ def test_a_key_of_one_catalog_sees_and_changes_only_this_catalog(client: httpx.C
     other = {"catalog": "other"}
     for path, data in (
         ("/staff/rules", {**RULE, "catalog": "main"}),
-        ("/staff/rules/delete", {"rule": rule, **other}),
-        ("/staff/rules/live", {"rule": rule, **other}),
         ("/staff/synonyms", {"terms": "a1, b1", "catalog": "main"}),
         ("/staff/synonyms", {"terms": "a1, b1", "everywhere": "1", **other}),
-        ("/staff/synonyms/delete", {"synonym": own, **other}),
         ("/staff/synonyms/delete", {"synonym": every, **other}),
         ("/staff/quarantine/retry", {"catalog": "main"}),
         ("/staff/preview/rules", {**RULE, **other}),
         ("/staff/preview/synonyms", {"terms": "a1, b1", **other}),
     ):
         assert client.post(path, data=data).status_code == 403, (path, data)
+    for path, data in (  # as if they did not exist, so that the answer names no other catalog
+        ("/staff/rules/delete", {"rule": rule, **other}),
+        ("/staff/rules/live", {"rule": rule, **other}),
+        ("/staff/synonyms/delete", {"synonym": own, **other}),
+    ):
+        answer = client.post(path, data=data)
+        assert (answer.status_code, "does not exist any more" in answer.text) == (404, True), (path, data)
     sign_in(client, keys["admin"])
     assert "first" in client.get("/staff/rules?catalog=main").text
     assert "trousers" in client.get("/staff/synonyms?catalog=main").text
