@@ -1,1 +1,2 @@
-"""The encoder process turns texts and images into vectors: queries first, and the catalog between queries."""
+"""Contains the encoder process, which turns the texts and images of queries and products into vectors, and the starter
+model."""

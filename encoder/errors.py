@@ -1,7 +1,8 @@
 """Defines the errors of models. db/images/errors.py has the errors of images.
 
 EncoderError            (db/errors.py)
-├── ModelUnavailable    the model does not exist, its folder is incomplete, or a needed package or device is missing
+├── ModelUnavailable    the model does not exist, its folder is incomplete or not allowed, the model cannot be loaded,
+│                       or a needed package or device is missing
 └── ModelMismatch       the weights or the dimension are not those with which the model was added, or a vector of the
                         model is zero or not finite
 """

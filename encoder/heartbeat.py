@@ -1,4 +1,5 @@
-"""Runs a thread that reports that the encoder is running, and renews its lease on the items that it has claimed."""
+"""Runs a thread that reports that the encoder is running, renews the encoder's lease on its claimed items, and checks
+whether the schema still fits this code."""
 
 import os
 import socket
@@ -27,8 +28,9 @@ class Heartbeat(threading.Thread):
     seconds. At least three beats fall into this time, so that one failed beat does not lose the lease. After
     `answer_queries`, a beat also reports that the encoder answers queries for `model_ids`.
 
-    A DatabaseError is logged. Any other error is stored in `error` and sets `stop`, which ends the process.
-    `schema_fault` tells why the schema does not fit this code, and `is_behind` whether the schema is newer.
+    In the thread, a DatabaseError is logged. Any other error is stored in `error` and sets `stop`, which ends the
+    process. If the schema does not fit this code, `schema_fault` tells why; otherwise it is None. `is_behind` tells
+    whether the schema is newer than this code and still serves it.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class Heartbeat(threading.Thread):
 
     @property
     def age(self) -> float:
-        """Returns the seconds since the last heartbeat."""
+        """Returns the seconds since the last heartbeat that reached the database."""
         return time.monotonic() - self._beat_at
 
     def end(self) -> None:

@@ -15,7 +15,8 @@ log = structlog.get_logger()
 
 class IndexBuild:
     """`defer` drops the indexes, and a call of the object builds them. If `wait` is set, the call returns after the
-    build. Otherwise a thread builds the indexes, and the call returns immediately."""
+    build. Otherwise a thread builds the indexes, and the call returns immediately. A call does nothing while such a
+    thread runs."""
 
     def __init__(self, database: Database, model_ids: Sequence[int], *, wait: bool) -> None:
         self._database, self._model_ids, self._wait = database, list(model_ids), wait

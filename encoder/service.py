@@ -1,4 +1,4 @@
-"""The encoder process runs the models, the heartbeat, the query lane and the catalog lane, and ends them together.
+"""Runs the encoder process: the models, the heartbeat, the query lane and the catalog lane start and end together.
 
 After SIGTERM or SIGINT, the process finishes the current batches, puts all other claimed items back on the work list,
 and exits 0. When a side thread (the heartbeat or the query lane) fails, the process ends, so that its supervisor starts
@@ -72,8 +72,8 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
 def load_models(database: Database, settings: EncoderSettings, only: list[str] | None = None) -> dict[int, Model]:
     """Load all models that are not retired. Returns the models by model_id, with the serving model first.
 
-    With `only`, loads only the models with these names. Raises ModelUnavailable if there is no model to load, and
-    ModelMismatch if a model's weights differ from the weights with which the model was added.
+    With `only`, loads only the models with these names. Raises ModelUnavailable if there is no model to load or a model
+    cannot be loaded, and ModelMismatch if a model's weights or dimension differ from those with which it was added.
     """
     refuse_transaction_pooler(database, Role.ENCODER, "an encoder")
     with database.connect(Role.ENCODER) as conn:
@@ -153,8 +153,8 @@ def run(
 
 @contextmanager
 def _ending_waits(database: Database, stop: threading.Event, watch: ModelWatch) -> Iterator[None]:
-    """When `stop` is set, halt the encoder, and give its statements SILENT_SECONDS. Then break the connections that
-    still wait, because a server that no longer answers would keep the encoder from ending."""
+    """When `stop` is set, halt the encoder. After each SILENT_SECONDS from then on, break the connections that still
+    wait for the server, because a server that no longer answers would keep the encoder from ending."""
     ended = threading.Event()
 
     def end_waits() -> None:
@@ -326,7 +326,7 @@ def _load_row(row: ModelRow, device: str, settings: EncoderSettings) -> Model:
 
 
 def _release(database: Database, worker: uuid.UUID) -> bool:
-    """Returns whether the claimed items were given back."""
+    """Give back the items that the worker has claimed. Returns whether this succeeded."""
     try:
         with database.connect(Role.ENCODER) as conn, conn.begin():
             conn.execute(text("set local lock_timeout = '5s'"))

@@ -1,11 +1,11 @@
-"""Closes the connections of an encoder on which it waits in vain.
+"""Closes connections on which an encoder waits for an answer that will not come.
 
 The other end of such a connection is gone, or packets no longer arrive. TCP's timeouts do not notice this while a proxy
-or a pooler in between acknowledges packets. So a thread asks the server, over a new connection, what it does for each
-connection on which the encoder waits. A connection is closed if two answers, and all answers between them, say the
-same: the server waits for the encoder, in the same state since the same moment, or it has no such session. Between the
-two answers no byte may have been sent, acknowledged or received. The encoder's other threads connect again. A new
-connection is closed if its first statements take too long.
+or a pooler in between acknowledges packets. So a thread opens another connection and asks the server for the state of
+each session for which the encoder waits. A silent answer says that the session itself waits for the encoder, or that
+the server has no such session. A connection is closed if all answers of some time are silent and give the same time of
+the last change of state, and if no byte was sent, acknowledged or received in this time. The encoder's other threads
+connect again. A new connection is closed if its first statements take too long.
 
 The bytes are counted only on Linux. On other systems, nothing is closed.
 """
@@ -66,8 +66,8 @@ State = tuple[datetime | None, Traffic]  # when the server's state changed, and 
 
 @dataclass
 class _Watched:
-    """`silent_in` is the state in which the server waits for the encoder, and `silent_since` the time of the first
-    answer that said so."""
+    """`silent_in` is the state of the newest answer if this answer was silent, otherwise None. `silent_since` is the
+    time of the first answer with this state."""
 
     due: float  # time of the next question
     pause: float = EVERY_SECONDS
@@ -163,7 +163,8 @@ def _waits(connection: Waiting) -> bool:
 
 
 def _traffic(connection: Waiting) -> Traffic | None:
-    """Returns None for a connection that is no TCP connection, and while bytes wait to be sent or acknowledged."""
+    """Returns the bytes that were acknowledged and received. Returns None for a connection that is no TCP connection,
+    and while bytes wait to be sent or acknowledged."""
     if sys.platform != "linux":
         return None
     try:

@@ -1,1 +1,2 @@
-"""Loads the rows of catalog files into the database, and lists rejected rows. The package imports only `db`."""
+"""Loads catalog files and judgements into the database, and lists rejected rows. Of Windowshop's packages, it imports
+only `db`."""

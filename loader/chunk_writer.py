@@ -33,8 +33,8 @@ ChunkResult = list[tuple[Sequence[ValidatedProduct], UpsertCounts | StatementRef
 class ChunkWriter:
     """A context manager. Call `add` for each chunk, and then `finish`. No SKU may be in two chunks.
 
-    After an error, the chunks that wait for a connection are dropped. The load ends when the chunks that are being
-    written have ended. The summary counts every chunk that was written completely.
+    After an error, the chunks that wait for a connection are dropped, and the chunks that are being written are
+    completed. The summary counts every chunk that was written completely.
     """
 
     def __init__(

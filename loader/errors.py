@@ -1,5 +1,4 @@
-"""Defines the errors of a whole catalog file. A faulty row does not end a load; it becomes a `Reject`
-(loader/rejects.py).
+"""Defines the errors of a load. A faulty row does not end a load; it becomes a `Reject` (loader/rejects.py).
 
 LoaderError                  (db/errors.py: exit code 6)
 ├── SourceUnreadable         the path cannot be read, or is neither file nor folder; or the disk or a download fails

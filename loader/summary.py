@@ -94,7 +94,7 @@ class LoadSummary:
         return self.inserted + self.updated + self.unchanged
 
     def line(self) -> str:
-        """Returns all counts in one line."""
+        """Returns the counts of rows, images and the sync in one line."""
         counts = (
             f"{self.read:,} rows of {self.path} ({self.source}), catalog {self.catalog}: {self.inserted:,} new, "
             f"{self.updated:,} changed, {self.unchanged:,} unchanged, {self.rejected:,} rejected; "

@@ -1,1 +1,1 @@
-"""Contains the web service: the REST API and the search page."""
+"""Contains the web service: the REST API, the search page, the staff page, and tools for assistants (MCP)."""

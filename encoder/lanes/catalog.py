@@ -3,8 +3,8 @@
     claim (start decoding) -> prepare (wait for pixels) -> model (forward pass) -> write (store, delete items)
 
 Images on other hosts are fetched in parallel with the pipeline. They enter the pipeline when the model has no title and
-no image file to encode. No transaction is open while images are decoded or encoded. While an item is tried alone, the
-pipeline holds no other item: if the process dies, that item is known to be the cause.
+no image file to encode. No transaction stays open until a batch is decoded or encoded. While an item is tried alone,
+the pipeline holds no other item: if the process dies, that item is known to be the cause.
 """
 
 import hashlib
@@ -38,7 +38,8 @@ _SLOT_BYTES = 128 * 2**20  # at most this many bytes of pixels in an image batch
 
 
 class CatalogLane:
-    """One worker's pass over the work list. `read` runs in a thread, and each stage runs in one or more threads."""
+    """Encodes the work items that one worker claims. `read` runs in a thread, and each stage runs in one or more
+    threads."""
 
     def __init__(
         self,
@@ -62,8 +63,8 @@ class CatalogLane:
             "image": {n: max(1, min(settings.images_a_batch(device), slot // row)) for n, row in rows.items()},
         }
         limits = DecodeLimits(settings.decode_seconds, settings.max_file_bytes, settings.max_pixels)
-        # The pool needs a slot for each image batch that can be open. Claim and prepare have one batch each, each of
-        # the two queues after them has DEPTH batches, and each model thread has one batch.
+        # The pool needs a slot for each image batch that can be open. Claim and prepare have one batch each, the queue
+        # after each of them has DEPTH batches, and each model thread has one batch.
         slots = 2 * DEPTH + 2 + self._threads
         self._pool = DecodePool(settings.decoders(), slots, max(slot, *rows.values()), limits)
         self._fetcher = Fetcher(settings.fetch_limits())
@@ -158,8 +159,8 @@ class CatalogLane:
         except DatabaseError as error:
             if error.sqlstate != DEADLOCK:
                 raise
-            # The first attempt failed because another session was deleting the same products. A second attempt can
-            # succeed.
+            # Another session locked the same rows in another order, for example to delete the products. A second
+            # attempt can succeed.
             stored = self._store(conn, encoded)
         batch = encoded.batch
         self.counters.failed += len(batch.items) - stored
@@ -171,7 +172,8 @@ class CatalogLane:
         batch = encoded.batch
         good = [n for n, vector in enumerate(encoded.vectors) if not isinstance(vector, str)]
         with conn.begin():
-            # Every transaction notes failed products in this order, and before `complete` locks watches.
+            # Every transaction records failures in the order of product_id, and before `complete` locks watches, so
+            # that no two transactions wait for each other.
             results = zip(batch.items, encoded.vectors, strict=True)
             for item, reason in sorted(results, key=lambda one: one[0].product_id):
                 if isinstance(reason, str):
@@ -201,7 +203,8 @@ class CatalogLane:
         return RemoteImages(self._worker, self._fetcher, self._settings, max(self._limits["image"].values()))
 
     def _claims(self, conn: Connection, model_id: int) -> Iterator[ClaimedBatch]:
-        """Yields a batch of titles and a batch of image files. If there are none, yields a batch of fetched images."""
+        """Yields a batch of titles and a batch of image files, if there are such items. If there are neither, yields a
+        batch of fetched images, if there are any."""
         is_empty = True
         for part in PARTS:
             with conn.begin():
@@ -274,8 +277,9 @@ class CatalogLane:
         return batch
 
     def _forward(self, model: Model, features: Features, size: int) -> list[Vectors | str]:
-        """Encode a batch. A batch may fail because it needs too much memory or because one input is bad. So a failed
-        batch is halved and each half is encoded, if necessary down to single inputs."""
+        """Returns, for each input of the batch, its vector or the reason why it has none. A batch may fail because it
+        needs too much memory or because one input is bad. So a failed batch is halved and each half is encoded, if
+        necessary down to single inputs."""
         try:
             vectors = model.forward(features)
             return [vectors[n : n + 1] for n in range(size)]

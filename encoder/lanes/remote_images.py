@@ -150,7 +150,8 @@ class RemoteImages:
         return alike
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
-        """Wait for `seconds`, or until `stop` is set. While images are being fetched, wait at most 0.2 seconds."""
+        """Wait for `seconds`, or until `stop` is set. If images are being fetched or have outcomes to record, wait
+        until the next outcome instead, at most 0.2 seconds."""
         with self._changed:
             if self._outcomes or self._running:
                 self._changed.wait(0.2)

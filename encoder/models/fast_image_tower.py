@@ -1,7 +1,7 @@
-"""The image towers of CLIP and SigLIP, built for throughput. They use the weights of the checkpoint and give the same
-results as the towers in transformers, with fewer passes over memory.
+"""Defines image towers of CLIP and SigLIP that are faster than the towers in transformers. They use the weights of the
+checkpoint and give the same results up to rounding, with fewer passes over memory.
 
-These towers differ from the towers in transformers in three points. The input is bytes, and the normalisation of the
+The towers differ from the towers in transformers in three points. The input is bytes, and the normalisation of the
 bytes is folded into the patch embedding. One matrix product computes queries, keys and values. CLIP's last layer
 computes only the class token, because the outputs of all other tokens are not used.
 """

@@ -1,9 +1,12 @@
 """Loads a model by name or folder as one object that turns texts and images into unit vectors.
 
-sentence-transformers loads `starter`, a name on a hub, a folder saved by sentence-transformers, or a plain CLIP or
-SigLIP folder. open-clip-torch loads OpenCLIP checkpoints (open_clip.py). Encoding has two steps, which a pipeline can
-overlap: `prepare_*` runs the processor in any thread, and `forward` runs the model on its device. The processes that
-decode images also resize the images; these processes need only `tower.shape`, not the model.
+`encoder.starter` loads `starter`. sentence-transformers loads folders that it has saved and plain CLIP or SigLIP
+folders. open-clip-torch loads folders of OpenCLIP checkpoints (open_clip.py). A name on a hub is first downloaded as a
+folder.
+
+Encoding has two steps, which a pipeline can overlap: `prepare_*` runs the processor in any thread, and `forward` runs
+the model on its device. The processes that decode images also resize the images; these processes need only
+`tower.shape`, not the model.
 """
 
 import hashlib
@@ -126,7 +129,8 @@ def load(
 ) -> Model:
     """Load `starter`, a folder, or a name on a hub at `revision`. Without a network, the hub's local cache is used.
 
-    `image_tower` explains `precision` and `compiled`. Raises ModelUnavailable, whose message names the missing part.
+    `image_tower` explains `precision` and `compiled`. Raises ModelUnavailable with the reason if the model cannot be
+    loaded, and UnexpectedWeights if the files of the starter have changed.
     """
     transformers_log.set_verbosity_error()
     transformers_log.disable_progress_bar()
@@ -205,7 +209,7 @@ def _fix_text_length(module: SentenceTransformer) -> None:
 
 
 def _hub_folder(source: str, revision: str | None) -> Path:
-    """Returns the folder of the local snapshot of a hub's model at `revision`. Downloads only configuration, tokenizer
-    files and safetensors."""
+    """Returns the local folder with a hub's model at `revision`. Downloads only configuration, tokenizer files and
+    safetensors."""
     repository = source if "/" in source else f"sentence-transformers/{source}"
     return Path(snapshot_download(repository, revision=revision, allow_patterns=FILES))

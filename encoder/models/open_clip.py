@@ -1,5 +1,5 @@
-"""Loads OpenCLIP checkpoints with the library open-clip-torch: a folder with open_clip_config.json and
-open_clip_model.safetensors.
+"""Loads an OpenCLIP checkpoint, which is a folder with open_clip_config.json and open_clip_model.safetensors, with the
+library open-clip-torch.
 
 Only safetensors are read. The configuration may name no code: options of the tokenizer and of timm that load files of
 other repositories are refused.
@@ -33,8 +33,8 @@ class Module(Protocol):
 
 
 def is_open_clip(folder: Path) -> bool:
-    """Returns whether OpenCLIP's files are the ones to load: no files of another library are beside them, or these need
-    code that comes with the model."""
+    """Returns whether to load the folder with open-clip-torch. This is so if the folder has OpenCLIP's configuration
+    and no modules.json, and its config.json is missing or needs code that comes with the model."""
     if not (folder / CONFIG).is_file():
         return False
     other = folder / "config.json"
@@ -75,7 +75,7 @@ def load_open_clip(folder: Path, device: str, precision: str) -> tuple[OpenClipT
         with torch.autocast(device.partition(":")[0], dtype, enabled=dtype != torch.float32):
             return model.encode_image(values)  # type: ignore[no-any-return]  # untyped
 
-    # Only the tokenizers of transformers know the option.
+    # Only the tokenizers of transformers take the option trust_remote_code.
     options = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
     return OpenClipTexts(model, open_clip.get_tokenizer(name, **options)), ImageTower(_shape(given), images)
 
@@ -95,8 +95,8 @@ def _shape(given: Mapping[str, Any]) -> InputShape:
 
 
 def _checked_texts(folder: Path) -> dict[str, Any]:
-    """Returns the configuration of the texts. Raises ModelUnavailable if a file is missing, or if the configuration
-    names files of another repository or passes options that could run the model's own code."""
+    """Returns the configuration of the text tower. Raises ModelUnavailable if a file is missing or cannot be read, or
+    if the configuration names files of another repository or passes options that could run the model's own code."""
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise ModelUnavailable(

@@ -1,4 +1,4 @@
-"""Reads the sources of models, as `model add` receives them. This module needs no torch."""
+"""Resolves the source that `model add` receives. Importing this module does not import torch."""
 
 from pathlib import Path
 

@@ -1,6 +1,7 @@
-"""Checks an installation: for fixed inputs, the model must give the vectors that are stored.
+"""Compares the model's vectors of fixed inputs with stored vectors, to check an installation.
 
-``golden.json`` holds the vectors. The images are drawn here, so no image file is needed.
+``golden.json`` holds the stored vectors, which ``write`` replaces. The images are drawn here, so no image file is
+needed.
 """
 
 import json

@@ -77,8 +77,8 @@ class Head(nn.Module):
 
     def _unit(self, vectors: Tensor) -> Tensor:
         """Removes from each vector the component along the direction that all texts share, and scales the vector to
-        unit length. Otherwise, every query would find the images whose component in that direction is large. The
-        removal gains 1 to 2 percentage points of recall@5 on held-out concepts."""
+        unit length. Without the removal, every query would find the images whose component in that direction is large.
+        The removal gains 1 to 2 percentage points of recall@5 on held-out concepts."""
         along = vectors @ self.common
         return normalize(vectors - along[:, None] * self.common, dim=1)
 

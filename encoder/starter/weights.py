@@ -1,4 +1,5 @@
-"""Finds the files of the frozen towers in their pinned packages, and checks the files' hashes."""
+"""Finds the files of the frozen towers in their pinned packages, and checks the files' hashes. Computes the revision of
+the starter."""
 
 import hashlib
 import importlib.util
@@ -65,8 +66,8 @@ def check(folder: Path, files: Mapping[str, str], package: str) -> None:
 
 
 def revision(head: Path = HEAD_FILE) -> str:
-    """Returns 12 hex digits that change when the head or the version of a pinned package changes. Vectors change only
-    in these cases."""
+    """Returns 12 hex digits of a hash over the head and the versions in PINNED. The weights change only if one of these
+    changes."""
     digest = hashlib.sha256(head.read_bytes())
     for package, version in sorted(PINNED.items()):
         digest.update(f"{package}=={version}\n".encode())

@@ -1,4 +1,5 @@
-"""Reads the sample catalog of 1,242 drawings, which lets people try Windowshop without a catalog of their own.
+"""Reads and loads the sample catalog of 1,242 drawings, with which people can try Windowshop without a catalog of their
+own.
 
 Titles, keywords and images come from the sources that README.md beside this file names; the departments were assigned
 for this sample. The drawings are not for sale, so this module makes up a price in US dollars and an availability. Both

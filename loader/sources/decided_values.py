@@ -1,4 +1,4 @@
-"""Decides ambiguous prices and dates by the other prices and dates of the file."""
+"""Decides how to read ambiguous prices and dates, by comparing them with the other prices and dates of the file."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,8 +10,8 @@ from loader.sources.wrapping import WrappedSource
 
 
 class DecidedValues(WrappedSource):
-    """The rows of another source, with decided prices and dates. The first ambiguous value starts an extra pass over
-    the file. Without an ambiguous value, there is no extra pass."""
+    """The rows of another source, in which no price or date is ambiguous if the file allows a decision. The first
+    ambiguous value starts an extra pass over the file. Without an ambiguous value, there is no extra pass."""
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
         super().__init__(opened())

@@ -1,5 +1,5 @@
-"""Reads folders of images. Each image becomes a product. The SKU is the path of the image, the title comes from the
-name of the file, and the product type comes from the name of the folder that holds the file."""
+"""Reads folders of images. Each image becomes a product. The SKU is the path of the image, and the title comes from the
+name of the file. If the file is in a subfolder, the product type comes from the name of this subfolder."""
 
 import os
 import re
@@ -18,7 +18,7 @@ class FolderSource:
     that cannot be read. Skips hidden files, hidden and linked folders, and files that are not images."""
 
     name = "folder"
-    size = None  # unknown: counting the files would take a second walk through the folders
+    size = None  # unknown: counting the files would take a second pass over the folders
 
     def __init__(self, path: Path) -> None:
         try:

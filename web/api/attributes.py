@@ -1,4 +1,4 @@
-"""Decides which attributes of products REST shows."""
+"""Decides which attributes of products REST shows, and refuses searches that read hidden attributes."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping

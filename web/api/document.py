@@ -199,7 +199,8 @@ def _clarify(schema: Any) -> None:
 
 
 def _complete_parameters(operation: dict[str, Any], handler: Any) -> None:
-    """Add the bounds of numbers, which Litestar writes as floats or omits."""
+    """Add the bounds of numbers, which Litestar writes as floats or omits. Remove members that the service does not
+    use, such as `deprecated`."""
     given: dict[str, ParameterKwarg] = {}
     for name, field in handler.parsed_fn_signature.parameters.items():
         if isinstance(field.kwarg_definition, ParameterKwarg):

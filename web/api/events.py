@@ -113,8 +113,8 @@ async def record_events(
     state: State,
     data: JSONBody[EventsIn],
 ) -> Recorded:
-    """Record up to 1,000 events of shoppers. An event that cannot be read is listed in `refused`; if none can be read,
-    the request is refused."""
+    """Record up to 1,000 events of shoppers. An event that cannot be recorded is listed in `refused`. If none can be
+    recorded, the request is refused."""
     items = read_items(data.events, EventIn)
     is_v1 = request.scope["path"].startswith("/v1/")
     limits = KeyLimits.of(request)

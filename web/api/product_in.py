@@ -1,4 +1,4 @@
-"""Defines the body of PUT /products, and reads its products by the rules of the loader."""
+"""Defines the bodies of the routes that put and change products, and reads the products by the rules of the loader."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any

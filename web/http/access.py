@@ -1,4 +1,4 @@
-"""Checks API keys and their scopes, and limits the requests per minute of each key and of each client address.
+"""Checks host names, API keys and their scopes, and limits the requests per minute of each key and client address.
 
 A valid key is cached, so a revoked key still works for a few seconds. While no database answers, a key that was found
 in the last ten minutes works, unless it has expired. Requests without a valid key, such as attempts to guess a key, are

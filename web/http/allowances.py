@@ -31,8 +31,9 @@ class Allowances:
     async def wait(self, limit: RateLimitItem, *client: str, cost: int) -> int:
         """Returns after how many seconds `cost` fits, if the client sends nothing until then; at least 1.
 
-        The limiter counts whole windows. The spending of the window before counts by the share of that window in the
-        last `expiry` seconds, so it falls evenly to 0. At the end of this window, the same begins for its spending.
+        The limiter counts whole windows of `expiry` seconds. The spending of the previous window counts in proportion
+        to the part of that window that lies in the last `expiry` seconds, so it falls evenly to 0. When the current
+        window ends, its spending begins to fall in the same way.
         """
         expiry = limit.get_expiry()
         found = await self._storage.get_sliding_window(limit.key_for(*client), expiry)

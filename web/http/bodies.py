@@ -1,4 +1,5 @@
-"""Decodes JSON bodies strictly. Litestar's own decoding would accept the text "5" as a number."""
+"""Decodes JSON bodies strictly, because Litestar's own decoding would accept the text "5" as a number. Also decodes
+multipart forms."""
 
 import re
 from codecs import BOM_UTF8

@@ -1,8 +1,8 @@
 """Compresses answers with gzip.
 
 The attack BREACH finds a secret in a compressed body by the body's size, if the body also repeats text that the
-attacker sends. No body of this service has a secret: keys are only in the header Authorization, and the page has no
-form with a token.
+attacker sends. No answer of this service has a secret in its body: clients send API keys, and get none, and no page has
+a form with a token.
 """
 
 import re

@@ -1,9 +1,9 @@
 """Answers a repeated write with the answer to the first one, if both have the same header Idempotency-Key.
 
-The answer waits up to two seconds until the key is stored or freed, so that the client can usually repeat the request
-at once. The key is remembered for 24 hours, or until 100,000 further keys have come. Only successful answers of at most
-MAX_ANSWER bytes are remembered, so a client may repeat a failed request with the same key. Another request with the
-same key gets a 422. While the first request runs, a repeated one gets a 409.
+The answer waits up to two seconds until it is stored or the key is freed, so that the client can usually repeat the
+request at once. The key is remembered for 24 hours, or until 100,000 further keys have come. Only successful answers of
+at most MAX_ANSWER bytes are remembered, so a client may repeat a failed request with the same key. Another request with
+the same key gets a 422. While the first request runs, a repeated one gets a 409.
 """
 
 import asyncio

@@ -38,7 +38,8 @@ STOPPING = "The service is stopping. Send the request again."
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
-# Returns the body and headers of an error page if a browser requested the search page, otherwise None.
+# Returns the body and headers of an error page if a browser requested the search page or the staff page. Otherwise
+# returns None.
 ErrorPage = Callable[[Scope, Problem], tuple[bytes, dict[str, str]] | None]
 
 
@@ -57,8 +58,8 @@ class RequestMiddleware:
         note: Callable[[Scope], None],
     ) -> None:
         """`is_full` takes a path and returns whether the application would refuse a request for that path now.
-        `route_of` returns the route of a request. `stop` sets `stopping`. `note` gets
-        each request before anything else."""
+        `route_of` returns the route of a request. The method `stop` sets `stopping`. `note` gets each request before
+        the request is answered."""
         self._app = app
         self._is_full = is_full
         self._settings = settings

@@ -1,6 +1,6 @@
-"""Makes smaller images of those by which callers search.
+"""Makes smaller copies of the images by which clients search.
 
-The images of the page's visitors are kept in bounded memory for a while, so that the address of a search can name its
+The copies of images of the page's visitors are kept in bounded memory, so that the address of a search can name its
 image. For REST, regions are cut out of images.
 """
 

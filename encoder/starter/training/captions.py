@@ -1,5 +1,5 @@
-"""Builds the captions of each image and computes their text vectors. The vectors are computed only once, because MiniLM
-is frozen."""
+"""Builds the captions of each image, and computes the text vectors of the captions and of the ImageNet classes. The
+vectors are cached, because MiniLM is frozen."""
 
 import hashlib
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Captions:
     vectors: np.ndarray  # float32 (texts, 384), unit norm
     titles: np.ndarray  # int (pairs,), the index of each title in ``vectors``; equal titles have the same index
     plain: list[list[int]]  # for each pair, the indices of the captions without an added colour
-    coloured: list[list[int | None]]  # for each pair and view, the index of the title with the view's colour added
+    coloured: list[list[int | None]]  # for each pair and view, the title with the view's colour added; None without
 
     def draw(self, pair: int, view: int, rng: np.random.Generator) -> int:
         """Returns a random caption for this view of this pair, as an index into ``vectors``."""

@@ -1,4 +1,4 @@
-"""Measures how well queries find images of things that no training caption names."""
+"""Measures how well titles, and images, find images of things that no training caption names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +28,8 @@ class Scores:
 
 
 def score(images: np.ndarray, texts: np.ndarray, titles: Sequence[int], nouns: Sequence[str]) -> Scores:
-    """Score one split. Each row of ``images`` and ``texts`` holds the unit vectors of a test image and of its title."""
+    """Score one split. A row of ``images`` is the unit vector of a test image, and the same row of ``texts`` is the
+    unit vector of the image's title."""
     title = np.asarray(titles)
     _, queries = np.unique(title, return_index=True)
     relevant = title[queries][:, None] == title[None, :]

@@ -1,4 +1,4 @@
-"""Trains the head by symmetric contrastive learning on cached features, which takes about 20 CPU-seconds."""
+"""Trains the head by symmetric contrastive learning on cached features. The training takes about 20 CPU-seconds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,8 +51,8 @@ class Recipe:
 
 
 def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head:
-    """Returns an untrained head whose prior is complete. The statistics of the prior come from the original views of
-    the pairs in ``rows``."""
+    """Returns an untrained head with all figures of the prior. The statistics of the prior come from the original views
+    of the pairs in ``rows``."""
     head = Head(dropout)
     pooled = torch.from_numpy(material.features.pooled[rows, 0]).float()
     with torch.no_grad():
@@ -68,9 +68,9 @@ def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head
 
 
 def _shared(scores: Tensor) -> Tensor:
-    """Returns the directions ``d`` of the largest variance, (1000, SHARED), scaled for
-    ``scores - (scores @ d) @ d.T``. This expression shrinks the scores along each of the directions, and more along a
-    direction with a larger variance."""
+    """Returns the SHARED directions of the largest variance, (1000, SHARED), scaled to be ``d`` in
+    ``scores - (scores @ d) @ d.T``. This expression shrinks the scores along each direction. It shrinks them more along
+    a direction with a larger variance."""
     variances, directions = torch.linalg.eigh(scores.T @ scores / len(scores))
     largest = variances[-SHARED:]
     damped = 1 - (variances[-SHARED - 1] / largest).clamp(0, 1) ** DAMPING
@@ -150,9 +150,9 @@ class _PseudoPairs:
     """Generates features of images that do not exist. Each pseudo-image activates one class and is paired with the text
     vector of that class.
 
-    The features of a pseudo-image start at the mean of the training images. They are moved along the covariance of the
-    features with the class's logit. A part of a real image's deviation from the mean is added as noise. Pseudo-pairs
-    teach the head 1,000 classes, most of which no real pair shows.
+    The features of a pseudo-image are the mean of the training images, moved along the covariance of the features with
+    the class's logit. A part of a real image's deviation from the mean is added as noise. Pseudo-pairs teach the head
+    1,000 classes, most of which no real pair shows.
     """
 
     def __init__(self, material: Material, rows: Sequence[int], recipe: Recipe) -> None:

@@ -3,9 +3,9 @@
 A split is a set of head nouns that are held out. The test side of the split has the pairs with one of these head nouns.
 The training side has the pairs whose title, keywords and head noun contain none of these nouns. All other pairs belong
 to neither side. For example, if dog is held out, an image of a kennel with the keyword "dog" belongs to neither side.
-So no title, keyword or head noun of the training side has the head noun of a test pair. ``pairs.csv`` has
-the misspelt head noun ``sho`` for four pairs of tennis and ballet shoes. They are on the test side of split 0, whose
-training side has 13 pairs with the word shoe.
+So no title, keyword or head noun of the training side has the head noun of a test pair. ``pairs.csv`` has the misspelt
+head noun ``sho`` for four pairs of tennis and ballet shoes. These pairs are on the test side of split 0, whose training
+side has 13 pairs with the word shoe.
 """
 
 import json
@@ -20,8 +20,8 @@ FILE = Path(__file__).with_name("splits.json")
 COUNT = 4  # number of splits
 SEED = 7  # the seed with which the committed splits were drawn
 
-# A noun such as food, tool or people is never held out if more than this many pairs with other head nouns mention it.
-# Otherwise too few pairs would remain for the training side.
+# A noun, such as food or tool, is not held out if more than this many pairs with other head nouns mention it. Otherwise
+# too few pairs would remain for the training side.
 TOO_GENERAL = 40
 
 

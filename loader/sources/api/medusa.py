@@ -1,8 +1,8 @@
 """Translates products of Medusa's API, version 1 or 2.
 
 Version 1 writes amounts in the smallest unit of the currency (1999 for 19.99 EUR). Version 2 writes amounts in the
-currency itself. The version is known from members that only one of the versions has. If no member shows the version and
-the amount could be of either version, the price is faulty.
+currency itself. The reader recognises the version by the ID of a price and by members that only one of the versions
+has. If neither shows the version and the amount could be of either version, the price is faulty.
 """
 
 from collections.abc import Mapping

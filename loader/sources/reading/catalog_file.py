@@ -1,4 +1,4 @@
-"""Opens a plain or gzipped file, limits its unpacked size, and counts the bytes read from it."""
+"""Opens a plain or gzipped file, converts its text to UTF-8, limits its unpacked size, and counts the bytes read."""
 
 import codecs
 import gzip

@@ -1,4 +1,5 @@
-"""Reads the first bytes of a file. By these bytes, each format decides whether the file has that format."""
+"""Reads the first bytes of a file. By these bytes and the file's suffix, each format decides whether the file has that
+format."""
 
 from functools import cached_property
 from typing import Any

@@ -34,9 +34,9 @@ def members(
 ) -> Generator[Member | Reject]:
     """Yields the members of each list whose first member is an object and for which `enters` returns true.
 
-    `enters` gets the path of the list and the first object. An object that is not in a list is yielded too if its name
-    is in `wholes`, or if it has no name and `enters` returns true for it. Raises SourceDamaged where the document is
-    not valid and the rest of the document cannot be read.
+    `enters` gets the path of the list and the first object. An object outside a list is yielded too if its name is in
+    `wholes`, or if no other object contains it and `enters` returns true for it. Raises SourceDamaged where the
+    document is not valid and the rest of the document cannot be read.
     """
     with file.opened() as opened:
         yield from _Document(opened, file.path.name, enters, wholes).values((), 0)

@@ -1,4 +1,4 @@
-"""Reads prices, currency, availability and stock of a product from its schema.org offers."""
+"""Reads prices, currency, availability, condition and stock of a product from its schema.org offers."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -23,7 +23,8 @@ class Offered(NamedTuple):
 
 
 def offered(offers: Any) -> Offered:
-    """Returns the lowest price in the currency of the first price, and the best availability of all offers.
+    """Returns the lowest price in the currency of the first price, and the best availability of all offers. Returns the
+    condition if all offers that name one agree, and other prices and the stock only of a single offer.
 
     `offers` is an Offer, an AggregateOffer, or a list of such objects.
     """
@@ -78,8 +79,8 @@ def _currency(offer: dict[str, Any]) -> str:
 
 
 def _specified(offer: dict[str, Any], name: str) -> Any:
-    """Returns the offer's own value for `name`. If it has none, returns the value in the first price specification that
-    applies to everybody, or else in the first specification."""
+    """Returns the offer's own value for `name`. If the offer has none, returns the value in the first price
+    specification that applies to everybody, or else in the first specification."""
     if offer.get(name) is not None:
         return offer[name]
     every = _specifications(offer)

@@ -177,7 +177,8 @@ def _saving(
     data: RuleIn,
     save: Callable[[Connection, rules.NewRule], rules.Rule],
 ) -> Callable[[Connection], RuleOut]:
-    """Return a function that saves a rule. It raises ApiError if the key or the database refuses the rule."""
+    """Return a function that saves a rule, and that raises ApiError if the database refuses the rule. Raises ApiError
+    if the key does not allow the rule."""
     KeyLimits.of(request).check_catalog(data.catalog)
     ShownAttributes(state.settings.attributes).check(
         [data.condition.get("filter"), *(data.action.get(action) for action in _FILTERS)]
