@@ -1,6 +1,6 @@
-"""The health check of a container: exits 0 if the process answers 200 at a path.
+"""Checks the health of a container: exits 0 if the process answers with success at a path, by default /health.
 
-python health.py web|encoder|jobs [/ready]
+python health.py web|encoder|jobs [PATH]
 """
 
 import os

@@ -1,1 +1,1 @@
-"""Measures the encoder: its towers, the decoding of images, the catalog lane, and query texts."""
+"""Measures the encoder: its towers, the decoding of images, the catalog lane, its faults, query texts and watches."""

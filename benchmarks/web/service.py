@@ -1,6 +1,9 @@
-"""Measures the web service: how much longer a search takes over REST than as an SQL call and by MCP than over REST, how
-large a compressed answer is, how many searches a second the service answers, and what it answers at five times the peak
-rate.
+"""Measures the web service:
+
+- how much longer a search takes over REST than as an SQL call, and by MCP than over REST
+- how large a compressed answer is
+- how many searches a second the service answers
+- what the service answers at five times the peak rate
 
 The baseline is `select * from shop.search(...)` through psycopg, on the same database and with the same texts, whose
 vectors are in the cache. The ways of searching take turns of ten calls. The time of one part, such as the log, is the

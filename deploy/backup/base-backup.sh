@@ -2,8 +2,8 @@
 # Copies the files of the running server: base-backup.sh BACKUP [NUMBER]
 #
 # The copy appears in BACKUP/base under the time at which it was finished, after pg_verifybackup has checked it. Then the
-# NUMBER newest copies stay (7), and older ones go, with the WAL files that only they need. PGHOST, PGPORT, PGUSER and
-# PGPASSWORD name the server; the login needs the right REPLICATION.
+# NUMBER newest copies stay (by default 7). Older copies are deleted, with the WAL files that only they need. PGHOST,
+# PGPORT, PGUSER and PGPASSWORD name the server; the login needs the right REPLICATION.
 set -eu
 
 folder=$1/base

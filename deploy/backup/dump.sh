@@ -1,9 +1,9 @@
 #!/bin/sh
 # Dumps a database, which can be restored to another version of PostgreSQL: dump.sh BACKUP DATABASE [NUMBER]
 #
-# The dump appears in BACKUP/dump under the time of its start, after it has been read once. Then the NUMBER newest dumps
-# stay (7). A dump has no roles: create them with "windowshop db roles" before pg_restore. PGHOST, PGPORT, PGUSER and
-# PGPASSWORD name the server.
+# The dump appears in BACKUP/dump under the name of the database and the time of its start, after pg_restore has read it.
+# Then the NUMBER newest dumps of the database stay (by default 7), and older ones are deleted. A dump has no roles: create
+# them with "windowshop db roles" before pg_restore. PGHOST, PGPORT, PGUSER and PGPASSWORD name the server.
 set -eu
 
 folder=$1/dump
