@@ -1,4 +1,5 @@
-"""Each product that passes the filter is on exactly one page of shop.browse. Products need no vectors."""
+"""shop.browse lists each product that passes the filter on exactly one page, whether the product is encoded or not. A
+page reads few rows, and invalid arguments are refused."""
 
 import json
 from decimal import Decimal

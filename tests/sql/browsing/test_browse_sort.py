@@ -1,4 +1,5 @@
-"""shop.browse sorts by price and by effective price. Its pages list every product once, and read an index in order."""
+"""shop.browse lists products in the order of `sort`, and all pages together list every product once. Pages in the order
+of a price read few entries of the price indexes. Prices of several currencies are not compared."""
 
 import json
 from collections.abc import Iterator
@@ -120,7 +121,7 @@ def test_without_sort_the_cursor_of_a_row_is_its_product_id(shop: "Shop") -> Non
         ("after => '{id}', after_cursor => '{id}'", "after is only for a list without sort"),
     ],
 )
-def test_an_unknown_sort_or_a_cursor_of_another_sort_is_refused(shop: "Shop", arguments: str, message: str) -> None:
+def test_an_invalid_sort_or_a_cursor_of_another_sort_is_refused(shop: "Shop", arguments: str, message: str) -> None:
     with pytest.raises(StatementRefused, match=message) as refused:
         shop.run(f"select * from shop.browse({arguments.format(id='1' * 8 + '-1111' * 3 + '-' + '1' * 12)})")
     assert refused.value.sqlstate == "22023"
@@ -195,7 +196,7 @@ def test_a_page_reads_few_entries_of_the_price_indexes(session: Session, sort: s
             assert set(read) == {BY_PRICE, BY_SALE_PRICE}, plan
 
 
-def test_pages_read_each_index_once_even_if_every_product_is_on_sale(session: Session) -> None:
+def test_a_page_reads_few_entries_of_both_price_indexes_if_every_product_is_on_sale(session: Session) -> None:
     session.execute("reset role")
     with session.transaction(force_rollback=True):
         session.execute("update shop.product set sale_price = price / 2, sale_ends_at = null")
@@ -243,7 +244,7 @@ def test_all_pages_of_several_keys_together_have_the_order_of_a_plain_order_by(
         conn.rollback()
 
 
-def test_a_page_continues_behind_its_last_product_after_other_products_have_changed(shop: "Shop") -> None:
+def test_a_page_continues_behind_the_previous_page_after_products_have_changed(shop: "Shop") -> None:
     from tests.support.shop import product
 
     shop.load(*(product(sku, f"title {sku}") for sku in "bcdef"))

@@ -109,7 +109,7 @@ def test_a_missed_target_recall_keeps_the_cheapest_setting_with_nearly_the_best_
     assert {row.route for row in rows} == {"hnsw"}
 
 
-def test_searches_use_an_index_that_misses_the_target_and_their_advice_names_a_better_index(large: Database) -> None:
+def test_searches_use_an_index_that_misses_the_target_and_the_advice_names_a_better_index(large: Database) -> None:
     """Searches with a filter then examine at most three times as many rows as with an index that reaches the target."""
     nearest = "select * from shop.explain_search('bag', title_weight => 0, keyword_weight => 0) where step = 'image'"
     with large.connect(None) as admin:  # one transaction, so that the test leaves the index as it was

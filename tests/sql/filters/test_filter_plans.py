@@ -1,4 +1,5 @@
-"""The query plan of a compiled filter uses the index of the filtered field."""
+"""The query plan of a compiled filter uses the index of the filtered field. The functions that compile filters are
+stable and parallel safe."""
 
 import re
 from collections.abc import Iterator

@@ -77,7 +77,7 @@ def test_calibration_needs_fifty_labels_with_two_or_more_products(shop_with_thre
         call(shop_with_thresholds, "calibrate_matching", role=Role.APP)
 
 
-def test_only_the_app_role_may_calibrate(shop_with_thresholds: "Shop") -> None:
+def test_an_analyst_may_not_calibrate_matching(shop_with_thresholds: "Shop") -> None:
     with pytest.raises(DatabaseError, match="permission denied"):
         call(shop_with_thresholds, "calibrate_matching")
 

@@ -64,6 +64,6 @@ def test_without_linked_products_there_are_no_groups(shop: "Shop") -> None:
     assert groups(shop) == set()
 
 
-def test_a_group_never_exceeds_max_size(shop_with_thresholds: "Shop") -> None:
+def test_groups_of_seven_equal_products_have_at_most_max_size_products(shop_with_thresholds: "Shop") -> None:
     add(shop_with_thresholds, *(Posting(f"p{n}", 1, 1) for n in range(7)))
     assert sorted(len(group) for group in groups(shop_with_thresholds, max_size=3)) == [3, 3]

@@ -1,4 +1,5 @@
-"""Products match if their images or titles are similar. Equal attributes alone are no match."""
+"""Products match if their images, the perceptual hashes of these images, or their titles are similar enough. Equal
+attributes alone are no match."""
 
 import random
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,9 @@ def test_a_min_score_below_1_includes_less_similar_products(shop_with_thresholds
     assert row.score == pytest.approx(0.75, abs=0.02)
 
 
-def test_images_with_a_distance_above_max_distance_never_match(shop_with_thresholds: "Shop") -> None:
+def test_products_do_not_match_if_the_distance_of_their_images_is_above_max_distance(
+    shop_with_thresholds: "Shop",
+) -> None:
     add(shop_with_thresholds, Posting("a", 1, 1), Posting("b", 1.1, 1), Posting("c", 2, 1))
     assert groups(shop_with_thresholds) == {frozenset("abc")}
     assert groups(shop_with_thresholds, max_distance=0.15) == {frozenset("ab")}

@@ -113,7 +113,7 @@ def test_a_trial_takes_only_access_share_locks(two_models: "Shop") -> None:
     app.exec_driver_sql("commit")
 
 
-def test_only_the_app_role_may_encode_texts_with_a_model_that_does_not_serve(two_models: "Shop") -> None:
+def test_an_analyst_may_not_encode_texts_with_a_model_that_does_not_serve(two_models: "Shop") -> None:
     fill(two_models)
     with pytest.raises(DatabaseError, match="permission denied for function model_vector"):
         asked(two_models.connect(Role.ANALYST), TRIAL, model="wide", query="sku3")

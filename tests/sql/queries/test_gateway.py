@@ -120,7 +120,9 @@ def test_the_same_text_from_many_sessions_is_cached_once(shop: "Shop", together:
     "begin",
     ["begin read only", "begin isolation level repeatable read", "begin isolation level serializable read only"],
 )
-def test_a_new_query_is_encoded_inside_any_kind_of_transaction(shop: "Shop", analyst: Connection, begin: str) -> None:
+def test_a_new_query_is_encoded_inside_a_read_only_or_repeatable_read_transaction(
+    shop: "Shop", analyst: Connection, begin: str
+) -> None:
     with shop.encoder():
         analyst.exec_driver_sql(begin)
         analyst.exec_driver_sql("select count(*) from shop.product")  # the transaction takes its snapshot here
@@ -309,7 +311,9 @@ def test_without_a_serving_model_the_hint_names_windowshop_model_add(database: D
     "query",
     ["'; drop table shop.product; --", "100% ​zero-width", "\U0001f9d1‍\U0001f9b0", "مرحبا", "$$ $1 %s %L {}"],
 )
-def test_any_text_reaches_the_encoder_unchanged(shop: "Shop", analyst: Connection, query: str) -> None:
+def test_texts_with_special_characters_reach_the_encoder_unchanged(
+    shop: "Shop", analyst: Connection, query: str
+) -> None:
     with shop.encoder():
         assert analyst.scalar(text("select vector_dims(shop.clip_text(:query))"), {"query": query}) == 24
     assert shop.run("select query from shop_private.query_embedding") == [(query,)]

@@ -67,7 +67,7 @@ def test_a_part_of_a_german_compound_is_not_corrected(bags: "Shop") -> None:
     assert search(bags, "Schreibtischlmpe").corrected == "schreibtischlampe"
 
 
-def test_only_titles_that_the_misspelt_word_found_correct_it(bags: "Shop") -> None:
+def test_in_a_large_catalog_a_word_must_resemble_its_correction_more(bags: "Shop") -> None:
     statement = (
         "select shop_private.corrected_query('leather bakpack', "
         "shop_private.keyword_leg('leather bakpack', 'main', 'true', null, null, 50, p), p) "

@@ -53,19 +53,19 @@ def test_the_words_of_a_query_are_marked_in_titles(shop: "Shop", query: str, tit
     assert marked(shop, query, title) == expected
 
 
-def test_descriptions_are_marked_after_titles_and_synonyms_too(shop: "Shop") -> None:
+def test_synonyms_are_marked_and_the_marks_of_a_description_follow_those_of_the_title(shop: "Shop") -> None:
     shop.run("insert into shop.synonym (terms) values ('{sneakers,trainers}')")
     found = marked(shop, "sneakers", "Red sneaker", "These trainers are 👟 light. A sneaker's sole.")
     assert found == ["sneaker", "trainers", "sneaker's"]
 
 
-def test_a_synonym_of_several_words_is_marked_only_as_a_whole(shop: "Shop") -> None:
+def test_a_synonym_of_several_words_is_marked_only_if_all_its_words_occur(shop: "Shop") -> None:
     shop.run("insert into shop.synonym (terms) values ('{telly,flat screen tv}')")
     assert marked(shop, "telly", "Flat shoes", "A telly.") == ["telly"]
     assert marked(shop, "telly", "TV with a flat screen") == ["TV", "flat", "screen"]
 
 
-def test_the_titles_of_many_products_are_marked_at_once_as_each_alone(shop: "Shop") -> None:
+def test_titles_that_are_marked_together_get_the_same_marks_as_alone(shop: "Shop") -> None:
     shop.run("insert into shop.synonym (terms) values ('{telly,flat screen tv}')")
     titles = ("Flat shoes", "TV with a flat screen", "Black telly", "Lamp")
     shop.load(*(Product(f"s{n}", title, description="A telly.") for n, title in enumerate(titles)))

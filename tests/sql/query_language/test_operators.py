@@ -1,4 +1,4 @@
-"""The operators of a query: phrases, exclusions and fields."""
+"""The operators of a query are phrases, exclusions and fields."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ def guitars(shop: "Shop") -> "Shop":
 
 
 def found(shop: "Shop", query: str, **options: Any) -> set[str]:
-    """Search by words alone."""
+    """Returns the SKUs that a search by words alone finds."""
     arguments = "".join(f", {name} => :{name}" for name in options)
     rows = shop.run(
         f"select sku from shop.search(:query, image_weight => 0, title_weight => 0{arguments})", query=query, **options

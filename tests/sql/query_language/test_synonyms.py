@@ -1,4 +1,5 @@
-"""Synonyms are used by words and, as averaged vectors, by meaning."""
+"""The keyword leg finds the synonyms of a query's words. The vector of a query is the mean of the vectors of the query
+and of its variants with synonyms."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -210,7 +211,7 @@ def test_a_cut_keeps_the_products_with_a_synonym(shoes: "Shop") -> None:
     assert [row.sku for row in shoes.run(query)] == ["sofa"]
 
 
-def test_app_writes_and_analyst_reads(shoes: "Shop") -> None:
+def test_app_writes_synonyms_and_an_analyst_only_reads_them(shoes: "Shop") -> None:
     app, analyst = shoes.connect(Role.APP), shoes.connect(Role.ANALYST)
     app.exec_driver_sql("insert into shop.synonym (terms) values ('{sofa,couch}')")
     assert analyst.exec_driver_sql("select terms from shop.synonym").scalar() == ["couch", "sofa"]

@@ -1,4 +1,5 @@
-"""Live rules do not contradict each other, in whatever order and by however many sessions they are saved."""
+"""Live rules do not contradict each other, in whatever order and by whichever sessions they are saved. The names and
+times of rules and the number of live rules with one key are checked too."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -58,7 +59,7 @@ def test_conditions_with_the_same_words_are_the_same(stocked: Shop) -> None:
     assert rows[0].rules == ["first"]  # the other rule did nothing
 
 
-def test_a_rule_can_be_switched_off_even_if_it_is_no_longer_right(stocked: Shop) -> None:
+def test_a_rule_can_be_switched_off_even_if_it_could_no_longer_be_saved(stocked: Shop) -> None:
     stocked.add("gone")
     save(stocked, "pin", QUERY, {"pin": "gone", "at": 1})
     save(stocked, "near", {"similar": "red shoes"}, {"hide": "s1"})

@@ -79,7 +79,7 @@ def test_pins_keep_their_places_among_diverse_products_and_groups(stocked: Shop,
 
 
 @pytest.mark.parametrize("hidden", ["s3", {"brand": "Nord"}])
-def test_a_rule_hides_a_product_or_a_filter(stocked: Shop, hidden: Any) -> None:
+def test_a_rule_hides_a_product_or_the_products_that_pass_a_filter(stocked: Shop, hidden: Any) -> None:
     save(stocked, "hide", {"contains": "shoes"}, {"hide": hidden})
     left = set(SKUS) - ({"s3"} if hidden == "s3" else {"s1", "s3", "s5", "s7"})
     analyst = stocked.connect(Role.ANALYST)
@@ -89,7 +89,7 @@ def test_a_rule_hides_a_product_or_a_filter(stocked: Shop, hidden: Any) -> None:
     assert total == len(left)
 
 
-def test_rules_boost_and_bury(stocked: Shop) -> None:
+def test_rules_boost_and_bury_the_products_that_pass_a_filter(stocked: Shop) -> None:
     analyst = stocked.connect(Role.ANALYST)
     save(stocked, "boost", {"always": True}, {"boost": {"brand": "Nord"}, "factor": 50})
     assert set(found(analyst)[:4]) == {"s1", "s3", "s5", "s7"}
@@ -116,7 +116,7 @@ def test_a_rule_replaces_the_query(stocked: Shop) -> None:
     assert found(analyst) == other
 
 
-def test_a_rule_compares_the_meaning(stocked: Shop) -> None:
+def test_a_rule_applies_to_queries_with_a_similar_meaning(stocked: Shop) -> None:
     analyst = stocked.connect(Role.ANALYST)
     stocked.cache("crimson shoes", seed=0)  # the vector of "red shoes"
     save(stocked, "near", {"similar": "crimson shoes", "threshold": 0.9}, {"pin": found(analyst)[-1], "at": 1})
@@ -160,7 +160,7 @@ def test_a_text_that_cannot_be_encoded_is_tried_once_for_all_rules(stocked: Shop
         assert admin.exec_driver_sql(tries).scalar() == 2  # for the rules, and for the search
 
 
-def test_redirect_and_banner_are_a_notice(stocked: Shop) -> None:
+def test_the_redirect_and_the_banner_of_rules_are_in_one_notice(stocked: Shop) -> None:
     save(stocked, "to", {"query": "shoes"}, {"redirect": "https://shop.example/shoes"})
     save(stocked, "say", {"contains": "shoes"}, {"banner": "Free delivery"})
     url = stocked.database.url(Role.ANALYST).set(drivername="postgresql").render_as_string(False)
@@ -255,7 +255,7 @@ def test_a_wrong_rule_has_one_clear_error_when_it_is_saved(stocked: Shop) -> Non
     assert stocked.value("select count(*) from shop.rule") == 0
 
 
-def test_filters_of_rules_have_the_limits_of_a_filter_each(stocked: Shop) -> None:
+def test_each_filter_of_a_rule_has_the_limits_of_a_filter(stocked: Shop) -> None:
     many = {"or": [{"brand": "Nord"}, *({"brand": f"b{n}"} for n in range(600))]}
     save(stocked, "one", {"always": True}, {"filter": many})
     save(stocked, "two", {"contains": "shoes"}, {"filter": many})
@@ -267,7 +267,7 @@ def test_filters_of_rules_have_the_limits_of_a_filter_each(stocked: Shop) -> Non
     assert set(found(analyst, "warm winter coat")) == {"s1", "s3", "s5", "s7"}
 
 
-def test_a_place_may_be_written_with_decimals_and_factors_have_no_end(stocked: Shop) -> None:
+def test_a_place_may_be_written_with_decimals_and_tiny_factors_may_be_multiplied(stocked: Shop) -> None:
     analyst = stocked.connect(Role.ANALYST)
     for n in range(3):
         save(stocked, f"boost {n}", {"always": True}, {"bury": {"brand": "Nord"}, "factor": 1e-200})
@@ -286,7 +286,7 @@ def test_analysts_read_rules_and_do_not_write_them(stocked: Shop) -> None:
             analyst.exec_driver_sql(statement)
 
 
-def test_a_rule_never_shows_a_product_that_a_policy_hides(stocked: Shop) -> None:
+def test_a_pin_does_not_show_a_product_that_a_policy_hides(stocked: Shop) -> None:
     save(stocked, "pin", QUERY, {"pin": "s1", "at": 1})
     save(stocked, "other", QUERY, {"pin": "s2", "at": 2})
     stocked.run("create policy seen on shop.product for select to shop_analyst using (sku <> 's1')")

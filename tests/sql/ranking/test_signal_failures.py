@@ -1,4 +1,4 @@
-"""A signal is read with the rights of the role that defined it. What fails in a signal adds nothing."""
+"""A signal is read with the rights of the role that defined it. A signal that cannot be read adds nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -71,7 +71,7 @@ def test_a_changed_function_is_not_run_with_the_rights_of_the_caller(erp: Shop) 
     app.exec_driver_sql(f'alter function shop_signals."{reader}"(uuid[], jsonb, bigint[]) security invoker')
     assert found(analyst) != before
     assert "missing or changed" in str(explained(analyst))
-    # a function of the same name with other arguments does not vouch for the changed one
+    # a function of the same name with other arguments does not take the place of the changed one
     app.exec_driver_sql(
         f'create function shop_signals."{reader}"(integer) returns setof shop_private.signal_part '
         "language sql stable security definer as 'select null::shop_private.signal_part'"
@@ -157,7 +157,7 @@ def test_the_error_of_a_view_is_shown_to_app_only(erp: Shop) -> None:
     assert "ACME" not in str(analyst.exec_driver_sql(state).all())
 
 
-def test_a_person_cancels_a_statement_that_has_no_limit(erp: Shop) -> None:
+def test_a_search_without_a_time_limit_can_be_cancelled_while_it_reads_a_signal(erp: Shop) -> None:
     app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
     add(app, ", weight => 10")
     erp.run(SLOW)

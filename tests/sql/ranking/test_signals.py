@@ -1,4 +1,4 @@
-"""Numbers of any view rank searches, live."""
+"""A signal adds to the score of a product by a number from a view, as the number is at the time of the search."""
 
 import pytest
 from sqlalchemy import text
@@ -41,7 +41,7 @@ def test_a_signal_is_read_live(erp: Shop) -> None:
     assert found(analyst)[0] == "s2"
 
 
-def test_the_sum_column_is_the_part_of_the_score_that_signals_add(erp: Shop) -> None:
+def test_shop_ranking_is_the_part_of_the_score_that_signals_add(erp: Shop) -> None:
     analyst = erp.connect(Role.ANALYST)
     before = {row.sku: row for row in analyst.execute(text(SEARCH.format("")))}
     assert {row.shop_ranking for row in before.values()} == {None}
@@ -65,7 +65,7 @@ def test_log_and_decay_map_numbers_to_0_to_1(erp: Shop, more: str, values: dict[
     assert {sku: rows[sku] for sku in values} == pytest.approx(values)
 
 
-def test_a_signal_by_sku_and_by_time(erp: Shop) -> None:
+def test_a_signal_can_name_products_by_sku_and_decay_with_a_time(erp: Shop) -> None:
     erp.run(
         "create view erp.news as select sku, 'main' as catalog, now() - margin * interval '1 day' as since "
         "from erp.cost"
@@ -154,7 +154,7 @@ def test_a_refresh_does_not_wait_for_deleted_products(erp: Shop) -> None:
     erp.run("delete from shop.event")
 
 
-def test_the_last_signal_of_a_role_takes_its_reader_with_it(erp: Shop) -> None:
+def test_the_function_that_reads_the_signals_of_a_role_is_dropped_with_the_last_signal(erp: Shop) -> None:
     app = erp.connect(Role.APP)
     readers = "select count(*) from pg_proc where pronamespace = 'shop_signals'::regnamespace"
     before = erp.value(readers)
