@@ -21,7 +21,7 @@ returns table (
     effective_price numeric, cursor text
 )
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp
-set max_parallel_workers_per_gather = 0 as $$  -- the merge of shop_private.browse_keys needs its order
+set max_parallel_workers_per_gather = 0 as $$  -- parallel workers would change the order of the merge in browse_keys
 declare
     -- the field and the direction of a sort that an index has
     part constant text[] := regexp_match(sort,

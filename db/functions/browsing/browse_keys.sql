@@ -1,7 +1,8 @@
 -- Returns the statements that find the products of shop.browse, in the order of their execution. Without p_sort, one
 -- statement finds all products. With p_sort, a first statement finds the products with a sort key, and a second
--- statement finds the products without a key. A statement returns product_id and key, the price by which the product is
--- sorted. The parameter $1 of each statement is the largest number of products.
+-- statement finds the products without a key. If the previous page ended with a product without a key, only the second
+-- statement is returned. A statement returns product_id and key, the price by which the product is sorted. The
+-- parameter $1 of each statement is the largest number of products.
 --
 -- Each statement reads an index from the place at which the previous page ended. The effective price of a product is
 -- its price or its sale price, so a statement merges scans of both indexes. Only one of the two entries of a product

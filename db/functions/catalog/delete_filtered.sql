@@ -1,8 +1,8 @@
 -- Deletes up to p_rows products of the catalog that pass the filter. Returns their number, and whether other products
--- pass. Without p_every, a filter that every product passes is refused.
+-- pass. Unless p_every is true, a filter that every product passes raises an error.
 --
--- Locks are taken in the order of product_id, so two deletions do not wait for each other in a circle. A product that
--- another transaction changes is deleted only if the changed row passes, because FOR UPDATE checks such a row again.
+-- Locks are taken in the order of product_id, so two deletions cannot deadlock. A product that another transaction
+-- changes is deleted only if the changed row passes, because FOR UPDATE checks such a row again.
 create or replace function shop_private.delete_filtered(
     p_catalog text, p_filter jsonb, p_rows integer, p_every boolean, out deleted bigint, out more boolean
 ) language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -27,7 +27,7 @@ declare
 begin
     insert into shop_private.fetch_host (host) values (p_host) on conflict do nothing;
     select * into known from shop_private.fetch_host f where f.host = p_host for update;
-    if coalesce(known.paused_until <= at, true) then  -- during a pause, fetches end that began before it
+    if coalesce(known.paused_until <= at, true) then  -- a fetch that began before a pause may fail during it
         known.failures := known.failures + 1;
     end if;
     pauses := known.failures - case when known.answered_at is null then 0 else 2 end;

@@ -1,5 +1,5 @@
 -- Returns the condition on p (shop.product) that selects the products of the catalog `catalog`. The condition is 'true'
--- if the database has no other catalog.
+-- if the database has no other catalog. Raises an error if the catalog does not exist, unless it is main.
 create or replace function shop_private.catalog_condition(catalog text)
 returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -3,8 +3,8 @@
 -- dots: each dot goes one level down into an object, never into a list. A dot inside a key is written "\.". p_place is
 -- the path of the operator in the filter; error messages show this path.
 --
--- Equality is tested as containment, which the index on attributes supports. The comparisons lt, lte, gt and gte test
--- the JSON type first, because a number must not be compared with a text.
+-- Equality is tested as containment, which the index on attributes supports; long lists are an exception (see below).
+-- The comparisons lt, lte, gt and gte test the JSON type first, because a number must not be compared with a text.
 create or replace function shop_private.filter_attribute(
     p_field text, p_operator text, p_operand jsonb, p_place text
 ) returns text language plpgsql stable parallel safe as $$

@@ -1,4 +1,4 @@
--- Describes p_value, a value of a filter, in the words of an error message.
+-- Returns a description of p_value, a value of a filter, for error messages.
 create or replace function shop_private.filter_shown(p_value jsonb) returns text
 language sql stable parallel safe
 return case jsonb_typeof(p_value)

@@ -1,7 +1,7 @@
 -- Returns the SQL condition of one operator of one field. A comparison with a missing value is never true. The negating
--- operators ne and nin are therefore written as "(...) is not true", which keeps the products without a value. p_kind
--- is the kind of the field (see filter_kind). p_place is the path of the operator in the filter; error messages show
--- this path.
+-- operators ne and nin are therefore written as "(...) is not true", so that {"ne": "red"} also selects products
+-- without a value. p_kind is the kind of the field (see filter_kind). p_place is the path of the operator in the
+-- filter; error messages show this path.
 create or replace function shop_private.filter_test(
     p_field text, p_kind text, p_operator text, p_operand jsonb, p_place text
 ) returns text language plpgsql stable parallel safe as $$

@@ -1,6 +1,7 @@
--- Returns the first product of each group, in the order of p_product_ids. `value` is the group's value of the field
--- p_group_by, and `members` are the products of the group. A product without a value is a group of its own. Without
--- p_group_by, each product is a group. With p_group_by => 'image', nearly equal images are a group (see image_groups).
+-- Puts the products p_product_ids into groups, and returns the first product of each group, in the order of
+-- p_product_ids. `value` is the group's value of the field p_group_by, and `members` are the products of the group. A
+-- product without a value is a group of its own. Without p_group_by, each product is a group. With p_group_by =>
+-- 'image', products with nearly equal images are a group (see image_groups).
 create or replace function shop_private.group_heads(p_product_ids uuid[], p_group_by text)
 returns setof shop_private.product_group
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$

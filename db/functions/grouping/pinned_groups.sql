@@ -1,6 +1,7 @@
 -- Returns the groups of products as group_heads does, with the group of each pinned product p_pins[n] at the place
--- p_places[n]. The other groups keep their order and fill the other places. The pinned products come first in
--- p_product_ids, so each one is the first product of its group; two of one group share the place of the first.
+-- p_places[n]. The other groups keep their order and fill the other places. The pinned products must come first in
+-- p_product_ids, so that a pinned product is the first product of its group. If several pinned products are in one
+-- group, the group gets the place of the first of them.
 create or replace function shop_private.pinned_groups(
     p_product_ids uuid[], p_group_by text, p_pins uuid[], p_places bigint[]
 )

@@ -1,5 +1,5 @@
 -- Deletes query vectors of the cache that are older than p_days days, the oldest first, at most p_rows of them. Returns
--- the number of deleted vectors. The next search for such a query encodes it again.
+-- the number of deleted vectors. The next search for such a query has the query encoded again.
 create or replace function shop_private.delete_old_queries(p_days integer, p_rows integer)
 returns bigint
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -2,12 +2,12 @@
 -- the group of a product, such as a GTIN or Shopee's label_group. This field is read only for fitting and scoring,
 -- never for matching.
 --
--- The function fits the thresholds on half of the groups and measures the result on the other half. For each product,
--- the function computes F1 between two sets: the products that match this product, and the products that should match.
--- The product itself is in both sets. The F1 of a row is the average over the products. Each row of the result shows
--- thresholds and their F1. The row "all, as before" shows the thresholds from before this call. The rows phash, image
--- and title show how well these signals work alone; the row title includes the trigrams. A null threshold means that
--- the signal is not used. Only the thresholds of the last row are stored.
+-- The function fits the thresholds on about half of the groups and measures the result on the other groups. For each
+-- product of the sample (see sample_groups), the function computes F1 between two sets: the products that match this
+-- product, and the products of its group. The product itself is in both sets. Each row of the result shows thresholds
+-- and the average F1 of each half. The row "all, as before" shows the thresholds from before this call. The rows phash,
+-- image and title show how well these signals work alone; the row title includes the trigrams. A null threshold means
+-- that the signal is not used. Only the thresholds of the last row are stored.
 create or replace function shop.calibrate_matching(
     catalog text default 'main', truth text default 'attributes.label_group'
 )

@@ -1,4 +1,4 @@
--- Returns the thresholds near p_thresholds with the best F1 on the half of the groups that is used for fitting.
+-- Tries thresholds near p_thresholds and returns those with the best F1 on the groups that are used for fitting.
 -- p_thresholds lists the thresholds of phash, image, title and trigram, in this order; a null threshold means that the
 -- signal is not used. The function varies one threshold after another, first in large steps, then in small steps.
 create or replace function shop_private.fit_thresholds(p_thresholds double precision[])

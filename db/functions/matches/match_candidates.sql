@@ -6,13 +6,14 @@
 -- p_image and p_title are cosine distances. A null p_image excludes case (1); a null p_title excludes case (2).
 --
 -- If at most @match_exact_products@ products meet p_theirs, a is compared with each of them. Otherwise the HNSW indexes
--- find the nearest products; hnsw.max_scan_tuples then limits the scan for each product a, even if few products meet
--- p_theirs. Sorting is disabled, because a plan with a sort would compare all products.
+-- find the nearest products; hnsw.max_scan_tuples then limits the scan for each product a, even if it has found fewer
+-- than p_k products that meet p_theirs. Sorting is disabled, because a plan with a sort would not use these indexes.
 --
 -- Neither the perceptual hash nor the vector of a's first image is compared in two cases:
 --   (1) the image is flat: of the 64 bits of the hash, fewer than @match_phash_min_bits@ are set or fewer than
---       @match_phash_min_bits@ are unset (an image with detail sets 32 bits);
---   (2) more than @match_shared_images@ products have a first image with this hash, such as a "no image" placeholder.
+--       @match_phash_min_bits@ are unset (an image with detail sets about 32 bits);
+--   (2) more than @match_shared_images@ products that meet p_theirs have a first image with this hash, such as a "no
+--       image" placeholder.
 create or replace function shop_private.match_candidates(
     p_mine text, p_theirs text, p_k integer, p_image double precision, p_title double precision
 )

@@ -1,9 +1,10 @@
--- Returns the candidate pairs that score at least p_min_score. p_max_distance limits the distance of the images; null
--- sets no limit. `evidence` names the signals that add a quarter or more to the score. See match_candidates for the
--- other parameters.
+-- Returns the candidate pairs that score at least p_min_score. p_max_distance excludes pairs whose images are farther
+-- apart or cannot be compared; null sets no limit. `evidence` lists the signals whose closeness is 0.25 or more. See
+-- match_candidates for the other parameters.
 --
 -- In each returned pair, the images or the titles add at least half of the score. The function therefore requests only
--- candidates whose images or titles are close enough to add half of p_min_score.
+-- three kinds of candidates: those with an equal hash, and those whose images or titles are near enough, by vector, to
+-- have a closeness of half of p_min_score.
 create or replace function shop_private.match_pairs(
     p_mine text, p_theirs text, p_k integer, p_min_score double precision, p_max_distance double precision
 )

@@ -1,11 +1,13 @@
 -- Finds products that are the same thing, and puts them into groups. Only products that pass the filter are compared.
 -- The function compares images and titles, never an attribute that names a group. It returns a row for each product
 -- whose group has two or more products. `evidence` names the signals by which the product fits its best match in the
--- group. max_distance limits the distance of two images; null sets no limit. max_size is the largest number of products
--- in a group. k is the number of nearest products that are compared with each product.
+-- group. max_distance excludes pairs whose images are farther apart or cannot be compared; null sets no limit. max_size
+-- is the largest number of products in a group. k is the number of nearest products that are compared with each
+-- product.
 --
--- Both products of a pair must pass the filter. For a large catalog, call the function once for each part of the
--- catalog. Choose filters that keep similar products together, such as one filter for each product type.
+-- Raises an error if more than @match_max_products@ products pass the filter. For a larger catalog, call the function
+-- once for each part of the catalog. Choose filters that keep similar products together, such as one filter for each
+-- product type.
 create or replace function shop.match_products(
     filter jsonb default null, catalog text default 'main', max_distance double precision default null,
     min_score double precision default 1, max_size integer default 50, k integer default 50

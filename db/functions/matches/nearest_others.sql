@@ -1,7 +1,7 @@
 -- Returns a subquery for match_candidates. The subquery finds the products nearest to product m by image or title
 -- vector (p_part). With p_by_index, the subquery reads the HNSW index and keeps the products that meet p_theirs.
 -- Without p_by_index, the subquery reads the rows of `theirs`, a WITH query of match_candidates. The subquery returns
--- $1 + 1 products, because one of them is product m itself.
+-- up to $1 + 1 products, because product m itself can be among them.
 create or replace function shop_private.nearest_others(p_part text, p_theirs text, p_by_index boolean)
 returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

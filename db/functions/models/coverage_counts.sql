@@ -1,5 +1,5 @@
 -- Returns a statement that counts the products of p_source, a table expression with the alias p, for the model p_model.
--- The statement returns a row for each catalog with the columns of shop.coverage. $1 is the key of the model.
+-- The statement returns a row for each catalog, with the numbers of shop.coverage. $1 is the key of the model.
 create or replace function shop_private.coverage_counts(p_model text, p_source text)
 returns text
 language plpgsql immutable as $$

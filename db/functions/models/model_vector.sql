@@ -1,6 +1,6 @@
--- Returns the vector of a text (p_text) or an image (p_image). The model p_model computes the vector; this model must
--- not be retired, but need not be serving. At least one of p_text and p_image is null; if both are null, the result is
--- null.
+-- Returns the vector that the model p_model computes for a text (p_text) or an image (p_image). The model need not be
+-- serving, but the caller ensures that it is not retired. The caller gives at most one of p_text and p_image; if both
+-- are null, the result is null.
 create or replace function shop_private.model_vector(p_model text, p_text text, p_image bytea)
 returns @vector@.halfvec
 language plpgsql stable parallel restricted security definer cost 1000 set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
 -- Returns the vector that the serving model computed for a product's first image. The serving model stays the same
--- until the transaction ends (see shop.clip_text). Raises an error if the product does not exist or if its first image
--- is not encoded.
+-- until the transaction ends (see shop.clip_text). Raises an error if no model is serving, if the product does not
+-- exist, or if its first image is not encoded.
 create or replace function shop.product_vector(sku text, catalog text default 'main') returns @vector@.halfvec
 language plpgsql stable strict parallel safe cost 100 set search_path = pg_catalog, pg_temp as $$
 declare

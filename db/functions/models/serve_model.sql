@@ -2,12 +2,12 @@
 -- views. Then it replaces model_of_views, the function that returns the model whose vectors the views show. With
 -- p_model null, the function creates the views again for the model that is serving now. If no model is serving, the
 -- views are empty and searches report that no model is serving. model_to_serve explains p_force. A product that waits
--- for the earlier model, but not for p_model, becomes searchable by the switch, so it is noted for the watches. So is
--- every encoded product if no model served before.
+-- for the earlier model can become searchable by the switch. If there is a watch, the function therefore notes these
+-- products for the watches. If no model served before, the function notes every product whose title is encoded.
 --
 -- A reader locks a view when it first reads the view or the model (shop_private.serving), and holds the lock until its
 -- transaction ends. The switch therefore waits for these readers, and later readers wait for the switch. The caller's
--- lock_timeout limits the wait for all views together. If the wait exceeds lock_timeout, the caller tries again.
+-- lock_timeout limits the wait for all views together; a longer wait ends with an error.
 create or replace function shop_private.serve_model(p_model text default null, p_force boolean default false)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -3,9 +3,9 @@
 -- model_of_views, because a switch replaces model_of_views in the same transaction as the views. If the function called
 -- model_of_views first, a switch between the two steps would combine the old model with the new vectors.
 --
--- Every reader locks shop.searchable before the views of vectors. A reader of shop.searchable_image locks that view
--- before shop.searchable. A switch locks the views in the same order, so that a reader and a switch never wait for each
--- other.
+-- A function that calls this one thus locks shop.searchable before the views of vectors. A reader of
+-- shop.searchable_image locks that view before shop.searchable. A switch locks the views in the same order, which
+-- avoids deadlocks.
 create or replace function shop_private.serving(
     out model_id smallint, out model text, out revision text, out dimension integer, out image_table regclass,
     out title_table regclass

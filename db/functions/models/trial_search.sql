@@ -1,10 +1,11 @@
 -- Returns the results that shop.search(route => 'exact') would give if p_model were serving. The function runs the same
--- legs and fusion on the tables of p_model. Evaluation uses this function to judge a model before the model serves. The
+-- legs and fusion on the tables of p_model. Unlike in shop.search, signals and rules do not apply, and synonyms and
+-- excluded words do not change the vectors. Evaluation uses this function to judge a model before the model serves. The
 -- function does not replace the views for the trial. A replaced view would block every search until the transaction
 -- ends, even if the transaction is rolled back.
 --
 -- The query is a text, an image, or both. The image is p_image or the first image of the product p_sku. The results
--- exclude the product p_sku. Excluded words and synonyms do not change the vectors.
+-- exclude the product p_sku.
 create or replace function shop_private.trial_search(
     p_model text, p_text text, p_image bytea, p_sku text, p_filter jsonb, p_k integer, p_catalog text,
     p_image_weight double precision, p_title_weight double precision, p_keyword_weight double precision, p_rrf_k integer
@@ -41,7 +42,7 @@ begin
             where i.product_id = $1 and i.position = 0', images, titles)
         into image, title using shop.product_id(p_sku, p_catalog);
         if image is null then
-            return;  -- the model failed to encode this product; an empty result counts against the model
+            return;  -- the model has no vector of this image; an empty result counts against the model
         end if;
         run.condition := format('%s and p.product_id <> %L', run.condition, shop.product_id(p_sku, p_catalog));
     end if;

@@ -1,6 +1,7 @@
--- Returns whether the gateway leads to another database. It does if this database is a copy that was made from a dump
--- or a template. The version of the foreign server shop_primary is the identity of the database to which the gateway
--- leads. A foreign server without a version comes from an earlier release and is taken to lead to this database.
+-- Returns whether the gateway leads to another database. This is the case if this database is a copy that was made from
+-- a dump or a template. The version of the foreign server shop_primary is the identity of the database to which the
+-- gateway leads. A foreign server without a version comes from an earlier release; the function assumes that it leads
+-- to this database.
 create or replace function shop_private.gateway_is_elsewhere() returns boolean
 language sql stable as $$
     select exists (select from pg_catalog.pg_foreign_server s

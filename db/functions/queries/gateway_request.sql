@@ -1,6 +1,6 @@
--- Requests the vectors of texts over the gateway and does not wait for them. The caller then asks for the vector of
--- each text, so that an encoder encodes all texts together, or takes the vectors from the cache in a later search. A
--- text that already waits is not added again. At most @gateway_max_requests@ requests wait; further texts are left out.
+-- Requests the vectors of texts over the gateway and does not wait for them. An encoder can then encode the texts in
+-- one batch. A later call of query_vector waits for one of these vectors, or finds it in the cache. A text that already
+-- waits is not added again. At most @gateway_max_requests@ requests wait; further texts are left out.
 create or replace function shop_private.gateway_request(p_model_id smallint, p_payloads bytea[])
 returns void
 language plpgsql volatile parallel restricted as $$

@@ -1,14 +1,15 @@
 -- Returns the tables that reveal something about products. `condition` says which rows of a table a role may read while
 -- the table is `secured`. A table is secured while row level security is enabled on shop.product. The tables are of
 -- three kinds:
---   (1) a row belongs to the product in its column product_id. The role must see the product;
+--   (1) a row belongs to the product in its column product_id. The role must see the product. To read a match of a
+--       watch, the role must also see the watch;
 --   (2) a row belongs to a catalog. The role must see a product of the catalog, and the product that a rule names. A
---       synonym of every catalog is visible;
+--       synonym without a catalog is visible to every role;
 --   (3) a row describes many products, or names products in texts and lists. The role must see every product. A role
---       also sees the watches that it has created itself. A match of a watch is visible if its watch and product are.
--- A role that sees every product sees every row of all three kinds. A role may add rows of the second and the third
--- kind even if it cannot read these rows (`may_add`). It may not add a row of the first kind to a product that it does
--- not see.
+--       also sees the watches that it has created itself.
+-- A role that sees every product sees every row of all three kinds, except image vectors in the case below. A role may
+-- add rows of the second and the third kind even if it cannot read these rows (`may_add`); rules are an exception. A
+-- role may not add a rule or a row of the first kind that it could not read.
 --
 -- If the site has policies of its own on shop.product_image, a role must see the image to read the vector of the image.
 -- The tables of image vectors are then also secured while row level security is enabled on shop.product_image alone.

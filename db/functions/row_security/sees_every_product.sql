@@ -1,6 +1,7 @@
--- Tells whether the caller sees every row of shop.product: no row level security applies, or one of the caller's
--- policies lets every row pass and no policy takes rows away. Policies and views call the function to decide whether
--- the caller may read what describes all products together, such as a calibration.
+-- Returns whether the caller sees every row of shop.product. This is the case if no row level security applies, or if
+-- one of the caller's permissive policies has the condition true and every restrictive one has this condition too.
+-- Policies, views and functions use the result to decide whether the caller may read what describes all products
+-- together, such as a calibration.
 create or replace function shop_private.sees_every_product()
 returns boolean
 language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
--- Tells whether the role of the session sees every row of shop.product, as sees_every_product does for the current
--- role. The role of the session is the one of SET ROLE, or else the login, also inside a SECURITY DEFINER function. So
--- such a function can refuse to tell a caller what describes products that row level security hides from the caller.
+-- Returns whether the role of the session sees every row of shop.product, as sees_every_product does for the current
+-- role. The role of the session is the one of SET ROLE, or else the login, also inside a SECURITY DEFINER function.
+-- With the result, such a function can decide whether its caller may learn about all products.
 create or replace function shop_private.session_sees_every_product()
 returns boolean
 language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
 -- Returns the API key whose token has the hash p_hash, unless that key is revoked or has expired. A role that may not
--- read `shop_private.api_key` can look up a key only through this function and api_key_find, and only if that role
--- knows the key's token. The function records the use of a key at most once a minute. Otherwise each request with the
+-- read `shop_private.api_key` can look up a key only through this function and api_key_find. For this, the role needs
+-- the hash of the token. The function records the use of a key at most once a minute. Otherwise each request with the
 -- key would cause a write.
 create or replace function shop_private.api_key_use(p_hash bytea)
 returns table (api_key_id integer, name text, scopes text[], catalogs text[], filter jsonb)

@@ -1,10 +1,10 @@
 -- Deletes four kinds of rows that are no longer needed:
---   (1) requests older than 60 seconds, unless an encoder holds the request;
+--   (1) requests older than 60 seconds, unless another session, such as an encoder, has locked the request;
 --   (2) the oldest query vectors, so that the newest p_cache_rows remain;
 --   (3) workers without leased items whose lease ended more than an hour ago;
 --   (4) query lanes whose last report is more than an hour old.
--- Then the function refreshes the common words, and keeps the watches ready. An error of the watches is only a warning,
--- because the session that calls the function also answers queries.
+-- Then the function refreshes the common words and renews the watches (see watch_renew). An error of watch_renew causes
+-- only a warning, because the session that calls the function also answers queries.
 create or replace function shop_private.housekeep(p_cache_rows bigint)
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -23,7 +23,7 @@ begin
     if exists (select from shop.watch) or exists (select from shop_private.watch_note) then
         begin
             perform shop_private.watch_renew();
-        exception when others then  -- a canceled query is not among them
+        exception when others then  -- "others" does not include a canceled query
             raise warning 'the watches are not renewed: %', sqlerrm;
         end;
     end if;

@@ -5,8 +5,8 @@
 --   running  the same request is running;
 --   other    the key was used for another request.
 --
--- A key is forgotten after 24 hours, and when 100,000 further keys have come. A claim whose process ended without
--- idempotency_end can be claimed again after two minutes.
+-- A key can be claimed again after 24 hours, or earlier if 100,000 newer keys exist. A claim whose process ended
+-- without idempotency_end can be claimed again after two minutes.
 create or replace function shop_private.idempotency_claim(
     p_key bytea, p_request bytea, out state text, out claimed timestamptz, out status smallint, out answer bytea
 )
@@ -37,6 +37,6 @@ begin
             state := 'new';
             return;
         end if;
-    end loop;  -- another request has claimed the key in this moment: look at its row
-    state := 'running';  -- the row of the other request was deleted in this moment
+    end loop;  -- another request has just claimed the key: the second round reads its row
+    state := 'running';  -- the second round has not found the row of the other request either
 end $$;

@@ -1,6 +1,6 @@
--- Stores the answer to a request that idempotency_claim has claimed. Without a status, the claim is given up, so that
--- the same request can run again. Does nothing if the claim of the time p_claimed has ended, or if the key was claimed
--- again.
+-- Stores the answer to a request whose key idempotency_claim has claimed at the time p_claimed. Without a status, the
+-- claim is deleted, so that the same request can run again. Does nothing if this claim has ended, or if the key was
+-- claimed again.
 create or replace function shop_private.idempotency_end(
     p_key bytea, p_claimed timestamptz, p_status smallint, p_answer bytea
 )

@@ -1,6 +1,6 @@
--- Returns the SQL expression on p (shop.product) that reads the attribute p_field, attributes.<key> or a path of keys,
--- as text. A dot inside a key is written "\.", as in a filter. p_option is the option that names the field; the error
--- for a wrong path shows it.
+-- Returns the SQL expression on p (shop.product) that reads the attribute p_field as text. p_field is attributes.<key>
+-- or a path of keys. A dot inside a key is written "\.", as in a filter. p_option is the name of the option that
+-- contains the field; the error for a wrong path shows this name.
 create or replace function shop_private.attribute_text(p_field text, p_option text)
 returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -3,9 +3,9 @@
 -- such field; the error suggests a similar name if one exists.
 --
 -- Capitals and accents of a text make no difference (see shop_private.fold). The availability has the order in_stock,
--- preorder, backorder, out_of_stock. The discount is the share by which the price of today is below the price
--- before (the higher one of price and compare_at_price). An attribute counts if it is a number, or a text that is a
--- number. A null key comes last in both directions.
+-- preorder, backorder, out_of_stock. The discount is the share by which the effective price is below the higher one of
+-- price and compare_at_price. The key of an attribute is its value, if this value is a number or a text that is a
+-- number, and null otherwise. A null key comes last in both directions.
 create or replace function shop_private.sort_field(p_field text, out expression text, out is_money boolean)
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare

@@ -4,6 +4,7 @@
 --   select * from shop_private.sort_keys('availability, "attributes.net weight" desc');
 --
 -- keys          the SQL expressions of the keys, on p (shop.product)
+-- descending    for each key, whether larger values come first
 -- ordering      the columns k1, k2, ... and product_id as an ORDER BY list; nulls are last in both directions
 -- money         the field of the first price among the keys; null without a price
 -- has_money     an SQL condition: the product has one of these prices

@@ -1,6 +1,6 @@
--- Returns the products that pass the cut of a run, including those that the query's text names. With the option `sort`,
--- min_similarity and max_gap apply to the nearest image of each of these products. Without it, the fusion applies both
--- limits to the products that the legs ranked.
+-- Returns the products that pass the cut of a run, and those that the query's text names. With the option `sort`,
+-- min_similarity and max_gap exclude products by the distance of their nearest image. Products without an encoded image
+-- are then excluded too. Without `sort`, the fusion applies both limits to the products that the legs ranked.
 create or replace function shop_private.sorted_cut(
     p_request shop_private.search_request, p_run shop_private.search_run
 )

@@ -1,9 +1,10 @@
 -- Returns p_limit of the products p_product_ids in the order p_sort (see sort_keys); product_id orders equal keys.
--- `place` counts from 1. `mark` names the product and the product before it, each with a hash of its keys. For a
--- further page, pass the mark and the place of the last row of the page before as p_mark and p_skip. The page begins
--- behind the product of the mark, or behind the product before it if that product has left p_product_ids or has other
--- keys. So the page neither repeats nor skips a product if other products were inserted or deleted. If both products
--- are gone, the page begins two places before its former place.
+-- `place` is the rank of the product, counted from 1. `mark` names the product and the product before it, each with a
+-- hash of its keys. For a further page, pass the mark and the place of the last row of the page before as p_mark and
+-- p_skip. The page begins after the first product of p_mark. If this product is no longer in p_product_ids or its keys
+-- have changed, the page begins after the second product of p_mark. So the page neither repeats nor skips a product if
+-- other products were inserted or deleted. If neither product can be used, the page begins two places before place
+-- p_skip + 1.
 create or replace function shop_private.sorted_products(
     p_product_ids uuid[], p_sort text, p_mark text, p_skip integer, p_limit integer
 )

@@ -2,11 +2,11 @@
 --
 --   select shop.refresh_suggestions();
 --
--- The texts are the product types and the brands, and the queries that found something: at least
--- @suggestion_visitors@ different visitors of the catalog have searched for the query in the last
--- @suggestion_days@ days. Texts that differ only in capitals, accents and blanks are one text, in the spelling of most
--- visitors or products. The function keeps the @suggestions_kept@ most frequent texts of each kind of a catalog. Only
--- rows that have changed are written.
+-- The texts are product types, brands and queries. A query is included if, in the last @suggestion_days@ days, it found
+-- products for at least @suggestion_visitors@ different visitors of the catalog. Texts of more than @max_suggestion@
+-- characters are left out. Texts that differ only in capitals, accents and blanks are one text, in the most frequent
+-- spelling. The function keeps the @suggestions_kept@ most frequent texts of each kind and catalog. Only rows that have
+-- changed are written.
 create or replace function shop.refresh_suggestions()
 returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off as $$

@@ -3,10 +3,10 @@
 --   select kind, text, count from shop.suggest('guit');
 --
 -- `kind` is query (`count` visitors of the catalog have searched for the text and found something), type or brand
--- (`count` products have it), or product (a title; product_id and sku name the product, and `count` is null). A text is
--- suggested if one of its words begins with the prefix, a title if it begins with the prefix. Capitals and accents make
--- no difference. If nothing begins with the prefix, texts that are similar to it are suggested, and `corrected` is
--- true. An empty prefix returns the most frequent texts.
+-- (`count` products have it), or product (a title; product_id and sku name the product, and `count` is null). A query,
+-- type or brand is suggested if one of its words begins with the prefix. A title is suggested only if its first word
+-- does. Capitals and accents make no difference. If no query, type or brand is found in this way, those with a similar
+-- word are suggested, and `corrected` is true. An empty prefix returns the most frequent queries, types and brands.
 --
 -- Queries, types and brands come from the last shop.refresh_suggestions. A query is suggested only if at least
 -- @suggestion_visitors@ different visitors of the catalog have searched for it. A filter, or a row policy that hides

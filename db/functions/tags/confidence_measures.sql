@@ -1,6 +1,5 @@
--- Measures how good the confidence of shop.zero_shot is with the temperature p_temperature, over the held-out products
--- in pg_temp.tag_similarity. The measures are accuracy, expected calibration error (ece) and mean negative log
--- likelihood (nll).
+-- Measures shop.zero_shot with the temperature p_temperature, over the held-out products in pg_temp.tag_similarity. The
+-- measures are accuracy, expected calibration error (ece) and mean negative log likelihood (nll).
 create or replace function shop_private.confidence_measures(
     p_temperature double precision, out accuracy double precision, out ece double precision, out nll double precision
 )

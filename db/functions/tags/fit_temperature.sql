@@ -1,5 +1,5 @@
--- Returns the temperature at which the known tags of the products in pg_temp.tag_similarity are most likely. Held-out
--- products are not used.
+-- Returns the temperature, from 0.003 to 10, at which the known tags of the products in pg_temp.tag_similarity are most
+-- likely. Held-out products are not used.
 --
 -- The scale is 1/temperature. The slope of the log likelihood over the scale is a mean over the products: the
 -- similarity of the true label, minus the similarity expected under the softmax. A larger scale has a smaller slope, so

@@ -1,5 +1,5 @@
--- Returns the vector of each label. The text that is encoded is the template, with the label in place of {}. Each label
--- is encoded once.
+-- Returns the vector of each label. The text that is encoded is the template, with the label in place of {}. Raises an
+-- error if a label is empty or repeated, if there are not 2 to 1,000 labels, or if the template has no {}.
 create or replace function shop_private.label_vectors(labels text[], template text)
 returns @vector@.halfvec[]
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

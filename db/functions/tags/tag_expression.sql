@@ -1,6 +1,6 @@
 -- Returns the SQL that reads the value of `field` from p (shop.product). This value is the known tag of a product.
--- `field` is a text column or a path into the attributes of a product. A path is written as in filters: a dot goes one
--- level down, and "\." is a dot in a key. A blank value is read as null.
+-- `field` is one of the columns that are listed below, or a path into the attributes of a product. A path is written as
+-- in filters: a dot goes one level down, and "\." is a dot in a key. A blank value is read as null.
 create or replace function shop_private.tag_expression(field text)
 returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

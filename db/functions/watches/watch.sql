@@ -3,10 +3,13 @@
 --   select shop.watch('red-shoes', query => 'red shoes', filter => '{"price": {"lt": 80}}');
 --
 -- When a product becomes searchable, the same transaction compares it with the watches of its catalog. A product
--- matches if it passes the filter and one of three conditions holds: its image or its title resembles the text or the
--- image of the watch far more than usual products do, or the product has every word of the text. With min_similarity,
--- its image must have this cosine similarity instead. A watch without text and image needs only the filter. Each
--- product of a watch is reported once: as a row of shop.watch_match, by NOTIFY shop_watch, and to webhooks.
+-- matches if it passes the filter and one of three conditions holds:
+--   - an image of the product is far more similar to the vector of the watch than most images are (see watch_floors);
+--   - the title of the product is far more similar to this vector than most titles are;
+--   - the product has every word of the text.
+-- With min_similarity, one condition replaces the three: an image must have at least this cosine similarity. For a
+-- watch without text and image, the filter alone decides. Each match is reported once: as a row of shop.watch_match, by
+-- NOTIFY shop_watch (see watch_role_sees_all), and to webhooks.
 create or replace function shop.watch(
     name text, query text default null, image bytea default null, filter jsonb default null,
     catalog text default 'main', min_similarity double precision default null

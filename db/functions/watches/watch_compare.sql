@@ -1,6 +1,7 @@
--- Compares searchable products of a catalog with its watches, and stores, notifies and notes for webhooks each match
--- that is new. p_noted has for each product the time of its note; later watches do not find it. A filter that fails
--- does not fail the caller, which is the encoder: its watch is disabled.
+-- Compares searchable products of a catalog with its watches. Stores each new match, sends its notification, and notes
+-- the match for webhooks. p_noted[n] is the time at which p_products[n] was noted; watches that were created later do
+-- not match this product. If a filter raises an error, the watch of this filter is disabled, and the function
+-- continues.
 --
 -- The rows of these watches are locked in the order of watch_id until the transaction ends. So the matches of a watch
 -- are committed in the order of match_id, and a reader that remembers its last match_id misses none.

@@ -1,5 +1,6 @@
--- Translates again the filters and texts of the watches of p_catalog, or of all catalogs if it is null. An upgrade and
--- shop.set_language call the function. A watch whose filter or text can no longer be translated is disabled.
+-- Translates the filters and texts of the watches of p_catalog again, or those of all catalogs if p_catalog is null.
+-- Disabled watches are left out. An upgrade and shop.set_language call the function. A watch whose filter or text can
+-- no longer be translated is disabled.
 create or replace function shop_private.watch_compile(p_catalog text default null)
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
--- Returns the vector of a watch's text and image under a model, from the cache of query vectors. If a vector is not
--- there yet, asks an encoder for it and returns null. If an encoder has refused the text or the image, `refused` is the
--- reason.
+-- Returns the vector of a watch's text and image under a model, from the cache of query vectors. If a vector is not in
+-- the cache, the function requests it and returns null; no request is added while @watch_requests@ or more requests
+-- wait. If an encoder has refused the text or the image, `refused` is the reason.
 create or replace function shop_private.watch_encode(
     p_model_id smallint, p_query text, p_image bytea, out vector @vector@.halfvec, out refused text
 )

@@ -1,4 +1,5 @@
--- Turns up to p_rows matches that wait for the webhooks p_webhooks into messages, and returns their number.
+-- Turns the matches that wait for the webhooks p_webhooks into messages, up to p_rows matches for each webhook. Returns
+-- the largest number of matches that one webhook had.
 create or replace function shop_private.watch_messages(p_rows integer, p_webhooks integer[])
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

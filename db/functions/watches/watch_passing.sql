@@ -1,7 +1,7 @@
--- Returns the pairs of a watch and a product in which the product passes the filter of the watch: among the pairs of
--- p_watches and p_products, which are parallel arrays, and among all pairs of a watch of p_alone and a product of
--- p_all. One statement tests all pairs: it reads each product once, has each distinct filter once, and finds the filter
--- of a pair by its number in two steps.
+-- Tests pairs of a watch and a product, and returns those in which the product passes the filter of the watch. The
+-- tested pairs are (p_watches[n], p_products[n]), and each watch of p_alone with each product of p_all. All products of
+-- p_products must be in p_all. One statement tests all pairs and reads each product once. The statement contains each
+-- different filter once, and finds the filter of a pair by the filter's number, with two CASE expressions.
 create or replace function shop_private.watch_passing(
     p_watches integer[], p_products uuid[], p_alone integer[], p_all uuid[]
 )

@@ -1,9 +1,10 @@
--- Keeps the watches ready: housekeep calls the function every few seconds. It
+-- Does the regular work for the watches, in three steps:
 --   (1) compares up to @watch_renew_products@ of the products whose notes are left, from a random one on;
 --   (2) disables watches with more than @max_watch_matches@ matches;
---   (3) has every model that serves or is built encode the watches, and measures their floors, once a day.
--- Steps 2 and 3 end after about @watch_renew_ms@ ms, and continue in the next call.
--- The function waits only a short time for a lock, because queries wait for it.
+--   (3) has each serving or building model encode the watches that it has not encoded yet. The floors of a watch are
+--       measured again after a day, or after a minute if the watch has no floor.
+-- Steps 2 and 3 end after about @watch_renew_ms@ ms, and continue in the next call. The function waits only a short
+-- time for a lock, because the session that calls the function also answers queries.
 create or replace function shop_private.watch_renew()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '200ms' as $$

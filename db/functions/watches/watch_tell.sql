@@ -1,7 +1,8 @@
--- Compares those of the noted products that are searchable with the watches of their catalog, and stores the matches.
--- The caller's transaction has locked the notes. The function deletes the notes, with one exception: if a watch of the
--- catalog has no vector of the serving model yet, watch_renew compares these products again. A transaction calls the
--- function once, so that all transactions lock notes, products and watches in the same order.
+-- Compares the products of p_products that have a note and are searchable with the watches of their catalog, and stores
+-- the matches. The caller's transaction has locked the notes. The function deletes the notes, with one exception: if a
+-- watch of the catalog has no vector or no floor of the serving model yet, the notes of this catalog stay, and
+-- watch_renew compares these products again. A transaction calls the function at most once, so that all transactions
+-- lock notes, products and watches in the same order.
 create or replace function shop_private.watch_tell(p_products uuid[])
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -23,7 +24,7 @@ begin
             select from shop_private.watch_vector v
             where v.watch_id = w.watch_id and v.model_id = model.model_id
               and num_nonnulls(v.image_floor, v.title_floor) > 0));
-    -- A product that becomes searchable with this transaction is also compared with the watches since its note.
+    -- A product that was noted in this transaction is also compared with watches that were created after its note.
     select array_agg(n.product_id) as products,
         array_agg(case when n.noted_at >= now() then 'infinity' else n.noted_at end) as noted into notes
     from shop_private.watch_note n where n.product_id = any (p_products);

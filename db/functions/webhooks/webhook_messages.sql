@@ -1,11 +1,12 @@
--- Turns up to p_rows notes, and up to p_rows matches of watches, into messages, and returns the larger number of those
--- taken. The notes are taken before the products are read. So the statement that reads the products sees everything
--- that the transactions of the notes wrote. If a later transaction encodes the last part of a product, a later call
--- takes the note of that transaction.
+-- Turns up to p_rows notes, and up to p_rows matches of watches for each webhook, into messages. Returns the largest of
+-- these numbers of notes and matches. The notes are taken before the products are read. So the statement that reads the
+-- products sees everything that the transactions of the notes wrote. If a later transaction encodes the last part of a
+-- product, a later call takes the note of that transaction.
 --
--- A webhook is busy while more than p_busy messages wait for it and its receiver has accepted the last message. Its
--- notes are held until it is no longer busy, and the other webhooks do not wait for it. A product has at most one note
--- of a kind, for all webhooks and for each busy webhook, so the notes that wait are bounded.
+-- A webhook is busy while more than p_busy messages wait for it, unless its last message failed. The notes for a busy
+-- webhook are moved to shop_private.webhook_held, so that the other webhooks do not wait. Each of the two tables of
+-- notes is bounded: webhook_note has at most one row for a product and a kind, and webhook_held at most one for a
+-- webhook, a product and a kind. The function deletes the notes and the matches of disabled webhooks.
 create or replace function shop_private.webhook_messages(p_rows integer, p_busy integer)
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

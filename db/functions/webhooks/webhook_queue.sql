@@ -1,5 +1,6 @@
--- Queues messages of p_type about p_items, a list of objects with a catalog, for each of the webhooks p_webhooks that
--- wants this p_kind. A message has at most 100 items, in the list p_list.
+-- Queues messages of the type p_type for those webhooks of p_webhooks that receive messages of the kind p_kind. p_items
+-- is a list of objects with a catalog; a webhook receives the items of its catalogs. A message has at most 100 items,
+-- under the key p_list.
 create or replace function shop_private.webhook_queue(
     p_kind text, p_type text, p_list text, p_items jsonb, p_webhooks integer[]
 )

@@ -1,7 +1,7 @@
 -- Stores vectors and deletes their work items, in one transaction. The function skips items whose lease p_worker has
 -- lost in the meantime, and all items of a retired model. Returns the number of stored vectors. The arrays are
--- parallel: one element for each item. Products that are searchable with these vectors are compared with the watches,
--- if the model serves.
+-- parallel: one element for each item. If the model serves, the products are noted for webhooks, and those that are
+-- searchable with these vectors are compared with the watches.
 create or replace function shop_private.work_complete(
     p_worker uuid, p_model_id smallint, p_part shop_private.part,
     p_products uuid[], p_positions smallint[], p_sources bytea[], p_embeddings @vector@.halfvec[]

@@ -1,5 +1,5 @@
 -- Adds a work item for one part of a product for every model that is building or serving. An existing item starts over,
--- and a worker that holds the item loses the lease. A vector of the old title or image is therefore never stored as the
+-- and its worker loses the lease of this item. A vector of the old title or image is therefore never stored as the
 -- vector of the new title or image.
 create or replace function shop_private.work_enqueue(p_product_id uuid, p_part shop_private.part, p_position smallint)
 returns void language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

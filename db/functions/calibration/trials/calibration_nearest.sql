@@ -9,7 +9,7 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     conditions constant text[] := (shop_private.calibration_conditions()).conditions;
 begin
-    -- The last condition is the narrowest. A bound for it holds for the others too.
+    -- A product that meets the last condition meets the others too, so a bound for the last one is valid for all.
     if not shop_private.calibration_bounds(p_run, conditions[cardinality(conditions)], p_table, p_until) then
         return false;
     end if;

@@ -1,13 +1,13 @@
--- Sets run.cut, the products that pass the cut of a request, and run.keyword_leg. A product passes if it meets
--- run.condition and at least one leg with a weight accepts it:
---   image and title   the image or the title is at least as similar to the query as the floor (see similarity_floors);
+-- Sets run.cut, the products that pass the cut of a request. If the keyword leg has a weight, also sets
+-- run.keyword_leg. A product passes if it meets run.condition and at least one leg with a weight accepts it:
+--   image and title   an image or the title is at least as similar to the query as the floor (see similarity_floors);
 --   keyword           the product has a word of the query, or the keyword leg found the product in another way, such as
 --                     by a misspelt word.
 --
 -- p_words is the query's text, or null. p_matched lists the products that meet the condition, or is null if these
 -- products were not collected. p_share is the share of all products that meet the condition, or null if the share is
--- not known. If a leg can compare all products that meet the condition in at most @cut_compare_ms@ ms, the leg does so,
--- and the cut is exact. Otherwise the indexes find the products that pass.
+-- not known. If all products that meet the condition can be compared with the query in at most @cut_compare_ms@ ms, the
+-- function compares them, and the cut is exact. Otherwise the HNSW indexes, if they exist, find the products that pass.
 create or replace function shop_private.relevant_products(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_words text,
     p_matched uuid[], p_share double precision, inout run shop_private.search_run
@@ -52,8 +52,8 @@ begin
     if run.keyword_weight > 0 then
         near := shop_private.products_with_words(p_words, p_request.catalog, run.condition, matched,
             case when by_index then @cut_most_products@ end, p_request.synonyms);
-        -- A common word selects no products in the keyword leg. The leg therefore also gets products with a word of the
-        -- query as candidates, at most run.depth of them.
+        -- A common word selects no products in the keyword leg. The leg therefore also gets up to run.depth products
+        -- that have a word of the query as candidates.
         run.keyword_leg := shop_private.keyword_leg(p_words, p_request.catalog, run.condition, matched,
             (run.image_leg).product_ids || (run.title_leg).product_ids || near.product_ids[:run.depth],
             greatest(run.depth, @max_results@), p_settings.products, p_request.synonyms,

@@ -2,21 +2,21 @@
 -- title passes the cut. A floor is null if its leg has no weight. Both floors are null if the query is a text that is
 -- not recognised.
 --
--- A floor lies several standard deviations above the mean similarity of this query to the vectors of the catalog. It
--- therefore fits each model and each kind of query. The number of deviations grows with the catalog, so that in a
--- catalog of any size about a hundred unrelated products reach the floor by chance.
+-- A floor lies one or more standard deviations above the mean similarity of this query to the vectors of the catalog. A
+-- floor therefore fits each model and each kind of query. The number of deviations grows with the catalog. In a large
+-- catalog of any size, about a hundred unrelated products therefore reach the floor by chance.
 --
--- Therefore some products reach the floor even if the query is a text without meaning. For this reason, a query that is
--- only a text has floors only if the text is recognised. A text is recognised in two cases:
+-- Some products reach the floor even if the query is a text without meaning. For this reason, a query that is only a
+-- text has floors only if the text is recognised. A text is recognised in two cases:
 --   (1) a product has one of the text's words. The caller then passes p_known = true;
 --   (2) the nearest image or title is far more similar to the text than chance explains. The unit of this comparison is
---       typical_deviation, the deviation for the catalog's titles, because similarities to a text without meaning vary
---       less.
+--       the larger of two deviations: that of this text and typical_deviation, that of product titles. Similarities to
+--       a text without meaning vary less.
 -- For a query with an image or a product, the caller always passes p_known = true. With p_by_index, the HNSW index
 -- finds the nearest image or title.
 --
--- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case, every
--- product with a vector passes.
+-- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case, the text is
+-- taken as recognised, and every image or title with a vector passes.
 create or replace function shop_private.similarity_floors(
     p_run shop_private.search_run, p_settings shop_private.search_settings, p_catalog text, p_known boolean,
     p_by_index boolean,

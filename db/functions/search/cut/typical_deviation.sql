@@ -1,7 +1,6 @@
 -- Returns how much the cosine similarities of a meaningful text to the vectors of p_table vary, as a standard
--- deviation. The result is the average over some titles of the catalog, whose vectors are stored, so no encoder is
--- needed. p_titles is the table of the title vectors. Because product_id is a hash, the titles and vectors of the
--- smallest product_ids are fair samples.
+-- deviation. The result is the average over @typical_texts@ product titles. Their vectors are stored in p_titles, so no
+-- encoder is needed. Because product_id is a hash, the titles and vectors of the smallest product_ids are fair samples.
 create or replace function shop_private.typical_deviation(p_titles regclass, p_table regclass)
 returns double precision
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$

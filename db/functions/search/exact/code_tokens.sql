@@ -1,7 +1,8 @@
 -- Returns the parts of a text that can be an identifier (SKU, GTIN, MPN or model number). A part is a word with a
 -- digit. A run of at most @code_most_words@ adjacent words with a digit among them is a part too, because an identifier
--- can be typed with blanks. Sizes, years, prices and measures (42, 2024, 1,299.00, 10mm, 20000 mAh, 100x200) are not
--- returned, because many products share them. `token` is the part as typed, and `key` is its identifier_key.
+-- can be typed with blanks. A single word is not returned if it is a size, a year, a price or the number of a measure
+-- (42, 2024, 1,299.00, 10mm, the 20000 of 20000 mAh, 100x200), because many products share such words. `token` is the
+-- part as typed, and `key` is its identifier_key.
 --
 -- If `strong` is true, the part alone names its product. If `strong` is false, the part names only products that also
 -- have the other words of the text (`rest`). `in_text` is true if the part is specific enough to be looked up in the
@@ -44,7 +45,7 @@ begin
                 when length(key) >= 3 then token ~ '[-./_]'
                 when length(key) = 2 then false end;
             continue when strong is null;
-            -- A number joined to a word, such as 24-hour, is not looked up in the words of products.
+            -- A short number joined to a word, such as 24-hour, is not looked up in the words of products.
             in_text := strong and start = stop and length(key) >= @code_min_length@ and digits >= 2
                 and token !~ '^[0-9]{1,4}-?[^\W\d_]*$';
             rest := array_to_string(words[:start - 1] || words[stop + 1:], ' ');

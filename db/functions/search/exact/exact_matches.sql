@@ -5,15 +5,15 @@
 --   - a code of the text, such as a model number, is in the product's words, such as the title.
 -- `grade` orders the products:
 --
---   4  an identifier equals the text, except for letter case
+--   4  the SKU, GTIN or MPN equals the text, except for letter case
 --   3  an identifier equals the text, except for letter case, separators and other details (see identifier_key)
 --   2  an identifier equals a part of the text
---   1  a brand equals the text, or a code of the text is in the product's words
+--   1  the brand equals the text, or a code of the text is in the product's words
 --
--- Most texts name no product; such a text costs a look-up in two indexes. In two cases, the function cannot use the
--- indexes: while one of them is deferred, and under row level security. Then the function looks only at p_found and at
--- the product whose SKU is equal to the text. p_found lists the products that the legs found or that were collected for
--- the filter.
+-- Most texts name no product; such a text usually costs a look-up in two indexes. In two cases, the function cannot use
+-- the indexes: while one of them is deferred, and under row level security. Then the function looks only at p_found and
+-- at the product whose SKU is equal to the text. p_found lists the products that the legs found or that were collected
+-- for the filter.
 create or replace function shop_private.exact_matches(p_text text, p_catalog text, p_condition text, p_found uuid[])
 returns shop_private.exact_match[]
 language plpgsql stable

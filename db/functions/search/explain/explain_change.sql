@@ -1,5 +1,5 @@
--- Returns the step of shop.explain_search that shows how the change of a request ranked the neighbourhood of the image.
--- Returns no row if the request has no change.
+-- Returns the step of shop.explain_search that shows how the change of a request ranked the neighbourhood. Returns no
+-- row if the request has no change.
 create or replace function shop_private.explain_change(p_run shop_private.search_run)
 returns setof shop.search_step
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

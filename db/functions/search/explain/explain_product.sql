@@ -1,5 +1,6 @@
--- Returns the rows of shop.explain_search about one product. The first row shows the product's place in the fused
--- ranking. A further row for each vector leg shows the product's exact rank among all products that match.
+-- Returns the rows of shop.explain_search about one product. The first row shows whether the product passes the filter,
+-- and its rank in the results. A further row for each vector leg with a weight shows the product's exact rank among all
+-- products that pass the filter.
 create or replace function shop_private.explain_product(
     p_request shop_private.search_request, p_run shop_private.search_run, p_sku text
 )
@@ -11,7 +12,7 @@ declare
     began timestamptz;
     matches boolean;
     distance double precision;
-    nearer bigint;  -- the number of products that are nearer to the query
+    nearer bigint;  -- the number of products that pass the filter and are nearer to the query
     place integer;  -- the product's rank in the leg
 begin
     if not exists (select from shop.product p where p.product_id = wanted) then

@@ -1,6 +1,5 @@
--- Checks the inputs of a query and returns each input with its weight. p_query and p_image, unless they are null,
--- become inputs of weight 1; the input {"bytes": true} stands for p_image. p_inputs is the list of further inputs, or
--- null.
+-- Checks the inputs of a query and returns each input with its weight. p_query and p_image become inputs of weight 1
+-- unless they are null; the input {"bytes": true} stands for p_image. p_inputs is the list of further inputs, or null.
 create or replace function shop_private.query_inputs(p_query text, p_image bytea, p_inputs jsonb)
 returns table (input jsonb, weight double precision)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,9 +1,9 @@
--- Returns the vector of a text. With variants of the text, it is the mean of the unit vectors of the text and its first
--- @synonym_variants@ variants, scaled to length 1. Variants longer than @max_text_length@ characters are left out. All
--- texts that are not in the cache are encoded together. If the text itself is in the cache, the function waits for no
--- variant: missing variants are left out, and requested for later searches. Otherwise, if a variant cannot be encoded,
--- this variant and all variants after it are left out. Like shop.clip_text, the function reads the serving model and
--- the cache with the rights of its owner.
+-- Returns the vector of a text. With variants of the text, the result is the mean of the unit vectors of the text and
+-- its first @synonym_variants@ variants, scaled to length 1. Variants longer than @max_text_length@ characters are left
+-- out. All variants that are not in the cache are requested before the function waits for an encoder. If the text
+-- itself is in the cache, the function waits for no variant: missing variants are left out, and requested for later
+-- searches. Otherwise, if a variant cannot be encoded, this variant and all variants after it are left out. Like
+-- shop.clip_text, the function reads the serving model and the cache with the rights of its owner.
 create or replace function shop_private.text_vector(p_text text, p_variants text[])
 returns @vector@.halfvec
 language plpgsql stable parallel restricted security definer cost 1000

@@ -6,13 +6,14 @@
 --   brand:nike         fields     the field has this value, except for letter case, accents and punctuation
 --   -brand:nike        fields     the field does not have this value
 --
--- `words` is the text without operators. A phrase keeps its words and loses its quotes. If only values of fields
--- remain, `words` is these values. `words` is null if the text only excludes products.
+-- `words` is the text without operators. A phrase keeps its words and loses its quotes. If nothing else remains,
+-- `words` is the values that fields must have. `words` is null if the text only excludes products.
 --
--- An operator begins at the beginning of the text or after a blank. All other signs are ordinary text: a quote that is
--- not closed or stands behind a character (24"), a hyphen inside a word (t-shirt), a hyphen before a digit (-5°C), and
--- a word before a colon that is no field (http://). Raises an error if the text has more than @query_max_operators@
--- operators. The function has no SET clause, because it runs under the settings of its callers.
+-- An operator begins at the beginning of the text, after a blank, or directly after a closing quote. All other signs
+-- are ordinary text: a quote that is not closed or stands behind a character (24"), a hyphen inside a word (t-shirt), a
+-- hyphen before a digit (-5°C), and a colon behind a word that is not the name of a field (http://). Raises an error if
+-- the text has more than @query_max_operators@ operators. The function has no SET clause, because it runs under the
+-- settings of its callers.
 create or replace function shop_private.parse_query(p_text text)
 returns shop_private.parsed_query
 language plpgsql immutable as $$

@@ -1,12 +1,13 @@
 -- Returns the condition on p (shop.product) that is true for a product whose text has the words of a phrase, one
--- directly behind the other. A phrase of one word must be one of the product's words. The words are stemmed. Stop words
--- inside a phrase stand for any word. Returns null if the phrase has no word. A phrase of stop words only is looked up
--- in titles.
+-- directly behind the other. If the phrase is one word, the product must have this word. The words are stemmed. A stop
+-- word inside a phrase stands for any word. Returns null if the phrase has no word. A phrase that has only stop words
+-- is looked up in titles.
 --
--- The index of keywords finds the products. Two kinds of products are read again. The keywords have brand, type, colour
--- and material, of weight B, one behind the other, so an x is put between these fields. The keywords of a title with
--- accents have the words without accents at other positions. The function has no SET clause, because it runs under the
--- settings of its callers.
+-- The index of keywords finds the products. In two cases, the condition also reads fields of the product:
+--   - The words of the phrase have weight B. The keywords list brand, type, colour and material one directly behind the
+--     other, with this weight, so a phrase could span two fields. The condition puts an x between the fields.
+--   - The title has characters outside ASCII. Its keywords have the words without accents at other positions.
+-- The function has no SET clause, because it runs under the settings of its callers.
 create or replace function shop_private.phrase_condition(p_phrase text, p_language regconfig)
 returns text
 language plpgsql stable as $$

@@ -1,6 +1,6 @@
 -- Returns the condition on p (shop.product) that the operators of a query set, or null if they set none. Two values of
--- one field are alternatives; all other operators must be met together. An excluded text of stop words only excludes
--- nothing. The function has no SET clause, because it runs under the settings of its callers.
+-- one field are alternatives; all other operators must be met together. An excluded text that has only stop words
+-- excludes no product. The function has no SET clause, because it runs under the settings of its callers.
 create or replace function shop_private.query_condition(p_parsed shop_private.parsed_query, p_catalog text)
 returns text
 language plpgsql stable as $$
