@@ -29,7 +29,7 @@ def rows(database: Database, query: str) -> list[tuple[object, ...]]:
 
 
 def assert_complete(database: Database, count: int) -> None:
-    """Check that each title and image has exactly one vector and that no work remains."""
+    """Checks that each title and image has exactly one vector and that no work remains."""
     assert remaining_work(database) == Outstanding(0, 0, 0)
     assert rows(database, "select count(*), count(distinct product_id) from shop.clip_image") == [(count, count)]
     assert rows(database, "select count(*), count(distinct product_id) from shop.clip_title") == [(count, count)]
@@ -124,7 +124,7 @@ def held_by(database: Database, pid: int) -> int:
 def kill_again_and_again(
     database: Database, env: dict[str, str], log: Path, *, kills: int, lease: int, seed: int = 1
 ) -> None:
-    """Start `kills` encoders one after another, and kill each encoder while it works. Then let one encoder finish.
+    """Starts `kills` encoders one after another, and kills each encoder while it works. Then one encoder finishes.
     `lease` is in seconds."""
     chance = random.Random(seed)
     env = {**env, "WINDOWSHOP_ENCODER_LEASE_SECONDS": str(lease)}

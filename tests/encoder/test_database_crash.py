@@ -72,7 +72,7 @@ def test_killing_the_database_loses_no_acknowledged_vector(
 
 
 def crash(home: Path) -> None:
-    """Kill the postmaster with SIGKILL, and start the server again."""
+    """Kills the postmaster with SIGKILL, and starts the server again."""
     pid = server.status(home).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""One run of the encoder meets every fault: bad images, decoders that crash or hang, and too little memory.
+"""One run of the encoder meets bad images, decoders that crash or hang, and too little memory.
 
 After the run, every good image has a vector, and every bad image is quarantined with the reason.
 """
@@ -87,7 +87,7 @@ def encode_all(database: Database, folder: Path, settings: EncoderSettings) -> N
 
 
 def run_out_of_memory(monkeypatch: pytest.MonkeyPatch, chance: random.Random) -> list[int]:
-    """Let the first forward pass with several inputs, and each later one with probability 0.05, run out of memory.
+    """Makes forward passes with several inputs run out of memory: the first, and each later one with probability 0.05.
 
     Returns a list with the number of failed passes.
     """

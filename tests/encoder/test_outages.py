@@ -56,7 +56,7 @@ def model(clip_folder: Path) -> Model:
 
 @contextmanager
 def running(database: Database, model: Model, **settings: Any) -> Iterator[tuple[Running, TcpProxy]]:
-    """Run an encoder that reaches the database through a proxy."""
+    """Runs an encoder that reaches the database through a proxy."""
     url = database.write
     with tcp_proxy(str(url.host), int(url.port or 0)) as proxy:
         through = replace(database, write=url.set(port=proxy.port))
@@ -115,7 +115,7 @@ def close(proxy: TcpProxy) -> None:
 
 
 def half_open(proxy: TcpProxy) -> None:
-    """Let the proxy take all bytes of the open connections and send nothing. New connections work."""
+    """Makes the proxy take all bytes of the open connections and send nothing. New connections work."""
     proxy.silence()
     proxy.forward()
 

@@ -1,4 +1,4 @@
-"""Every batch passes the pipeline once, no stage waits forever, and the first error is raised."""
+"""Each batch passes each stage of a pipeline at most once. An error in a stage ends the other stages and is raised."""
 
 import threading
 import time

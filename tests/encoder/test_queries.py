@@ -1,4 +1,5 @@
-"""A running encoder turns the text in an SQL statement into a vector, for any session, such as a psql session."""
+"""A running encoder turns a text or an image in an SQL statement into a vector. Empty texts, inputs that are too large
+and bytes that are not an image are refused. Without an encoder, the statement fails with a hint."""
 
 from collections.abc import Callable
 from io import BytesIO

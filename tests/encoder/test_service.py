@@ -1,4 +1,7 @@
-"""The encoder runs a lane for the catalog and a lane for queries. An error of either lane ends the process."""
+"""The encoder runs a lane for the catalog and a lane for queries. An error of the query lane ends the process.
+
+The encoder opens lost connections again, builds the indexes of a first backfill at its end, and follows added models.
+"""
 
 import threading
 from collections.abc import Iterator

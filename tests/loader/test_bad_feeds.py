@@ -1,4 +1,4 @@
-"""Every fault in a feed gives a clear message. test_bad_files.py tests the faults of delimited files."""
+"""A fault in a feed gives an error or a rejected row with the reason. test_bad_files.py tests delimited files."""
 
 # ruff: noqa: E501 - with one case per line, the tables are easier to read
 

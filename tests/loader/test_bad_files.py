@@ -1,4 +1,4 @@
-"""Every faulty catalog file gives one clear message and an exit code. The good rows of the file are loaded."""
+"""A faulty catalog file gives one error message and an exit code. If single rows are faulty, the others are loaded."""
 
 import csv
 import os

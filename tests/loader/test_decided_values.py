@@ -1,5 +1,5 @@
-"""A price such as 1.290 could mean two amounts, and a date such as 4/1/26 two days. In every format, the other
-prices and dates of the file decide the meaning."""
+"""A price such as 1.290 could mean two amounts, and a date such as 4/1/26 could mean two days. The other prices and
+dates of the file decide the meaning."""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,5 @@
-"""Every good row of a table of judgements is stored. Every other row is reported with the reason of its rejection."""
+"""The good rows of a table of judgements are stored. Each bad row is reported with the reason of its rejection. If the
+database refuses a row, nothing is stored."""
 
 from pathlib import Path
 

@@ -154,7 +154,7 @@ def test_a_faulty_cell_is_dropped_with_a_warning_that_names_the_column(
     assert found.product.price == 9
     assert (
         found.product.sale_price is None
-    )  # dropped too if a date of the sale is faulty, because the sale could be over
+    )  # a faulty date of a sale also drops the sale price, because the sale could be over
 
 
 @pytest.mark.parametrize("names", ["sale_start,sale_end", "Sale From,Sale To", "sale price start,sale price end"])

@@ -1,5 +1,5 @@
-"""A second load does not write unchanged rows. Only changed titles and images are encoded again. No product is lost
-when a load is killed."""
+"""A second load does not write unchanged rows. Only changed titles and images are encoded again. A dry run changes
+nothing. No product is lost when a load is killed or interrupted."""
 
 import os
 import signal

@@ -1,4 +1,5 @@
-"""Every public function refuses a number that is out of range, NaN or infinite. The error names the argument."""
+"""Public functions refuse a number that is out of range, NaN or infinite. The error names the argument, except that
+every weight is called the weight of a leg. The arguments in OF_NO_RANGE may have any value."""
 
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def refusal(conn: psycopg.Connection[tuple[object, ...]], function: str, argumen
     return None
 
 
-def test_every_number_of_every_public_function_is_checked(stocked: "Shop") -> None:
+def test_public_functions_refuse_wrong_numbers(stocked: "Shop") -> None:
     url = stocked.database.url(Role.APP).set(drivername="postgresql").render_as_string(False)
     with psycopg.connect(url, autocommit=True) as conn:
         arguments = conn.execute(ARGUMENTS).fetchall()
@@ -89,7 +90,7 @@ def test_k_is_also_checked_when_a_later_page_is_requested(stocked: "Shop") -> No
                 conn.execute(f"select * from shop.search('dark', k => {k}, after => '{cursor}')")
 
 
-def test_a_search_with_an_empty_query_and_a_wrong_number_is_refused(stocked: "Shop") -> None:
+def test_a_search_without_a_query_and_with_a_wrong_number_is_refused(stocked: "Shop") -> None:
     url = stocked.database.url(Role.ANALYST).set(drivername="postgresql").render_as_string(False)
     with (
         psycopg.connect(url, autocommit=True) as conn,

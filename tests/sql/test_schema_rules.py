@@ -1,4 +1,4 @@
-"""Every SQL function, key, index and view of a migrated database follows the rules of this file."""
+"""The functions, tables, sequences and views of a migrated database follow the rules of this file."""
 
 import re
 from collections.abc import Iterator
@@ -190,7 +190,7 @@ def test_every_public_function_type_table_view_and_column_has_a_comment(migrated
     assert tables == 2  # UNCOMMENTED also checks the two embedding tables of the model
 
 
-def test_the_comment_of_a_public_function_is_the_header_of_its_file(migrated: psycopg.Connection[Any]) -> None:
+def test_the_comment_of_a_public_function_begins_like_the_header_of_its_file(migrated: psycopg.Connection[Any]) -> None:
     comments = dict(
         migrated.execute(
             "select proname, obj_description(oid, 'pg_proc') from pg_proc where pronamespace = 'shop'::regnamespace"

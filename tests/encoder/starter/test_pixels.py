@@ -1,4 +1,4 @@
-"""Images of every mode and size become RGB squares of 256 pixels."""
+"""Images of many modes and sizes become RGB squares of 256 pixels."""
 
 import numpy as np
 import pytest

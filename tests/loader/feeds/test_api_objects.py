@@ -271,7 +271,7 @@ def paths(value: Any) -> Iterator[list[Any]]:
         ("shopify_bulk.jsonl", ShopifyBulk()),
     ],
 )
-def test_a_member_of_another_type_does_not_end_the_load(name: str, platform: ApiPlatform):
+def test_objects_whose_members_have_other_types_are_translated(name: str, platform: ApiPlatform):
     """Replaces each member of the objects by values of other types."""
     written = (FIXTURES / name).read_text()
     document = [json.loads(line) for line in written.splitlines()] if name.endswith(".jsonl") else json.loads(written)

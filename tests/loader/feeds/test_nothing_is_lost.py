@@ -1,4 +1,7 @@
-"""Each cell of each fixture becomes a field or an attribute of a product, or a warning or reject reports the cell."""
+"""Each cell of each fixture becomes a field or an attribute of a product, or a warning or reject reports the cell.
+
+Private columns and the words in STRUCTURE are excepted.
+"""
 
 import csv
 import html

@@ -1,4 +1,4 @@
-"""`--sync` changes any number of products in batches. Like a load, it locks products in the order of their keys."""
+"""`--sync` changes 40,000 products in batches. Like a load, a sync locks products in the order of their keys."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""`--sync` accepts a limit of missing products. `--watch` accepts an interval and loads a changed feed again."""
+"""`--sync` accepts a limit of missing products and prints its counts. `--watch` accepts an interval and loads a changed
+feed again."""
 
 import signal
 import subprocess

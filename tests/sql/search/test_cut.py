@@ -147,7 +147,9 @@ def test_a_search_without_a_cut_returns_dissimilar_products_too(analyst: Connect
     assert "cut" not in {row.step for row in call(analyst, "explain_search", query="qzxv")}
 
 
-def test_the_cut_depends_on_nothing_but_the_catalog(analyst: Connection, stocked: "Shop") -> None:
+def test_the_total_of_a_cut_depends_on_neither_the_order_of_rows_nor_statistics(
+    analyst: Connection, stocked: "Shop"
+) -> None:
     """The sample that shows which similarity is usual has 1,000 vectors, and the catalog has more. Neither the order of
     the rows in their files nor statistics change the total."""
     more = "from generate_series(1, 1500) n, shop.product_id('more ' || n) id"

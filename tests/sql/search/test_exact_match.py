@@ -1,6 +1,7 @@
-"""A query that is or contains an identifier or a code of a product, or is its brand, finds that product first.
+"""Products that a query names come first in its result.
 
-A query names a product if the product's `exact_match` is not null.
+A query names a product if the query contains an identifier or a code of the product, or if it is the brand of the
+product. The column `exact_match` of the product is then not null.
 """
 
 from collections.abc import Callable

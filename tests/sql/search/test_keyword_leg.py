@@ -61,7 +61,7 @@ def found(conn: Connection, words: str, catalog: str = "main") -> list[str]:
         ("!!! ???", []),
     ],
 )
-def test_a_query_finds_products_by_their_words_and_lists_the_best_match_first(
+def test_a_query_finds_products_by_words_and_lists_the_best_match_first(
     analyst: Connection, words: str, skus: list[str]
 ) -> None:
     assert found(analyst, words) == skus

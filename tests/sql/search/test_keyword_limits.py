@@ -1,5 +1,5 @@
-"""The keyword leg reads a limited number of products, whatever the words are, and still finds the products that have
-every word.
+"""The keyword leg reads a limited number of products. If a word of the query is rare, the leg finds the products that
+have every word.
 
 The tests run in a catalog of 20,000 products. Product n has the words title, type, brand, `n % 4`, `word{n % 200}` and
 `number{n}`. Some tests store other document frequencies in shop.common_word. Each test runs in a transaction that is
@@ -89,7 +89,7 @@ def test_common_words_that_exclude_each_other_find_products_with_one_of_them(con
     assert found.rows_examined <= 3 * MOST_READ
 
 
-def test_a_search_for_common_words_reads_a_limited_number_of_products_under_any_filter(conn: Connection) -> None:
+def test_a_search_for_common_words_with_a_filter_reads_a_limited_number_of_products(conn: Connection) -> None:
     for share in (2, 20, 200):
         found = leg(conn, "title type 3", condition=f"p.price < {160 / share}")
         assert len(found.numbers) == min(50, len(found.numbers)) >= 5

@@ -1,4 +1,5 @@
-"""The words of a product are stemmed in its own language, and the words of a query in the language of the session."""
+"""The words of a product are stemmed in the language of the product, or else of the catalog. The words of a query are
+stemmed in the language of the session."""
 
 from typing import Any
 

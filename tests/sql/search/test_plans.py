@@ -72,7 +72,7 @@ def test_a_plain_order_by_distance_uses_the_vector_index_when_many_products_matc
         "select sku from shop.searchable, shop.clip_text('bag') v order by image_embedding <=> v limit 10",
     ],
 )
-def test_order_by_clauses_that_the_cookbook_warns_about_do_not_use_the_vector_index(
+def test_order_by_clauses_that_the_documentation_warns_about_do_not_use_the_vector_index(
     analyst: Connection, search: str
 ) -> None:
     found, plan = scans(analyst, search)

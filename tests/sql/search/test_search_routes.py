@@ -1,4 +1,5 @@
-"""In a catalog of 20,000 products, shop.search uses the expected route and plan, and never returns too few results."""
+"""In a catalog of 20,000 products, shop.search uses the expected route and plan. It returns k products if so many
+match."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -93,7 +93,9 @@ def test_one_row_stands_for_a_group_and_shows_the_best_variant(analyst: Connecti
 
 @pytest.mark.parametrize("k", [1, 5, 10, 20])
 @pytest.mark.parametrize("options", [{}, {"cut": "relevant"}, EUR_SORTED, {"diversity": 0.5}])
-def test_pages_count_groups_and_are_never_short(analyst: Connection, k: int, options: dict[str, Any]) -> None:
+def test_pages_list_each_group_once_with_consecutive_ranks(
+    analyst: Connection, k: int, options: dict[str, Any]
+) -> None:
     hits = all_pages(analyst, group_by="item_group_id", k=k, **options)
     whole = search(analyst, group_by="item_group_id", k=1000, **options)
     assert len(hits) == len({hit.sku for hit in hits}) == len(whole)
@@ -108,7 +110,7 @@ def test_pages_count_groups_and_are_never_short(analyst: Connection, k: int, opt
     ("field", "groups"),
     [("brand", 5), ("color", 3), ("attributes.line", 4), ("condition", PRODUCTS), ("price", PRODUCTS)],
 )
-def test_any_field_groups(analyst: Connection, field: str, groups: int) -> None:
+def test_results_are_grouped_by_columns_and_attributes(analyst: Connection, field: str, groups: int) -> None:
     hits = search(analyst, group_by=field, k=1000)
     assert len(hits) == groups
     assert sum(hit.group_products or 0 for hit in hits) == PRODUCTS
@@ -181,7 +183,7 @@ def test_products_with_nearly_equal_images_are_one_row(shop: "Shop") -> None:
     assert len({alike, *copies} & set(found)) == 1
     [kept] = {alike, *copies} & set(found)
     assert found[kept] == 4
-    shop.run("update shop.product_image set phash = b'0'::bit(64)")  # flat images tell nothing
+    shop.run("update shop.product_image set phash = b'0'::bit(64)")  # images of one color are not compared
     assert {hit.group_products for hit in search(shop.connect(Role.ANALYST), group_by="image", k=50)} == {1}
 
 
@@ -269,7 +271,7 @@ def test_diversity_puts_products_that_look_different_first(stocked: "Shop", anal
     assert similar[0] > similar[1] > similar[2]
 
 
-def test_without_diversity_the_result_is_the_same(analyst: Connection) -> None:
+def test_a_diversity_of_0_changes_nothing(analyst: Connection) -> None:
     assert search(analyst, diversity=0) == search(analyst, diversity=None) == search(analyst)
 
 
@@ -308,11 +310,11 @@ def test_wrong_options_are_refused(analyst: Connection, options: dict[str, Any],
 
 
 @pytest.mark.parametrize("key", ["attributes.') or true --", "attributes.%1$s%", "attributes.\\"])
-def test_the_name_of_an_attribute_is_only_a_name(analyst: Connection, key: str) -> None:
+def test_special_characters_in_the_name_of_an_attribute_have_no_effect(analyst: Connection, key: str) -> None:
     assert len(search(analyst, group_by=key)) == 10
 
 
-def test_similar_products_are_grouped_and_explained(analyst: Connection) -> None:
+def test_similar_products_are_grouped_and_explain_shows_the_groups_of_a_search(analyst: Connection) -> None:
     hits = ranking.similar(analyst, "p001", SearchParams(group_by="brand", diversity=0.2)).rows
     assert len({hit.group_value for hit in hits}) == len(hits) == 5
     steps = ranking.explain(

@@ -64,7 +64,7 @@ def order(conn: Connection, sort: str, **more: Any) -> str:
 
 
 def by_id(conn: Connection, skus: str) -> str:
-    """Returns products without a key: they come last, in the order of product_id."""
+    """Returns the SKUs in the order of product_id, which orders products with equal keys and without a key."""
     rows = conn.execute(
         text("select sku from shop.product where sku = any(:skus) order by product_id"), {"skus": [*skus]}
     )
@@ -92,7 +92,7 @@ def test_a_further_key_orders_products_whose_first_key_is_equal(analyst: Connect
     assert order(analyst, " price , title ") == by_id(analyst, "be") + "dacf"
 
 
-def test_the_legs_are_shown_and_the_nearest_image_of_each_product(analyst: Connection) -> None:
+def test_a_sorted_product_has_the_rank_of_its_image_leg_and_its_nearest_image(analyst: Connection) -> None:
     ranked = {hit.sku: hit for hit in search(analyst, None)}
     for hit in search(analyst, "title"):
         assert (hit.image_rank, hit.image_distance) == (ranked[hit.sku].image_rank, ranked[hit.sku].image_distance)
@@ -203,7 +203,7 @@ def test_a_wrong_sort_is_refused(analyst: Connection, sort: str, message: str) -
 
 
 @pytest.mark.parametrize("key", ["attributes.' or 1=1 --", "attributes.%s%1$s%%", "attributes.\\", "attributes.$q$||'"])
-def test_the_name_of_an_attribute_is_only_a_name(analyst: Connection, key: str) -> None:
+def test_special_characters_in_the_name_of_an_attribute_have_no_effect(analyst: Connection, key: str) -> None:
     assert order(analyst, '"' + key + '"') == by_id(analyst, "abcdef")
 
 

@@ -310,7 +310,7 @@ def test_more_than_five_million_comparisons_are_rejected_unless_a_filter_reduces
     assert len(zero_shot(shop_with_labels, labels, filter='{"brand": "few"}')) == 2
 
 
-def test_only_the_app_role_may_calibrate(shop_with_labels: "Shop") -> None:
+def test_an_analyst_may_not_calibrate(shop_with_labels: "Shop") -> None:
     analyst: Connection = shop_with_labels.connect(Role.ANALYST)
     with pytest.raises(DatabaseError, match="permission denied"):
         analyst.exec_driver_sql("select * from shop.calibrate_zero_shot()")

@@ -1,4 +1,7 @@
-"""Watches follow a switch of the model, a change of the language, and the rights of the role that created them."""
+"""Watches follow a switch of the model, a change of the language, and the rights of the role that created them.
+
+A watch with too many matches is disabled. Matches become messages for webhooks.
+"""
 
 import json
 from typing import Any
@@ -35,7 +38,7 @@ def encode(shop: Shop, model_id: int, dimension: int, parts: tuple[str, ...] = (
 
 
 def answered(shop: Shop, model_id: int, dimension: int) -> None:
-    """Let an encoder of the model answer the requests of watches."""
+    """Runs an encoder of the model until it has answered the request of a watch."""
     with shop.encoder(model_id, dimension=dimension):
         for _ in range(200):
             shop.run(HOUSEKEEP)
@@ -76,7 +79,7 @@ def test_a_product_waits_for_the_vector_of_a_watch_after_a_switch(two_models: Sh
     assert two_models.value("select count(*) from shop_private.watch_note") == 0
 
 
-def test_a_deleted_image_and_a_quarantined_image_can_be_the_last_that_waited(shop: Shop) -> None:
+def test_a_product_matches_when_its_last_pending_image_is_deleted_or_quarantined(shop: Shop) -> None:
     watch(shop, """'all', filter => '{"sku": {"ne": "x"}}'""")
     shop.add("deleted", "broken", image_count=2)
     worker = shop.worker()
@@ -163,7 +166,7 @@ def test_a_note_that_is_left_is_compared_only_with_earlier_watches(shop: Shop) -
     assert shop.value("select count(*) from shop_private.watch_note") == 0
 
 
-def test_every_note_is_reached_beside_many_notes_that_wait_for_a_vector(shop: Shop) -> None:
+def test_a_note_is_compared_beside_hundreds_of_notes_that_wait_for_a_vector(shop: Shop) -> None:
     shop.cache("dark")
     watch(shop, "'dark', 'dark', min_similarity => 0.9")
     shop.run("delete from shop_private.watch_vector")
@@ -198,7 +201,7 @@ def test_the_first_model_that_serves_reports_the_products_that_it_has_encoded(sh
     assert found(shop) == [("all", "a")]
 
 
-def test_a_model_that_refuses_the_image_of_a_watch_disables_it(two_models: Shop) -> None:
+def test_a_watch_that_a_model_refuses_to_encode_is_disabled(two_models: Shop) -> None:
     two_models.cache("dark")
     watch(two_models, "'dark', 'dark', min_similarity => 0.9")
     serve_model(two_models.database, "wide", force=True)

@@ -61,7 +61,7 @@ def test_a_product_that_does_not_resemble_the_watch_is_found_after_its_image_has
     assert found(watched) == [("dark", "a")]
 
 
-def test_a_watch_has_a_filter_and_a_catalog(watched: Shop) -> None:
+def test_a_watch_finds_new_products_of_its_catalog_that_pass_its_filter(watched: Shop) -> None:
     watched.load(product("old"), into="berlin")
     watch(watched, "cheap", """filter => '{"price": {"lt": 10}}'""")
     watch(watched, "both", """'dark', filter => '{"price": {"lt": 10}}', min_similarity => 0.9""")
@@ -120,7 +120,7 @@ def test_two_encoders_that_store_two_parts_at_the_same_moment_find_a_product_onc
     assert found(watched) == [("all", "a")]
 
 
-def test_a_broken_filter_disables_its_watch_and_not_the_encoder(watched: Shop) -> None:
+def test_a_broken_filter_disables_its_watch_and_does_not_stop_the_encoder(watched: Shop) -> None:
     watch(watched, "good", """filter => '{"sku": "a"}'""")
     watch(watched, "broken", """filter => '{"brand": "x"}'""")
     watched.run("update shop.watch set condition = 'p.dropped = 3' where name = 'broken'")
@@ -133,7 +133,7 @@ def test_a_broken_filter_disables_its_watch_and_not_the_encoder(watched: Shop) -
     encode(watched.worker())
 
 
-def test_matches_go_with_products_watches_and_catalogs(watched: Shop) -> None:
+def test_matches_are_deleted_with_their_product_and_their_catalog(watched: Shop) -> None:
     watched.load(product("a"), into="berlin")
     watch(watched, "w", """filter => '{"sku": {"ne": "x"}}', catalog => 'berlin'""")
     watched.load(product("b"), into="berlin")

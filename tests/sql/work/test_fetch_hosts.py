@@ -45,7 +45,7 @@ def fail(worker: "Worker", remote: RemoteItem, error: FetchFailed = SILENT) -> b
 
 
 def end_pauses(shop: "Shop") -> None:
-    """Let the pauses of all hosts and images pass."""
+    """Ends the pauses of all hosts and images."""
     shop.run("update shop_private.fetch_host set paused_until = clock_timestamp(), probed_until = null")
     shop.run("update shop_private.work set due_at = clock_timestamp() where state = 'pending'")
 

@@ -81,7 +81,7 @@ def test_a_claim_finds_the_oldest_of_20000_images_of_a_host_without_a_sort(shop:
 
 
 def add_hosts(shop: "Shop", count: int) -> None:
-    """Add a product with one image for each of the hosts h1.example, h2.example ..."""
+    """Adds a product with one image for each host from h1.example to h{count}.example."""
     shop.run(
         "insert into shop.product (product_id, sku, title) "
         "select shop.product_id(n::text), n::text, 'title' from generate_series(1, :count) n",

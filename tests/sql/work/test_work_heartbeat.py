@@ -1,4 +1,5 @@
-"""Leases use the database's clock, never the clock of a worker."""
+"""The lease of a worker lasts a number of seconds from its last heartbeat, by the clock of the database. Each start of
+an encoder registers a new worker."""
 
 import time
 from datetime import timedelta

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MODEL: Any = SimpleNamespace(device="cpu", tower=SimpleNamespace(shape=InputShape(32, 32, "stretch")))
 
 
-def test_items_of_the_serving_model_are_encoded_before_items_of_a_new_model(two_models: "Shop") -> None:
+def test_items_of_the_serving_model_are_claimed_before_items_of_another_model(two_models: "Shop") -> None:
     shop = two_models
     shop.load(*(Product(f"s{n}", f"title {n}") for n in range(20)))
     stop, worker = threading.Event(), uuid4()

@@ -1,4 +1,5 @@
-"""A change of a title or an image creates a work item, whichever client changes the row."""
+"""Triggers create a work item if a title or an image changes. They delete the work items of a deleted product or
+image."""
 
 from typing import TYPE_CHECKING
 
