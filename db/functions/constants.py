@@ -278,6 +278,7 @@ SEARCH = (
     Constant("typo_weight", 0.5, "x similarity", "score of a product that a misspelt word found"),
     Constant("correction_titles", 50, "titles", "number of found titles whose words may replace a misspelt word"),
     Constant("correction_similarity", 0.44, "similarity", "least trigram similarity of a word and its correction"),
+    Constant("correction_letters", 2, "letters", "a typing error adds or omits few letters at an end of a word"),
     Constant("compound_min_letters", 4, "letters", "too many German and Dutch words contain a shorter word"),
     Constant(
         "compound_weight", 0.01, "", "score of a word found inside a longer word; any whole word has a higher score"

@@ -41,6 +41,8 @@ def search(shop: "Shop", query: str, **options: Any) -> ranking.SearchResult:
         ("bakpack -hiking", "backpack -hiking"),
         ("backpack", None),
         ("backpacks", None),
+        ("backpackk", "backpack"),
+        ("backpac", "backpack"),
         ("lamp xqzzvk", None),
     ],
 )
@@ -56,6 +58,13 @@ def test_a_word_that_resembles_another_word_a_little_is_not_corrected(bags: "Sho
     assert search(bags, "nikon camera").corrected is None
     assert search(bags, "puma shoes").corrected is None
     assert search(bags, "nyke camra").corrected == "nyke camera"
+
+
+def test_a_code_and_a_part_of_a_longer_word_are_not_corrected(bags: "Shop") -> None:
+    bags.load(Product("cable", "HDMI 2.1 cable"), Product("key", "Housekeyring leather"), Product("cup", "Porcelain"))
+    for query, sku in (("hdmi2", "cable"), ("keyrings", "key"), ("porcelaincup", "cup")):
+        found = search(bags, query)
+        assert (found.rows[0].sku, found.corrected) == (sku, None), query
 
 
 def test_a_part_of_a_german_compound_is_not_corrected(bags: "Shop") -> None:

@@ -2,8 +2,10 @@
 -- by the most similar word in the titles that the keyword leg found by the misspelt words. p_typed is the query as the
 -- caller gave it, and p_products the number of products that the leg ran with. The words of at most @correction_titles@
 -- titles are compared. A word is replaced only if its trigram similarity to the other word is at least
--- @correction_similarity@, or if both words have the same letters in another order. The function has no SET clause,
--- because it runs under the settings of shop.search.
+-- @correction_similarity@, or if both words have the same letters in another order. A word with a digit is not
+-- replaced, because it may be a code or a size. Nor is a word replaced by a part of itself or by a compound of itself,
+-- unless the two words differ by at most @correction_letters@ letters. The function has no SET clause, because it runs under the
+-- settings of shop.search.
 create or replace function shop_private.corrected_query(p_typed text, p_leg shop_private.leg, p_products bigint)
 returns text
 language plpgsql stable as $$
@@ -20,8 +22,10 @@ begin
     foreach misspelt in array p_leg.misspelt loop
         select t.word into nearest
         from shop.product p, regexp_matches(p.title, '[[:alnum:]]{@typo_min_letters@,}', 'g') m, lower(m[1]) t(word)
-        where p.product_id = any(p_leg.product_ids[:@correction_titles@])
+        where misspelt !~ '[[:digit:]]' and p.product_id = any(p_leg.product_ids[:@correction_titles@])
             and @trgm@.word_similarity(misspelt, p.title) >= similarity
+            and (strpos(t.word, misspelt) = 0 and strpos(misspelt, t.word) = 0
+                or abs(length(t.word) - length(misspelt)) <= @correction_letters@)
             and (@trgm@.similarity(misspelt, t.word) >= @correction_similarity@
                 or length(misspelt) = length(t.word)
                     and array(select c from string_to_table(misspelt, null) c order by c)
