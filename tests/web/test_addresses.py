@@ -56,7 +56,7 @@ def test_a_similar_search_takes_an_encoded_sku(client: httpx.Client) -> None:
         ("/", "GET, HEAD, OPTIONS"),
     ],
 )
-def test_every_address_names_its_methods(client: httpx.Client, path: str, methods: str) -> None:
+def test_an_address_names_its_methods(client: httpx.Client, path: str, methods: str) -> None:
     asked = client.request("OPTIONS", path)
     assert (asked.status_code, asked.headers["allow"]) == (204, methods)
     for method in ("TRACE", "PATCH", "PROPFIND"):
@@ -103,7 +103,7 @@ def pictures(client: httpx.Client, path: str, headers: dict[str, str] | None = N
     return {one["picture"]["url"].split("?")[0].rpartition("/")[0] for one in results}
 
 
-def test_below_a_root_path_every_address_has_the_prefix(serve: Serve) -> None:
+def test_below_a_root_path_addresses_have_the_prefix(serve: Serve) -> None:
     with serve(root_path="/shop/search") as client:
         for start in ("/shop/search", ""):  # the proxy passes the prefix on, or removes it
             assert pictures(client, f"{start}/search/text") == {"/shop/search/images"}

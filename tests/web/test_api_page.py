@@ -1,4 +1,5 @@
-"""Every example of docs/api.md runs and prints the output that the page shows. The page lists every route."""
+"""The examples of docs/api.md that send a request run, and print the output that the page shows. The page lists every
+route."""
 
 import re
 import shutil

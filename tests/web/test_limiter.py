@@ -1,4 +1,4 @@
-"""A limiter counts work in a thread until the work ends, even if the request that started it has ended earlier."""
+"""A limiter counts work in a thread until the work ends, even if the request that started the work ends earlier."""
 
 import asyncio
 import gc

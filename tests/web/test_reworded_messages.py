@@ -1,5 +1,5 @@
-"""No Python code decides by the words of a message. With other words in every message of the SQL functions, the service
-gives the same answers and the same types of errors."""
+"""Python code does not decide by the words of a message. With other words in the messages of the SQL functions,
+searches have the same outcomes and types of errors."""
 
 import re
 from collections.abc import Iterator, Mapping

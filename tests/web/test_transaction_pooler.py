@@ -1,4 +1,5 @@
-"""The web service and `windowshop search` work behind PgBouncer in transaction mode; other processes refuse it."""
+"""The web service and `windowshop search` work behind PgBouncer in transaction mode. Other processes refuse the
+pooler."""
 
 import os
 import shutil

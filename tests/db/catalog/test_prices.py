@@ -237,7 +237,7 @@ def test_the_text_of_a_number_is_never_ambiguous(number: float | Decimal):
     assert not is_ambiguous(number_text(number))
 
 
-def test_prices_in_the_notation_of_every_locale_are_read():
+def test_prices_in_the_notation_of_every_locale_are_read_or_ambiguous():
     for locale, rows in groupby(BY_LOCALE, key=lambda row: row["locale"]):
         cells = [row["written"] for row in rows]
         assert set(read(cells)) != {"refused"}, locale

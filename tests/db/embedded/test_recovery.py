@@ -1,4 +1,7 @@
-"""An embedded server that ends while a process uses it is started again. A full disk is reported in one line."""
+"""An embedded server that ends while a process uses it is started again. A full disk is reported in one line.
+
+Data of another major version and incomplete packages are refused. Copies of other releases are deleted.
+"""
 
 import os
 import signal
@@ -51,7 +54,7 @@ def test_a_killed_server_is_started_again_at_the_same_port(home: Path) -> None:
 
 
 def kill(home: Path) -> int:
-    """Kill the server's main process. Returns its id."""
+    """Kills the server's main process and returns the id of the process."""
     pid = server.status(home).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -105,7 +108,7 @@ def test_a_server_is_started_again_when_the_last_of_its_processes_has_ended(
         assert again.port == running.port
 
 
-def test_homes_begin_at_different_ports() -> None:
+def test_homes_begin_at_various_ports() -> None:
     ports = [cluster._free_port(Path(f"/home/{name}")) for name in range(20)]
     assert len(set(ports)) > 10
     assert set(ports) <= set(cluster.PORTS)
@@ -176,7 +179,9 @@ def test_an_incomplete_package_leaves_no_programs(new_home: Path, monkeypatch: p
     assert list((other / "postgres").iterdir()) == []
 
 
-def test_copies_of_other_releases_go_when_the_server_runs(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_of_other_releases_are_deleted_when_the_server_runs(
+    new_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [programs] = (new_home / "postgres").iterdir()
     copies = [new_home / "postgres" / name for name in ("0.15.2", f"{programs.name}.post1")]
     for copy in copies:
@@ -199,7 +204,7 @@ def test_copies_of_other_releases_go_when_the_server_runs(new_home: Path, monkey
 
 @pytest.mark.soak
 @pytest.mark.parametrize("megabytes", [10, 50, 66, 72])  # for a part of the programs, of the database, of the schema
-def test_a_full_disk_is_one_error(folder: Path, megabytes: int) -> None:
+def test_a_full_disk_gives_one_error_line(folder: Path, megabytes: int) -> None:
     with small_disk(folder / f"disk-{megabytes}", megabytes) as disk:
         upgrade_fails(disk / "home")
 

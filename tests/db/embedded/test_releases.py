@@ -56,7 +56,7 @@ def answers(database: Database, queries: Sequence[str] = tuple(QUERIES)) -> list
 
 
 def compare(found: list[list[tuple[Any, ...]]], expected: list[list[tuple[Any, ...]]]) -> None:
-    """Compare the products and ranks. Distances may differ in the last digits, because the compiler differs."""
+    """Compares the products and ranks. Distances may differ in the last digits, because the compiler differs."""
     for one, other in zip(found, expected, strict=True):
         assert [(*row[:2], row[4]) for row in one] == [(*row[:2], row[4]) for row in other]
         for row, wanted in zip(one, other, strict=True):

@@ -59,7 +59,7 @@ def test_the_first_start_creates_a_database_and_the_next_start_uses_it(folder: P
         assert connection.execute("select answer from kept").fetchone() == (42,)
 
 
-def test_the_server_is_durable_and_local_and_sorts_the_same_on_every_machine(home: Path) -> None:
+def test_the_server_is_durable_and_local_and_uses_the_builtin_locale(home: Path) -> None:
     with server.attach(home) as running, superuser(running, home) as connection:
 
         def shown(name: str) -> object:

@@ -210,7 +210,7 @@ def test_two_legs_that_are_right_for_different_queries_share_the_weight() -> Non
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 1000))
-def test_no_weights_of_the_grid_have_a_higher_ndcg_than_the_fitted_weights(seed: int) -> None:
+def test_no_weights_of_a_coarser_grid_have_a_higher_ndcg_than_the_fitted_weights(seed: int) -> None:
     rng = random.Random(seed)
     cases = [case(rng, rng.choice(LEGS)) for _ in range(6)]
     weights, ndcg = fit(cases)
@@ -230,7 +230,7 @@ def test_a_fit_accepts_a_query_whose_relevant_product_no_leg_finds() -> None:
     assert fit([Case({leg: [] for leg in LEGS}, {missing: 1})])[1] == 0
 
 
-def test_only_the_id_of_a_query_decides_whether_it_is_in_the_dev_half() -> None:
+def test_the_id_of_a_query_decides_whether_it_is_in_the_dev_half() -> None:
     queries = [uuid4() for _ in range(2000)]
     dev = sum(in_dev_half(query) for query in queries)
     assert 850 < dev < 1150

@@ -161,7 +161,7 @@ def test_a_pool_that_is_closed_during_calls_ends_every_call(monkeypatch: pytest.
                 call.result(30)
 
 
-def test_the_calling_process_never_imports_pillow(tmp_path: Path) -> None:
+def test_the_calling_process_imports_neither_pillow_nor_numpy(tmp_path: Path) -> None:
     image = tmp_path / "image.png"
     Image.new("RGB", (300, 200)).save(image)
     program = tmp_path / "program.py"
@@ -194,7 +194,7 @@ def patient_pool() -> Iterator[ThumbnailPool]:
     [(1, "green"), (2, "red"), (3, "blue"), (4, "white"), (5, "blue"), (6, "red"), (7, "green"), (8, "white")],
 )
 def test_a_region_is_cut_from_the_upright_image(patient_pool: ThumbnailPool, orientation: int, color: str) -> None:
-    """The upper right quarter of the image, as a viewer shows it."""
+    """The region is the upper right quarter of the image, as a viewer shows it."""
     image = Image.new("RGB", (80, 40), "white")
     for name, place in (("red", (0, 0)), ("green", (40, 0)), ("blue", (0, 20))):
         image.paste(name, (*place, place[0] + 40, place[1] + 20))

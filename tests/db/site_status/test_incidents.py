@@ -16,7 +16,7 @@ from tests.support.shop import Shop
 
 
 def probed(shop: Shop, most_ms: int) -> Finding:
-    """Return the finding of a probe. Fails if the probe does not end."""
+    """Returns the finding of a probe. Fails if the probe does not end."""
     found: list[Finding] = []
     thread = Thread(
         target=lambda: found.append(probe.probe(shop.database, StatusSettings(probe_ms=most_ms))), daemon=True

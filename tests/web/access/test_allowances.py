@@ -1,4 +1,5 @@
-"""A request over a limit learns after how many seconds it fits, by its own cost, and spends nothing."""
+"""A request over a limit is told after how many seconds a request of this cost fits. A refused request spends
+nothing."""
 
 import asyncio
 import random

@@ -60,7 +60,7 @@ def test_a_body_that_stalls_is_answered_with_408(serve: Serve, path: str) -> Non
 
 
 def test_the_deadline_is_far_away_while_a_body_arrives() -> None:
-    """Otherwise a busy event loop could notice the deadline first, and answer 504 instead of 408."""
+    """With a near deadline, a busy event loop could notice the deadline first, and answer 504 instead of 408."""
 
     async def stalled() -> float:
         now, ends = asyncio.get_running_loop().time(), []

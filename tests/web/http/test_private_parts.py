@@ -1,5 +1,5 @@
-"""The parts of uvicorn and Litestar that the service uses although they are not documented. pyproject.toml allows one
-minor version of these packages, so that an update of them is tested here first."""
+"""uvicorn and Litestar have the undocumented parts that the service uses. pyproject.toml allows one minor version of
+each package, so that an update is tested here first."""
 
 import asyncio
 import inspect

@@ -1,4 +1,4 @@
-"""The limits of /mcp: keys, budgets, origins and methods."""
+"""/mcp limits calls by keys, budgets, origins and methods, and refuses faulty messages."""
 
 from typing import Any
 
@@ -113,7 +113,7 @@ def test_a_message_above_the_limit_of_a_body_is_refused(serve: Serve) -> None:
         assert client.post("/mcp", json=message, headers=HEADERS).status_code == 413
 
 
-def test_a_large_message_is_refused(client: httpx.Client) -> None:
+def test_a_message_of_more_than_4_000_000_characters_is_refused(client: httpx.Client) -> None:
     message = LIST | {"params": {"cursor": "x" * 4_000_001}}
     assert client.post("/mcp", json=message, headers=HEADERS).status_code == 413
 

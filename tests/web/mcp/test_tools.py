@@ -38,7 +38,7 @@ def test_the_examples_and_the_fields_of_the_filter_are_those_of_filters(client: 
         assert "facets" in call(address_of(client), "facets", {"fields": ["brand"], "filter": {name: {"exists": True}}})
 
 
-def test_search_finds_what_rest_finds_and_answers_in_few_words(client: httpx.Client) -> None:
+def test_search_finds_what_rest_finds_and_omits_empty_members(client: httpx.Client) -> None:
     rest = client.post("/search/text", json={"query": "black leather backpack", "top_k": 5}).json()
     found = call(address_of(client), "search", {"query": "black leather backpack"})
     assert [one["sku"] for one in found["results"]] == [one["sku"] for one in rest["results"]]

@@ -1,5 +1,5 @@
-"""The primary is killed, and the standby is promoted. No command tells the processes: WINDOWSHOP_DATABASE_URL names
-both servers."""
+"""The primary is killed, and the standby is promoted. The processes find the new primary without a command, because
+WINDOWSHOP_DATABASE_URL names both servers."""
 
 import os
 import signal

@@ -110,7 +110,7 @@ def suggest(client: httpx.Client, prefix: str, **params: Any) -> list[str]:
     return [row["text"] for row in answer.raise_for_status().json()["suggestions"]]
 
 
-def test_suggestions_begin_with_the_prefix(searched: Database) -> None:
+def test_suggestions_have_a_word_that_begins_with_the_prefix(searched: Database) -> None:
     with served(searched, SETTINGS) as client:
         assert "bag of leather" in suggest(client, "BAG")
         assert "bag of leather" in suggest(client, "leath", kinds="query")

@@ -1,4 +1,4 @@
-"""Answers are compressed, name the rate limit, are readable across origins, and can be repeated safely."""
+"""Answers are compressed, name the rate limit and are readable across origins. Writes can be repeated safely."""
 
 import gzip
 import threading

@@ -39,7 +39,7 @@ def test_operators_apply_to_results_totals_and_facets(client: httpx.Client) -> N
     assert {value["value"] for value in alone["facets"][0]["values"]} == {"black", "brown"}
 
 
-def test_a_query_that_only_excludes_says_so(client: httpx.Client) -> None:
+def test_a_query_that_only_excludes_gets_no_results_and_a_reason(client: httpx.Client) -> None:
     answer = found(client, query="-red")
     assert (answer["results"], answer["reason"]) == ([], "the query only excludes products")
     problem = client.post("/v1/search", json={"query": "shoe" + " -a" * 21})

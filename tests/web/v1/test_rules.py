@@ -1,4 +1,4 @@
-"""Admin keys list, save, read, replace and delete rules. Searches follow them, and faulty rules are refused."""
+"""Admin keys list, save, read, replace and delete rules. Searches follow live rules. Faulty rules are refused."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,6 +1,6 @@
 """/v1/search and /v1/multi-search search, list and count products, and refuse options that contradict each other.
 
-Requests for a product, for similar products and for facets are aliases without /v1.
+The paths of a product, of similar products and of facets have aliases without /v1.
 """
 
 import base64

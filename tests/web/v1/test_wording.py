@@ -1,4 +1,5 @@
-"""Errors of REST and of the tools of assistants use the names that their clients know."""
+"""Errors of REST and of the tools of assistants use the names that their clients know. Empty and short answers give a
+reason. Numbers, prices and catalogs have one meaning in every request."""
 
 from typing import Any
 
