@@ -19,10 +19,11 @@ _HOST = re.compile(r"(?P<host>[^:,\[\]]+)(?::(?P<port>\d+))?")
 
 
 def parse(name: str, value: str, *, writes: bool = False) -> URL:
-    """Return the address. With `writes`, libpq skips the read-only hosts of an address with several hosts, unless the
-    address has target_session_attrs.
+    """Return the address. With `writes`, libpq connects only to the primary among several hosts, unless the address has
+    target_session_attrs.
 
-    Raises SettingsError if the address is not valid. The message does not show it, because it may contain a password.
+    Raises SettingsError if the address is not valid. The message does not show the address, because it may contain a
+    password.
     """
     parts = _PARTS.fullmatch(value)
     several = split_hosts(parts["hosts"]) if parts and "," in parts["hosts"] else None
@@ -57,7 +58,7 @@ def split_hosts(written: str) -> list[tuple[str, int | None]] | None:
 
 
 def hosts(url: URL) -> list[tuple[str, int]]:
-    """Return the hosts that libpq tries, with their ports. A local socket has no host."""
+    """Return the hosts that libpq tries, with their ports. The list is empty for a local socket."""
     written = url.host or url.query.get("host")
     names = written.split(",") if isinstance(written, str) and not written.startswith("/") else []
     listed = url.query.get("port", "")

@@ -66,7 +66,7 @@ class Database:
     _opened: "WeakKeyDictionary[psycopg.Connection[Any], tuple[int | None, bool]]" = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
-    # when each connection was opened on which SQLAlchemy or a listener still runs its first statements
+    # the connections on which SQLAlchemy or a listener still runs the first statements, with the time of their opening
     _starting: "WeakKeyDictionary[psycopg.Connection[Any], float]" = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )

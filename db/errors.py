@@ -10,11 +10,11 @@
     │   ├── DependentObjects     an upgrade would break objects of a site that use our functions
     │   ├── StatementRefused     the statement itself is at fault (syntax, rights, timeout)
     │   └── EncoderUnavailable   a text or image could not be encoded
-    ├── EmbeddedServerError      the embedded server cannot be started                4
+    ├── EmbeddedServerError      the embedded server cannot be started or stopped     4
     ├── EncoderError             a model or an image fails (see encoder/errors.py)    5
     └── LoaderError              a catalog file fails (see loader/errors.py)          6
 
-A message says what went wrong and where; `hint` says what to do. Driver errors are translated once, in `db/engine.py`.
+A message says what went wrong and where; `hint` says what to do. `db/driver_errors.py` translates driver errors.
 """
 
 

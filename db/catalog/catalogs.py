@@ -108,7 +108,7 @@ def overview(conn: Connection) -> list[CatalogOverview]:
 
 
 def names(conn: Connection) -> list[str]:
-    """Return the names of the catalogs, also main, in their order."""
+    """Return the names of the catalogs, also main, in alphabetical order."""
     return list(conn.scalars(_NAMES))
 
 
@@ -123,7 +123,7 @@ def exists(conn: Connection, catalog: str) -> bool:
 
 
 def existing(conn: Connection, names: Collection[str]) -> set[str]:
-    """Return the names of catalogs that exist."""
+    """Return those of the names whose catalogs exist. The catalog main always exists."""
     return {name for name in names if name == DEFAULT} | set(conn.scalars(_EXISTING, {"names": list(names)}))
 
 
@@ -152,7 +152,7 @@ def delete_products(conn: Connection, catalog: str, rows: int) -> int:
 
 
 def delete_others(conn: Connection, catalog: str, rows: int | None) -> int:
-    """Delete up to `rows` rows of the catalog in each of the tables of judgements, events and evaluations.
+    """Delete the catalog's judgements, events, evaluations and synonyms: up to `rows` rows of each table.
 
     None deletes all rows. Returns the number of deleted rows.
     """
@@ -160,7 +160,7 @@ def delete_others(conn: Connection, catalog: str, rows: int | None) -> int:
 
 
 def forget(conn: Connection, catalog: str, roots: list[int]) -> None:
-    """After `delete_products`: delete the catalog's judgements, events, evaluations and its own row in `shop.catalog`.
+    """Delete what `delete_products` leaves: the rows of `delete_others`, and the catalog's row in `shop.catalog`.
 
     The row in `shop.catalog` stays if a load has added products to the catalog in the meantime. Also deletes those rows
     of `shop_private.image_root` in `roots` that no image uses. No folder on disk is deleted.

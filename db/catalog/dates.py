@@ -2,7 +2,7 @@
 
 The only notations that could mean two dates have numbers between slashes or hyphens and the year at the end, as in
 "4/1/26". `DateOrder` looks at the other dates of the file to choose the right date. If the other dates do not
-show the order, the date is refused, because a sale would start on a wrong day.
+show the order, the date is refused, because a sale could start on a wrong day.
 """
 
 import re
@@ -54,8 +54,9 @@ def moment(cell: str, *, is_end: bool = False) -> datetime | None:
     """Read a date or time, such as "2026-01-31", "2026-01-31T09:30:00+01:00", "31.1.2026", "1/31/26, 9:30 AM",
     "Jan 31, 2026" or "Sat, 31 Jan 2026 09:30:00 GMT". A time without a zone is UTC.
 
-    `is_end` means that a date without a time is the end of the day. Returns None for MySQL's empty date, and for an
-    end after the year 2999, which shops write for a sale without an end.
+    `is_end` means that a date without a time is the end of the day. Returns None for MySQL's empty date. Also returns
+    None for an end after the year 2999, which shops write for a sale without an end. Raises ValueError if the cell is
+    not a date, or could be two dates.
     """
     if _NO_DATE.fullmatch(cell):
         return None

@@ -83,7 +83,7 @@ class ImageRoot:
 
 class AddressesOnly:
     """Accepts addresses and the paths in `stored`, which a product has already, and refuses other paths. A catalog
-    without an image root has no folder where paths could start. `why` ends the reason of a refusal."""
+    without an image root has no folder where paths could start. The error for a path ends with `why`."""
 
     def __init__(self, stored: Collection[str] = (), why: str = "") -> None:
         self._stored, self._why = stored, why

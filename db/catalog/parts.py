@@ -1,6 +1,6 @@
 """Reads all products of some catalogs in parts of nearly equal size, each by the primary key.
 
-A product_id is a hash, so the products are spread evenly over all its values.
+A product_id is a hash, so the products are spread evenly over all values of product_id.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,8 @@ def about_how_many(conn: Connection) -> int:
 
 
 def part(conn: Connection, number: int, parts: int, catalogs: Sequence[str] | None, most: int) -> list[Listed]:
-    """Return up to `most` products of part `number` of 0 to `parts` - 1. None stands for all catalogs."""
+    """Return up to `most` products of one part. The parts are numbered from 0 to `parts` - 1. None stands for all
+    catalogs."""
     low, high = _IDS * number // parts, _IDS * (number + 1) // parts - 1
     given = {"low": UUID(int=low), "high": UUID(int=high), "catalogs": catalogs and list(catalogs), "most": most}
     return [Listed(*row) for row in conn.execute(_PART, given)]

@@ -53,8 +53,8 @@ class WrittenPrice(NamedTuple):
 def price(cell: str, currency: str | None = None, decimal_mark: str | None = None) -> tuple[Decimal, str | None]:
     """Return the amount, and the currency if the cell names one: "12.50", "12.50 USD", "€ 1.299,00".
 
-    `currency` is the currency from another column. `decimal_mark` tells which amount is meant by a price that could
-    mean two amounts.
+    `currency` is the currency from another column. `decimal_mark` decides a price that could mean two amounts; without
+    it, such a price raises AmbiguousPrice. Raises ValueError if the cell is not a price.
     """
     if _PLAIN.fullmatch(cell):
         return _checked(Decimal(cell), cell), None
@@ -148,7 +148,8 @@ class DecimalMarks:
     """Finds out which character separates the decimals in the prices of a file.
 
     A price such as "1.290,00" or "12,90" shows the decimal mark of its currency. For a currency without such a price,
-    the prices of the other currencies count. If prices contradict each other, the mark stays unknown.
+    the prices of the other currencies count, except currencies with three decimals. If prices contradict each other,
+    the mark stays unknown.
     """
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ class RawProduct:
     fields: Mapping[str, str]
     images: Sequence[str] = ()  # paths below the image root, or addresses; pages show the first image
     image_phash: str | None = None  # perceptual hash of the first image, 16 hexadecimal digits
-    attributes: Mapping[str, Any] = field(default_factory=dict)  # all fields of the feed that are not in COLUMNS
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # other fields of the feed than COLUMNS
     line: int = 0  # the line of the file where the product begins; for a folder of images, the number of the image
     faults: Sequence[tuple[str, str]] = ()  # the field and the reason of each value that does not fit its field
 
@@ -50,7 +50,7 @@ class Image:
 
 @dataclass(slots=True)
 class Product:
-    """A product that meets every constraint of the database. Pages show the first of its `images`."""
+    """A product with values of the types that the database stores. Pages show the first of its `images`."""
 
     sku: str
     title: str

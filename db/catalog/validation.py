@@ -1,9 +1,9 @@
 """Turns a `RawProduct` into a `Product` that meets every constraint of the database, or lists all faults of the row.
 
-The loader and `PUT /products` validate by the same rules. A spelling that can have only one meaning is corrected: white
-space, letter case, availability words and decimal commas. HTML becomes plain text. Values are never guessed, and texts
-are never cut. A malformed image hash is dropped, because the encoder computes the hash again. A wrong GTIN is also
-dropped.
+The loader and `PUT /products` validate by the same rules. A spelling that can have only one meaning is corrected, for
+example white space, letter case, availability words and decimal commas. HTML becomes plain text. Values are never
+guessed, and texts are never cut. A malformed image hash is dropped, because the encoder computes the hash again. A
+wrong GTIN is also dropped.
 """
 
 import re
@@ -88,7 +88,7 @@ def validate(
             dropped_hash = True
     if images and "://" in images[0].uri:
         texts.setdefault("image_link", images[0].uri)
-    elif not images and texts.get("image_link"):  # image_link is the only image column of the feed
+    elif not images and texts.get("image_link"):  # the product has no other image than image_link
         images, missing_files = _read_images(replace(raw, images=[texts["image_link"]]), root, [])
     product = Product(**texts, attributes=attributes, images=tuple(images))
     return ValidatedProduct(product, missing_files, dropped_hash, raw.line, (*faults, *warnings))

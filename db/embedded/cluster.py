@@ -26,8 +26,8 @@ from db.embedded.passwords import SUPERUSER, Secrets
 from db.errors import EmbeddedServerError
 
 HOST = "127.0.0.1"
-PORTS = range(5433, 5500)  # a start tries the last used port, then all of these; outgoing connections use higher ports
-PORT_ATTEMPTS = 5  # a start tries at most this many ports
+PORTS = range(5433, 5500)  # for the server, if its last port is not free; outgoing connections use higher ports
+PORT_ATTEMPTS = 5  # a start fails if the server could not bind this many ports that looked free
 INITDB_TIMEOUT = 120.0  # seconds
 READY_TIMEOUT = 60.0  # seconds until the server accepts connections, including recovery after a crash
 FULL_BYTES = 1 << 20  # a disk with less free space counts as full
@@ -182,7 +182,8 @@ def postmaster(home: Path) -> Postmaster | None:
 
 
 def orphaned(home: Path) -> bool:
-    """Return whether the server lives without its main process, as for an instant while it starts or stops."""
+    """Return whether processes of the server live without its main process. This is also the case for an instant while
+    the server starts or stops."""
     return running(home) and postmaster(home) is None
 
 

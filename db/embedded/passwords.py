@@ -1,4 +1,4 @@
-"""Stores the passwords that Windowshop created for logins, in `<home>/secrets.json`."""
+"""Stores passwords of logins in `<home>/secrets.json`."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Secrets:
         return known[name]
 
     def known(self) -> dict[str, str]:
-        """Return the kept passwords by their names. Creates nothing."""
+        """Return all stored passwords, by the names under which they are stored. Creates nothing."""
         return self._read() if self._path.exists() else {}
 
     def keep(self, name: str, password: str) -> None:

@@ -44,8 +44,8 @@ START_LOCK_TIMEOUT = 180.0  # seconds; longer than a first start on a slow disk
 LEAVE_TIMEOUT = 10.0  # seconds that a process waits for its locks, or that the last process waits for the server's end
 STOP_TIMEOUT = 60.0  # seconds that `stop` waits for the server's end
 WATCH_SECONDS = 1.0  # time between two checks whether the server still runs
-ORPHAN_SECONDS = 5.0  # time without a main process but with others of the server, until a message reports this
-MAX_WATCH_SECONDS = 30.0  # the longest such time; each failed start doubles it
+ORPHAN_SECONDS = 5.0  # if only the main process of the server has ended, a message reports this after this time
+MAX_WATCH_SECONDS = 30.0  # the longest time between two checks; each failed start doubles the time
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,14 @@ def attach(home: Path, on_progress: Progress = _quiet) -> Iterator[Server]:
 
 @contextmanager
 def _watched(home: Path, port: int, on_progress: Progress) -> Iterator[None]:
-    """If the server ends, start it again, if possible at the same port. Report another port, which nobody here uses."""
+    """If the server ends, start it again, if possible at the same port. If the server runs at another port, report
+    this, because this process still uses the old port."""
     left = threading.Event()
     reported: set[str] = set()
-    settled = time.monotonic()  # when the server was last seen with its main process, or ended
+    settled = time.monotonic()  # when the server last had its main process, had ended, or was being started or stopped
 
     def report(text: str) -> None:
-        """Report a text once until the server runs. Times and process ids do not make a text another one."""
+        """Report a text, but only once until the server runs again. Texts that differ only in numbers count as one."""
         key = re.sub("[0-9]+", "", text)
         if key not in reported:
             reported.add(key)

@@ -1,6 +1,7 @@
-"""Measures how good search is: runs judged queries by each leg alone and by all legs together, and stores the results.
+"""Measures the quality of search: runs judged queries by each leg alone and by all legs together, and stores the
+results.
 
 run.py runs one evaluation: judgements.py reads the queries, asking.py searches, measure.py measures, and history.py
 stores and compares the results. metrics.py and fusion.py contain only arithmetic; fitting.py finds the weights of the
-legs.
+legs. what_if.py runs the queries before and after changes of a shop.
 """

@@ -2,8 +2,8 @@
 
 A product's score is the sum over the legs of weight / (rrf_k + its rank in the leg). Cormack, Clarke and Büttcher
 (2009) used 60 for rrf_k. A larger rrf_k gives the first place less advantage over the tenth place, and gives a product
-in several lists more advantage. A larger rrf_k is good if the legs are equally accurate, and bad if one leg is accurate
-and another returns noise. Only the ratios of the weights matter, so the largest fitted weight is 1.
+in several lists more advantage. A larger rrf_k improves the results if the legs are equally accurate, and harms them if
+one leg is accurate and another returns noise. Only the ratios of the weights matter, so the largest fitted weight is 1.
 """
 
 import itertools
@@ -63,7 +63,7 @@ class Case:
 
 
 def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
-    """Return the factors of the keyword leg's weight for named products.
+    """Return the factors of the keyword leg's weight for the products to which the words of the query point.
 
     The computation is the same as in fuse_legs.sql. `scores` maps products to scores of the keyword leg, best first.
     """
@@ -99,8 +99,8 @@ def in_dev_half(query_id: UUID) -> bool:
 def fit(cases: Sequence[Case]) -> tuple[LegWeights, float]:
     """Return the weights with the highest mean nDCG@10 over the cases, and that mean.
 
-    Tries every point of a grid. Of equally good points, takes the point with the largest rrf_k, then with the largest
-    sum of weights.
+    Tries every point of a grid. Of points with an equal mean, takes the point with the largest rrf_k, then with the
+    largest sum of weights.
     """
     ranks, factors, gains, ideal = _arrays(cases)
     discounts = 1 / np.log2(np.arange(2, NDCG_DEPTH + 2))

@@ -169,7 +169,7 @@ def measure(
 ) -> list[MeasuredLeg]:
     """Run every query of the task on every leg. `on_progress` is called after each query of each leg.
 
-    Raises DatabaseError if another model served during the measurement, or the settings of `model` changed.
+    Raises DatabaseError if, at the end, another model is serving or the settings of `model` have changed.
     """
     how = how or How()
     measured = [_measure_leg(conn, task, leg, model, how, on_progress) for leg in task.legs]

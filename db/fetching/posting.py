@@ -12,7 +12,7 @@ from db.images.errors import ImageRejected
 
 
 class NotPosted(Exception):
-    """The receiver did not answer, or its address is forbidden."""
+    """The receiver did not answer, or its address is invalid or forbidden."""
 
 
 class Poster:

@@ -2,8 +2,8 @@
 `call_order.txt`: callees first.
 
 An upgrade replaces each `@word@` in a file. A word names a role (`@owner@`), the schema of an extension
-(`@vector@`, `@dblink@`), the schema revision (`@revision@`), the oldest code that it serves (`@serves@`) or a number of
-`constants.py` or `job_constants.py` (`@max_results@`). Nothing else is replaced.
+(`@vector@`, `@dblink@`), the schema revision (`@revision@`), the oldest code that it serves (`@serves@`) or a number
+from the lists in `constants.py` (`@max_results@`). Nothing else is replaced.
 """
 
 import re

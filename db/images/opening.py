@@ -50,9 +50,9 @@ def open_image(
     """Decode an image to RGB and put transparent parts on white. With `keep_alpha`, a transparent image becomes RGBA.
 
     `at_least` maps an image's width and height to the smallest size that decoding may return. A JPEG and a large PNG
-    are scaled while they are read. With `reduce`, an image of another format is scaled before it is copied. With `box`,
-    only this region of the image is copied; it has at least one pixel. Raises ImageRejected with a reason that a shop
-    can act on, and ImageUnreadable if memory runs out or a WebP has more than `max_webp_pixels`.
+    are scaled while they are read. With `reduce`, any other image is scaled before it is copied. With `box`, only this
+    region of the image is copied; the result has at least one pixel. Raises ImageRejected with a reason that a shop can
+    act on, and ImageUnreadable if memory runs out or a WebP has more than `max_webp_pixels`.
     """
     if not data:
         raise ImageRejected("the image is empty: 0 bytes")

@@ -1,6 +1,7 @@
 """Computes a hash of what an image looks like.
 
-Copies of an image in another size or quality get similar hashes. Other images get different hashes.
+The hashes of two copies of an image in different sizes or qualities differ in few bits or none. The hashes of different
+images usually differ in many bits.
 """
 
 import imagehash

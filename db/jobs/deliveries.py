@@ -2,7 +2,8 @@
 
 A message is sent again after growing pauses until the receiver accepts it. Every attempt has the same webhook-id and
 the same body. After ATTEMPTS attempts, or after the first failure of a message older than LONGEST_HOURS, the
-message is deleted. If the receiver has accepted no message since the message was made, the webhook is disabled.
+message is deleted. If the receiver has accepted no message since the message was made, the webhook is disabled. The
+webhook is also disabled if the receiver answers 410, or if its last attempt failed and too many messages wait.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 
 NOTES = 1_000  # notes of one transaction
 MOST_WAITING = 10_000  # messages; a webhook with more is disabled if its last attempt failed
-BUSY = 1_000  # while more messages wait for a receiver that accepts them, the notes for this receiver are held
+BUSY = 1_000  # while more messages wait for a receiver that accepts them, no note becomes a message for this receiver
 # Seconds before the next attempt, after each failed attempt. These are the pauses that Standard Webhooks recommends.
 PAUSES = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 ATTEMPTS = len(PAUSES) + 1
@@ -96,7 +97,7 @@ class Deliveries:
             return [row[0] for row in await (await conn.execute(_DUE)).fetchall()]
 
     async def deliver(self, connector: PsycopgConnector, webhook_id: int) -> None:
-        """Send the messages of a webhook that are due, the oldest first."""
+        """Send the messages of a webhook that are due, in the order in which they became due."""
         try:
             poster = self._poster = self._poster or webhooks.make_poster(self._settings)
         except SettingsError as error:

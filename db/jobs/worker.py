@@ -78,7 +78,7 @@ class FeedFailed(Exception):
 
 
 class _Again(BaseRetryStrategy):
-    """Runs a job again if its process ended. Tries a load that may succeed later up to ATTEMPTS times."""
+    """Runs a job again if its process stops. Tries a load that may succeed later up to ATTEMPTS times."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if isinstance(exception, asyncio.CancelledError):

@@ -1,6 +1,6 @@
-"""Defers indexes while a table is filled for the first time, and builds them when the table is full.
+"""Defers indexes while a table is filled for the first time, and builds them when the table is filled.
 
-Building an index on a full table takes a fraction of the time that maintaining the index during a load takes.
+Building an index on a filled table takes a fraction of the time that maintaining the index during a load takes.
 `shop.deferred_index` holds the definition of each deferred index. The load or the encoder that deferred an index also
 builds the index. If that process was killed, the next load, the next encoder or `windowshop index build` builds the
 index. Until then, searches compare row by row.

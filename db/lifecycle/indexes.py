@@ -13,7 +13,8 @@ if TYPE_CHECKING:  # a load needs this module, but no numpy
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """An HNSW index. `progress` is the share of the table that a running build has read, or None (see `building`).
+    """An HNSW index. `progress` is the completed share of the present phase of a running build, or None (see
+    `building`).
 
     `deferred` is true while the table is filled without the index (see deferred_indexes.py).
     """

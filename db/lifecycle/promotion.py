@@ -41,7 +41,7 @@ class ModelComparison:
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """The result of a switch. `before` is the model that served before the switch, or None if `now` served already."""
+    """The result of a switch. `before` is the other model that served before the switch, or None if none did."""
 
     now: str
     before: str | None

@@ -46,7 +46,7 @@ def serve_model(database: Database, name: str, *, force: bool = False) -> None:
     next attempt.
 
     Raises DatabaseError if the model does not exist or is retired, if the switch would lose results (unless `force`),
-    or if searches leave no gap for 30 seconds.
+    or if no attempt gets the locks within 30 seconds.
     """
     deadline = time.monotonic() + SWITCH_SECONDS
     with database.connect(None) as conn:

@@ -7,7 +7,7 @@ from db.functions.constants import MAX_IMAGE_BYTES
 
 
 def read_image(path: Path) -> bytes:
-    """Return the bytes of a query image. Raises SettingsError if the file cannot be read or is over 10 MB."""
+    """Return the bytes of a query image. Raises SettingsError if the file cannot be read, is empty or is over 10 MB."""
     try:
         if not path.is_file():
             raise SettingsError(f"{path} is not a file")

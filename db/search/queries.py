@@ -77,5 +77,8 @@ def with_few_clicks(conn: Connection, catalog: str, rows: int) -> Sequence[Click
 
 
 def popular(conn: Connection, rows: int) -> Sequence[PopularQuery]:
-    """Return the texts of all catalogs that were encoded most often. `conn` belongs to the role app."""
+    """Return the query texts of all catalogs whose vectors searches most often did not find in the cache.
+
+    `conn` belongs to the role app.
+    """
     return [PopularQuery(*row) for row in conn.execute(_POPULAR, {"rows": rows})]

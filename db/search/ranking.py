@@ -29,7 +29,7 @@ LEG_TIMES = "WS106"
 RULES = "WS107"
 NOTICE_LEVEL = "debug1"  # a session receives WS103 to WS106 only with this client_min_messages
 MAY_HAVE_OPERATORS = re.compile(r'["“”„‟«»:]|(^|\s)-')  # as in shop_private.read_query
-TIMED_SEARCHES = 0.05  # share of a session's searches with LEG_TIMES, if the session sets shop.timed_searches to it
+TIMED_SEARCHES = 0.05  # a value for shop.timed_searches, the share of a session's searches that send LEG_TIMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +155,8 @@ class SearchResult:
     route: str | None = None
     rows_examined: int | None = None
     legs: tuple[LegTime, ...] = ()  # the legs that ran, if shop.timed_searches chose this search
-    redirect: str | None = None  # the address and the text of the shop's rules that answer the search
-    banner: str | None = None
+    redirect: str | None = None  # the address to which a rule of the shop sends the visitor
+    banner: str | None = None  # the text that a rule of the shop shows above the results
 
     @property
     def next(self) -> str | None:
@@ -240,7 +240,8 @@ def browse(conn: Connection, params: SearchParams, sort: str | None = None) -> l
 def facets(conn: Connection, params: SearchParams, names: list[str], limit_values: int, buckets: int) -> list[Facet]:
     """Count the values of the fields `names`, with the options of `params` that OPTIONS_OF_FACETS names.
 
-    The query changes the counts only if a cut is given. A sort implies the cut relevant, as in shop.search.
+    The phrases, exclusions and fields of the query always narrow the counts; its other words do so only with a cut. A
+    sort implies the cut relevant, as in shop.search.
     """
     parameters = {**asdict(params), "fields": names, "limit_values": limit_values, "buckets": buckets}
     parameters["cut"] = params.cut or (params.sort and "relevant")

@@ -72,8 +72,8 @@ def add(conn: Connection, rule: NewRule) -> Rule:
 
 
 def replace(conn: Connection, rule_id: int, rule: NewRule) -> Rule | None:
-    """Save a rule in place of another one, which keeps its id. Returns None if there is none of this id. Raises the
-    errors of `add`."""
+    """Replace all values of the rule `rule_id`, except its id. Returns None if there is no such rule. Raises the errors
+    of `add`."""
     with _naming(rule):
         row = conn.execute(_REPLACE, {**_values(rule), "rule_id": rule_id}).one_or_none()
     return None if row is None else Rule(*row)

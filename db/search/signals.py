@@ -58,7 +58,7 @@ def state(conn: Connection) -> Sequence[Signal]:
 
 
 def set_weight(conn: Connection, name: str, weight: float) -> bool:
-    """Set the weight of a signal in searches that name no other. Returns False if there is no such signal."""
+    """Set the weight that a signal has in searches that give it no weight. Returns False if there is no such signal."""
     return conn.scalar(_SET_WEIGHT, {"name": name, "weight": weight}) is not None
 
 

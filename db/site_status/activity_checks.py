@@ -1,4 +1,5 @@
-"""Checks what runs: the encoder, its work list and quarantine, open transactions, and connections."""
+"""Checks the activity of a site: the encoder with its work list and quarantine, watches, webhooks, open transactions,
+and connections."""
 
 from datetime import datetime, timedelta
 

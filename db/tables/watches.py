@@ -1,7 +1,7 @@
 """Defines the tables of watches: the watches, their vectors, the products to compare with them, and their matches.
 
-A watch is a search that stays: the transaction that makes a product searchable compares the product with the watches of
-its catalog, and stores the matches. `windowshop jobs` reports the matches to webhooks.
+A watch is a stored search. The transaction that makes a product searchable compares the product with the watches of its
+catalog, and stores the matches. `windowshop jobs` reports the matches to webhooks.
 """
 
 from pgvector.sqlalchemy import HALFVEC

@@ -116,7 +116,7 @@ def complete(
     sources: Sequence[bytes],
     vectors: NDArray[np.float32],
 ) -> int:
-    """Store the vectors, shape (n, dimension), of the items that this worker still holds.
+    """Store the vectors, shape (n, dimension), of the items whose lease this worker still has.
 
     Returns the number of stored vectors.
     """

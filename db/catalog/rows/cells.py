@@ -58,8 +58,8 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
     """Returns the image paths or addresses in a value. If a member of a list is faulty and `faults` is given, the fault
     is added to `faults`, and the other members are returned. Any other fault raises ValueError.
 
-    A text with paths is split at | and ;. A text with addresses is split only where another address begins, because
-    addresses may contain semicolons and commas.
+    A text with paths is split at | and ;. A text with addresses is split at |, and otherwise only where another address
+    begins, because addresses may contain semicolons and commas.
     """
     if isinstance(value, str):
         if value.startswith(("https://", "http://")) and value.count("://") == 1 and "|" not in value:
@@ -92,7 +92,7 @@ def _paths_of_member(member: Any, faults: list[tuple[str, str]] | None) -> list[
 
 
 def without_name(ids: list[str]) -> str:
-    """Returns the fault of product types that are IDs of categories."""
+    """Returns the reason of the fault that product types are IDs of categories."""
     return f"product_type {', '.join(ids)[:40]} is the ID of a category, and the file does not have the category's name"
 
 
@@ -148,8 +148,8 @@ def _money(field: str, value: Mapping[str, Any]) -> str:
     """Returns a price such as "12.50 EUR".
 
     `value` is like {"value": "12.50", "currency": "EUR"}, {"amountMicros": "12500000", "currencyCode": "EUR"} or
-    {"amount": 1250, "divisor": 100, "currency_code": "EUR"}. Raises ValueError if another member shows that the amount
-    is in the smallest unit of the currency.
+    {"amount": 1250, "divisor": 100, "currency_code": "EUR"}. Raises ValueError if the amount may be in the smallest
+    unit of the currency and no member gives the number of decimals.
     """
     currency = value.get("currency") or value.get("currencyCode") or value.get("currency_code") or ""
     amount = value.get("value", value.get("amount", value.get("centAmount")))

@@ -136,10 +136,10 @@ def stripped(cell: Any) -> Any:
 
 
 def _take_members(attributes: dict[str, Any], fields: dict[str, str]) -> None:
-    """Replaces the attribute `attributes` by its members.
+    """Replaces the attribute `attributes` by its members if the attribute has one of two forms: an object, as in PUT
+    /products, or a list such as [{"name": "Color", "options": ["Red"]}].
 
-    The attribute is an object, as in PUT /products, or a list such as [{"name": "Color", "options": ["Red"]}]. The
-    members of a list also set color, size and material if these fields are empty.
+    The members of a list also set color, size and material if these fields are empty.
     """
     members = attributes["attributes"]
     if isinstance(members, Mapping):
