@@ -77,7 +77,7 @@ def test_db_needs_httpx_and_pillow_only_for_fetching_and_images() -> None:
 
 
 def test_the_settings_of_all_processes_are_read_without_the_libraries_of_the_extras() -> None:
-    """Every command reads them, also in an installation without the extra `encoder` or `web`."""
+    """Every command reads the settings, also in an installation without the extra `encoder` or `web`."""
     extras = ("httpx2", "httpcore2", "fsspec", "tenacity", "torch", "PIL", "litestar", "uvicorn")
     assert imported_of(extras, "from windowshop.settings import classes; classes()") == "[]"
 

@@ -32,7 +32,7 @@ export function titles(found: components["schemas"]["Results"]): string[] {
   return found.results.map((one) => `${one.rank} ${one.title} ${one.price ?? ""} ${one.picture?.url ?? ""}`);
 }
 export { search, put, record };
-// @ts-expect-error: an event has one of four kinds
+// @ts-expect-error: an event has one of six kinds
 const wrong: components["schemas"]["EventIn"] = { kind: "look" };
 export { wrong };
 """

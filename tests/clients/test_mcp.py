@@ -106,21 +106,23 @@ def typescript(folder: Path, transport: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_the_python_client_over_http(keyed: tuple[httpx.Client, dict[str, str]], mode: Mode) -> None:
+def test_the_python_client_uses_the_tools_over_http(keyed: tuple[httpx.Client, dict[str, str]], mode: Mode) -> None:
     client, header = keyed
     check(with_client(f"{address_of(client)}/mcp", use, header, mode))
 
 
-def test_the_python_client_over_stdio(process: StdioServerParameters) -> None:
+def test_the_python_client_uses_the_tools_over_stdio(process: StdioServerParameters) -> None:
     check(with_client(process, use))
 
 
-def test_the_typescript_client_over_http(keyed: tuple[httpx.Client, dict[str, str]], tmp_path: Path) -> None:
+def test_the_typescript_client_uses_the_tools_over_http(
+    keyed: tuple[httpx.Client, dict[str, str]], tmp_path: Path
+) -> None:
     client, header = keyed
     check(typescript(tmp_path, {"url": f"{address_of(client)}/mcp", "headers": header}))
 
 
-def test_the_typescript_client_over_stdio(process: StdioServerParameters, tmp_path: Path) -> None:
+def test_the_typescript_client_uses_the_tools_over_stdio(process: StdioServerParameters, tmp_path: Path) -> None:
     check(typescript(tmp_path, {"command": process.command, "args": process.args, "env": process.env}))
 
 

@@ -1,4 +1,4 @@
-"""For each alert: series with which it fires, and series with which it does not.
+"""CASES has, for each alert, series with which the alert fires and series with which the alert does not fire.
 
 The values have the notation of promtool's unit tests: `0+60x30` starts at 0 and grows by 60 a minute, for 30 minutes.
 """
@@ -23,7 +23,7 @@ def requests(failed: str, answered: str) -> Series:
 
 
 def buckets(metric: str, *, fast: str, all_: str) -> Series:
-    """A histogram: values up to half a second, and values up to two seconds."""
+    """Returns the series of a histogram: `fast` values up to half a second, and `all_` values up to two seconds."""
     return {
         f'{metric}_bucket{{job="x",kind="text",route="hnsw",le="0.5"}}': fast,
         f'{metric}_bucket{{job="x",kind="text",route="hnsw",le="2.0"}}': all_,

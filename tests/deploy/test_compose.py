@@ -125,5 +125,5 @@ def test_a_variable_of_compose_yaml_replaces_its_default() -> None:
 
 
 @pytest.mark.parametrize(("duration", "expected"), [("20s", 20), ("1m30s", 90), ("500ms", 0.5)])
-def test_durations_are_read_as_compose_reads_them(duration: str, expected: float) -> None:
+def test_durations_are_read_in_the_notation_of_compose(duration: str, expected: float) -> None:
     assert seconds(duration) == expected

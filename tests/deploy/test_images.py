@@ -140,7 +140,8 @@ def test_an_encoder_image_encodes_the_sample_and_a_query(
 
 @contextmanager
 def running(images: Images, target: str, variables: dict[str, str], port: str) -> Iterator[httpx.Client]:
-    """Run the process of an image, and yield a client for its probes, which must pass. It stops on SIGTERM."""
+    """Run the process of an image, and yield a client for its probes, which must pass. At the end, the process must
+    stop on SIGTERM."""
     log = images.tools.folder / f"{target}.log"
     with log.open("wb") as output:
         command = images.tools.command(*environment(variables), images.image(target))

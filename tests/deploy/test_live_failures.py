@@ -1,6 +1,6 @@
 """The processes of a site with a standby, exporters, Prometheus and Alertmanager are killed in turn.
 
-Alertmanager sends the expected alerts and no others, and tells when they are over. /ready is right at each moment.
+Alertmanager sends the expected alerts and no others, and tells when they are over. /ready tells the state of the site.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The scripts of the release workflow run here. GitHub's actions do not. jactionlint checks the file."""
+"""The scripts of the release workflow run here. GitHub's actions do not. jactionlint checks the workflow file."""
 
 import os
 import shutil

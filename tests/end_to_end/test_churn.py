@@ -53,8 +53,8 @@ SEARCH = (
 
 @dataclass
 class Churn:
-    """The products 'sku `first`' to 'sku `next` - 1' exist. Each method is a step of a thread, and returns the number
-    of its rows."""
+    """The products 'sku `first`' to 'sku `next` - 1' exist. A step, such as `update_price`, runs in a thread and
+    returns the number of its rows."""
 
     database: Database
     first: int = 1

@@ -1,5 +1,5 @@
-"""Each mistake at the command line gives the documented exit code and one error without a traceback. The error names
-the fault, and often also the remedy."""
+"""A mistake at the command line gives the documented exit code and one error without a traceback. The error names the
+fault, and often also the remedy. Commands that search, and commands for models and logins, work."""
 
 import json
 import shutil
@@ -215,7 +215,7 @@ def test_model_serve_switches_the_model_and_refuses_a_model_without_an_encoder(
     assert "serving" in listed
 
 
-def test_help_describes_every_command(env: dict[str, str]) -> None:
+def test_commands_and_groups_of_commands_have_a_help_text(env: dict[str, str]) -> None:
     for command in (
         (),
         ("db",),

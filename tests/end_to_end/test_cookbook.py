@@ -1,5 +1,5 @@
 """Every recipe of docs/sql.md runs with the role that the recipe names. The catalog is a part of the sample, encoded
-with the starter model."""
+with the starter model. The statements of a program whose driver is not installed are prepared instead."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""SIGTERM ends each process with exit code 0, also while the database refuses connections or is silent."""
+"""SIGTERM ends `serve`, `encode` and `up` with exit code 0 while the database refuses connections or is silent."""
 
 import time
 from collections.abc import Callable, Iterator

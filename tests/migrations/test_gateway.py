@@ -1,4 +1,5 @@
-"""The gateway works in copies of a database, without superuser rights, and on a server that hosts several sites."""
+"""The gateway works in copies of a database, for an owner without superuser rights, and on a server that hosts several
+sites."""
 
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def test_an_upgrade_refuses_dblink_functions_that_public_may_execute_and_names_t
     assert admin(database, "select to_regclass('shop_private.alembic_version')") == [(None,)]
 
 
-def test_dblink_may_be_installed_in_any_schema(tenants: Tenants, settings: Settings) -> None:
+def test_dblink_may_be_installed_in_a_schema_with_an_odd_name(tenants: Tenants, settings: Settings) -> None:
     database = tenants.database("tenant_")
     tenants.admin(
         'create extension vector; create schema "Odd one"; create extension dblink schema "Odd one"; '

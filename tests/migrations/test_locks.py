@@ -1,4 +1,4 @@
-"""An upgrade or a new model, and a load or an encoder at the same time, do not end each other by a deadlock."""
+"""A migration, or the addition of a model, does not deadlock with a load or an encoder that runs at the same time."""
 
 import threading
 from collections.abc import Callable

@@ -60,7 +60,7 @@ def catalog(program: Callable[..., subprocess.CompletedProcess[str]], database: 
 
 
 def with_gateway(empty: Database) -> None:
-    """Let the script find a user mapping, because other databases of the test's server use the gateway's role too."""
+    """Create a user mapping for the script to find. Other databases of the server use the role of the gateway too."""
     assert empty.password is not None
     password = empty.password(empty.roles.gateway)
     admin(

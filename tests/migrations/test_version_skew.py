@@ -1,4 +1,5 @@
-"""Each revision states the oldest code that works with its schema. This code works on a later schema that serves it."""
+"""Each revision states the oldest code that works with its schema. This code works on a later schema that
+serves this code."""
 
 import pytest
 

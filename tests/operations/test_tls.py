@@ -78,7 +78,7 @@ def run(tls_server: Cluster, home: Path) -> Run:
     return windowshop
 
 
-def test_every_connection_checks_the_certificate(tls_server: Cluster, run: Run) -> None:
+def test_commands_and_the_gateway_check_the_certificate(tls_server: Cluster, run: Run) -> None:
     certificate = str(tls_server.data.parent / "ca.crt")
     verified = {
         "options": f"sslmode=verify-full&sslrootcert={certificate}",
@@ -114,7 +114,7 @@ def test_every_connection_checks_the_certificate(tls_server: Cluster, run: Run) 
     assert "ssl" not in str(tls_server.sql(query, "shop"))
 
 
-def test_the_commands_of_the_page(tls_server: Cluster, server_home: Path, home: Path) -> None:
+def test_the_commands_of_the_page_check_the_certificate(tls_server: Cluster, server_home: Path, home: Path) -> None:
     certificate = tls_server.data.parent / "ca.crt"
     options = f"?sslmode=verify-full&sslrootcert={certificate}"
     env = administrator(tls_server, "shop", home, binary(server_home, "psql")[0].parent)

@@ -164,7 +164,7 @@ def test_a_time_that_cannot_be_restored_is_refused(cluster: Cluster, backup: Pat
     assert not copy.data.exists()
 
 
-def test_a_restore_never_touches_a_folder_with_data(cluster: Cluster, backup: Path) -> None:
+def test_a_restore_into_a_folder_with_data_is_refused(cluster: Cluster, backup: Path) -> None:
     done = cluster.run("restore.sh", backup, cluster.data)
     assert done.returncode == 1
     assert f"{cluster.data} is not empty" in done.stderr

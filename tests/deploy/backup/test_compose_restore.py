@@ -1,4 +1,5 @@
-"""The commands of docs/compose.md back a site up and restore it. The restored site finds the same, and encodes nothing.
+"""The commands of docs/compose.md back a site up and restore it. The restored site finds the same products, and encodes
+no image again.
 
 The commands run as they stand in the page, except the time and the name of the dump. The services are local processes
 (tests/support/compose).
@@ -44,7 +45,7 @@ class Shop:
         return found
 
     def is_complete(self) -> bool:
-        """Whether all products are found by their images."""
+        """Return whether all products are found by their images."""
         answer = self.search()
         ranks = [result["why"]["image"]["rank"] for result in answer["results"]]
         return len(ranks) == PRODUCTS and None not in ranks and not answer["degraded"]
