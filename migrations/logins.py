@@ -127,7 +127,7 @@ def _chosen(folder: Path | None) -> dict[Role, str]:
 
 
 def _close_groups(conn: Connection, roles: Roles) -> None:
-    """End the logins of the groups, which earlier versions created with a login."""
+    """Take from the groups the right to log in, with which earlier versions created the groups."""
     open_groups = conn.scalars(
         text("select quote_ident(rolname) from pg_roles where rolcanlogin and rolname = any(:names)"),
         {"names": [roles[role] for role in GROUPS]},

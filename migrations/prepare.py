@@ -98,7 +98,7 @@ def _create_extensions(conn: Connection) -> None:
 
 
 def _update_extensions(conn: Connection) -> None:
-    """Update the extensions to the versions that the server has. An upgrade of the server's packages changes these."""
+    """Update the extensions to the versions of the server's packages."""
     for name in conn.scalars(text(OLDER)).all():
         conn.execute(text(f"alter extension {name} update"))
 

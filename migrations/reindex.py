@@ -23,7 +23,8 @@ def rebuild_indexes(
 ) -> Path:
     """Write and apply a revision that rebuilds both indexes of a model (default: the serving model). Returns the file.
 
-    Raises SettingsError for parameters that pgvector would refuse, DatabaseError when the model has no indexes.
+    Raises SettingsError if ef_construction is less than twice m. Raises DatabaseError if the model has no indexes, or
+    if no model is given and none is serving.
     """
     if ef_construction < 2 * m:
         raise SettingsError(

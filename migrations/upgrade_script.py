@@ -21,7 +21,7 @@ from migrations.prepare import DBLINK_SCHEMA, TRGM_SCHEMA
 from migrations.row_security import EVENT_TRIGGER, TAGS
 
 SCHEMAS = {"vector": "public", "dblink": DBLINK_SCHEMA, "trgm": TRGM_SCHEMA}
-_quote = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]  # SQLAlchemy types it not
+_quote = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]  # SQLAlchemy has no types here
 
 
 def head(roles: Roles, start: Sequence[str]) -> str:

@@ -2,10 +2,10 @@
 
     op.add_product_checks()
 
-Each statement is a transaction of its own, so no lock on shop.product lasts longer than a moment. The operation
-therefore ends the revision's transaction, and can be run again after an interruption. It changes nothing if the
-constraints exist already. A row that breaks a constraint is corrected: an address becomes null, and an attribute that
-is nested too deeply is deleted.
+Unless the table is empty, each statement is a transaction of its own, so that no lock lasts longer than its statement.
+The operation then ends the revision's transaction, and can be run again after an interruption. It changes nothing if
+the constraints exist already. A row that breaks a constraint is corrected: an address becomes null, and an attribute
+that is nested too deeply is deleted.
 """
 
 from collections.abc import Callable

@@ -10,8 +10,8 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-# The characters of Thai, Lao, Burmese, Khmer, Japanese, Chinese and Korean. These scripts put no blanks between words,
-# except Korean, whose words have endings.
+# The characters of Thai, Lao, Burmese, Khmer, Japanese, Chinese and Korean. All of these scripts except Korean put no
+# blanks between words. Korean is included because endings are joined to its words.
 UNSPACED = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff"
     r"\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
@@ -104,8 +104,8 @@ CODE_LIKE = r"""('[0-9](?:[^\x01-\x40\x5b-\x60\x7b-\x7f]|,[0-9])|[^\x01-\x40\x5b
         '|[^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f][-/_.&''+][^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]|[-+/][0-9]|0[0-9]{9}')"""
 
 # Adds to a vector the words that the parser of PostgreSQL does not find in a text: words without accents, the parts of
-# codes, and joined words. Every word of `codes` is a code; a word of `words` may be a code. A text without codes and
-# accents costs one regular expression. Words that are already in the vector are not added.
+# codes, and joined words. Every word of `codes` is a code. A word of `words` may be a code. For a text without codes
+# and accents, the function tests two regular expressions. Words that are already in the vector are not added.
 WITH_FORMS = r"""
 create or replace function shop_private.with_forms(vector tsvector, language regconfig, words text, codes text)
 returns tsvector

@@ -1,4 +1,4 @@
-"""Adds the notes that are held for a busy webhook, and an index with which the events of a catalog are deleted."""
+"""Adds a table for the notes of a busy webhook, and an index by which the events of a catalog are deleted."""
 
 import sqlalchemy as sa
 from alembic import op

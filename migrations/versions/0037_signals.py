@@ -11,17 +11,22 @@ branch_labels = None
 depends_on = None
 serves = "0023"
 
-# The contributions of a signal, one for each product of a search; null: the signal cannot be read. `found` is the number
-# of products with a value above 0. A part without a name is the sum of the signals that the caller may not see.
+# The contributions of a signal, one for each product of a search; null: the signal cannot be read. `found` is the
+# number of products with a value above 0. A part without a name is the sum of the signals that the caller may not see.
 PART = """
 create type shop_private.signal_part as (
     name text, weight double precision, contributions double precision[], found integer, problem text
 )"""
 
-# What signals and rules do to a search. signals: the weights that the search asks for. rules: the keys of the rules that
-# apply; names: their names. factors: by how much the products that pass a filter of boosts are boosted.
-# filters: added to the filter of the search. pins: products that have a fixed place. notice: a new query, redirect,
-# banner. unmet: why rules on the meaning do not apply. Without effect if `active` is not true.
+# What signals and rules do to a search. If `active` is not true, they do nothing. The attributes are:
+#   signals   the weights that the search asks for
+#   rules     the keys of the rules that apply
+#   names     the names of these rules
+#   factors   for each filter of `boosts`, the boost of the products that pass this filter
+#   filters   conditions that are added to the filter of the search
+#   pins      the products that have a fixed place; `places` has the place of each
+#   notice    the new query, the redirect and the banner
+#   unmet     why rules about the meaning of a query do not apply
 RANKING = """
 create type shop_private.search_ranking as (
     active boolean, signals jsonb, rules bigint[], names text[], boosts jsonb[], factors double precision[],
