@@ -154,7 +154,7 @@ def _context(found: _Read, similar: _Similar) -> dict[str, Any]:
         "link": link,
         "like": state.but(like=(row["sku"],)).address(),
         "own": own,
-        "canonical": visit.absolute(own),
+        "here": own,
         "variants": [_variant(each, found.catalog, row["sku"]) for each in found.variants],
         "cards": cards(state, *similar, {}),
         "json_ld": _json_ld(row, [visit.absolute(one) for one in pictures], link or visit.absolute(own)),

@@ -17,7 +17,7 @@ from web.http.addresses import address
 from web.http.problems import Problem, problem_of
 from web.page import errors, filters, static_files
 from web.page import state as page_state
-from web.page.brand import languages, script_texts, visit
+from web.page.brand import language_links, languages, script_texts, visit
 from web.page.cards import cards, image_address, product_address
 from web.page.chips import chips
 from web.page.prices import currency_of, prices
@@ -68,6 +68,9 @@ TEMPLATES.globals |= {
     "in_language": visit.in_language,
     "number": languages.number,
     "script_texts": script_texts.as_json,
+    "language_links": language_links.language_links,
+    "alternates": language_links.alternates,
+    "indexed": language_links.indexed,
 }
 TEMPLATES.install_gettext_callables(languages.gettext, languages.ngettext, newstyle=True)  # type: ignore[attr-defined]  # the extension i18n adds this method
 TEMPLATES.globals["image_types"] = ",".join((*MEDIA_TYPES, *sorted(SUFFIXES)))
@@ -80,7 +83,10 @@ def config(templates: Environment) -> TemplateConfig[JinjaTemplateEngine]:
 def page_headers() -> dict[str, str]:
     """Returns the headers of every page of the current site."""
     policy = HEADERS["Content-Security-Policy"]
-    return HEADERS | {"Content-Security-Policy": f"{policy}; frame-ancestors {visit.site().frame_ancestors}"}
+    return HEADERS | {
+        "Content-Security-Policy": f"{policy}; frame-ancestors {visit.site().frame_ancestors}",
+        "Content-Language": visit.language(),
+    }
 
 
 def context(
@@ -93,6 +99,7 @@ def context(
     can_retry = problem is not None and problem.status >= 429
     return {
         "state": state,
+        "here": failed or state.address(),
         "cards": cards(state, result.products, result.offers, result.words) if result else [],
         "chips": chips(state, result.examples if result else {}, currency),
         "groups": filters.groups(state, facets),

@@ -10,13 +10,13 @@ from litestar.params import PathParameter
 from db.catalog import parts as product_parts
 from web.http.addresses import address
 from web.http.problems import ApiError
-from web.page.brand import visit
+from web.page.brand import language_links, visit
 from web.page.cards import product_address
 
 PART = 5_000  # products of a part, about
 MAX_PARTS = MAX_PLACES = 50_000  # the protocol of sitemaps allows this many parts, and this many addresses in a part
 _HEADERS = {"Cache-Control": "public, max-age=3600"}
-_XMLNS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
+_XMLNS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml"'
 
 
 @get("/robots.txt", include_in_schema=False, sync_to_thread=False)
@@ -27,6 +27,7 @@ def robots() -> Response[str]:
     if rules is None:
         open_to_all = (
             f"{address('/')}$",
+            *(f"{address('/')}?lang={language}$" for language in visit.site().languages),
             *(address(path) for path in ("/product?", "/static/", "/images/", "/sitemap")),
         )
         allowed = "".join(f"Allow: {each}\n" for each in open_to_all)
@@ -57,13 +58,19 @@ async def sitemap_part(
     rows = await state.pools.read(
         request, lambda conn: product_parts.part(conn, part, parts, state.public_catalogs, MAX_PLACES - 1)
     )
-    start = "" if part else f"<url><loc>{escape(visit.home())}</loc></url>\n"
-    return _xml("urlset", start + "".join(_url(row) for row in rows))
+    start = "" if part else _url(address("/"), "")
+    urls = (_url(product_address(row.sku, row.catalog), f"{row.updated_at:%Y-%m-%d}") for row in rows)
+    return _xml("urlset", start + "".join(urls))
 
 
-def _url(row: product_parts.Listed) -> str:
-    place = escape(visit.absolute(product_address(row.sku, row.catalog)))
-    return f"<url><loc>{place}</loc><lastmod>{row.updated_at:%Y-%m-%d}</lastmod></url>\n"
+def _url(path: str, changed: str) -> str:
+    """Returns the entry of a page, with its addresses in each language."""
+    others = "".join(
+        f'<xhtml:link rel="alternate" hreflang="{code}" href="{escape(place)}"/>'
+        for code, place in language_links.alternates(path)
+    )
+    lastmod = f"<lastmod>{changed}</lastmod>" if changed else ""
+    return f"<url><loc>{escape(visit.absolute(path))}</loc>{lastmod}{others}</url>\n"
 
 
 def _xml(kind: str, content: str) -> Response[str]:

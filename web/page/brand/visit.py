@@ -7,6 +7,7 @@ import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from babel import Locale
 from jinja2 import Environment
 from litestar.types import Scope
 
@@ -15,9 +16,8 @@ from web.page.brand.theme import Theme
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "de", "fr", "es", "nl", "pl", "tr", "ja", "ar")
-RIGHT_TO_LEFT = ("ar",)
-_LANG = re.compile(rb"(?:^|&)lang=([a-z]{2})(?=&|$)")
-_ACCEPTED = re.compile(r"\s*([A-Za-z]{2})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*")
+_LANG = re.compile(rb"(?:^|&)lang=([a-z]{2,3})(?=&|$)")
+_ACCEPTED = re.compile(r"\s*([A-Za-z]{2,3})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*")
 _MOST = 20  # languages of Accept-Language that are read
 
 
@@ -93,7 +93,13 @@ def _accepted(header_: str, offered: tuple[str, ...]) -> str:
 
 
 def direction() -> str:
-    return "rtl" if language() in RIGHT_TO_LEFT else "ltr"
+    return Locale.parse(language()).text_direction
+
+
+def is_home() -> bool:
+    """Returns whether the request is for the start page, in any language, without a search."""
+    scope = (_visit.get() or _nobody).scope
+    return scope is not None and scope["path"] == "/" and not _LANG.sub(b"", scope["query_string"], count=1)
 
 
 def in_language(path: str) -> str:
