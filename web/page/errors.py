@@ -19,7 +19,10 @@ _TITLES = {
     "timeout": marked("This took too long."),
 }
 # These problems have details for operators and programs, so visitors read other words.
-_ADVICE = {"malformed": marked("Check the address, or begin again.")}
+_ADVICE = {
+    "malformed": marked("Check the address, or begin again."),
+    "not-found": marked("Perhaps the product is not sold any more, or the address is wrong."),
+}
 _TEMPORARY = ("rate", "overloaded", "encoder-unavailable", "database-unavailable", "timeout", "internal")
 
 

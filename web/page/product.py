@@ -92,7 +92,7 @@ async def variants(request: Request[Any, Any, Any], state: State, sku: Sku, cata
 def _public(conn: Connection, catalog: str, public_catalogs: list[str] | None) -> str:
     name = catalog or default_catalog(conn, public_catalogs) or DEFAULT
     if public_catalogs is not None and name not in public_catalogs:
-        raise ApiError("not-found", marked("This page shows no such catalog."))
+        raise ApiError("not-found", "This page shows no such catalog.")
     return name
 
 

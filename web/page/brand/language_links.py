@@ -1,4 +1,4 @@
-"""Leads to the page in its other languages: the links of the language switcher, and the alternates for search engines."""
+"""Leads to the page in its other languages: the links of the language switcher, and what search engines read."""
 
 import re
 from dataclasses import dataclass
