@@ -140,11 +140,11 @@ class WebSettings(EnvironmentSettings):
         description="Folder with the shop's own name, logo, colours and templates for the page "
         "([how a shop makes it its own](page.md#how-a-shop-makes-it-its-own)). Unset: the page's own look.",
     )
-    languages: Annotated[list[Literal["en", "de", "fr", "es", "nl", "pl", "tr", "ja", "ar"]], NoDecode] = Field(
+    languages: Annotated[list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]], NoDecode] = Field(
         ["en", "de", "fr", "es", "nl", "pl", "tr", "ja", "ar"],
         min_length=1,
         description="Languages of the page, separated by commas. A visitor gets the language that the browser likes "
-        "best, or the first one.",
+        "best, or the first one. Unset: also those of the theme.",
     )
     frame_ancestors: Annotated[list[str], NoDecode] = Field(
         [],

@@ -1,9 +1,10 @@
 """Translates the page's texts into the visitor's language, and formats numbers and prices as that language does.
 
 The English texts are in the code and the templates. `gettext`, `ngettext` and, for a text that is translated later,
-`marked` mark them. The folder translations/ has the other languages as gettext catalogs.
+`marked` mark them. The folder translations/ has the other languages as gettext catalogs, and so has that of a theme.
 """
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
@@ -19,20 +20,25 @@ from babel.numbers import format_currency, format_decimal, get_currency_symbol, 
 
 from web.page.brand import visit
 
+_PLACE = re.compile(r"%\([a-z]+\)s")
+
 
 def _catalog(language: str) -> Catalog:
     source = files("web.page.brand").joinpath("translations", f"{language}.po").read_bytes()
     return read_po(BytesIO(source), locale=language)
 
 
+def compiled(catalog: Catalog) -> GNUTranslations:
+    written = BytesIO()
+    write_mo(written, catalog)
+    written.seek(0)
+    return GNUTranslations(written)
+
+
 @lru_cache(maxsize=len(visit.LANGUAGES))
 def translations(language: str) -> NullTranslations:
-    if language == visit.ENGLISH:
-        return NullTranslations()
-    compiled = BytesIO()
-    write_mo(compiled, _catalog(language))
-    compiled.seek(0)
-    return GNUTranslations(compiled)
+    """Returns the page's own translations. A language that the page does not speak has the English texts."""
+    return compiled(_catalog(language)) if language in visit.LANGUAGES[1:] else NullTranslations()
 
 
 def texts() -> set[str]:
@@ -40,15 +46,30 @@ def texts() -> set[str]:
     return {each.id for each in _catalog("de") if isinstance(each.id, str) and each.id}
 
 
+def plurals() -> set[tuple[str, ...]]:
+    """Returns the English texts of the page that have a form for one and a form for many."""
+    return {tuple(each.id) for each in _catalog("de") if not isinstance(each.id, str)}
+
+
+def has_places_of(own: str, text: str) -> bool:
+    """Returns whether a text of a theme has the same places for values, such as %(count)s, as the English text."""
+    places = sorted(_PLACE.findall(text))
+    return bool(own.strip()) and sorted(_PLACE.findall(own)) == places and "%" not in _PLACE.sub("", own)
+
+
 def gettext(text: str) -> str:
     """Returns a text of the theme, or else the translation."""
     language = visit.language()
-    return visit.theme().texts.get(language, {}).get(text) or translations(language).gettext(text)
+    return visit.theme().texts.get(language, {}).get(text) or _spoken(language).gettext(text)
 
 
 def ngettext(one: str, many: str, count: int) -> str:
     """Returns the form of the text for a count."""
-    return translations(visit.language()).ngettext(one, many, count)
+    return _spoken(visit.language()).ngettext(one, many, count)
+
+
+def _spoken(language: str) -> NullTranslations:
+    return visit.theme().translations.get(language) or translations(language)
 
 
 def marked(text: str) -> str:

@@ -1,6 +1,7 @@
 """Makes the site of a service: reads the theme, and tries its templates, so that a fault shows at the start."""
 
-import re
+from collections.abc import Collection
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -12,6 +13,7 @@ from db.search.rows import BrowseItem
 from web.http.problems import ApiError, problem_and_headers
 from web.page import rendering
 from web.page.brand import languages, visit
+from web.page.brand.added_languages import read_translations
 from web.page.brand.theme import SETTING, Theme, read_theme
 from web.page.brand.visit import Site
 from web.page.results import PageResult
@@ -20,7 +22,6 @@ from web.settings import WebSettings
 
 OURS = "windowshop"  # a template of the theme extends the one that it replaces as windowshop/page.html
 ADDED = "shop_"  # the name of a further template of the theme begins with this
-_PLACE = re.compile(r"%\([a-z]+\)s")
 _PRODUCT = BrowseItem(
     UUID(int=0), "A-1", "A lamp", "Nord", "Lamps", Decimal(80), "EUR", "in_stock", "red", None, None, None, 0,
     Decimal(80), "", None
@@ -31,30 +32,48 @@ def make_site(settings: WebSettings) -> Site:
     """Returns the site. Raises SettingsError for a theme that cannot be used."""
     theme = read_theme(settings.theme) if settings.theme else Theme()
     if settings.theme:
-        _check_texts(theme, settings.theme)
-    for language in settings.languages:
+        theme = replace(theme, translations=read_translations(settings.theme / "translations"))
+    offered = _offered(settings, theme)
+    if settings.theme:
+        _check_texts(theme, settings.theme, offered)
+    for language in offered:
         languages.translations(language)  # so that the first visitor does not wait for it
     templates = rendering.TEMPLATES
     if theme.templates is not None:
         templates = _environment(theme.templates)
     ancestors = " ".join(settings.frame_ancestors) or "'none'"
-    site = Site(theme, ancestors, templates, tuple(settings.languages), settings.public_url)
+    site = Site(theme, ancestors, templates, offered, settings.public_url)
     if theme.templates is not None:
         _try(site, theme.templates)
     return site
 
 
-def _check_texts(theme: Theme, folder: Path) -> None:
+def _offered(settings: WebSettings, theme: Theme) -> tuple[str, ...]:
+    """Returns the languages of the page: those of the setting, or else its own and those of the theme. Raises
+    SettingsError for a language that neither has."""
+    known = (*visit.LANGUAGES, *sorted(set(theme.translations) - set(visit.LANGUAGES)))
+    if "languages" not in settings.model_fields_set:
+        return known
+    for language in settings.languages:
+        if language not in known:
+            raise SettingsError(
+                f"WINDOWSHOP_WEB_LANGUAGES: the page has no language {language}",
+                hint=f"It has {', '.join(known)}. A theme adds one with the file translations/{language}.po.",
+            )
+    return tuple(settings.languages)
+
+
+def _check_texts(theme: Theme, folder: Path, offered: Collection[str]) -> None:
     """Raises SettingsError for a text that the page does not have, or that lacks a place for a value."""
     known = languages.texts()
     for language, texts in theme.texts.items():
-        if language not in visit.LANGUAGES:
+        if language not in (*visit.LANGUAGES, *offered):
             raise SettingsError(f"{SETTING}: {folder / 'theme.toml'}: the page has no language {language[:20]}")
         for text, own in texts.items():
             where = f"{SETTING}: {folder / 'theme.toml'}: [texts.{language}]"
             if text not in known:
                 raise SettingsError(f"{where}: the page has no text {text[:80]!r}")
-            if not own or sorted(_PLACE.findall(own)) != sorted(_PLACE.findall(text)) or "%" in _PLACE.sub("", own):
+            if not languages.has_places_of(own, text):
                 raise SettingsError(f"{where}: {own[:80]!r} has not the same places %(...)s as {text[:80]!r}")
 
 

@@ -9,12 +9,14 @@ The folder is read once, when the service starts. Everything in it is optional:
     social.png      also .jpg or .webp; the image of links to the page in social networks
     robots.txt      replaces the page's own
     templates/      templates that replace those of the page
+    translations/   gettext catalogs such as it.po, each with a further language or with other texts for a language
 """
 
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from gettext import NullTranslations
 from pathlib import Path
 
 import msgspec
@@ -50,6 +52,7 @@ class Theme:
     texts: Texts = field(default_factory=dict)
     templates: Path | None = None
     robots: str | None = None
+    translations: Mapping[str, NullTranslations] = field(default_factory=dict)  # by language
 
     @property
     def logo(self) -> str | None:

@@ -1,0 +1,82 @@
+"""A theme adds a language by a gettext catalog, or changes texts of a language. A faulty catalog ends the start."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from db.engine import Database
+from db.errors import SettingsError
+from tests.support.web_service import SETTINGS, served
+from tests.web.page.reading import count
+from web.page.brand.setup import make_site
+from web.page.brand.visit import LANGUAGES
+
+OWN = Path(__file__).parents[4] / "web" / "page" / "brand" / "translations"
+HEAD = 'msgid ""\nmsgstr ""\n"Plural-Forms: nplurals=2; plural=(n != 1);\\n"\n'
+ITALIAN = """
+msgid "Search"
+msgstr "Cerca"
+
+msgid "More results"
+msgstr ""
+
+msgid "A text of an older version"
+msgstr "Un testo"
+
+#, python-format
+msgid "%(count)s product"
+msgid_plural "%(count)s products"
+msgstr[0] "%(count)s prodotto"
+msgstr[1] "%(count)s prodotti"
+"""
+
+
+def write(theme: Path, name: str, content: str) -> None:
+    (theme / "translations").mkdir(exist_ok=True)
+    (theme / "translations" / name).write_text(content)
+
+
+def test_the_page_speaks_a_language_of_the_theme_and_english_where_a_text_lacks(
+    shop_database: Database, tmp_path: Path
+) -> None:
+    write(tmp_path, "it.po", HEAD + ITALIAN)
+    write(tmp_path, "he.po", HEAD + '\nmsgid "Search"\nmsgstr "חיפוש"\n')
+    write(tmp_path, "de.po", HEAD + '\nmsgid "Search"\nmsgstr "Los"\n')
+    with served(shop_database, SETTINGS.model_copy(update={"theme": tmp_path})) as client:
+        page = client.get("/", headers={"Accept-Language": "it-IT"}).text
+        assert '<html lang="it">' in page and "<span>Cerca</span>" in page and "More results" in page
+        assert count(page) == "60 prodotti"
+        assert 'lang="it" hreflang="it" aria-current="true" hx-boost="false">Italiano</a>' in page
+        assert '<html lang="he" dir="rtl">' in client.get("/?lang=he").text
+        german = client.get("/?lang=de").text
+        assert "<span>Los</span>" in german and "Mehr Ergebnisse" in german and count(german) == "60 Produkte"
+
+
+def test_the_setting_may_name_a_language_of_the_theme_and_no_other(tmp_path: Path) -> None:
+    shutil.copytree(OWN, tmp_path / "translations")
+    write(tmp_path, "it.po", HEAD + ITALIAN)
+    settings = SETTINGS.model_copy(update={"theme": tmp_path})
+    assert make_site(settings).languages == (*LANGUAGES, "it")
+    assert make_site(settings.model_copy(update={"languages": ["it", "en"]})).languages == ("it", "en")
+    with pytest.raises(SettingsError, match="^WINDOWSHOP_WEB_LANGUAGES: the page has no language sv"):
+        make_site(settings.model_copy(update={"languages": ["it", "sv"]}))
+    with pytest.raises(SettingsError, match="the page has no language it"):
+        make_site(SETTINGS.model_copy(update={"languages": ["it"]}))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("it.po", HEAD + 'msgid "Search', r"it\.po: "),
+        ("it.po", HEAD + '\nmsgid "%(count)s more"\nmsgstr "altri"\n', "line 5: 'altri' has not the same places"),
+        ("it.po", HEAD + '\nmsgid "Search"\nmsgstr "100 % ricerca"\n', "has not the same places"),
+        ("xq.po", HEAD, r"xq\.po: the name is not the code of a language"),
+        ("it.mo", "", r"it\.mo: the name is not the code of a language"),
+        ("it.po", "#" * 2_000_001, r"it\.po: the file is larger than 2,000,000 bytes"),
+    ],
+)  # fmt: skip
+def test_a_faulty_catalog_ends_the_start_with_one_error(tmp_path: Path, name: str, content: str, message: str) -> None:
+    write(tmp_path, name, content)
+    with pytest.raises(SettingsError, match=f"^WINDOWSHOP_WEB_THEME: .*{message}"):
+        make_site(SETTINGS.model_copy(update={"theme": tmp_path}))

@@ -1,0 +1,87 @@
+"""Reads the gettext catalogs of a theme. A catalog adds a language to the page, or changes texts of a language.
+
+A text that a catalog lacks stays as the page has it, in English for an added language, so that a new version of the
+page needs no new theme.
+"""
+
+import re
+from collections.abc import Sequence
+from gettext import NullTranslations
+from pathlib import Path
+
+import structlog
+from babel import Locale, UnknownLocaleError
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import PoFileError, read_po
+
+from db.errors import SettingsError
+from web.page.brand import languages
+from web.page.brand.theme import MAX_BYTES, MAX_FILES, SETTING
+
+_NAME = re.compile(r"([a-z]{2,3})\.po")
+
+
+def read_translations(folder: Path) -> dict[str, NullTranslations]:
+    """Returns the translations by language. Raises SettingsError for a file that cannot be used."""
+    if not folder.is_dir():
+        return {}
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    if len(paths) > MAX_FILES:
+        raise _bad(folder, f"there are {len(paths):,} files; a theme may have {MAX_FILES}")
+    found = {}
+    for path in paths:
+        named = _NAME.fullmatch(path.name)
+        if named is None or not _is_known(named[1]):
+            raise _bad(path, "the name is not the code of a language, such as it.po")
+        found[named[1]] = _read(path, named[1])
+    return found
+
+
+def _is_known(language: str) -> bool:
+    try:
+        return bool(Locale.parse(language))
+    except (UnknownLocaleError, ValueError):
+        return False
+
+
+def _read(path: Path, language: str) -> NullTranslations:
+    if path.stat().st_size > MAX_BYTES:
+        raise _bad(path, f"the file is larger than {MAX_BYTES:,} bytes")
+    try:
+        with path.open("rb") as file:
+            catalog = read_po(file, locale=language, abort_invalid=True)
+    except (PoFileError, UnicodeDecodeError, ValueError, OSError) as error:
+        raise _bad(path, str(error)) from error
+    _remove_unusable(path, catalog)
+    translations = languages.compiled(catalog)
+    translations.add_fallback(languages.translations(language))
+    return translations
+
+
+def _remove_unusable(path: Path, catalog: Catalog) -> None:
+    """Remove texts that are not translated, and those that the page does not have, perhaps not any more. Raises
+    SettingsError for a text that lacks a place for a value."""
+    known = languages.texts() | languages.plurals()
+    unknown = 0
+    for message in [each for each in catalog if each.id]:  # the header has no id
+        forms: Sequence[str] = [message.string] if isinstance(message.string, str) else message.string or []
+        if (message.id if isinstance(message.id, str) else tuple(message.id)) not in known:
+            unknown += 1
+        elif any(forms):
+            _check(path, message, forms)
+            continue
+        catalog.delete(message.id)
+    if unknown:
+        structlog.get_logger().warning("the page does not have some texts of the theme", file=str(path), texts=unknown)
+
+
+def _check(path: Path, message: Message, forms: Sequence[str]) -> None:
+    english = message.id if isinstance(message.id, str) else message.id[-1]
+    for form in forms:
+        if not languages.has_places_of(form, english):
+            why = f"{form[:80]!r} has not the same places %(...)s as {english[:80]!r}"
+            raise _bad(path, f"line {message.lineno}: {why}")
+
+
+def _bad(path: Path, why: str) -> SettingsError:
+    return SettingsError(f"{SETTING}: {path}: {why}")
