@@ -16,7 +16,10 @@ _GIVEN = (
     "cast(:condition as jsonb), cast(:action as jsonb)"
 )
 _ADD = text(f"insert into shop.rule ({_VALUES}) values ({_GIVEN}) returning {_COLUMNS}")
-_REPLACE = text(f"update shop.rule set ({_VALUES}) = row({_GIVEN}) where rule_id = :rule_id returning {_COLUMNS}")
+# The trigger locks a rule only after its own lock, so a statement checks the version and writes at once.
+_VERSION = "rule_id = :rule_id and (cast(:versions as timestamptz[]) is null or updated_at = any(:versions))"
+_REPLACE = text(f"update shop.rule set ({_VALUES}) = row({_GIVEN}) where {_VERSION} returning {_COLUMNS}")
+_SWITCH = text(f"update shop.rule set status = :status where {_VERSION} returning rule_id")
 _SET_STATUS = text(
     "update shop.rule set status = :status where catalog = :catalog and name = any(:names) returning name"
 )
@@ -27,7 +30,7 @@ _LIST = text(
     "and catalog = coalesce(cast(:catalog as text), catalog) order by rule_id limit :rows"
 )
 _REMOVE_NAMED = text("delete from shop.rule where catalog = :catalog and name = any(:names) returning name")
-_REMOVE = text("delete from shop.rule where rule_id = :rule_id returning rule_id")
+_REMOVE = text(f"delete from shop.rule where {_VERSION} returning rule_id")
 UNIQUE_VIOLATION = "23505"
 
 
@@ -71,12 +74,21 @@ def add(conn: Connection, rule: NewRule) -> Rule:
         return Rule(*conn.execute(_ADD, _values(rule)).one())
 
 
-def replace(conn: Connection, rule_id: int, rule: NewRule) -> Rule | None:
-    """Replace all values of the rule `rule_id`, except its id. Returns None if there is no such rule. Raises the errors
-    of `add`."""
+def replace(conn: Connection, rule_id: int, rule: NewRule, versions: Sequence[datetime] | None = None) -> Rule | None:
+    """Replace all values of the rule `rule_id`, except its id.
+
+    With `versions`, only a rule whose `updated_at` is one of them is replaced. Returns None if there is no such rule.
+    Raises the errors of `add`.
+    """
     with _naming(rule):
-        row = conn.execute(_REPLACE, {**_values(rule), "rule_id": rule_id}).one_or_none()
+        row = conn.execute(_REPLACE, {**_values(rule), **_version(rule_id, versions)}).one_or_none()
     return None if row is None else Rule(*row)
+
+
+def switch(conn: Connection, rule_id: int, status: str, versions: Sequence[datetime] | None = None) -> bool:
+    """Make a rule live or a draft, as `replace` does. Returns False if there is no such rule. Raises DatabaseError if
+    the rule cannot be live."""
+    return conn.scalar(_SWITCH, {"status": status, **_version(rule_id, versions)}) is not None
 
 
 def save_all(conn: Connection, rules: Sequence[NewRule]) -> None:
@@ -113,9 +125,9 @@ def read(conn: Connection, catalog: str | None = None, *, after: int = 0, rows: 
     return [Rule(*row) for row in conn.execute(_LIST, {"catalog": catalog, "after": after, "rows": rows})]
 
 
-def remove(conn: Connection, rule_id: int) -> bool:
-    """Delete a rule. Returns False if there is none of this id."""
-    return conn.scalar(_REMOVE, {"rule_id": rule_id}) is not None
+def remove(conn: Connection, rule_id: int, versions: Sequence[datetime] | None = None) -> bool:
+    """Delete a rule, as `replace` does. Returns False if there is no such rule."""
+    return conn.scalar(_REMOVE, _version(rule_id, versions)) is not None
 
 
 def remove_named(conn: Connection, names: Iterable[str], catalog: str = "main") -> set[str]:
@@ -135,6 +147,10 @@ def _naming(rule: NewRule) -> Iterator[None]:
         )
         refused.sqlstate = "22023"
         raise refused from error
+
+
+def _version(rule_id: int, versions: Sequence[datetime] | None) -> dict[str, object]:
+    return {"rule_id": rule_id, "versions": None if versions is None else list(versions)}
 
 
 def _values(rule: NewRule) -> dict[str, object]:

@@ -62,7 +62,7 @@ def keyed_service(databases: Databases, shop_template: str) -> Iterator[tuple[Ca
         config = schemathesis.Config.from_dict(
             # A JSON schema cannot express which filters, cursors and base64 texts are valid. So the service may refuse
             # a request that the document allows.
-            {"checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "404", "422", "503"]}}}
+            {"checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "404", "412", "422", "503"]}}}
         )
         url = str(client.base_url.join("/openapi/openapi.json"))
         yield lambda: schemathesis.openapi.from_url(url, config=config), {"Authorization": f"Bearer {token}"}

@@ -60,6 +60,7 @@ KINDS = {
     "body-timeout": Kind(408, "The body of the request did not arrive in time"),
     "conflict": Kind(409, "The same request is running already", retry=True),
     "cursor-outdated": Kind(409, "The page cursor is outdated"),
+    "changed": Kind(412, "The resource has changed since it was read"),
     "too-large": Kind(413, "The request is too large"),
     "media-type": Kind(415, "The body has a media type that this address does not take"),
     "invalid": Kind(422, "The request is not valid"),

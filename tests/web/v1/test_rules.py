@@ -1,6 +1,7 @@
 """Admin keys list, save, read, replace and delete rules. Searches follow live rules. Faulty rules are refused."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -119,3 +120,37 @@ def test_an_admin_key_lists_the_signals(keyed: Keyed) -> None:
     found = client.get("/v1/signals", headers=keys["admin"]).raise_for_status().json()["signals"]
     assert [one["name"] for one in found] == ["discount", "freshness", "popularity", "rating", "stock"]
     assert found[0] == {**found[0], "source": None, "weight": 0.0, "visible": "all", "problem": None}
+
+
+def test_a_change_of_a_version_that_is_not_the_last_one_is_refused(keyed: Keyed) -> None:
+    client, keys = keyed
+    client.headers = keys["admin"]  # type: ignore[assignment]
+    created = client.post("/v1/rules", json=RULE)
+    address, first = f"/v1/rules/{created.json()['rule_id']}", created.headers["etag"]
+    assert client.get(address).headers["etag"] == first
+    assert client.get(address, headers={"If-None-Match": first}).status_code == 304
+    second = client.put(address, json={**RULE, "priority": 1}, headers={"If-Match": f'"other", W/{first}'})
+    assert second.status_code == 200 and second.headers["etag"] != first
+    for outdated in (first, '"other"', '""', '"0"', '"fffffffffffff"'):
+        lost = client.put(address, json={**RULE, "priority": 2}, headers={"If-Match": outdated})
+        kept = client.delete(address, headers={"If-Match": outdated})
+        for answer in (lost, kept):
+            assert (answer.status_code, answer.json()["type"]) == (412, "urn:windowshop:problem:changed"), outdated
+    assert client.get(address, headers={"If-None-Match": first}).json() == second.json()
+    for faulty in ("", "7", '"', "W/", '"a" "b"', "*, *"):
+        assert client.put(address, json=RULE, headers={"If-Match": faulty}).status_code == 422, faulty
+    last = client.put(address, json=RULE)  # without If-Match, the last write wins
+    assert client.delete(address, headers={"If-Match": last.headers["etag"]}).status_code == 204
+    for headers in ({"If-Match": "*"}, {"If-Match": first}):
+        assert client.delete(address, headers=headers).status_code == 404
+
+
+def test_of_two_changes_of_the_same_version_one_is_saved(keyed: Keyed) -> None:
+    client, keys = keyed
+    created = client.post("/v1/rules", json=RULE, headers=keys["admin"])
+    address, headers = f"/v1/rules/{created.json()['rule_id']}", {**keys["admin"], "If-Match": created.headers["etag"]}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: client.put(address, json={**RULE, "priority": n}, headers=headers), range(8)))
+    assert sorted(each.status_code for each in answers) == [200, *[412] * 7]
+    saved = next(each for each in answers if each.status_code == 200)
+    assert client.get(address, headers=keys["admin"]).json() == saved.json()

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from litestar import Request, delete, get, post, put
+from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta
@@ -15,8 +15,9 @@ from db.errors import DatabaseError
 from db.search import rules, signals
 from web.api.attributes import ShownAttributes
 from web.api.key_limits import KeyLimits
-from web.api.openapi import BODY, KEY, KEYED, REPEATABLE, answers
+from web.api.openapi import BODY, KEY, KEYED, REPEATABLE, UNCHANGED, answers
 from web.api.schemas import MAX_CATALOG, Catalog
+from web.api.v1.versions import ETAG, IfMatch, tag_of, versions
 from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 from web.http.wording import for_rest
@@ -24,6 +25,9 @@ from web.http.wording import for_rest
 _ROWS = 1000  # rules of one answer
 _MOST = 2**31 - 1
 _FILTERS = ("hide", "boost", "bury", "filter")  # the actions with a filter
+
+CHANGED = "The rule has been changed since it was read."
+Changed = TypeVar("Changed", rules.Rule, bool)
 
 Time = Annotated[datetime, Meta(tz=True)]
 
@@ -99,48 +103,56 @@ async def list_rules(
     "/rules",
     operation_id="createRule",
     opt=_WRITES,
+    response_headers=ETAG,
     responses=answers(RuleOut, *BODY, *KEYED, *REPEATABLE, "encoder-unavailable", status=201),
     **_route,
 )
-async def create_rule(request: Request[Any, Any, Any], state: State, data: JSONBody[RuleIn]) -> RuleOut:
+async def create_rule(request: Request[Any, Any, Any], state: State, data: JSONBody[RuleIn]) -> Response[RuleOut]:
     """Save a new rule. If it is live, searches follow it at once. A rule that cannot work is refused."""
-    created: RuleOut = await state.pools.write(
-        request, _saving(request, state, data, lambda conn, rule: rules.add(conn, rule))
-    )
-    return created
+    created = await state.pools.write(request, _saving(request, state, data, lambda conn, rule: rules.add(conn, rule)))
+    return _tagged(created)
 
 
 @get(
     "/rules/{rule_id:int}",
     operation_id="readRule",
     opt=_READS,
-    responses=answers(RuleOut, *KEYED, "not-found"),
+    response_headers=ETAG,
+    responses=answers(RuleOut, *KEYED, "not-found") | UNCHANGED,
     **_route,
 )
-async def read_rule(request: Request[Any, Any, Any], state: State, rule_id: RuleId) -> RuleOut:
-    """Read a rule."""
+async def read_rule(request: Request[Any, Any, Any], state: State, rule_id: RuleId) -> Response[RuleOut]:
+    """Read a rule. With If-None-Match, the answer is 304 if the rule is unchanged."""
     found = await state.pools.read(request, lambda conn: rules.find(conn, rule_id), primary=True)
-    return _out(_existing(request, rule_id, found))
+    answer = _tagged(_out(_existing(request, rule_id, found)))
+    if answer.headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(None, status_code=304, headers=answer.headers)  # type: ignore[arg-type]  # a 304 has no body
+    return answer
 
 
 @put(
     "/rules/{rule_id:int}",
     operation_id="replaceRule",
     opt=_WRITES,
-    responses=answers(RuleOut, *BODY, *KEYED, *REPEATABLE, "not-found", "encoder-unavailable"),
+    response_headers=ETAG,
+    responses=answers(RuleOut, *BODY, *KEYED, *REPEATABLE, "not-found", "changed", "encoder-unavailable"),
     **_route,
 )
 async def replace_rule(
-    request: Request[Any, Any, Any], state: State, rule_id: RuleId, data: JSONBody[RuleIn]
-) -> RuleOut:
+    request: Request[Any, Any, Any],
+    state: State,
+    rule_id: RuleId,
+    data: JSONBody[RuleIn],
+    if_match: IfMatch = None,
+) -> Response[RuleOut]:
     """Replace a rule. A field that the body lacks gets its default."""
+    wanted = versions(if_match)
 
     def replace(conn: Connection, rule: rules.NewRule) -> rules.Rule:
         _existing(request, rule_id, rules.find(conn, rule_id))
-        return _existing(request, rule_id, rules.replace(conn, rule_id, rule))
+        return changed(conn, rule_id, rules.replace(conn, rule_id, rule, wanted))
 
-    replaced: RuleOut = await state.pools.write(request, _saving(request, state, data, replace))
-    return replaced
+    return _tagged(await state.pools.write(request, _saving(request, state, data, replace)))
 
 
 @delete(
@@ -148,15 +160,16 @@ async def replace_rule(
     operation_id="deleteRule",
     opt=_WRITES,
     status_code=204,
-    responses=answers(None, *KEYED, *REPEATABLE, "not-found", status=204),
+    responses=answers(None, *KEYED, *REPEATABLE, "not-found", "changed", status=204),
     **_route,
 )
-async def delete_rule(request: Request[Any, Any, Any], state: State, rule_id: RuleId) -> None:
+async def delete_rule(request: Request[Any, Any, Any], state: State, rule_id: RuleId, if_match: IfMatch = None) -> None:
     """Delete a rule."""
+    wanted = versions(if_match)
 
     def remove(conn: Connection) -> None:
         _existing(request, rule_id, rules.find(conn, rule_id))
-        rules.remove(conn, rule_id)
+        changed(conn, rule_id, rules.remove(conn, rule_id, wanted))
 
     await state.pools.write(request, remove)
 
@@ -210,6 +223,19 @@ def _existing(request: Request[Any, Any, Any], rule_id: int, found: rules.Rule |
     if found is None or not KeyLimits.of(request).allows_catalog(found.catalog):
         raise ApiError("not-found", f"There is no rule {rule_id}.")
     return found
+
+
+def changed(conn: Connection, rule_id: int, found: Changed | None) -> Changed:
+    """Return what a write returned. Raises ApiError if it changed no rule, for want of the rule or of its version."""
+    if found:
+        return found
+    if rules.find(conn, rule_id) is None:
+        raise ApiError("not-found", f"There is no rule {rule_id}.")
+    raise ApiError("changed", CHANGED, hint="Read the rule, and change it again.")
+
+
+def _tagged(rule: RuleOut) -> Response[RuleOut]:
+    return Response(rule, headers={"ETag": tag_of(rule.updated_at), "Cache-Control": "no-cache"})
 
 
 def _out(row: rules.Rule) -> RuleOut:

@@ -1,0 +1,39 @@
+"""Names the version of a rule by an ETag, and reads from If-Match the version that a client wants to change.
+
+The ETag is the time of the last save, in microseconds and hexadecimal. RFC 9110 lets If-Match not match a weak ETag.
+Here it does, because nginx makes each ETag weak when it compresses an answer.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from litestar.datastructures import ResponseHeader
+from litestar.params import HeaderParameter
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TAG = re.compile(r'"([0-9a-f]{1,13})"')  # later than the year 2100, and within the bounds of datetime
+
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        max_length=1000,
+        pattern=r'^(\*|(W/)?"[!#-~]*"( ?, ?(W/)?"[!#-~]*")*)$',
+        description="The ETag of the version that the client has read. If somebody has saved the rule since then, the "
+        "answer is 412 and nothing changes. Without this header, the last write wins.",
+    ),
+]
+ETAG = [ResponseHeader(name="ETag", documentation_only=True, description="The version of the rule, for If-Match.")]
+
+
+def tag_of(saved_at: datetime) -> str:
+    """Returns the ETag of the version that was saved at this time."""
+    return f'"{(saved_at - _EPOCH) // timedelta(microseconds=1):x}"'
+
+
+def versions(if_match: str | None) -> list[datetime] | None:
+    """Returns the times of the versions that If-Match allows. Returns None if it allows every version."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    return [_EPOCH + timedelta(microseconds=int(found, 16)) for found in _TAG.findall(if_match)]
