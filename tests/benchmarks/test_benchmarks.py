@@ -1,4 +1,5 @@
-"""The search benchmarks run with a thousand products. A cell is one kind of query with one filter."""
+"""The benchmarks of searches, of the web service, and of rules and signals run with a thousand products. A cell is one
+kind of query with one filter."""
 
 import json
 from collections.abc import Callable
@@ -52,7 +53,7 @@ def test_each_category_and_price_limit_matches_its_share_of_the_products(shop: S
                 assert price.fetchone() == (matching,)
 
 
-def test_no_product_waits_for_encoding_after_loading(shop: Shop) -> None:
+def test_every_product_is_searchable_after_loading_and_none_waits(shop: Shop) -> None:
     with shop.admin() as conn:
         assert conn.execute("select count(*) from shop_private.work").fetchone() == (0,)
         assert conn.execute("select count(*) from shop.searchable").fetchone() == (ROWS,)
@@ -121,7 +122,7 @@ def test_peers_are_measured_at_the_target_recall_without_a_filter(shop: Shop, ot
         assert all(float(row[2]) >= unfiltered.TARGET for row in table.rows)
 
 
-def test_a_result_of_a_thousand_products_is_measured_with_the_counts(shop: Shop) -> None:
+def test_pages_of_a_result_and_counts_of_the_catalog_are_measured(shop: Shop) -> None:
     report = pages.run(shop, QUERIES, 1.5)
 
     assert [row[3] for table in report.tables for row in table.rows] == ["1.000", "1.000"]
@@ -129,7 +130,7 @@ def test_a_result_of_a_thousand_products_is_measured_with_the_counts(shop: Shop)
     assert min(report.raw["count_seconds"].values()) > 0  # type: ignore[attr-defined]  # raw is a mapping of objects
 
 
-def test_sessions_that_search_at_the_same_time_are_counted_together(
+def test_the_throughput_of_one_session_and_of_three_sessions_is_measured(
     shop: Shop, others: list[Peer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throughput, "SECONDS", 0.3)
@@ -165,7 +166,7 @@ def test_the_web_service_is_measured_idle_and_under_load_and_at_overload(
     json.dumps(raw)
 
 
-def test_the_cost_of_rules_and_signals_is_the_time_of_the_same_search_in_copies(shop: Shop) -> None:
+def test_a_search_is_timed_without_signals_and_rules_and_with_them_unused_and_used(shop: Shop) -> None:
     queries = shop.catalog.queries("text", 20, seed=11)
     texts = query_texts(shop.catalog, queries.clusters, "mixed")
     postgres.remember(shop, texts, queries)

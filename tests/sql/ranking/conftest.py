@@ -1,4 +1,4 @@
-"""A shop whose margins, in a view that only app may read, can be a signal, and a shop of two brands for rules."""
+"""Fixtures provide a shop with margins for signals, a shop of two brands for rules, and a shop with judged queries."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,8 @@ SEARCH = "select sku, score, shop_ranking from shop.search('query', k => 8, keyw
 
 @pytest.fixture
 def erp(shop: Shop) -> Iterator[Shop]:
-    """A shop with eight encoded products, and the margin of each in erp.margin, which only app may read."""
+    """Yields a shop with eight encoded products. The view erp.margin has their margins. Of the roles of the shop, only
+    app may read the view."""
     shop.add(*SKUS)
     shop.encode_all()
     shop.cache("query")
