@@ -61,9 +61,9 @@ def drop(
 ) -> None:
     """Delete a catalog with everything that belongs to the catalog.
 
-    The command deletes the catalog's products with their images and vectors, waiting work, judgements, evaluations and
-    events. It keeps image files, other catalogs, models, calibrations and the cache of query texts. Products are
-    deleted in batches, and searches continue. After an interruption, run the command again.
+    The command deletes the catalog's products with their images and vectors, waiting work, judgements, evaluations,
+    events, synonyms, rules and watches. It keeps image files, other catalogs, models, calibrations and the cache of
+    query texts. Products are deleted in batches, and searches continue. After an interruption, run the command again.
     """
     from db import schema
     from db.catalog.catalogs import every_catalog

@@ -57,7 +57,7 @@ _DELETE_OTHERS = tuple(
         f"delete from shop.{table} where {table}_id in "
         f"(select {table}_id from shop.{table} where catalog = :catalog limit :rows)"
     )
-    for table in ("judgement", "event", "evaluation", "synonym")
+    for table in ("judgement", "event", "evaluation", "synonym", "rule")
 )
 _FORGET = text(
     "delete from shop.catalog c where c.catalog = :catalog "
@@ -152,7 +152,7 @@ def delete_products(conn: Connection, catalog: str, rows: int) -> int:
 
 
 def delete_others(conn: Connection, catalog: str, rows: int | None) -> int:
-    """Delete the catalog's judgements, events, evaluations and synonyms: up to `rows` rows of each table.
+    """Delete the catalog's judgements, events, evaluations, synonyms and rules: up to `rows` rows of each table.
 
     None deletes all rows. Returns the number of deleted rows.
     """
@@ -160,7 +160,7 @@ def delete_others(conn: Connection, catalog: str, rows: int | None) -> int:
 
 
 def forget(conn: Connection, catalog: str, roots: list[int]) -> None:
-    """Delete what `delete_products` leaves: the rows of `delete_others`, and the catalog's row in `shop.catalog`.
+    """Delete the rows of `delete_others`, and the catalog's row in `shop.catalog` with its watches.
 
     The row in `shop.catalog` stays if a load has added products to the catalog in the meantime. Also deletes those rows
     of `shop_private.image_root` in `roots` that no image uses. No folder on disk is deleted.

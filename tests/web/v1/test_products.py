@@ -13,6 +13,7 @@ from sqlalchemy import text
 from db import api_keys
 from db.catalog import catalogs
 from db.engine import Database
+from db.search import rules, synonyms
 from tests.support.processes import wait_until
 from tests.support.web_service import PRODUCTS, SETTINGS, Serve, served
 from web.api.v1 import catalogs as v1_catalogs
@@ -293,6 +294,9 @@ def test_catalogs_are_listed_and_deleted(client: httpx.Client, own_database: Dat
     client.post(
         "/v1/events", json={"events": [{"kind": "search", "query": "a", "catalog": "sample"}]}
     ).raise_for_status()
+    with own_database.connect(None) as conn, conn.begin():
+        rules.add(conn, rules.NewRule("r", '{"contains": "bag"}', '{"pin": "S 1", "at": 1}', catalog="sample"))
+        synonyms.add(conn, ["bag", "sack"], catalog="sample")
     listed = {row["catalog"]: row for row in client.get("/v1/catalogs").json()["catalogs"]}
     assert (listed["sample"]["products"], listed["sample"]["counts_are"]) == (5, "exact")
     assert listed["main"]["products"] == PRODUCTS
@@ -301,7 +305,8 @@ def test_catalogs_are_listed_and_deleted(client: httpx.Client, own_database: Dat
     assert [row["catalog"] for row in client.get("/v1/catalogs").json()["catalogs"]] == ["main"]
     assert total(client) == PRODUCTS
     with own_database.connect(None) as conn:
-        assert conn.scalar(text("select count(*) from shop.event where catalog = 'sample'")) == 0
+        for table in ("event", "rule", "synonym"):
+            assert conn.scalar(text(f"select count(*) from shop.{table} where catalog = 'sample'")) == 0
 
 
 def test_a_catalog_with_many_events_is_deleted_in_batches(

@@ -18,7 +18,7 @@ from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
 _PRODUCTS = 1000  # products that one transaction deletes
-_OTHERS = 10_000  # judgements that one transaction deletes, and the same number of events and of evaluations
+_OTHERS = 10_000  # rows of each other table that one transaction deletes
 
 
 class CatalogOut(msgspec.Struct):
@@ -79,8 +79,8 @@ async def delete_catalog(
     state: State,
     catalog: Annotated[str, PathParameter(min_length=1, max_length=MAX_CATALOG)],
 ) -> DeletedCatalog:
-    """Delete a catalog with its products, judgements, evaluations and events. A large catalog takes several requests:
-    while `more` is true, send the request again, with another Idempotency-Key."""
+    """Delete a catalog with its products, judgements, evaluations, events, synonyms, rules and watches. A large catalog
+    takes several requests: while `more` is true, send the request again, with another Idempotency-Key."""
     KeyLimits.of(request).check_catalog(catalog)
     clock = asyncio.get_running_loop()
     end, deleted = clock.time() + state.settings.deadline_ms / 2000, 0
