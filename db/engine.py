@@ -81,7 +81,7 @@ class Database:
         return addresses.place(self.read) != addresses.place(self.write)
 
     def reading_primary(self) -> "Database":
-        """Return this database with the primary as the place for reading, with the login of the read address."""
+        """Return this database with an address for reading that leads to the primary, with the login of the old one."""
         if not self.reads_elsewhere:
             return self
         return replace(self, read=self.write.set(username=self.read.username, password=self.read.password))

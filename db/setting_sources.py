@@ -85,7 +85,8 @@ class SecretFiles(PydanticBaseSettingsSource):
 
 
 class ConfigFile(PydanticBaseSettingsSource):
-    """The settings file, by default `windowshop.toml`. Its table [web] holds the settings of WINDOWSHOP_WEB_..."""
+    """The settings file, by default `windowshop.toml`. A setting whose variable begins with WINDOWSHOP_WEB_ is in the
+    table [web] of this file."""
 
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)

@@ -30,8 +30,8 @@ MAX_OUTPUT = 16_000  # at most this many bytes of a load's output are kept, the 
 
 app = typer.Typer(
     invoke_without_command=True,
-    help="Jobs that are neither requests nor encoding: loads of feeds on a schedule, messages of webhooks, and the "
-    "deletion of old rows.",
+    help="Jobs that are neither requests nor encoding: loads of feeds on a schedule, messages of webhooks, the refresh "
+    "of suggestions and signals, and the deletion of old rows.",
 )
 feed_app = typer.Typer(no_args_is_help=True, help='Feeds that "windowshop jobs" loads on a schedule.')
 
@@ -41,7 +41,7 @@ FeedName = Annotated[str, typer.Argument(help="The name of the schedule.")]
 @app.callback()
 def jobs(context: typer.Context) -> None:
     """Run the jobs of the site until Ctrl-C or SIGTERM: load feeds when they are due, send the messages of webhooks,
-    and delete old events and cached queries.
+    refresh suggestions and signals, and delete old rows, such as events and cached queries.
 
     Several such processes may run; each job runs in one of them. If a process dies, another one runs its jobs again.
     "windowshop up" runs the jobs too. docs/loading.md describes schedules of feeds.
@@ -64,7 +64,7 @@ def jobs(context: typer.Context) -> None:
 
 @app.command("list")
 def list_jobs() -> None:
-    """List the jobs that wait, run or have failed, newest first."""
+    """List the jobs that wait, run or have failed: at most 50, newest first."""
     from rich import box
     from rich.console import Console
     from rich.table import Column, Table

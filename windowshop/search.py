@@ -38,7 +38,7 @@ def search(
     """Search products by what they look like and what their words say.
 
     shop.search ranks images, titles and keywords together; --sql shows the statement. The search runs as the read-only
-    role analyst. A text that was never searched before needs a running encoder: "windowshop up" or "windowshop encode".
+    role analyst. A text whose vector is not stored needs a running encoder: "windowshop up" or "windowshop encode".
     """
     import json
     from dataclasses import replace
@@ -96,12 +96,12 @@ def calibrate(
     k: Annotated[int, typer.Option("-k", help="Number of results of each measured search.", min=1, max=100)] = 10,
     queries: Annotated[int, typer.Option(help="Number of queries to measure.", min=5, max=1000)] = 150,
 ) -> None:
-    """Measure the encoded catalog, so that every search takes the faster of the routes that reach the target recall.
+    """Measure the encoded catalog, so that searches take the faster of the routes that reach the target recall.
 
-    Run this command after the first load, and whenever the catalog has doubled. The queries are texts for which people
-    have searched, or images of the catalog while there are no such texts. Every later search uses the newest result;
-    shop.calibration keeps the results of every run. The command measures in steps of a second. If it is stopped, the
-    same command continues where it stopped.
+    Run this command after the first load, and whenever the catalog has doubled. The queries are the latest searched
+    texts, or images of the catalog if fewer than 20 texts are stored or --queries is below 20. Searches use the newest
+    result of the serving model. shop.calibration keeps the results of every run. The command measures in steps of a
+    second. If it is stopped, the same command continues where it stopped.
     """
     from db import schema
     from db.engine import open_database

@@ -1,9 +1,10 @@
-"""Train and evaluate the starter head: ``python -m windowshop.starter evaluate`` or ``... train``.
+"""Train and evaluate the starter head: ``python -m windowshop.starter evaluate``.
 
 This is not a command of `windowshop`, because the training pairs are not installed with the package.
 
-The first run computes the tower's features of all pairs, which takes a few CPU-minutes. Later runs read the features
-from ``--cache``. Scores are measured on held-out concepts only, because the head mostly remembers its training images.
+The first ``train`` or ``evaluate`` computes the tower's features of all pairs, which takes a few CPU-minutes. Later
+runs read the features from ``--cache``. Scores are measured only on concepts that the head was not trained on, because
+the head mostly remembers its training images.
 """
 
 from pathlib import Path

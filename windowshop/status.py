@@ -19,8 +19,8 @@ def status(
     """Show what is wrong with the site, since when, and what repairs it: one line for each check, the worst first.
 
     The exit code is 0 if all is fine, 1 for a warning, and 2 if something is broken. Run the command with the
-    administrator's address. It changes nothing and does not start the embedded server. docs/operations.md lists the
-    checks.
+    administrator's address. Without --probe, the command changes nothing. It does not start the embedded server.
+    docs/operations.md lists the checks.
     """
     from db.settings import Settings
     from db.site_status.finding import worst

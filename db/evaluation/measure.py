@@ -5,8 +5,8 @@ The module writes nothing, so the role analyst has enough rights, except for a t
 tasks = prepare(conn, judgements.read(conn, suites), filters)   queries, and the judgements to measure against
 measured = measure(conn, task, serving(conn), how)              a MeasuredLeg for each leg
 
-A *direction* is the kind of query and the leg that answers it: text->image, text->title, text->keywords, text->hybrid,
-image->image, ... To measure a leg alone, a search gives all other legs the weight 0.
+A *direction* is the kind of query and the leg that answers it, such as text->image, text->keywords, text->hybrid or
+image->image. To measure a leg alone, a search gives all other legs the weight 0.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Decodes images in separate processes, to protect the encoder.
 
 An image that crashes or hangs its decoder, or uses up the memory, ends only a decoder process. A batch is split into
-tasks of several images. If a task fails, each of its images is decoded alone, to find the bad image.
+tasks of several images. If a task fails, each of its images is decoded alone, to find the image that failed.
 
 The decoders return pixels through shared memory. Only a few values per image are sent through a pipe.
 """
@@ -99,7 +99,7 @@ class DecodeBatch:
         return results
 
     def pixels(self, decoded: Iterable[tuple[int, DecodedImage]]) -> Pixels | list[Pixels]:
-        """Return the pixels of `decoded`, which has pairs of a place in the batch and the image there.
+        """Return the pixels of `decoded`, which has pairs of an index in the batch and the image with this index.
 
         The result is one array (n, height, width, 3), or a list of arrays if each image has its own size.
         """

@@ -88,7 +88,7 @@ def open_image(
         raise ImageRejected(f"too many pixels: {error}") from error
     except MemoryError:
         raise ImageUnreadable("out of memory while decoding") from None
-    except Exception as error:  # Pillow decoders raise many exception types: OSError, SyntaxError, struct.error ...
+    except Exception as error:  # Pillow decoders raise many types, such as OSError, SyntaxError and struct.error
         raise ImageRejected(f"a damaged image: {error or type(error).__name__}") from error
 
 

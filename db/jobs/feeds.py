@@ -33,7 +33,7 @@ class Schedule:
 class Job:
     task: str
     feed: str | None
-    state: str  # todo, doing, failed ...
+    state: str  # a state of procrastinate, such as todo, doing or failed
     attempts: int
     at: datetime | None  # when the job entered this state
 

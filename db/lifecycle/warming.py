@@ -32,7 +32,7 @@ class Warmed:
     available: bool  # False: the database does not have pg_prewarm, so nothing was read
 
 
-# Searches need relations with a lower place more often.
+# The relations that searches need most come first.
 _RELATIONS = text(
     """
     select r.oid::regclass::text, pg_relation_size(r.oid) / current_setting('block_size')::integer

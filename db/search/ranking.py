@@ -124,7 +124,7 @@ class SearchHit:
     corrected_query: str | None  # the query with the words that were found for misspelt words
     shop_ranking: float | None
     rules: list[str] | None
-    image_hash: str | None  # hash of the image's content; changes if another image takes its place
+    image_hash: str | None  # hash of the image's content
 
 
 class LegTime(NamedTuple):

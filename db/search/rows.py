@@ -24,7 +24,7 @@ class BrowseItem:
     image_position: int
     effective_price: Decimal | None  # the price at the time of the call
     cursor: str
-    image_hash: str | None  # hash of the image's content; changes if another image takes its place
+    image_hash: str | None  # hash of the image's content
 
 
 @dataclass(frozen=True, slots=True)

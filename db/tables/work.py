@@ -107,7 +107,7 @@ work = Table(
     CheckConstraint("(state = 'leased') = (worker_id is not null)", name="lease"),
     CheckConstraint("state <> 'quarantined' or error is not null", name="quarantine"),
     CheckConstraint("batch_limit > 0 and batch_size > 0", name="batch"),
-    # Finds the next batch of titles or files, oldest items first.
+    # Finds the next batch of titles or files: those that have been due for longest.
     Index(
         "work_due_idx",
         "model_id",
@@ -124,7 +124,7 @@ work = Table(
         "due_at",
         postgresql_where=text("state = 'pending' and host is null and batch_limit is not null"),
     ),
-    # Finds the hosts of images that must be fetched, and the oldest images of each host.
+    # Finds the hosts of images that must be fetched, and for each host the images that have been due for longest.
     Index(
         "work_fetch_idx",
         "model_id",

@@ -14,7 +14,10 @@ ATTRIBUTE = "attributes."
 
 
 def print_columns(summary: "LoadSummary") -> None:
-    """Print a line for each column, and then the fields that are empty in every product."""
+    """Print a line for each of the first MAX_COLUMNS columns, and then the fields that are empty in every product.
+
+    Prints nothing if no product was accepted.
+    """
     if not summary.columns or not summary.accepted:
         return
     shown = list(summary.columns.items())[:MAX_COLUMNS]
@@ -33,8 +36,8 @@ def print_columns(summary: "LoadSummary") -> None:
 
 
 def _filled(field: str, summary: "LoadSummary") -> str:
-    """Returns the field. If the column filled no field, for example because its ratings are objects, returns the
-    attribute of this name."""
+    """Return the field that the values of a column reached. If each value became an attribute, as ratings that are
+    objects do, this is the attribute named like the planned field."""
     is_attribute = field in summary.empty_fields and field in summary.attributes
     return f"{ATTRIBUTE}{field}" if is_attribute else field
 

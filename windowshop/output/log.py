@@ -1,9 +1,9 @@
-"""Sets up the log of a process. Without a terminal, every line on stderr is a JSON object, from the first line on.
+"""Sets up the log of a process. By default, each line is a JSON object if stderr is not a terminal.
 
-The lines of all processes have the same fields: `timestamp`, `level`, `process`, `event`, and the fields of the event.
+The JSON lines of all processes have the fields `timestamp`, `level`, `process`, `event`, and the fields of the event.
 A recurring fault is logged at most once a second; `repeated` counts the lines that were left out. For an exception, the
-types and the traceback are logged. Its message is logged only if its type is one of PLAIN_ERRORS, because other
-messages may quote the text of a query or an image.
+types and the traceback are logged. The message of an exception is logged only if its type is one of PLAIN_ERRORS,
+because other messages may quote the text of a query or an image.
 """
 
 import json
@@ -37,7 +37,7 @@ PROCESSES = {
 }
 _FAULT = "_fault"  # key of the text that identifies a fault whose event varies: a library's message without its values
 FAULT_SECONDS = 1.0  # a recurring fault is logged at most once in this time
-PLACES = ("host", "model", "feed", "thread")  # the same event at two of these places is two faults
+PLACES = ("host", "model", "feed", "thread")  # two lines that differ in one of these fields are two faults
 MAX_FAULTS = 1_000  # from this many faults on, those that were logged more than FAULT_SECONDS ago are removed
 # The messages of these exceptions name code, files and addresses, but no values.
 PLAIN_ERRORS = (ArithmeticError, AttributeError, ImportError, IndexError, MemoryError, NameError, OSError)
@@ -65,7 +65,8 @@ def process_of(arguments: Sequence[str]) -> str | None:
 def start(process: str | None) -> bool:
     """Log to stderr, in the format that the settings choose. Return whether the process logs JSON.
 
-    A wrong value counts as the default here; `main` refuses it afterwards.
+    If a setting of the log has a wrong value, the defaults of all these settings apply here. `main` refuses the value
+    afterwards.
     """
     try:
         chosen = LogSettings.read()
@@ -193,7 +194,7 @@ def _exception_of(line: structlog.typing.EventDict) -> BaseException | None:
 
 
 def _hide_messages(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Replace `exc_info` by `exception`: the places, and the types with the messages that quote no value."""
+    """Replace `exc_info` by `exception`: the tracebacks, the types, and those messages that quote no value."""
     error = _exception_of(line)
     line.pop("exc_info", None)
     if error is not None:

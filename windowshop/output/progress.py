@@ -60,8 +60,7 @@ def counted_steps(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Shows `what`, the activity in progress. On a terminal, a spinner and the elapsed time stand beside it until the
-    context ends."""
+    """Shows `what`, the activity in progress, and on a terminal also a spinner and the elapsed time."""
     console = Console(stderr=True)
     if not console.is_terminal:
         say(what)

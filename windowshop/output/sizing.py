@@ -4,7 +4,7 @@ from db.lifecycle.sizing import HUGE_PAGE, MB, Present, Suitable
 
 
 def describe(images: int, titles: int, suits: Suitable, server: Present) -> list[str]:
-    """Return lines with the suitable values for the catalog. The present values stand beside them."""
+    """Return lines with the values that suit the catalog. Settings of the server are shown with their present value."""
     lines = [
         f"For about {images:,} images and {titles:,} titles, these values suit:",
         f"  m {suits.m} and ef_construction {suits.ef_construction}; the HNSW indexes then take "

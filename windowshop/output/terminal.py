@@ -1,6 +1,6 @@
 """Prints messages for people on stderr, and the results of a command on stdout, where programs can read them.
 
-A process without a terminal logs both, as JSON.
+A process that logs JSON logs both.
 """
 
 import datetime

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from db.engine import Database
     from db.lifecycle.warming import Warmed
 
-SILENT_SECONDS = 3  # a statement that still runs this long after the end loses its connection
+SILENT_SECONDS = 3  # a statement that still runs this long after the context has ended loses its connection
 WORTH_MENTIONING = 64 << 20  # bytes; less is read within a moment
 
 

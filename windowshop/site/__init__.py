@@ -1,1 +1,1 @@
-"""Defines the commands for the logins and the webhooks of a site."""
+"""Defines the commands for the logins, webhooks, watches, rules, signals and synonyms of a site, and `what-if`."""

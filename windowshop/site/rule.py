@@ -28,7 +28,7 @@ def add(
     action: Annotated[str, typer.Argument(help="What the rule does, as JSON.")],
     live: Annotated[bool, typer.Option("--live", help="Searches follow the rule at once. Default: a draft.")] = False,
     priority: Annotated[
-        int, typer.Option(help="Of two rules that contradict, the one with the higher number acts.")
+        int, typer.Option(help="Of two pins at one place, new queries, redirects or banners, the higher number acts.")
     ] = 0,
     valid_from: Annotated[
         str | None, typer.Option("--from", help='When the rule begins, such as "2026-12-01 08:00 Europe/Berlin".')
@@ -103,7 +103,7 @@ def list_rules(
     catalog: Annotated[str | None, typer.Option(help="List only the rules of this catalog.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each rule as a line of JSON.")] = False,
 ) -> None:
-    """List the rules: name, status, condition and action."""
+    """List the rules: name, status, condition, action, and limits such as the catalog."""
     from db.engine import open_database
     from db.roles import Role
     from db.search import rules

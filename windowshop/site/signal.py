@@ -112,7 +112,7 @@ def drop(name: Name) -> None:
 
 @app.command()
 def refresh() -> None:
-    """Compute the popularity, and the distribution of each signal. A job may call it every hour."""
+    """Compute the popularity, and the distribution of each signal. "windowshop jobs" does so every hour."""
     from db.search import signals
 
     count = as_app(signals.refresh)

@@ -37,7 +37,7 @@ def add(
 @app.command("list")
 def list_synonyms(
     catalog: Annotated[
-        str | None, typer.Option(help="List only the synonyms that searches of this catalog use.")
+        str | None, typer.Option(help="List only the synonyms of this catalog and those of every catalog.")
     ] = None,
 ) -> None:
     """List the synonyms."""

@@ -10,10 +10,9 @@
 -- measured durations longer, but this extra time is not a cost of a search. The function stores the result as a row of
 -- shop.calibration and returns that row. Later searches use the row.
 --
--- One statement is one transaction, so this function keeps its locks on the views until it ends. The function analyzes
--- only tables that were never analyzed, because the lock of ANALYZE would also be kept until the end. `windowshop
--- calibrate` measures in short transactions instead (see shop_private.calibration_step), and can be stopped and
--- continued.
+-- The function keeps its locks on the views until the caller's transaction ends. It analyzes only tables that were
+-- never analyzed, because the lock of ANALYZE would also be kept until then. `windowshop calibrate` measures in short
+-- transactions instead (see shop_private.calibration_step), and can be stopped and continued.
 create or replace function shop.calibrate(
     target_recall double precision default 0.98, k integer default 10, queries integer default 150
 )

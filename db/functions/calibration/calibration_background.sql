@@ -1,7 +1,7 @@
--- Returns the mean and the standard deviation of the cosine similarity between the queries and a sample of 1,000
--- images. The two figures show how similar a query is to unrelated products. p_products[n] is the product whose image
--- is query n, or null if query n is a text. A query is not compared with the images of its own product. The sample is
--- the images with the smallest product_ids. Because product_id is a hash, this sample is fair.
+-- Returns the mean and the standard deviation of the cosine similarity between the queries and a sample of at most
+-- 1,000 images. The two figures show how similar a query is to unrelated products. p_products[n] is the product whose
+-- image is query n, or null if query n is a text. A query is not compared with the images of its own product. The
+-- sample is the images with the smallest product_ids. Because product_id is a hash, this sample is random.
 create or replace function shop_private.calibration_background(
     p_queries @vector@.halfvec[], p_products uuid[], out mean double precision, out deviation double precision
 )

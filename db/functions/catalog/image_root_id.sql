@@ -1,5 +1,5 @@
--- Returns the id of p_folder, an image folder. If the folder is new, the function stores the folder first. The id of a
--- folder never changes.
+-- Returns the id of p_folder, an image folder. If the folder is not stored, the function stores the folder first. A
+-- stored folder keeps its id.
 create or replace function shop_private.image_root_id(p_folder text)
 returns smallint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -3,10 +3,10 @@
 -- worker fetches images from the host.
 --
 -- The function works as a circuit breaker. A host is paused after three failures in a row, or after the first failure
--- if the host has never answered. The pause doubles with each further failure. If the host asks for a pause
--- (p_retry_seconds), the host is paused for that time, at most an hour. Each image has a pause of its own, too. This
--- pause grows to an hour, and the image is tried again for about a day. If the fetches from a host have failed for a
--- day, the images of this host are quarantined.
+-- if the host has never answered. The pause doubles with each further failure, up to a limit. If the host asks for a
+-- pause (p_retry_seconds), the host is paused for that time, at most an hour. Each image has a pause of its own, too.
+-- This pause grows to an hour, and the image is tried again for about a day. If the fetches from a host have failed for
+-- a day, each further failure quarantines its image, and up to 10,000 images of the host that have been due for a day.
 create or replace function shop_private.fetch_failed(
     p_worker uuid, p_model_id smallint, p_product uuid, p_position smallint, p_host text, p_error text,
     p_answered boolean, p_retry_seconds double precision

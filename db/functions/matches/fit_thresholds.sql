@@ -1,6 +1,6 @@
 -- Tries thresholds near p_thresholds and returns those with the best F1 on the groups that are used for fitting.
--- p_thresholds lists the thresholds of phash, image, title and trigram, in this order; a null threshold means that the
--- signal is not used. The function varies one threshold after another, first in large steps, then in small steps.
+-- p_thresholds lists the thresholds of phash, image, title and trigram, in this order. A null threshold stays null, and
+-- its distance is not used. The function varies one threshold after another, first in large steps, then in small steps.
 create or replace function shop_private.fit_thresholds(p_thresholds double precision[])
 returns double precision[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

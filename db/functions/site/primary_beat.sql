@@ -1,6 +1,6 @@
 -- Updates the heartbeat of the primary if it is more than 900 ms old or in the future. Returns the time by the clock of
 -- the primary. A standby shows the heartbeat that it has replayed, so the lag of the standby is at most the age of this
--- heartbeat. Only web processes with a separate read address call this function, so the heartbeat does not depend on an
+-- heartbeat. Web processes with a separate read address call this function. The heartbeat does not depend on an
 -- encoder.
 --
 -- The commit waits only for the primary's own disk. If it waited for a synchronous standby that does not answer, the

@@ -1,5 +1,5 @@
 -- Returns the SQL expression on p (shop.product) by which a key of the option `sort` orders products. is_money tells
--- whether the key is a price, so that keys of different currencies cannot be compared. Raises an error if there is no
+-- whether the key is a price, because prices of different currencies cannot be compared. Raises an error if there is no
 -- such field; the error suggests a similar name if one exists.
 --
 -- Capitals and accents of a text make no difference (see shop_private.fold). The availability has the order in_stock,

@@ -3,8 +3,8 @@
 -- hash of its keys. For a further page, pass the mark and the place of the last row of the page before as p_mark and
 -- p_skip. The page begins after the first product of p_mark. If this product is no longer in p_product_ids or its keys
 -- have changed, the page begins after the second product of p_mark. So the page neither repeats nor skips a product if
--- other products were inserted or deleted. If neither product can be used, the page begins two places before place
--- p_skip + 1.
+-- other products were inserted or deleted. If no product of p_mark can be used, the function skips p_skip products,
+-- less one for each product of p_mark.
 create or replace function shop_private.sorted_products(
     p_product_ids uuid[], p_sort text, p_mark text, p_skip integer, p_limit integer
 )

@@ -1,8 +1,8 @@
 -- Records that one item could not be encoded. The encoder calls the function when it knows which item failed. A
 -- permanent error (p_final) quarantines the item. After any other error (out of memory, a file that cannot be read),
 -- the item is tried again after a delay that grows with each attempt. The item is quarantined after its third attempt.
--- If the item was tried alone, work_claim or work_begin has already counted the attempt. For a host that does not
--- answer, the encoder calls fetch_failed instead.
+-- If the item was tried alone, work_claim or work_begin has already counted the attempt. If p_worker has lost the lease
+-- of the item, nothing changes. For a host that does not answer, the encoder calls fetch_failed instead.
 create or replace function shop_private.work_fail(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_product uuid, p_position smallint,
     p_error text, p_final boolean

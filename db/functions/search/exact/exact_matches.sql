@@ -1,4 +1,4 @@
--- Returns the products that a text names. A search places these products before all others. A text names a product in
+-- Returns the products that a text names. fuse_legs ranks these products before all others. A text names a product in
 -- three ways:
 --   - an identifier of the product equals the text or a part of the text (see code_tokens);
 --   - the brand of the product equals the text;

@@ -2,7 +2,7 @@
 -- titles, and look up `words` in products.
 --
 -- image_vector and title_vector are weighted sums of the inputs' unit vectors, scaled to unit length. A negative weight
--- means: less like this. text_vector returns the vector of the query's text, which its synonyms change. Each of the
+-- means: less like this. text_vector adds the synonyms of the query's text to the vector of this text. Each of the
 -- first @exclusion_texts@ words or phrases that the query excludes is an input of weight -@exclusion_weight@. A text,
 -- an image or a vector is added to both sums. A product given as input adds the vector of its first image to
 -- image_vector. To title_vector, it adds the vector of its title, or of the image if the title is not encoded. `words`
