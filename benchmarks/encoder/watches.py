@@ -1,6 +1,6 @@
-"""Measures what 1,000 watches add to the work of an encoder, by two processor times for a batch of 64 products. In the
-first, the database compares the batch with the watches. In the second, the starter model encodes the titles and images
-of the batch."""
+"""Measures what 1,000 watches add to the work of an encoder. Two processor times are compared: the time in which the
+database compares a batch of 64 products with the watches, and the time in which the starter model encodes the titles
+and images of the batch."""
 
 import os
 import time

@@ -1,7 +1,7 @@
 """Measures sorting, groups, diversity, suggestions and regions of an image on a made-up shop with planted answers.
 
-Each case has a right answer. The suite of a feature must be wrong without the feature and right with it. The starter
-model encodes titles and drawn images.
+Each case has a right answer. Without a feature, all its cases must be wrong; with the feature, all must be right. The
+starter model encodes titles and drawn images.
 """
 
 import random
@@ -133,7 +133,7 @@ def _rows(conn: Connection, query: str, **options: Any) -> list[SearchHit]:
 
 
 def _is_cheapest(query: str, **options: Any) -> Callable[[Connection], bool]:
-    """The first page has the cheapest products of the kind, in the order of the price."""
+    """The first page begins with the cheapest product of the kind, and is in the order of the price."""
     kind = query.split()[1]
 
     def check(conn: Connection) -> bool:
@@ -159,7 +159,7 @@ def _has_one_row(query: str, **options: Any) -> Callable[[Connection], bool]:
 
 
 def _is_varied(query: str, least: int, **options: Any) -> Callable[[Connection], bool]:
-    """The first page has at least so many different images of the kind."""
+    """The first page has at least `least` different images of the kind."""
     kind = query.split()[1]
 
     def check(conn: Connection) -> bool:
@@ -179,7 +179,8 @@ def _is_suggested(query: str) -> Callable[[Connection], bool]:
 
 
 def _sees(scene: Drawing.Image, left: str, right: str, *, boxes: bool = False) -> Callable[[Connection], bool]:
-    """A search by each half of the scene finds the product that this half shows."""
+    """Two searches by the scene find the products that its left half and its right half show. With `boxes`, each search
+    uses only one half."""
     buffer = BytesIO()
     scene.save(buffer, "PNG")
 

@@ -1,8 +1,9 @@
 """Measures signals and rules on a made-up shop with planted preferences.
 
-Each kind of product has two products whose titles fit its query best, and one product for each signal, which the shop
-prefers and whose title fits a little less well. A rule acts on one query of each kind. Each case has a right answer.
-The suite of a feature must be wrong without the feature and right with it. The starter model encodes the titles.
+Each kind has two products whose titles fit the query best. Each kind also has one product for each signal: the shop
+prefers this product, and its title fits a little less well. Each rule acts on one query of one kind. Each case has a
+right answer. Without a feature, all its cases must be wrong; with the feature, all must be right. The starter model
+encodes the titles.
 """
 
 import json

@@ -71,7 +71,7 @@ class QueryLane(threading.Thread):
         self.idle.set()
 
     def run(self) -> None:
-        """Serves until `stop` is set, and then stops the decoder process."""
+        """Serves until `stop` is set or an error is stored, and then stops the decoder process."""
         try:
             self._decoder.start()
             self._run()

@@ -1,7 +1,8 @@
 """Checks a model's folder before a library opens it, because libraries open more files than a model needs.
 
 Only safetensors are opened as weights. A pickle can run any code when it is opened, and some libraries prefer a pickle
-to safetensors, or open a pickle when the safetensors lack a part. So a folder with a pickle is refused.
+to safetensors, or open a pickle when the safetensors lack a part. So a folder with a file that may be a pickle is
+refused.
 """
 
 import json
@@ -18,8 +19,9 @@ WEIGHTS = ".safetensors"
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ModelUnavailable if the folder has a pickle, if its files list weights or modules outside the folder or
-    code that is not part of sentence-transformers, or if such a list cannot be read."""
+    """Raise ModelUnavailable if the folder has a file that may be a pickle. Do the same if the folder's files list
+    weights or modules outside the folder or code that is not part of sentence-transformers, or if such a list cannot be
+    read."""
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in PICKLES:
             raise ModelUnavailable(

@@ -94,7 +94,7 @@ def test_the_operation_ids_are_exactly_the_listed_names(document: dict[str, Any]
     }  # fmt: skip
 
 
-def test_bounds_of_zero_nulls_and_refused_fields_are_in_the_document(document: dict[str, Any]) -> None:
+def test_zero_bounds_and_null_values_and_refused_fields_are_in_the_document(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     weight = schemas["Weights"]["properties"]["image"]["anyOf"][0]
     assert (weight["minimum"], weight["maximum"]) == (0, 1000)

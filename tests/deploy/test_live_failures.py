@@ -98,7 +98,7 @@ class Whole:
             one.process.kill()
             one.process.wait(60)
             self.monitored.site.running.remove(one)
-        time.sleep(2)  # the children of a killed postmaster end
+        time.sleep(2)  # in this time, the children of a killed postmaster end
 
     def start(self, name: str) -> None:
         match name:

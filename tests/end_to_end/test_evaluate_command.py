@@ -109,7 +109,7 @@ def test_evaluate_measures_the_legs_and_fits_weights_and_compares_runs(
     assert "+.000 [+.000, +.000]" in table.stdout
 
 
-def test_evaluate_uses_and_stores_the_given_weights_and_route_and_k(env: dict[str, str], tmp_path: Path) -> None:
+def test_evaluate_uses_and_reports_the_given_weights_and_route_and_k(env: dict[str, str], tmp_path: Path) -> None:
     judge(env, tmp_path)
     arguments = ("--weights", "keyword=1,rrf_k=5", "--route", "exact", "-k", "5", "--no-index-recall", "--json")
     done = windowshop("evaluate", *arguments, env=env)
@@ -136,7 +136,7 @@ MISTAKES = [
 ]
 
 
-def test_an_invalid_option_gives_one_clear_error_and_exit_code_2(
+def test_a_mistake_gives_one_clear_error_and_exit_code_2(
     clip_database: Database, environment: Callable[..., dict[str, str]]
 ) -> None:
     env = environment(clip_database)

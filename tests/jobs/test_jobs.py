@@ -97,7 +97,7 @@ def test_a_feed_that_is_due_while_it_is_loaded_is_not_loaded_twice_at_once(datab
     assert started == ["slow"]
 
 
-def test_a_slow_clock_of_the_process_does_not_load_a_feed_twice(
+def test_a_feed_is_not_loaded_twice_if_the_clock_of_the_process_is_late(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow(datetime):

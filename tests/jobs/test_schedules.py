@@ -18,7 +18,7 @@ from db.jobs import feeds
         ("0 0 29 2 *", "2028-02-29 00:00"),
     ],
 )
-def test_the_next_time_of_a_schedule(cron: str, following: str) -> None:
+def test_the_next_time_of_a_schedule_is_computed(cron: str, following: str) -> None:
     assert f"{feeds.next_time(cron, datetime(2026, 3, 1, 10, 7, tzinfo=UTC)):%Y-%m-%d %H:%M}" == following
 
 

@@ -55,7 +55,7 @@ def test_a_receiver_that_is_gone_gets_no_more_messages(shop: Shop, receiver: Scr
     assert shop.value("select count(*) from shop_private.webhook_note") == 0
 
 
-def test_a_dead_receiver_is_disabled_after_its_last_attempt(shop: Shop, receiver: ScriptedServer) -> None:
+def test_a_webhook_is_disabled_after_the_last_attempt_to_send_a_message(shop: Shop, receiver: ScriptedServer) -> None:
     receiver.answers["/hook"] = response(status=500)
     add(shop, receiver)
     shop.add("a")
@@ -69,7 +69,9 @@ def test_a_dead_receiver_is_disabled_after_its_last_attempt(shop: Shop, receiver
     assert len(receiver.requests) == ATTEMPTS
 
 
-def test_messages_that_wait_are_bounded(shop: Shop, receiver: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_webhook_is_disabled_if_too_many_messages_wait(
+    shop: Shop, receiver: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(deliveries, "MOST_WAITING", 2)
     receiver.answers["/hook"] = response(status=500)
     add(shop, receiver)
@@ -130,7 +132,7 @@ def test_a_busy_receiver_delays_no_other_one(
         assert (shop.value(held), shop.value("select count(*) from shop_private.webhook_message")) == (0, 0)
 
 
-def test_notes_that_are_held_end_with_their_webhook(
+def test_held_notes_of_a_removed_or_disabled_webhook_are_deleted(
     shop: Shop, receiver: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliveries, "BUSY", 0)

@@ -1,4 +1,5 @@
-"""A migration, or the addition of a model, does not deadlock with a load or an encoder that runs at the same time."""
+"""A migration, or the addition of a model, does not deadlock with a load or an encoder that runs at the same time. An
+upgrade creates only those triggers again that have changed."""
 
 import threading
 from collections.abc import Callable
@@ -96,7 +97,7 @@ def test_an_upgrade_creates_a_new_trigger_of_another_table(
 
 
 def begin_load(load: Connection) -> None:
-    """Take the locks of a load on shop.product, as the update of a column that is not encoded takes them."""
+    """Take the locks that a load takes on shop.product, by an update of a column that is not encoded."""
     load.execute(text("update shop.product set brand = 'b'"))
 
 

@@ -74,7 +74,7 @@ def check(cluster: Cluster, home: Path, expected: list[list[tuple[Any, ...]]]) -
             assert conn.exec_driver_sql(outdated).scalar() == 0
 
 
-def test_a_dump_of_17_is_restored_into_18(
+def test_a_dump_of_postgresql_17_is_restored_into_postgresql_18(
     old: tuple[Cluster, list[list[tuple[Any, ...]]]], server_home: Path, public_folder: Path, tmp_path: Path
 ) -> None:
     cluster, expected = old

@@ -141,7 +141,7 @@ def denied(conn: Connection, statement: str) -> None:
         conn.exec_driver_sql(statement)
 
 
-def test_an_analyst_cannot_write_to_any_table(shop: "Shop", analyst: Connection) -> None:
+def test_an_analyst_cannot_write_to_any_table_of_schema_shop(shop: "Shop", analyst: Connection) -> None:
     found = tables(shop, "shop")
     assert len(found) >= 8
     for table in found:
@@ -195,7 +195,7 @@ def test_an_analyst_cannot_read_any_private_table(shop: "Shop", analyst: Connect
         "select shop_dblink.dblink_connect_u('host=localhost')",
     ],
 )
-def test_an_analyst_cannot_call_internal_functions(analyst: Connection, call: str) -> None:
+def test_an_analyst_cannot_call_functions_of_other_roles(analyst: Connection, call: str) -> None:
     denied(analyst, call)
 
 

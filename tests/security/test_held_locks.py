@@ -1,5 +1,5 @@
 """Every role may take any advisory lock, and an open transaction holds locks on the tables that it has read. None of
-these locks stops an encoder, makes a dead encoder look alive, or stops an upgrade, an index build or housekeeping.
+these locks stops an encoder, counts as a running encoder, or stops an upgrade, an index build or housekeeping.
 
 A new attempt is a row of HELD: its name, and the statements of an analyst's session that stays open.
 """
@@ -28,7 +28,7 @@ HELD = [
     ("exclusive locks of two keys", [f"select pg_advisory_lock(key, n) from {PAIRS}"]),
     ("shared locks of two keys", [f"select pg_advisory_lock_shared(key, n) from {PAIRS}"]),
     (
-        "an open transaction that has read every table",
+        "an open transaction that has read three tables",
         ["begin isolation level repeatable read", "select count(*) from shop.product, shop.model, shop.common_word"],
     ),
 ]
@@ -56,14 +56,14 @@ def test_a_held_lock_stops_no_query(shop: "Shop") -> None:
 
 
 @pytest.mark.usefixtures("held")
-def test_a_held_lock_makes_no_dead_encoder_look_alive(shop: "Shop") -> None:
+def test_a_held_lock_does_not_count_as_a_running_encoder(shop: "Shop") -> None:
     with pytest.raises(EncoderUnavailable, match="no encoder is connected") as raised:
         ask(shop)()
     assert raised.value.sqlstate == "WS001"
 
 
 @pytest.mark.usefixtures("held")
-def test_a_held_lock_stops_no_upgrade_and_no_index_build(shop: "Shop") -> None:
+def test_a_held_lock_does_not_prevent_the_locks_of_an_upgrade_and_an_index_build(shop: "Shop") -> None:
     with shop.database.connect(None) as conn:
         for lock in Lock:
             assert hold(conn, lock, shop.database.roles.owner)
@@ -104,7 +104,7 @@ def test_an_encoder_counts_as_dead_when_its_session_has_ended_or_has_not_reporte
 
 
 @pytest.mark.parametrize("role", [Role.ANALYST, Role.APP, Role.GATEWAY])
-def test_a_row_of_a_session_without_the_encoders_role_proves_nothing(shop: "Shop", role: Role) -> None:
+def test_a_row_of_a_session_without_the_encoders_role_does_not_count_as_an_encoder(shop: "Shop", role: Role) -> None:
     conn = shop.connect(role)
     shop.run(
         "insert into shop_private.query_lane (backend_pid, models, reported_at) values (:pid, '{1}', now())",

@@ -67,14 +67,14 @@ def planted(shop: Shop, fault: str, repair: str) -> Iterator[None]:
         shop.run(repair)
 
 
-def test_all_is_fine(fine: Shop, tmp_path: Path) -> None:
+def test_a_site_without_faults_is_fine(fine: Shop, tmp_path: Path) -> None:
     found = survey(settings_of(fine.database, tmp_path), THRESHOLDS, probe=True)
     assert worst(found) is Level.FINE, found
     assert "found 2 products" in found[-1].message
     assert fine.value("select count(*) from shop_private.query_embedding") == 0  # the probe leaves nothing
 
 
-def test_the_gateway_of_a_copy_leads_elsewhere(
+def test_a_gateway_that_leads_to_another_database_is_broken(
     fine: Shop, databases: Databases, tmp_path: Path, toy_template: tuple[str, Path]
 ) -> None:
     copy = databases.open(databases.create(toy_template[0]))
@@ -104,7 +104,7 @@ def test_a_gateway_that_may_not_log_in_is_reported(fine: Shop, tmp_path: Path) -
     assert "too many connections" in found["gateway"].message
 
 
-def test_lost_settings_of_the_database(fine: Shop, tmp_path: Path) -> None:
+def test_lost_settings_of_the_database_are_reported(fine: Shop, tmp_path: Path) -> None:
     name = fine.database.write.database
     reset = f"alter database {name} reset hnsw.iterative_scan"
     with planted(fine, reset, f"alter database {name} set hnsw.iterative_scan = 'relaxed_order'"):
@@ -113,7 +113,7 @@ def test_lost_settings_of_the_database(fine: Shop, tmp_path: Path) -> None:
     assert "has lost hnsw.iterative_scan," in found.message
 
 
-def test_missing_roles(fine: Shop, tmp_path: Path) -> None:
+def test_a_missing_role_is_reported(fine: Shop, tmp_path: Path) -> None:
     with planted(fine, "alter role shop_loader rename to shop_gone", "alter role shop_gone rename to shop_loader"):
         found = [finding for finding in faults(fine.database, tmp_path) if finding.check == "roles"]
     assert [(finding.level, finding.message, finding.fix) for finding in found] == [
@@ -121,7 +121,7 @@ def test_missing_roles(fine: Shop, tmp_path: Path) -> None:
     ]
 
 
-def test_dblink_that_everybody_may_use(fine: Shop, tmp_path: Path) -> None:
+def test_dblink_that_everybody_may_use_is_broken(fine: Shop, tmp_path: Path) -> None:
     rights = "execute on all functions in schema shop_dblink"
     with planted(fine, f"grant {rights} to public", f"revoke {rights} from public"):
         found = the_fault(fine.database, tmp_path)
@@ -129,7 +129,7 @@ def test_dblink_that_everybody_may_use(fine: Shop, tmp_path: Path) -> None:
     assert f"revoke {rights} from public" in str(found.fix)
 
 
-def test_a_missing_revision(fine: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_older_than_the_code_is_broken(fine: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(schema, "HEAD", "9999")
         found = the_fault(fine.database, tmp_path)
@@ -137,12 +137,12 @@ def test_a_missing_revision(fine: Shop, tmp_path: Path, monkeypatch: pytest.Monk
     assert "this code needs 9999" in found.message
 
 
-def test_a_database_without_a_schema(databases: Databases, tmp_path: Path) -> None:
+def test_a_database_without_a_schema_is_broken(databases: Databases, tmp_path: Path) -> None:
     [found] = [one for one in faults(databases.open(databases.create()), tmp_path) if one.check == "schema"]
     assert (found.level, found.fix) == (Level.BROKEN, "windowshop db upgrade")
 
 
-def test_an_older_extension_than_the_installed_one(fine: Shop, tmp_path: Path) -> None:
+def test_an_extension_older_than_the_version_of_the_server_is_reported(fine: Shop, tmp_path: Path) -> None:
     """The server can install pg_prewarm 1.1 and a newer version of it."""
     fine.run("drop extension pg_prewarm")
     fine.run("create extension pg_prewarm version '1.1'")
@@ -153,7 +153,7 @@ def test_an_older_extension_than_the_installed_one(fine: Shop, tmp_path: Path) -
     assert faults(fine.database, tmp_path) == []
 
 
-def test_an_extension_that_is_newer_than_the_installed_one(fine: Shop, tmp_path: Path) -> None:
+def test_an_extension_newer_than_the_version_of_the_server_is_fine(fine: Shop, tmp_path: Path) -> None:
     fine.run("update pg_extension set extversion = '99.0' where extname = 'vector'")  # as with older packages
     assert faults(fine.database, tmp_path) == []
 
@@ -161,7 +161,7 @@ def test_an_extension_that_is_newer_than_the_installed_one(fine: Shop, tmp_path:
 @pytest.mark.parametrize(
     ("name", "fix"), [("planted", "reindex"), ("planted_ccnew", "drop"), ("planted_ccold1", "drop")]
 )
-def test_an_invalid_index(fine: Shop, tmp_path: Path, name: str, fix: str) -> None:
+def test_an_invalid_index_is_reported(fine: Shop, tmp_path: Path, name: str, fix: str) -> None:
     """A concurrent build of a unique index leaves an INVALID index when the rows are not unique. A REINDEX that failed
     leaves an index with the ending _ccnew or _ccold, which a DROP removes."""
     fine.add("c", "d")
@@ -181,7 +181,7 @@ def test_an_invalid_index(fine: Shop, tmp_path: Path, name: str, fix: str) -> No
     ]
 
 
-def test_a_standby_that_does_not_replay_and_then_becomes_a_server_of_its_own(
+def test_a_late_standby_and_a_promoted_copy_are_reported(
     server: Server, server_home: Path, public_folder: Path, fine: Shop, tmp_path: Path
 ) -> None:
     with streaming_replica(server, server_home, public_folder / "late") as port:
@@ -217,7 +217,7 @@ def test_a_standby_that_does_not_replay_and_then_becomes_a_server_of_its_own(
         assert "of another server" in found.message
 
 
-def test_a_stopped_encoder(shop: Shop, tmp_path: Path) -> None:
+def test_a_stopped_encoder_is_reported(shop: Shop, tmp_path: Path) -> None:
     shop.add("a")
     shop.encode_all()
     with shop.encoder():
@@ -228,7 +228,7 @@ def test_a_stopped_encoder(shop: Shop, tmp_path: Path) -> None:
     assert str(found.fix).startswith("windowshop encode;")
 
 
-def test_quarantined_items(fine: Shop, tmp_path: Path) -> None:
+def test_quarantined_items_are_reported(fine: Shop, tmp_path: Path) -> None:
     fine.add("c")
     worker = fine.worker()
     [item] = worker.claim()
@@ -242,7 +242,7 @@ def test_quarantined_items(fine: Shop, tmp_path: Path) -> None:
     assert faults(fine.database, tmp_path) == []  # one item is below the default threshold
 
 
-def test_webhooks_that_are_disabled_or_whose_messages_wait(fine: Shop, tmp_path: Path) -> None:
+def test_webhooks_that_are_disabled_or_whose_messages_wait_are_reported(fine: Shop, tmp_path: Path) -> None:
     fine.run(
         "insert into shop_private.webhook (name, url, kinds, secret) "
         "select name, 'https://a.example', '{searchable}', 's' from unnest('{erp,feed}'::text[]) name"
@@ -262,7 +262,7 @@ def test_webhooks_that_are_disabled_or_whose_messages_wait(fine: Shop, tmp_path:
     assert (found.fix, found.since is None) == ("windowshop webhook test erp", False)
 
 
-def test_old_work(fine: Shop, tmp_path: Path) -> None:
+def test_work_that_waits_too_long_is_reported(fine: Shop, tmp_path: Path) -> None:
     fine.add("c")
     assert faults(fine.database, tmp_path) == []
     found = the_fault(fine.database, tmp_path, work_seconds=0)
@@ -270,7 +270,7 @@ def test_old_work(fine: Shop, tmp_path: Path) -> None:
     assert found.since is not None
 
 
-def test_an_old_transaction(fine: Shop, tmp_path: Path) -> None:
+def test_an_old_transaction_is_reported(fine: Shop, tmp_path: Path) -> None:
     with fine.database.connect(Role.ANALYST) as conn:
         pid = conn.scalar(text("select pg_backend_pid()"))
         found = the_fault(fine.database, tmp_path, transaction_seconds=0)

@@ -38,7 +38,9 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("change", "queries"), CHANGES)
-def test_each_kind_of_change_has_an_effect_and_is_rolled_back(suite: Shop, change: Any, queries: set[str]) -> None:
+def test_each_kind_of_change_changes_the_expected_pages_and_is_rolled_back(
+    suite: Shop, change: Any, queries: set[str]
+) -> None:
     view(suite, "cheap", "select sku, -price as value from shop.product")
     for n, query in enumerate(("s12", "red s12")):
         suite.cache(query, seed=50 + n)
@@ -174,7 +176,7 @@ def test_too_many_products_are_refused(suite: Shop) -> None:
         what_if(suite.connect(Role.APP), {"products": {"filter": {}, "price": 1}})
 
 
-def test_only_app_may_ask_in_a_transaction_that_may_write(suite: Shop) -> None:
+def test_what_if_needs_the_role_app_and_a_transaction_that_may_write(suite: Shop) -> None:
     for role in (Role.ANALYST, Role.WEB_READER, Role.ENCODER):
         with pytest.raises(DatabaseError, match="permission denied for function what_if"):
             what_if(suite.connect(role), RULE)

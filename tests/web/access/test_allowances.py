@@ -1,4 +1,4 @@
-"""A request over a limit is told after how many seconds a request of this cost fits. A refused request spends
+"""The answer to a refused request tells after how many seconds a request of this cost fits. A refused request spends
 nothing."""
 
 import asyncio
@@ -28,7 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_a_cost_fits_after_the_told_time_and_not_much_earlier(clock: Clock) -> None:
+def test_a_cost_fits_after_the_stated_wait_and_not_much_earlier(clock: Clock) -> None:
     chance = random.Random(1)
 
     async def run() -> int:

@@ -11,7 +11,7 @@ def test_each_text_is_reworded_as_a_whole(sql: str, rest: str, tool: str) -> Non
     assert for_assistants(rest) == tool
 
 
-def test_a_text_is_reworded_beside_others() -> None:
+def test_a_text_is_reworded_within_a_longer_message() -> None:
     hint = "Pass the same query, filter and options as for the first page; only k may differ."
     assert for_rest(hint).endswith("page; only top_k may differ.")
     assert for_assistants(for_rest(hint)).endswith("page; only limit may differ.")
@@ -29,6 +29,6 @@ def test_a_text_is_reworded_beside_others() -> None:
         "after is not a cursors",
     ],
 )
-def test_names_of_the_client_stay(text: str) -> None:
+def test_names_that_the_client_chose_are_not_reworded(text: str) -> None:
     assert for_rest(text) == text
     assert for_assistants(text) == text

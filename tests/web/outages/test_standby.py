@@ -266,7 +266,9 @@ def test_the_primary_answers_while_its_synchronous_standby_does_not(database: Da
         assert is_new
 
 
-def test_a_check_that_fails_does_not_end_the_watch(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_of_the_standby_that_fails_does_not_end_later_checks(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(standby, "EVERY_SECONDS", 0.01)
 
     async def lag_after_an_error() -> float | None:

@@ -46,7 +46,7 @@ def test_a_query_that_only_excludes_gets_no_results_and_a_reason(client: httpx.C
     assert problem.status_code == 422
 
 
-def test_a_correction_is_said_and_can_be_turned_off(client: httpx.Client) -> None:
+def test_an_answer_names_the_correction_which_can_be_turned_off(client: httpx.Client) -> None:
     answer = found(client, query="blakc shoes", fields=["title", "highlights"])
     assert answer["corrected"] == "black shoes"
     first = answer["results"][0]

@@ -30,7 +30,7 @@ def keyed(own_database: Database, serve: Serve) -> Iterator[Keyed]:
         yield client, keys
 
 
-def test_the_changed_pages_and_their_quality_are_told(keyed: Keyed) -> None:
+def test_the_changed_pages_and_their_quality_are_returned(keyed: Keyed) -> None:
     client, keys = keyed
     answer = client.post("/v1/what-if", json={"changes": [RULE], "k": 5}, headers=keys["admin"])
     assert answer.status_code == 200, answer.text
