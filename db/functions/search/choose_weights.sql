@@ -2,7 +2,7 @@
 -- value if none was requested. There are three exceptions:
 --   (1) in a query without a text (p_has_words is false), the keyword leg has weight 0, because there are no words to
 --       look up. Unless its weight was requested, the title leg has weight 0 too: an image says little about titles;
---   (2) in a run without vectors (run.degraded is the reason), only the keyword leg has a weight.
+--   (2) in a run without vectors (run.degraded is the reason), only the keyword leg has a weight;
 --   (3) with a change (see rank_by_change), only the image leg has a weight, and it finds the whole neighbourhood.
 -- Raises an error if every leg has weight 0. p_depth is the depth that the caller wants; if p_depth is null, leg_depth
 -- computes the depth. Groups, diversity, signals and rules need more products than the page has rows, also if there is

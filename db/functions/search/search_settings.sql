@@ -1,6 +1,7 @@
 -- Returns the figures that control a search: the serving model, its tables and indexes, the fitted weights, and the
--- newest calibration, scaled to the present number of products. Before the first calibration, the function returns
--- default figures, which hold for vectors of 512 half-precision numbers on one core.
+-- newest calibration. ef_search is scaled to the present number of products. Before the first calibration, the function
+-- returns default figures, which hold for vectors of 512 half-precision numbers on one core. Raises an error if no
+-- model is serving.
 create or replace function shop_private.search_settings()
 returns shop_private.search_settings
 language plpgsql stable parallel safe

@@ -1,4 +1,5 @@
--- Raises an error if the condition or the action of a rule cannot be used.
+-- Raises an error if the condition, the action, the validity or the catalog of a rule cannot be used, or if a product
+-- that the rule names does not exist.
 create or replace function shop_private.check_rule(p_rule shop.rule)
 returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

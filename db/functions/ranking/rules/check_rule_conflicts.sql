@@ -1,6 +1,11 @@
--- Raises an error if a live rule contradicts another live rule of its catalog: two products have the same place under
--- the same condition, a pinned product is hidden, or a replaced query is replaced again. It does not matter which of
--- the two rules is saved first.
+-- Raises an error if p_rule, a live rule, contradicts another live rule of its catalog that can be valid at the same
+-- time. Two rules contradict in three cases:
+--   (1) they pin products at the same place under the same condition;
+--   (2) both replace the query, and the new query of one meets the condition of the other;
+--   (3) one hides the product that the other pins, under the same condition or always.
+-- It does not matter which of the two rules is saved first. The function also raises an error if the new query of
+-- p_rule meets the condition of p_rule, or if @max_general_rules@ other live rules of the catalog have the same lookup
+-- key (see rule_lookup).
 create or replace function shop_private.check_rule_conflicts(p_rule shop.rule)
 returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

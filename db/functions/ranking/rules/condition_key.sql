@@ -1,5 +1,5 @@
--- Returns the condition of a rule with its text replaced by the key of the text (see text_key). Two conditions with one
--- key are met by the same searches.
+-- Returns the condition of a rule with its text replaced by the key of the text (see text_key). Two conditions with the
+-- same result are met by the same searches.
 create or replace function shop_private.condition_key(p_condition jsonb)
 returns jsonb
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,12 +1,12 @@
 -- Checks each rule before it is stored, and computes what a search looks up: the key of the condition, the product, and
--- the vector of a text whose meaning is compared. So a mistake in a rule is an error when the rule is saved, never when
--- somebody searches. A live rule that becomes a draft, with the same condition and action, is stored without a check,
--- so any rule can be switched off.
+-- the vector of a text whose meaning is compared. So a mistake in a rule is an error when the rule is saved, and not
+-- when somebody searches. A live rule that becomes a draft and otherwise stays the same is stored without a check, so
+-- any rule can be switched off.
 --
 -- Rules are saved one after the other, so two sessions cannot give one place to two products. The lock is a row of
 -- shop.signal that is always there; only roles that write rules may lock it. An INSERT takes the lock after it has
--- computed the vector. UPDATE and DELETE take it before they lock a rule, otherwise two sessions could wait for each
--- other.
+-- computed the vector. UPDATE and DELETE take the lock before they lock a rule. Otherwise two sessions could wait for
+-- each other.
 create or replace function shop_private.rule_saved() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,5 +1,5 @@
--- Raises an error if the argument changes of shop.what_if has an unknown kind or field, a value that no change can
--- have, or too many changes or products. The triggers of rules and synonyms check the rest.
+-- Raises an error if the argument `changes` of shop.what_if has an unknown kind or field, a value that no change can
+-- have, too many changes, or changes of too many products. The triggers of rules and synonyms check the rest.
 create or replace function shop_private.check_changes(p_changes jsonb)
 returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,5 @@
--- Returns the result of shop.what_if: the queries of a suite (see suite_queries) with their pages before and after.
+-- Returns the rows of shop.what_if. p_queries are the rows of suite_queries. p_before[n] and p_after[n] are the pages
+-- of query n before and after the changes, as JSON arrays of SKUs.
 create or replace function shop_private.compared_pages(
     p_queries jsonb[], p_before jsonb[], p_after jsonb[], p_k integer
 )

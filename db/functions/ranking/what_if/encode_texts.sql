@@ -1,5 +1,6 @@
--- Puts the vectors of texts into the query cache. Encoders encode up to 32 missing texts together. Like shop.clip_text,
--- the function reads the serving model and the cache with the rights of its owner.
+-- Puts the vectors of texts into the query cache. Texts that are blank or too long for a vector are left out. Encoders
+-- encode up to 32 missing texts together. Like shop.clip_text, the function reads the serving model and the cache with
+-- the rights of its owner.
 create or replace function shop_private.encode_texts(p_texts text[])
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

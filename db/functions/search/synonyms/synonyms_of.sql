@@ -1,8 +1,9 @@
--- Returns the synonyms that a text uses, or null. `first` and `last` are the places of the words that a synonym
--- replaces; a word is a part of the text between blanks. `terms` are the terms that stand for these words. If two
--- synonyms overlap, the longer one is used, then the earlier one. The terms are not looked up again, so synonyms that
--- name each other do no harm. At most @synonym_max_uses@ places with @synonym_max_terms@ terms each are used, and the
--- first @keyword_max_words@ words are read.
+-- Returns the synonyms that a text uses, or null. `first` and `last` are the numbers of the first and the last word
+-- that a synonym replaces; a word is a part of the text between blanks. `terms` are the terms that stand for these
+-- words. If two synonyms overlap in the text, the one that replaces more words is used. If both replace equally many,
+-- the one that begins earlier is used. The terms are not looked up again, so synonyms that name each other do no harm.
+-- At most @synonym_max_uses@ runs of words are replaced, each by at most @synonym_max_terms@ terms. Only the first
+-- @keyword_max_words@ words of the text and 100 rows of shop.synonym are used.
 create or replace function shop_private.synonyms_of(p_text text, p_catalog text)
 returns shop_private.synonym_use[]
 language plpgsql stable

@@ -1,5 +1,5 @@
--- Returns the words of a text, of @typo_min_letters@ letters or more, that no product contains, or null if there is no
--- such word. The words are returned in lower case and not stemmed, because trigrams do not work on stems. If the
+-- Returns those words of a text that have at least @typo_min_letters@ letters and that no product contains, or null if
+-- there is none. The words are returned in lower case and not stemmed, because trigrams do not work on stems. If the
 -- similarity of a word to a very common word is at least p_similarity, the word resembles too many titles. Such a word
 -- is not returned, and `common` is a query for these very common words. `typed` has all words without a product. The
 -- function has no SET clause, because it runs under the settings of keyword_leg.
