@@ -1,4 +1,5 @@
-"""Generated clients work unchanged with the live service: for text, image, upsert, patch, facets, events and errors."""
+"""Generated clients work unchanged with the live service. They search by text and image, put and patch products, count
+facets, record events and read errors."""
 
 import base64
 import os

@@ -1,5 +1,5 @@
-"""A dump of a site on PostgreSQL 17 is restored into 18 with the commands of docs/operations.md, and gives the same
-answers."""
+"""A dump of a site on PostgreSQL 17 is restored into PostgreSQL 18 with the commands of docs/operations.md, and gives
+the same answers."""
 
 import subprocess
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The commands of docs/operations.md run against a real server, with the results that the page promises."""
+"""The commands of docs/operations.md run against a real server, with the results that the page states."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Attempts to read or change over HTTP what the caller may not, with and without a key.
+"""Lists requests that try to read or change what the caller may not read or change, with and without a key.
 
 The words in braces in a path or header, such as {secret} and {admin}, stand for ids and keys of the test's service.
 """

@@ -1,4 +1,4 @@
-"""Attempts over HTTP to break a route with invalid or unusual input."""
+"""Lists requests that try to break a route with invalid or unusual input."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""Attempts of a tenant's role to learn of products that a row policy hides, and policies that hide them."""
+"""Lists attempts of a tenant's role to learn of products that a row policy hides, and policies that hide products."""
 
 from tests.security.tenants import FIRST, QUERY
 

@@ -1,4 +1,5 @@
-"""Callers attempt to read, change or stop over HTTP what they may not. One service with API keys answers all attempts.
+"""Callers try over HTTP to read or change what they may not read or change, or to stop the service. One service with
+API keys answers all attempts.
 
 A new attempt is a row of http_access_attempts.py, http_input_attempts.py or RAW, with its expected status. The status
 is never 500. An error is always a problem document that reveals no internals of the server, and no answer has a text of

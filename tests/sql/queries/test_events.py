@@ -1,4 +1,5 @@
-"""shop.event records searches and clicks. shop.no_result_queries lists the queries that found no product."""
+"""shop.event stores what shoppers do, such as searches and clicks. shop.no_result_queries lists the queries that found
+no product."""
 
 from typing import TYPE_CHECKING
 

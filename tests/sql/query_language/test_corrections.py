@@ -1,4 +1,4 @@
-"""The result says which misspelt words were corrected, and an option takes every word as typed."""
+"""The result has the query with the corrected words, and an option takes every word as typed."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""The operators of a query are phrases, exclusions and fields."""
+"""A query may have operators: phrases, excluded words and values of fields."""
 
 import json
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""A signal adds to the score of a product by a number from a view, as the number is at the time of the search."""
+"""A signal changes the score of a product by a number of a view, which is read at the time of the search."""
 
 import pytest
 from sqlalchemy import text

@@ -1,4 +1,4 @@
-"""shop.what_if ends with an error where its pages would not show the effect of the changes alone."""
+"""shop.what_if ends with an error if its pages could not show the effect of the changes alone."""
 
 import json
 import threading

@@ -1,4 +1,5 @@
-"""The option change ranks the products that look like an image again, by a text that says how the result differs."""
+"""The option change takes the products that look like an image, and ranks them by a text that says how the results
+should differ from the image."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""With `group_by`, a row stands for a group of products. With `diversity`, the first rows look different."""
+"""With `group_by`, a row stands for a group of products. With `diversity`, the images of the first rows differ."""
 
 import json
 from collections.abc import Callable, Iterator

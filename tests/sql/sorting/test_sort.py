@@ -1,4 +1,4 @@
-"""With `sort`, a search returns the products that pass the cut in the order of their fields."""
+"""With `sort`, a search returns the products that pass the cut in the order of the given fields."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any

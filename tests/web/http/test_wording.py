@@ -1,4 +1,4 @@
-"""Messages of SQL get the names of REST and of the tools, and the client's own names stay."""
+"""In messages of SQL, names of SQL become names of REST or of the tools. Names that the client chose stay."""
 
 import pytest
 
