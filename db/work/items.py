@@ -92,7 +92,10 @@ _FAIL = text(
     "cast(:position as smallint), :error, :final)"
 )
 _IDLE = text("select shop_private.work_idle(cast(:models as smallint[]))")
-_RETRY = text("select shop_private.work_retry(cast(:model as smallint), cast(:catalog as text), cast(:host as text))")
+_RETRY = text(
+    "select shop_private.work_retry(cast(:model as smallint), cast(:catalog as text), cast(:host as text), "
+    "cast(:sku as text))"
+)
 _HEARTBEAT = text("select shop_private.worker_heartbeat(:worker, :host, :pid, :device, make_interval(secs => :lease))")
 
 
@@ -190,9 +193,11 @@ def is_idle(conn: Connection, model_ids: Sequence[int]) -> bool:
     return bool(conn.scalar(_IDLE, {"models": list(model_ids)}))
 
 
-def retry(conn: Connection, model_id: int, catalog: str | None = None, host: str | None = None) -> int:
+def retry(
+    conn: Connection, model_id: int, catalog: str | None = None, host: str | None = None, sku: str | None = None
+) -> int:
     """Put a model's quarantined items back on the work list, and make images that wait for another fetch due now.
 
     Returns the number of these items and images.
     """
-    return int(conn.scalar(_RETRY, {"model": model_id, "catalog": catalog, "host": host}) or 0)
+    return int(conn.scalar(_RETRY, {"model": model_id, "catalog": catalog, "host": host, "sku": sku}) or 0)

@@ -75,7 +75,7 @@ def test_a_new_project_revision_is_applied_to_a_site_that_has_revisions_of_model
     admin(with_toy, "drop function shop_private.work_retry")
     monkeypatch.setattr("migrations.upgrade.PROJECT_REVISIONS", versions)
     upgrade(with_toy, settings)
-    assert {"shop.next", "shop_private.work_retry(smallint,text,text)"} <= set(leftovers(with_toy))
+    assert {"shop.next", "shop_private.work_retry(smallint,text,text,text)"} <= set(leftovers(with_toy))
     add_model(with_toy, settings, WIDE)
     assert set(admin(with_toy, "select version_num from shop_private.alembic_version")) == {
         ("next",),

@@ -23,6 +23,7 @@ _ADVICE = {
     "malformed": marked("Check the address, or begin again."),
     "not-found": marked("Perhaps the product is not sold any more, or the address is wrong."),
 }
+_BROKEN, _OTHER = marked("Something went wrong here."), marked("This did not work.")
 _TEMPORARY = ("rate", "overloaded", "encoder-unavailable", "database-unavailable", "timeout", "internal")
 
 
@@ -39,11 +40,11 @@ def message_of(problem: Problem) -> ErrorMessage:
         advice = gettext("Please try again in a moment.")
         if kind == "rate":
             advice = gettext("Wait a minute, then try again.")
-        title = gettext(_TITLES.get(kind, marked("Something went wrong here.")))
+        title = gettext(_TITLES.get(kind, _BROKEN))
         return ErrorMessage(title, advice, gettext("Try again"))
     advice = (
         gettext(_ADVICE[kind])
         if kind in _ADVICE
         else " ".join(capitalized(gettext(text)).rstrip(".") + "." for text in (problem.detail, problem.hint) if text)
     )
-    return ErrorMessage(gettext(_TITLES.get(kind, marked("This did not work."))), advice, gettext("Begin again"))
+    return ErrorMessage(gettext(_TITLES.get(kind, _OTHER)), advice, gettext("Begin again"))

@@ -1,10 +1,10 @@
 -- Makes the quarantined items of a model pending again. Images that wait for another fetch become due immediately. Call
 -- the function after the cause of the errors is fixed. If p_catalog is not null, only the items of this catalog change.
--- If p_host is not null, only the images of this host change; p_host is the name of the host, with or without the port.
--- The hosts of these images are tried immediately. Returns the number of items. The function skips an item that another
--- session has locked.
+-- If p_sku is not null, only the items of this product of p_catalog change. If p_host is not null, only the images of
+-- this host change; p_host is the name of the host, with or without the port. The hosts of these images are tried
+-- immediately. Returns the number of items. The function skips an item that another session has locked.
 create or replace function shop_private.work_retry(
-    p_model_id smallint, p_catalog text default null, p_host text default null
+    p_model_id smallint, p_catalog text default null, p_host text default null, p_sku text default null
 ) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -17,7 +17,7 @@ begin
         where (p_host is null or p_host in (f.host, regexp_replace(f.host, ':[0-9]+$', '')))
           and (p_catalog is null or exists (
               select from shop_private.work w join shop.product p using (product_id)
-              where w.host = f.host and p.catalog = p_catalog))
+              where w.host = f.host and p.catalog = p_catalog and (p_sku is null or p.sku = p_sku)))
         order by f.host for update of f
     )
     delete from shop_private.fetch_host f using chosen where f.host = chosen.host;
@@ -26,6 +26,7 @@ begin
         from shop_private.work w
         where w.model_id = p_model_id
           and (w.state = 'quarantined' or w.state = 'pending' and w.fetch_failures > 0)
+          and (p_sku is null or w.product_id = shop.product_id(p_sku, p_catalog))
           and (p_host is null or p_host in (w.host, regexp_replace(w.host, ':[0-9]+$', '')))
           and (p_catalog is null or exists (
               select from shop.product p where p.product_id = w.product_id and p.catalog = p_catalog))

@@ -23,8 +23,8 @@ from web.page.brand import visit
 _PLACE = re.compile(r"%\([a-z]+\)s")
 
 
-def _catalog(language: str) -> Catalog:
-    source = files("web.page.brand").joinpath("translations", f"{language}.po").read_bytes()
+def _catalog(language: str, package: str = "web.page.brand") -> Catalog:
+    source = files(package).joinpath("translations", f"{language}.po").read_bytes()
     return read_po(BytesIO(source), locale=language)
 
 
@@ -38,7 +38,11 @@ def compiled(catalog: Catalog) -> GNUTranslations:
 @lru_cache(maxsize=len(visit.LANGUAGES))
 def translations(language: str) -> NullTranslations:
     """Returns the page's own translations. A language that the page does not speak has the English texts."""
-    return compiled(_catalog(language)) if language in visit.LANGUAGES[1:] else NullTranslations()
+    if language not in visit.LANGUAGES[1:]:
+        return NullTranslations()
+    found = compiled(_catalog(language))
+    found.add_fallback(compiled(_catalog(language, "web.page.staff")))  # so that shoppers' texts come first
+    return found
 
 
 def texts() -> set[str]:

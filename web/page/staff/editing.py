@@ -17,10 +17,13 @@ from db.evaluation import what_if
 from db.search import details, rules, synonyms
 from db.search.rules import Rule
 from web.api.key_limits import KeyLimits
+from web.api.v1.versions import tag_of, versions
 from web.http.problems import ApiError, problem_of
 from web.http.wording import for_rest
-from web.page.staff.forms import SAID, THEN, WHEN, fields, new_rule, rule_in, synonym_in
+from web.page.brand.languages import gettext, marked
+from web.page.staff.forms import fields, new_rule, rule_in, synonym_in
 from web.page.staff.showing import choice, done, page
+from web.page.staff.wording import SAID, THEN, WHEN
 
 Kind = Literal["rules", "synonyms"]
 
@@ -85,7 +88,7 @@ async def delete_synonym(request: Request[Any, Any, Any], state: State) -> Redir
     def remove(conn: Connection) -> None:
         removed = synonyms.remove(conn, _number(form, "synonym"))
         if removed is None or (removed.catalog is not None and not limits.allows_catalog(removed.catalog)):
-            raise ApiError("not-found", "This synonym does not exist any more.")  # rolls the transaction back
+            raise ApiError("not-found", marked("This synonym does not exist any more."))  # rolls the transaction back
         if removed.catalog is None:
             limits.check_every_catalog()
 
@@ -100,17 +103,19 @@ async def change_rule(request: Request[Any, Any, Any], state: State, action: Fro
         raise ApiError("not-found")
     form = await fields(request)
     chosen = await choice(request, state, form.get("catalog", ""))
-    limits = KeyLimits.of(request)
+    limits, wanted = KeyLimits.of(request), versions(form.get("version"))
 
     def change(conn: Connection) -> None:
         rule = rules.find(conn, _number(form, "rule"))
         if rule is None or not limits.allows_catalog(rule.catalog):
-            raise ApiError("not-found", "This rule does not exist any more.")
+            raise ApiError("not-found", marked("This rule does not exist any more."))
         with _refusing():
             if action == "delete":
-                rules.remove(conn, rule.rule_id)
+                is_changed = rules.remove(conn, rule.rule_id, wanted)
             else:
-                rules.set_status(conn, [rule.name], action)
+                is_changed = rules.switch(conn, rule.rule_id, action, wanted)
+        if not is_changed:
+            raise ApiError("changed", marked("Somebody else has changed the rule. Look at it again."))
 
     await state.pools.write(request, change)
     return done("rules", chosen.catalog, "no-rule" if action == "delete" else action)
@@ -191,6 +196,7 @@ async def _shown(
         seen=seen,
         whens=WHEN,
         thens=THEN,
+        tag_of=tag_of,
     )
 
 
@@ -198,14 +204,22 @@ def _words(rule: Rule) -> tuple[str, str]:
     """Returns the condition and the action of a rule in words."""
     condition, action = msgspec.json.decode(rule.condition), msgspec.json.decode(rule.action)
     when = next((name for name in condition if name in WHEN), None)
-    said = f"{WHEN[when]} {condition[when]}" if when else msgspec.json.encode(condition).decode()
+    said = f"{gettext(WHEN[when])} {condition[when]}" if when else msgspec.json.encode(condition).decode()
     then = next((name for name in action if name in THEN), None)
     if then is None:  # a rule of SQL or REST may have further actions
         return said, msgspec.json.encode(action).decode()
     by_filter = isinstance(action[then], dict)
-    value = msgspec.json.encode(action[then]).decode() if by_filter else action[then]
-    words = SAID["hide_filter" if then == "hide" and by_filter else then]
-    return said if when != "always" else WHEN[when], words.format(value, action.get("at", action.get("factor", "")))
+    value = _filter_in_words(action[then]) if by_filter else action[then]
+    words = gettext(SAID["hide_filter" if then == "hide" and by_filter else then])
+    does = words % {"what": value, "number": action.get("at", action.get("factor", ""))}
+    return said if when != "always" else gettext(WHEN[when]), does
+
+
+def _filter_in_words(filter_: dict[str, Any]) -> str:
+    """Returns a filter as the form takes it: as brand: Nord if it only has texts, or else as JSON."""
+    if all(isinstance(value, str) for value in filter_.values()):
+        return ", ".join(f"{name}: {value}" for name, value in filter_.items())
+    return msgspec.json.encode(filter_).decode()
 
 
 def _number(form: dict[str, str], field: str) -> int:

@@ -12,39 +12,11 @@ from web.api.v1.rules import RuleIn
 from web.api.v1.synonyms import SynonymIn
 from web.http.bodies import decoded
 from web.http.problems import ApiError
+from web.page.brand.languages import marked
+from web.page.staff.wording import THEN, WHEN
 
 New = TypeVar("New", RuleIn, SynonymIn)
 
-WHEN = {
-    "query": "the search is exactly",
-    "contains": "the search contains the words",
-    "similar": "the search means about",
-    "category": "the category is",
-    "always": "always",
-}
-THEN = {
-    "pin": "put the product (SKU) at the place",
-    "hide": "hide the product (SKU)",
-    "hide_filter": "hide the products with",
-    "boost": "raise the products with, by the factor",
-    "bury": "lower the products with, by the factor",
-    "filter": "show only the products with",
-    "query": "search for this instead",
-    "banner": "tell shoppers",
-    "redirect": "lead to the address",
-}
-# What a saved rule does; {0} is the product, the text or the filter, and {1} the place or the factor.
-SAID = {
-    "pin": "{0} comes at place {1}",
-    "hide": "{0} is hidden",
-    "hide_filter": "products with {0} are hidden",
-    "boost": "products with {0} rise by the factor {1}",
-    "bury": "products with {0} sink by the factor {1}",
-    "filter": "only products with {0}",
-    "query": "the search is for {0}",
-    "banner": "shoppers read: {0}",
-    "redirect": "leads to {0}",
-}
 _BY_FILTER = ("hide_filter", "boost", "bury", "filter")
 _NUMBERED = {"pin": ("at", int, "1"), "boost": ("factor", float, "2"), "bury": ("factor", float, "0.5")}
 
@@ -52,7 +24,7 @@ _NUMBERED = {"pin": ("at", int, "1"), "boost": ("factor", float, "2"), "bury": (
 async def fields(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Returns the texts of a form."""
     if request.content_type[0] not in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        raise ApiError("media-type", "Send a form.")
+        raise ApiError("media-type", marked("Send a form."))
     return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
 
 
@@ -60,9 +32,13 @@ def rule_in(form: dict[str, str], catalog: str, attributes: Collection[str]) -> 
     """Returns the rule of a form. Raises ApiError if the form has no rule, or if the rule reads a hidden attribute."""
     when, then = form.get("when", ""), form.get("then", "")
     if when not in WHEN or then not in THEN:
-        raise ApiError("invalid", "The rule has no condition or no action.")
-    condition = {"always": True} if when == "always" else {when: _given(form, "when_value", "a value of the condition")}
-    text = _given(form, "then_value", "a value of the action")
+        raise ApiError("invalid", marked("The rule has no condition or no action."))
+    condition = (
+        {"always": True}
+        if when == "always"
+        else {when: _given(form, "when_value", marked("The rule needs a value of the condition."))}
+    )
+    text = _given(form, "then_value", marked("The rule needs a value of the action."))
     value = _filter(text) if then in _BY_FILTER else text
     action: dict[str, Any] = {then.removesuffix("_filter"): value}
     if then in _NUMBERED:
@@ -70,10 +46,11 @@ def rule_in(form: dict[str, str], catalog: str, attributes: Collection[str]) -> 
         try:
             action[field] = kind(form.get("number", "").strip() or usual)
         except ValueError:
-            detail = (
-                "The place is a whole number, such as 1." if kind is int else "The factor is a number, such as 1.5."
+            whole, any_number = (
+                marked("The place is a whole number, such as 1."),
+                marked("The factor is a number, such as 1.5."),
             )
-            raise ApiError("invalid", detail) from None
+            raise ApiError("invalid", whole if kind is int else any_number) from None
     if then in _BY_FILTER:
         ShownAttributes(attributes).check(value)
     status = "live" if form.get("live") else "draft"
@@ -95,7 +72,7 @@ def synonym_in(form: dict[str, str], catalog: str) -> SynonymIn:
     """Returns the synonym of a form. Raises ApiError if the form has none."""
     terms = [term for part in form.get("terms", "").splitlines() for each in part.split(",") if (term := each.strip())]
     if not terms:
-        raise ApiError("invalid", "There is no term.", hint="Separate the terms by commas.")
+        raise ApiError("invalid", marked("There is no term."), hint=marked("Separate the terms by commas."))
     given = {
         "terms": terms,
         "from_term": form.get("from_term", "").strip() or None,
@@ -105,9 +82,9 @@ def synonym_in(form: dict[str, str], catalog: str) -> SynonymIn:
     return _converted(given, SynonymIn)
 
 
-def _given(form: dict[str, str], field: str, what: str) -> str:
+def _given(form: dict[str, str], field: str, otherwise: str) -> str:
     if not (value := form.get(field, "").strip()):
-        raise ApiError("invalid", f"The rule needs {what}.")
+        raise ApiError("invalid", otherwise)
     return value
 
 
@@ -117,7 +94,9 @@ def _filter(written: str) -> dict[str, Any]:
         return decoded(written.encode(), dict[str, Any], name="The filter")
     pairs = [part.partition(":") for part in written.split(",")]
     if not all(name.strip() and value.strip() for name, _, value in pairs):
-        raise ApiError("invalid", "This is not a filter.", hint="Write a field and a value, such as brand: Nord")
+        raise ApiError(
+            "invalid", marked("This is not a filter."), hint=marked("Write a field and a value, such as brand: Nord")
+        )
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 

@@ -14,6 +14,8 @@ from web.api import health
 from web.http.addresses import address
 from web.http.context import context_of
 from web.http.problems import ApiError, problem_of
+from web.page.brand import visit
+from web.page.brand.languages import marked
 from web.page.staff import editing
 from web.page.staff.forms import fields
 from web.page.staff.sessions import PATH, cookie
@@ -31,22 +33,26 @@ async def sign_in(request: Request[Any, Any, Any], state: State) -> Response[Any
     key = await state.access.key_of(token)
     try:
         if key is None:
-            raise ApiError("key-missing", "This API key is unknown or revoked.")
+            raise ApiError("key-missing", marked("This API key is unknown or revoked."))
         if not key.allows("admin"):
-            raise ApiError("key-scope", "This page needs a key of scope admin.")
+            raise ApiError("key-scope", marked("This page needs a key of scope admin."))
     except ApiError as error:
         problem, _ = problem_of(request, error)
         return page(request, "sign_in.html", status=problem.status, problem=problem, ended=False)
     context_of(request.scope).api_key = key  # for the log
     state.staff_sessions.end(request.scope)
     name = state.staff_sessions.begin(token)
-    return Redirect(address(PATH), status_code=303, headers=HEADERS, cookies=[cookie(request.scope, name)])
+    return Redirect(
+        visit.in_language(address(PATH)), status_code=303, headers=HEADERS, cookies=[cookie(request.scope, name)]
+    )
 
 
 @post("/sign-out", status_code=200)
 async def sign_out(request: Request[Any, Any, Any], state: State) -> Redirect:
     state.staff_sessions.end(request.scope)
-    return Redirect(address(PATH), status_code=303, headers=HEADERS, cookies=[cookie(request.scope, "")])
+    return Redirect(
+        visit.in_language(address(PATH)), status_code=303, headers=HEADERS, cookies=[cookie(request.scope, "")]
+    )
 
 
 @get("/", opt=ADMIN)
@@ -80,15 +86,18 @@ async def show_quarantine(request: Request[Any, Any, Any], state: State) -> Resp
 
 @post("/quarantine/retry", opt=ADMIN, status_code=200)
 async def retry(request: Request[Any, Any, Any], state: State) -> Redirect:
-    """Put everything that is quarantined in a catalog on the work lists of its models again."""
-    chosen = await choice(request, state, (await fields(request)).get("catalog", ""))
+    """Put a product that is quarantined on the work lists of its models again, or every such product of a catalog."""
+    form = await fields(request)
+    chosen = await choice(request, state, form.get("catalog", ""))
+    sku = form.get("sku") or None
 
     def again(conn: Connection) -> None:
-        for model in items.models(conn):
-            items.retry(conn, model.model_id, chosen.catalog)
+        tried = sum(items.retry(conn, model.model_id, chosen.catalog, sku=sku) for model in items.models(conn))
+        if sku and not tried:
+            raise ApiError("not-found", marked("This product is not in quarantine any more."))
 
     await state.pools.write(request, again)
-    return done("quarantine", chosen.catalog, "retry")
+    return done("quarantine", chosen.catalog, "retry-one" if sku else "retry")
 
 
 @get("/models", opt=ADMIN)

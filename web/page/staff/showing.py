@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from jinja2 import PackageLoader
+from jinja2 import ChoiceLoader, PackageLoader
 from litestar import MediaType, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
@@ -18,8 +18,11 @@ from web.api.key_limits import KeyLimits
 from web.http.addresses import address
 from web.http.context import context_of
 from web.http.problems import ApiError, Problem, problem_of
+from web.page.brand import visit
+from web.page.brand.languages import gettext, marked
 from web.page.rendering import TEMPLATES
-from web.page.staff.sessions import COOKIE, PATH
+from web.page.staff import wording
+from web.page.staff.sessions import COOKIE, IDLE_SECONDS, PATH
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -27,19 +30,20 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
+    "Vary": "HX-Request, Accept-Language",
     "X-Robots-Tag": "noindex",
 }
-DONE = {
-    "synonym": "The synonym is saved. Searches use it now.",
-    "no-synonym": "The synonym is removed.",
-    "rule": "The rule is saved.",
-    "live": "The rule is live. Searches follow it now.",
-    "draft": "The rule is a draft. Searches do not follow it.",
-    "no-rule": "The rule is deleted.",
-    "retry": "The encoder tries everything in quarantine again.",
+_TEMPLATES = TEMPLATES.overlay(loader=ChoiceLoader([PackageLoader("web.page.staff"), PackageLoader("web.page")]))
+_TEMPLATES.globals = {
+    **TEMPLATES.globals,
+    "home": PATH,
+    "idle_minutes": IDLE_SECONDS // 60,
+    "translated": gettext,
+    "day": wording.day,
+    "percent": wording.percent,
+    "score": wording.score,
+    "state_of": wording.state_of,
 }
-_TEMPLATES = TEMPLATES.overlay(loader=PackageLoader("web.page.staff"))
-_TEMPLATES.globals = {**TEMPLATES.globals, "home": PATH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,12 @@ async def choice(request: Request[Any, Any, Any], state: State, wanted: str = ""
 
     allowed, catalog = await state.pools.read(request, read)
     if catalog not in allowed:
-        raise ApiError("not-found", f"There is no catalog {wanted[:80]}." if wanted else "There is no catalog.")
+        raise ApiError(
+            "not-found",
+            gettext("There is no catalog %(name)s.") % {"name": wanted[:80]}
+            if wanted
+            else marked("There is no catalog."),
+        )
     return Choice(catalog, allowed, limits.allows_every_catalog)
 
 
@@ -74,20 +83,37 @@ def page(
 ) -> Response[bytes]:
     """Returns a page. Without `chosen` it has no navigation."""
     key = context_of(request.scope).api_key
-    said = DONE.get(request.query_params.get("done", "")) if request.method == "GET" else None
+    said = wording.DONE.get(request.query_params.get("done", "")) if request.method == "GET" else None
     body = _TEMPLATES.get_template(template).render(
-        chosen=chosen, key=None if key is None else key.name, said=said, link=link, **{"problem": None, **more}
+        chosen=chosen,
+        key=None if key is None else key.name,
+        said=said and gettext(said),
+        link=link,
+        here=_here(request.scope, chosen),
+        **{"problem": None, **more},
     )
     return Response(
-        body.encode(), media_type=f"{MediaType.HTML.value}; charset=utf-8", headers=HEADERS, status_code=status
+        body.encode(), media_type=f"{MediaType.HTML.value}; charset=utf-8", headers=headers(), status_code=status
     )
+
+
+def headers() -> dict[str, str]:
+    return HEADERS | {"Content-Language": visit.language()}
+
+
+def _here(scope: Scope, chosen: Choice | None) -> str:
+    """Returns the address of the page of a request, to which the language switcher leads. The answer to a form has the
+    page of its rules, synonyms or quarantine."""
+    name = scope["path"].removeprefix(PATH).removeprefix("/preview").strip("/").partition("/")[0]
+    known = name if name in ("synonyms", "rules", "quarantine", "models") else ""
+    return link(known, chosen.catalog) if chosen else address(f"{PATH}/{known}".rstrip("/"))
 
 
 def link(name: str, catalog: str, **more: str) -> str:
     """Returns the address of one of these pages."""
     given = {"catalog": catalog, **more}
     query = "&".join(f"{key}={quote(value, safe='', errors='replace')}" for key, value in given.items())
-    return address(f"{PATH}/{name}".rstrip("/")) + "?" + query
+    return visit.in_language(address(f"{PATH}/{name}".rstrip("/")) + "?" + query)
 
 
 def done(name: str, catalog: str, what: str) -> Redirect:
@@ -111,8 +137,10 @@ def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] |
     """Returns the page for a request that fails outside these routes, such as one above the rate limit, or None."""
     if scope["path"] != PATH and not scope["path"].startswith(PATH + "/"):
         return None
-    body = _TEMPLATES.get_template("error.html").render(chosen=None, key=None, said=None, link=link, problem=problem)
-    return body.encode(), HEADERS | {"Content-Type": f"{MediaType.HTML.value}; charset=utf-8"}
+    body = _TEMPLATES.get_template("error.html").render(
+        chosen=None, key=None, said=None, link=link, here=_here(scope, None), problem=problem
+    )
+    return body.encode(), headers() | {"Content-Type": f"{MediaType.HTML.value}; charset=utf-8"}
 
 
 async def own_forms_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -124,4 +152,4 @@ async def own_forms_only(connection: ASGIConnection[Any, Any, Any, Any], _: Base
         return
     site, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin", "")
     if site != "same-origin" if site else not origin or urlsplit(origin).netloc != connection.headers.get("host"):
-        raise ApiError("origin", "Only this page itself can send its forms.")
+        raise ApiError("origin", marked("Only this page itself can send its forms."))
