@@ -28,7 +28,8 @@ from benchmarks.support.report import Line, Table, keep, milliseconds
 RULES = 1000
 GENERAL = 50  # rules of each kind of condition without a word: similar and filter
 NOT_USED, USED = 0.00005, 0.001  # largest median of the paired differences, in seconds
-# In each of these functions, the statement that calls a function of rules or signals
+# The keys are functions of a search. The value is the statement of the function that calls a function of rules or
+# signals.
 CALLS = {
     "new_run": "run.ranking := shop_private.search_ranking(p_request);",
     "run_search": "p_request := shop_private.ruled_request(p_request, run.ranking);",
@@ -82,7 +83,7 @@ def _line(what: str, before: Figures, after: Figures, most: float) -> Line:
 
 
 def measure(shops: dict[str, Shop], questions: Questions, texts: Sequence[str]) -> list[Figures]:
-    """Returns the figures of each of two shops."""
+    """Measures the searches of two shops in turns and returns the figures of each shop."""
     with Sessions(next(iter(shops.values()))) as first, Sessions(list(shops.values())[1]) as second:
         strategies = [
             postgres.search(sessions, name, questions, texts, legs=Legs())
@@ -106,7 +107,7 @@ def copied(plain: Shop, name: str) -> Iterator[Shop]:
 
 
 def remove_calls(without: Shop) -> None:
-    """Create the functions of a search again without the calls of rules and signals."""
+    """Creates the functions of a search again, without their calls of functions of rules and signals."""
     with without.admin() as conn:
         for function, call in CALLS.items():
             [(defined,)] = conn.execute(
@@ -121,7 +122,7 @@ def remove_calls(without: Shop) -> None:
 
 
 def use(used: Shop, texts: Sequence[str]) -> float:
-    """Add the signals and the rules. Returns how many rules act on a search, on average."""
+    """Adds the signals and the rules. Returns the mean number of rules that act on a search."""
     with used.admin() as conn:
         conn.execute(
             "insert into shop.popularity (product_id, points, value) select product_id, 1, random() from shop.product"

@@ -4,13 +4,14 @@ A triple is a product, a text that says how another product should differ from i
 right. The products are drawings whose head noun is held out from training, so the model has learned neither the nouns
 nor the drawings. There are two kinds of triples:
 
-- *drawn*: the title of the right products names the change, as "snow-capped mountain" does for "mountain" and "with
-  snow". Whoever wrote these triples saw the titles, but not the results of any search;
+- *drawn*: the title of the right products names the difference: the title for "mountain" and "with snow" is
+  "snow-capped mountain". Whoever wrote these triples saw the titles, but not the results of any search;
 - *coloured*: the catalog has twelve drawings of each split in six colours. The right products have the same head noun
   and the wanted colour. They include other drawings in which this colour dominates.
 
 The catalogs have the same images and differ only in the titles. In catalog `silent` a title is the head noun
-("mountain"), so only an image shows the change. In catalog `telling` a title also names it ("snow-capped mountain").
+("mountain"), so only an image shows the difference. In catalog `telling` a title also names the difference
+("snow-capped mountain").
 
 The nouns are divided into two halves. Constants are chosen on the triples of the half `tuning`; the goals apply to the
 half `test`.

@@ -1,10 +1,11 @@
 -- Refreshes what signals keep: the popularity of products, and the quantiles of the signals that are normalised by
 -- them. A job calls the function every hour. The role app may call it at any time.
 --
--- An event counts 1 (view), 2 (click), 3 (wishlist), 4 (add_to_cart) or 6 (purchase). Only the largest event of a
--- visitor for a product counts on a day. Events without a visitor count as one visitor. A count halves every 14 days.
--- The popularity of a product is the share of the used products with smaller sums, so it is between 0 and 1. The
--- function does not wait for sessions that delete products; it leaves these products as they are.
+-- An event of the last 180 days counts 1 (view), 2 (click), 3 (wishlist), 4 (add_to_cart) or 6 (purchase). If a visitor
+-- has several events for a product on one day, the largest counts. Events without a visitor count as one visitor. A
+-- count halves every 14 days. The popularity of a product is a share of the products of its catalog that have such
+-- events: the share whose sum is at most as large as the sum of this product. The function does not wait for sessions
+-- that delete products. It leaves these products as they are.
 create or replace function shop.refresh_signals()
 returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Tells whether the statement has run for longer than statement_timeout. Then a cancelled query was cancelled by this
--- limit and not by a person. The limit cancels a statement once, so nothing else ends the statement after that.
+-- Tells whether the statement has run for at least statement_timeout. If it has, a caller assumes that this limit, and
+-- not a person, cancelled a query. The limit cancels a statement once, so it does not end the statement later.
 create or replace function shop_private.timed_out()
 returns boolean
 language sql stable set search_path = pg_catalog, pg_temp as $$

@@ -17,7 +17,7 @@
 --   - Common words select products together, if at most @keyword_common@ products have all of them (common_products).
 --   - Other common words only rank the products that rarer words select and the products that the vector legs found
 --     (p_candidates, nearest first). If no vector leg ran (p_candidates is null), a sample of the products with such a
---     word is ranked. A larger sample is not needed, because all products with the words are about equally good.
+--     word is ranked. A larger sample is not needed, because all products with the words fit about equally well.
 --
 -- If a query has rare and common words, a product that has only common words gets a lower rank. Its ts_rank is
 -- multiplied by a factor: the sum of the inverse document frequencies of the common words, divided by this sum for all
