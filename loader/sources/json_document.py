@@ -74,7 +74,7 @@ def _product(member: Any) -> Any:
 
 
 def _list_of_products(file: CatalogFile, mapping: FieldColumns) -> json_stream.Path:
-    """Returns the path of the list of products, which is a list whose first object has an SKU and a title. Raises
+    """Returns the path of the list of products, which is a list whose first object has a SKU and a title. Raises
     NotACatalog or MissingColumns if there is no such list."""
     found: dict[json_stream.Path, list[str]] = {}
 

@@ -29,7 +29,9 @@ from tests.support.databases import ROLES
         ("postgresql:///shop", [], "local socket:5432/shop"),
     ],
 )
-def test_an_address_has_one_or_several_hosts(written: str, expected: list[tuple[str, int]], message: str) -> None:
+def test_an_address_has_no_host_or_one_or_several_hosts(
+    written: str, expected: list[tuple[str, int]], message: str
+) -> None:
     url = parse("WINDOWSHOP_DATABASE_URL", written)
     assert hosts(url) == expected
     assert shown(url) == message

@@ -53,7 +53,7 @@ def test_kubernetes_has_the_rules_of_prometheus() -> None:
         assert one(overlay(name), "PrometheusRule", "windowshop")["spec"]["groups"] == groups
 
 
-def test_a_changed_rule_is_noticed(tmp_path: Path) -> None:
+def test_a_changed_rule_of_prometheus_changes_the_generated_manifest(tmp_path: Path) -> None:
     """The script runs in a copy of deploy/, in which one rule of Prometheus is changed."""
     deploy = tmp_path / "deploy"
     for path in (ROOT / "deploy" / "monitoring" / "prometheus" / "rules").glob("*.yml"):

@@ -70,7 +70,7 @@ def _first(cells: Cells) -> str:
 
 
 def _slug(cells: Cells) -> str:
-    """Returns an SKU built from the title, for listings without an SKU of their own. The export has no other
+    """Returns a SKU built from the title, for listings without a SKU of their own. The export has no other
     identifier."""
     return "-".join(re.findall(r"\w+", cells.peek(NAMES["title"]).lower()))[:MAX_SKU].rstrip("-")
 

@@ -113,7 +113,7 @@ def test_urls_escape_passwords_and_names() -> None:
     assert url == "postgresql://a%40b:p%2Fw%3Ad@127.0.0.1:5433/my%20shop"
 
 
-def test_the_bundled_programs_run(home: Path) -> None:
+def test_the_bundled_psql_runs(home: Path) -> None:
     with server.attach(home) as running:
         psql, extra = server.binary(home, "psql")
         address = running.url("postgres", server.secrets(home).superuser, "postgres")

@@ -108,7 +108,7 @@ def test_a_server_is_started_again_when_the_last_of_its_processes_has_ended(
         assert again.port == running.port
 
 
-def test_homes_begin_at_various_ports() -> None:
+def test_homes_get_various_ports() -> None:
     ports = [cluster._free_port(Path(f"/home/{name}")) for name in range(20)]
     assert len(set(ports)) > 10
     assert set(ports) <= set(cluster.PORTS)

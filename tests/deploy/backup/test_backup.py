@@ -1,4 +1,4 @@
-"""A site that a script restores from a dump or a base backup finds the same products at the same ranks and distances.
+"""A site that is restored from a dump or a base backup finds the same products at the same ranks and distances.
 
 Nothing is encoded again. No copy sends a request to the original, whose encoder runs during all tests.
 """

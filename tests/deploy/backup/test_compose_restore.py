@@ -31,7 +31,7 @@ QUERY = "something to sit on"
 
 
 class Shop:
-    """A site with a backup folder, which finds products."""
+    """A site with a backup folder. Its searches find products."""
 
     def __init__(self, site: Site, key: str) -> None:
         self.site = site

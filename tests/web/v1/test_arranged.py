@@ -54,7 +54,7 @@ def test_a_list_is_sorted_over_all_pages(client: httpx.Client) -> None:
     assert "cursor belongs to another search" in refusal(client, sort="title", page=cursor)["detail"]
 
 
-def test_wrong_options_name_what_is_allowed(client: httpx.Client) -> None:
+def test_wrong_options_are_refused(client: httpx.Client) -> None:
     for body in ({"query": "bag"}, {}):
         problem = refusal(client, sort="prise", **body)
         assert problem["detail"].startswith('sort has no field "prise"; did you mean "price"')
