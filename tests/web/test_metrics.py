@@ -1,4 +1,5 @@
-"""Every metric is present, and no label gets a new value for each query, product, key or address."""
+"""The metrics count requests and searches, and show the encoder and the standby. No label gets a new value for each
+query, product, key or address. docs/api.md lists every metric."""
 
 import re
 from pathlib import Path

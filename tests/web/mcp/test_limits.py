@@ -94,7 +94,7 @@ def test_a_page_of_another_origin_is_refused(serve: Serve) -> None:
         assert (answer.status_code, answer.json()["type"]) == (400, "urn:windowshop:problem:malformed")
 
 
-def test_other_methods_and_broken_messages_get_a_clear_answer(client: httpx.Client) -> None:
+def test_other_methods_and_broken_messages_are_refused(client: httpx.Client) -> None:
     for method in ("GET", "DELETE", "PUT"):
         answer = client.request(method, "/mcp", headers=HEADERS)
         assert (answer.status_code, answer.headers["Allow"]) == (405, "POST"), method

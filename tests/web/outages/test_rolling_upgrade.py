@@ -81,7 +81,7 @@ def test_a_request_that_ends_in_a_deadlock_runs_again(serve: Serve, own_database
 
 
 class Traffic(threading.Thread):
-    """Sends RATE mixed requests a second to the processes at `ports`, each to the next one in turn."""
+    """Sends RATE mixed requests a second to the processes at `ports`, which get the requests in turn."""
 
     def __init__(self, ports: list[int]) -> None:
         super().__init__(name="traffic")
