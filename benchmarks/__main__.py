@@ -1,5 +1,5 @@
-"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, the `features-...`,
-`ranking-cost`, `against` and `against-loads`. A name chooses one benchmark, as in `python -m benchmarks queries`.
+"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, `ranking-cost`, `against`,
+`against-loads` and those of features. A name chooses one benchmark, as in `python -m benchmarks queries`.
 `python -m benchmarks report` writes the pages with the figures."""
 
 from pathlib import Path
@@ -14,9 +14,9 @@ app = typer.Typer(add_completion=False)
 
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
-    """Measure, print the figures, and keep them in benchmarks/results/. Without a command, run all benchmarks except
-    `composed`, `cut`, the `features-...` and `ranking-cost`, and except `against` and `against-loads`, which need
-    another version of Windowshop."""
+    """Measure, print the figures, and keep the figures in benchmarks/results/. Without a command, run all benchmarks
+    except `composed`, `cut`, `ranking-cost` and those of features, and except `against` and `against-loads`, which
+    need another version of Windowshop."""
     if context.invoked_subcommand is None:
         for one in (
             queries,
@@ -47,7 +47,7 @@ def queries() -> None:
 
 @app.command()
 def watches() -> None:
-    """Measure how long the comparison of a batch with 1,000 watches takes, compared with encoding it."""
+    """Measure how long the comparison of a batch with 1,000 watches takes, compared with the encoding of the batch."""
     from benchmarks.encoder import watches
 
     watches.run()

@@ -1,8 +1,8 @@
 """Measures the operators of a query, synonyms, corrections and highlights on a made-up shop with planted answers.
 
 Each case has a query with the feature, the same query without it, and the products that a shopper means. A case is
-right if exactly these products come first. The suite of a feature must be wrong without the feature and right with it.
-The vectors of titles are those of the starter model.
+right if exactly these products come first. Without a feature, all its cases must be wrong; with the feature, all must
+be right. The vectors of titles are those of the starter model.
 
 The weight with which the vector leans away from an excluded word is measured too. The products of this measurement do
 not have the excluded word in their texts, so only the vector can tell them apart.

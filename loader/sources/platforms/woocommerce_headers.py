@@ -104,7 +104,7 @@ ENGLISH = {" ".join(plain_words(name)): name for name in TRANSLATIONS if "?" not
     translation: name for name, translations in TRANSLATIONS.items() for translation in translations
 }
 # Headers of attributes and downloads contain a number, as in "Attribute 1 name". The beginning of a word shows what the
-# column holds: the name, the value ...
+# column holds, such as the name or the value.
 NUMBERED = (
     ("attribute", re.compile("attrib|atrib|atryb|eigenschap|egenskap"), {
         "value(s)": ("val", "wert", "waarde", "wartos", "vard"),

@@ -226,7 +226,8 @@ def _existing(request: Request[Any, Any, Any], rule_id: int, found: rules.Rule |
 
 
 def changed(conn: Connection, rule_id: int, found: Changed | None) -> Changed:
-    """Return what a write returned. Raises ApiError if it changed no rule, for want of the rule or of its version."""
+    """Return what a write returned. Raises ApiError if the write changed no rule, because the rule or the version that
+    the client names does not exist."""
     if found:
         return found
     if rules.find(conn, rule_id) is None:

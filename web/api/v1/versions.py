@@ -1,6 +1,6 @@
 """Names the version of a rule by an ETag, and reads from If-Match the version that a client wants to change.
 
-The ETag is the time of the last save, in microseconds and hexadecimal. RFC 9110 lets If-Match not match a weak ETag.
+The ETag is the time of the last save, in microseconds and hexadecimal. By RFC 9110, If-Match matches no weak ETag.
 Here it does, because nginx makes each ETag weak when it compresses an answer.
 """
 
