@@ -2,8 +2,8 @@
 
 `owner` owns every object, and the groups `analyst` and `app` have rights. None of the three can log in. Every kind of
 process has its own login, and only the administrator's commands run SET ROLE. PostgreSQL lets every role change its own
-password and the defaults of its own sessions. A login is therefore never shared: people have logins of their own, and
-the web service has two.
+password and the defaults of its own sessions. So people do not use the logins of processes; each person has a login of
+their own. The web service has two logins.
 """
 
 from collections.abc import Mapping

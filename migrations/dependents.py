@@ -1,4 +1,4 @@
-"""Finds the views, functions, policies, columns ... of a site that depend on our functions and types.
+"""Finds the objects of a site that depend on our functions and types: views, functions, policies, columns and others.
 
 PostgreSQL does not drop an object on which another object depends. Some upgrades must drop and create a function, or
 add a column to a result type. Such an upgrade looks for dependent objects before its first change.
@@ -45,7 +45,7 @@ order by i.type, i.identity
 
 @dataclass(frozen=True)
 class Dependent:
-    kind: str  # as PostgreSQL names it: view, function, policy, table column ...
+    kind: str  # PostgreSQL's name of the kind, such as "view" or "table column"
     identity: str  # schema-qualified
     catalog: str
     oid: int

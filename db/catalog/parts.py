@@ -1,6 +1,7 @@
-"""Reads all products of some catalogs in parts of nearly equal size, each by the primary key.
+"""Reads all products of some catalogs in parts of nearly equal size.
 
-A product_id is a hash, so the products are spread evenly over all values of product_id.
+A part is a range of the primary key, product_id. A product_id is a hash, so the products are spread evenly over all
+values of product_id.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 _IDS = 1 << 128  # the number of values of product_id
-# Counts up to this many rows, and trusts the planner's estimate for more.
-_COUNTED = 50_000
+_COUNTED = 50_000  # the count of products stops here; the planner's estimate is used if it is larger
 _COUNT = text(
     "select greatest((select count(*) from (select from shop.product limit :most) p), "
     "(select case when c.reltuples > :most then c.reltuples::bigint else 0 end from pg_class c "
@@ -32,7 +32,10 @@ class Listed:
 
 
 def about_how_many(conn: Connection) -> int:
-    """Return the number of products in all catalogs: the exact number up to 50,000, an estimate above."""
+    """Return the number of products in all catalogs.
+
+    The number is the planner's estimate if the estimate is above 50,000. Otherwise it is a count that stops at 50,000.
+    """
     return int(conn.execute(_COUNT, {"most": _COUNTED}).scalar_one())
 
 

@@ -23,7 +23,7 @@ def read_for_update(conn: Connection, sku: str, catalog: str) -> dict[str, Any] 
 
 
 def merged(attributes: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes changed by `patch`, by the rules of a JSON merge patch (RFC 7396)."""
+    """Return `attributes` with the changes of `patch`, by the rules of a JSON merge patch (RFC 7396)."""
     result = dict(attributes)
     for name, value in patch.items():
         if value is None:

@@ -1,7 +1,8 @@
 # ruff: noqa: RUF001 - words of all scripts
 """Removes the words that shops write beside a price: taxes, "from", "now", shipping and the unit of a single piece.
 
-The lists are fixed. A word that is in no list, such as "/ kg", is not removed, so the price is refused.
+The lists are fixed. Other words are not removed. A price with another word, such as "/ kg", is refused, unless the word
+is a currency.
 """
 
 import re

@@ -1,9 +1,9 @@
 """Reads a price as shops write it: an amount, with its currency before or after it.
 
 Blanks of any width, apostrophes, and repeated dots or commas separate groups of digits. The only notation that could
-mean two amounts has one dot or comma before exactly three digits, as in "1.290". `DecimalMarks` looks at the other
-prices of the file to choose between the two amounts. If those prices do not show the right amount, the price is
-refused, because one amount is a thousand times the other.
+mean two amounts has one dot or comma before exactly three digits, as in "1.290". The currency or the other prices of
+the file (`DecimalMarks`) can show which amount is meant. If neither shows the amount, the price is refused, because one
+amount is a thousand times the other.
 """
 
 import re
@@ -53,8 +53,9 @@ class WrittenPrice(NamedTuple):
 def price(cell: str, currency: str | None = None, decimal_mark: str | None = None) -> tuple[Decimal, str | None]:
     """Return the amount, and the currency if the cell names one: "12.50", "12.50 USD", "€ 1.299,00".
 
-    `currency` is the currency from another column. `decimal_mark` decides a price that could mean two amounts; without
-    it, such a price raises AmbiguousPrice. Raises ValueError if the cell is not a price.
+    `currency` is the currency from another column. `decimal_mark` is the mark that separates decimals in this file, if
+    known. Raises AmbiguousPrice for a price that could mean two amounts, if neither `decimal_mark` nor the currency
+    decides. Raises ValueError if the cell is not a price.
     """
     if _PLAIN.fullmatch(cell):
         return _checked(Decimal(cell), cell), None
@@ -147,9 +148,9 @@ def decided(cell: str, currency: str | None, decimal_mark: str) -> str:
 class DecimalMarks:
     """Finds out which character separates the decimals in the prices of a file.
 
-    A price such as "1.290,00" or "12,90" shows the decimal mark of its currency. For a currency without such a price,
-    the prices of the other currencies count, except currencies with three decimals. If prices contradict each other,
-    the mark stays unknown.
+    A price such as "1.290,00" or "12,90" shows the decimal mark of its currency. If a currency has no such price, the
+    prices of the other currencies count. Currencies with three decimals are left out of this exchange. If prices
+    contradict each other, the mark stays unknown.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Runs the embedded PostgreSQL server while a process uses it.
 
-    with attach(home) as server: ...      a command starts the server if needed; the last process to leave stops it
-    start(home) ... stop(home)            `windowshop db start`: the server keeps running until `stop`
+    with attach(home) as server:    starts the server if needed; the last process to leave stops the server
+    start(home), stop(home)         `windowshop db start` and `stop`: the server runs from `start` until `stop`
 
 File locks show which processes use the server. The kernel releases the locks of a killed process. The locks are:
 
@@ -15,8 +15,8 @@ The reaper is a detached process. Usually it does nothing, because the last proc
 process was killed, the free bell.lock wakes the reaper, which takes start.lock and stops the server unless another
 process has attached. While the file `<home>/keep` exists, neither the last process nor the reaper stops the server.
 
-Each attached process watches the server, and starts it again if it has ended (`_watched`), but not after `stop`, which
-writes the file `<home>/stopped`. The next `attach` or `start` deletes this file.
+Each attached process watches the server and starts an ended server again (`_watched`). While the file `<home>/stopped`
+exists, no process does this. `stop` writes the file, and the next `attach` or `start` deletes it.
 """
 
 import errno
@@ -44,7 +44,7 @@ START_LOCK_TIMEOUT = 180.0  # seconds; longer than a first start on a slow disk
 LEAVE_TIMEOUT = 10.0  # seconds that a process waits for its locks, or that the last process waits for the server's end
 STOP_TIMEOUT = 60.0  # seconds that `stop` waits for the server's end
 WATCH_SECONDS = 1.0  # time between two checks whether the server still runs
-ORPHAN_SECONDS = 5.0  # if only the main process of the server has ended, a message reports this after this time
+ORPHAN_SECONDS = 5.0  # if the server's other processes outlive its main process for longer, a message reports this
 MAX_WATCH_SECONDS = 30.0  # the longest time between two checks; each failed start doubles the time
 
 

@@ -1,9 +1,9 @@
 """Fuses ranked lists by weighted reciprocal rank, like `shop.search`, and finds the best weights for judged queries.
 
 A product's score is the sum over the legs of weight / (rrf_k + its rank in the leg). Cormack, Clarke and Büttcher
-(2009) used 60 for rrf_k. A larger rrf_k gives the first place less advantage over the tenth place, and gives a product
-in several lists more advantage. A larger rrf_k improves the results if the legs are equally accurate, and harms them if
-one leg is accurate and another returns noise. Only the ratios of the weights matter, so the largest fitted weight is 1.
+(2009) used 60 for rrf_k. A larger rrf_k gives rank 1 less advantage over rank 10, and gives a product in several lists
+more advantage. A larger rrf_k improves the results if the legs are equally accurate. It harms the results if one leg is
+accurate and another returns noise. Only the ratios of the weights matter, so the largest fitted weight is 1.
 """
 
 import itertools
@@ -75,7 +75,7 @@ def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
 def fuse(
     lists: Mapping[str, Sequence[UUID]], weights: LegWeights, factors: Mapping[UUID, float] | None = None
 ) -> list[UUID]:
-    """Return the products of all legs that have a weight, best first.
+    """Return the products of the legs whose weight is above 0, best first.
 
     Products of equal score are ordered by id.
     """

@@ -1,4 +1,4 @@
-"""Stores evaluations as rows, reads them, and compares two evaluations query by query."""
+"""Stores evaluations as rows, reads the rows, and compares two evaluations query by query."""
 
 import json
 from collections.abc import Sequence

@@ -16,7 +16,8 @@ _GIVEN = (
     "cast(:condition as jsonb), cast(:action as jsonb)"
 )
 _ADD = text(f"insert into shop.rule ({_VALUES}) values ({_GIVEN}) returning {_COLUMNS}")
-# The trigger locks a rule only after its own lock, so a statement checks the version and writes at once.
+# The statement that writes also checks the version. A separate SELECT FOR UPDATE would lock the rule before rule_saved
+# takes its own lock, and two sessions could wait for each other.
 _VERSION = "rule_id = :rule_id and (cast(:versions as timestamptz[]) is null or updated_at = any(:versions))"
 _REPLACE = text(f"update shop.rule set ({_VALUES}) = row({_GIVEN}) where {_VERSION} returning {_COLUMNS}")
 _SWITCH = text(f"update shop.rule set status = :status where {_VERSION} returning rule_id")
@@ -77,8 +78,8 @@ def add(conn: Connection, rule: NewRule) -> Rule:
 def replace(conn: Connection, rule_id: int, rule: NewRule, versions: Sequence[datetime] | None = None) -> Rule | None:
     """Replace all values of the rule `rule_id`, except its id.
 
-    With `versions`, only a rule whose `updated_at` is one of them is replaced. Returns None if there is no such rule.
-    Raises the errors of `add`.
+    With `versions`, the rule is replaced only if its `updated_at` is in `versions`. Returns None if no rule was
+    replaced. Raises the errors of `add`.
     """
     with _naming(rule):
         row = conn.execute(_REPLACE, {**_values(rule), **_version(rule_id, versions)}).one_or_none()
@@ -86,8 +87,8 @@ def replace(conn: Connection, rule_id: int, rule: NewRule, versions: Sequence[da
 
 
 def switch(conn: Connection, rule_id: int, status: str, versions: Sequence[datetime] | None = None) -> bool:
-    """Make a rule live or a draft, as `replace` does. Returns False if there is no such rule. Raises DatabaseError if
-    the rule cannot be live."""
+    """Make a rule live or a draft. `versions` works as in `replace`. Returns False if no rule was changed. Raises
+    DatabaseError if the rule cannot be live."""
     return conn.scalar(_SWITCH, {"status": status, **_version(rule_id, versions)}) is not None
 
 
@@ -126,7 +127,7 @@ def read(conn: Connection, catalog: str | None = None, *, after: int = 0, rows: 
 
 
 def remove(conn: Connection, rule_id: int, versions: Sequence[datetime] | None = None) -> bool:
-    """Delete a rule, as `replace` does. Returns False if there is no such rule."""
+    """Delete a rule. `versions` works as in `replace`. Returns False if no rule was deleted."""
     return conn.scalar(_REMOVE, _version(rule_id, versions)) is not None
 
 

@@ -8,7 +8,7 @@ returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     model constant shop.model := (select m from shop.model m where m.status = 'serving');
-    waiting text[];  -- the catalogs with a watch without a vector
+    waiting text[];  -- the catalogs with a watch that has no vector or no floor yet
     catalog text;
     products uuid[];
     noted timestamptz[];

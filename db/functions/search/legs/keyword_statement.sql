@@ -15,7 +15,7 @@
 --   $13  the factor of the rank of a product that has no selecting word; used if p_weighted is true
 --
 -- If p_in_matches is true, the statement looks for the words in the products of $6 only. Otherwise the statement reads
--- the first @keyword_most_read@ products of the table that match $2. If there are more such products and p_every is
+-- the first @keyword_most_read@ products of the table that match $2. If there are at least that many and p_every is
 -- true, the statement also reads the first @keyword_most_read@ products that match $7.
 --
 -- The statement has a branch for each way to find products, and no unused branch, because planning takes a fifth of the
