@@ -130,9 +130,10 @@ def existing(conn: Connection, names: Collection[str]) -> set[str]:
 def default_catalog(conn: Connection, among: Sequence[str] | None = None) -> str | None:
     """Return the catalog for searches that name no catalog, on the search page or the command line.
 
-    This is the catalog main, or the first catalog by name if there is no catalog main. A catalog without products
-    comes after every other. A site whose only catalog has another name therefore shows that catalog. With `among`, only
-    the catalogs in `among` are considered. Returns None if no catalog remains.
+    Catalogs with products are preferred. Among them, this is the catalog main, or else the first catalog by name. If no
+    catalog has products, all catalogs are compared in this way. A site whose only catalog with products has another
+    name than main therefore shows that catalog. With `among`, only the catalogs in `among` are considered. Returns None
+    if no catalog remains.
     """
     found: str | None = conn.scalar(_DEFAULT, {"main": DEFAULT, "among": None if among is None else list(among)})
     return found

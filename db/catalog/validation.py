@@ -113,7 +113,8 @@ def _good_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> dict
 
 
 def _plain(name: str, cell: str) -> str:
-    """Return a cell without HTML. The SKU and other identifiers are never changed."""
+    """Return a cell without HTML. In an address, only the entity &amp; is replaced. An identifier, such as the SKU, is
+    returned unchanged."""
     if name in ADDRESSES:
         return cell.replace("&amp;", "&")
     if name in IDENTIFIERS or not has_html(cell):

@@ -41,7 +41,9 @@ class JudgedQuery:
     suite: str
     catalog: str
     query_id: UUID
-    label: str  # a name for people: the text, sku:... or the image's sha256, or two of these with " + " between them
+    # A name for people: the text, "sku:" with the SKU, or the SHA-256 of the image. A query with a text and an image
+    # has two of these names, with " + " between them.
+    label: str
     text: str | None
     picture_of: int | None  # the judgement_id of a row that holds the bytes of the query's image
     picture_sku: str | None

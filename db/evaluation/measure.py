@@ -1,6 +1,6 @@
 """Runs judged queries through `shop.search` and measures the results.
 
-The module writes nothing, so the role analyst has enough rights, except for a trial.
+The module writes nothing. So the role analyst has enough rights, unless the measurement is a trial.
 
 tasks = prepare(conn, judgements.read(conn, suites), filters)   queries, and the judgements to measure against
 measured = measure(conn, task, serving(conn), how)              a MeasuredLeg for each leg
@@ -43,7 +43,7 @@ class Task:
     selectivity: float | None  # share of the catalog's products that pass the filter; None without a filter
     queries: Sequence[JudgedQuery]
     # The number of queries that are not measured. A query is not measured if no relevant product is in the catalog and
-    # passes the filter. A query is also not measured if it is a product's first image and this image is not encoded.
+    # passes the filter. A query with a product's first image is also not measured if this image is not encoded.
     left_out: int
 
     @property

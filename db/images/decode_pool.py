@@ -3,7 +3,7 @@
 An image that crashes or hangs its decoder, or uses up the memory, ends only a decoder process. A batch is split into
 tasks of several images. If a task fails, each of its images is decoded alone, to find the image that failed.
 
-The decoders return pixels through shared memory. Only a few values per image are sent through a pipe.
+The decoders return pixels through shared memory. Only a few other values of each image return through a pipe.
 """
 
 import math

@@ -20,9 +20,9 @@ _MODES = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}  # by colour type; an image with
 def reduced_png(image: Image.Image, data: bytes, least: tuple[int, int]) -> Image.Image | None:
     """Return the PNG `data` scaled by a whole factor to at least twice the size `least`, with 8 bits a channel.
 
-    `image` is the same PNG, opened and not loaded. Returns None for an image that Pillow has to decode as a whole: one
-    that is small, interlaced or animated, or has a palette or less than 8 bits. Raises OSError, ValueError or
-    zlib.error for damaged pixels.
+    `image` is the same PNG, opened and not loaded. Returns None for an image that Pillow has to decode as a whole, for
+    example an image that is small, interlaced or animated, or has a palette or less than 8 bits. Raises OSError,
+    ValueError or zlib.error for damaged pixels.
     """
     width, height, bits, colour, _, _, interlace = _HEADER.unpack_from(data, 16)
     factor = min(width // least[0], height // least[1]) // 2
@@ -47,8 +47,8 @@ def reduced_png(image: Image.Image, data: bytes, least: tuple[int, int]) -> Imag
 
 
 def _strips(data: bytes, size: tuple[int, int], mode: str, bits: int, factor: int) -> Iterator[tuple[int, Image.Image]]:
-    """Yield the image in strips from top to bottom, with the number of the first row. A strip has `factor` rows, or
-    several times as many."""
+    """Yield the image in strips from top to bottom, each with the number of its first row. Every strip but the last has
+    `factor` rows or a multiple of this number."""
     width, height = size
     row_bytes = 1 + width * len(mode) * bits // 8  # the first byte of a row is its filter
     rows = factor * max(1, _STRIP_BYTES // (row_bytes * factor))

@@ -1,4 +1,4 @@
-"""Runs risky calls in child processes, and replaces a process that crashes, hangs or runs out of memory."""
+"""Runs risky calls in child processes, and replaces a process that crashes or hangs."""
 
 import multiprocessing
 import re
@@ -22,7 +22,8 @@ FAILURES = (TimeoutError, ProcessExpired, BrokenProcessPool)  # the errors of a 
 
 
 class WorkerPool:
-    """A pool of child processes, started by the first call. A call that takes longer than `seconds` is killed."""
+    """A pool of child processes. The first call starts the processes. The process of a call that takes longer than
+    `seconds` is killed."""
 
     def __init__(
         self, processes: int, seconds: float, initializer: Callable[..., None], initial_arguments: tuple[Any, ...] = ()

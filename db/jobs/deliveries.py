@@ -1,9 +1,10 @@
 """Turns notes about products into messages, and delivers the messages of each webhook.
 
-A message is sent again after growing pauses until the receiver accepts it. Every attempt has the same webhook-id and
+A message that the receiver did not accept is sent again after growing pauses. Every attempt has the same webhook-id and
 the same body. After ATTEMPTS attempts, or after the first failure of a message older than LONGEST_HOURS, the
-message is deleted. If the receiver has accepted no message since the message was made, the webhook is disabled. The
-webhook is also disabled if the receiver answers 410, or if its last attempt failed and too many messages wait.
+message is deleted. The webhook is then disabled if the receiver has accepted nothing since that message was made. The
+webhook is also disabled if the receiver answers 410, or if the last attempt failed and more than MOST_WAITING messages
+wait.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Runs the jobs of a site on procrastinate. Any number of processes may run; each job runs in one of them.
 
-    every 15 seconds    look_around: makes a job for each due feed and for each webhook with due messages, and gives the
-                        jobs of dead processes back
+    every 15 seconds    look_around: makes the messages of webhooks, makes a job for each due feed and for each webhook
+                        with due messages, and gives the jobs of dead processes back
     every 10 minutes    refresh_suggestions: computes the texts that shop.suggest shows
     every hour          refresh_signals: computes the popularity and the distributions of signals
                         delete_old: deletes old events and cached queries in batches, and old failed jobs
@@ -108,7 +108,7 @@ class JobsWorker:
 
     `fault` tells why the process is not ready, and `is_behind` whether the schema is newer than this code. `feeds` is
     the state of all feeds, which is read every LOOK_SECONDS. It is None while the database does not answer or its
-    schema does not fit. `loads` counts the loads that this process has ended, by result.
+    schema does not fit. `loads` counts, by result, the loads that this process ran and that have ended.
     """
 
     def __init__(self, database: Database, settings: JobsSettings, load: LoadFeed) -> None:
@@ -195,7 +195,7 @@ class JobsWorker:
             raise psycopg.OperationalError("a task of a worker ended")
 
     async def _watch(self) -> None:
-        """Check again and again. Each process does this, while only one of them runs `look_around`."""
+        """Check every LOOK_SECONDS. Each process does this, but a job such as `look_around` runs in one process."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             await self._check()

@@ -15,7 +15,7 @@ Places = dict[str, list[tuple[int, int]]]  # field -> first character, from 0, a
 
 
 def highlights(conn: Connection, query: str | None, products: Sequence[UUID]) -> dict[UUID, Places]:
-    """Return, by product id, the places of the words of `query` in `title` and `description`, counted in code points.
+    """Return, by product id, where words of `query` stand in `title` and `description`, counted in code points.
 
     A product without a word of the query has two empty lists.
     """
@@ -27,8 +27,8 @@ def highlights(conn: Connection, query: str | None, products: Sequence[UUID]) ->
 
 
 def marked_titles(conn: Connection, query: str, products: Sequence[UUID]) -> dict[UUID, Places]:
-    """Return, by product id, the places of the words of `query` in `title`, counted in code points. The products are of
-    one catalog. A product without a word of the query in its title is left out."""
+    """Return, by product id, where words of `query` stand in `title`, counted in code points. The products are of one
+    catalog. A product without a word of the query in its title is left out."""
     found: dict[UUID, Places] = {}
     for product_id, first, length in conn.execute(_TITLES, {"products": list(products), "query": query}):
         found.setdefault(product_id, {"title": []})["title"].append((first, length))

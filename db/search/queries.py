@@ -1,4 +1,4 @@
-"""Lists the queries that a shop can improve: without a result, with few clicks, and asked often."""
+"""Lists queries that show a shop what to improve: queries without a result, with few clicks, or asked often."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,8 @@ class NoResultQuery:
 
 @dataclass(frozen=True, slots=True)
 class ClickedQuery:
-    """`clicks` is the number of searches that led to a click, a view, a wish or a purchase."""
+    """`clicks` is the number of searches that led to a click or another action on a product. An action that names no
+    search counts like a search of its own. `clicks` is never larger than `searches`."""
 
     query: str
     searches: int
@@ -78,7 +79,7 @@ def with_few_clicks(conn: Connection, catalog: str, rows: int) -> Sequence[Click
 
 
 def popular(conn: Connection, rows: int) -> Sequence[PopularQuery]:
-    """Return the query texts of all catalogs whose vectors searches most often did not find in the cache.
+    """Return query texts of all catalogs. The text whose vector was missing in the cache most often comes first.
 
     `conn` belongs to the role app.
     """

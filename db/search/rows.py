@@ -1,4 +1,4 @@
-"""Types of the rows of shop.browse, shop.explain_search and shop.facets."""
+"""Defines the types of the rows of shop.browse, shop.explain_search and shop.facets."""
 
 from dataclasses import dataclass
 from decimal import Decimal

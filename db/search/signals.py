@@ -45,8 +45,8 @@ def add(
     visible: str = "all",
     catalog: str | None = None,
 ) -> None:
-    """Make a number of a view a signal, which is read with the rights of the role of `conn`. Raises DatabaseError if
-    the view cannot be a signal."""
+    """Make a column of a view a signal. Searches read the signal with the rights of the role of `conn`. Raises
+    DatabaseError if the view cannot be a signal."""
     values = {"name": name, "view": view, "value_column": value_column, "key": key, "normalise": normalise}
     more = {"half_life": half_life, "weight": weight, "visible": visible, "catalog": catalog}
     conn.execute(_ADD, {**values, **more})

@@ -9,15 +9,15 @@ class Level(IntEnum):
     """The levels in ascending order. The value is the exit code of `windowshop status`."""
 
     FINE = 0
-    WARNING = 1  # the site works, but slowly, with old data, or with a setting that is lost
-    BROKEN = 2  # searches or writes fail, or a right is open to everybody
+    WARNING = 1  # the site works, but not as well as it should: for example slowly or with old data
+    BROKEN = 2  # for example: searches or writes fail, or everybody has a right that only the site's roles should have
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a check found. `since` is None where PostgreSQL keeps no time, such as the time of a changed setting.
 
-    `fix` is a command, a statement or a runbook; it is None at the level FINE.
+    `fix` says what to do, such as a command, a statement or a runbook. It is None at the level FINE.
     """
 
     check: str
