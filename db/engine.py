@@ -1,4 +1,5 @@
-"""Connects to the database with the login of a role. Every error of the driver becomes a WindowshopError."""
+"""Connects to the database with the login of a role. The errors of the driver in these engines become
+WindowshopErrors."""
 
 import math
 import os

@@ -2,7 +2,8 @@
 
 In transaction mode, a pooler may give each transaction another connection to the server. Settings, named statements,
 temporary tables, advisory locks and LISTEN of a session therefore end with the transaction. Searches and the web
-service need none of these. All other processes need a session, and refuse such a pooler.
+service need none of these. Encoders, loads, jobs, upgrades, calibrations and retries need a session, and refuse such a
+pooler.
 """
 
 from typing import TYPE_CHECKING, Any

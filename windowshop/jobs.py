@@ -214,8 +214,8 @@ async def _load(home: Path, name: str, arguments: list[str], seconds: float) -> 
 
 
 async def _start(home: Path, name: str, arguments: list[str]) -> asyncio.subprocess.Process:
-    """Start the child process. On Linux, it gets SIGTERM when the thread that started it ends, for example because of
-    SIGKILL."""
+    """Start the child process. On Linux, the child process gets SIGTERM when the thread that started it ends, for
+    example because of a SIGKILL."""
     if "--rejects" not in arguments:
         folder = home / "feeds"
         folder.mkdir(parents=True, exist_ok=True)

@@ -118,7 +118,9 @@ Keep = Annotated[
 ]
 Watch = Annotated[
     str | None,
-    typer.Option(metavar="INTERVAL", help="Check the file every 30s, 15m, 2h ..., and load it if it has changed."),
+    typer.Option(
+        metavar="INTERVAL", help="Check the file at this interval, such as 30s, 15m or 2h. Load a changed file."
+    ),
 ]
 
 

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 def as_app(call: "Callable[[Connection], Result]") -> Result:
-    """Runs `call` as the group app and returns its result. Raises SchemaMismatch if the schema is not the one of this
+    """Runs `call` as the group app and returns its result. Raises SchemaMismatch if the schema does not fit this
     version."""
     from db.roles import Role
 
@@ -22,8 +22,8 @@ def as_app(call: "Callable[[Connection], Result]") -> Result:
 
 
 def as_administrator(call: "Callable[[Connection], Result]") -> Result:
-    """Runs `call` as the administrator and returns its result. Raises SchemaMismatch if the schema is not the one of
-    this version."""
+    """Runs `call` as the administrator and returns its result. Raises SchemaMismatch if the schema does not fit this
+    version."""
     return _run(None, call)
 
 

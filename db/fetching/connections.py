@@ -63,8 +63,8 @@ class GuardedBackend(httpcore2.NetworkBackend):
     def addresses(self, host: str, port: int, deadline: float) -> list[Ip]:
         """Return the addresses of a host. Raises ImageRejected if any address is forbidden, even if others are allowed.
 
-        Only an attacker has a reason to give a host name both allowed and forbidden addresses. Raises TimeoutError at
-        the deadline, and httpcore2.ConnectError if the host has no address.
+        A host name with both allowed and forbidden addresses is a sign of an attack. Raises TimeoutError at the
+        deadline, and httpcore2.ConnectError if the host has no address.
         """
         ips = self._resolved(host, port, deadline)
         for ip in ips:

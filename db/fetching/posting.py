@@ -1,4 +1,5 @@
-"""Sends a body to a URL by POST, to public hosts and listed hosts only. Redirects are not followed."""
+"""Sends a body to a URL by POST. The URL must lead to a public host, or to a host or network that the operator has
+listed. Redirects are not followed."""
 
 import time
 from collections.abc import Mapping

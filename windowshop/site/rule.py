@@ -28,7 +28,11 @@ def add(
     action: Annotated[str, typer.Argument(help="What the rule does, as JSON.")],
     live: Annotated[bool, typer.Option("--live", help="Searches follow the rule at once. Default: a draft.")] = False,
     priority: Annotated[
-        int, typer.Option(help="Of two pins at one place, new queries, redirects or banners, the higher number acts.")
+        int,
+        typer.Option(
+            help="Of several rules that give a pin at one position, a new query, a redirect or a banner, the rule with "
+            "the highest number acts."
+        ),
     ] = 0,
     valid_from: Annotated[
         str | None, typer.Option("--from", help='When the rule begins, such as "2026-12-01 08:00 Europe/Berlin".')

@@ -34,7 +34,7 @@ def add(
         str | None, typer.Option(help="With --key sku: the catalog of all rows. Default: the view's column catalog.")
     ] = None,
 ) -> None:
-    """Rank searches by a number of a view, which each search reads live:
+    """Rank searches by a column of a view. Each search reads the column live:
 
     windowshop signal add margin erp.margin --weight 0.3
 
