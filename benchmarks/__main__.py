@@ -127,8 +127,8 @@ def cut(
         list[int] | None, typer.Argument(help="Numbers of the splits to measure; by default all.")
     ] = None,
 ) -> None:
-    """Measure which share of the relevant products the cut keeps, for concepts that the model has not been trained on,
-    and how many products pass the cut for a query of random letters."""
+    """Measure the cut: which share of the relevant products the cut keeps, and how many products it keeps for a query
+    of random letters. The relevant products are those of concepts that the model has not been trained on."""
     from benchmarks.relevance import cut
 
     cut.run(*([splits] if splits else []))

@@ -72,8 +72,9 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
 def load_models(database: Database, settings: EncoderSettings, only: list[str] | None = None) -> dict[int, Model]:
     """Load all models that are not retired. Returns the models by model_id, with the serving model first.
 
-    With `only`, loads only the models with these names. Raises ModelUnavailable if there is no model to load or a model
-    cannot be loaded, and ModelMismatch if a model's weights or dimension differ from those with which it was added.
+    With `only`, loads only the models with these names. Raises ModelUnavailable if there is no model to load, or if a
+    model cannot be loaded. Raises ModelMismatch for a model with other weights or another dimension than when it was
+    added.
     """
     refuse_transaction_pooler(database, Role.ENCODER, "an encoder")
     with database.connect(Role.ENCODER) as conn:

@@ -26,8 +26,8 @@ class ShownAttributes:
     def check(
         self, filter_: Any, fields: Iterable[str] = (), sort: str | None = None, group_by: str | None = None
     ) -> None:
-        """Raises ApiError if a filter, a facet, a sort or group_by reads a hidden attribute, because the number, the
-        order or the groups of the found products would reveal values of that attribute."""
+        """Raises ApiError if a filter, a facet, a sort or group_by reads a hidden attribute. The number, the order or
+        the groups of the found products would reveal values of that attribute."""
         if self._names is None:
             return
         named = (

@@ -1,11 +1,11 @@
 """Adds limits for slow clients and long headers to uvicorn's HTTP protocol, and refusals that take almost no time.
 
-uvicorn's own time limit applies only to silent connections. uvicorn waits without limit for a client that sends its
-header byte by byte, for a client that keeps sending the body of an answered request, and for a client that does not
-read its answers. This protocol closes the connections of these clients. While a request is being answered, the
+uvicorn's own time limit applies only to silent connections. uvicorn waits without limit for three kinds of clients:
+those that send their header byte by byte, those that keep sending the body of an answered request, and those that do
+not read their answers. This protocol closes the connections of these clients. While a request is being answered, the
 service's deadline applies.
 
-hypercorn 0.18 and granian 2.8 never close the connection of a client that does not read, and take 2.0 and 1.9 ms of
+hypercorn 0.18 and granian 2.8 never close the connection of a client that does not read. They take 2.0 and 1.9 ms of
 processor time for a search where this protocol takes 1.8 (two shared cores, 1,000 products). At five times the peak
 rate, granian answered 16 searches per second instead of 53, and hypercorn refused a request only after 30 seconds.
 
