@@ -187,7 +187,7 @@ def test_one_product_is_tried_again_and_the_others_stay_in_quarantine(
         "insert into shop_private.work (product_id, model_id, part, position, state, error) "
         "select shop.product_id(sku, 'main'), 1, cast(part as shop_private.part), 0, 'quarantined', 'damaged' "
         "from unnest(array['sku 7', 'sku 8']) sku, unnest(array['image', 'title']) part "
-        "on conflict (product_id, model_id, part, position) do update set state = 'quarantined'"
+        "on conflict (product_id, model_id, part, position) do update set state = 'quarantined', error = 'damaged'"
     )
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(quarantine)
