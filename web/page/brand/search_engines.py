@@ -6,6 +6,7 @@ from xml.sax.saxutils import escape
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.params import PathParameter
+from sqlalchemy import Connection
 
 from db.catalog import parts as product_parts
 from web.http.addresses import address
@@ -13,7 +14,7 @@ from web.http.problems import ApiError
 from web.page.brand import language_links, visit
 from web.page.cards import product_address
 
-PART = 5_000  # products of a part, about
+PART = 1_000  # products of a part, about; each has its address in every language
 MAX_PARTS = MAX_PLACES = 50_000  # the protocol of sitemaps allows this many parts, and this many addresses in a part
 _HEADERS = {"Cache-Control": "public, max-age=3600"}
 _XMLNS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml"'
@@ -55,12 +56,14 @@ async def sitemap_part(
     """Return the addresses of the products of one part, the first part with that of the start page."""
     if part >= parts:
         raise ApiError("not-found", f"There are only {parts:,} parts, from 0 on.")
-    rows = await state.pools.read(
-        request, lambda conn: product_parts.part(conn, part, parts, state.public_catalogs, MAX_PLACES - 1)
-    )
+
+    def read(conn: Connection) -> str:
+        rows = product_parts.part(conn, part, parts, state.public_catalogs, MAX_PLACES - 1)
+        urls = (_url(product_address(row.sku, row.catalog), f"{row.updated_at:%Y-%m-%d}") for row in rows)
+        return "".join(urls)  # in this thread, because it takes a while
+
     start = "" if part else _url(address("/"), "")
-    urls = (_url(product_address(row.sku, row.catalog), f"{row.updated_at:%Y-%m-%d}") for row in rows)
-    return _xml("urlset", start + "".join(urls))
+    return _xml("urlset", start + await state.pools.read(request, read))
 
 
 def _url(path: str, changed: str) -> str:
