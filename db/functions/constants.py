@@ -95,6 +95,7 @@ SEARCH = (
         "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
     ),
     Constant("attribute_us", 0.4, "us per product", "time to compare an attribute, for which no index exists"),
+    Constant("attribute_most_us", 10_000, "us", "attributes of all products are read if that takes at most 10 ms"),
     Constant(
         "assumed_share", 0.5, "of products", "assumed share of matches if no sample was taken; most products then match"
     ),

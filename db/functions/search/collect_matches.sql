@@ -1,39 +1,54 @@
--- Collects the products that meet p_condition, a condition on p (shop.product), if at most p_most products meet it.
--- Otherwise `matched` is null. p_products is the number of all products, or an estimate of this number.
+-- Collects the products that meet p_condition, a condition on p (shop.product), if at most p_most products meet it and
+-- an index scan would not be faster. Otherwise `matched` is null. p_products is the number of all products, or an
+-- estimate of this number. p_scan_us is the time in microseconds that scans of the HNSW indexes would take if every
+-- product met the condition, or null if no such scan is possible.
 --
--- The function stops collecting after p_most + 1 products. The function collects nothing if a sample of random pages
--- shows, with a margin of three standard deviations, that more than p_most products match. The sample is taken only if
--- p_products is more than twice p_most. If the condition only compares attributes, no index finds the matches, so
--- collecting may read the whole table. The sample is then larger: one product in @attribute_sample@, but at most
--- @attribute_sample_most@ products. After a sample, `share` is the fraction of the sample that meets the condition. If
--- the caller passes a known fraction as `share`, no sample is taken. Under row level security, `share` is the fraction
--- of the visible products in the sample.
+-- The function stops collecting after p_most + 1 products. It collects nothing if a sample of random pages shows, with
+-- a margin of three standard deviations, that more than p_most products match. If the condition only compares
+-- attributes, no index finds the matches, so collecting reads the whole table. The sample then has one product in
+-- @attribute_sample@, but at most @attribute_sample_most@ products. Nothing is collected if reading the table takes
+-- longer than @attribute_most_us@ microseconds and longer than p_scan_us / `share`, the expected time of the scans.
+-- Under row level security, the matches are collected, because an estimate of their number would count hidden products.
+--
+-- If the caller passes a known fraction as `share`, no sample is taken. No sample is taken either if p_products is at
+-- most twice p_most and an index finds the matches. After a sample, `share` is the fraction of the sample that meets
+-- the condition, or a larger fraction if more matches were collected. Under row level security, `share` is the
+-- fraction of the visible products in the sample.
 create or replace function shop_private.collect_matches(
-    p_condition text, p_most bigint, p_products bigint, inout share double precision default null, out matched uuid[]
+    p_condition text, p_most bigint, p_products bigint, p_scan_us double precision default null,
+    inout share double precision default null, out matched uuid[]
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
+    unindexed constant boolean := p_condition ~ 'p[.]attributes ->'
+        and p_condition !~ 'p[.](attributes @>|brand|product_type|price|sale_price|sku|gtin|mpn)\M';
     sample constant bigint := greatest(@sample_products@,
-        case when p_condition ~ 'p[.]attributes ->'
-                and p_condition !~ 'p[.](attributes @>|brand|product_type|price|sale_price|sku|gtin|mpn)\M'
-            then least(@attribute_sample_most@, p_products / @attribute_sample@) end);
+        case when unindexed then least(@attribute_sample_most@, p_products / @attribute_sample@) end);
+    secured constant boolean := row_security_active('shop.product'::regclass);
+    reading_us constant double precision := case when unindexed and not secured
+        and @attribute_us@ * p_products > @attribute_most_us@ then @attribute_us@ * p_products end;
     hits bigint;
     sampled bigint;
+    least_share double precision;
 begin
-    if share is null and p_products > 2 * p_most then
+    if share is null and (p_products > 2 * p_most or reading_us > p_scan_us) then
         execute format('select count(*) filter (where %s), count(*) from %s',
             p_condition, shop_private.sample_of('shop.product p', p_products, sample::integer))
         into hits, sampled;
         share := hits / greatest(1.0, sampled);
-        if row_security_active('shop.product'::regclass) then
+        if secured then
             sampled := greatest(sampled, sample);  -- about the size of the sample with hidden products
         end if;
         -- The square root of a count has a standard deviation of 0.5. The bound is the square of this figure: the
         -- square root of `hits`, less three such deviations.
-        if greatest(0, sqrt(hits) - @sample_deviation@) ^ 2 / greatest(1, sampled) * p_products > p_most then
+        least_share := greatest(0, sqrt(hits) - @sample_deviation@) ^ 2 / greatest(1, sampled);
+        if least_share * p_products > p_most or reading_us > p_scan_us / nullif(least_share, 0) then
             return;
         end if;
     end if;
     matched := shop_private.first_matches(p_condition, p_most + 1);
-    matched := case when cardinality(matched) <= p_most then matched end;
+    if cardinality(matched) > p_most then
+        matched := null;
+        share := greatest(share, (p_most + 1.0) / greatest(1, p_products));
+    end if;
 end $$;

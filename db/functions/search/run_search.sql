@@ -43,7 +43,11 @@ begin
         and (share is null or share * settings.products <= 2 * settings.exact_limit)
     then
         select m.matched, m.share into matched, share
-        from shop_private.collect_matches(run.condition, settings.exact_limit, settings.products, share) m;
+        from shop_private.collect_matches(run.condition, settings.exact_limit, settings.products,
+            case when settings.products > settings.exact_limit  -- otherwise the legs compare all matches
+                then nullif((run.image_weight > 0)::integer + (run.title_weight > 0)::integer, 0)
+                    * greatest(@hnsw_scan_factor@ * p_request.k, run.depth) * settings.hnsw_us_per_candidate end,
+            share) m;
     end if;
     run.filter_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     if inputs.named is not null then
@@ -88,7 +92,7 @@ begin
     run.rows_examined := coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)
         + coalesce((run.keyword_leg).rows_examined, 0);
     if matched is null then
-        return shop_private.search_total(p_request, settings, known_share, run);
+        return shop_private.search_total(p_request, settings, known_share, share, run);
     end if;
     run.total := cardinality(matched);
     run.total_is := 'exact';

@@ -1,11 +1,11 @@
 -- Sets run.total and run.total_is. run.total is the number of products of the catalog that pass the filter, encoded or
 -- not. run.total_is says how exact run.total is: 'exact'; 'about', an estimate; or 'at least', a lower bound.
 -- run_search calls the function if the products that pass were not collected. p_known_share is the share of all
--- products that belong to the catalog. It is null under a filter, or if the share is not known. At most
--- p_settings.exact_limit + 1 products are counted.
+-- products that belong to the catalog. It is null under a filter, or if the share is not known. p_sampled_share is the
+-- share of products that passed in a sample, or null. At most p_settings.exact_limit + 1 products are counted.
 create or replace function shop_private.search_total(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_known_share double precision,
-    inout run shop_private.search_run
+    p_sampled_share double precision, inout run shop_private.search_run
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
@@ -29,14 +29,17 @@ begin
                   where c.oid = 'shop.product'::regclass) end;
         run.total := products;
         run.total_is := 'about';
+    elsif p_request.route is null and p_sampled_share * p_settings.products <= most then
+        run.total := greatest(1, p_sampled_share * p_settings.products);
+        run.total_is := 'about';
     else
         run.total := case when p_request.route is null then most + 1 else coalesce(ranked, 0) end;
         run.total_is := 'at least';
     end if;
     -- With a known share, the products are counted if an estimate is at most `most`. They are also counted if a leg
     -- found fewer products than run.depth, because estimates may lag. Without a known share but with a forced route,
-    -- the products are counted if a vector leg found fewer products than run.depth. With neither, run_search has
-    -- already found more than `most` matches.
+    -- the products are counted if a vector leg found fewer products than run.depth. With neither, run_search has found
+    -- more than `most` matches, or has estimated their number because collecting them would read the whole table.
     if least(products, live) <= most
         or products is not null and coalesce(ranked, cardinality((run.keyword_leg).product_ids), 0) < run.depth
         or products is null and p_request.route is not null and coalesce(ranked, 0) < run.depth

@@ -22,7 +22,8 @@ declare
     cut shop_private.search_cut;
 begin
     if matched is null and run.condition <> 'true' and p_settings.products > compared_most then
-        matched := (shop_private.collect_matches(run.condition, compared_most, p_settings.products, p_share)).matched;
+        matched := (shop_private.collect_matches(
+            run.condition, compared_most, p_settings.products, share => p_share)).matched;
     end if;
     by_index := matched is null and p_settings.products > compared_most;
     cut.complete := true;

@@ -13,7 +13,7 @@ begin
                 when p_run.image_vector is null then 'not encoded: by keywords alone'
                 else format('as vectors of model %s, revision %s', p_run.model, p_run.revision) end),
         ('filter', case when p_run.condition = 'true' then 'none' when p_run.total_is = 'exact' then 'collected'
-            else 'too many to collect' end, null, null,
+            when p_run.total_is = 'about' then 'estimated' else 'too many to collect' end, null, null,
             case when p_run.total_is = 'exact' then p_run.total::integer end, null, p_run.filter_ms,
             format('%s; %s %s', p_run.condition, p_run.total_is, p_run.total)
                 || case when row_security_active('shop.product'::regclass) then ' that the caller may see'
