@@ -16,8 +16,7 @@ declare
     share double precision;  -- share of all products that match, estimated under a filter; null: not known
     known_share double precision;  -- the catalog's share of all products if no filter applies, otherwise null
     -- whether policies may hide products from the caller; the statistics of the table count hidden products too
-    secured constant boolean :=
-        row_security_active('shop.product'::regclass) and not shop_private.sees_every_product();
+    secured constant boolean := row_security_active('shop.product'::regclass) and not shop_private.sees_every_product();
     matched uuid[];  -- the matching products if they were collected, otherwise null
     step_began timestamptz := clock_timestamp();
 begin
@@ -44,10 +43,9 @@ begin
     then
         select m.matched, m.share into matched, share
         from shop_private.collect_matches(run.condition, settings.exact_limit, settings.products,
-            case when settings.products > settings.exact_limit  -- otherwise the legs compare all matches
-                then nullif((run.image_weight > 0)::integer + (run.title_weight > 0)::integer, 0)
-                    * greatest(@hnsw_scan_factor@ * p_request.k, run.depth) * settings.hnsw_us_per_candidate end,
-            share) m;
+            case when settings.products > settings.exact_limit
+                then nullif(sign(run.image_weight) + sign(run.title_weight), 0) * greatest(
+                    @hnsw_scan_factor@ * p_request.k, run.depth) * settings.hnsw_us_per_candidate end, share) m;
     end if;
     run.filter_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     if inputs.named is not null then

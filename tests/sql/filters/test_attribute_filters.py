@@ -75,7 +75,8 @@ def test_a_search_with_a_frequent_attribute_examines_few_products_and_finds_the_
     weights = np.arange(1, PRODUCTS + 1) % 1000
     statement = text(
         "select sku, total, total_is, complete, route, rows_examined "
-        "from shop.search(inputs => jsonb_build_array(jsonb_build_object('vector', cast(:vector as jsonb), 'model', 'toy')), title_weight => 0, "
+        "from shop.search(inputs => jsonb_build_array(jsonb_build_object('vector', "
+        "cast(:vector as jsonb), 'model', 'toy')), title_weight => 0, "
         """filter => '{"attributes.weight": {"lt": 500}}')"""
     )
     shares = []

@@ -98,6 +98,7 @@ def leaves_and_returns(client: httpx.Client, server: Server, server_home: Path, 
         rule = client.post("/v1/rules", json=RULE).raise_for_status().json()
         assert client.get(f"/v1/rules/{rule['rule_id']}").json() == rule
         assert client.get("/v1/rules", params={"catalog": "main"}).json()["rules"] == [rule]
+        client.delete(f"/v1/rules/{rule['rule_id']}").raise_for_status()
         wait_until(lambda: ready(client)["reads"] == "primary", limit + 30, "reads on the primary")
         assert time.monotonic() - began < limit + 5
         assert client.get("/products/written while the replay is paused").status_code == 200
