@@ -81,7 +81,7 @@ def _card(
         scales=bool(image and image.startswith("/")),
         view=product_address(row.sku, state.catalog),
         variants=group_size if group_size > 1 else 0,
-        variants_address=product_address(row.sku, state.catalog, "/variants"),
+        variants_address=_variants_address(state, row.sku),
         eager=eager,
         why=explain(row) if isinstance(row, SearchHit) else [],
         more=state.but(like=like, unlike=unlike, sort="").address(),
@@ -89,9 +89,16 @@ def _card(
     )
 
 
-def product_address(sku: str, catalog: str, path: str = "/product") -> str:
+def _variants_address(state: PageState, sku: str) -> str:
+    """Returns the address of the variants that the card counts. It has the parameters of the search."""
+    search = state.but(sort="").address().partition("?")[2]
+    own = urlencode({"sku": sku}, quote_via=quote, errors="replace")
+    return address(f"/variants?{own}{'&' if search else ''}{search}")
+
+
+def product_address(sku: str, catalog: str) -> str:
     pairs = {"sku": sku} | ({"catalog": catalog} if catalog not in ("", DEFAULT) else {})
-    return visit.in_language(address(f"{path}?{urlencode(pairs, quote_via=quote, errors='replace')}"))
+    return visit.in_language(address(f"/product?{urlencode(pairs, quote_via=quote, errors='replace')}"))
 
 
 def image_address(row: SearchHit | BrowseItem) -> str | None:

@@ -2,37 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Request, get
 from litestar.datastructures import State
-from litestar.params import QueryParameter
 from litestar.response import Template
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from db.catalog import store
-from db.catalog.catalogs import DEFAULT, default_catalog
 from db.errors import DatabaseError
 from db.search import ranking
-from db.search.details import details
 from db.search.offers import Offer, offers
 from db.search.ranking import SearchHit, SearchParams
-from db.search.rows import BrowseItem
-from web.api.products import no_product
-from web.api.schemas import MAX_CATALOG, MAX_SKU
 from web.api.search import picture_of
-from web.http.problems import ApiError
 from web.page.brand import visit
 from web.page.brand.languages import gettext, marked, money
-from web.page.cards import cards, image_address, product_address
+from web.page.cards import cards, product_address
 from web.page.formatting import label
 from web.page.rendering import context, page_headers, show_error
 from web.page.state import PageState
+from web.page.variants import CatalogName, Sku, Variants, public_name, read_variants, row_of
 
-SIMILAR, VARIANTS = 12, 24  # products; 12 fill whole rows of 2, 3, 4 or 6
+SIMILAR = 12  # products, which fill whole rows of 2, 3, 4 or 6
 _NO_IMAGE = "42704"  # SQLSTATE of shop.similar for a product without an encoded image
 _SCHEMA = "https://schema.org/"
 _AVAILABILITY = {
@@ -44,24 +37,13 @@ _FACTS = {
 }  # fmt: skip
 
 _Similar = tuple[list[SearchHit], Mapping[UUID, Offer]]  # the products, and the offers by product_id
-Sku = Annotated[str, QueryParameter(min_length=1, max_length=MAX_SKU)]
-CatalogName = Annotated[str, QueryParameter(max_length=MAX_CATALOG)]
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    label: str  # what is special about the variant, such as "red, M"
-    address: str
-    image: str | None
-    price: str | None
-    is_this: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
     catalog: str
     row: Mapping[str, Any]
-    variants: list[tuple[BrowseItem, Mapping[str, Any], Offer | None]]
+    variants: Variants
 
 
 @get("/product", include_in_schema=False, exception_handlers={Exception: show_error})
@@ -76,37 +58,10 @@ async def product(request: Request[Any, Any, Any], state: State, sku: Sku, catal
     return Template(template_name="product.html", context=_context(found, similar), headers=page_headers())
 
 
-@get("/variants", include_in_schema=False)
-async def variants(request: Request[Any, Any, Any], state: State, sku: Sku, catalog: CatalogName = "") -> Template:
-    """Return the variants of a product, which replace the link of a card to them."""
-
-    def read(conn: Connection) -> list[Variant]:
-        name = _public(conn, catalog, state.public_catalogs)
-        row = _row(conn, sku, name)
-        return [_variant(each, name, sku) for each in _variants(conn, row, name)]
-
-    context = {"variants": await state.pools.read(request, read)}
-    return Template(template_name="variants.html", context=context, headers=page_headers())
-
-
-def _public(conn: Connection, catalog: str, public_catalogs: list[str] | None) -> str:
-    name = catalog or default_catalog(conn, public_catalogs) or DEFAULT
-    if public_catalogs is not None and name not in public_catalogs:
-        raise ApiError("not-found", "This page shows no such catalog.")
-    return name
-
-
-def _row(conn: Connection, sku: str, catalog: str) -> Mapping[str, Any]:
-    row = store.read_product(conn, sku.replace("\0", ""), catalog)
-    if row is None:
-        raise no_product(conn, catalog)
-    return row
-
-
 def _read(conn: Connection, sku: str, catalog: str, public_catalogs: list[str] | None) -> _Read:
-    name = _public(conn, catalog, public_catalogs)
-    row = _row(conn, sku, name)
-    return _Read(name, row, _variants(conn, row, name))
+    name = public_name(conn, catalog, public_catalogs)
+    row = row_of(conn, sku, name)
+    return _Read(name, row, read_variants(conn, row, name, None))
 
 
 def _read_similar(conn: Connection, found: _Read) -> _Similar:
@@ -114,27 +69,6 @@ def _read_similar(conn: Connection, found: _Read) -> _Similar:
     params = SearchParams(k=SIMILAR, catalog=found.catalog, cut="relevant")
     similar = ranking.similar(conn, found.row["sku"], params).rows
     return similar, offers(conn, [hit.product_id for hit in similar]) if similar else {}
-
-
-def _variants(
-    conn: Connection, row: Mapping[str, Any], catalog: str
-) -> list[tuple[BrowseItem, Mapping[str, Any], Offer | None]]:
-    """Returns the products with the same item_group_id, also the given one, and their colours and sizes."""
-    if row["item_group_id"] is None:
-        return []
-    filter_ = msgspec.json.encode({"item_group_id": [row["item_group_id"]]}).decode()
-    rows = ranking.browse(conn, SearchParams(filter=filter_, k=VARIANTS, catalog=catalog))
-    ids = [one.product_id for one in rows]
-    more, on_sale = details(conn, ids, ("size", "material")), offers(conn, ids)
-    return [(one, {"color": one.color, **more.get(one.product_id, {})}, on_sale.get(one.product_id)) for one in rows]
-
-
-def _variant(found: tuple[BrowseItem, Mapping[str, Any], Offer | None], catalog: str, sku: str) -> Variant:
-    row, special, offer = found
-    named = ", ".join(str(value) for value in special.values() if value)
-    price = money(offer.price if offer else row.price, row.currency)
-    where = product_address(row.sku, catalog)
-    return Variant(named or row.title, where, image_address(row), price, row.sku == sku)
 
 
 def _context(found: _Read, similar: _Similar) -> dict[str, Any]:
@@ -155,7 +89,7 @@ def _context(found: _Read, similar: _Similar) -> dict[str, Any]:
         "like": state.but(like=(row["sku"],)).address(),
         "own": own,
         "here": own,
-        "variants": [_variant(each, found.catalog, row["sku"]) for each in found.variants],
+        "variants": found.variants,
         "cards": cards(state, *similar, {}),
         "json_ld": _json_ld(row, [visit.absolute(one) for one in pictures], link or visit.absolute(own)),
     }

@@ -61,7 +61,16 @@ class PageResult:
             text = ngettext("About %(count)s product", "About %(count)s products", total)
         elif kind == "at least":
             text = ngettext("More than %(count)s product", "More than %(count)s products", total)
-        return text % {"count": number(total)}
+        return text % {"count": number(total)} + self._variants(total)
+
+    def _variants(self, total: int) -> str:
+        """Returns the number of variants in words, if variants share cards. The counts beside the results are numbers
+        of variants too."""
+        first, counted = self.products[0], filters.total(self.facets)
+        is_grouped = isinstance(first, SearchHit) and first.group_products is not None
+        if not is_grouped or counted <= total or not all(facet.exact for facet in self.facets):
+            return ""
+        return " · " + ngettext("%(count)s variant", "%(count)s variants", counted) % {"count": number(counted)}
 
     def _total(self, state: PageState) -> tuple[int, str]:
         """Returns the number of products and the kind of this number: `exact`, `about` (an estimate) or `at least` (a

@@ -13,7 +13,7 @@ from web.api.search import count_search
 from web.http.context import context_of
 from web.http.problems import ApiError, problem_of
 from web.images.uploads import Uploads
-from web.page import errors, product, static_files, suggesting
+from web.page import errors, product, static_files, suggesting, variants
 from web.page import state as page_state
 from web.page.brand.languages import gettext, marked
 from web.page.rendering import context, is_htmx, page_headers, show_error
@@ -115,6 +115,6 @@ ROUTES = (
     uploaded_image,
     suggesting.suggested,
     product.product,
-    product.variants,
+    variants.variants,
     static_files.static_file,
 )

@@ -35,7 +35,8 @@
   };
   const imageOf = (files) => [...(files ?? [])].find((file) => file.type.startsWith("image/"));
 
-  // An image dragged from a page has an address. The service fetches the image of another site.
+  // An image dragged from a page has an address. The service fetches the images that are not its own: a fetch by the
+  // browser could do something in the visitor's name, such as sign out of the shop.
   const dragged = async (data) => {
     const html = new DOMParser().parseFromString(data.getData("text/html"), "text/html");
     const address = html.querySelector("img")?.src || data.getData("text/uri-list").split(/\s/)[0];
@@ -44,10 +45,13 @@
       const bytes = Uint8Array.from(atob(inline[2]), (letter) => letter.charCodeAt(0));
       return upload(new File([bytes], "image", { type: inline[1] }));
     }
-    if (!/^https?:/.test(address)) return refuse();
-    if (new URL(address).origin !== location.origin) return upload(null, address);
-    const own = await fetch(address).then((answer) => answer.blob(), () => null);
-    return own?.type.startsWith("image/") ? upload(new File([own], "image", { type: own.type })) : refuse();
+    const { protocol, origin, pathname } = new URL(address);
+    if (!/^https?:$/.test(protocol)) return refuse();
+    const root = id("search").getAttribute("action");
+    const isOurs = ["images/", "picture/"].some((folder) => pathname.startsWith(root + folder));
+    if (origin !== location.origin || !isOurs) return upload(null, address);
+    const own = await fetch(address, { credentials: "omit" }).then((answer) => answer.blob());
+    return own.type.startsWith("image/") ? upload(new File([own], "image", { type: own.type })) : refuse();
   };
   const brings = (event) => event.dataTransfer?.types.some((type) => type === "Files" || type === "text/uri-list");
   const dropping = (is) => document.body.classList.toggle("dropping", is);
@@ -69,7 +73,7 @@
     const image = imageOf(dataTransfer.files);
     if (image) upload(image);
     else if (dataTransfer.files.length) refuse();
-    else dragged(dataTransfer);
+    else dragged(dataTransfer).catch(refuse);
   });
   on("paste", (event) => {
     const image = imageOf(event.clipboardData?.files);

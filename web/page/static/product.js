@@ -17,11 +17,15 @@
   // --- recently viewed
 
   const MOST = 12;
-  const KEY = "windowshop.seen";
+  // A host may have several shops: each path prefix and each catalog has a list of its own.
+  const root = id("search").getAttribute("action");
+  const KEY = `windowshop.seen${root}${id("search").elements.namedItem("catalog")?.value ?? ""}`;
+  const isSeen = (one) =>
+    typeof one?.title === "string" && typeof one.address === "string" && one.address.startsWith(`${root}product?`);
+  const isImage = (image) => typeof image === "string" && /^(https:\/)?\/[^/\\]/.test(image);
   const read = () => {
     try {
-      const seen = JSON.parse(localStorage.getItem(KEY));
-      return Array.isArray(seen) ? seen.filter(({ address }) => String(address).startsWith("/")) : [];
+      return JSON.parse(localStorage.getItem(KEY)).filter(isSeen).slice(0, MOST);
     } catch {
       return []; // the browser keeps nothing, or keeps something else under this name
     }
@@ -43,13 +47,21 @@
       item.querySelector("a").href = address;
       item.querySelector("[data-title]").textContent = title;
       const shown = item.querySelector("img");
-      if (image) shown.src = image.startsWith("/") ? `${image}&size=128` : image;
+      if (isImage(image)) shown.src = image.startsWith("/") ? `${image}&size=128` : image;
       else shown.remove();
       return item;
     });
     place.querySelector("ul").replaceChildren(...items);
     place.hidden = false;
   };
+  on("click", ({ target }) => {
+    if (!target.closest("[data-forget]")) return;
+    try {
+      localStorage.removeItem(KEY);
+    } catch {}
+    id("seen").hidden = true;
+    id("count").focus({ preventScroll: true });
+  });
   const start = () => {
     note();
     list();

@@ -1,0 +1,88 @@
+"""The variants of a card are those that the card counts, and the variants of a view begin with the shown product."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from db.engine import Database
+from tests.support.web_service import Serve
+from tests.web.page.reading import HTMX, count
+from web.page.variants import LISTED, MOST
+
+SEARCH = "/?q=striped&cut=none"
+
+
+@pytest.fixture
+def grouped(serve: Serve, own_database: Database) -> Iterator[httpx.Client]:
+    """Yields a client of a shop in which sku 1 to 30 are variants of one product. They cost 1.50 to 45 EUR."""
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(
+            text(
+                "update shop.product set item_group_id = 'g', size = substr(sku, 5), title = 'striped bag', "
+                "color = null where substr(sku, 5)::int <= 30"
+            )
+        )
+    with serve(own_database) as client:
+        yield client
+
+
+def sizes(answer: str) -> list[str]:
+    return re.findall(r"<span>(\d+) <small>", answer)
+
+
+def expanded(client: httpx.Client, page: str) -> str:
+    [address] = re.findall(r'hx-get="(/variants[^"]*)"', page)
+    return client.get(unescape(address), headers=HTMX).text
+
+
+def test_the_variants_of_a_card_pass_the_filters_of_the_search(grouped: httpx.Client) -> None:
+    page = grouped.get("/?q=striped&price_min=31").text
+    assert ">10 variants<" in page
+    assert sorted(map(int, sizes(expanded(grouped, page)))) == list(range(21, 31))
+
+
+def test_the_variants_of_a_card_pass_the_cut_of_the_search(grouped: httpx.Client, own_database: Database) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(text("update shop.product set title = 'dotted bag' where sku in ('sku 1', 'sku 2')"))
+    page = grouped.get("/?q=striped").text
+    [counted] = re.findall(r">(\d+) variants<", page)
+    assert int(counted) < 30
+    assert len(sizes(expanded(grouped, page))) == int(counted)
+
+
+def test_the_view_lists_its_own_product_first_and_all_others_in_order(grouped: httpx.Client) -> None:
+    page = grouped.get("/product?sku=sku%2017").text
+    assert sizes(page) == ["17", *(str(n) for n in range(1, 31) if n != 17)]
+    listed, rest = page.split("<summary>6 more</summary>")
+    assert (len(sizes(listed)), len(sizes(rest))) == (LISTED, 6)
+    assert page.count('aria-current="true"') == 1
+    assert page.index('aria-current="true"') < page.index("<span>1 <small>")
+
+
+def test_a_product_of_a_very_large_group_is_among_its_listed_variants(
+    grouped: httpx.Client, own_database: Database
+) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(
+            text(
+                "insert into shop.product (product_id, sku, catalog, title, item_group_id, size) "
+                "select shop.product_id('many ' || n, 'main'), 'many ' || n, 'main', 'plain bag', 'many', 'size ' || n "
+                "from generate_series(1, 130) n"
+            )
+        )
+    for n in (1, 60, 130):
+        page = grouped.get(f"/product?sku=many%20{n}").text
+        assert f'aria-current="true"><span>size {n}</span>' in page
+        assert page.count('<a href="/product?sku=many') == MOST
+        assert "Only the first 100 variants are listed." in page
+
+
+def test_the_heading_counts_the_variants_too_as_the_filters_do(grouped: httpx.Client) -> None:
+    page = grouped.get("/?q=striped&cut=none&price_max=45").text
+    assert count(page) == "1 product · 30 variants"
+    assert re.findall(r"<span>(bags|shoes)</span><small>(\d+)</small>", page) == [("bags", "15"), ("shoes", "15")]
+    assert count(grouped.get("/?q=number40").text) == "1 product"
