@@ -54,6 +54,7 @@ from web.page import routes as page
 from web.page.api_docs import api_docs
 from web.page.brand import search_engines, visit
 from web.page.brand.setup import make_site
+from web.page.recording.recorder import Recorder
 from web.page.staff import routes as staff
 from web.page.staff import showing as staff_showing
 from web.page.staff.sessions import StaffSessions
@@ -140,6 +141,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "staff_previews": ConcurrencyLimiter(1, 4),  # a preview runs many searches
             "stopping": asyncio.Event(),  # set when the server begins to stop
             "page_caches": results.Caches(),
+            "recorder": Recorder(pools, metrics.page_events) if settings.record_events else None,
             # Catalogs that everybody may see; None stands for all catalogs.
             "public_catalogs": public_catalogs,
         }
@@ -254,7 +256,7 @@ def _litestar(
             *([mcp.route] if mcp else ()),
         ),
         state=state,
-        lifespan=[_lifespan, *([mcp.running] if mcp else ())],
+        lifespan=[_lifespan, *([mcp.running] if mcp else ()), *([state.recorder.running] if state.recorder else ())],
         # Litestar copies the route handler for each request with a guard, so without keys there is no guard.
         guards=[guard] if needs_keys else [],
         before_request=check_request,

@@ -15,7 +15,7 @@ ROOT_PATH = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){0,8}"  # a path prefix, or nothi
 # The first part of each address of the service. A prefix that begins with one of them would be ambiguous.
 ROUTES = (
     "v1", "search", "products", "facets", "events", "images", "health", "ready", "openapi", "docs", "picture", "static",
-    "mcp", "staff", "robots.txt", "sitemap.xml", "sitemap",
+    "mcp", "staff", "product", "variants", "similar", "suggestions", "robots.txt", "sitemap.xml", "sitemap",
 )  # fmt: skip
 
 
@@ -139,6 +139,11 @@ class WebSettings(EnvironmentSettings):
         None,
         description="Folder with the shop's own name, logo, colours and templates for the page "
         "([how a shop makes it its own](page.md#how-a-shop-makes-it-its-own)). Unset: the page's own look.",
+    )
+    record_events: bool = Field(
+        False,
+        description="Record the searches and clicks of the page's visitors as events, without cookies "
+        "([what the page records](page.md#what-the-page-records)).",
     )
     languages: Annotated[list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]], NoDecode] = Field(
         ["en", "de", "fr", "es", "nl", "pl", "tr", "ja", "ar"],

@@ -17,6 +17,7 @@ MAX_TEXT = 10_000
 MAX_INPUTS = 20
 MAX_SORT = 2000
 MAX_SUGGESTIONS = 50
+SUGGESTION_VISITORS = 5
 MAX_SYNONYM_TERMS = 20
 MAX_SIGNAL_WEIGHT = 10
 KEYWORD_FEW = 10
@@ -301,7 +302,7 @@ SEARCH = (
 SUGGESTIONS = (
     Constant("max_suggestions", MAX_SUGGESTIONS, "suggestions", "largest k; a list under a search box shows fewer"),
     Constant("max_suggestion", 200, "characters", "length of the longest prefix, and of the longest suggested text"),
-    Constant("suggestion_visitors", 5, "visitors", "a query that fewer visitors typed may tell who they are"),
+    Constant("suggestion_visitors", SUGGESTION_VISITORS, "visitors", "a query of fewer visitors may tell who they are"),
     Constant("suggestion_days", 90, "days", "age of the oldest searches that count for a suggested query"),
     Constant("suggestions_kept", 20_000, "texts", "largest number of texts of a kind that are kept for a catalog"),
     Constant("suggestion_starts", 6, "words", "a suggestion is found by its first words only"),

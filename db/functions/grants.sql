@@ -64,8 +64,8 @@ grant execute on function
     shop_private.fit_temperature, shop_private.confidence_measures, shop_private.sample_groups,
     shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id, shop_private.api_key_use,
     shop_private.idempotency_claim, shop_private.idempotency_end, shop_private.delete_filtered,
-    shop_private.model_vector, shop_private.calibration_step, shop.watch, shop.unwatch, shop_private.watch_store,
-    shop_private.watch_compile, shop_private.watch_lock, shop_private.work_retry
+    shop_private.salt_of_day, shop_private.model_vector, shop_private.calibration_step, shop.watch, shop.unwatch,
+    shop_private.watch_store, shop_private.watch_compile, shop_private.watch_lock, shop_private.work_retry
     to @app@;
 grant execute on function shop.what_if, shop_private.somebody_waits, shop_private.encode_texts,
     shop_private.apply_change, shop_private.change_products, shop_private.new_texts
@@ -99,7 +99,8 @@ grant execute on function shop_private.failing_hosts to @encoder@;
 -- jobs: this role has the rights of app, runs the jobs, and deletes old rows through functions only
 grant select, update (due_at, ended_at, exit_code, report) on shop_private.feed to @jobs@;
 grant execute on function
-    shop_private.delete_old_events, shop_private.delete_old_queries, shop_private.take_up_jobs
+    shop_private.delete_old_events, shop_private.delete_old_queries, shop_private.delete_old_salts,
+    shop_private.take_up_jobs
     to @jobs@;
 grant select, update (delivered_at, disabled_at, error) on shop_private.webhook to @jobs@;
 grant select, update (attempts, due_at), delete on shop_private.webhook_message to @jobs@;

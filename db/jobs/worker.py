@@ -4,7 +4,8 @@
                         with due messages, and gives the jobs of dead processes back
     every 10 minutes    refresh_suggestions: computes the texts that shop.suggest shows
     every hour          refresh_signals: computes the popularity and the distributions of signals
-                        delete_old: deletes old events and cached queries in batches, and old failed jobs
+                        delete_old: deletes old events and cached queries in batches, salts of visitors, and old
+                        failed jobs
     when it is due      load_feed: loads a feed; one load of a feed runs at a time
                         deliver: sends the messages of a webhook; one such job of a webhook runs at a time
 
@@ -309,6 +310,8 @@ class JobsWorker:
                 total += deleted
             if total:
                 log.info("old rows are deleted", rows=what, deleted=total)
+        async with connector.pool.connection() as conn:
+            await conn.execute("select shop_private.delete_old_salts()")
         await app.job_manager.delete_old_jobs(KEEP_FAILED_HOURS, include_failed=True, include_aborted=True)
 
 

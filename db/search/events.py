@@ -1,8 +1,9 @@
-"""Records the actions of shoppers that a shop reports, as rows of shop.event."""
+"""Records the actions of shoppers as rows of shop.event, and reads the salt of the day for names of visitors."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import Connection, text
@@ -26,10 +27,26 @@ class Event:
     session: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DailySalt:
+    """The salt of a day of UTC. `ends` is the end of the day on this process's monotonic clock."""
+
+    day: date
+    salt: bytes
+    ends: float
+
+
+_SALT = text("select today, random, seconds from shop_private.salt_of_day()")
 _COLUMNS = [field.name for field in fields(Event)]
 _RECORD = text(
     f"insert into shop.event ({', '.join(_COLUMNS)}) values ({', '.join(f':{column}' for column in _COLUMNS)})"
 )
+
+
+def salt_of_day(conn: Connection) -> DailySalt:
+    """Return the salt of this day. The first call of a day makes it. `conn` belongs to the role app, on the primary."""
+    day, salt, seconds = conn.execute(_SALT).one()
+    return DailySalt(day, salt, time.monotonic() + float(seconds))
 
 
 def record(conn: Connection, events: Sequence[Event]) -> None:

@@ -32,6 +32,11 @@ _LIST = text(
 )
 _REMOVE_NAMED = text("delete from shop.rule where catalog = :catalog and name = any(:names) returning name")
 _REMOVE = text(f"delete from shop.rule where {_VERSION} returning rule_id")
+_HIDDEN_ALWAYS = text(
+    "select (action -> 'hide')::text from shop.rule where catalog = :catalog and lookup = 'other' and status = 'live' "
+    "and condition ? 'always' and action ? 'hide' and coalesce(valid_from <= now(), true) "
+    "and coalesce(valid_to > now(), true) order by priority desc, rule_id"
+)
 UNIQUE_VIOLATION = "23505"
 
 
@@ -124,6 +129,11 @@ def read(conn: Connection, catalog: str | None = None, *, after: int = 0, rows: 
     """Return at most `rows` rules of `catalog`, in the order of their ids, after the id `after`. Without a catalog,
     return the rules of all catalogs."""
     return [Rule(*row) for row in conn.execute(_LIST, {"catalog": catalog, "after": after, "rows": rows})]
+
+
+def hidden_always(conn: Connection, catalog: str) -> list[str]:
+    """Return what live rules of a catalog hide from every search, as JSON: a text is a SKU, and an object a filter."""
+    return list(conn.scalars(_HIDDEN_ALWAYS, {"catalog": catalog}))
 
 
 def remove(conn: Connection, rule_id: int, versions: Sequence[datetime] | None = None) -> bool:

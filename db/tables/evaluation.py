@@ -5,6 +5,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from db.tables.metadata import SHOP, metadata
+from db.tables.metadata import PRIVATE, SHOP, metadata
 
 _NOW = text("clock_timestamp()")
 
@@ -137,14 +138,15 @@ evaluation_query = Table(
     comment="The results and metrics of each query of an evaluation.",
 )
 
-# A row is an action of a shopper, such as a search or a purchase. The shop has reported the action.
+# A row is an action of a shopper, such as a search or a purchase. The shop has reported the action, or the page has
+# recorded it.
 event = Table(
     "event",
     metadata,
     Column("event_id", BigInteger, Identity(always=True), comment="ascends in the order in which events arrive"),
     Column("at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when the event arrived"),
     Column("kind", Text, nullable=False, comment="search, view, click, wishlist, add_to_cart or purchase"),
-    Column("visitor", Text, comment="the shop's own name of the visitor"),
+    Column("visitor", Text, comment="the shop's own name of the visitor, or the page's name for this day"),
     Column("catalog", Text, nullable=False, server_default="main", comment="the catalog that was searched"),
     Column("query", Text, comment="the text of the search that led to the event"),
     Column("results", Integer, comment="number of results of a search"),
@@ -172,5 +174,17 @@ event = Table(
     Index(None, "at"),
     Index(None, "catalog"),
     schema=SHOP,
-    comment="Searches, clicks and purchases of shoppers, as their shop reports them.",
+    comment="Searches, clicks and purchases of shoppers, as their shop reports them or the page records them.",
+)
+
+# The only row is the salt of this day, from which the page computes the names of its visitors. The table is unlogged,
+# because base backups, archives and standbys would keep a salt after its day.
+visitor_salt = Table(
+    "visitor_salt",
+    metadata,
+    Column("day", Date, comment="the day of UTC"),
+    Column("salt", LargeBinary, nullable=False, comment="random bytes, deleted after the day"),
+    PrimaryKeyConstraint("day"),
+    schema=PRIVATE,
+    prefixes=["UNLOGGED"],
 )

@@ -85,6 +85,12 @@ class Pools:
             _require_time_left(request)
             return await self._writing.run(call, retry=False, transaction=True)
 
+    async def write_behind(self, call: Call[Result], *, seconds: float) -> Result:
+        """Run `call` and commit, for no request, on the connection that is free for probes. Raises TimeoutError after
+        `seconds`."""
+        async with asyncio.timeout(seconds):
+            return await self._writing.run(call, retry=False, transaction=True)
+
     async def probe(self, call: Call[Result], place: Place = "reads", *, seconds: float = 2) -> Result:
         """Run `call` without a limiter; a spare connection is free for it. Raises TimeoutError after `seconds`."""
         pool = {"reads": self._reader, "standby": self._reading, "primary": self._writing}[place]

@@ -55,6 +55,12 @@ class Metrics:
             ("answer",),
             registry=self.registry,
         )
+        self.page_events = Counter(
+            "windowshop_page_events",
+            "Searches and clicks of visitors of the page: recorded, above the limit of a visitor, or lost.",
+            ("result",),
+            registry=self.registry,
+        )
         self.open = Gauge("windowshop_http_open_requests", "Requests without an answer yet.", registry=self.registry)
         self.connections = Gauge(
             "windowshop_database_connections", "Connections in use.", ("pool",), registry=self.registry

@@ -44,13 +44,16 @@ def cards(
     rows: Sequence[SearchHit | BrowseItem],
     offers: Mapping[UUID, Offer],
     words: Mapping[UUID, Places],
+    origin: str = "",
 ) -> list[Card]:
-    """Returns the cards of the rows. `words` has the places of the query's words in the products' titles."""
+    """Returns the cards of the rows. `words` has the places of the query's words in the products' titles. `origin` is
+    the id of a search that is recorded: the links to the products name it."""
     explain = why(state, words)
     # "Less like this" needs a search that already has a text, an image or an example.
     can_be_less = bool(state.q or state.image or state.like)
     return [
-        _card(state, row, offers.get(row.product_id), n < EAGER, explain, can_be_less) for n, row in enumerate(rows)
+        _card(state, row, offers.get(row.product_id), n < EAGER, explain, can_be_less, origin)
+        for n, row in enumerate(rows)
     ]
 
 
@@ -61,7 +64,9 @@ def _card(
     eager: bool,
     explain: Callable[[SearchHit], list[str]],
     can_be_less: bool,
+    search: str,
 ) -> Card:
+    origin = f"{search}.{row.rank}" if search and isinstance(row, SearchHit) else ""
     like = (*(sku for sku in state.like if sku != row.sku), row.sku)
     unlike = tuple(sku for sku in state.unlike if sku != row.sku)
     image = image_address(row)
@@ -79,9 +84,9 @@ def _card(
         remark=None if row.availability in (None, "in_stock") else label(row.availability),
         image=image,
         scales=bool(image and image.startswith("/")),
-        view=product_address(row.sku, state.catalog),
+        view=product_address(row.sku, state.catalog, origin),
         variants=group_size if group_size > 1 else 0,
-        variants_address=_variants_address(state, row.sku),
+        variants_address=_variants_address(state, row.sku, origin),
         eager=eager,
         why=explain(row) if isinstance(row, SearchHit) else [],
         more=state.but(like=like, unlike=unlike, sort="").address(),
@@ -89,16 +94,26 @@ def _card(
     )
 
 
-def _variants_address(state: PageState, sku: str) -> str:
+def _variants_address(state: PageState, sku: str, origin: str) -> str:
     """Returns the address of the variants that the card counts. It has the parameters of the search."""
     search = state.but(sort="").address().partition("?")[2]
-    own = urlencode({"sku": sku}, quote_via=quote, errors="replace")
+    own = urlencode({"sku": sku} | ({"from": origin} if origin else {}), quote_via=quote, errors="replace")
     return address(f"/variants?{own}{'&' if search else ''}{search}")
 
 
-def product_address(sku: str, catalog: str) -> str:
+def product_address(sku: str, catalog: str, origin: str = "") -> str:
+    """Returns the address of the product's view. `origin` has the id of a recorded search and the product's rank."""
+    return _of_product("/product", sku, catalog, origin)
+
+
+def similar_address(sku: str, catalog: str) -> str:
+    return _of_product("/similar", sku, catalog)
+
+
+def _of_product(path: str, sku: str, catalog: str, origin: str = "") -> str:
     pairs = {"sku": sku} | ({"catalog": catalog} if catalog not in ("", DEFAULT) else {})
-    return visit.in_language(address(f"/product?{urlencode(pairs, quote_via=quote, errors='replace')}"))
+    pairs |= {"from": origin} if origin else {}
+    return visit.in_language(address(f"{path}?{urlencode(pairs, quote_via=quote, errors='replace')}"))
 
 
 def image_address(row: SearchHit | BrowseItem) -> str | None:

@@ -1,5 +1,6 @@
 """Sets up the templates and their variables, and defines the headers of every page."""
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -89,22 +90,39 @@ def page_headers() -> dict[str, str]:
     }
 
 
+def unchanged_or(request: Request[Any, Any, Any], template: str, variables: dict[str, Any]) -> Response[str]:
+    """Returns a page, or only its headers if the client has the same page already. A client may keep the page, and asks
+    each time whether it has changed."""
+    body = (visit.site().templates or TEMPLATES).get_template(template).render(variables | {"request": request})
+    tag = f'"{hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:20]}"'
+    headers = page_headers() | {"Cache-Control": "private, no-cache", "ETag": f"W/{tag}"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response("", status_code=304, headers=headers)
+    return Response(body, media_type=MediaType.HTML, headers=headers)
+
+
 def context(
-    state: PageState, result: PageResult | None, *, problem: Problem | None = None, failed: str | None = None
+    state: PageState,
+    result: PageResult | None,
+    *,
+    problem: Problem | None = None,
+    failed: str | None = None,
+    origin: str = "",
 ) -> dict[str, Any]:
     """Returns the variables of the templates. Either `result` or `problem` is given. `failed` is the address with the
-    problem; without it, that is the address of `state`."""
+    problem; without it, that is the address of `state`. `origin` is the id of a search that is recorded."""
     facets = result.facets if result else []
     currency = currency_of(state, facets)
     can_retry = problem is not None and problem.status >= 429
     return {
         "state": state,
         "here": failed or state.address(),
-        "cards": cards(state, result.products, result.offers, result.words) if result else [],
+        "cards": cards(state, result.products, result.offers, result.words, origin) if result else [],
         "chips": chips(state, result.examples if result else {}, currency),
         "groups": filters.groups(state, facets),
         "prices": prices(state, facets, currency),
         "heading": result.heading(state) if result else "",
+        "heading_variants": result.variants(state) if result else "",
         "active_filters": state.active_filters,
         "more": _more(state, result),
         "again": (failed or state.but().address()) if state.after or can_retry else visit.in_language(address("/")),

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import Connection
 
 from db.catalog.catalogs import DEFAULT, default_catalog
@@ -21,6 +20,7 @@ from web.http.problems import ApiError
 from web.page import filters
 from web.page.brand.languages import gettext, ngettext, number
 from web.page.prices import PRICE_FIELD
+from web.page.products.hidden import Conditions, Hidden, narrowed
 from web.page.start import EMPTY, Start, read_start
 from web.page.state import FIELDS, PAGE, SORTS, PageState
 from web.page.timed_cache import TimedCache
@@ -61,16 +61,21 @@ class PageResult:
             text = ngettext("About %(count)s product", "About %(count)s products", total)
         elif kind == "at least":
             text = ngettext("More than %(count)s product", "More than %(count)s products", total)
-        return text % {"count": number(total)} + self._variants(total)
+        return text % {"count": number(total)}
 
-    def _variants(self, total: int) -> str:
+    def variants(self, state: PageState) -> str:
         """Returns the number of variants in words, if variants share cards. The counts beside the results are numbers
         of variants too."""
-        first, counted = self.products[0], filters.total(self.facets)
-        is_grouped = isinstance(first, SearchHit) and first.group_products is not None
-        if not is_grouped or counted <= total or not all(facet.exact for facet in self.facets):
+        if not self.products:
             return ""
-        return " · " + ngettext("%(count)s variant", "%(count)s variants", counted) % {"count": number(counted)}
+        grouped = [hit.group_products for hit in self.products if isinstance(hit, SearchHit) and hit.group_products]
+        counted = len(self.products) - len(grouped) + sum(grouped)
+        if self.cursor or state.after:  # there are further products
+            is_known = grouped and not self.is_degraded and all(facet.exact for facet in self.facets)
+            counted = filters.total(self.facets) if is_known else 0
+        if counted <= self._total(state)[0]:
+            return ""
+        return ngettext("%(count)s variant", "%(count)s variants", counted) % {"count": number(counted)}
 
     def _total(self, state: PageState) -> tuple[int, str]:
         """Returns the number of products and the kind of this number: `exact`, `about` (an estimate) or `at least` (a
@@ -87,6 +92,7 @@ class Caches:
     """Keeps the facets of filters, which do not depend on a query, and what is known about a catalog."""
 
     def __init__(self) -> None:
+        self.hidden = Hidden()
         self.facets: TimedCache[list[FacetOf]] = TimedCache(5)
         self.starts: TimedCache[Start] = TimedCache(60)
         self.grouped: TimedCache[bool] = TimedCache(60)  # whether a catalog has variants
@@ -122,11 +128,13 @@ def read_page(
         )
     state = replace(state, catalog=catalog or DEFAULT)
     is_grouped = state.is_search and caches.grouped.get(catalog, lambda: _has_variants(conn, state.catalog))
+    hidden = caches.hidden.conditions(conn, state.catalog)
+    shown = narrowed(state.filter, hidden)
     params = SearchParams(
         query=state.q or None,
         image=image,
         inputs=state.inputs,
-        filter=state.filter,
+        filter=state.filter if state.q else shown,
         k=PAGE,
         catalog=state.catalog,
         after=state.after or None,
@@ -151,13 +159,13 @@ def read_page(
             return PageResult(products, cursor, search, state.catalog, [], {}, reduced, seconds, words)
         # Facets of a query without a cut depend on the query only by its operators.
         is_cached = params.cut is None and not ranking.MAY_HAVE_OPERATORS.search(state.q)
-        key = state.catalog, state.filter
-        unqueried = SearchParams(filter=state.filter, catalog=state.catalog)
-        facets = caches.facets.get(key, lambda: _count(conn, unqueried)) if is_cached else _count(conn, params)
-        examples = _read_examples(conn, state)
+        key = state.catalog, shown
+        counted = SearchParams(filter=shown, catalog=state.catalog) if is_cached else replace(params, filter=shown)
+        facets = caches.facets.get(key, lambda: _count(conn, counted)) if is_cached else _count(conn, counted)
+        examples = _read_examples(conn, state, hidden)
         start = EMPTY
         if state.is_start:
-            start = caches.starts.get(state.catalog, lambda: read_start(conn, state.catalog, facets))
+            start = caches.starts.get(key, lambda: read_start(conn, state.catalog, facets, hidden))
         return PageResult(products, cursor, search, state.catalog, facets, examples, reduced, seconds, words, start)
 
     if params.cut is None or not with_filters:
@@ -190,10 +198,10 @@ def _words(
     return marked_titles(conn, search.corrected or state.q, by_words) if by_words else {}
 
 
-def _read_examples(conn: Connection, state: PageState) -> dict[str, BrowseItem]:
+def _read_examples(conn: Connection, state: PageState, hidden: Conditions) -> dict[str, BrowseItem]:
     """Returns, by SKU, the example products of the search, which are the products of `like` and `unlike`."""
     skus = [*state.like, *state.unlike]
     if not skus:
         return {}
-    named = SearchParams(filter=msgspec.json.encode({"sku": skus}).decode(), k=len(skus), catalog=state.catalog)
+    named = SearchParams(filter=narrowed(None, {"sku": skus, **hidden}), k=len(skus), catalog=state.catalog)
     return {product.sku: product for product in ranking.browse(conn, named)}

@@ -13,9 +13,10 @@ from web.api.search import count_search
 from web.http.context import context_of
 from web.http.problems import ApiError, problem_of
 from web.images.uploads import Uploads
-from web.page import errors, product, static_files, suggesting, variants
+from web.page import errors, static_files, suggesting
 from web.page import state as page_state
 from web.page.brand.languages import gettext, marked
+from web.page.products import product, similar, variants
 from web.page.rendering import context, is_htmx, page_headers, show_error
 from web.page.results import PageResult, read_page
 from web.page.state import MAX_SHOWN, PAGE
@@ -38,6 +39,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     wanted = replace(wanted, catalog=result.catalog)  # so that the links of the page name this catalog
     if result.search is not None:
         count_search(state, "page", result.search, PAGE, result.seconds)
+    origin = state.recorder.searched(request.scope, wanted, result) if state.recorder else ""
     # After "More results", the address has the number of products, so that "back" and another visitor see all of them.
     template = "more.html" if is_more else "part.html" if is_htmx(request) else "page.html"
     headers = page_headers()
@@ -45,7 +47,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
         headers["HX-Replace-Url"] = wanted.but(shown=min(wanted.shown + PAGE, MAX_SHOWN)).address()
     return HTMXTemplate(
         template_name=template,
-        context=context(wanted, result),
+        context=context(wanted, result, origin=origin),
         headers=headers,
         push_url=wanted.address() if template == "part.html" else None,
     )
@@ -115,6 +117,7 @@ ROUTES = (
     uploaded_image,
     suggesting.suggested,
     product.product,
+    similar.similar,
     variants.variants,
     static_files.static_file,
 )

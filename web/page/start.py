@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
 from sqlalchemy import Connection
 
 from db.search import ranking, suggestions
 from db.search.ranking import SearchParams
 from db.search.rows import BrowseItem
 from web.api.facet_schemas import FacetOf
+from web.page.products.hidden import Conditions, narrowed
 
 CATEGORIES = 6  # fill whole rows of 2, 3 or 6
 QUERIES = 5
@@ -32,18 +32,18 @@ class Start:
 EMPTY = Start([], [])
 
 
-def read_start(conn: Connection, catalog: str, facets: Sequence[FacetOf]) -> Start:
+def read_start(conn: Connection, catalog: str, facets: Sequence[FacetOf], hidden: Conditions) -> Start:
     """Read the most frequent product types with a product of each, and the most frequent queries of visitors. While
-    there are none, short titles of these products serve as queries."""
+    there are none, short titles of these products serve as queries. No product is shown that does not pass `hidden`."""
     types = next((facet.values for facet in facets if facet.field == "product_type"), [])
     names = [one.value for one in types if one.kind == "value" and one.value][:CATEGORIES]
-    categories = [found for name in names if (found := _category(conn, catalog, name))]
+    categories = [found for name in names if (found := _category(conn, catalog, name, hidden))]
     queries = [row.text for row in suggestions.suggest(conn, "", catalog, QUERIES, ("query",))]
     titles = (category.product.title.lower() for category in categories)
     return Start(categories, queries or [title for title in titles if len(title) <= _LONGEST][:QUERIES])
 
 
-def _category(conn: Connection, catalog: str, name: str) -> Category | None:
-    params = SearchParams(filter=msgspec.json.encode({"product_type": [name]}).decode(), k=_CANDIDATES, catalog=catalog)
+def _category(conn: Connection, catalog: str, name: str, hidden: Conditions) -> Category | None:
+    params = SearchParams(filter=narrowed(None, {"product_type": [name], **hidden}), k=_CANDIDATES, catalog=catalog)
     products = ranking.browse(conn, params)
     return next((Category(name, product) for product in products if product.image_uri), None)

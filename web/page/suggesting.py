@@ -15,6 +15,7 @@ from web.api.schemas import MAX_CATALOG
 from web.http.problems import ApiError
 from web.page.brand.languages import gettext, marked
 from web.page.cards import product_address
+from web.page.products.hidden import Hidden, visible
 from web.page.rendering import page_headers
 from web.page.state import PageState
 
@@ -42,12 +43,18 @@ async def suggested(
 ) -> Template:
     """Return queries, product types, brands and titles that begin with a text, as options of a list box."""
 
+    hidden: Hidden = state.page_caches.hidden
+
     def read(conn: Connection) -> list[Option]:
         public = state.public_catalogs
         name = catalog or default_catalog(conn, public)
         if public is not None and name not in public:
             raise ApiError("not-found", "This page shows no such catalog.")
         rows = suggestions.suggest(conn, q.replace("\0", ""), name or DEFAULT, MOST)
+        conditions, skus = hidden.conditions(conn, name or DEFAULT), [row.sku for row in rows if row.sku is not None]
+        if conditions and skus:
+            seen = visible(conn, name or DEFAULT, skus, conditions)
+            rows = [row for row in rows if row.sku is None or row.sku in seen]
         return [Option(row.text, _label(row.kind), _address(row, name or DEFAULT)) for row in rows]
 
     options = await state.pools.read(request, read)

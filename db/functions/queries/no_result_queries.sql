@@ -1,4 +1,5 @@
--- Lists the queries that returned no product, according to the search events that the shop reported.
+-- Lists the queries that returned no product, according to the search events that the shop reported or the page
+-- recorded.
 create or replace view shop.no_result_queries with (security_invoker = true) as
 select e.query, e.catalog, count(*) as searches, count(distinct e.visitor) as visitors, max(e.at) as last_at
 from shop.event e
@@ -8,5 +9,5 @@ order by count(*) desc, max(e.at) desc;
 comment on column shop.no_result_queries.query is 'text of the query';
 comment on column shop.no_result_queries.catalog is 'the catalog that was searched';
 comment on column shop.no_result_queries.searches is 'number of searches without a result';
-comment on column shop.no_result_queries.visitors is 'number of different visitors of these searches';
+comment on column shop.no_result_queries.visitors is 'number of visitors; one of the page counts once a day';
 comment on column shop.no_result_queries.last_at is 'when the last of these searches was reported';

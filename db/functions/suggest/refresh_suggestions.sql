@@ -3,10 +3,11 @@
 --   select shop.refresh_suggestions();
 --
 -- The texts are product types, brands and queries. A query is included if, in the last @suggestion_days@ days, it found
--- products for at least @suggestion_visitors@ different visitors of the catalog. Texts of more than @max_suggestion@
--- characters are left out. Texts that differ only in capitals, accents and blanks are one text, in the most frequent
--- spelling. The function keeps the @suggestions_kept@ most frequent texts of each kind and catalog. Only rows that have
--- changed are written.
+-- products for at least @suggestion_visitors@ different visitors of the catalog. A visitor of the page has another name
+-- on each day, so of these visitors only those of one day count, the day with the most. Texts of more than
+-- @max_suggestion@ characters are left out. Texts that differ only in capitals, accents and blanks are one text, in the
+-- most frequent spelling. The function keeps the @suggestions_kept@ most frequent texts of each kind and catalog. Only
+-- rows that have changed are written.
 create or replace function shop.refresh_suggestions()
 returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off as $$
@@ -16,7 +17,8 @@ begin
     -- One refresh at a time; readers do not wait. Every role may take an advisory lock, but not this lock.
     lock table shop.suggestion in share row exclusive mode;
     with searched as materialized (
-        select distinct e.catalog, e.query as text, e.visitor
+        select distinct e.catalog, e.query as text, e.visitor,
+            coalesce(substring(e.visitor from '^page \d{4}-\d\d-\d\d '), '') as day
         from shop.event e
         where e.kind = 'search' and e.results > 0 and e.visitor is not null
             and length(e.query) <= @max_suggestion@ and e.query !~ '[[:cntrl:]]'
@@ -30,11 +32,14 @@ begin
     ), key as materialized (
         select t.text, shop_private.suggestion_key(t.text) as folded
         from (select s.text from searched s union select l.text from listed l) t
-    ), named as (
-        select s.catalog, 'query' as kind, k.folded, mode() within group (order by btrim(s.text)) as text,
-            count(distinct s.visitor) as count
+    ), asked as (
+        -- nth numbers the visitors of a query: those whom the shop has named, and those of the page on each day
+        select s.*, k.folded, dense_rank() over (partition by s.catalog, k.folded, s.day order by s.visitor) as nth
         from searched s join key k on k.text = s.text
-        group by 1, 3 having count(distinct s.visitor) >= @suggestion_visitors@
+    ), named as (
+        select a.catalog, 'query' as kind, a.folded, mode() within group (order by btrim(a.text)) as text,
+            max(a.nth) as count
+        from asked a group by 1, 3 having max(a.nth) >= @suggestion_visitors@
         union all
         select l.catalog, l.kind, k.folded, (array_agg(l.text order by l.products desc, l.text))[1],
             sum(l.products)::bigint

@@ -32,7 +32,7 @@ def test_a_page_loads_its_images_without_layout_shift(shop: str, visit: Visit, p
     widths = page.locator(".tile img").evaluate_all(seen)
     assert len(widths) >= 8 and min(widths) > 0
     assert page.evaluate("window.moved") < 0.01
-    page.evaluate('localStorage.setItem(\'windowshop.seen\', \'[{"address":"/product?sku=WS-00460","title":"x"}]\')')
+    page.evaluate('localStorage.setItem(\'windowshop.seen/\', \'[{"address":"/product?sku=WS-00460","title":"x"}]\')')
     page.reload()
     page.wait_for_load_state("networkidle")
     assert page.evaluate("window.moved") < 0.01

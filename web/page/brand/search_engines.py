@@ -13,6 +13,7 @@ from web.http.addresses import address
 from web.http.problems import ApiError
 from web.page.brand import language_links, visit
 from web.page.cards import product_address
+from web.page.products.hidden import Hidden
 
 PART = 1_000  # products of a part, about; each has its address in every language
 MAX_PARTS = MAX_PLACES = 50_000  # the protocol of sitemaps allows this many parts, and this many addresses in a part
@@ -56,9 +57,10 @@ async def sitemap_part(
     """Return the addresses of the products of one part, the first part with that of the start page."""
     if part >= parts:
         raise ApiError("not-found", f"There are only {parts:,} parts, from 0 on.")
+    hidden: Hidden = state.page_caches.hidden
 
     def read(conn: Connection) -> str:
-        rows = product_parts.part(conn, part, parts, state.public_catalogs, MAX_PLACES - 1)
+        rows = hidden.leave_out(conn, product_parts.part(conn, part, parts, state.public_catalogs, MAX_PLACES - 1))
         urls = (_url(product_address(row.sku, row.catalog), f"{row.updated_at:%Y-%m-%d}") for row in rows)
         return "".join(urls)  # in this thread, because it takes a while
 

@@ -35,7 +35,8 @@
 
   let sheet = { open: false, scrolled: 0 };
   let shown = 0;
-  on("htmx:beforeRequest", () => {
+  on("htmx:beforeRequest", ({ detail }) => {
+    if (detail.elt.id === "similar") return; // a part of a product's view, which nobody waits for
     id("results").setAttribute("aria-busy", "true");
     shown = id("products")?.children.length ?? 0;
   });
@@ -64,7 +65,7 @@
   });
   on("htmx:afterSettle", ({ target, detail }) => {
     // If the element with the focus was removed, focus the first added result or variant. After a search, focus the heading.
-    if (document.activeElement !== document.body) return;
+    if (document.activeElement !== document.body || detail.elt.id === "similar") return;
     const more = detail.target?.id === "products";
     const added = more ? detail.target.children[shown] : target.matches(".variants") && target.querySelector("a");
     const next = more || added ? added : id("count");

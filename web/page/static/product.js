@@ -62,6 +62,12 @@
     id("seen").hidden = true;
     id("count").focus({ preventScroll: true });
   });
+  // The shop may record that this product was found by a search. A copied address should not name the search.
+  const own = new URL(location);
+  if (own.searchParams.has("from")) {
+    own.searchParams.delete("from");
+    history.replaceState(history.state, "", own);
+  }
   const start = () => {
     note();
     list();

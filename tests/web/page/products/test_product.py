@@ -127,8 +127,34 @@ def test_a_product_without_an_encoded_image_has_a_view(serve: Serve, own_databas
         page = client.get(view)
         assert page.status_code == 200
         assert ">fresh zither</h1>" in page.text
-        assert "Similar products" not in page.text
-        assert "Similar products" in client.get("/product?sku=sku%204").text
+        assert client.get("/similar?sku=new", headers=HTMX).text.strip() == ""
+
+
+def test_similar_products_are_a_part_that_is_loaded_when_the_visitor_comes_to_it(serve: Serve) -> None:
+    with serve() as client:
+        page = client.get("/product?sku=sku%204").text
+        assert titles(page) == []
+        [part] = re.findall(r'hx-get="(/similar[^"]*)"', page)
+        found = titles(client.get(unescape(part), headers=HTMX).text)
+        assert 4 <= len(found) <= 12 and "brown bags number4" not in found
+        assert "/similar" not in client.get("/robots.txt").text
+        assert client.get("/similar?sku=nothing").status_code == 404
+        with_link = links(page, "Similar products")
+        assert len(with_link) == 1 and "like=sku%204" in with_link[0]
+
+
+def test_a_view_that_has_not_changed_is_not_sent_again(serve: Serve, own_database: Database) -> None:
+    with serve(own_database) as client:
+        first = client.get("/product?sku=sku%204")
+        assert "no-store" not in first.headers["cache-control"]
+        known = {"If-None-Match": first.headers["etag"]}
+        again = client.get("/product?sku=sku%204", headers=known)
+        assert (again.status_code, again.text) == (304, "")
+        assert client.get("/product?sku=sku%204&lang=de", headers=known).status_code == 200
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(text("update shop.product set price = 99 where sku = 'sku 4'"))
+        changed = client.get("/product?sku=sku%204", headers=known)
+        assert changed.status_code == 200 and "€99" in changed.text
 
 
 def test_a_visitor_views_a_product_zooms_and_returns_to_the_results(shop: str, visit: Visit) -> None:
@@ -143,7 +169,11 @@ def test_a_visitor_views_a_product_zooms_and_returns_to_the_results(shop: str, v
     page.get_by_role("heading", name=title, level=1).wait_for()
     assert "/product?sku=" in page.url
     assert violations(page) == []
-    assert page.locator(".product .grid > li").count() >= 4
+    assert page.locator("#results").get_attribute("aria-busy") is None
+    page.locator("#similar").scroll_into_view_if_needed()
+    page.locator(".product .grid > li:nth-child(4)").wait_for()
+    assert page.evaluate("document.activeElement === document.body")
+    assert violations(page) == []
     page.locator("[data-zoom]").first.click()
     page.locator("#zoom[open] img").wait_for()
     page.keyboard.press("Escape")

@@ -29,11 +29,13 @@ from web.http.problems import ApiError
 from web.page import state as page_state
 from web.page.brand.languages import gettext, money, number
 from web.page.cards import image_address, product_address
+from web.page.products.hidden import Conditions, Hidden
 from web.page.rendering import page_headers
 from web.page.state import PageState
 
-LISTED = 24  # variants that are visible before "more" is opened; "more" holds at least two variants
+LISTED, BELOW_CARD = 24, 8  # variants that are visible before "more" is opened; "more" holds at least two variants
 MOST = 100
+_ORIGIN = re.compile(r"[0-9a-f]{32}\.[0-9]{1,6}")
 
 Sku = Annotated[str, QueryParameter(min_length=1, max_length=MAX_SKU)]
 CatalogName = Annotated[str, QueryParameter(max_length=MAX_CATALOG)]
@@ -62,12 +64,16 @@ async def variants(request: Request[Any, Any, Any], state: State, sku: Sku, cata
     """Return the variants that a card counts, which replace the card's link to them. The address has the parameters of
     the search."""
     wanted = page_state.read(request.query_params.multi_items())
+    given = request.query_params.get("from", "")
+    origin = given if _ORIGIN.fullmatch(given) else ""
     image = state.uploads.get(wanted.image) if wanted.image else None
 
     def read(conn: Connection) -> Variants:
         name = public_name(conn, catalog, state.public_catalogs)
+        hidden: Hidden = state.page_caches.hidden
         search = replace(wanted, catalog=name, image=wanted.image if image else "")
-        return read_variants(conn, row_of(conn, sku, name), name, search, image)
+        row = row_of(conn, sku, name, hidden)
+        return read_variants(conn, row, name, search, image, origin, hidden=hidden.conditions(conn, name))
 
     context = {"variants": await state.pools.read(request, read)}
     return Template(template_name="variants.html", context=context, headers=page_headers())
@@ -81,21 +87,30 @@ def public_name(conn: Connection, catalog: str, public_catalogs: list[str] | Non
     return name
 
 
-def row_of(conn: Connection, sku: str, catalog: str) -> Mapping[str, Any]:
+def row_of(conn: Connection, sku: str, catalog: str, hidden: Hidden) -> Mapping[str, Any]:
+    """Returns the product. Raises ApiError if there is none, or a rule hides it."""
     row = store.read_product(conn, sku.replace("\0", ""), catalog)
-    if row is None:
+    if row is None or hidden.hides(conn, catalog, row["sku"]):
         raise no_product(conn, catalog)
     return row
 
 
 def read_variants(
-    conn: Connection, row: Mapping[str, Any], catalog: str, search: PageState | None, image: bytes | None = None
+    conn: Connection,
+    row: Mapping[str, Any],
+    catalog: str,
+    search: PageState | None,
+    image: bytes | None = None,
+    origin: str = "",
+    *,
+    hidden: Conditions,
 ) -> Variants:
-    """Return the variants of the product `row`, the product itself first. With `search`, only its products count."""
+    """Return the variants of the product `row`, the product itself first. With `search`, only its products count.
+    `origin` becomes a part of their addresses, as in `product_address`."""
     if row["item_group_id"] is None:
         return Variants([], [], None)
     chosen = msgspec.json.decode(search.filter) if search and search.filter else {}
-    filter_ = msgspec.json.encode({**chosen, "item_group_id": [row["item_group_id"]]}).decode()
+    filter_ = msgspec.json.encode({**chosen, "item_group_id": [row["item_group_id"]], **hidden}).decode()
     params = SearchParams(filter=filter_, k=MOST + 1, catalog=catalog)
     rows: Sequence[SearchHit | BrowseItem]
     if search is not None and search.is_search:
@@ -115,10 +130,12 @@ def read_variants(
         if all(one.sku != row["sku"] for one in rows):
             own = msgspec.json.encode({"sku": [row["sku"]]}).decode()
             rows = [*ranking.browse(conn, replace(params, filter=own)), *rows]
-    return _arranged(conn, rows, row["sku"], catalog)
+    return _arranged(conn, rows, row["sku"], catalog, origin, LISTED if search is None else BELOW_CARD)
 
 
-def _arranged(conn: Connection, rows: Sequence[SearchHit | BrowseItem], sku: str, catalog: str) -> Variants:
+def _arranged(
+    conn: Connection, rows: Sequence[SearchHit | BrowseItem], sku: str, catalog: str, origin: str, most: int
+) -> Variants:
     ids = [row.product_id for row in rows]
     special, on_sale = details(conn, ids, ("color", "size", "material")), offers(conn, ids)
     found = []
@@ -126,10 +143,10 @@ def _arranged(conn: Connection, rows: Sequence[SearchHit | BrowseItem], sku: str
         named = ", ".join(str(value) for value in special.get(row.product_id, {}).values() if value)
         offer = on_sale.get(row.product_id)
         price = money(offer.price if offer else row.price, row.currency)
-        where = product_address(row.sku, catalog)
+        where = product_address(row.sku, catalog, origin)
         found.append(Variant(named or row.title, where, image_address(row), price, row.sku == sku))
     found.sort(key=lambda variant: (not variant.is_this, _natural(variant.label)))
-    cut = LISTED if len(found) > LISTED + 1 else len(found)
+    cut = most if len(found) > most + 1 else len(found)
     beyond = None
     if len(found) > MOST:
         beyond = gettext("Only the first %(count)s variants are listed.") % {"count": number(MOST)}

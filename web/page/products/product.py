@@ -1,32 +1,25 @@
-"""Defines the view of one product: images, texts, variants, similar products, and the data for search engines."""
+"""Defines the view of one product: images, texts, variants, and the data for search engines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import msgspec
-from litestar import Request, get
+from litestar import Request, Response, get
 from litestar.datastructures import State
-from litestar.response import Template
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from db.errors import DatabaseError
-from db.search import ranking
-from db.search.offers import Offer, offers
-from db.search.ranking import SearchHit, SearchParams
 from web.api.search import picture_of
 from web.page.brand import visit
 from web.page.brand.languages import gettext, marked, money
-from web.page.cards import cards, product_address
+from web.page.cards import product_address, similar_address
 from web.page.formatting import label
-from web.page.rendering import context, page_headers, show_error
+from web.page.products.hidden import Hidden
+from web.page.products.variants import CatalogName, Sku, Variants, public_name, read_variants, row_of
+from web.page.rendering import context, show_error, unchanged_or
 from web.page.state import PageState
-from web.page.variants import CatalogName, Sku, Variants, public_name, read_variants, row_of
 
-SIMILAR = 12  # products, which fill whole rows of 2, 3, 4 or 6
-_NO_IMAGE = "42704"  # SQLSTATE of shop.similar for a product without an encoded image
 _SCHEMA = "https://schema.org/"
 _AVAILABILITY = {
     "in_stock": "InStock", "out_of_stock": "OutOfStock", "preorder": "PreOrder", "backorder": "BackOrder"
@@ -35,8 +28,6 @@ _FACTS = {
     "color": marked("Colour"), "size": marked("Size"), "material": marked("Material"),
     "condition": marked("Condition"), "product_type": marked("Kind")
 }  # fmt: skip
-
-_Similar = tuple[list[SearchHit], Mapping[UUID, Offer]]  # the products, and the offers by product_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +38,21 @@ class _Read:
 
 
 @get("/product", include_in_schema=False, exception_handlers={Exception: show_error})
-async def product(request: Request[Any, Any, Any], state: State, sku: Sku, catalog: CatalogName = "") -> Template:
-    found = await state.pools.read(request, lambda conn: _read(conn, sku, catalog, state.public_catalogs))
-    try:
-        similar = await state.pools.read(request, lambda conn: _read_similar(conn, found))
-    except DatabaseError as error:
-        if error.sqlstate != _NO_IMAGE:
-            raise
-        similar = [], {}
-    return Template(template_name="product.html", context=_context(found, similar), headers=page_headers())
+async def product(request: Request[Any, Any, Any], state: State, sku: Sku, catalog: CatalogName = "") -> Response[Any]:
+    hidden: Hidden = state.page_caches.hidden
+    found = await state.pools.read(request, lambda conn: _read(conn, sku, catalog, state.public_catalogs, hidden))
+    if state.recorder:
+        state.recorder.clicked(request.scope, found.catalog, found.row["sku"], request.query_params.get("from", ""))
+    return unchanged_or(request, "product.html", _context(found))
 
 
-def _read(conn: Connection, sku: str, catalog: str, public_catalogs: list[str] | None) -> _Read:
+def _read(conn: Connection, sku: str, catalog: str, public_catalogs: list[str] | None, hidden: Hidden) -> _Read:
     name = public_name(conn, catalog, public_catalogs)
-    row = row_of(conn, sku, name)
-    return _Read(name, row, read_variants(conn, row, name, None))
+    row = row_of(conn, sku, name, hidden)
+    return _Read(name, row, read_variants(conn, row, name, None, hidden=hidden.conditions(conn, name)))
 
 
-def _read_similar(conn: Connection, found: _Read) -> _Similar:
-    """Raises DatabaseError with the SQLSTATE _NO_IMAGE for a product without an encoded image."""
-    params = SearchParams(k=SIMILAR, catalog=found.catalog, cut="relevant")
-    similar = ranking.similar(conn, found.row["sku"], params).rows
-    return similar, offers(conn, [hit.product_id for hit in similar]) if similar else {}
-
-
-def _context(found: _Read, similar: _Similar) -> dict[str, Any]:
+def _context(found: _Read) -> dict[str, Any]:
     row, state = found.row, PageState(catalog=found.catalog)
     pictures = _pictures(row)
     link = row["link"] if (row["link"] or "").startswith(("http://", "https://")) else None
@@ -90,7 +71,7 @@ def _context(found: _Read, similar: _Similar) -> dict[str, Any]:
         "own": own,
         "here": own,
         "variants": found.variants,
-        "cards": cards(state, *similar, {}),
+        "similar": similar_address(row["sku"], found.catalog),
         "json_ld": _json_ld(row, [visit.absolute(one) for one in pictures], link or visit.absolute(own)),
     }
 

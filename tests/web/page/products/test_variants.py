@@ -11,9 +11,7 @@ from sqlalchemy import text
 from db.engine import Database
 from tests.support.web_service import Serve
 from tests.web.page.reading import HTMX, count
-from web.page.variants import LISTED, MOST
-
-SEARCH = "/?q=striped&cut=none"
+from web.page.products.variants import LISTED, MOST
 
 
 @pytest.fixture
@@ -34,6 +32,11 @@ def sizes(answer: str) -> list[str]:
     return re.findall(r"<span>(\d+) <small>", answer)
 
 
+def listed(page: str) -> str:
+    """Returns the HTML of the list of variants."""
+    return page.split('<div class="variants">')[1].split("</div>")[0]
+
+
 def expanded(client: httpx.Client, page: str) -> str:
     [address] = re.findall(r'hx-get="(/variants[^"]*)"', page)
     return client.get(unescape(address), headers=HTMX).text
@@ -42,7 +45,9 @@ def expanded(client: httpx.Client, page: str) -> str:
 def test_the_variants_of_a_card_pass_the_filters_of_the_search(grouped: httpx.Client) -> None:
     page = grouped.get("/?q=striped&price_min=31").text
     assert ">10 variants<" in page
-    assert sorted(map(int, sizes(expanded(grouped, page)))) == list(range(21, 31))
+    answer = expanded(grouped, page)
+    assert sorted(map(int, sizes(answer))) == list(range(21, 31))
+    assert "<summary>2 more</summary>" in answer
 
 
 def test_the_variants_of_a_card_pass_the_cut_of_the_search(grouped: httpx.Client, own_database: Database) -> None:
@@ -55,10 +60,10 @@ def test_the_variants_of_a_card_pass_the_cut_of_the_search(grouped: httpx.Client
 
 
 def test_the_view_lists_its_own_product_first_and_all_others_in_order(grouped: httpx.Client) -> None:
-    page = grouped.get("/product?sku=sku%2017").text
+    page = listed(grouped.get("/product?sku=sku%2017").text)
     assert sizes(page) == ["17", *(str(n) for n in range(1, 31) if n != 17)]
-    listed, rest = page.split("<summary>6 more</summary>")
-    assert (len(sizes(listed)), len(sizes(rest))) == (LISTED, 6)
+    first, rest = page.split("<summary>6 more</summary>")
+    assert (len(sizes(first)), len(sizes(rest))) == (LISTED, 6)
     assert page.count('aria-current="true"') == 1
     assert page.index('aria-current="true"') < page.index("<span>1 <small>")
 
@@ -75,7 +80,7 @@ def test_a_product_of_a_very_large_group_is_among_its_listed_variants(
             )
         )
     for n in (1, 60, 130):
-        page = grouped.get(f"/product?sku=many%20{n}").text
+        page = listed(grouped.get(f"/product?sku=many%20{n}").text)
         assert f'aria-current="true"><span>size {n}</span>' in page
         assert page.count('<a href="/product?sku=many') == MOST
         assert "Only the first 100 variants are listed." in page
@@ -83,6 +88,6 @@ def test_a_product_of_a_very_large_group_is_among_its_listed_variants(
 
 def test_the_heading_counts_the_variants_too_as_the_filters_do(grouped: httpx.Client) -> None:
     page = grouped.get("/?q=striped&cut=none&price_max=45").text
-    assert count(page) == "1 product · 30 variants"
+    assert count(page) == "1 product <span>· 30 variants</span>"
     assert re.findall(r"<span>(bags|shoes)</span><small>(\d+)</small>", page) == [("bags", "15"), ("shoes", "15")]
     assert count(grouped.get("/?q=number40").text) == "1 product"

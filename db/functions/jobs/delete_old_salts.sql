@@ -1,0 +1,6 @@
+-- Deletes the salts of earlier days, so that nobody can compute again which visitor of the page has which name.
+create or replace function shop_private.delete_old_salts()
+returns void
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    delete from shop_private.visitor_salt where day < (clock_timestamp() at time zone 'UTC')::date
+$$;

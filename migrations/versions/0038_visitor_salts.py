@@ -1,0 +1,27 @@
+"""Adds the table of the salts with which the page names its visitors for a day."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0038"
+down_revision = "0037"
+branch_labels = None
+depends_on = None
+serves = "0023"
+
+
+def upgrade() -> None:
+    # An unlogged table is in no base backup, archive or standby, which would keep a salt after its day.
+    op.create_table(
+        "visitor_salt",
+        sa.Column("day", sa.Date(), nullable=False, comment="the day of UTC"),
+        sa.Column("salt", sa.LargeBinary(), nullable=False, comment="random bytes, deleted after the day"),
+        sa.PrimaryKeyConstraint("day", name=op.f("visitor_salt_pkey")),
+        schema="shop_private",
+        prefixes=["UNLOGGED"],
+    )
+
+
+def downgrade() -> None:
+    op.drop_functions("shop_private", "salt_of_day", "delete_old_salts")
+    op.drop_table("visitor_salt", schema="shop_private")

@@ -1,0 +1,84 @@
+"""Decides which requests count as those of a visitor, and names the visitor without a cookie.
+
+The name is a hash of the client's address and browser with a salt. The salt is random, and deleted after its day, so
+nobody can tell which address a name belongs to, nor which names of two days are the same visitor. An address is at most
+MOST_NAMES visitors of a day, however many browsers it claims to have: fewer than shop.suggest wants for a query.
+"""
+
+import hmac
+import re
+from hashlib import sha256
+from ipaddress import ip_address, ip_network
+
+from litestar.types import Scope
+
+from db.functions.constants import SUGGESTION_VISITORS
+from db.search.events import DailySalt
+from web.http.context import context_of
+
+MOST_NAMES = SUGGESTION_VISITORS - 1
+_CRAWLER = re.compile(
+    r"(?<!cu)bot|crawl|spider|slurp|preview|fetch|scan|monitor|headless|lighthouse|curl|wget|python|java/|http", re.I
+)
+_IPV6_PREFIX = 56  # a household has this network, or a part of it
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def counts(scope: Scope) -> bool:
+    """Returns whether a request was begun by a visitor on this page. A crawler, a prefetch, a link of another site and
+    a visitor who asks not to be tracked do not count."""
+    headers: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    if context_of(scope).is_head or "1" in (headers.get(b"dnt"), headers.get(b"sec-gpc")):
+        return False
+    if any("pre" in headers.get(name, "") for name in (b"sec-purpose", b"purpose", b"x-moz")):
+        return False
+    browser = headers.get(b"user-agent", "")
+    if not browser or _CRAWLER.search(browser):
+        return False
+    site = headers.get(b"sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    # A browser sends Sec-Fetch-Site with https only. The page's Referrer-Policy lets it send its own address.
+    host = headers.get(b"host", "")
+    return headers.get(b"referer", "").startswith((f"http://{host}/", f"https://{host}/"))
+
+
+def name_of(scope: Scope, salt: DailySalt) -> str:
+    """Returns the name of the visitor on this day, such as `page 2026-11-30 5f0c...`."""
+    browser = next((value for name, value in scope["headers"] if name == b"user-agent"), b"")
+    nth = _hash(salt, "browser", browser.decode("latin-1"))[0] % MOST_NAMES
+    return f"page {salt.day} {_hash(salt, 'visitor', _network(scope), str(nth))[:16].hex()}"
+
+
+def search_id(salt: DailySalt, visitor: str, catalog: str, *asked: str) -> str:
+    """Returns the id of a search, which is the same whenever this visitor asks it on this day. Nobody else can make an
+    id for this visitor and catalog."""
+    half = _hash(salt, "search", visitor, catalog, *asked)[:8]
+    return (half + _seal(salt, half, visitor, catalog)).hex()
+
+
+def is_search_id(given: str, salt: DailySalt, visitor: str, catalog: str) -> bool:
+    if not _ID.fullmatch(given):
+        return False
+    whole = bytes.fromhex(given)
+    return hmac.compare_digest(whole[8:], _seal(salt, whole[:8], visitor, catalog))
+
+
+def _seal(salt: DailySalt, half: bytes, visitor: str, catalog: str) -> bytes:
+    return _hash(salt, "seal", half.hex(), visitor, catalog)[:8]
+
+
+def _hash(salt: DailySalt, *parts: str) -> bytes:
+    return hmac.digest(salt.salt, "\0".join(parts).encode("utf-8", "replace"), sha256)
+
+
+def _network(scope: Scope) -> str:
+    host = (scope["client"] or ("unknown",))[0]
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    mapped = getattr(address, "ipv4_mapped", None)
+    if address.version == 4 or mapped:
+        return str(mapped or address)
+    return str(ip_network((address, _IPV6_PREFIX), strict=False))
