@@ -7,13 +7,13 @@ from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from litestar import Litestar, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.types import HTTPScope, Scope
 from litestar.utils import normalize_path
 from sqlalchemy import Connection
@@ -262,7 +262,7 @@ def _litestar(
         before_request=check_request,
         middleware=[Idempotency()],
         request_class=StrictRequest,
-        exception_handlers={Exception: problems.handle_exception},
+        exception_handlers={Exception: problems.handle_exception, NotFoundException: _no_route(_error_page(settings))},
         request_max_body_size=settings.max_body_bytes,
         multipart_form_part_limit=MAX_FORM_PARTS,
         template_config=rendering.config(site.templates or rendering.TEMPLATES),
@@ -309,6 +309,20 @@ def _watch_pools(metrics: Metrics, pools: Pools) -> None:
     metrics.connections.labels("write").set_function(lambda: writes.active)
     metrics.waiting.labels("read").set_function(lambda: reads.waiting)
     metrics.waiting.labels("write").set_function(lambda: writes.waiting)
+
+
+def _no_route(error_page: ErrorPage) -> Callable[[Request[Any, Any, Any], Exception], Response[Any]]:
+    """Returns the handler of a request whose address has no route. A browser gets a page, and a program a problem."""
+
+    def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        problem, headers = problems.problem_of(request, error)
+        page = error_page(request.scope, problem)
+        if page is None:
+            return problems.handle_exception(request, error)
+        body, more = page
+        return Response(body, status_code=problem.status, headers=headers | more)
+
+    return answer
 
 
 def _error_page(settings: WebSettings) -> ErrorPage:

@@ -187,10 +187,11 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[An
 
 
 def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
-    """Returns the error page for a request that fails outside the route, if a browser requested a page of the shop.
-    Returns None for all other requests."""
+    """Returns the error page for a request that fails outside a route, if a browser requested a page of the shop or an
+    address without a route. Returns None for all other requests."""
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-    if scope["path"] not in ("/", "/product") or b"text/html" not in accept:
+    is_page = scope["path"] in ("/", "/product") or (problem.status == 404 and not scope["path"].startswith("/v1"))
+    if not is_page or b"text/html" not in accept:
         return None
     # The answer shows the query, and its link "Try again" leads to the same search or product.
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), errors="replace")

@@ -34,6 +34,20 @@ def test_a_browser_that_uses_a_foreign_host_name_gets_a_page_without_words_for_o
     assert "WINDOWSHOP" not in refused.text
 
 
+def test_an_address_without_a_route_gets_a_page_in_a_browser_and_a_problem_in_a_program(serve: Serve) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    with serve() as client:
+        page = client.get("/lamps/old-address", headers=browser | {"Accept-Language": "de"})
+        assert page.status_code == 404
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "Hier ist nichts." in page.text and links(page.text, "Neu beginnen") == ["/"]
+        assert page.headers["windowshop-page"] == "1" and "default-src" in page.headers["content-security-policy"]
+        for address, headers in (("/lamps", {}), ("/v1/lamps", browser), ("/favicon.ico", {"Accept": "image/*"})):
+            assert client.get(address, headers=headers).headers["content-type"] == "application/problem+json"
+    with serve(public_page=False) as client:
+        assert client.get("/lamps", headers=browser).headers["content-type"] == "application/problem+json"
+
+
 def test_an_image_on_the_page_counts_less_than_a_search_in_the_rate_limit(serve: Serve) -> None:
     """If each image counted as much as a search, the 24 images of one page would exceed a limit of 10 a minute."""
     with serve(rate_per_address=10) as client:
