@@ -69,7 +69,10 @@ def test_titles_that_are_marked_together_get_the_same_marks_as_alone(shop: "Shop
     shop.run("insert into shop.synonym (terms) values ('{telly,flat screen tv}')")
     titles = ("Flat shoes", "TV with a flat screen", "Black telly", "Lamp")
     shop.load(*(Product(f"s{n}", title, description="A telly.") for n, title in enumerate(titles)))
-    at_once = "select * from shop_private.marked_titles(:query, array(select product_id from shop.product))"
+    at_once = (
+        "select product_id, first, length "
+        "from shop_private.marked_products(:query, array(select product_id from shop.product), false)"
+    )
     alone = (
         "select p.product_id, h.first, h.length from shop.product p, shop.highlights(:query, p.product_id) h "
         "where h.field = 'title' order by 1, 2"

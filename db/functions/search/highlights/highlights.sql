@@ -11,36 +11,6 @@
 -- product that the caller does not see has no rows.
 create or replace function shop.highlights(query text, product_id uuid)
 returns table (field text, first integer, length integer)
-language plpgsql stable rows 5 set search_path = pg_catalog, pg_temp set jit = off as $$
-#variable_conflict use_column
-declare
-    request shop_private.search_request;
-    product record;
-    language regconfig;
-    words text[];
-begin
-    select p.catalog, p.title, left(p.description, 20000) as description, p.keywords,
-        ('pg_catalog.' || quote_ident(p.language))::regconfig as language
-    into product
-    from shop.product p where p.product_id = highlights.product_id;
-    request.query := left(query, @max_text_length@);
-    request.catalog := product.catalog;
-    if product.catalog is null or request.query is null then
-        return;
-    end if;
-    request := shop_private.read_query(request);
-    if request.query is null then
-        return;  -- the query only excludes products
-    end if;
-    language := shop_private.keyword_language(product.catalog);
-    words := shop_private.query_words(request.query, language) || array(
-        select w
-        from unnest(request.synonyms) u, unnest(u.terms) t(term),
-            shop_private.keyword_query(t.term, language) q, unnest(q.words) w
-        where product.keywords @@ q.every_word);
-    return query
-    select f.name, m.first, m.length
-    from (values (1, 'title', product.title), (2, 'description', product.description)) f(n, name, body),
-        shop_private.marked_words(f.body, product.language, words) m
-    order by f.n, m.first;
-end $$;
+language sql stable rows 5 set search_path = pg_catalog, pg_temp as $$
+    select m.field, m.first, m.length from shop_private.marked_products(query, array[product_id], true) m
+$$;

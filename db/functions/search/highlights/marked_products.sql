@@ -1,7 +1,7 @@
 -- Returns where the titles of products of one catalog have words of a query, as shop.highlights does for one product.
--- The query is read once for all products.
-create or replace function shop_private.marked_titles(p_query text, p_products uuid[])
-returns table (product_id uuid, first integer, length integer)
+-- With p_described, the descriptions are read too. The query is read once for all products.
+create or replace function shop_private.marked_products(p_query text, p_products uuid[], p_described boolean)
+returns table (product_id uuid, field text, first integer, length integer)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 #variable_conflict use_column
 declare
@@ -25,9 +25,12 @@ begin
         select q.words, q.every_word
         from unnest(request.synonyms) u, unnest(u.terms) t(term), shop_private.keyword_query(t.term, language) q
     )
-    select p.product_id, m.first, m.length
-    from shop.product p, shop_private.marked_words(p.title, ('pg_catalog.' || quote_ident(p.language))::regconfig,
+    select p.product_id, f.name, m.first, m.length
+    from shop.product p
+    cross join lateral (values (1, 'title', p.title),
+        (2, 'description', case when p_described then left(p.description, 20000) end)) f(n, name, body)
+    cross join lateral shop_private.marked_words(f.body, ('pg_catalog.' || quote_ident(p.language))::regconfig,
         words || array(select w from synonym s, unnest(s.words) w where p.keywords @@ s.every_word)) m
-    where p.product_id = any (p_products) and p.catalog = request.catalog
-    order by p.product_id, m.first;
+    where p.product_id = any (p_products) and p.catalog = request.catalog and f.body is not null
+    order by p.product_id, f.n, m.first;
 end $$;
