@@ -67,8 +67,8 @@ def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
 
     The computation is the same as in fuse_legs.sql. `scores` maps products to scores of the keyword leg, best first.
     """
-    first_unnamed = next(itertools.islice(scores.values(), KEYWORD_FEW, None), 0.0)
-    least = max(2, 1 + floor(first_unnamed))
+    next_score = next(itertools.islice(scores.values(), KEYWORD_FEW, None), 0.0)
+    least = max(2, 1 + floor(next_score))
     return {key: KEYWORD_FEW_FACTOR * (floor(score) - 1) for key, score in scores.items() if score >= least}
 
 

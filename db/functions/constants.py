@@ -295,7 +295,7 @@ SEARCH = (
         "keyword_few_factor",
         KEYWORD_FEW_FACTOR,
         "x weight",
-        "the keyword leg's weight for a named product, so that this product outweighs the vector legs",
+        "the keyword leg's weight for a product that the words point to, which then outweighs the vector legs",
     ),
 )
 

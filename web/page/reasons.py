@@ -14,7 +14,7 @@ from web.page.state import PageState
 CLOSE = 3  # the products with these ranks of a leg are the nearest ones
 _WORDS = 3  # a reason names at most this many words
 
-# For each kind of exact match, why the product comes first.
+# For each field that can name a product, why the product comes first.
 _EXACT = {
     "sku": marked("Its number is what you typed."),
     "gtin": marked("Its GTIN is what you typed."),

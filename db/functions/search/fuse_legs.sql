@@ -1,7 +1,7 @@
 -- Fuses the legs by weighted reciprocal rank (Cormack, Clarke and Buettcher, SIGIR 2009) and returns the ranked
--- products. A leg that found a product adds the leg's weight / (rrf_k + rank) to the score of the product. The exact
--- matches of the query's text (p_run.exact, see exact_matches) come first, ordered by grade, then by score. `place`
--- numbers the returned products from 1.
+-- products. A leg that found a product adds the leg's weight / (rrf_k + rank) to the score of the product. The
+-- products that the query's text names (p_run.exact, see exact_matches) come first, ordered by grade, then by score.
+-- `place` numbers the returned products from 1.
 --
 -- The words of the query point to a product if the product's keyword score has at least 2 whole points (see
 -- keyword_leg.sql), and if at most @keyword_few@ products have as many points or more. For such a product, the
@@ -37,7 +37,7 @@ declare
     cut constant shop_private.search_cut := p_run.cut;
     -- The lowest keyword score of the products that the words point to; null if no vector leg has a weight. The leg's
     -- scores are in descending order.
-    named_from constant double precision := case when image_weight + title_weight > 0
+    pointed_from constant double precision := case when image_weight + title_weight > 0
         then greatest(2, 1 + floor(keyword_leg.measures[@keyword_few@ + 1])) end;
     cutting constant boolean := num_nonnulls(p_min_similarity, p_max_gap) > 0 and query_vector is not null;
 begin
@@ -60,7 +60,7 @@ begin
         from unnest(title_leg.product_ids, title_leg.measures) with ordinality as l(product_id, measure, rank)
         union all
         select l.product_id, null, l.measure, l.rank::integer, 'keyword', keyword_weight / (rrf_k + l.rank)
-            * case when l.measure >= named_from then @keyword_few_factor@ * (floor(l.measure) - 1) else 1 end, null, 0
+            * case when l.measure >= pointed_from then @keyword_few_factor@ * (floor(l.measure) - 1) else 1 end, null, 0
         from unnest(keyword_leg.product_ids, keyword_leg.measures) with ordinality as l(product_id, measure, rank)
         union all
         select e.product_id, null, null, null, 'exact', 0, e.field, e.grade from unnest(exact) e
