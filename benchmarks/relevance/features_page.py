@@ -18,7 +18,8 @@ from PIL import Image as Drawing
 from PIL import ImageDraw
 from sqlalchemy import Connection, text
 
-from benchmarks.support.report import Line, keep
+from benchmarks.relevance.suites import feature_lines
+from benchmarks.support.report import keep
 from benchmarks.support.site import encoder, site
 from db.catalog.product import Image, Product
 from db.catalog.store import staging, upsert
@@ -66,12 +67,7 @@ def run() -> None:
             conn.execute(text("select shop.refresh_suggestions()"))
             cases = list(_cases(folder))
             results = [(case.without(conn), case.with_feature(conn)) for case in cases]
-    lines: list[Line] = []
-    for feature in dict.fromkeys(case.feature for case in cases):
-        places = [n for n, case in enumerate(cases) if case.feature == feature]
-        before, after = (sum(results[n][side] for n in places) for side in (0, 1))
-        lines.append(Line(f"{feature}: right without the feature", f"{before}/{len(places)}", "0", before == 0))
-        lines.append(Line(f"{feature}: right with the feature", f"{after}/{len(places)}", "all", after == len(places)))
+    lines = list(feature_lines([case.feature for case in cases], *zip(*results, strict=True)))
     raw = {
         "cases": [
             {"feature": case.feature, "name": case.name, "without": before, "with": after}

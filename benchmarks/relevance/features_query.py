@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 
 from sqlalchemy import Connection, text
 
+from benchmarks.relevance.suites import feature_lines
 from benchmarks.support.report import Line, keep
 from benchmarks.support.site import encoder, site
 from db.catalog.product import Product
@@ -148,9 +149,7 @@ def run() -> None:
             with_feature = [_is_right(conn, case, case.query, {}) for case in CASES]
             lean = {weight: _lean(conn, weight) for weight in WEIGHTS}
             said = _said(conn)
-    lines = [
-        line for name in dict.fromkeys(case.feature for case in CASES) for line in _lines(name, without, with_feature)
-    ]
+    lines = list(feature_lines([case.feature for case in CASES], without, with_feature))
     lines.append(Line("corrections that the result names", said, "all", said.split("/")[0] == said.split("/")[1]))
     for weight, (order, kept) in lean.items():
         lines.append(
@@ -207,10 +206,3 @@ def _lean(conn: Connection, weight: float) -> tuple[float, float]:
         order += [place[one] < place[other] for one in meant for other in described]
         kept += [place[one] < place[other] for one in meant for other in others]
     return sum(order) / len(order), sum(kept) / len(kept)
-
-
-def _lines(feature: str, without: Sequence[bool], with_feature: Sequence[bool]) -> Iterable[Line]:
-    places = [place for place, case in enumerate(CASES) if case.feature == feature]
-    before, after = (sum(right[place] for place in places) for right in (without, with_feature))
-    yield Line(f"{feature}: right without the feature", f"{before}/{len(places)}", "0", before == 0)
-    yield Line(f"{feature}: right with the feature", f"{after}/{len(places)}", "all", after == len(places))

@@ -16,7 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from benchmarks.support.report import Line, keep
+from benchmarks.relevance.suites import feature_lines
+from benchmarks.support.report import keep
 from benchmarks.support.site import encoder, site
 from db.catalog.product import Product
 from db.catalog.store import staging, upsert
@@ -65,12 +66,7 @@ def run() -> None:
                 rules.add(conn, rule)
             cases = list(_cases())
             results = [(_is_right(conn, case, used=False), _is_right(conn, case, used=True)) for case in cases]
-    lines: list[Line] = []
-    for feature in dict.fromkeys(case.feature for case in cases):
-        places = [n for n, case in enumerate(cases) if case.feature == feature]
-        before, after = (sum(results[n][side] for n in places) for side in (0, 1))
-        lines.append(Line(f"{feature}: right without the feature", f"{before}/{len(places)}", "0", before == 0))
-        lines.append(Line(f"{feature}: right with the feature", f"{after}/{len(places)}", "all", after == len(places)))
+    lines = list(feature_lines([case.feature for case in cases], *zip(*results, strict=True)))
     raw = {
         "cases": [
             {"feature": case.feature, "query": case.query, "without": before, "with": after}
