@@ -11,8 +11,11 @@ declare
     languages regconfig[];
 begin
     new.from_term := btrim(new.from_term);
-    new.terms := array(select btrim(t) from unnest(new.terms) with ordinality u(t, n) group by btrim(t)
-        order by case when new.from_term is null then btrim(t) end collate "C", min(n));
+    new.terms := array(
+        select d.term
+        from (select min(n) as n, (array_agg(btrim(t) order by n))[1] as term
+            from unnest(new.terms) with ordinality u(t, n) group by shop_private.term_key(t, null)) d
+        order by case when new.from_term is null then d.term end collate "C", d.n);
     if cardinality(new.terms) < (case when new.from_term is null then 2 else 1 end)
         or cardinality(new.terms) > @synonym_max_terms@
     then
@@ -27,7 +30,9 @@ begin
                 message = format('%s cannot be a term of a synonym', coalesce(quote_literal(left(term, 120)), 'null'));
         end if;
     end loop;
-    if new.from_term = any(new.terms) then
+    if exists (select from unnest(new.terms) t
+        where shop_private.term_key(t, null) = shop_private.term_key(new.from_term, null))
+    then
         raise exception using errcode = '22023', hint = 'Leave the term out of terms.',
             message = format('%L is replaced by itself', new.from_term);
     end if;
