@@ -8,7 +8,7 @@ from db.search.ranking import SearchParams
 from tests.support.search_options import NOT_IN_REST
 from web.api.schemas import GeneralSearch, ImageSearch, Input, Options, TextSearch, Weights
 
-NOT_ARGUMENTS = {"explain"}  # `explain` only adds steps to the answer
+NOT_ARGUMENTS = {"explain", "language"}  # `explain` only adds steps, and `language` is a setting of the session
 ALL = GeneralSearch(
     query="bag",
     image=b"image",

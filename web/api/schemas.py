@@ -40,6 +40,12 @@ PriceBefore = Annotated[
 SortKeys = Annotated[str, Meta(min_length=1, max_length=MAX_SORT)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 FacetName = Annotated[str, Meta(max_length=1011)]
+Language = Annotated[
+    Annotated[str, Meta(pattern="^[A-Za-z]+([_-][A-Za-z0-9]+)*$", max_length=63)] | None,
+    Meta(
+        description="The language of the words of the query, such as `de` or `german`; null means that of the catalog."
+    ),
+]
 Correct = Annotated[
     bool, Meta(description="Whether a word that no product has is looked up by its spelling, as `corrected` then says.")
 ]
@@ -111,6 +117,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         Meta(description='The weight of ranking signals in this search, such as `{"popularity": 0.3}`.'),
     ] = None
     rules: Annotated[Literal["off"] | None, Meta(description="`off` leaves out the rules of the shop.")] = None
+    language: Language = None
     page: Annotated[
         Cursor | None,
         Meta(
@@ -121,7 +128,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     explain: Annotated[bool, Meta(description="Also return the steps of the search.")] = False
 
     def arguments(self) -> dict[str, Any]:
-        """Returns the arguments of shop.search. The option `explain` is not an argument of shop.search."""
+        """Returns the arguments of shop.search. `explain` and `language` are none of them."""
         weights = self.weights or Weights()
         return {
             "k": self.top_k,
@@ -319,6 +326,7 @@ class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     weights: Weights | None = None
     cut: Literal["relevant"] | None = None
     correct: Correct = True
+    language: Language = None
 
     def arguments(self) -> dict[str, Any]:
         """Returns the arguments of shop.facets that describe a search."""

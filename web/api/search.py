@@ -4,6 +4,7 @@ shop.search, and returns the rows of the result."""
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
@@ -45,6 +46,7 @@ from web.api.schemas import (
 from web.http.addresses import address, sku_in
 from web.http.bodies import decoded, form_as
 from web.http.context import context_of
+from web.http.pool import in_language
 from web.http.problems import ApiError
 
 DEGRADED = "Windowshop-Degraded"
@@ -180,7 +182,7 @@ async def facets(
         limits.check_products(conn, data.catalog, skus_of(data.inputs))
         return ranking.facets(conn, params, data.fields, data.limit_values, data.buckets)
 
-    rows = await state.pools.read(request, call)
+    rows = await state.pools.read(request, partial(in_language, language=data.language, call=call))
     return Facets(group_by_field(rows, data.fields))
 
 
@@ -235,7 +237,9 @@ async def _respond(
         on_sale = offers(conn, [row.product_id for row in found.rows]) if found.rows else {}
         return found, on_sale, ranking.explain(conn, params) if options.explain else None, seconds
 
-    found, on_sale, steps, seconds = await state.pools.read(request, call)
+    found, on_sale, steps, seconds = await state.pools.read(
+        request, partial(in_language, language=options.language, call=call)
+    )
     count_search(state, kind, found, params.k, seconds)
     return Response(_results(found, on_sale, steps), headers={DEGRADED: "keywords"} if found.degraded else None)
 

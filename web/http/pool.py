@@ -33,6 +33,7 @@ from db.engine import Database
 from db.errors import DatabaseError, DatabaseUnreachable
 from db.pooler import POOLED
 from db.roles import Role
+from db.search.driver import driver_rows
 
 Result = TypeVar("Result")
 # Key in `Connection.info`. Behind a pooler, its value has the statements that set the settings of a transaction.
@@ -172,6 +173,22 @@ def in_transaction(conn: Connection, call: Callable[[Connection], Result], isola
         raise
     _execute_raw(conn, "commit")
     return result
+
+
+def in_language(
+    conn: Connection, call: Callable[[Connection], Result], language: str | None, isolation: str | None = None
+) -> Result:
+    """Run `call`, in which words of queries are stemmed in `language`; None means the language of the catalog. With
+    `isolation`, run it in a transaction of this level."""
+
+    def run(conn: Connection) -> Result:
+        if language is not None:
+            driver_rows(conn, "select set_config('shop.language', %(language)s, true)", {"language": language})
+        return call(conn)
+
+    if language is None and isolation is None:
+        return call(conn)
+    return in_transaction(conn, run, isolation or "read committed")
 
 
 def _traced(conn: Connection, call: Callable[[Connection], Result]) -> Result:

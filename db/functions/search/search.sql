@@ -52,7 +52,7 @@ declare
         image_box, nullif(signals, 'null'), rules);
     key constant text := md5(row(query, md5(image), inputs, filter, catalog, image_weight, title_weight, keyword_weight,
         rrf_k, min_similarity, max_gap, degrade, route, cut, change, sort, group_by, nullif(diversity, 0), correct,
-        image_box, signals, rules)::text);
+        image_box, signals, rules, nullif(current_setting('shop.language', true), ''))::text);
     run shop_private.search_run;
     window_run shop_private.search_run;
     first_version text;  -- the model and calibration of the first page

@@ -96,7 +96,7 @@ def test_every_option_is_in_rest_or_has_a_reason_for_its_absence() -> None:
     assert not set(REST) & set(NOT_IN_REST)
     fields = {field.name: field.default for field in msgspec.structs.fields(GeneralSearch)}
     fields |= {f"weights.{field.name}": field.default for field in msgspec.structs.fields(Weights)}
-    assert set(fields) - {"weights"} == set(REST.values()) | {"explain"}
+    assert set(fields) - {"weights"} == set(REST.values()) | {"explain", "language"}
     assert {option: fields[name] for option, name in REST.items()} == {option: PARAMS[option] for option in REST}
 
 

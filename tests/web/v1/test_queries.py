@@ -56,6 +56,41 @@ def test_an_answer_names_the_correction_which_can_be_turned_off(client: httpx.Cl
     assert found(client, query="blakc", correct=False)["results"] == []
 
 
+def test_a_search_has_a_language_of_its_own(client: httpx.Client) -> None:
+    # English stems shoes to shoe, as it stemmed the titles; the language simple does not stem.
+    body = {"correct": False, "facets": ["color"]}
+    assert found(client, query="shoes", language="simple", **body)["results"] == []
+    for language in (None, "en", "en-GB", "English"):
+        assert found(client, query="shoes", language=language, **body)["results"]
+    assert found(client, query="shoe", language="simple", correct=False)["results"]
+    for path in ("/search", "/search/text"):
+        answer = client.post(path, json={**WORDS, "query": "shoes", "correct": False, "language": "simple"})
+        assert answer.json()["results"] == []
+    counted = {"query": "-shoes", "fields": ["color"]}
+    [all_products, fewer] = [
+        sum(value["products"] for value in answer.json()["facets"][0]["values"])
+        for answer in (client.post("/v1/facets", json={**counted, "language": name}) for name in ("simple", "en"))
+    ]
+    assert all_products > fewer
+    cursor = found(client, query="shoe", language="simple", top_k=1)["next"]
+    problem = client.post("/v1/search", json={**WORDS, "query": "shoe", "top_k": 1, "page": cursor})
+    assert "the cursor belongs to another search" in problem.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"query": "shoes", "language": "klingon"}, "there is no language 'klingon'"),
+        ({"query": "shoes", "language": "de'; select 1 --"}, "language"),
+        ({"query": "shoes", "language": ""}, "language"),
+        ({"language": "de"}, "language needs a query, an image or inputs."),
+    ],
+)
+def test_a_wrong_language_is_refused(client: httpx.Client, body: dict[str, str], message: str) -> None:
+    answer = client.post("/v1/search", json=body)
+    assert (answer.status_code, message in answer.text) == (422, True)
+
+
 def test_an_answer_has_the_redirect_and_the_banner_of_rules(serve: Serve, own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(

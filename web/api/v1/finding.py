@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +36,7 @@ from web.api.search import (
 )
 from web.api.v1.schemas import COLUMNS, DEFAULT_FIELDS, Found, Hit, ProductSearch
 from web.http.context import context_of
-from web.http.pool import in_transaction
+from web.http.pool import in_language
 from web.http.problems import ApiError
 
 _LISTED = "list."  # begins the cursor of a list; no cursor of shop.search begins so
@@ -94,10 +95,8 @@ async def find(request: Request[Any, Any, Any], state: State, data: ProductSearc
             found.steps = ranking.explain(conn, params)
         return found
 
-    def in_one_snapshot(conn: Connection) -> _Read:
-        return in_transaction(conn, read, "repeatable read") if data.facets or is_list else read(conn)
-
-    found = await state.pools.read(request, in_one_snapshot)
+    snapshot = "repeatable read" if data.facets or is_list else None
+    found = await state.pools.read(request, partial(in_language, call=read, language=data.language, isolation=snapshot))
     if found.search is not None:
         count_search(state, "v1", found.search, params.k, found.seconds)
     return _answer(found, data.fields or DEFAULT_FIELDS, data.facets or (), shown)

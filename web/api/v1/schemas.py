@@ -93,7 +93,10 @@ class ProductSearch(GeneralSearch, forbid_unknown_fields=True, kw_only=True):
                 "invalid", "The query is empty.", hint="Without query, image and inputs, products are listed."
             )
         if self.is_browsing:
-            ranked = ("change", "group_by", "diversity", "weights", "signals", "min_similarity", "max_gap", "explain")
+            ranked = (
+                "change", "group_by", "diversity", "weights", "signals", "language", "min_similarity", "max_gap",
+                "explain",
+            )  # fmt: skip
             if without := [name for name in ranked if getattr(self, name) not in (None, False)]:
                 what = "an image, an image_url or inputs" if without[0] == "change" else "a query, an image or inputs"
                 raise ApiError("invalid", f"{without[0]} needs {what}.")
