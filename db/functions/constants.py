@@ -309,6 +309,7 @@ SUGGESTIONS = (
     Constant("suggestion_similarity", 0.4, "word similarity", "least similarity of a text to a misspelt prefix"),
     Constant("suggestion_scan_products", 10_000, "products", "more products are not all read for each prefix"),
     Constant("suggestion_titles", 200, "titles", "largest number of different titles that are read for a prefix"),
+    Constant("suggestion_swaps", 40, "letters", "a longer prefix is not searched with two of its letters exchanged"),
     Constant("suggestion_copies", 20, "products", "largest number of products of a title that are read for a prefix"),
     Constant("title_start", 60, "characters", "length of the title's beginning in the index product_title_start_idx"),
 )

@@ -75,7 +75,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_functions("shop", "suggest", "refresh_suggestions")
-    op.drop_functions("shop_private", "suggested_texts", "suggested_products", "visible_texts", "is_blocked")
+    op.drop_functions("shop_private", "suggested_texts", "suggested_products", "visible_texts", "is_blocked",
+        "meant_prefix")
     op.drop_table("blocked_suggestion", schema="shop")
     op.drop_table("suggestion", schema="shop")
     op.drop_functions("shop_private", "suggestion_key")

@@ -5,8 +5,9 @@
 -- `kind` is query (`count` visitors of the catalog have searched for the text and found something), type or brand
 -- (`count` products have it), or product (a title; product_id and sku name the product, and `count` is null). A query,
 -- type or brand is suggested if one of its words begins with the prefix. A title is suggested only if its first word
--- does. Capitals and accents make no difference. If no query, type or brand is found in this way, those with a similar
--- word are suggested, and `corrected` is true. An empty prefix returns the most frequent queries, types and brands.
+-- does. Capitals and accents make no difference. If nothing begins with the prefix, two neighbouring letters of it may
+-- be exchanged. If then no query, type or brand is found, those with a similar word are suggested. `corrected` is true
+-- in both cases. An empty prefix returns the most frequent queries, types and brands.
 --
 -- Queries, types and brands come from the last shop.refresh_suggestions. A query is suggested only if at least
 -- @suggestion_visitors@ different visitors of the catalog have searched for it. A filter, or a row policy that hides
@@ -21,7 +22,8 @@ language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp set jit = 
 declare
     known constant text[] := array['query', 'type', 'brand', 'product'];
     wanted constant text[] := array(select distinct unnest(kinds));
-    key constant text := shop_private.suggestion_key(left(prefix, @max_suggestion@ + 1));
+    typed constant text := shop_private.suggestion_key(left(prefix, @max_suggestion@ + 1));
+    key text;  -- what the prefix means
     condition text;
     restricted boolean;
 begin
@@ -39,6 +41,7 @@ begin
     if length(prefix) > @max_suggestion@ then
         return;
     end if;
+    key := shop_private.meant_prefix(typed, catalog);
     return query
     with texts as (
         select t.* from shop_private.suggested_texts(key, catalog, wanted, k) t where not restricted
@@ -58,7 +61,7 @@ begin
         order by f.n > case f.kind when 'query' then (k + 1) / 2 else greatest(1, k / 5) end,
             array_position(known, f.kind), f.n limit k
     )
-    select c.kind, c.text, c.count, c.product_id, p.sku, c.similarity < 1
+    select c.kind, c.text, c.count, c.product_id, p.sku, c.similarity < 1 or key <> typed
     from chosen c left join shop.product p on p.product_id = c.product_id
     order by c.kind_place, c.n;
 end $$;

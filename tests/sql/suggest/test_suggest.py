@@ -115,6 +115,33 @@ def test_a_typing_error_is_forgiven(analyst: Connection, prefix: str, found: str
 @pytest.mark.parametrize(
     ("prefix", "found"),
     [
+        ("ugit", "acoustic guitar"),
+        ("giut", "guitar strings"),
+        ("guitra", "Guitars"),
+        ("guitar stirng", "guitar strings"),
+        ("strigns", "guitar strings"),
+        ("gbis", "Gibson"),
+        ("igtarre", "Gitarre Nr 3"),
+    ],
+)
+def test_two_exchanged_letters_are_forgiven_also_at_the_beginning_of_a_word(
+    analyst: Connection, prefix: str, found: str
+) -> None:
+    for filter_ in (None, "{}"):
+        rows = suggest(analyst, prefix, k=50, filter=filter_)
+        assert found in texts(rows) or (filter_ and "guitar" in found)  # a filter leaves out queries
+        assert {row.corrected for row in rows} <= {True}
+
+
+def test_no_letters_are_exchanged_if_something_begins_with_the_prefix(analyst: Connection) -> None:
+    titles = [row for row in suggest(analyst, "gita") if row.kind == "product"]
+    assert {(row.text[:7], row.corrected) for row in titles} == {("Gitarre", False)}
+    assert suggest(analyst, "xx" * 50) == suggest(analyst, "gu-") == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "found"),
+    [
         ("%", []),
         ("_", []),
         ("100%", ["100% Süß_e"]),
