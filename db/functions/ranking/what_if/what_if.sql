@@ -11,11 +11,12 @@
 -- change, the greatest loss of nDCG first. `before` and `after` are the SKUs of the first page; `entered`, `gone` and
 -- `moved` say which SKUs came, went or have another place.
 --
--- The changes are made in a subtransaction that is always rolled back. A session that waits for one of the changed rows
--- waits half a second at most: the function rolls the changes back, lets the session go first, makes the changes again
--- and continues with the next query. So all pages show the changes, but each shows the products of its own moment. The
--- function itself waits half a second at most for a lock, and tries again some times. Only the role app may call the
--- function, on the primary.
+-- The changes are made in a subtransaction that is always rolled back. If a session has waited for one of the changed
+-- rows for 200 ms, the function ends its present search or step of the changes, rolls the changes back, lets the
+-- session go first, makes the changes again and continues with the next query. So the session waits half a second at
+-- most, unless that search or step takes more than 300 ms. All pages show the changes, but each shows the products of
+-- its own moment. The function itself waits half a second at most for a lock, and tries again some times. Only the role
+-- app may call the function, on the primary.
 create or replace function shop.what_if(changes jsonb, suite text default 'default', k integer default 10)
 returns table (
     query text, catalog text, before text[], after text[], entered text[], gone text[], moved text[],
