@@ -240,7 +240,9 @@ SEARCH = (
     Constant(
         "cut_max_candidates", 10_000, "candidates", "largest number of index candidates that a cut examines for a leg"
     ),
-    Constant("signal_candidates", 1000, "products", "number of fused products for which a search reads the signals"),
+    Constant(
+        "signal_candidates", 1000, "products", "number of products for which a search with a change reads the signals"
+    ),
     Constant("max_rule_place", 100, "place", "last place at which a rule can pin a product"),
     Constant("max_general_rules", 100, "rules", "live rules of a catalog that a search finds by one key"),
     Constant("rule_similarity", 0.9, "cosine", "similarity from which a query has the meaning of a rule"),

@@ -27,10 +27,11 @@ create type shop_private.signal_part as (
 #   pins      the products that have a fixed place; `places` has the place of each
 #   notice    the new query, the redirect and the banner
 #   unmet     why rules about the meaning of a query do not apply
+#   hidden    the products that are left out
 RANKING = """
 create type shop_private.search_ranking as (
     active boolean, signals jsonb, rules bigint[], names text[], boosts jsonb[], factors double precision[],
-    filters jsonb[], pins uuid[], places integer[], notice jsonb, unmet text
+    filters jsonb[], pins uuid[], places integer[], notice jsonb, unmet text, hidden uuid[]
 )"""
 
 # The columns of a row of a page that come after the columns of a fused product.

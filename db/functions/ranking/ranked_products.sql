@@ -1,10 +1,11 @@
 -- Returns the products of a run after signals and rules. fuse_legs calls this function if a run has a ranking, and this
 -- function calls fuse_legs for the run without its ranking.
 --
--- The signals of the first @signal_candidates@ products are read. The new score of a product is its score plus weight
--- times value of every signal, in units of the first rank of a leg of weight 1: 1 / (rrf_k + 1). After a change
--- (p_run.change), the unit is a standard deviation. Then rules that boost or bury multiply the score of a product, and
--- divide a negative score. Exact matches (p_run.exact) stay first. Last, rules put pinned products at their places.
+-- The candidates are the first products of the fusion, as many as a leg ranks; after a change (p_run.change), there are
+-- @signal_candidates@. Only their signals are read, and only named products (p_run.exact) come before them. The new
+-- score of a candidate is its score plus weight times value of every signal, in units of the first rank of a leg of
+-- weight 1: 1 / (rrf_k + 1). After a change, the unit is a standard deviation. Then rules that boost or bury multiply
+-- the score of a product, and divide a negative score. Last, rules put pinned products at their places.
 create or replace function shop_private.ranked_products(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )
@@ -14,6 +15,7 @@ declare
     ranking constant shop_private.search_ranking := p_run.ranking;
     changed constant boolean := (p_run.change).ms is not null;
     unit constant double precision := case when changed then 1 else 1.0 / (p_run.rrf_k + 1) end;
+    read_most constant integer := case when changed then @signal_candidates@ else p_run.depth end;
     exact constant shop_private.exact_match[] := p_run.exact;
     run shop_private.search_run := p_run;
     fused shop_private.fused_product[];
@@ -23,7 +25,7 @@ declare
 begin
     run.ranking := null;
     fused := array(select f from shop_private.fuse_legs(run, p_min_similarity, p_max_gap) f order by f.place);
-    candidates := array(select f.product_id from unnest(fused) f where f.place <= @signal_candidates@ order by f.place);
+    candidates := array(select f.product_id from unnest(fused) f where f.place <= read_most order by f.place);
     if num_nonnulls(ranking.signals, ranking.rules) > 0 or exists (select from shop.signal s where s.weight <> 0) then
         sums := shop_private.signal_sums(candidates, ranking.signals, ranking.rules);
     end if;
@@ -42,7 +44,9 @@ begin
                 as total
             from added a
         ), placed as (
-            select s.*, row_number() over (order by s.grade desc, s.total desc, s.place) as new_place from scored s
+            select s.*, row_number() over (
+                order by s.grade desc, s.place > read_most, s.total desc, s.place) as new_place
+            from scored s
         )
         select array_agg((p.new_place, p.product_id, p.position, p.total, p.image_rank, p.image_distance,
             p.image_contribution, p.title_rank, p.title_distance, p.title_contribution, p.keyword_rank, p.keyword_score,

@@ -47,8 +47,9 @@ begin
         name, relation, value_column, column_type, key, catalog, normalise, aged);
     execute format('revoke all on function shop_signals.%I(uuid[]) from public', name);
     execute format('create or replace function shop_signals.%I(uuid[], jsonb, bigint[]) '
-        'returns setof shop_private.signal_part language sql stable security definer '
-        'set search_path = pg_catalog, pg_temp as $body$select * from shop_private.read_signals($1, $2, $3)$body$',
+        'returns setof shop_private.signal_part language plpgsql stable security definer '
+        'set search_path = pg_catalog, pg_temp as $body$ begin return query '
+        'select r.* from shop_private.read_signals($1, $2, $3) r; end $body$',
         reader);
     execute format('revoke all on function shop_signals.%I(uuid[], jsonb, bigint[]) from public', reader);
     execute format('grant execute on function shop_signals.%I(uuid[], jsonb, bigint[]) to @analyst@, @app@', reader);

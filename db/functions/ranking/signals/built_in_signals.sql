@@ -32,7 +32,7 @@ begin
             array_agg(f.rating) as rating, array_agg(f.discount) as discount
         from found f
     )
-    select s.name, w.weight, array(select v * w.weight from unnest(s.vals) with ordinality u(v, n) order by n),
+    select s.name, w.weight, array(select v * w.weight from unnest(s.vals) v),
         (select count(*)::integer from unnest(s.vals) v where v <> 0), null::text
     from read r
     cross join lateral (values ('popularity', r.popularity), ('stock', r.stock), ('freshness', r.freshness),
