@@ -31,6 +31,10 @@ def search(
             help="The catalog to search. Default: main, or the first catalog if there is no main; with --where, all."
         ),
     ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(help='Sort the relevant products by fields and signals: "effective_price, popularity desc".'),
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="Number of results.", min=1, max=MAX_RESULTS)] = 10,
     show_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
@@ -53,7 +57,7 @@ def search(
     from windowshop.output.hits import print_hits, shown_sql
 
     settings = Settings.read()
-    query = Query(text, read_image(image) if image else None, filter_, where, k, catalog)
+    query = Query(text, read_image(image) if image else None, filter_, where, k, catalog, sort)
     if show_sql:
         if catalog is None and where is None:
             query = replace(query, catalog=_known_default(settings))

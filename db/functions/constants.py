@@ -291,7 +291,7 @@ SEARCH = (
         "keyword_few",
         KEYWORD_FEW,
         "products",
-        "if at most this number of products have every word, the words name these products",
+        "if at most this number of products have every word, the words point to these products",
     ),
     Constant(
         "keyword_few_factor",
@@ -309,9 +309,9 @@ SUGGESTIONS = (
     Constant("suggestions_kept", 20_000, "texts", "largest number of texts of a kind that are kept for a catalog"),
     Constant("suggestion_starts", 6, "words", "a suggestion is found by its first words only"),
     Constant("suggestion_similarity", 0.4, "word similarity", "least similarity of a text to a misspelt prefix"),
+    Constant("suggestion_swaps", 40, "letters", "a longer prefix is not searched with two of its letters exchanged"),
     Constant("suggestion_scan_products", 10_000, "products", "more products are not all read for each prefix"),
     Constant("suggestion_titles", 200, "titles", "largest number of different titles that are read for a prefix"),
-    Constant("suggestion_swaps", 40, "letters", "a longer prefix is not searched with two of its letters exchanged"),
     Constant("suggestion_copies", 20, "products", "largest number of products of a title that are read for a prefix"),
     Constant("title_start", 60, "characters", "length of the title's beginning in the index product_title_start_idx"),
 )

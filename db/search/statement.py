@@ -32,6 +32,7 @@ class Query:
     where: str | None = None
     k: int = 10
     catalog: str | None = None  # None means main, or every catalog if there is a `where`
+    sort: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class ListedProduct:
 def search(conn: Connection, query: Query) -> list[ListedProduct]:
     """Return the k best products, best first.
 
-    Raises SettingsError for an empty query, a `k` out of range, an invalid filter, and a filter together with `where`.
+    Raises SettingsError for an empty query, a `k` out of range, an invalid filter, and a filter or a sort together with
+    `where`.
     Raises StatementRefused for a condition that PostgreSQL refuses, and EncoderUnavailable if the query cannot be
     encoded.
     """
@@ -90,6 +92,8 @@ def _check(query: Query, *, has_image: bool = False) -> None:
         raise SettingsError("the query text is empty", hint="Describe what the product looks like.")
     if not 1 <= query.k <= MAX_RESULTS:
         raise SettingsError(f"{query.k} results were requested; a search returns 1 to {MAX_RESULTS}")
+    if query.sort is not None and query.where is not None:
+        raise SettingsError("a sort cannot be combined with an SQL condition", hint="Give --sort or --where.")
     if query.filter is None:
         return
     if query.where is not None:
@@ -104,7 +108,9 @@ def _check(query: Query, *, has_image: bool = False) -> None:
 
 def _params(query: Query) -> SearchParams:
     catalog = DEFAULT if query.catalog is None else query.catalog
-    return SearchParams(query=query.text, image=query.image, filter=query.filter, k=query.k, catalog=catalog)
+    return SearchParams(
+        query=query.text, image=query.image, filter=query.filter, k=query.k, catalog=catalog, sort=query.sort
+    )
 
 
 def _ranked(query: Query, image_literal: sql.Composable | None) -> sql.Composed:

@@ -117,7 +117,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_functions("shop", "add_signal", "drop_signal", "refresh_signals", "signal_state")
-    op.drop_functions("shop_private", "built_in_signals", "read_signals", "signal_parts", "signal_sums", "explain_signals")
+    op.drop_functions("shop_private", "built_in_signals", "read_signals", "signal_parts", "signal_sums", "sort_signal", "explain_signals")
     op.drop_functions("shop_private", "explain_rules")
     op.drop_functions("shop_private", "search_ranking", "ranked_products", "ruled_request", "tell_rules")
     op.drop_functions(

@@ -174,6 +174,10 @@ def test_a_search_prints_a_table_or_json_or_sql_that_psql_runs(
         assert hits[0]["sku"] == "p3"
         assert hits[0]["similarity"] == pytest.approx(1, abs=0.01)
         assert len(hits) == 3
+        by_sku = windowshop("search", "--image", str(image), "-k", "3", "--sort", "stock, sku desc", "--json", env=env)
+        assert [hit["sku"] for hit in json.loads(by_sku.stdout)] == ["p9", "p8", "p7"], by_sku.stderr
+        assert "no field" in windowshop("search", "thing", "--sort", "nothing", env=env).stderr
+        assert "cannot be combined" in windowshop("search", "x", "--sort", "sku", "--where", "true", env=env).stderr
         both = windowshop("search", "thing", "--image", str(image), "--where", "title like '%1%'", env=env)
         assert both.returncode == 0, both.stderr
         assert "p10" in both.stdout

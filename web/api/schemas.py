@@ -97,8 +97,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sort: Annotated[
         SortKeys | None,
         Meta(
-            description="Fields by which the results are sorted, in place of the ranking: `effective_price`, or "
-            "`availability, effective_price desc`. `cut` is then `relevant`."
+            description="Fields and signals by which the results are sorted, in place of the ranking: "
+            "`effective_price`, or `availability, margin desc`. `cut` is then `relevant`."
         ),
     ] = None
     group_by: Annotated[

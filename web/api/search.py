@@ -132,7 +132,9 @@ async def similar(
     ] = None,
     sort: Annotated[
         str | None,
-        QueryParameter(min_length=1, max_length=MAX_SORT, description="Fields by which the results are sorted."),
+        QueryParameter(
+            min_length=1, max_length=MAX_SORT, description="Fields and signals by which the results are sorted."
+        ),
     ] = None,
     group_by: Annotated[
         str | None, QueryParameter(max_length=1011, description="A field: return one result for each value.")

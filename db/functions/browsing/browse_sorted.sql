@@ -22,6 +22,10 @@ declare
     anchor uuid;  -- the product behind which the page begins: it exists and has the same keys as before
     anchor_hash text;
 begin
+    if array_remove(sort.signals, null) <> '{}' then
+        raise exception using errcode = '22023', message = 'a list without a query cannot be sorted by a signal',
+            hint = 'shop.search sorts the products that are relevant to a query by a signal.';
+    end if;
     select string_agg(format('%s as k%s', sort.keys[n], n), ', ' order by n), string_agg('p.k' || n, ', ' order by n)
     into columns, values from generate_subscripts(sort.keys, 1) n;
     hash := format('left(md5(row(%s)::text), 8)', values);

@@ -34,8 +34,8 @@ begin
     from unnest(ranked) r where p_request.sort is null and r.product_id = any((p_run.ranking).pins);
     ids := array(select r.product_id from unnest(ranked) r where r.product_id <> all (pins) order by r.place);
     if p_request.sort is not null then
-        select coalesce(array_agg(s.product_id order by s.place), '{}'), array_agg(s.mark order by s.place)
-        into ids, marks
+        select coalesce(array_agg(s.product_id order by s.place), '{}'), array_agg(s.mark order by s.place), max(s.note)
+        into ids, marks, note
         from shop_private.sorted_products((p_run.cut).product_ids, p_request.sort, null, 0, null) s;
     end if;
     if diversity > 0 then

@@ -1,6 +1,7 @@
 -- Returns the SQL expression on p (shop.product) by which a key of the option `sort` orders products. is_money tells
--- whether the key is a price, because prices of different currencies cannot be compared. Raises an error if there is no
--- such field; the error suggests a similar name if one exists.
+-- whether the key is a price, because prices of different currencies cannot be compared. A key that is no field may
+-- be the name of a signal: then `expression` is null. Raises an error if there is no such field or signal; the error
+-- suggests a similar name if one exists. The order of a staff signal would tell its values, so only app sorts by it.
 --
 -- Capitals and accents of a text make no difference (see shop_private.fold). The availability has the order in_stock,
 -- preorder, backorder, out_of_stock. The discount is the share by which the effective price is below the higher one of
@@ -16,6 +17,7 @@ declare
     numbers constant text[] := '{quantity,rating,review_count,discount}';
     times constant text[] := '{created_at,updated_at,sale_starts_at,sale_ends_at,published_at}';
     value text;
+    signals text[];
     nearest text;
 begin
     is_money := p_field = any (money);
@@ -37,13 +39,22 @@ begin
             'then (%1$s)::numeric end', value);
         return;
     end if;
+    signals := array(select s.name from shop.signal s where s.visible = 'all' or shop_private.is_staff() order by 1);
+    if p_field = any (signals) then
+        return;
+    elsif exists (select from shop.signal s where s.name = p_field) then
+        raise exception using errcode = '22023',
+            message = format('only the role app can sort by the signal %L', p_field),
+            hint = 'The signal is visible to staff only, and its order would tell its values.';
+    end if;
     select n.name into nearest
     from (select f.name, @trgm@.similarity(f.name, left(p_field, 80)) as alike
-          from unnest(texts || money || numbers || times || '{availability}') f(name)) n
+          from unnest(texts || money || numbers || times || signals || '{availability}') f(name)) n
     where n.alike >= 0.3 order by n.alike desc, n.name limit 1;
     raise exception using errcode = '22023',
         message = format('sort has no field %s', to_jsonb(left(p_field, 80)))
             || coalesce('; did you mean "' || nearest || '"?', ''),
-        hint = format('Fields are %s, and attributes.<key> for numeric attributes.',
-            array_to_string(money || numbers || times || '{availability}' || texts, ', '));
+        hint = format('Fields are %s, and attributes.<key> for numeric attributes. Signals are %s.',
+            array_to_string(money || numbers || times || '{availability}' || texts, ', '),
+            array_to_string(signals, ', '));
 end $$;

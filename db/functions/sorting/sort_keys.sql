@@ -1,15 +1,18 @@
--- Parses the option `sort`: one to @max_sort_keys@ keys, separated by commas. A key is a field (see sort_field) and
--- optionally asc or desc. A field whose name has a blank, a comma or a quote is written in double quotes.
+-- Parses the option `sort`: one to @max_sort_keys@ keys, separated by commas. A key is a field or a signal (see
+-- sort_field) and optionally asc or desc. A field whose name has a blank, a comma or a quote is written in double
+-- quotes.
 --
 --   select * from shop_private.sort_keys('availability, "attributes.net weight" desc');
 --
--- keys          the SQL expressions of the keys, on p (shop.product)
+-- keys          the SQL expressions of the keys, on p (shop.product); that of the n-th key is s.vn for a signal
 -- descending    for each key, whether larger values come first
 -- ordering      the columns k1, k2, ... and product_id as an ORDER BY list; nulls are last in both directions
 -- money         the field of the first price among the keys; null without a price
 -- has_money     an SQL condition: the product has one of these prices
+-- signals       the name of the signal of each key; null for a field
 create or replace function shop_private.sort_keys(
-    p_sort text, out keys text[], out descending boolean[], out ordering text, out money text, out has_money text
+    p_sort text, out keys text[], out descending boolean[], out ordering text, out money text, out has_money text,
+    out signals text[]
 )
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
@@ -42,7 +45,8 @@ begin
         end if;
         fields := fields || field;
         select f.expression, f.is_money into expression, is_money from shop_private.sort_field(field) f;
-        keys := keys || expression;
+        signals := signals || case when expression is null then field end;
+        keys := keys || coalesce(expression, 's.v' || cardinality(signals));
         descending := descending || coalesce(lower(part[3]) = 'desc', false);
         ordering := concat_ws(', ', ordering, format('k%s%s nulls last', cardinality(keys),
             case when lower(part[3]) = 'desc' then ' desc' end));

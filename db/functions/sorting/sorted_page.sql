@@ -20,7 +20,7 @@ begin
         r.image_rank, coalesce(r.image_distance, n.distance), r.image_contribution,
         r.title_rank, r.title_distance, r.title_contribution,
         r.keyword_rank, r.keyword_score, r.keyword_contribution, r.exact_match, r.shop_ranking, g.mark,
-        null::text, null::bigint, null::numeric, null::numeric, null::text
+        null::text, null::bigint, null::numeric, null::numeric, g.note
     from page g
     left join ranked r on r.product_id = g.product_id
     left join lateral (

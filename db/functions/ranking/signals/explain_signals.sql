@@ -20,7 +20,8 @@ begin
     end if;
     run.ranking := null;
     candidates := array(select f.product_id from shop_private.fuse_legs(run, null, null) f
-        where f.place <= @signal_candidates@ order by f.place);
+        where f.place <= case when (p_run.change).ms is not null then @signal_candidates@ else p_run.depth end
+        order by f.place);
     parts := array(select p from shop_private.signal_parts(
         candidates, (p_run.ranking).signals, (p_run.ranking).rules) p);
     return query
@@ -33,6 +34,6 @@ begin
     return query
     select format('sku %s, %s', p_sku, coalesce('signal ' || p.name, 'other signals')), null::text, null::text,
         null::integer, 1, null::bigint, null::double precision,
-        format('adds %s', round((unit * p.contributions[own])::numeric, 5))
-    from unnest(parts) p where p.contributions[own] is not null;
+        format('adds %s', round((unit * coalesce(p.contributions[own], 0))::numeric, 5))
+    from unnest(parts) p where own is not null and p.contributions is not null;
 end $$;

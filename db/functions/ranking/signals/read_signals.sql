@@ -5,9 +5,10 @@
 -- Returns a row for each signal whose weight in the search is not 0, with the contribution of each product: weight
 -- times value. The staff signals share one row without a name, unless the session may see them. A signal that cannot
 -- be read contributes nothing, and `problem` says why. The text of an error may hold values of the view, so only app
--- sees it. If p_product_ids is null, `contributions` are the quantiles of the signal's values, and only app may call
--- the function. Under row level security that hides products from the role of the session, the function returns
--- nothing, because the caller chooses the products.
+-- sees it. The contribution of a product without a value is null. If p_asked is the name of a signal, the function
+-- reads only this signal, if the session may see it. If p_product_ids is null, `contributions` are the quantiles of the
+-- signal's values, and only app may call the function. Under row level security that hides products from the role of
+-- the session, the function returns nothing, because the caller chooses the products.
 create or replace function shop_private.read_signals(p_product_ids uuid[], p_asked jsonb, p_rules bigint[])
 returns setof shop_private.signal_part
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
@@ -33,6 +34,7 @@ begin
         left join pg_proc f on f.oid = to_regprocedure(format('shop_signals.%I(uuid[])', s.name))
             and f.proowner = quote_ident(current_user)::regrole
         where s.defined_by = current_user and (w.weight <> 0 or p_product_ids is null)
+            and (staff or s.visible = 'all' or jsonb_typeof(p_asked) is distinct from 'string')
     loop
         part := (signal.name, signal.weight, null, null, case
             when signal.function is null then 'its function is missing; drop and add the signal again'
@@ -49,13 +51,13 @@ begin
             part.problem := case when staff then sqlerrm else format('it cannot be read (SQLSTATE %s)', sqlstate) end;
         end;
         part.contributions := case when p_product_ids is null then read
-            else array(select r * signal.weight from unnest(read) with ordinality u(r, n) order by n) end;
+            else array(select r * signal.weight from unnest(read) r) end;
         if staff or signal.visible = 'all' then
             part.found := (select count(*) from unnest(read) r where r <> 0);
             return next part;
         elsif read is not null then
             hidden := case when hidden is null then part.contributions else array(
-                select a + b from unnest(hidden, part.contributions) with ordinality u(a, b, n) order by n) end;
+                select coalesce(a + b, a, b) from unnest(hidden, part.contributions) u(a, b)) end;
         end if;
     end loop;
     if hidden is not null then

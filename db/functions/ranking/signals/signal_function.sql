@@ -1,10 +1,11 @@
 -- Returns the statement that creates the function of a signal. The role that executes the statement owns the function,
 -- so the function reads p_relation with the rights of this role. For an array of different products, it returns the
--- normalised value of each product, from 0 to 1; a product without a value has 0. For null, the function returns the
+-- normalised value of each product, from 0 to 1; a product without a value has null. For null, the function returns the
 -- 101 quantiles of the negated values, in ascending order.
 --
 -- The body has no join of the products with their values: the planner knows neither number, and may choose a nested
--- loop. The clause `offset 0` lets it compute the number of a row once.
+-- loop. The clauses `offset 0` let it compute the number of a row once. A percentile between two quantiles is
+-- interpolated, so that products with different numbers have different values.
 --
 -- Besides p_relation, the function reads only shop.signal and, for the key sku, shop.product. It waits at most 100 ms
 -- for a lock of another session.
@@ -24,8 +25,8 @@ declare
         else format('v.%I::double precision', p_column) end;
     normalised constant text := case p_normalise
         when 'percentile' then
-            'case when bounds is null then 0 '
-            'else least(1, (101 - width_bucket(-n.number, bounds)) / 100.0::double precision) end'
+            'case n.bucket when 0 then 1 when 101 then 0 else (101 - n.bucket '
+            '- (n.number + bounds[n.bucket]) / (bounds[n.bucket] - bounds[n.bucket + 1])) / 100 end'
         when 'log' then 'case when bounds[1] < 0 then least(1, ln(1 + greatest(0, n.number)) / ln(1 - bounds[1])) '
             'else 0 end'
         else format('power(0.5::double precision, least(1000, greatest(0, n.number) / %s))', case when is_time
@@ -49,11 +50,12 @@ begin
             where n.number > '-infinity' and n.number < 'infinity');
     end if;
     return array(
-        select greatest(max(f.value), 0)
+        select max(f.value)
         from (
             select u.product_id, u.place, null as value from unnest(p_product_ids) with ordinality u(product_id, place)
             union all
-            select n.product_id, null, %4$s from (%5$s offset 0) n
+            select n.product_id, null, %4$s
+            from (select v.*, width_bucket(-v.number, bounds) as bucket from (%5$s offset 0) v offset 0) n
             where n.number > '-infinity' and n.number < 'infinity'
         ) f
         group by f.product_id order by max(f.place));

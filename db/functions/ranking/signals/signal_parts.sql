@@ -30,7 +30,8 @@ begin
         select d.defined_by, n.name, f.prosecdef and f.proowner = r.oid as sound,
             not pg_has_role('@owner@', 'usage') or pg_has_role(r.oid, '@owner@'::regrole, 'usage') as trusted
         from (select distinct s.defined_by from shop.signal s where s.defined_by is not null and (p_product_ids is null
-            or s.weight <> 0 or (chosen ->> s.name)::double precision <> 0)) d
+            or s.weight <> 0 and jsonb_typeof(p_asked) is distinct from 'string'
+            or (chosen ->> s.name)::double precision <> 0)) d
         cross join lateral (select shop_private.signal_reader(d.defined_by::name)) n(name)
         left join pg_roles r on r.rolname = d.defined_by
         left join pg_proc f on f.oid = to_regprocedure(format('shop_signals.%I(uuid[], jsonb, bigint[])', n.name))

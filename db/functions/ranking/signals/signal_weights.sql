@@ -2,12 +2,15 @@
 -- that the search asks for, otherwise those of its rules. Of several rules of p_rules that name a signal, the one with
 -- the highest priority chooses its weight; among equal priorities, the one with the lowest rule_id. If the caller may
 -- not see a signal, its weight is not taken from here but from shop.signal, because a search that gives all weight to
--- this signal would show its values. The function has no SET clause, because it runs under the settings of its callers.
+-- this signal would show its values. If p_asked is the name of a signal, this signal has the weight 1, and the others
+-- have 0. The function has no SET clause, because it runs under the settings of its callers.
 create or replace function shop_private.signal_weights(p_asked jsonb, p_rules bigint[])
 returns jsonb
 language plpgsql stable as $$
 begin
-    if p_rules is null then
+    if jsonb_typeof(p_asked) = 'string' then
+        return (select jsonb_object_agg(s.name, (s.name = p_asked #>> '{}')::integer) from shop.signal s);
+    elsif p_rules is null then
         return p_asked;
     end if;
     -- of equal keys, the last one stays
