@@ -17,7 +17,6 @@ declare
     known_share double precision;  -- the catalog's share of all products if no filter applies, otherwise null
     -- whether policies may hide products from the caller; the statistics of the table count hidden products too
     secured constant boolean := row_security_active('shop.product'::regclass) and not shop_private.sees_every_product();
-    excluded uuid[];  -- the products given as inputs, and those that rules hide
     matched uuid[];  -- the matching products if they were collected, otherwise null
     step_began timestamptz := clock_timestamp();
 begin
@@ -49,12 +48,12 @@ begin
                     @hnsw_scan_factor@ * p_request.k, run.depth) * settings.hnsw_us_per_candidate end, share) m;
     end if;
     run.filter_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
-    excluded := inputs.named || (run.ranking).hidden;
-    if excluded is not null then
+    inputs.named := inputs.named || (run.ranking).hidden;  -- both are left out
+    if inputs.named is not null then
         matched := case when matched is not null
-            then array(select m from unnest(matched) m where m <> all(excluded)) end;
+            then array(select m from unnest(matched) m where m <> all(inputs.named)) end;
         run.condition := case when run.condition = 'true' then '' else run.condition || ' and ' end
-            || format('p.product_id <> all(%L::uuid[])', excluded);
+            || format('p.product_id <> all(%L::uuid[])', inputs.named);
     end if;
 
     if run.image_weight > 0 then
