@@ -1,5 +1,5 @@
-"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, `ranking-cost`, `against`,
-`against-loads` and those of features. A name chooses one benchmark, as in `python -m benchmarks queries`.
+"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, `ranking-cost`, `what-if`,
+`against`, `against-loads` and those of features. A name chooses one benchmark, as in `python -m benchmarks queries`.
 `python -m benchmarks report` writes the pages with the figures."""
 
 from pathlib import Path
@@ -15,8 +15,8 @@ app = typer.Typer(add_completion=False)
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
     """Measure, print the figures, and keep the figures in benchmarks/results/. Without a command, run all benchmarks
-    except `composed`, `cut`, `ranking-cost` and those of features, and except `against` and `against-loads`, which
-    need another version of Windowshop."""
+    except `composed`, `cut`, `ranking-cost`, `what-if` and those of features, and except `against` and
+    `against-loads`, which need another version of Windowshop."""
     if context.invoked_subcommand is None:
         for one in (
             queries,
@@ -182,6 +182,19 @@ def ranking_cost(
     from benchmarks.relevance import ranking_cost
 
     ranking_cost.run(rows, pairs, folder)
+
+
+@app.command()
+def what_if(
+    rows: Annotated[int, typer.Option(min=10_000, help="Number of products.")] = 100_000,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the database for the next run. Default: no folder.")
+    ] = None,
+) -> None:
+    """Measure how long shop.what_if takes for 500 queries, and how long a price update waits meanwhile."""
+    from benchmarks.relevance import what_if_time
+
+    what_if_time.run(rows, folder)
 
 
 @app.command()
