@@ -30,9 +30,11 @@
       return []; // the browser keeps nothing, or keeps something else under this name
     }
   };
+  const bare = (address) => address.replace(/&lang=[a-z]+$/, ""); // the visitor may choose another language later
   const note = () => {
-    const { seen: address, title, image } = id("results").dataset;
-    if (!address) return;
+    const { seen, title, image } = id("results").dataset;
+    if (!seen) return;
+    const address = bare(seen);
     const others = read().filter((one) => one.address !== address);
     try {
       localStorage.setItem(KEY, JSON.stringify([{ address, title, image }, ...others].slice(0, MOST)));
@@ -41,10 +43,11 @@
   const list = () => {
     const place = id("seen");
     const seen = read();
+    const lang = id("search").elements.namedItem("lang")?.value;
     if (!place || !seen.length) return;
     const items = seen.map(({ address, title, image }) => {
       const item = id("seen-item").content.cloneNode(true);
-      item.querySelector("a").href = address;
+      item.querySelector("a").href = bare(address) + (lang ? `&lang=${lang}` : "");
       item.querySelector("[data-title]").textContent = title;
       const shown = item.querySelector("img");
       if (isImage(image)) shown.src = image.startsWith("/") ? `${image}&size=128` : image;
