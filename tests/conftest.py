@@ -4,10 +4,11 @@ The server is the embedded server, in a temporary home. The database of a test i
 may commit, open many connections or kill processes without an effect on other tests.
 """
 
+import gc
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,18 @@ from tests.support.schedule import GroupScheduling, place
 pytest_plugins = ["tests.support.shop"]
 # Tests run in parallel, so further threads of torch or numpy would take processor cores from other tests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Leaves the modules and the tests out of each later garbage collection. They live until the process ends."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -203,29 +203,30 @@ def two_model_template(databases: Databases, toy_template: tuple[str, Path], pub
     return str(database.write.database)
 
 
-_filled: dict[
-    str, tuple[Callable[[Shop], None], str]
-] = {}  # database -> its last `fill`, and the WAL position after it
+_filled: dict[str, tuple[Callable[[Shop], None], int]] = {}  # database -> its last `fill`, and the next transaction id
 
 
 @contextmanager
 def filled(database: Database, fill: Callable[[Shop], None]) -> Iterator[Shop]:
-    """Yields an emptied shop that `fill` has filled. If nothing was written to the server since the last test with the
-    same `fill`, the shop is used as it is, because most tests of a search only read."""
+    """Yields an emptied shop that `fill` has filled. If no transaction has written to the server since the last test
+    with the same `fill`, the shop is used as it is, because most tests of a search only read."""
     made, name = Shop(database), str(database.write.database)
     try:
-        if _filled.get(name) != (fill, _wal_position(made)):
-            _filled.pop(name, None)
+        last, found = _filled.pop(name, None), _transaction_id(made)
+        if last != (fill, found):
             _empty(made)
             fill(made)
-            _filled[name] = (fill, _wal_position(made))
+            found = _transaction_id(made)
+        _filled[name] = (fill, found + 1)
         yield made
     finally:
         made.close()
 
 
-def _wal_position(made: Shop) -> str:
-    return str(made.value("select pg_current_wal_insert_lsn()"))
+def _transaction_id(made: Shop) -> int:
+    """Returns a new transaction id. A transaction that only reads has no id, so the ids count the server's writes. The
+    position in the WAL also advances when a search removes dead rows from a page."""
+    return int(made.value("select pg_current_xact_id()::text"))
 
 
 @contextmanager

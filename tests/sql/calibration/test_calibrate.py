@@ -89,7 +89,7 @@ def test_each_comparison_runs_twice_so_that_the_timed_run_reads_no_disk(large: D
 
 
 def test_a_missed_target_recall_keeps_the_cheapest_setting_with_nearly_the_best_recall(app: Connection) -> None:
-    found = calibrate(app, target_recall=0.9999, k=100, queries=60)
+    found = calibrate(app, target_recall=0.9999, k=100, queries=30)
     for setting in ("ef_search", "slack"):
         for share in {row["filter"] for row in found.measured if setting in row}:
             tried = [row for row in found.measured if setting in row and row["filter"] == share]
