@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from db.embedded.server import Server, attach
 from db.engine import Database
@@ -25,6 +26,13 @@ from tests.support.schedule import GroupScheduling, place
 pytest_plugins = ["tests.support.shop"]
 # Tests run in parallel, so further threads of torch or numpy would take processor cores from other tests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# By default, structlog shows the variables of each frame with an exception, which takes seconds of processor time.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import psycopg
-from sqlalchemy import make_url
+from sqlalchemy import URL, Engine, make_url
 
 from db.embedded.server import Server, secrets
 from db.engine import SUPERUSER, Database
 from db.kept_logins import KeptLogins
-from db.roles import LOGINS, Roles
+from db.roles import LOGINS, Role, Roles
 from migrations.gateway import point_gateway
 from tests.support.processes import wait_until
 
@@ -34,6 +35,20 @@ SETTINGS = (
 )
 _numbers = count(1)
 _created: list[tuple["Databases", str]] = []
+
+
+@dataclass(frozen=True)
+class WithEngines(Database):
+    """A database that keeps its engines. A new engine asks the server for its version and its settings when it first
+    connects, which takes as long as the connection itself. An engine keeps no connections."""
+
+    _engines: dict[tuple[Role | None, bool, URL], Engine] = field(default_factory=dict, init=False, repr=False)
+
+    def engine(self, role: Role | None, *, read: bool = False) -> Engine:
+        key = (role, read, self.url(role, read=read))
+        if key not in self._engines:
+            self._engines[key] = super().engine(role, read=read)
+        return self._engines[key]
 
 
 def admin(database: Database, statement: str) -> list[Any]:
@@ -80,7 +95,7 @@ class Databases:
 
     def open(self, name: str) -> Database:
         url = make_url(self.admin_url(name)).set(drivername="postgresql+psycopg")
-        return Database(url, url, ROLES, self._secrets.role_password)
+        return WithEngines(url, url, ROLES, self._secrets.role_password)
 
     def create(self, template: str = "template1", options: str = "") -> str:
         name = f"shop_{next(_numbers)}"

@@ -223,45 +223,44 @@ def filled(database: Database, fill: Callable[[Shop], None]) -> Iterator[Shop]:
         made.close()
 
 
+def _nothing(_: Shop) -> None:
+    """Leave the shop empty."""
+
+
 def _transaction_id(made: Shop) -> int:
     """Returns a new transaction id. A transaction that only reads has no id, so the ids count the server's writes. The
     position in the WAL also advances when a search removes dead rows from a page."""
     return int(made.value("select pg_current_xact_id()::text"))
 
 
-@contextmanager
-def _emptied(database: Database) -> Iterator[Shop]:
-    made = Shop(database)
-    try:
-        _empty(made)
-        yield made
-    finally:
-        made.close()
+# Empties a database that tests share. To copy a database for each test would take ten times as long. Deleted rows would
+# leave empty pages, and search and the planner estimate the size of a table by its pages. The counters of live rows are
+# updated now, not up to ten seconds later.
+EMPTY = "; ".join(
+    [
+        "truncate shop.product, shop.synonym cascade",
+        *(
+            f"delete from shop.{table}"
+            for table in (
+                "catalog", "calibration", "common_word", "tuning", "judgement", "evaluation", "event", "suggestion",
+                "blocked_suggestion",
+            )
+        ),
+        *(
+            f"delete from shop_private.{table}"
+            for table in (
+                "worker", "query_lane", "request", "query_embedding", "fetch_host", "calibration_run",
+                "calibration_list", "webhook", "webhook_note", "watch_note", "idempotency",
+            )
+        ),
+        "update shop.model set status = 'building' where status = 'retired'",
+        "select pg_stat_force_next_flush()",
+    ]
+)  # fmt: skip
 
 
 def _empty(made: Shop) -> None:
-    """Empty a database that tests share. To copy a database for each test would take ten times as long."""
-    # Deleted rows would leave empty pages. Search and the planner estimate the size of a table by its pages.
-    made.run("truncate shop.product, shop.synonym cascade")
-    for table in (
-        "catalog",
-        "calibration",
-        "common_word",
-        "tuning",
-        "judgement",
-        "evaluation",
-        "event",
-        "suggestion",
-        "blocked_suggestion",
-    ):
-        made.run(f"delete from shop.{table}")
-    for table in (
-        "worker", "query_lane", "request", "query_embedding", "fetch_host", "calibration_run", "calibration_list",
-        "webhook", "webhook_note", "watch_note", "idempotency",
-    ):  # fmt: skip
-        made.run(f"delete from shop_private.{table}")
-    made.run("select pg_stat_force_next_flush()")  # updates the counters of live rows now, not up to ten seconds later
-    made.run("update shop.model set status = 'building' where status = 'retired'")
+    made.run(EMPTY)
     if made.value("select array_agg(name order by model_id) from shop.model where status = 'serving'") != [TOY.name]:
         serve_model(made.database, TOY.name, force=True)
 
@@ -279,7 +278,7 @@ def _two_model_database(databases: Databases, two_model_template: str) -> Databa
 @pytest.fixture
 def shop(_toy_database: Database) -> Iterator[Shop]:
     """Yields a shop without products. The toy model serves as model_id 1."""
-    with _emptied(_toy_database) as made:
+    with filled(_toy_database, _nothing) as made:
         yield made
 
 
@@ -293,7 +292,7 @@ def filled_shop(_toy_database: Database) -> Iterator[Callable[[Callable[[Shop], 
 @pytest.fixture
 def two_models(_two_model_database: Database) -> Iterator[Shop]:
     """Yields a shop without products. Toy serves as model_id 1, and wide (40 dimensions) is building as model_id 2."""
-    with _emptied(_two_model_database) as made:
+    with filled(_two_model_database, _nothing) as made:
         yield made
 
 
