@@ -1,1 +1,2 @@
-"""Contains the search page, whose HTML works without JavaScript."""
+"""Contains the pages that the web service shows: to shoppers, to staff, and to readers of its API. Their HTML works
+without JavaScript."""

@@ -49,8 +49,8 @@ class Group:
 
 
 def groups(state: PageState, facets: Sequence[FacetOf]) -> list[Group]:
-    """Returns the values of each field that can narrow the results. The field that most of the counted products have
-    comes first. Every chosen value is included, even if no product has it."""
+    """Returns a group for each field with values, except for the currency if all products have the same. The field that
+    most of the counted products have comes first. Each chosen value is included, even if no product has it."""
     by_name = {facet.field: facet for facet in facets}
     found = (_group(state, name, by_name.get(name)) for name in FIELDS)
     return sorted((group for group in found if group is not None), key=lambda group: -group.covered)
@@ -85,5 +85,5 @@ def _value(name: str, value: str, counted: FacetValue | None, chosen: Sequence[s
 
 
 def total(facets: Sequence[FacetOf]) -> int:
-    """Returns the number of products that pass the filter."""
+    """Returns the number of products that pass the filter: the sum of the counts of TOTAL_FIELD."""
     return sum(one.products for facet in facets if facet.field == TOTAL_FIELD for one in facet.values)

@@ -1,7 +1,7 @@
 """Builds the price filter: an axis, a histogram whose bars stand at their prices, and a slider over the same axis.
 
-A place on the axis is log(1 + price / middle), where `middle` is the median. So the axis is nearly even below the
-median, and expensive products do not push all others to its left end.
+A place on the axis is log(1 + price / middle). `middle` is about the median price, and at least a hundredth of the
+highest price. So the axis is nearly even below `middle`, and expensive products do not push all others to its left end.
 """
 
 import math
@@ -13,7 +13,7 @@ from web.page.brand.languages import number, sign
 from web.page.state import PageState, amount
 
 PRICE_FIELD = "effective_price"  # the price at the time of the request
-AXIS = 1000  # the axis has places from 0 to AXIS; page.js computes with the same formula
+AXIS = 1000  # the axis has places from 0 to AXIS; filters.js computes with the same formula
 _HEIGHT, _MIN_HEIGHT, _GAP = 100, 3, 6  # in units of the viewBox of the histogram's SVG
 
 Range = tuple[float, float, int]  # low, high, products
@@ -29,7 +29,8 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """`low`, `middle` and `high` are prices of the axis; `from_` and `to` are the bounds that the visitor typed."""
+    """`low` and `high` are the prices at the ends of the axis as texts, `low_price` and `high_price` as numbers.
+    `from_` and `to` are the bounds that the visitor chose."""
 
     sign: str
     low: str
@@ -40,14 +41,14 @@ class Prices:
     low_price: float = 0
     middle: float = 0
     high_price: float = 0
-    half: str = ""  # the price in the middle of the axis
+    half: str = ""  # the price in the middle of the axis, with two digits that are not 0
     start: int = 0  # the places of the slider's two handles
     end: int = AXIS
 
 
 def currency_of(state: PageState, facets: Sequence[FacetOf]) -> str | None:
-    """Returns the currency of the prices: the only chosen one, or the one that all prices have. Returns None when there
-    are several currencies or no price."""
+    """Returns the currency of the prices: the chosen one or, if none is chosen, the single one of the products. Returns
+    None if there are several such currencies, or none."""
     chosen = state.chosen.get("currency", ())
     if chosen:
         return chosen[0] if len(chosen) == 1 else None
@@ -57,8 +58,8 @@ def currency_of(state: PageState, facets: Sequence[FacetOf]) -> str | None:
 
 
 def prices(state: PageState, facets: Sequence[FacetOf], currency: str | None) -> Prices | None:
-    """Returns the price filter. Prices in several currencies cannot be compared, so then there is no filter until the
-    visitor has chosen a currency."""
+    """Returns the price filter. Prices in several currencies cannot be compared. Then the filter has no axis until the
+    visitor has chosen a currency, and there is no filter at all without bounds."""
     signs = sign(currency)
     given = amount(state.price_min), amount(state.price_max)
     facet = next((facet for facet in facets if facet.field == PRICE_FIELD), None)

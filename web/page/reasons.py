@@ -11,7 +11,7 @@ from web.page.brand import visit
 from web.page.brand.languages import gettext, marked, quoted
 from web.page.state import PageState
 
-CLOSE = 3  # the products with these ranks of a leg are the nearest ones
+CLOSE = 3  # the products with these first ranks of the image leg look "very much like" the query
 _WORDS = 3  # a reason names at most this many words
 
 # For each field that can name a product, why the product comes first.
@@ -33,8 +33,8 @@ _NOTHING = {
 
 
 def why(state: PageState, words: Mapping[UUID, Places]) -> Callable[[SearchHit], list[str]]:
-    """Returns a function that returns the reasons of a row, the strongest first. `words` has the places of the query's
-    words in the titles."""
+    """Returns a function that returns the reasons why a row was found: an exact match, the legs by their contributions,
+    and the shop's recommendation. `words` has the places of the query's words in the titles."""
     looks = gettext("what you chose") if state.like and not state.q else quoted(state.q)
     if state.image:
         looks = gettext("your image and your words") if state.q else gettext("your image")
@@ -63,7 +63,7 @@ def _looks(rank: int | None, what: str) -> str | None:
 
 
 def _said(row: SearchHit, places: Places) -> str | None:
-    """Returns which words of the query the title has, or that other texts of the product have words of it."""
+    """Returns which words of the query the title has. If it has none, returns that the product's details have them."""
     if row.keyword_rank is None:
         return None
     if title := places.get("title"):
@@ -77,5 +77,6 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def nothing(reason: str | None) -> str | None:
-    """Returns a visitor's words for the reason why a search found nothing, or None if a visitor cannot use it."""
+    """Returns a visitor's words for the reason why a search found nothing, or None if the reason is of no use to a
+    visitor."""
     return next((gettext(words) for part, words in _NOTHING.items() if part in (reason or "")), None)

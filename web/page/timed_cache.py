@@ -1,4 +1,4 @@
-"""Keeps values for a few seconds."""
+"""Keeps up to `size` values, each for some seconds. A full cache forgets all of its values before it keeps another."""
 
 import time
 from collections.abc import Callable, Hashable

@@ -1,5 +1,5 @@
-"""axe-core finds no violation in any state of the page, at a wide and a narrow width. In dark colours, only the
-rules that depend on colours are checked."""
+"""axe-core finds no violation in the states of the page that STATES has, at a wide and a narrow width. In dark colours,
+only the rules that depend on colours are checked."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -40,7 +40,9 @@ def colour_violations(page: "Page") -> list[str]:
 
 
 @pytest.mark.parametrize("width", [1280, 360])
-def test_no_state_of_the_page_violates_accessibility_rules(shop: str, visit: Callable[..., "Page"], width: int) -> None:
+def test_these_states_of_the_page_violate_no_accessibility_rules(
+    shop: str, visit: Callable[..., "Page"], width: int
+) -> None:
     page = visit(shop, width=width, color_scheme="light")
     for name, path in STATES.items():
         page.emulate_media(color_scheme="light")
@@ -64,7 +66,7 @@ def test_the_page_without_an_encoder_violates_no_accessibility_rule(
 
 
 @pytest.mark.parametrize("language", ["de", "ar"])
-def test_no_state_violates_accessibility_rules_in_other_languages(
+def test_pages_in_other_languages_violate_no_accessibility_rules_and_fit_the_window(
     shop_database: Database, visit: Callable[..., "Page"], language: str
 ) -> None:
     with served(shop_database, SETTINGS) as client:

@@ -233,7 +233,7 @@ def test_text_and_filters_work_without_javascript(shop: str, visit: Visit) -> No
     page.locator(".chip-like").wait_for()
 
 
-def test_without_javascript_a_button_sorts_the_products(shop: str, visit: Visit) -> None:
+def test_without_javascript_a_button_sends_the_chosen_order(shop: str, visit: Visit) -> None:
     page = visit(shop, java_script_enabled=False)
     page.get_by_label("Sort by").select_option("Price: low to high")
     page.get_by_role("button", name="Sort").click()

@@ -1,4 +1,5 @@
-"""An image can come from a file of any size, or from another page. Anything else gets a message."""
+"""The browser scales a large photograph down before its upload. An image may be dragged from a page. A file that is no
+image gets a message, and so does an image that the service cannot fetch."""
 
 import re
 from base64 import b64encode

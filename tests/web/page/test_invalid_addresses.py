@@ -1,4 +1,5 @@
-"""An invalid address gives results or an error page. The page executes no markup of a feed."""
+"""An invalid address gives results or an error page. The page executes no markup of a feed, and keeps the catalog of
+its address."""
 
 from decimal import Decimal
 from typing import Any
@@ -68,7 +69,7 @@ def test_an_address_with_1199_values_gives_a_page_of_bounded_size(client: httpx.
 
 
 @pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ed%a0%80", "q=%00", "&&&==&", "q=bag&q=shoes", "%00=1", "q"])
-def test_an_address_with_undecodable_text_gives_a_page(client: httpx.Client, query: str) -> None:
+def test_an_address_with_an_odd_query_string_gives_a_page(client: httpx.Client, query: str) -> None:
     assert client.get(f"/?{query}").status_code == 200
 
 
@@ -79,7 +80,7 @@ def test_an_unreadable_price_is_ignored_with_a_remark(client: httpx.Client) -> N
 
 
 def _allow_any_link(database: Database) -> None:
-    """Drop the constraint on links, because the page must not depend on it."""
+    """Drop the constraint on links, because the page must not depend on the constraint."""
     with database.connect(None) as conn, conn.begin():
         conn.execute(text("alter table shop.product drop constraint product_address_check"))
 

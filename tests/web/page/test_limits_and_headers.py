@@ -49,7 +49,7 @@ def test_an_address_without_a_route_gets_a_page_in_a_browser_and_a_problem_in_a_
 
 
 def test_an_image_on_the_page_counts_less_than_a_search_in_the_rate_limit(serve: Serve) -> None:
-    """If each image counted as much as a search, the 24 images of one page would exceed a limit of 10 a minute."""
+    """If each image counted as much as a search, the images of one page would exceed a limit of 10 a minute."""
     with serve(rate_per_address=10) as client:
         images = re.findall(r'<img src="(/images/[^"]+)"', client.get("/").text)
         assert len(images) > 24
@@ -74,7 +74,7 @@ def test_no_route_of_the_page_needs_a_key_or_is_in_the_api_document() -> None:
         assert route.include_in_schema is False
 
 
-def test_the_content_security_policy_allows_only_files_of_the_same_origin(client: httpx.Client) -> None:
+def test_the_policy_forbids_frames_and_inline_code_and_the_page_has_no_inline_code(client: httpx.Client) -> None:
     for answer in (client.get("/"), client.get("/", params={"like": "nothing"}), client.get("/", headers=HTMX)):
         policy = answer.headers["content-security-policy"]
         assert "default-src 'self'" in policy

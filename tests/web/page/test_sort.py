@@ -56,7 +56,7 @@ def test_all_pages_together_list_every_product_once_in_the_order_of_effective_pr
     assert high == [*reversed(by_price), 2]
 
 
-def test_filters_and_chips_and_more_results_keep_the_order(client: httpx.Client) -> None:
+def test_filters_and_chips_keep_the_order(client: httpx.Client) -> None:
     page = client.get("/?sort=price_desc&color=red&color=black&price_max=55").text
     kept = [*links(page, '<svg class="icon".*?</svg><span class="unseen">Remove'), *links(page, "Clear all")]
     assert len(kept) == 4

@@ -1,4 +1,5 @@
-"""While a visitor types, a list offers queries, product types, brands and titles. The list works with the keyboard."""
+"""While a visitor types, a list offers titles and product types of public catalogs. The list works with the keyboard.
+"Back" returns to the loaded products and to the place."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +25,7 @@ def refreshed(encoding_database: Database) -> None:
         conn.exec_driver_sql("select shop.refresh_suggestions()")
 
 
-def test_suggestions_lead_to_kinds_and_titles(client: httpx.Client) -> None:
+def test_titles_that_begin_with_the_text_are_suggested(client: httpx.Client) -> None:
     found = client.get("/suggestions", params={"q": "red bag"})
     assert found.headers["cache-control"] == "private, max-age=60"
     options = re.findall(r'role="option"[^>]* data-address="([^"]*)">(.*?) <small>(.*?)</small>', found.text)

@@ -59,8 +59,8 @@ def _read(path: Path, language: str) -> NullTranslations:
 
 
 def _remove_unusable(path: Path, catalog: Catalog) -> None:
-    """Remove texts that are not translated, and those that the page does not have, perhaps not any more. Raises
-    SettingsError for a text that lacks a place for a value."""
+    """Remove texts that are not translated, and texts that this version of the page does not have. Raises SettingsError
+    for a translation whose places for values are not those of the English text."""
     known = languages.texts() | languages.plurals()
     unknown = 0
     for message in [each for each in catalog if each.id]:  # the header has no id

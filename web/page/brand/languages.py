@@ -1,7 +1,8 @@
 """Translates the page's texts into the visitor's language, and formats numbers and prices as that language does.
 
 The English texts are in the code and the templates. `gettext`, `ngettext` and, for a text that is translated later,
-`marked` mark them. The folder translations/ has the other languages as gettext catalogs, and so has that of a theme.
+`marked` mark them. The folders translations/ of brand and staff have a gettext catalog for each other language. A theme
+may have further catalogs.
 """
 
 import re
@@ -77,7 +78,7 @@ def _spoken(language: str) -> NullTranslations:
 
 
 def marked(text: str) -> str:
-    """Returns the text unchanged; `gettext` translates it when it is shown."""
+    """Returns the text unchanged. `gettext` translates the text when the page shows it."""
     return text
 
 

@@ -1,4 +1,4 @@
-"""Reads the files that the page serves at /static/."""
+"""Reads the files that the page serves at /static/, and compresses them."""
 
 import gzip
 import hashlib

@@ -24,8 +24,8 @@ _MOST = 20  # languages of Accept-Language that are read
 @dataclass(frozen=True, slots=True)
 class Site:
     """What one service shows. `frame_ancestors` are the sources of the directive of this name. The first language is
-    for visitors who accept none of the others. `public_url` is the scheme and the host of all absolute addresses;
-    without it, they are those of the request."""
+    for visitors who accept none of the languages. `public_url` is the scheme and the host of all absolute addresses.
+    Without `public_url`, absolute addresses have the scheme and the host of the request."""
 
     theme: Theme = field(default_factory=Theme)
     frame_ancestors: str = "'none'"
@@ -73,7 +73,7 @@ def chosen_language() -> str:
 
 
 def language() -> str:
-    """Returns the language of the address, or else the one that the visitor's browser likes best."""
+    """Returns the language of the address, or else the one that the visitor's browser likes best, or else the first."""
     now = _visit.get() or _nobody
     if now.scope is None:
         return now.site.languages[0]
@@ -110,7 +110,7 @@ def in_language(path: str) -> str:
 
 def absolute(path: str) -> str:
     """Returns the address of a path of this service, with a scheme and a host. An address of another host is returned
-    unchanged. The path may have the prefix already."""
+    unchanged. No path prefix is added: `path` has it already."""
     scope = (_visit.get() or _nobody).scope
     if scope is None or not path.startswith("/"):
         return path

@@ -1,4 +1,4 @@
-"""Shows, previews, saves and deletes synonyms and rules."""
+"""Shows, previews, saves and deletes synonyms and rules, and makes rules live or drafts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -151,7 +151,8 @@ async def preview(request: Request[Any, Any, Any], state: State, kind: FromPath[
 
 
 def _compared(conn: Connection, change: dict[str, Any], asked: list[str], catalog: str) -> dict[str, Any]:
-    """Returns the searches that a change changes, among the judged searches and those for the texts `asked`."""
+    """Returns what a change does to the judged searches and to the searches for the texts `asked`, with the titles of
+    the products of the first changed searches."""
     saved = conn.begin_nested()
     try:
         what_if.ask_also(conn, asked, catalog)
@@ -216,7 +217,7 @@ def _words(rule: Rule) -> tuple[str, str]:
 
 
 def _filter_in_words(filter_: dict[str, Any]) -> str:
-    """Returns a filter as the form takes it: as brand: Nord if it only has texts, or else as JSON."""
+    """Returns a filter in the notation of the form: as `brand: Nord` if all its values are texts, or else as JSON."""
     if all(isinstance(value, str) for value in filter_.values()):
         return ", ".join(f"{name}: {value}" for name, value in filter_.items())
     return msgspec.json.encode(filter_).decode()
@@ -231,7 +232,7 @@ def _number(form: dict[str, str], field: str) -> int:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Gives the reason of the database to staff when it refuses a rule, a synonym or a preview."""
+    """Tells staff why the database refuses a rule, a synonym or a preview."""
     try:
         yield
     except DatabaseError as error:

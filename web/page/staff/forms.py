@@ -1,4 +1,4 @@
-"""Turns the forms of the page for staff into rules, synonyms and changes for a preview."""
+"""Turns the forms of the page for staff into rules and synonyms."""
 
 from collections.abc import Collection
 from typing import Any, TypeVar
@@ -29,7 +29,8 @@ async def fields(request: Request[Any, Any, Any]) -> dict[str, str]:
 
 
 def rule_in(form: dict[str, str], catalog: str, attributes: Collection[str]) -> RuleIn:
-    """Returns the rule of a form. Raises ApiError if the form has no rule, or if the rule reads a hidden attribute."""
+    """Returns the rule of a form. Raises ApiError if the form has no valid rule, or if the rule reads a hidden
+    attribute."""
     when, then = form.get("when", ""), form.get("then", "")
     if when not in WHEN or then not in THEN:
         raise ApiError("invalid", marked("The rule has no condition or no action."))
@@ -69,7 +70,7 @@ def new_rule(rule: RuleIn) -> NewRule:
 
 
 def synonym_in(form: dict[str, str], catalog: str) -> SynonymIn:
-    """Returns the synonym of a form. Raises ApiError if the form has none."""
+    """Returns the synonym of a form. Raises ApiError if the form has no valid one."""
     terms = [term for part in form.get("terms", "").splitlines() for each in part.split(",") if (term := each.strip())]
     if not terms:
         raise ApiError("invalid", marked("There is no term."), hint=marked("Separate the terms by commas."))
@@ -89,7 +90,7 @@ def _given(form: dict[str, str], field: str, otherwise: str) -> str:
 
 
 def _filter(written: str) -> dict[str, Any]:
-    """Returns a filter, which is written as JSON or as `brand: Nord, color: red`."""
+    """Returns a filter that is written as JSON or as `brand: Nord, color: red`."""
     if written.startswith("{"):
         return decoded(written.encode(), dict[str, Any], name="The filter")
     pairs = [part.partition(":") for part in written.split(",")]

@@ -1,4 +1,4 @@
-"""Signs staff in and out, and shows the queries to improve, the quarantine and the models."""
+"""Signs staff in and out, shows the queries to improve, the quarantine and the models, and retries products."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ ADMIN: dict[str, Any] = {"scope": "admin"}
 
 @post("/sign-in", status_code=200)
 async def sign_in(request: Request[Any, Any, Any], state: State) -> Response[Any]:
-    """Begin a session, which acts with the API key of the form."""
+    """Begin a session that acts with the API key of the form."""
     token = (await fields(request)).get("key", "").strip()
     key = await state.access.key_of(token)
     try:
@@ -86,7 +86,7 @@ async def show_quarantine(request: Request[Any, Any, Any], state: State) -> Resp
 
 @post("/quarantine/retry", opt=ADMIN, status_code=200)
 async def retry(request: Request[Any, Any, Any], state: State) -> Redirect:
-    """Put a product that is quarantined on the work lists of its models again, or every such product of a catalog."""
+    """Let the encoder try a quarantined product again, or without `sku` each quarantined product of a catalog."""
     form = await fields(request)
     chosen = await choice(request, state, form.get("catalog", ""))
     sku = form.get("sku") or None

@@ -1,8 +1,9 @@
 """Keeps the sessions of signed-in staff in the memory of this process.
 
-The cookie of a session is a random name; the API key stays here. Signing out, a restart, 30 minutes without a request
-and 8 hours end a session. Litestar's sessions on the server would keep a name that the browser brings, so that a
-stranger could choose it, and would set `Secure` for every request or for none.
+The cookie of a session is a random name; the API key stays here. A session ends after 30 minutes without a request or
+after 8 hours, by signing out, by a restart, or as the longest unused of too many. Litestar's sessions on the server
+would keep a name that the browser brings, so that a stranger could choose it. They would also set `Secure` for every
+request or for none.
 """
 
 import secrets
@@ -64,7 +65,8 @@ class StaffSessions:
 
 
 def cookie(scope: Scope, name: str) -> Cookie:
-    """Returns the cookie of a session. It ends with the browser, and an empty name removes it."""
+    """Returns the cookie of a session. The browser keeps the cookie until the browser is closed. An empty name removes
+    the cookie."""
     return Cookie(
         key=COOKIE,
         value=name,

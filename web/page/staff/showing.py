@@ -48,7 +48,7 @@ _TEMPLATES.globals = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The catalog that a page shows, and all catalogs that the key allows."""
+    """The catalog that a page shows, and all existing catalogs that the key allows."""
 
     catalog: str
     catalogs: list[str]
@@ -56,8 +56,8 @@ class Choice:
 
 
 async def choice(request: Request[Any, Any, Any], state: State, wanted: str = "") -> Choice:
-    """Returns the wanted catalog, or the usual one. Raises ApiError if the key does not allow the catalog, or if the
-    catalog does not exist."""
+    """Returns the wanted catalog, or the default one. Raises ApiError if the key does not allow the catalog or has a
+    filter, or if the catalog does not exist."""
     limits = KeyLimits.of(request)
     limits.check_counts()
     if wanted:
@@ -102,8 +102,8 @@ def headers() -> dict[str, str]:
 
 
 def _here(scope: Scope, chosen: Choice | None) -> str:
-    """Returns the address of the page of a request, to which the language switcher leads. The answer to a form has the
-    page of its rules, synonyms or quarantine."""
+    """Returns the address to which the language switcher leads: that of the page of a request. For the answer to a form
+    this is the page of the rules, the synonyms or the quarantine."""
     name = scope["path"].removeprefix(PATH).removeprefix("/preview").strip("/").partition("/")[0]
     known = name if name in ("synonyms", "rules", "quarantine", "models") else ""
     return link(known, chosen.catalog) if chosen else address(f"{PATH}/{known}".rstrip("/"))
@@ -122,7 +122,7 @@ def done(name: str, catalog: str, what: str) -> Redirect:
 
 
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Show what is wrong. Without a valid key, ask for one."""
+    """Show what is wrong. A request without a valid key gets the form that asks for a key."""
     problem, headers = problem_of(request, error)
     if problem.status == 401:  # no key, or the session has ended
         answer = page(request, "sign_in.html", status=401, ended=COOKIE in request.cookies)
@@ -134,7 +134,8 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[by
 
 
 def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
-    """Returns the page for a request that fails outside these routes, such as one above the rate limit, or None."""
+    """Returns the answer to a request for the page that fails outside its routes, such as one above the rate limit.
+    Returns None for a request that is not for the page."""
     if scope["path"] != PATH and not scope["path"].startswith(PATH + "/"):
         return None
     body = _TEMPLATES.get_template("error.html").render(
@@ -146,7 +147,8 @@ def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] |
 async def own_forms_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Raises ApiError for a form that no page of this origin sent.
 
-    Browsers say where a request comes from in Sec-Fetch-Site, and over plain HTTP in Origin. A page cannot set these.
+    Browsers say where a request comes from in Sec-Fetch-Site, and over plain HTTP in Origin. Pages cannot set these two
+    headers.
     """
     if connection.scope.get("method") == "GET":
         return

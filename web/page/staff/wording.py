@@ -1,4 +1,4 @@
-"""Has the words of the page for staff that are not in its templates, and formats days, shares and scores."""
+"""Has words of the page for staff that are not in its templates, and formats days, shares and scores."""
 
 from datetime import datetime
 
@@ -48,7 +48,7 @@ DONE = {
     "retry": marked("The encoder tries everything in quarantine again."),
     "retry-one": marked("The encoder tries the product again."),
 }
-# The titles of the problems that staff can meet. web/http/problems.py has the others.
+# Titles of problems in web/http/problems.py that staff can meet, so that they are translated.
 TITLES = (
     marked("The request cannot be read"),
     marked("A valid API key is needed"),
@@ -69,7 +69,7 @@ _STATES = (marked("live"), marked("draft"), marked("serving"), marked("building"
 
 
 def state_of(status: str) -> str:
-    """Returns the status of a rule or of a model."""
+    """Returns the status of a rule or of a model in the visitor's language."""
     return gettext(status)
 
 

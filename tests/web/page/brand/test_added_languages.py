@@ -37,7 +37,7 @@ def write(theme: Path, name: str, content: str) -> None:
     (theme / "translations" / name).write_text(content)
 
 
-def test_the_page_speaks_a_language_of_the_theme_and_english_where_a_text_lacks(
+def test_the_page_speaks_a_language_of_the_theme_and_english_for_texts_that_the_theme_lacks(
     shop_database: Database, tmp_path: Path
 ) -> None:
     write(tmp_path, "it.po", HEAD + ITALIAN)
@@ -53,7 +53,7 @@ def test_the_page_speaks_a_language_of_the_theme_and_english_where_a_text_lacks(
         assert "<span>Los</span>" in german and "Mehr Ergebnisse" in german and count(german) == "60 Produkte"
 
 
-def test_the_setting_may_name_a_language_of_the_theme_and_no_other(tmp_path: Path) -> None:
+def test_the_setting_may_name_languages_of_the_page_and_of_the_theme_and_no_others(tmp_path: Path) -> None:
     shutil.copytree(OWN, tmp_path / "translations")
     write(tmp_path, "it.po", HEAD + ITALIAN)
     settings = SETTINGS.model_copy(update={"theme": tmp_path})

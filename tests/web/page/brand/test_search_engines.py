@@ -1,4 +1,5 @@
-"""robots.txt and the sitemap lead search engines to the start page and to every product, and to nothing else."""
+"""The sitemap that robots.txt names leads search engines to the start page and to every product, and to nothing
+else."""
 
 import re
 from urllib.parse import urlsplit
@@ -42,7 +43,7 @@ def test_the_parts_together_have_every_product_once(shop_database: Database) -> 
     assert all(parts)
 
 
-def test_a_part_that_does_not_exist_is_not_found(client: httpx.Client) -> None:
+def test_a_part_that_does_not_exist_is_refused(client: httpx.Client) -> None:
     assert client.get("/sitemap/2/2").status_code == 404
     assert client.get("/sitemap/0/0").status_code in (400, 404, 422)
 

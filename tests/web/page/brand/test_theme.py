@@ -1,5 +1,5 @@
-"""A shop's theme gives the page its name, logo, colours, texts and templates. A theme that cannot be used ends the
-start with one error."""
+"""A shop's theme gives the page its name, description, logo, colours, rules and templates. A theme that cannot be used
+ends the start with one error."""
 
 import re
 from collections.abc import Callable

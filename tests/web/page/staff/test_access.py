@@ -18,7 +18,7 @@ FORMS = (
 )  # fmt: skip
 
 
-def test_without_a_key_and_with_a_lesser_key_nothing_is_shown_and_nothing_is_changed(
+def test_without_a_key_no_page_opens_and_no_form_is_taken_and_a_lesser_key_cannot_sign_in(
     client: httpx.Client, keys: Keys
 ) -> None:
     for path in PAGES:
@@ -36,7 +36,9 @@ def test_without_a_key_and_with_a_lesser_key_nothing_is_shown_and_nothing_is_cha
         assert client.get("/staff").status_code == 401
 
 
-def test_the_cookie_is_bound_to_the_page_and_does_not_hold_the_key(client: httpx.Client, keys: Keys) -> None:
+def test_the_cookie_is_bound_to_the_page_and_does_not_hold_the_key_and_signing_out_ends_it(
+    client: httpx.Client, keys: Keys
+) -> None:
     answer = sign_in(client, keys["admin"])
     assert (answer.status_code, answer.headers["location"]) == (303, "/staff")
     cookie = answer.headers["set-cookie"]
