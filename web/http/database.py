@@ -86,9 +86,9 @@ class Pools:
             return await self._writing.run(call, retry=False, transaction=True)
 
     async def write_behind(self, call: Call[Result], *, seconds: float) -> Result:
-        """Run `call` and commit, for no request, on the connection that is free for probes. Raises TimeoutError after
-        `seconds`."""
-        async with asyncio.timeout(seconds):
+        """Run `call` and commit, for no request. Raises TimeoutError if `call` takes longer than `seconds`, and
+        ApiError if too many writes wait."""
+        async with self.write_limiter, asyncio.timeout(seconds):
             return await self._writing.run(call, retry=False, transaction=True)
 
     async def probe(self, call: Call[Result], place: Place = "reads", *, seconds: float = 2) -> Result:

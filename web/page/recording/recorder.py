@@ -26,6 +26,7 @@ from db.search import events
 from db.search.events import DailySalt, Event
 from web.http.database import Pools
 from web.http.pool import ConnectionLost
+from web.http.problems import ApiError
 from web.page.recording import visitors
 from web.page.results import PageResult
 from web.page.state import PageState
@@ -189,7 +190,7 @@ class Recorder:
             while self._ready:
                 batch, self._ready = self._ready[:BATCH], self._ready[BATCH:]
                 await self._write_batch(batch)
-        except (DatabaseError, TimeoutError) as error:
+        except (DatabaseError, TimeoutError, ApiError) as error:
             self._try_at = time.monotonic() + RETRY_SECONDS
             structlog.get_logger().warning("events of the page could not be recorded", error=str(error))
 
@@ -198,7 +199,7 @@ class Recorder:
         try:
             await self._pools.write_behind(lambda conn: events.record(conn, batch), seconds=WRITE_SECONDS)
         except BaseException as error:
-            if isinstance(error, DatabaseUnreachable) and not isinstance(error, ConnectionLost):
+            if isinstance(error, DatabaseUnreachable | ApiError) and not isinstance(error, ConnectionLost):
                 self._ready = (batch + self._ready)[:MOST_READY]
             else:
                 self._counter.labels(LOST).inc(len(batch))

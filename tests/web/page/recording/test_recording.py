@@ -16,6 +16,7 @@ from db.errors import DatabaseUnreachable
 from db.search.queries import with_few_clicks, without_result
 from tests.support.processes import wait_until
 from tests.support.web_service import Serve
+from web.http.problems import ApiError
 from web.page.recording import recorder
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -257,8 +258,9 @@ def test_only_the_last_text_that_a_visitor_types_is_recorded(
     assert rows(own_database)[-1].query == "red"  # and the end of the service
 
 
+@pytest.mark.parametrize("error", [DatabaseUnreachable("the primary is down"), ApiError("overloaded")])
 def test_the_page_works_and_events_wait_while_the_primary_does_not_answer(
-    serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     from web.http.database import Pools
 
@@ -267,7 +269,7 @@ def test_the_page_works_and_events_wait_while_the_primary_does_not_answer(
     write = Pools.write_behind
 
     async def fails(*_: Any, **__: Any) -> Any:
-        raise DatabaseUnreachable("the primary is down")
+        raise error
 
     with recording(serve, own_database) as client:
         monkeypatch.setattr(Pools, "write_behind", fails)
