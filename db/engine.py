@@ -107,12 +107,14 @@ class Database:
             self._opened[connection] = (record.info.get(SERVER_PID, known), read)
             self._starting.pop(connection, None)
 
-        def note_start(connection: Any, record: Any) -> None:
+        # Listeners, also those of SQLAlchemy, run the first statements on the connection, so it is noted before them.
+        @event.listens_for(engine, "do_connect")
+        def open_noted(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+            connection = dialect.connect(*arguments, **options)
             self._opened[connection] = (None, read)
             self._starting[connection] = time.monotonic()
+            return connection
 
-        # SQLAlchemy's own listener, which comes before other listeners, runs statements on the connection.
-        event.listen(engine, "connect", note_start, insert=True)
         self._listen(engine, role, read)
         event.listen(engine, "connect", note)  # `note_pooler` has found the process id
         return engine
@@ -206,8 +208,8 @@ class Database:
             yield conn
 
 
-def end_wait(connection: psycopg.Connection[Any]) -> None:
-    """Break the connection if it waits for the server. Its caller, in another thread, gets an error."""
+def end_wait(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
+    """Break the connection if it waits for the server. The waiting caller gets an error."""
     with suppress(psycopg.Error, OSError):
         if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
             with socket.socket(fileno=os.dup(connection.pgconn.socket)) as shared:

@@ -20,6 +20,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 import structlog
@@ -29,7 +30,7 @@ from procrastinate.jobs import DeleteJobCondition, Job
 from psycopg_pool import PoolTimeout
 
 from db import schema
-from db.engine import CONNECT, Database
+from db.engine import CONNECT, Database, end_wait
 from db.errors import DatabaseError, SchemaMismatch, SettingsError
 from db.jobs.deliveries import Deliveries
 from db.jobs.feeds import Overview, next_time, overview
@@ -49,6 +50,7 @@ BATCH = 5_000  # rows that one statement deletes
 KEEP_FAILED_HOURS = 30 * 24
 LOOK_SECONDS = 15  # time between two runs of look_around, and between two checks of the schema
 POLL_SECONDS = 2.0
+SILENT_SECONDS = 5.0  # after a stop, the connections on which a statement takes longer than this are broken
 PAUSE_SECONDS = 5.0  # before the next attempt to reach the database
 MAX_REPORT = 4_000  # characters
 
@@ -116,6 +118,7 @@ class JobsWorker:
         self._database, self._settings, self._load = database, settings, load
         self._stopping = threading.Event()
         self._wake: Callable[[], object] = lambda: None
+        self._pooled: WeakKeyDictionary[psycopg.AsyncConnection[Any], None] = WeakKeyDictionary()
         self.fault: str | None = "the process starts"
         self.is_behind = False
         self.feeds: Overview | None = None
@@ -134,7 +137,22 @@ class JobsWorker:
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Run jobs until `stop`. While the database does not answer, try again every few seconds."""
         _follow_libraries()
-        asyncio.run(self._run(on_ready))
+        ended = threading.Event()
+        threading.Thread(target=self._end_waits, args=(ended,), name="end waits", daemon=True).start()
+        try:
+            asyncio.run(self._run(on_ready))
+        finally:
+            ended.set()
+
+    def _end_waits(self, ended: threading.Event) -> None:
+        """After each SILENT_SECONDS from `stop` on, break the connections that wait for the server, until `ended`. A
+        server that no longer answers would keep `run` from ending."""
+        self._stopping.wait()
+        while not ended.wait(SILENT_SECONDS):
+            self._database.end_waits()
+            for reference in self._pooled.keyrefs():
+                if (connection := reference()) is not None:
+                    end_wait(connection)
 
     async def _run(self, on_ready: Callable[[], None]) -> None:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -224,7 +242,7 @@ class JobsWorker:
     def _app(self) -> App:
         connector = PsycopgConnector(
             kwargs=self._database.connect_options(Role.JOBS),
-            configure=_search_jobs,
+            configure=self._prepare,
             min_size=1,
             max_size=POOL,
             timeout=CONNECT["connect_timeout"],
@@ -266,6 +284,12 @@ class JobsWorker:
             await deliveries.deliver(connector, webhook_id)
 
         return app
+
+    async def _prepare(self, conn: psycopg.AsyncConnection[Any]) -> None:
+        """Let procrastinate's statements, which name no schema, find its tables."""
+        self._pooled[conn] = None
+        await conn.execute("set search_path = shop_jobs")
+        await conn.commit()
 
     async def _look_around(self, connector: PsycopgConnector, load_feed: Any) -> None:
         async with connector.pool.connection() as conn:
@@ -318,9 +342,3 @@ class JobsWorker:
 async def _is_busy(connector: PsycopgConnector, lock: str) -> bool:
     async with connector.pool.connection() as conn:
         return bool((await (await conn.execute(_IS_BUSY, (lock,))).fetchone() or [False])[0])
-
-
-async def _search_jobs(conn: psycopg.AsyncConnection[Any]) -> None:
-    """Let procrastinate's statements, which name no schema, find its tables."""
-    await conn.execute("set search_path = shop_jobs")
-    await conn.commit()

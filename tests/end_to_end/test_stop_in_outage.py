@@ -1,4 +1,4 @@
-"""SIGTERM ends `serve`, `encode` and `up` with exit code 0 while the database refuses connections or is silent."""
+"""SIGTERM ends the processes with exit code 0 while the database refuses connections or is silent."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +30,7 @@ def proxy(clip_database: Database) -> Iterator[TcpProxy]:
     [
         (("serve", "--port", "0"), Role.WEB_WRITER, "Serving at"),
         (("encode",), Role.ENCODER, "encoder is ready"),
+        (("jobs",), Role.JOBS, "Jobs are running."),
         (("up", "--port", "0"), None, "encoder is ready"),
     ],
 )
