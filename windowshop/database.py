@@ -265,7 +265,7 @@ def check() -> None:
                 typer.echo(line)
     if faults:
         raise DatabaseError(
-            "the logins are not as they should be:\n  " + "\n  ".join(faults),
+            "the logins do not follow their rules:\n  " + "\n  ".join(faults),
             hint='"windowshop db upgrade" sets what it may set. docs/operations.md describes the other cases.',
         )
     if leaking:

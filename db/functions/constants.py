@@ -57,7 +57,7 @@ LIMITS = (
         "synonym_max_terms",
         MAX_SYNONYM_TERMS,
         "terms",
-        "largest number of terms of a synonym, and of a place of a query",
+        "largest number of terms of a synonym, and of terms that replace one run of words of a query",
     ),
     Constant("synonym_max_words", 5, "words", "largest number of words of a term"),
     Constant("max_signals", 50, "signals", "largest number of ranking signals; a search may read all of them"),
@@ -77,7 +77,7 @@ LIMITS = (
 )
 
 SEARCH = (
-    Constant("synonym_max_uses", 8, "places", "largest number of places of a query at which synonyms are used"),
+    Constant("synonym_max_uses", 8, "runs", "largest number of runs of words of a query that synonyms replace"),
     Constant(
         "synonym_variants",
         4,

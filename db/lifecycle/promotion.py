@@ -87,7 +87,7 @@ def rollback(database: Database, *, force: bool = False) -> Switched:
     behind = _unfinished(covered)
     if behind and not force:
         raise DatabaseError(
-            f"model {name} fell behind: {behind}",
+            f"model {name} lacks vectors: {behind}",
             hint='Searches would not find these items. Let "windowshop encode" encode the items, or use --force.',
         )
     serve_model(database, name, force=force)
@@ -202,10 +202,10 @@ def _previous(conn: Connection) -> str:
         )
     ).one_or_none()
     if row is None:
-        raise DatabaseError("there is no way back: no other model has served before")
+        raise DatabaseError("no rollback is possible: no other model has served before")
     if row.status != "building":
         raise DatabaseError(
-            f"there is no way back: model {row.model}, revision {row.revision}, is retired",
+            f"no rollback is possible: model {row.model}, revision {row.revision}, is retired",
             hint='Add it again with "windowshop model add", let it be encoded, and promote it.',
         )
     return str(row.model)

@@ -1,7 +1,7 @@
 -- Returns the products of a page of shop.browse in the order p_sort (see sort_keys), with their rank (`place`) and
--- their cursor. The cursor contains a hash of the sort, the rank, the product and the product before it, the latter two
--- each with a hash of its keys. A further page begins after the product of the cursor. If this product was deleted or
--- its keys have changed, the page begins after the second product of the cursor. If no product of the cursor can be
+-- their cursor. The cursor contains a hash of the sort, the rank, and two products, each with a hash of its keys: the
+-- product of the row and the product before it. A further page begins after the first of the two. If that product was
+-- deleted or its keys have changed, the page begins after the second product. If no product of the cursor can be
 -- used, the function skips as many products as the rank of the cursor says, less one for each product of the cursor.
 create or replace function shop_private.browse_sorted(
     p_filter jsonb, p_catalog text, p_k integer, p_sort text, p_after uuid, p_after_cursor text

@@ -177,7 +177,7 @@ def test_rollback_refuses_a_model_that_no_longer_covers_the_catalog(filled_shop:
     promote(filled_shop.database, "wide")
     filled_shop.add("new")
     filled_shop.encode_all(2, 40)
-    with pytest.raises(DatabaseError, match="toy fell behind: 1 of 11 images are not encoded, 1 of 11 titles"):
+    with pytest.raises(DatabaseError, match="toy lacks vectors: 1 of 11 images are not encoded, 1 of 11 titles"):
         rollback(filled_shop.database)
     assert serving(filled_shop) == "wide"
     assert rollback(filled_shop.database, force=True).overruled != []

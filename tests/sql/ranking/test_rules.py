@@ -138,7 +138,7 @@ def test_rules_on_the_meaning_need_a_vector(stocked: Shop) -> None:
 
     keywords, left_out = (
         ", image_weight => 0, title_weight => 0",
-        "warning: rules on the meaning do not apply, because ",
+        "warning: rules with the condition similar do not apply, because ",
     )
     assert rules("red shoes", "") == [(1, "crimson shoes")]
     assert rules("boots", keywords) == [(0, left_out + "only keywords are searched")]

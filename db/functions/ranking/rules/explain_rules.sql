@@ -6,6 +6,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select 'rules', null::text, null::text, null::integer, coalesce(cardinality((p_run.ranking).names), 0),
         null::bigint, null::double precision,
         concat_ws('; ', array_to_string((p_run.ranking).names, ', '),
-            'warning: rules on the meaning do not apply, because ' || (p_run.ranking).unmet)
+            'warning: rules with the condition similar do not apply, because ' || (p_run.ranking).unmet)
     where num_nonnulls((p_run.ranking).names, (p_run.ranking).unmet) > 0
 $$;

@@ -3,8 +3,8 @@
 -- when somebody searches. A live rule that becomes a draft and otherwise stays the same is stored without a check, so
 -- any rule can be switched off.
 --
--- Rules are saved one after the other, so two sessions cannot give one place to two products. The lock is a row of
--- shop.signal that is always there; only roles that write rules may lock it. An INSERT takes the lock after it has
+-- Rules are saved one after the other, so two sessions cannot save rules that contradict each other. The lock is a row
+-- of shop.signal that is always there; only roles that write rules may lock it. An INSERT takes the lock after it has
 -- computed the vector. UPDATE and DELETE take the lock before they lock a rule. Otherwise two sessions could wait for
 -- each other.
 create or replace function shop_private.rule_saved() returns trigger
