@@ -50,7 +50,7 @@ BATCH = 5_000  # rows that one statement deletes
 KEEP_FAILED_HOURS = 30 * 24
 LOOK_SECONDS = 15  # time between two runs of look_around, and between two checks of the schema
 POLL_SECONDS = 2.0
-SILENT_SECONDS = 5.0  # after a stop, the connections on which a statement takes longer than this are broken
+SILENT_SECONDS = 5.0  # after a stop, the connections that wait for the server are broken each time this time has passed
 PAUSE_SECONDS = 5.0  # before the next attempt to reach the database
 MAX_REPORT = 4_000  # characters
 
@@ -145,8 +145,8 @@ class JobsWorker:
             ended.set()
 
     def _end_waits(self, ended: threading.Event) -> None:
-        """After each SILENT_SECONDS from `stop` on, break the connections that wait for the server, until `ended`. A
-        server that no longer answers would keep `run` from ending."""
+        """From `stop` until `ended` is set, break the connections that wait for the server, every SILENT_SECONDS. A
+        server that no longer answers would otherwise keep `run` from ending."""
         self._stopping.wait()
         while not ended.wait(SILENT_SECONDS):
             self._database.end_waits()

@@ -8,7 +8,7 @@
 -- attributes, no index finds the matches, so collecting reads the whole table. The sample then has one product in
 -- @attribute_sample@, but at most @attribute_sample_most@ products. Nothing is collected if reading the table takes
 -- longer than @attribute_most_us@ microseconds and longer than p_scan_us / `share`, the expected time of the scans.
--- Under row level security, the matches are collected, because an estimate of their number would count hidden products.
+-- This limit does not apply under row level security, because an estimate of the total would count hidden products.
 --
 -- If the caller passes a known fraction as `share`, no sample is taken. No sample is taken either if p_products is at
 -- most twice p_most and an index finds the matches. After a sample, `share` is the fraction of the sample that meets
