@@ -60,7 +60,7 @@ def _offered(settings: WebSettings, theme: Theme) -> tuple[str, ...]:
                 f"WINDOWSHOP_WEB_LANGUAGES: the page has no language {language}",
                 hint=f"It has {', '.join(known)}. A theme adds one with the file translations/{language}.po.",
             )
-    return tuple(settings.languages)
+    return tuple(dict.fromkeys(settings.languages))
 
 
 def _check_texts(theme: Theme, folder: Path, offered: Collection[str]) -> None:

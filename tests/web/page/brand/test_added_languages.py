@@ -58,7 +58,7 @@ def test_the_setting_may_name_languages_of_the_page_and_of_the_theme_and_no_othe
     write(tmp_path, "it.po", HEAD + ITALIAN)
     settings = SETTINGS.model_copy(update={"theme": tmp_path})
     assert make_site(settings).languages == (*LANGUAGES, "it")
-    assert make_site(settings.model_copy(update={"languages": ["it", "en"]})).languages == ("it", "en")
+    assert make_site(settings.model_copy(update={"languages": ["it", "en", "it"]})).languages == ("it", "en")
     with pytest.raises(SettingsError, match="^WINDOWSHOP_WEB_LANGUAGES: the page has no language sv"):
         make_site(settings.model_copy(update={"languages": ["it", "sv"]}))
     with pytest.raises(SettingsError, match="the page has no language it"):
