@@ -10,15 +10,21 @@ set plan_cache_mode = force_generic_plan as $$
 begin
     if length(p_key) not between @typo_min_letters@ and @suggestion_swaps@
         or row_security_active('shop.product'::regclass)
+        or exists (
+            select from shop.suggestion s
+            where s.catalog = p_catalog and s.start collate "C" >= p_key collate "C"
+                and s.start collate "C" < p_key || U&'\+10FFFF' collate "C")
+        or exists (
+            select from shop.product p
+            where p.catalog = p_catalog and left(shop_private.fold(p.title), @title_start@) collate "C" >= p_key
+                and left(shop_private.fold(p.title), @title_start@) collate "C" < p_key || U&'\+10FFFF')
     then
         return p_key;
     end if;
     return coalesce((
         select v.key
         from (
-            select 0 as place, p_key as key
-            union all
-            select n, overlay(p_key placing reverse(substr(p_key, n, 2)) from n for 2)
+            select n, overlay(p_key placing reverse(substr(p_key, n, 2)) from n for 2) as key
             from generate_series(1, length(p_key) - 1) n where substr(p_key, n, 2) ~ '^[[:alnum:]]{2}$'
         ) v
         cross join lateral (
@@ -30,5 +36,5 @@ begin
             select from shop.product p
             where p.catalog = p_catalog and left(shop_private.fold(p.title), @title_start@) collate "C" >= v.key
                 and left(shop_private.fold(p.title), @title_start@) collate "C" < v.key || U&'\+10FFFF')
-        order by v.place > 0, t.count desc nulls last, v.place limit 1), p_key);
+        order by t.count desc nulls last, v.n limit 1), p_key);
 end $$;
