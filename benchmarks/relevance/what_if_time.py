@@ -27,7 +27,7 @@ QUERIES = 500
 CHANGED = 10_000  # products whose price changes
 DEPTHS = 40  # a parcel of the generated catalog has one of these depths, each as often as the others
 RELEVANT = 3  # judged products of a query
-WRITE_EVERY = 3.0  # seconds
+WRITE_EVERY = 10.0  # seconds; to change 10,000 products takes some seconds, and each write makes what_if repeat it
 MOST_SECONDS, MOST_WAIT = 60.0, 0.5
 
 
