@@ -44,7 +44,8 @@ _RECORD = text(
 
 
 def salt_of_day(conn: Connection) -> DailySalt:
-    """Return the salt of this day. The first call of a day makes it. `conn` belongs to the role app, on the primary."""
+    """Return the salt of this day. The first call of a day makes the salt. `conn` belongs to the role app, on the
+    primary."""
     day, salt, seconds = conn.execute(_SALT).one()
     return DailySalt(day, salt, time.monotonic() + float(seconds))
 

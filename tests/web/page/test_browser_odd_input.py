@@ -1,4 +1,5 @@
-"""Odd entries of the browser's storage and odd drops stop nothing, and are told to the visitor."""
+"""Odd entries of the browser's storage are skipped, and odd drops get a message. Requests for dropped images have no
+cookies, and each catalog has its own list of viewed products."""
 
 import json
 import re

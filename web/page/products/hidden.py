@@ -1,7 +1,7 @@
-"""Leaves out the products that rules of the shop hide from every visitor: those with the condition `always`.
+"""Leaves out the products that rules with the condition `always` hide from every visitor.
 
 shop.search follows the rules in a search by a text. Lists, searches by an image, facets and the view of a product have
-no rules, so the page adds a filter there.
+no rules, so the page adds a filter there. A rule that is too large for this filter hides nothing there.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class Hidden:
 
 
 def visible(conn: Connection, catalog: str, skus: list[str], conditions: Conditions) -> set[str]:
-    """Returns the SKUs of the products that exist and are not hidden."""
+    """Returns those of the SKUs whose products exist and are not hidden."""
     named = SearchParams(filter=narrowed(None, {"sku": skus, **conditions}), k=len(skus), catalog=catalog)
     return {found.sku for found in ranking.browse(conn, named)}
 

@@ -1,4 +1,5 @@
-"""Defines the view of one product: images, texts, variants, and the data for search engines."""
+"""Defines the view of one product: images, texts, variants, and the data for search engines. Also records that a
+visitor opened the view from a search."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,8 +1,9 @@
 """Decides which requests count as those of a visitor, and names the visitor without a cookie.
 
-The name is a hash of the client's address and browser with a salt. The salt is random, and deleted after its day, so
-nobody can tell which address a name belongs to, nor which names of two days are the same visitor. An address is at most
-MOST_NAMES visitors of a day, however many browsers it claims to have: fewer than shop.suggest wants for a query.
+The name is a hash of the client's address and browser with a salt. The salt is random, and is deleted after its day.
+From then on, nobody can tell which address a name belongs to, nor which names of two days are the same visitor. The
+requests of an address count as those of at most MOST_NAMES visitors of a day, however many browsers they name. A
+suggestion needs more visitors.
 """
 
 import hmac
@@ -38,7 +39,8 @@ def counts(scope: Scope) -> bool:
     site = headers.get(b"sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    # A browser sends Sec-Fetch-Site with https only. The page's Referrer-Policy lets it send its own address.
+    # A browser sends Sec-Fetch-Site with https only. The Referrer-Policy of the page lets the browser send the address
+    # of the page.
     host = headers.get(b"host", "")
     return headers.get(b"referer", "").startswith((f"http://{host}/", f"https://{host}/"))
 
@@ -51,8 +53,8 @@ def name_of(scope: Scope, salt: DailySalt) -> str:
 
 
 def search_id(salt: DailySalt, visitor: str, catalog: str, *asked: str) -> str:
-    """Returns the id of a search, which is the same whenever this visitor asks it on this day. Nobody else can make an
-    id for this visitor and catalog."""
+    """Returns the id of a search, which is the same whenever this visitor asks the same on this day. An id for this
+    visitor and catalog cannot be made without the salt."""
     half = _hash(salt, "search", visitor, catalog, *asked)[:8]
     return (half + _seal(salt, half, visitor, catalog)).hex()
 

@@ -1,4 +1,5 @@
-"""A visitor changes the language of the page, with and without JavaScript."""
+"""A visitor changes the language of the page, with and without JavaScript. Links to recently viewed products
+keep it."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The theme of docs/page.md works as written there."""
+"""The theme of docs/page.md works as written there, and docs/page.md names every colour and language."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h
 
 @pytest.fixture
 def theme(tmp_path: Path) -> Path:
-    """Returns the folder that the commands of the page make."""
+    """Returns the folder that the commands of docs/page.md make."""
     commands = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
     assert SERVE in commands
     (tmp_path / "our-logo.svg").write_text(LOGO)

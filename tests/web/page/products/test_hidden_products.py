@@ -61,7 +61,7 @@ def test_a_hidden_product_has_no_view_and_is_no_variant_no_similar_product_and_n
         assert len(listed) == 39 and "4" in listed and "1" not in listed and "3" not in listed
 
 
-def test_a_rule_that_ends_or_that_is_too_large_hides_nothing(serve: Serve, own_database: Database) -> None:
+def test_a_rule_that_has_ended_or_is_too_large_hides_nothing(serve: Serve, own_database: Database) -> None:
     large = '{"hide": {"or": [' + ", ".join(f'{{"size": "{n}"}}' for n in range(999)) + "]}}"
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(ADD, {"name": "one", "condition": ALWAYS, "action": '{"hide": "sku 1"}'})

@@ -27,7 +27,7 @@ Visit = Callable[..., "Page"]
 
 @pytest.fixture
 def variants(serve: Serve, own_database: Database) -> Iterator[httpx.Client]:
-    """Yields a client of a shop in which sku 1, 2 and 3 are variants of one product, with a text for attackers."""
+    """Yields a client of a shop in which sku 1, 2 and 3 are variants of one product. Their descriptions have markup."""
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(
             text(
@@ -105,7 +105,7 @@ def test_try_again_leads_to_the_product_whose_view_failed(serve: Serve, own_data
             assert links(failed.text, "Try again")[0] == own
 
 
-def test_a_product_of_another_catalog_or_without_a_name_is_not_shown(serve: Serve) -> None:
+def test_a_product_of_a_catalog_that_is_not_public_or_with_an_unknown_sku_is_not_found(serve: Serve) -> None:
     with serve(api_keys="on", public_catalogs=["main"]) as client:
         assert client.get("/product?sku=sku%201").status_code == 200
         for path in ("/product", "/variants"):
@@ -130,7 +130,7 @@ def test_a_product_without_an_encoded_image_has_a_view(serve: Serve, own_databas
         assert client.get("/similar?sku=new", headers=HTMX).text.strip() == ""
 
 
-def test_similar_products_are_a_part_that_is_loaded_when_the_visitor_comes_to_it(serve: Serve) -> None:
+def test_similar_products_are_not_in_the_view_but_at_the_address_of_a_part(serve: Serve) -> None:
     with serve() as client:
         page = client.get("/product?sku=sku%204").text
         assert titles(page) == []

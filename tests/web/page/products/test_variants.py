@@ -1,4 +1,5 @@
-"""The variants of a card are those that the card counts, and the variants of a view begin with the shown product."""
+"""The variants of a card are those that the card counts. The variants of a view begin with the shown product. The
+heading counts variants too."""
 
 import re
 from collections.abc import Iterator

@@ -51,7 +51,7 @@ def test_a_sign_in_and_a_saved_rule_keep_the_language(client: httpx.Client, keys
     assert "die Suche ist genau bag" in saved.text and "sku 3 steht auf Platz 1" in saved.text
 
 
-def test_texts_of_a_client_are_never_html(client: httpx.Client, keys: Keys) -> None:
+def test_markup_in_texts_of_a_client_is_escaped(client: httpx.Client, keys: Keys) -> None:
     sign_in(client, keys["admin"])
     for answer in (
         client.get("/staff", params={"catalog": "<b>x</b>"}),
@@ -62,7 +62,9 @@ def test_texts_of_a_client_are_never_html(client: httpx.Client, keys: Keys) -> N
         assert "<b>" not in answer.text and "&lt;b&gt;" in answer.text
 
 
-def test_staff_see_the_name_and_the_colours_of_the_shop(own_database: Database, serve: Serve, tmp_path: Path) -> None:
+def test_staff_see_the_name_and_the_logo_and_the_colours_of_the_shop(
+    own_database: Database, serve: Serve, tmp_path: Path
+) -> None:
     (tmp_path / "theme.toml").write_text('name = "Lamps & Co"\n[colors]\naccent = ["#7a2e0e", "#f0a97f"]\n')
     (tmp_path / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
     with serve(own_database, theme=tmp_path) as client:
@@ -76,5 +78,5 @@ def test_staff_see_the_name_and_the_colours_of_the_shop(own_database: Database, 
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - ELSEWHERE))
-def test_the_title_of_each_problem_is_translated(kind: str) -> None:
+def test_the_title_of_each_problem_of_the_page_is_marked_for_translation(kind: str) -> None:
     assert KINDS[kind].title in TITLES
