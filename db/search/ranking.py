@@ -194,7 +194,7 @@ _TRIAL = (
     "%(catalog)s, %(image_weight)s, %(title_weight)s, %(keyword_weight)s, %(rrf_k)s) found"
 )
 _BROWSE = (
-    f"select found.*, {_IMAGE_HASH} from shop.browse({_given('filter', 'k', 'catalog', 'sort')}, "
+    f"select found.*, {_IMAGE_HASH} from shop.browse({_given('filter', 'k', 'catalog', 'sort', 'group_by')}, "
     "after_cursor => %(after)s) found"
 )
 _FACETS = (
@@ -230,7 +230,7 @@ def explain(conn: Connection, params: SearchParams) -> list[ExplainStep]:
 
 
 def browse(conn: Connection, params: SearchParams, sort: str | None = None) -> list[BrowseItem]:
-    """Return products without a query. Uses filter, k, catalog and after of `params`.
+    """Return products without a query. Uses filter, k, catalog, after and group_by of `params`.
 
     `sort` is an order of shop.browse; None orders by product_id.
     """

@@ -24,6 +24,10 @@ class BrowseItem:
     image_position: int
     effective_price: Decimal | None  # the price at the time of the call
     cursor: str
+    group_value: str | None  # the columns of the group are None without group_by
+    group_products: int | None
+    group_low: Decimal | None
+    group_high: Decimal | None
     image_hash: str | None  # hash of the image's content
 
 

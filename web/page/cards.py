@@ -70,10 +70,10 @@ def _card(
     like = (*(sku for sku in state.like if sku != row.sku), row.sku)
     unlike = tuple(sku for sku in state.unlike if sku != row.sku)
     image = image_address(row)
-    group_size = (row.group_products or 0) if isinstance(row, SearchHit) else 0
+    group_size = row.group_products or 0
     price = money(offer.price if offer else row.price, row.currency)
     before = money(offer.before, row.currency) if offer else None
-    if group_size > 1 and isinstance(row, SearchHit) and row.group_low is not None and row.group_low != row.group_high:
+    if group_size > 1 and row.group_low is not None and row.group_low != row.group_high:
         price = gettext("from %(low)s") % {"low": money(row.group_low, row.currency)}
         before = None  # the price before belongs to one variant, and the lowest price may be that of another
     return Card(

@@ -81,7 +81,9 @@ class PageResult:
         """Returns the number of products and the kind of this number: `exact`, `about` (an estimate) or `at least` (a
         lower bound)."""
         if not self.cursor and not state.after:  # all products are on this page
-            return len(self.products), "exact"
+            if state.is_search:
+                return len(self.products), "exact"
+            return sum(product.group_products or 1 for product in self.products), "exact"  # as the facets count
         first, counted = self.products[0], filters.total(self.facets)
         if isinstance(first, SearchHit) and (state.cut or first.total_is == "exact" or not counted):
             return first.total, first.total_is
@@ -127,7 +129,7 @@ def read_page(
             "not-found", "This page shows no such catalog." if catalog else "This page shows no catalog yet."
         )
     state = replace(state, catalog=catalog or DEFAULT)
-    is_grouped = state.is_search and caches.grouped.get(catalog, lambda: _has_variants(conn, state.catalog))
+    is_grouped = caches.grouped.get(catalog, lambda: _has_variants(conn, state.catalog))
     hidden = caches.hidden.conditions(conn, state.catalog)
     shown = narrowed(state.filter, hidden)
     params = SearchParams(

@@ -1,8 +1,8 @@
 -- Returns the statements that find the products of shop.browse, in the order of their execution. Without p_sort, one
 -- statement finds all products. With p_sort, a first statement finds the products with a sort key, and a second
 -- statement finds the products without a key. If the previous page ended with a product without a key, only the second
--- statement is returned. A statement returns product_id and key, the price by which the product is sorted. The
--- parameter $1 of each statement is the largest number of products.
+-- statement is returned. A statement returns product_id, key, the price by which the product is sorted, and
+-- item_group_id. The parameter $1 of each statement is the largest number of products.
 --
 -- Each statement reads an index from the place at which the previous page ended. The effective price of a product is
 -- its price or its sale price, so a statement merges scans of both indexes. Only one of the two entries of a product
@@ -28,7 +28,7 @@ declare
     with_key text := condition || ' and p.key is not null';
 begin
     if p_sort is null then
-        return next format('select p.product_id, null::numeric as key from shop.product p
+        return next format('select p.product_id, null::numeric as key, p.item_group_id from shop.product p
             where %s%s order by p.product_id limit $1', condition, after);
         return;
     end if;
@@ -42,9 +42,9 @@ begin
             jsonb_build_object('price', p_filter -> 'effective_price')), 'p.price', 'p.key');
     end if;
     if is_effective and (is_first or place.key is not null) then
-        return next format('select c.product_id, c.key
+        return next format('select c.product_id, c.key, c.item_group_id
             from (
-                select p.product_id, p.key, p.of_sale = (%1$s is distinct from p.price) as counts
+                select p.product_id, p.key, p.item_group_id, p.of_sale = (%1$s is distinct from p.price) as counts
                 from (
                     select price as key, false as of_sale, * from shop.product
                     union all select sale_price, true, * from shop.product
@@ -53,10 +53,12 @@ begin
             ) c
             where c.counts limit $1', effective, with_key, direction);
     elsif is_first or place.key is not null then
-        return next format('select p.product_id, p.key from (select price as key, * from shop.product) p
-            where %1$s order by p.key %2$s, p.product_id %2$s limit $1', with_key, direction);
+        return next format('select p.product_id, p.key, p.item_group_id
+            from (select price as key, * from shop.product) p
+            where %1$s order by p.key %2$s, p.product_id %2$s limit $1',
+            with_key, direction);
     end if;
-    return next format('select p.product_id, null::numeric as key from shop.product p
+    return next format('select p.product_id, null::numeric as key, p.item_group_id from shop.product p
         where %s and p.price is null%s%s order by p.price %4$s, p.product_id %4$s limit $1', condition,
         -- the first part of this condition keeps the planner's estimate right
         case when is_effective then format(' and (p.sale_price is null or %s is null)', effective) end,

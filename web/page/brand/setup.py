@@ -24,7 +24,7 @@ OURS = "windowshop"  # a template of the theme extends the one that it replaces 
 ADDED = "shop_"  # the name of a further template of the theme begins with this
 _PRODUCT = BrowseItem(
     UUID(int=0), "A-1", "A lamp", "Nord", "Lamps", Decimal(80), "EUR", "in_stock", "red", None, None, None, 0,
-    Decimal(80), "", None
+    Decimal(80), "", None, None, None, None, None
 )  # fmt: skip
 
 
