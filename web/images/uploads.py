@@ -19,7 +19,8 @@ from web.images.lru_cache import LruCache
 
 CHOOSE = f"Choose an image in one of the formats {NAMES}."
 SMALLER = "A smaller copy finds the same products."
-EDGE = 512  # longest edge of a kept image in pixels; no supported model uses larger images
+EDGE = 512  # longest edge of a region in pixels; no supported model uses larger images
+KEPT_EDGE = 1024  # longest edge of a kept image, from which a visitor may choose a part
 PROCESSES = 1
 # An image of 50 million pixels takes 200 MB while it is open, and a progressive JPEG up to 300 MB.
 MEMORY_BYTES = 350_000_000
@@ -35,7 +36,7 @@ class Uploads:
         # Uploaded images are opened in a process of their own, so that they do not delay thumbnails of the catalog.
         self._pool = ThumbnailPool(PROCESSES, LIMITS, memory_bytes=MEMORY_BYTES, niceness=NICENESS)
         self._limiter = ConcurrencyLimiter(PROCESSES, 16)
-        self._kept: LruCache[str] = LruCache(bytes_kept)
+        self._kept: LruCache[str | tuple[str, Box]] = LruCache(bytes_kept)
 
     def close(self) -> None:
         self._pool.close()
@@ -45,7 +46,7 @@ class Uploads:
         cannot be opened, or if too many images wait."""
         _check(image)
         try:
-            small = await self._limiter.in_thread(self._pool.thumbnail, image, EDGE)
+            small = await self._limiter.in_thread(self._pool.thumbnail, image, KEPT_EDGE)
         except ImageUnreadable as error:
             raise ApiError("invalid", f"The image cannot be opened here: {error.message}.", hint=SMALLER) from None
         except ImageRejected:
@@ -63,6 +64,19 @@ class Uploads:
         except ImageRejected as error:  # too little memory or time, which a smaller copy avoids, or a fault of the file
             hint = SMALLER if isinstance(error, ImageUnreadable) else ""
             raise ApiError("invalid", f"The region cannot be read: {error.message}.", hint=hint) from None
+
+    async def part(self, name: str, box: Box | None) -> bytes | None:
+        """Returns a region of a kept image as WebP, or without `box` the image, or None when the image is no longer
+        kept. The region is kept as the images are, because each page of its results searches by it. Raises ApiError as
+        `region` does."""
+        image = self._kept.get(name)
+        if image is None or box is None:
+            return image
+        part = self._kept.get((name, box))
+        if part is None:
+            part = await self.region(image, box)
+            self._kept.put((name, box), part)
+        return part
 
     def get(self, name: str) -> bytes | None:
         """Returns the image as WebP, or None when it is no longer kept."""

@@ -43,7 +43,8 @@ def _text(state: PageState) -> Iterator[Chip]:
 
 def _image(state: PageState) -> Iterator[Chip]:
     if state.image:
-        yield Chip(gettext("Your image"), state.but(image="").address(), "image", address(f"/picture/{state.image}"))
+        text = gettext("A part of your image") if state.box else gettext("Your image")
+        yield Chip(text, state.but(image="", box=None).address(), "image", address(f"/picture/{state.image}"))
 
 
 def _examples(state: PageState, examples: Mapping[str, BrowseItem]) -> Iterator[Chip]:

@@ -21,6 +21,7 @@ from web.page import state as page_state
 from web.page.brand import language_links, languages, script_texts, visit
 from web.page.cards import cards, image_address, product_address
 from web.page.chips import chips
+from web.page.images.photo import hidden, photo
 from web.page.prices import currency_of, prices
 from web.page.reasons import nothing
 from web.page.results import PageResult
@@ -108,15 +109,18 @@ def context(
     problem: Problem | None = None,
     failed: str | None = None,
     origin: str = "",
+    uploaded: bytes | None = None,
 ) -> dict[str, Any]:
     """Returns the variables of the templates. Either `result` or `problem` is given. `failed` is the address with the
-    problem; without it, that is the address of `state`. `origin` is the id of a search that is recorded."""
+    problem; without it, that is the address of `state`. `origin` is the id of a search that is recorded. `uploaded` is
+    the image that `state` names."""
     facets = result.facets if result else []
     currency = currency_of(state, facets)
     can_retry = problem is not None and problem.status >= 429
-    return {
+    return hidden(state) | {
         "state": state,
         "here": failed or state.address(),
+        "photo": photo(state, uploaded),
         "cards": cards(state, result.products, result.offers, result.words, origin) if result else [],
         "chips": chips(state, result.examples if result else {}, currency),
         "groups": filters.groups(state, facets),
@@ -176,9 +180,11 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[An
     problem, headers = problem_of(request, error)
     pairs = list(request.query_params.multi_items())
     state = page_state.read(pairs)
+    uploaded = request.app.state.uploads.get(state.image) if state.image else None
+    variables = context(state, None, problem=problem, failed=_view(request.scope["path"], pairs), uploaded=uploaded)
     return HTMXTemplate(
         template_name="part.html" if is_htmx(request) else "page.html",
-        context=context(state, None, problem=problem, failed=_view(request.scope["path"], pairs)),
+        context=variables,
         status_code=problem.status,
         headers=page_headers() | headers,
         re_target="#results",  # an error replaces all results, also after a request for more results

@@ -68,7 +68,7 @@ class PageResult:
         of variants too."""
         if not self.products:
             return ""
-        grouped = [hit.group_products for hit in self.products if isinstance(hit, SearchHit) and hit.group_products]
+        grouped = [hit.group_products for hit in self.products if hit.group_products]
         counted = len(self.products) - len(grouped) + sum(grouped)
         if self.cursor or state.after:  # there are further products
             is_known = grouped and not self.is_degraded and all(facet.exact for facet in self.facets)
@@ -81,9 +81,7 @@ class PageResult:
         """Returns the number of products and the kind of this number: `exact`, `about` (an estimate) or `at least` (a
         lower bound)."""
         if not self.cursor and not state.after:  # all products are on this page
-            if state.is_search:
-                return len(self.products), "exact"
-            return sum(product.group_products or 1 for product in self.products), "exact"  # as the facets count
+            return len(self.products), "exact"
         first, counted = self.products[0], filters.total(self.facets)
         if isinstance(first, SearchHit) and (state.cut or first.total_is == "exact" or not counted):
             return first.total, first.total_is

@@ -26,10 +26,11 @@ from web.page.state import MAX_SHOWN, PAGE
 async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     wanted = page_state.read(request.query_params.multi_items())
     uploads: Uploads = state.uploads
-    image = uploads.get(wanted.image) if wanted.image else None
-    if wanted.image and image is None:
+    uploaded = uploads.get(wanted.image) if wanted.image else None
+    if wanted.image and uploaded is None:
         remark = gettext("The image is not here any more. Drop it again to search with it.")
-        wanted = wanted.but(image="", remarks=(*wanted.remarks, remark))
+        wanted = wanted.but(image="", box=None, remarks=(*wanted.remarks, remark))
+    image = await uploads.part(wanted.image, wanted.box)
     context_of(request.scope).query_text = wanted.q or None
     is_more = bool(wanted.after) and is_htmx(request)
     result: PageResult = await state.pools.read(
@@ -47,7 +48,7 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
         headers["HX-Replace-Url"] = wanted.but(shown=min(wanted.shown + PAGE, MAX_SHOWN)).address()
     return HTMXTemplate(
         template_name=template,
-        context=context(wanted, result, origin=origin),
+        context=context(wanted, result, origin=origin, uploaded=uploaded),
         headers=headers,
         push_url=wanted.address() if template == "part.html" else None,
     )
@@ -76,7 +77,7 @@ async def upload(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     name = await state.uploads.keep(await _image_in(await request.form(), state))
     return HTMXTemplate(
         template_name="uploaded_image.html",
-        context={"image": name},
+        context={"image": name, "box": ""},
         headers=page_headers(),
         trigger_event="uploaded",
         after="settle",

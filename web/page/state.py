@@ -10,10 +10,12 @@ import msgspec
 
 from db.catalog.catalogs import DEFAULT
 from db.functions.constants import MAX_INPUTS, MAX_TEXT
+from db.images.messages import Box
 from web.api.schemas import MAX_CATALOG, MAX_CURSOR
 from web.http.addresses import address
 from web.page.brand import visit
 from web.page.brand.languages import gettext, group_separator, number
+from web.page.images import box
 
 # The fields that a visitor filters by a list of values.
 FIELDS = ("product_type", "brand", "color", "size", "material", "availability", "currency")
@@ -29,6 +31,7 @@ _LISTS = (*FIELDS, "like", "unlike")
 _MAX_LENGTHS = {
     "q": MAX_TEXT,
     "picture": 64,
+    "box": 60,
     "catalog": MAX_CATALOG,
     "after": MAX_CURSOR,
     "price_min": 20,
@@ -46,11 +49,13 @@ SORTS = {"price_asc": "effective_price", "price_desc": "effective_price desc"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageState:
-    """A visitor's search. `like` and `unlike` are SKUs, `image` is the name of an uploaded image, and `after` is the
-    cursor of the last product of the previous page. With `after`, `shown` is the number of products up to this one."""
+    """A visitor's search. `like` and `unlike` are SKUs, `image` is the name of an uploaded image, and `box` is the part
+    of this image that is searched. `after` is the cursor of the last product of the previous page. With `after`,
+    `shown` is the number of products up to this one."""
 
     q: str = ""
     image: str = ""  # the parameter `picture` of an address
+    box: Box | None = None  # None for the whole image
     like: tuple[str, ...] = ()
     unlike: tuple[str, ...] = ()
     chosen: dict[str, tuple[str, ...]] = field(default_factory=dict)  # field -> the values that the visitor chose
@@ -105,7 +110,7 @@ class PageState:
         return self.but(chosen={name: chosen[name] for name in FIELDS if chosen.get(name)})
 
     def address(self) -> str:
-        pairs = [("q", self.q), ("picture", self.image)]
+        pairs = [("q", self.q), ("picture", self.image), ("box", box.write(self.box) if self.image else "")]
         pairs += [("like", sku) for sku in self.like] + [("unlike", sku) for sku in self.unlike]
         pairs += [(name, value) for name in FIELDS for value in self.chosen.get(name, ())]
         pairs += [("price_min", amount(self.price_min)), ("price_max", amount(self.price_max))]
@@ -137,6 +142,11 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
             prices[name] = _price(single.get(name, ""))
         except ValueError:
             remarks.append(gettext("“%(text)s” is not a price.") % {"text": single[name]})
+    part: Box | None = None
+    try:
+        part = box.read(single.get("box", ""))
+    except ValueError:
+        remarks.append(gettext("“%(text)s” is no part of an image.") % {"text": single["box"]})
     if single.get("cut", "") not in ("", RELEVANT, EVERYTHING):
         remarks.append(_not_offered("cut", single["cut"]))
     if single.get("sort", "") not in ("", *SORTS):
@@ -148,6 +158,7 @@ def read(parameters: Iterable[tuple[str, str]]) -> PageState:
     read_ = PageState(
         q=single.get("q", ""),
         image=single.get("picture", ""),
+        box=part if single.get("picture") else None,
         like=tuple(lists["like"]),
         unlike=tuple(sku for sku in lists["unlike"] if sku not in lists["like"]),
         chosen={name: tuple(lists[name]) for name in FIELDS if lists[name]},

@@ -172,7 +172,7 @@ def test_a_visitor_can_search_with_the_name_of_an_uploaded_image(serve: Serve, o
         assert "uploaded" in taken.headers["hx-trigger-after-settle"]
         [name] = re.findall(r'name="picture" value="([0-9a-f]{32})"', taken.text)
         kept = client.get(f"/picture/{name}")
-        assert Image.open(BytesIO(kept.content)).size == (512, 256)
+        assert Image.open(BytesIO(kept.content)).size == (1024, 512)
         for query in ({}, {"q": "bag"}):
             page = client.get("/", params={"picture": name, "cut": "none", **query}).text
             assert len(titles(page)) == 24

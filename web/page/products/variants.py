@@ -66,7 +66,7 @@ async def variants(request: Request[Any, Any, Any], state: State, sku: Sku, cata
     wanted = page_state.read(request.query_params.multi_items())
     given = request.query_params.get("from", "")
     origin = given if _ORIGIN.fullmatch(given) else ""
-    image = state.uploads.get(wanted.image) if wanted.image else None
+    image = await state.uploads.part(wanted.image, wanted.box)
 
     def read(conn: Connection) -> Variants:
         name = public_name(conn, catalog, state.public_catalogs)

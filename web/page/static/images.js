@@ -56,7 +56,8 @@
   const brings = (event) => event.dataTransfer?.types.some((type) => type === "Files" || type === "text/uri-list");
   const dropping = (is) => document.body.classList.toggle("dropping", is);
 
-  on("change", ({ target }) => target.id === "file" && target.files.length && upload(target.files[0]));
+  on("change", ({ target }) => ["file", "camera"].includes(target.id) && target.files.length && upload(target.files[0]));
+  on("click", ({ target }) => target.closest("[data-camera]") && id("camera").click());
   on("dragover", (event) => {
     if (!brings(event)) return;
     event.preventDefault();

@@ -1,0 +1,1 @@
+"""Shows the image by which a visitor searches, and reads the part of it that is searched."""
