@@ -61,7 +61,7 @@ def test_pages_list_the_first_product_of_each_group_with_true_figures(
     shop: "Shop", grouped: dict[str, Product], sort: str | None, filter_: Any
 ) -> None:
     conn = shop.connect(Role.ANALYST)
-    members = defaultdict(list)
+    members: dict[str, list[BrowseItem]] = defaultdict(list)
     for row in pages(conn, sort, filter_, 60, None):
         members[grouped[row.sku].item_group_id or row.sku].append(row)
     for k in (5, 60):

@@ -7,6 +7,8 @@ from io import BytesIO
 import httpx
 from PIL import Image
 
+from tests.support.processes import wait_until
+
 HTMX = {"HX-Request": "true"}
 
 
@@ -27,6 +29,16 @@ def count(page: str) -> str:
 
 def upload(client: httpx.Client, content: bytes, **headers: str) -> httpx.Response:
     return client.post("/picture", files={"image": ("photo.png", content, "image/png")}, headers=HTMX | headers)
+
+
+def keep(client: httpx.Client, content: bytes) -> str:
+    """Upload an image and return its name. A busy machine may need too long to open the image, so this tries again."""
+
+    def name() -> list[str]:
+        return re.findall(r'name="picture" value="([0-9a-f]{32})"', upload(client, content).text)
+
+    found: list[str] = wait_until(name, 60, "the image is kept")
+    return found[0]
 
 
 def png(color: str = "red", size: tuple[int, int] = (40, 30)) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 from db.engine import Database
 from tests.support.web_service import Serve, answering
-from tests.web.page.reading import HTMX, links, png, titles, upload
+from tests.web.page.reading import HTMX, keep, links, png, titles
 from web.images.uploads import Uploads
 from web.page.images import box
 from web.page.state import read
@@ -50,7 +50,7 @@ def test_the_address_keeps_a_part_only_with_its_image() -> None:
 
 def test_a_part_of_the_image_is_searched_and_all_links_keep_it(serve: Serve, own_database: Database) -> None:
     with answering(own_database), serve(own_database) as client:
-        [name] = re.findall(r'name="picture" value="([0-9a-f]{32})"', upload(client, png(size=(400, 100))).text)
+        name = keep(client, png(size=(400, 100)))
         found = {}
         for part in ("", "0,0,0.5,1", "0.5,0,0.25,1"):
             page = client.get("/", params={"picture": name, "box": part, "cut": "none"})
@@ -81,7 +81,7 @@ def test_without_its_image_a_part_is_dropped(client: httpx.Client) -> None:
 
 def test_an_error_page_shows_the_image_too(serve: Serve, own_database: Database) -> None:
     with serve(own_database) as client:  # no encoder runs, so the image cannot be searched
-        [name] = re.findall(r'name="picture" value="([0-9a-f]{32})"', upload(client, png()).text)
+        name = keep(client, png())
         page = client.get("/", params={"picture": name, "box": "0,0,0.5,1"})
         assert page.status_code == 503
         assert f'<img src="/picture/{name}" alt="Your image"' in page.text

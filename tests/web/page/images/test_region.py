@@ -12,7 +12,7 @@ from PIL import Image
 from loader.sample import IMAGES
 from tests.support.browser import GUITAR, PATIENCE, titles, until
 from tests.support.processes import wait_until
-from tests.web.page.reading import upload
+from tests.web.page.reading import keep
 from tests.web.page.test_accessibility import colour_violations, violations
 
 if TYPE_CHECKING:
@@ -33,12 +33,7 @@ def scene(shop: str) -> str:
     buffer = BytesIO()
     image.save(buffer, "PNG")
     with httpx.Client(base_url=shop, timeout=60) as client:
-
-        def name() -> list[str]:  # a busy machine may need too long to open the image
-            return re.findall(r'name="picture" value="([0-9a-f]{32})"', upload(client, buffer.getvalue()).text)
-
-        [name_] = wait_until(name, 2 * PATIENCE, "the image is uploaded")
-    return f"{shop}/?picture={name_}"
+        return f"{shop}/?picture={keep(client, buffer.getvalue())}"
 
 
 def expect_near(page: "Page", word: str) -> None:
