@@ -1,5 +1,5 @@
-"""A filter by an attribute, for which no index exists, reads the attributes of all products only if that is faster than
-a scan of the HNSW index."""
+"""No index exists for a filter by an attribute. A search with this filter reads the attributes of all products if they
+are few, or if a scan of the HNSW index would take longer or cannot be done."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,5 @@
-"""A signal can be a key of `sort`: it is read with the rights of its role, for every product that passes the cut."""
+"""A signal can be a key of `sort`, beside fields and over all pages. Its values are read live. The role app alone sorts
+by a signal for staff."""
 
 import pytest
 from sqlalchemy import Connection, text
@@ -150,7 +151,7 @@ def test_an_unreadable_signal_leaves_the_other_keys_and_says_so(erp: Shop) -> No
         search(analyst, "margin, sku desc")
 
 
-def test_a_signal_sorts_in_one_currency_only_with_a_price(erp: Shop) -> None:
+def test_a_signal_needs_one_currency_only_beside_a_price(erp: Shop) -> None:
     add(erp.connect(Role.APP))
     erp.run("update shop.product set price = 5, currency = case when sku < 's3' then 'EUR' else 'USD' end")
     analyst = erp.connect(Role.ANALYST)

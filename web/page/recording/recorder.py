@@ -1,8 +1,9 @@
 """Writes the searches and clicks of visitors to shop.event in the background, so that no page waits for the primary.
 
-A search waits for WAIT_SECONDS: if the visitor types on, only the longer text is recorded. A search of a visitor counts
-once a day, and so does a click on a product of it. While the primary does not answer, events wait, and the page works
-as before. All that is kept in memory is bounded; an event that does not fit is counted in the metrics and lost.
+A search waits for WAIT_SECONDS: if the visitor adds or removes letters at the end of the text in this time, only the
+last text is recorded. A search of a visitor is recorded once a day, and so is a click on one of the found products.
+While the primary does not answer, events wait, and the page works as before. All that is kept in memory is bounded. If
+too many events wait to be written, a further event is lost, and is counted in the metrics.
 """
 
 import asyncio

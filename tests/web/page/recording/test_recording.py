@@ -90,7 +90,7 @@ def test_a_search_and_the_click_on_a_result_are_recorded_without_javascript_and_
         recorded(own_database, 2)
 
 
-def test_a_search_that_finds_nothing_and_one_without_clicks_are_listed_for_staff(
+def test_recorded_searches_that_find_nothing_or_get_no_clicks_are_listed_for_staff(
     serve: Serve, own_database: Database
 ) -> None:
     with recording(serve, own_database) as client:
@@ -124,7 +124,7 @@ def test_a_search_that_finds_nothing_and_one_without_clicks_are_listed_for_staff
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_requests_that_no_visitor_of_the_page_has_begun_are_not_recorded(
+def test_crawlers_prefetches_links_of_other_sites_and_visitors_who_refuse_are_not_recorded(
     serve: Serve, own_database: Database, headers: dict[str, str]
 ) -> None:
     with recording(serve, own_database) as client:
