@@ -1,4 +1,4 @@
-"""These tests request the page without a browser and check the HTML of each state and each error."""
+"""These tests request the page without a browser, and check the HTML of its states and errors."""
 
 import re
 from io import BytesIO
@@ -180,7 +180,9 @@ def test_a_visitor_can_search_with_the_name_of_an_uploaded_image(serve: Serve, o
         assert upload(client, png(size=(2000, 1000))).text == taken.text
 
 
-def test_an_image_of_another_site_is_fetched_only_from_a_public_address(client: httpx.Client) -> None:
+def test_an_image_of_another_site_is_not_fetched_from_an_address_of_this_machine_or_a_file(
+    client: httpx.Client,
+) -> None:
     refused = client.post("/picture", files={"address": (None, "http://127.0.0.1:1/guitar.png")}, headers=HTMX)
     assert refused.status_code == 422
     assert "The image of the other page cannot be fetched. Save the image, and drop the file here." in refused.text

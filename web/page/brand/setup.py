@@ -64,7 +64,7 @@ def _offered(settings: WebSettings, theme: Theme) -> tuple[str, ...]:
 
 
 def _check_texts(theme: Theme, folder: Path, offered: Collection[str]) -> None:
-    """Raises SettingsError for a text that the page does not have, or that lacks a place for a value."""
+    """Raises SettingsError for a text that the page does not have, or whose places for values are not the page's."""
     known = languages.texts()
     for language, texts in theme.texts.items():
         if language not in (*visit.LANGUAGES, *offered):
@@ -94,7 +94,8 @@ def _environment(folder: Path) -> Environment:
 
 
 def _try(site: Site, folder: Path) -> None:
-    """Compile each template of the theme, and render the page with results, without results and with a problem."""
+    """Compile each template, and render the page with results, without results and with a problem. Raises SettingsError
+    if a template fails."""
     assert site.templates is not None
     try:
         for name in site.templates.list_templates():

@@ -1,7 +1,7 @@
 """Lists the variants of a product: the products with the same item_group_id.
 
 Below a card, these are the variants that the card counts, which pass the filters and the cut of the search. The view of
-a product lists all of them.
+a product lists its variants without a search. Each list has at most MOST variants.
 """
 
 import re
