@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from db.functions.constant import Constant
 from db.functions.job_constants import CALIBRATION, MATCHES, TAGS, WHAT_IF, WORK
+from db.functions.suggestion_constants import SUGGESTIONS
 from db.functions.watch_constants import WATCHES
 
 MAX_RESULTS = 1000
@@ -16,8 +17,6 @@ MAX_IMAGE_BASE64 = 14_000_000
 MAX_TEXT = 10_000
 MAX_INPUTS = 20
 MAX_SORT = 2000
-MAX_SUGGESTIONS = 50
-SUGGESTION_VISITORS = 5
 MAX_SYNONYM_TERMS = 20
 MAX_SIGNAL_WEIGHT = 10
 KEYWORD_FEW = 10
@@ -299,21 +298,6 @@ SEARCH = (
         "x weight",
         "the keyword leg's weight for a product that the words point to, which then outweighs the vector legs",
     ),
-)
-
-SUGGESTIONS = (
-    Constant("max_suggestions", MAX_SUGGESTIONS, "suggestions", "largest k; a list under a search box shows fewer"),
-    Constant("max_suggestion", 200, "characters", "length of the longest prefix, and of the longest suggested text"),
-    Constant("suggestion_visitors", SUGGESTION_VISITORS, "visitors", "a query of fewer visitors may tell who they are"),
-    Constant("suggestion_days", 90, "days", "age of the oldest searches that count for a suggested query"),
-    Constant("suggestions_kept", 20_000, "texts", "largest number of texts of a kind that are kept for a catalog"),
-    Constant("suggestion_starts", 6, "words", "a suggestion is found by its first words only"),
-    Constant("suggestion_similarity", 0.4, "word similarity", "least similarity of a text to a misspelt prefix"),
-    Constant("suggestion_swaps", 40, "letters", "a longer prefix is not searched with two of its letters exchanged"),
-    Constant("suggestion_scan_products", 10_000, "products", "more products are not all read for each prefix"),
-    Constant("suggestion_titles", 200, "titles", "largest number of different titles that are read for a prefix"),
-    Constant("suggestion_copies", 20, "products", "largest number of products of a title that are read for a prefix"),
-    Constant("title_start", 60, "characters", "length of the title's beginning in the index product_title_start_idx"),
 )
 
 BROWSING = (

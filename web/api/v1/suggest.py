@@ -9,7 +9,7 @@ from litestar.params import QueryParameter
 from msgspec import Meta
 from sqlalchemy import Connection
 
-from db.functions.constants import MAX_SUGGESTIONS
+from db.functions.suggestion_constants import MAX_SUGGESTIONS
 from db.search import suggestions
 from db.search.ranking import SearchParams
 from db.search.suggestions import KINDS

@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 
 from litestar.types import Scope
 
-from db.functions.constants import SUGGESTION_VISITORS
+from db.functions.suggestion_constants import SUGGESTION_VISITORS
 from db.search.events import DailySalt
 from web.http.context import context_of
 
