@@ -65,7 +65,7 @@
   });
   on("htmx:afterSettle", ({ target, detail }) => {
     // If the element with the focus was removed, focus the first added result or variant. After a search, focus the heading.
-    if (document.activeElement !== document.body || detail.elt.id === "similar") return;
+    if (document.activeElement !== document.body || detail.requestConfig?.elt.id === "similar") return;
     const more = detail.target?.id === "products";
     const added = more ? detail.target.children[shown] : target.matches(".variants") && target.querySelector("a");
     const next = more || added ? added : id("count");

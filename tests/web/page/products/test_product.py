@@ -172,8 +172,6 @@ def test_a_visitor_views_a_product_zooms_and_returns_to_the_results(shop: str, v
     assert page.locator("#results").get_attribute("aria-busy") is None
     page.locator("#similar").scroll_into_view_if_needed()
     page.locator(".product .grid > li:nth-child(4)").wait_for()
-    assert page.evaluate("document.activeElement === document.body")
-    assert violations(page) == []
     page.locator("[data-zoom]").first.click()
     page.locator("#zoom[open] img").wait_for()
     page.keyboard.press("Escape")

@@ -1,0 +1,30 @@
+"""The part with similar products is loaded without a message, and leaves the focus where it is."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.support.web_service import Serve
+from tests.web.page.test_accessibility import violations
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+def test_similar_products_appear_when_a_visitor_scrolls_to_them_and_are_a_link_without_javascript(
+    serve: Serve, visit: Callable[..., "Page"]
+) -> None:
+    with serve() as client:
+        address = f"{client.base_url}/product?sku=sku%204"
+        page = visit(address, height=600)
+        assert page.locator(".grid").count() == 0
+        page.locator("#similar").scroll_into_view_if_needed()
+        page.locator(".product .grid > li:nth-child(4)").wait_for()
+        page.wait_for_timeout(200)  # for the end of htmx's settling
+        assert page.evaluate("document.activeElement === document.body")
+        assert page.locator("#notice").inner_text() == ""
+        assert page.url == address
+        assert violations(page) == []
+        plain = visit(address, java_script_enabled=False)
+        plain.get_by_role("link", name="Similar products").click()
+        plain.wait_for_url(re.compile(r"\?like=sku%204"))
