@@ -34,6 +34,7 @@ def every(context: typer.Context) -> None:
         ):
             one()
         web()
+        page()
         report()
 
 
@@ -227,6 +228,15 @@ def web(
     from benchmarks.web import service as web
 
     web.run(rows, folder, web.Effort(overload_seconds=overload_seconds))
+
+
+@app.command()
+def page(rounds: Annotated[int, typer.Option(min=3, help="Number of loads of each page.")] = 15) -> None:
+    """Measure in Chromium, on a throttled connection, when the largest content of a search page is painted, compared
+    with the same page with one image."""
+    from benchmarks.web import page
+
+    page.run(rounds)
 
 
 @app.command()

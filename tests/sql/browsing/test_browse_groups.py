@@ -115,7 +115,7 @@ def test_a_page_of_groups_reads_a_few_products(session: psycopg.Connection[Any],
         session.execute("set local track_functions = 'none'")
         before = fetched(session)
         rows = session.execute(
-            f"select * from shop.browse(k => 24, sort => {field}, group_by => 'item_group_id')"  # type: ignore[arg-type]
+            f"select * from shop.browse(k => 24, sort => {field}, group_by => 'item_group_id')"
         ).fetchall()
         read = fetched(session) - before
     assert len(rows) == 24
