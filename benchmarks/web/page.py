@@ -1,5 +1,5 @@
-"""Measures in Chromium, on a throttled connection, when the largest content of a search page is painted, compared with
-the same page with one image, and how far the page shifts while it loads.
+"""Measures in Chromium, on a throttled connection, when the largest content of a search page is painted, and how far
+the page shifts while it loads. The time is compared with that of the same page with one image.
 
 The page with one image comes from a second service, whose theme shows only the image of the first card. Each load has a
 new browser context, so nothing is cached. Loads of the two pages take turns. The figure is the ratio of the medians.

@@ -1,7 +1,7 @@
 """Makes smaller copies of the images by which clients search.
 
 The copies of images of the page's visitors are kept in bounded memory, so that the address of a search can name its
-image. For REST, regions are cut out of images.
+image. For REST and for the page, regions are cut out of images.
 """
 
 import hashlib

@@ -111,9 +111,9 @@ def context(
     origin: str = "",
     uploaded: bytes | None = None,
 ) -> dict[str, Any]:
-    """Returns the variables of the templates. Either `result` or `problem` is given. `failed` is the address with the
-    problem; without it, that is the address of `state`. `origin` is the id of a search that is recorded. `uploaded` is
-    the image that `state` names."""
+    """Returns the variables of the templates. At most one of `result` and `problem` is given. `failed` is the address
+    with the problem; without `failed`, that is the address of `state`. `origin` is the id of a search that is recorded.
+    `uploaded` is the image that `state` names."""
     facets = result.facets if result else []
     currency = currency_of(state, facets)
     can_retry = problem is not None and problem.status >= 429
