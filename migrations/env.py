@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, Text
 
 import migrations.operations.functions
 import migrations.operations.keywords
+import migrations.operations.labels
 import migrations.operations.offers
 import migrations.operations.product_checks
 import migrations.operations.tables

@@ -90,10 +90,13 @@ def add_model(
     return written
 
 
-def revise(home: Path, doing: str, name: str, what: str, up: list[str], down_body: list[str]) -> Path:
+def revise(
+    home: Path, doing: str, name: str, what: str, up: list[str], down_body: list[str], depends: str | None = None
+) -> Path:
     """Write the next revision of the site, which changes an added model. Returns the file.
 
-    `doing` is the verb in the file's name, `what` the description. "windowshop db upgrade" applies the revision.
+    `doing` is the verb in the file's name, `what` the description, `depends` a project revision that must come first.
+    "windowshop db upgrade" applies the revision.
     """
     folder = site_revisions(home)
     number = len(list(folder.glob("*.py"))) + 1
@@ -106,7 +109,7 @@ def revise(home: Path, doing: str, name: str, what: str, up: list[str], down_bod
         name=name,
         down=_quoted(head),
         labels="None",
-        depends="None",
+        depends=_quoted(depends) if depends else "None",
         up=up,
         down_body=down_body,
     )

@@ -34,7 +34,11 @@ def rebuild_indexes(
     upgrade(database, settings, on_progress)
     with migrating(database, settings) as (_, conn, _):
         name = model or serving_name(conn)
-        indexes = [index for index in every_index(conn, {}) if index.model == name and not index.name.endswith("_next")]
+        indexes = [
+            index
+            for index in every_index(conn, {})
+            if index.model == name and index.label is None and not index.name.endswith("_next")
+        ]
         conn.rollback()
         if name is None or not indexes:
             raise DatabaseError(

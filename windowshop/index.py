@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Indexes: list all, build the deferred indexes, rebuild the indexes of a model, read indexes into memory.",
+    help="Indexes: list all, build the deferred indexes, rebuild the indexes of a model, add indexes of labels, read "
+    "indexes into memory.",
 )
 
 
@@ -71,6 +72,75 @@ def suitable_lines(conn: "Connection", dimension: int | None = None) -> list[str
     return describe(images, titles, suits, sizing.present(conn))
 
 
+Label = Annotated[
+    str,
+    typer.Option("--label", help="The field: product_type, brand, catalog or attributes.<key>."),
+]
+LabelModel = Annotated[str | None, typer.Option("--model", help="The model. Default: the serving model.")]
+
+
+@app.command()
+def add(
+    label: Label,
+    min_rows: Annotated[
+        int | None,
+        typer.Option(
+            "--min-rows",
+            help="Leave out values that fewer products have. Default: the number of products up to which comparing all "
+            "is as fast as an index, as the newest calibration says, but at least 1,000.",
+            min=1,
+        ),
+    ] = None,
+    model: LabelModel = None,
+) -> None:
+    """Give each frequent value of a field an HNSW index of its own. Searches and loads continue meanwhile.
+
+    A search with the filter {"product_type": "bags"} then reads the index of the bags alone, also if bags are far from
+    the query. The same holds for the catalog of a search. Other conditions of the filter are tested inside.
+
+    The cost: the vectors of these products are stored a second time. So a label of n products takes about as much disk
+    as its share of the model's tables and indexes, and its indexes take about as long to build. Each later change of
+    a vector is one more insertion into an index. See docs/search.md.
+
+    Run the command again when further values have become frequent. "windowshop index build" continues an interrupted
+    command, and "windowshop index drop" undoes it.
+
+    Example: windowshop index add --label product_type
+    """
+    from db.engine import open_database
+    from db.settings import Settings
+    from migrations.label_indexes import add_labels
+
+    settings = Settings.read()
+    with open_database(settings, on_progress=say) as database:
+        added = add_labels(database, settings, label, min_rows=min_rows, model=model, on_progress=say)
+        if added.file is not None:
+            typer.echo(f"wrote {added.file}")
+        built, left = build_with_progress(database)
+    if added.file is None:
+        typer.echo(f"No further value of {label} has enough products, so model {added.model} gets no new label.")
+    else:
+        typer.echo(f"Model {added.model} has labels for {len(added.values)} more values of {label}.")
+    _tell_built(built, left)
+
+
+@app.command()
+def drop(label: Label, model: LabelModel = None) -> None:
+    """Drop the indexes that "windowshop index add" has built for a field, and the copies of the vectors."""
+    from db.engine import open_database
+    from db.settings import Settings
+    from migrations.label_indexes import drop_labels
+
+    settings = Settings.read()
+    with open_database(settings, on_progress=say) as database:
+        dropped = drop_labels(database, settings, label, model=model, on_progress=say)
+    if dropped.file is None:
+        typer.echo(f"Model {dropped.model} has no labels of {label}.")
+    else:
+        typer.echo(f"wrote {dropped.file}")
+        typer.echo(f"Dropped the labels for {len(dropped.values)} values of {label}.")
+
+
 @app.command()
 def build() -> None:
     """Build the indexes that were deferred while tables were filled. Searches and loads continue during the build.
@@ -79,22 +149,33 @@ def build() -> None:
     encoder was killed before it built its indexes. An index that an interrupted build left invalid is built again.
     """
     from db.engine import open_database
-    from db.lifecycle import deferred_indexes
     from db.settings import Settings
+
+    with open_database(Settings.read()) as database:
+        built, left = build_with_progress(database)
+    _tell_built(built, left)
+    if not built and not left:
+        typer.echo("No index is deferred.")
+
+
+def build_with_progress(database: "Database") -> tuple[list[str], list[str]]:
+    """Build the deferred indexes. Returns the names of the built indexes and of those that are still deferred."""
+    from db.lifecycle import deferred_indexes
     from windowshop.output.progress import progress_bar
 
-    with open_database(Settings.read()) as database, progress_bar("Building indexes", 1.0) as bar:
+    with progress_bar("Building indexes", 1.0) as bar:
         built = deferred_indexes.build(
             database, on_progress=lambda name, phase, share: bar.update(share, 1.0, f"{name}: {phase}")
         )
-        with database.connect(Role.ANALYST) as conn:
-            left = [index.name for index in deferred_indexes.deferred(conn)]
+    with database.connect(Role.ANALYST) as conn:
+        return built, [index.name for index in deferred_indexes.deferred(conn)]
+
+
+def _tell_built(built: list[str], left: list[str]) -> None:
     for name in built:
         typer.echo(f"built {name}")
     if left:
         typer.echo(f"Another session is building indexes; still missing: {', '.join(left)}.")
-    elif not built:
-        typer.echo("No index is deferred.")
 
 
 @app.command()

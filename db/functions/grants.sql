@@ -11,7 +11,8 @@ grant select on shop.product, shop.product_image, shop.model, shop.searchable, s
     shop.quarantine, shop.failing_host, shop.image_vector, shop.title_vector, shop.catalog, shop.calibration,
     shop.common_word,
     shop.tuning, shop.judgement, shop.evaluation, shop.evaluation_query, shop.event, shop.model_coverage,
-    shop.serving_history, shop.deferred_index, shop.synonym, shop.watch, shop.watch_match
+    shop.serving_history, shop.deferred_index, shop.synonym, shop.watch, shop.watch_match,
+    shop.label_index
     to @analyst@, @app@;
 grant execute on function
     shop.clip_text, shop.clip_image, shop.product_vector, shop.product_id, shop_private.coverage,

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, text
 from db import schema
 from db.engine import Database
 from db.errors import DatabaseError
+from db.lifecycle import label_indexes
 from db.lifecycle.indexes import progress_of
 from db.locks import Lock, hold
 
@@ -130,6 +131,8 @@ def build(
             )
         conn.execute(text("set lock_timeout = 0"))  # no limit, because a timeout would leave an INVALID index
         conn.execute(text("set statement_timeout = 0"))
+        for table in dict.fromkeys(index.table for index in wanted if index.table.endswith("_label")):
+            label_indexes.fill(conn, table, on_progress)
         for index in wanted:
             with _watched(database, index.name, on_progress):
                 _build(conn, index)
@@ -145,7 +148,8 @@ def build_vectors(
         names = conn.scalars(
             text(
                 "select d.name from shop.deferred_index d join shop.model m "
-                "on d.table_name in (m.name || '_image', m.name || '_title') where m.model_id = any(:models)"
+                "on d.table_name in (m.name || '_image', m.name || '_title', m.name || '_image_label', "
+                "m.name || '_title_label') where m.model_id = any(:models)"
             ),
             {"models": list(model_ids)},
         ).all()

@@ -29,6 +29,7 @@ class IndexState:
     valid: bool
     progress: float | None
     deferred: bool = False
+    label: str | None = None  # the field and value of an index that has only the vectors of products with this value
 
     @property
     def state(self) -> str:
@@ -42,26 +43,36 @@ class IndexState:
 # A missing parameter has pgvector's default.
 _INDEXES = text(
     """
-    select m.name, part, c.relname, shop_private.row_estimate(i.indrelid), pg_relation_size(c.oid),
+    select m.name, part, c.relname,
+        case when l.label_id is null then shop_private.row_estimate(i.indrelid)
+            else greatest(0, c.reltuples::bigint) end,
+        pg_relation_size(c.oid),
         coalesce((select option_value::integer from pg_options_to_table(c.reloptions) where option_name = 'm'), 16),
         coalesce((select option_value::integer from pg_options_to_table(c.reloptions)
                   where option_name = 'ef_construction'), 64),
-        i.indisvalid, c.oid
+        i.indisvalid, l.field || ' = ' || (l.value #>> '{}'), c.oid
     from shop.model m
     cross join (values ('image'), ('title')) as parts(part)
-    join pg_index i on i.indrelid = to_regclass(format('shop.%I', m.name || '_' || part))
+    join pg_index i on i.indrelid in (to_regclass(format('shop.%I', m.name || '_' || part)),
+        to_regclass(format('shop.%I', m.name || '_' || part || '_label')))
     join pg_class c on c.oid = i.indexrelid
+    left join shop.label_index l on c.relname = m.name || '_' || part || '_label_' || l.label_id
     join pg_am a on a.oid = c.relam and a.amname = 'hnsw'
-    order by m.model_id, part, c.relname"""
+    order by m.model_id, l.label_id nulls first, part, c.relname"""
 )
 _DEFERRED = text(
     """
-    select m.name, part, d.name, shop_private.row_estimate(to_regclass(format('shop.%I', d.table_name))), d.definition
+    select m.name, part, d.name,
+        case when l.label_id is null
+            then shop_private.row_estimate(to_regclass(format('shop.%I', d.table_name))) else 0 end,
+        d.definition, l.field || ' = ' || (l.value #>> '{}')
     from shop.deferred_index d
     join shop.model m on starts_with(d.table_name, m.name)
     cross join (values ('image'), ('title')) as parts(part)
-    where d.table_name = m.name || '_' || part and to_regclass(format('shop.%I', d.table_name)) is not null
-    order by m.model_id, part"""
+    left join shop.label_index l on d.name = m.name || '_' || part || '_label_' || l.label_id
+    where d.table_name in (m.name || '_' || part, m.name || '_' || part || '_label')
+        and to_regclass(format('shop.%I', d.table_name)) is not null
+    order by m.model_id, l.label_id nulls first, part"""
 )
 _BUILDING = """
     select index_relid, phase, greatest(coalesce(blocks_done::float8 / nullif(blocks_total, 0), 0),
@@ -73,14 +84,14 @@ _BUILDING = """
 def every_index(conn: Connection, building: Mapping[int, float]) -> list[IndexState]:
     found = []
     deferred_rows = {row.name: row for row in conn.execute(_DEFERRED)}
-    for model, part, name, rows, size, m, ef_construction, valid, oid in conn.execute(_INDEXES):
+    for model, part, name, rows, size, m, ef_construction, valid, label, oid in conn.execute(_INDEXES):
         progress = None if valid else building.get(oid)
         deferred = deferred_rows.pop(name, None) is not None
-        found.append(IndexState(model, part, name, rows, size, m, ef_construction, valid, progress, deferred))
-    for model, part, name, rows, definition in deferred_rows.values():
+        found.append(IndexState(model, part, name, rows, size, m, ef_construction, valid, progress, deferred, label))
+    for model, part, name, rows, definition, label in deferred_rows.values():
         given = dict(re.findall(r"(m|ef_construction)='?(\d+)", definition))
         m, ef_construction = int(given.get("m", 16)), int(given.get("ef_construction", 64))
-        found.append(IndexState(model, part, name, rows, 0, m, ef_construction, False, None, True))
+        found.append(IndexState(model, part, name, rows, 0, m, ef_construction, False, None, True, label))
     return found
 
 

@@ -167,7 +167,9 @@ def _unfinished(covered: dict[Part, PartCoverage]) -> str:
 
 
 def _without_index(conn: Connection, name: str) -> list[str]:
-    valid = {index.part for index in every_index(conn, {}) if index.model == name and index.valid}
+    valid = {
+        index.part for index in every_index(conn, {}) if index.model == name and index.valid and index.label is None
+    }
     sizes = conn.execute(
         text(
             "select part, shop_private.row_estimate(format('shop.%I', cast(:name as text) || '_' || part)::regclass) "

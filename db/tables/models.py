@@ -5,6 +5,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -12,10 +13,11 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy.dialects.postgresql import ENUM, JSONB
 
 from db.tables.metadata import PRIVATE, SHOP, metadata
 
@@ -95,6 +97,24 @@ deferred_index = Table(
     PrimaryKeyConstraint("name"),
     schema=SHOP,
     comment="A row for each index that waits until the first load of its table is done.",
+)
+
+# A label is a value of a field of products. The vectors of the products that have the value are kept a second time, in
+# `<model>_image_label` and `<model>_title_label`, where a partial HNSW index has only these vectors.
+
+label_index = Table(
+    "label_index",
+    metadata,
+    Column("label_id", Integer, Identity(always=True), comment="the number in the names of the two indexes"),
+    Column(
+        "model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE"), nullable=False, comment="the model"
+    ),
+    Column("field", Text, nullable=False, comment="product_type, brand, catalog or attributes.<key>"),
+    Column("value", JSONB, nullable=False, comment="the value of the field that products with the label have"),
+    PrimaryKeyConstraint("label_id"),
+    UniqueConstraint("model_id", "field", "value"),
+    schema=SHOP,
+    comment="A row for each value of a field for which a model has HNSW indexes of its own.",
 )
 
 # A row holds a revision that creates or changes the tables of a model. migrations/site_revisions.py writes this table.

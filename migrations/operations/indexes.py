@@ -9,12 +9,15 @@ a revision of their own, or before all statements that cannot run twice. An inde
 index of an interrupted build is dropped first. The operations on HNSW indexes can be reversed.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from db.errors import DatabaseError
 from db.lifecycle.deferred_indexes import raise_memory
 from migrations.operations.script import (
     is_script,
@@ -24,6 +27,8 @@ from migrations.operations.script import (
     run_if_found,
     run_raw,
 )
+
+PATIENCE_SECONDS = 30.0  # time limit of the attempts to drop a table
 
 
 @Operations.register_operation("create_index_concurrently")
@@ -198,6 +203,24 @@ def lock_timeout(operations: Operations, limit: str) -> Iterator[None]:
         yield
     finally:
         operations.execute(f"set lock_timeout = '{before}'")
+
+
+def patiently(operations: Operations, statement: str) -> None:
+    """Run, in autocommit, a statement that must wait for running searches.
+
+    Each attempt waits only half a second, because later searches queue behind a waiting statement.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with lock_timeout(operations, "500ms"):
+        while True:
+            try:
+                operations.execute(statement)
+                return
+            except (DatabaseError, DBAPIError) as error:
+                state = getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
+                if state != "55P03" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
 
 def _knows_deferred(operations: Operations) -> bool:

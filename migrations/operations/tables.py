@@ -10,22 +10,20 @@ All operations are reversible. `list_catalog` and `retire_model` end the revisio
 such a revision must be able to run twice. Both operations can run again after an interruption.
 """
 
-import time
 from functools import partial
 
 from alembic.operations import MigrateOperation, Operations
 from alembic.util import CommandError
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from db.errors import DatabaseError
 from migrations.comments import embedding_comments
-from migrations.operations.indexes import lock_timeout, vector_schema
+from migrations.operations.indexes import patiently, vector_schema
+from migrations.operations.labels import drop_all_labels
 from migrations.operations.locking import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE, lock_in_order
 from migrations.operations.script import is_script, literal, quoted, run_raw
 
 CATALOG = ("shop.product", "shop.product_image")  # the tables that embedding tables reference
-PATIENCE_SECONDS = 30.0  # time limit of the attempts to drop a table
 
 
 @Operations.register_operation("create_embedding_tables")
@@ -143,6 +141,7 @@ def _drop_embedding_tables(operations: Operations, operation: DropEmbeddingTable
         bind.execute(text("update shop.model set status = 'retired' where name = :name"), {"name": operation.model})
         bind.execute(text("select shop_private.serve_model()"))
     bind.execute(text("delete from shop.model where name = :name"), {"name": operation.model})
+    drop_all_labels(operations, operation.model)
     for part in ("title", "image"):
         operations.execute(f"drop table shop.{quote(f'{operation.model}_{part}')}")
 
@@ -193,10 +192,11 @@ def _retire_model(operations: Operations, operation: RetireModel) -> None:
                 ),
                 model,
             )
+        drop_all_labels(operations, operation.model)
         # Each DROP TABLE runs in a transaction of its own. Because of the foreign keys, the statement also locks a
         # table of the catalog, and this lock blocks every search.
         for part in ("title", "image"):
-            _patiently(operations, f"drop table if exists shop.{quote(f'{operation.model}_{part}')}")
+            patiently(operations, f"drop table if exists shop.{quote(f'{operation.model}_{part}')}")
 
 
 def _write_retirement(operations: Operations, operation: RetireModel) -> None:
@@ -215,6 +215,7 @@ end $$""",
                 f"delete from shop_private.{table} t using shop.model m "
                 f"where m.model_id = t.model_id and m.name = {model}",
             )
+        drop_all_labels(operations, operation.model)
         for part in ("title", "image"):
             run_raw(operations, f"drop table if exists shop.{quoted(operations, f'{operation.model}_{part}')}")
 
@@ -228,21 +229,3 @@ def _restore_model(operations: Operations, operation: RestoreModel) -> None:
 def _refuse_script(operations: Operations, name: str) -> None:
     if is_script(operations):
         raise CommandError(f"--sql cannot write op.{name}: run this revision with windowshop db downgrade")
-
-
-def _patiently(operations: Operations, statement: str) -> None:
-    """Run, in autocommit, a statement that must wait for running searches.
-
-    Each attempt waits only half a second, because later searches queue behind a waiting statement.
-    """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    with lock_timeout(operations, "500ms"):
-        while True:
-            try:
-                operations.execute(statement)
-                return
-            except (DatabaseError, DBAPIError) as error:
-                state = getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
-                if state != "55P03" or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)

@@ -27,7 +27,10 @@ def print_status(console: Console, models: Sequence[ModelStatus]) -> None:
         table = _table("of", *COUNTS, "index")
         for part, covered in model.coverage.items():
             counts = [f"{getattr(covered, count):,}" for count in COUNTS]
-            indexes = ", ".join(index.state for index in model.indexes if index.part == part) or "none"
+            indexes = (
+                ", ".join(index.state for index in model.indexes if index.part == part and index.label is None)
+                or "none"
+            )
             table.add_row(f"{part}s{', about' if covered.counts_are == 'about' else ''}", *counts, indexes)
         if model.coverage:  # a retired model has no coverage
             console.print(table)
@@ -36,8 +39,9 @@ def print_status(console: Console, models: Sequence[ModelStatus]) -> None:
 def print_indexes(console: Console, indexes: Sequence[IndexState]) -> None:
     table = _table("index", "of", "vectors,\nabout", "size", "m", "ef_con-\nstruction", "state")
     for index in indexes:
+        of = f"{index.part}s" if index.label is None else f"{index.part}s, {index.label}"
         table.add_row(
-            index.name, f"{index.part}s", f"{index.rows:,}", f"{index.size / 2**20:,.1f} MB",
+            index.name, of, f"{index.rows:,}", f"{index.size / 2**20:,.1f} MB",
             str(index.m), str(index.ef_construction), index.state,
         )  # fmt: skip
     console.print(table)
@@ -75,5 +79,5 @@ def _table(*columns: str) -> Table:
     """Return a table. In a narrow terminal, indexes and states continue on the next line, and figures do not."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in columns:
-        table.add_column(name, no_wrap=name not in ("index", "state"), overflow="fold")
+        table.add_column(name, no_wrap=name not in ("index", "of", "state"), overflow="fold")
     return table

@@ -4,7 +4,8 @@
 --   (1) a row belongs to the product in its column product_id. The role must see the product. To read a match of a
 --       watch, the role must also see the watch;
 --   (2) a row belongs to a catalog. The role must see a product of the catalog, and the product that a rule names. A
---       synonym without a catalog is visible to every role;
+--       synonym without a catalog is visible to every role. A label belongs to the products that have its value; a role
+--       that does not see every product sees no labels of attributes;
 --   (3) a row describes many products, or names products in texts and lists. The role must see every product. A role
 --       also sees the watches that it has created itself.
 -- A role that sees every product sees every row of all three kinds, except image vectors in the case below. A role may
@@ -46,6 +47,11 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         union all
         select to_regclass('shop.synonym'), true, false, 'synonym.catalog is null
             or exists (select from shop.product p where p.catalog = synonym.catalog offset 0)'
+        union all
+        select to_regclass('shop.label_index'), true, false,
+            (select string_agg(format('label_index.field = %1$L and exists (select from shop.product p '
+                'where p.%1$I = label_index.value #>> ''{}'' offset 0)', f), ' or ')
+            from unnest('{product_type,brand,catalog}'::text[]) f)
         union all
         select to_regclass('shop.watch'), true, false, 'watch.created_by = current_user'
         union all

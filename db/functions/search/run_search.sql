@@ -14,7 +14,7 @@ declare
     leg record;
     filtered boolean;
     share double precision;  -- share of all products that match, estimated under a filter; null: not known
-    known_share double precision;  -- the catalog's share of all products if no filter applies, otherwise null
+    known_share double precision;  -- the share of the catalog or the label if no other filter applies, otherwise null
     -- whether policies may hide products from the caller; the statistics of the table count hidden products too
     secured constant boolean := row_security_active('shop.product'::regclass) and not shop_private.sees_every_product();
     matched uuid[];  -- the matching products if they were collected, otherwise null
@@ -25,9 +25,11 @@ begin
     run := shop_private.new_run(p_request, settings);
     p_request := shop_private.ruled_request(p_request, run.ranking);
     run.condition := shop_private.search_condition(p_request);
-    filtered := secured or run.condition <> 'true' and num_nonnulls(p_request.filter, (p_request.parsed).condition) > 0;
-    known_share := case when secured then null when run.condition = 'true' then 1
-        when not filtered then shop_private.catalog_share(p_request.catalog) end;
+    settings := shop_private.search_labels(p_request, run.condition, settings);
+    filtered := secured or run.condition <> 'true' and settings.label_share is null
+        and num_nonnulls(p_request.filter, (p_request.parsed).condition) > 0;
+    known_share := case when not secured then coalesce(settings.label_share, case when run.condition = 'true' then 1
+        when not filtered then shop_private.catalog_share(p_request.catalog) end) end;
     inputs := shop_private.search_inputs(p_request);
     run.image_vector := inputs.image_vector;
     run.title_vector := inputs.title_vector;
@@ -55,7 +57,6 @@ begin
         run.condition := case when run.condition = 'true' then '' else run.condition || ' and ' end
             || format('p.product_id <> all(%L::uuid[])', inputs.named);
     end if;
-
     if run.image_weight > 0 then
         leg := shop_private.vector_leg('image', run.image_vector, inputs.image_starts, run.condition, p_request.k,
             run.depth, p_request.route, share, filtered, settings, matched);
@@ -86,8 +87,8 @@ begin
     if p_request.cut is not null then
         run.cut.product_ids := shop_private.sorted_cut(p_request, run);
     end if;
-    run.route := case when 'hnsw' in ((run.image_leg).route, (run.title_leg).route) then 'hnsw'
-        when 'exact' in ((run.image_leg).route, (run.title_leg).route) then 'exact' else 'keyword' end;
+    run.route := coalesce((select r from unnest('{label,hnsw,exact}'::text[]) r
+        where r in ((run.image_leg).route, (run.title_leg).route) limit 1), 'keyword');
     run.rows_examined := coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)
         + coalesce((run.keyword_leg).rows_examined, 0);
     if matched is null then

@@ -1,7 +1,8 @@
 -- Stores vectors and deletes their work items, in one transaction. The function skips items whose lease p_worker has
 -- lost in the meantime, and all items of a retired model. Returns the number of stored vectors. The arrays are
 -- parallel: one element for each item. If the model serves, the products are noted for webhooks, and those that are
--- searchable with these vectors are compared with the watches.
+-- searchable with these vectors are compared with the watches. If the model has labels, the function first locks the
+-- products, in the order of a load, because a change of their labels must not run at the same time.
 create or replace function shop_private.work_complete(
     p_worker uuid, p_model_id smallint, p_part shop_private.part,
     p_products uuid[], p_positions smallint[], p_sources bytea[], p_embeddings @vector@.halfvec[]
@@ -9,10 +10,15 @@ create or replace function shop_private.work_complete(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     stored integer;
+    labelled boolean;
     model constant text := (select m.name from shop.model m where m.model_id = p_model_id and m.status <> 'retired');
 begin
     if model is null then
         return 0;
+    end if;
+    labelled := exists (select from shop.label_index l where l.model_id = p_model_id);
+    if labelled then
+        perform from shop.product p where p.product_id = any(p_products) order by p.product_id for share;
     end if;
     execute format(
         'with locked as materialized (  -- locks the items in the same order as a load
@@ -36,6 +42,9 @@ begin
         case when p_part = 'image' then ', position' else '' end)
     using p_worker, p_model_id, p_part, p_products, p_positions, p_sources, p_embeddings;
     get diagnostics stored = row_count;
+    if labelled and stored > 0 then
+        perform shop_private.label_store(p_model_id, p_part::text, p_products);
+    end if;
     if stored > 0 and exists (select from shop_private.webhook) then
         perform shop_private.webhook_note('searchable', p_model_id, p_products);
     end if;

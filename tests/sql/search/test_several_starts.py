@@ -66,9 +66,10 @@ def walked(
     """Returns the SKUs that walks find. The walks begin at `starts`, or at sampled matches if `share` is given."""
     rows = conn.execute(
         text(
-            "select p.sku from unnest((shop_private.leg_from_starts('image', cast(:query as halfvec), "
-            "cast(:starts as halfvec[]), case when cast(:share as float) > 0 then shop_private.sampled_matches("
-            "'image', cast(:query as halfvec), :condition, :share, 20000) end, :condition, 10, 10, null)).product_ids) "
+            "select p.sku from unnest((shop_private.leg_from_starts('image', 'shop.image_vector', "
+            "cast(:query as halfvec), cast(:starts as halfvec[]), case when cast(:share as float) > 0 "
+            "then shop_private.sampled_matches('image', cast(:query as halfvec), :condition, :share, 20000) end, "
+            ":condition, 10, 10, null)).product_ids) "
             "l(product_id) join shop.product p using (product_id)"
         ),
         {

@@ -171,7 +171,8 @@ class Found(msgspec.Struct, kw_only=True):
     ]
     total_is: Literal["exact", "about", "at least"] | None
     route: Annotated[
-        Literal["exact", "hnsw", "keyword"] | None, Meta(description="How products were found; null for a list.")
+        Literal["exact", "hnsw", "label", "keyword"] | None,
+        Meta(description="How products were found; null for a list."),
     ]
     rows_examined: int | None
     degraded: bool

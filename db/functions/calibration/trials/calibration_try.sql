@@ -25,8 +25,8 @@ begin
         k := p_run.k + (p_run.own_products[n] is not null)::int;
         leg := case when p_ef_search is not null
             then shop_private.unfiltered_hnsw_leg('image', p_run.vectors[n], k, 1, p_index, p_ef_search)
-            else (shop_private.filtered_hnsw_leg('image', p_run.vectors[n], passing, k, k, p_index, p_stop_margin,
-                null, @hnsw_max_candidates@)).leg end;
+            else (shop_private.filtered_hnsw_leg('shop.image_vector', p_run.vectors[n], passing, k, k, p_index::text,
+                p_stop_margin, null, @hnsw_first_check@, @hnsw_max_candidates@)).leg end;
         perform shop_private.calibration_add(p_step, n, leg);
         if clock_timestamp() >= p_until then
             return null;

@@ -1,6 +1,6 @@
--- Finds the nearest products that meet p_condition, a condition on p (shop.product), through the HNSW index. p_part is
--- the kind of vector, image or title. p_depth is the number of products. Each product is listed once, with its nearest
--- image.
+-- Finds the nearest products that meet p_condition, a condition on p (shop.product), through the HNSW index. p_source
+-- is the source of the vectors (see vector_leg) and p_index the name of its index. p_depth is the number of products.
+-- Each product is listed once, with its nearest image.
 --
 -- The index returns one batch of candidates after another. The scan has converged when three conditions hold:
 --   (a) the distance of the nearest candidate of the newest batch exceeds the distance of the p_k-th match by more than
@@ -15,10 +15,11 @@
 -- distance that a scan must cover beyond a match depends on the distances between products, not on their distance from
 -- the query. Texts are farther from images than images are from each other.
 --
--- The scan ends at the latest after p_max_candidates candidates. It gives up earlier (converged = false) in two cases:
+-- The scan examines at least p_least candidates, and ends at the latest after p_max_candidates candidates. It gives up
+-- earlier (converged = false) in two cases:
 --   (1) the scan is expected to need more than p_max_candidates candidates;
---   (2) far fewer candidates match than p_share predicts; p_share is the share of all products that match. The filter
---       then anti-correlates with the neighbourhood, and an index finds distant products poorly.
+--   (2) far fewer candidates match than p_share predicts; p_share is the share of the products of p_source that match.
+--       The filter then anti-correlates with the neighbourhood, and an index finds distant products poorly.
 -- If `converged` is false, `ended` says whether the scan examined all of its candidates and found p_depth products. If
 -- both are false, the caller compares the matches or walks from several starts (see vector_leg). p_share is null if the
 -- caller forces this route. The scan then never gives up; if it ends at p_max_candidates and has found p_depth
@@ -29,8 +30,8 @@
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.filtered_hnsw_leg(
-    p_part text, p_vector @vector@.halfvec, p_condition text, p_k integer, p_depth integer, p_index regclass,
-    p_stop_margin double precision, p_share double precision, p_max_candidates integer,
+    p_source text, p_vector @vector@.halfvec, p_condition text, p_k integer, p_depth integer, p_index text,
+    p_stop_margin double precision, p_share double precision, p_least integer, p_max_candidates integer,
     out leg shop_private.leg, out converged boolean, out ended boolean
 )
 language plpgsql stable
@@ -48,8 +49,8 @@ declare
     began constant timestamptz := clock_timestamp();
     candidates constant text := format('select c.*, p.product_id is not null and (%s) from (
         select i.product_id, i.position, i.embedding operator(@vector@.<=>) $1 as distance
-        from shop.%I i order by i.embedding operator(@vector@.<=>) $1 limit $2) c
-        left join shop.product p on p.product_id = c.product_id', p_condition, p_part || '_vector');
+        from %s i order by i.embedding operator(@vector@.<=>) $1 limit $2) c
+        left join shop.product p on p.product_id = c.product_id', p_condition, p_source);
     product_id uuid;
     image_position smallint;
     distance double precision;
@@ -57,7 +58,7 @@ declare
     matching shop_private.candidate[] := '{}';
     matched_after integer[] := '{}';  -- for each match, the number of candidates examined until it was found
     examined integer := 0;
-    next_check integer := @hnsw_first_check@;
+    next_check integer := p_least;
     previous_distance double precision := -1;
     place_in_batch integer := 0;
     batch_nearest double precision;  -- distance of the newest batch's first candidate, the nearest of the batch
@@ -95,7 +96,7 @@ begin
     converged := (converged or p_share is null) and cardinality(leg.product_ids) = p_depth;
     ended := not converged and not gave_up and cardinality(leg.product_ids) = p_depth;
     leg.route := 'hnsw';
-    leg.index_name := p_index::text;
+    leg.index_name := p_index;
     leg.ef_search := @hnsw_batch@;
     leg.rows_examined := examined;
     leg.ms := extract(epoch from clock_timestamp() - began) * 1000;

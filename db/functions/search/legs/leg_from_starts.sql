@@ -1,5 +1,5 @@
--- Runs further walks through the HNSW index, and adds the products that they find to a vector leg. The leg then ranks
--- all of its products by their distance from the query.
+-- Runs further walks through the HNSW index of p_source (see vector_leg), and adds the products that they find to a
+-- vector leg. The leg then ranks all of its products by their distance from the query.
 --
 -- A single walk can end in a region of the graph that is far from the nearest products. This can happen for a mix (a
 -- query of several inputs), whose vector lies between the products that resemble the inputs. It can also happen under a
@@ -16,8 +16,8 @@
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.leg_from_starts(
-    p_part text, p_vector @vector@.halfvec, p_starts @vector@.halfvec[], p_sampled shop_private.candidate[],
-    p_condition text, p_k integer, p_depth integer, inout leg shop_private.leg
+    p_part text, p_source text, p_vector @vector@.halfvec, p_starts @vector@.halfvec[],
+    p_sampled shop_private.candidate[], p_condition text, p_k integer, p_depth integer, inout leg shop_private.leg
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -45,9 +45,9 @@ begin
     leg.rows_examined := coalesce(leg.rows_examined, 0) + coalesce(cardinality(p_sampled), 0);
     if p_sampled is not null then
         merged := shop_private.leg_from_candidates(found, @start_choice@);
-        shifted := shop_private.shifted_query(p_part, p_vector, p_condition, merged);
+        shifted := shop_private.shifted_query(p_source, p_vector, p_condition, merged);
         if shifted is not null then
-            walked := shop_private.walks(p_part, p_vector, array[shifted], p_condition, @shift_candidates@);
+            walked := shop_private.walks(p_source, p_vector, array[shifted], p_condition, @shift_candidates@);
             leg.rows_examined := leg.rows_examined + @shift_neighbours@ + walked.examined;
             found := found || walked.matching;
             merged := shop_private.leg_from_candidates(found, @start_choice@);
@@ -56,7 +56,7 @@ begin
     end if;
     for round in 1..@start_rounds@ loop
         if cardinality(starts) > 0 then
-            walked := shop_private.walks(p_part, p_vector,
+            walked := shop_private.walks(p_source, p_vector,
                 array(select @vector@.l2_normalize(s operator(@vector@.+) pull) from unnest(starts) s), p_condition,
                 @start_candidates@);
             leg.rows_examined := leg.rows_examined + walked.examined;

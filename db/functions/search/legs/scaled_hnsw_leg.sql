@@ -1,8 +1,8 @@
--- Finds the nearest products that meet p_condition, a condition on p (shop.product). p_part is the kind of vector,
--- image or title. p_depth is the number of products. p_share is the share of all products that meet p_condition. The
--- share must be known and must not depend on the query. Both requirements are met if the condition selects a catalog
--- among several, or all products except the products given as input. Each product is listed once, with its nearest
--- image.
+-- Finds the nearest products that meet p_condition, a condition on p (shop.product). p_source is
+-- the source of the vectors (see vector_leg) and p_index the name of its index. p_depth is the number of products.
+-- p_share is the share of the products of p_source that meet p_condition. The share must be known and must not depend
+-- on the query. Both requirements are met if the condition selects a catalog among several, a label, or all products
+-- except the products given as input. Each product is listed once, with its nearest image.
 --
 -- The function scans the HNSW index as unfiltered_hnsw_leg does, with p_ef_search divided by p_share. So the number of
 -- compared candidates that meet the condition is about the same as in a separate catalog. If too few candidates meet
@@ -11,8 +11,8 @@
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.scaled_hnsw_leg(
-    p_part text, p_vector @vector@.halfvec, p_condition text, p_share double precision, p_depth integer,
-    p_rows_per_product double precision, p_index regclass, p_ef_search integer, p_max_candidates integer,
+    p_source text, p_vector @vector@.halfvec, p_condition text, p_share double precision, p_depth integer,
+    p_rows_per_product double precision, p_index text, p_ef_search integer, p_max_candidates integer,
     out leg shop_private.leg, out converged boolean
 )
 language plpgsql stable
@@ -33,8 +33,8 @@ declare
         'select array_agg((c.product_id, c.position, c.distance)::shop_private.candidate)
             filter (where p.product_id is not null and (%s)), count(*)
         from (select i.product_id, i.position, i.embedding operator(@vector@.<=>) $1 as distance
-            from shop.%I i order by i.embedding operator(@vector@.<=>) $1 limit $2) c
-        left join shop.product p on p.product_id = c.product_id', p_condition, p_part || '_vector');
+            from %s i order by i.embedding operator(@vector@.<=>) $1 limit $2) c
+        left join shop.product p on p.product_id = c.product_id', p_condition, p_source);
     row_limit integer := least(p_max_candidates, ceil(wanted / p_share));
     nearest shop_private.candidate[];
     examined integer;
@@ -50,7 +50,7 @@ begin
         row_limit := row_limit * 2;
     end loop;
     leg.route := 'hnsw';
-    leg.index_name := p_index::text;
+    leg.index_name := p_index;
     leg.ef_search := least(@max_ef_search@, row_limit);
     leg.ms := extract(epoch from clock_timestamp() - began) * 1000;
 end $$;

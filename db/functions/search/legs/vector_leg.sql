@@ -6,7 +6,9 @@
 --   except the products given as input         -> one scan, lengthened for the known share (scaled_hnsw_leg)
 --   at most settings.exact_limit matches       -> compare all matches (compared_leg)
 --   more matches                               -> filtered scan of the HNSW index (filtered_hnsw_leg)
---   the filtered scan gives up                 -> compare all matches, or above @compare_limit@ matches walk from
+--   the filter implies a label with an index   -> the same two scans, of the index of the label
+--   the filtered scan gives up, or a scan of
+--   a label missed products of label_sample    -> compare all matches, or above @compare_limit@ matches walk from
 --                                                 several starts (leg_from_starts)
 --   a mix (p_starts is not null)               -> compare all matches, or above @compare_limit@ matches walk from
 --                                                 several starts
@@ -18,6 +20,9 @@
 -- matches is the length of p_matched, or an estimate from p_share, the share of all products that match. Up to
 -- @compare_limit@ matches, a scan may cost at most as much as comparing all matches. p_filtered says whether a filter
 -- applies. Under a filter, p_share is an estimate, and the share of matches near the query can be different.
+--
+-- The scans and walks read the vectors of p_settings.labels if the search has labels, otherwise all vectors (see
+-- leg_source). p_condition includes the condition of the label.
 --
 -- p_starts lists the inputs of a mix with a positive weight, and is null for a single input. The first p_k products
 -- have the calibrated recall. The later products are only needed for the fusion. p_route is the route that the caller
@@ -36,13 +41,15 @@ declare
     vectors constant regclass := case when by_image then p_settings.image_table else p_settings.title_table end;
     rows_per_product constant double precision :=
         case when by_image then p_settings.images / greatest(1.0, p_settings.products) else 1 end;
-    share constant double precision := greatest(coalesce(p_share, @assumed_share@), 0.000001);
+    source constant record := shop_private.leg_source(p_part, p_settings);
+    share constant double precision :=  -- of all products
+        greatest(least(coalesce(p_share, @assumed_share@ * source.share), source.share), 0.000001);
+    source_share constant double precision := share / source.share;  -- of the products of the source
     matches constant double precision := coalesce(  -- the number of matches, or an estimate
         cardinality(p_matched), greatest(p_settings.exact_limit, share * p_settings.products));
     few constant boolean := matches <= @compare_limit@;
-    leg_index constant regclass := case when by_image then p_settings.image_index else p_settings.title_index end;
-    index constant regclass := case when p_route = 'exact' or p_route is null and p_settings.products <=
-        p_settings.exact_limit or p_route is null and p_starts is not null and few then null else leg_index end;
+    index constant text := case when p_route = 'exact' or p_route is null and p_settings.products <=
+        p_settings.exact_limit or p_route is null and p_starts is not null and few then null else source.index end;
     -- the number of candidates that cost as much as comparing all matches; to collect the matches of a comparison of an
     -- attribute, every product is read
     comparison constant double precision := (p_settings.exact_us_per_row * matches
@@ -53,10 +60,12 @@ declare
     affordable constant integer :=
         least(@hnsw_max_candidates@, case when p_route is null and few then comparison end);
     usual constant integer := least(affordable, case when p_route is null then
-        greatest(@hnsw_usual_candidates@, @hnsw_depth_factor@ * p_depth / share) end);
+        greatest(@hnsw_usual_candidates@, @hnsw_depth_factor@ * p_depth / source_share) end);
     ef_search constant integer :=
-        greatest(p_settings.ef_search, case when p_starts is not null then @mix_ef_search@ end);
+        greatest(source.ef_search, case when p_starts is not null then @mix_ef_search@ end);
     scan record;
+    sampled shop_private.candidate[];
+    missed boolean := false;  -- whether a sample shows that the scan of a label has missed some of the first p_k
     compared record;
     tried shop_private.leg;  -- the result of the index, even if the scan did not converge
 begin
@@ -64,41 +73,53 @@ begin
         null;  -- all matches are compared
     elsif p_condition = 'true' and not row_security_active('shop.product'::regclass) then
         tried := shop_private.unfiltered_hnsw_leg(
-            p_part, p_vector, p_depth, rows_per_product, index, ef_search);
+            p_part, p_vector, p_depth, rows_per_product, index::regclass, ef_search);
         leg := case when cardinality(tried.product_ids) = p_depth then tried end;
         tried.reason := format('%s: the index found %s, so all were compared',
             p_part, coalesce(cardinality(tried.product_ids), 0));
     elsif p_filtered or p_share is null then
         scan := shop_private.filtered_hnsw_leg(
-            p_part, p_vector, p_condition, p_k, p_depth, index, p_settings.stop_margin,
-            case when p_route is null then share end, usual);
+            source.vectors, p_vector, p_condition, p_k, p_depth, index, p_settings.stop_margin,
+            case when p_route is null then source_share end,
+            case source.route when 'label' then ef_search else @hnsw_first_check@ end, usual);
         tried := scan.leg;
         tried.reason := case when scan.ended then format(
             '%s: the scan of the index ended after %s candidates', p_part, tried.rows_examined) end;
         leg := case when scan.converged or scan.ended and tried.rows_examined >= @hnsw_usual_candidates@ then tried end;
-    elsif not few or ef_search / share <= affordable then
-        scan := shop_private.scaled_hnsw_leg(p_part, p_vector, p_condition, share, p_depth, rows_per_product, index,
-            ef_search, affordable);
+    elsif source.route = 'label' or not few or ef_search / source_share <= affordable then
+        scan := shop_private.scaled_hnsw_leg(source.vectors, p_vector, p_condition, source_share, p_depth,
+            rows_per_product, index, ef_search, affordable);
         tried := scan.leg;
         leg := case when scan.converged then tried end;
+    end if;
+    if source.route = 'label' and leg.route is not null then
+        sampled := shop_private.label_sample(source.vectors, p_vector, p_condition);
+        missed := exists (select from unnest(sampled) s where s.product_id <> all(leg.product_ids)
+            and s.distance < leg.measures[least(p_k, p_depth)]);
+        leg := case when not missed then leg end;
+        tried.reason := case when missed then
+            p_part || ': the index of the label missed products, so all that match were compared'
+            else tried.reason end;
     end if;
     tried.reason := case when leg.route is null and tried.route is not null then coalesce(tried.reason, format(
         '%s: few of the nearest %s match, so all that match were compared', p_part, tried.rows_examined)) end;
     if tried.route is not null and p_route is null
         and (p_starts is not null or leg.route is null and not few)
     then
-        leg := shop_private.leg_from_starts(p_part, p_vector, p_starts, case when leg.route is null then
-            shop_private.sampled_matches(p_part, p_vector, p_condition, share, p_settings.products) end,
+        leg := shop_private.leg_from_starts(p_part, source.vectors, p_vector, p_starts, case when missed then sampled
+            when leg.route is null then
+                shop_private.sampled_matches(p_part, p_vector, p_condition, share, p_settings.products) end,
             p_condition, p_k, p_depth, tried);
         tried := leg;
         leg.reason := null;
     end if;
+    leg.route := case when leg.route is not null then source.route end;
     if cardinality(leg.product_ids) = p_depth then
         leg := case when by_image then shop_private.nearest_images(p_vector, leg) else leg end;
         return;
     end if;
     compared := shop_private.compared_leg(p_part, p_vector, p_condition,
-        case when p_route is distinct from 'exact' and leg_index is not null
+        case when p_route is distinct from 'exact' and source.index is not null
             and (p_filtered or matches > greatest(@compare_limit@, p_settings.exact_limit))
             then greatest(@compare_limit@, p_settings.exact_limit) end,
         p_depth, rows_per_product, vectors, tried, p_matched);

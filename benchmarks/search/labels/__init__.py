@@ -1,0 +1,1 @@
+"""Measures searches in one product type with and without label indexes."""

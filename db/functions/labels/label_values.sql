@@ -1,0 +1,14 @@
+-- Lists the values of a product that can be labels: three columns, and the attributes at the top level that are texts,
+-- numbers or booleans. All of them have an index, so that few matches can be compared. A filter for the value of a
+-- field, such as {"brand": "acme"}, passes exactly the products whose list has this field and this value. The function
+-- has no SET clause, so that the planner can inline it.
+create or replace function shop_private.label_values(p shop.product)
+returns table (field text, value jsonb)
+language sql stable parallel safe as $$
+    select c.field, to_jsonb(c.value)
+    from (values ('product_type', p.product_type), ('brand', p.brand), ('catalog', p.catalog)) c(field, value)
+    where c.value is not null
+    union all
+    select 'attributes.' || replace(a.key, '.', '\.'), a.value
+    from jsonb_each(p.attributes) a where jsonb_typeof(a.value) in ('string', 'number', 'boolean')
+$$;

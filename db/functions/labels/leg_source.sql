@@ -1,0 +1,36 @@
+-- Returns what the scans of a vector leg read; p_part is image or title. `vectors` is the SQL of a source with the
+-- columns product_id, position and embedding: the view of all vectors, or the vectors of p_settings.labels. `index`
+-- names the HNSW indexes of the source, and is null if the source has none. `share` is the share of all products that
+-- the source has, and ef_search suits the size of the source: an index of a label has fewer vectors, so it needs fewer
+-- candidates, but at least @default_ef_min@, and never more than the whole index. `route` is 'label' or 'hnsw'. The
+-- function has no SET clause, because it runs under the settings of vector_leg.
+create or replace function shop_private.leg_source(
+    p_part text, p_settings shop_private.search_settings, out vectors text, out index text, out share double precision,
+    out ef_search double precision, out route text
+)
+language plpgsql stable parallel safe as $$
+declare
+    by_image constant boolean := p_part = 'image';
+    whole constant double precision :=
+        greatest(1, case when by_image then p_settings.images else p_settings.products end);
+begin
+    vectors := format('shop.%I', p_part || '_vector');
+    index := case when by_image then p_settings.image_index else p_settings.title_index end;
+    share := 1;
+    ef_search := p_settings.ef_search;
+    route := 'hnsw';
+    if p_settings.labels is null then
+        return;
+    end if;
+    -- Each label is a subquery of its own, because a condition on several labels would use no partial index.
+    vectors := format('(%s)', (select string_agg(format('select v.product_id, %s as position, v.embedding from %s v '
+        'where v.label_id = %s', case when by_image then 'v.position' else '0::smallint' end,
+        format('shop.%I', format('%s_%s_label', p_settings.model, p_part)), l), ' union all ')
+        from unnest(p_settings.labels) l));
+    index := (select string_agg(format('shop.%I', format('%s_%s_label_%s', p_settings.model, p_part, l)), ', ')
+        from unnest(p_settings.labels) l);
+    share := greatest(1, p_settings.label_titles) / greatest(1, p_settings.products);
+    ef_search := least(p_settings.ef_search, greatest(@default_ef_min@, @label_ef_factor@ * p_settings.ef_search * sqrt(
+        case when by_image then p_settings.label_images else p_settings.label_titles end / whole)));
+    route := 'label';
+end $$;

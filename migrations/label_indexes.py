@@ -1,0 +1,152 @@
+"""Adds and drops the label indexes of a model, by reversible revisions of the site."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from db import schema
+from db.engine import Database
+from db.errors import DatabaseError
+from db.lifecycle import label_indexes
+from db.lifecycle.indexes import every_index
+from db.lifecycle.promotion import serving_name
+from db.settings import Settings
+from migrations.model_revisions import revise
+from migrations.upgrade import migrating, upgrade
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The labels that a revision added or dropped. `file` is None if nothing was to be done."""
+
+    file: Path | None
+    model: str
+    values: list[Any]
+
+
+def add_labels(
+    database: Database,
+    settings: Settings,
+    field: str,
+    *,
+    min_rows: int | None = None,
+    model: str | None = None,
+    on_progress: Progress = lambda _: None,
+) -> Changed:
+    """Add a label for each value of a field that at least `min_rows` products have and that has no label yet.
+
+    The indexes are deferred: `deferred_indexes.build` fills and builds them. Raises SettingsError for a field that
+    cannot be a label, DatabaseError if the model does not exist or is retired.
+    """
+    label_indexes.field_sql(field)
+    upgrade(database, settings, on_progress)
+    with migrating(database, settings) as (_, conn, _):
+        name, dimension = _model(conn, model)
+        known = label_indexes.labels_of(conn, name).get(field, [])
+        least = label_indexes.least_rows(conn) if min_rows is None else min_rows
+        values = [one.value for one in label_indexes.values_of(conn, field, least) if one.value not in known]
+        m, ef_construction = _parameters(conn, name)
+        conn.rollback()
+        if not values:
+            return Changed(None, name, [])
+        file = _revise(settings, name, dimension, field, values, m, ef_construction, add=True)
+    upgrade(database, settings, on_progress)
+    return Changed(file, name, values)
+
+
+def drop_labels(
+    database: Database,
+    settings: Settings,
+    field: str,
+    *,
+    model: str | None = None,
+    on_progress: Progress = lambda _: None,
+) -> Changed:
+    """Drop all labels of a field. Raises DatabaseError if the model does not exist or is retired."""
+    upgrade(database, settings, on_progress)
+    with migrating(database, settings) as (_, conn, _):
+        name, dimension = _model(conn, model)
+        values = label_indexes.labels_of(conn, name).get(field, [])
+        m, ef_construction = _parameters(conn, name)
+        conn.rollback()
+        if not values:
+            return Changed(None, name, [])
+        file = _revise(settings, name, dimension, field, values, m, ef_construction, add=False)
+    upgrade(database, settings, on_progress)
+    return Changed(file, name, values)
+
+
+def carry_labels(
+    database: Database, settings: Settings, to: str, on_progress: Progress = lambda _: None
+) -> list[Changed]:
+    """Add the labels of the serving model to the model `to`, which does not serve yet. Returns the additions."""
+    with database.connect(None) as conn:
+        schema.check(conn)
+        serving = serving_name(conn)
+        status = conn.scalar(text("select status::text from shop.model where name = :name"), {"name": to})
+        if serving in (None, to) or status != "building":
+            return []
+        wanted, known = label_indexes.labels_of(conn, serving), label_indexes.labels_of(conn, to)
+    added = []
+    for field, values in wanted.items():
+        missing = [value for value in values if value not in known.get(field, [])]
+        if not missing:
+            continue
+        with migrating(database, settings) as (_, conn, _):
+            _, dimension = _model(conn, to)
+            m, ef_construction = _parameters(conn, to)
+            conn.rollback()
+            file = _revise(settings, to, dimension, field, missing, m, ef_construction, add=True)
+        upgrade(database, settings, on_progress)
+        added.append(Changed(file, to, missing))
+    return added
+
+
+def _model(conn: Connection, name: str | None) -> tuple[str, int]:
+    """Return the name and the dimension of a model, by default of the serving model."""
+    wanted = name or serving_name(conn)
+    row = conn.execute(
+        text("select name, dimension from shop.model where name = :name and status <> 'retired'"), {"name": wanted}
+    ).one_or_none()
+    if row is None:
+        raise DatabaseError(
+            f"model {name} does not exist or is retired" if name else "no model is serving",
+            hint='See "windowshop model status".',
+        )
+    return row.name, row.dimension
+
+
+def _parameters(conn: Connection, model: str) -> tuple[int, int]:
+    """Return m and ef_construction of the model's index of all images."""
+    of = [index for index in every_index(conn, {}) if index.model == model and index.label is None]
+    return (of[0].m, of[0].ef_construction) if of else (16, 64)
+
+
+def _revise(
+    settings: Settings,
+    model: str,
+    dimension: int,
+    field: str,
+    values: Sequence[Any],
+    m: int,
+    ef_construction: int,
+    *,
+    add: bool,
+) -> Path:
+    listed = ", ".join(_python(value) for value in values)
+    called = f"({_python(model)}, {dimension}, {_python(field)}, [{listed}], m={m}, ef_construction={ef_construction})"
+    lines = [f"op.add_label_indexes{called}"], [f"op.drop_label_indexes{called}"]
+    up, down = lines if add else lines[::-1]
+    what = f"{'adds' if add else 'drops'} label indexes for {len(values)} values of {field}"
+    return revise(settings.home, "label" if add else "unlabel", model, what, up, down, depends=schema.HEAD)
+
+
+def _python(value: Any) -> str:
+    """Return a Python literal. JSON's true and false are no Python literals."""
+    return repr(value) if isinstance(value, bool) else json.dumps(value, ensure_ascii=False)
