@@ -37,8 +37,8 @@ def test_an_upgrade_with_an_empty_home_changes_nothing_and_restores_the_files(
     upgrade(with_toy, other)
     assert catalog(with_toy) == before
     written, original = site_revisions(other.home), site_revisions(settings.home)
-    assert sorted(path.name for path in written.iterdir()) == ["model_toy.py", "model_toy_index.py"]
-    for path in written.iterdir():
+    assert sorted(path.name for path in written.glob("*.py")) == ["model_toy.py", "model_toy_index.py"]
+    for path in written.glob("*.py"):
         assert path.read_text() == (original / path.name).read_text()
 
     add_model(with_toy, other, WIDE)
@@ -82,7 +82,7 @@ def test_a_revision_of_an_interrupted_upgrade_is_kept(database: Database, settin
     assert kept(database) == ["model_toy"]
     other = Settings(home=tmp_path / "other home")
     upgrade(database, other)
-    assert [path.name for path in site_revisions(other.home).iterdir()] == ["model_toy.py"]
+    assert [path.name for path in site_revisions(other.home).glob("*.py")] == ["model_toy.py"]
 
 
 @pytest.mark.parametrize(

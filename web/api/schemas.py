@@ -42,9 +42,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 FacetName = Annotated[str, Meta(max_length=1011)]
 Language = Annotated[
     Annotated[str, Meta(pattern="^[A-Za-z]+([_-][A-Za-z0-9]+)*$", max_length=63)] | None,
-    Meta(
-        description="The language of the words of the query, such as `de` or `german`; null means that of the catalog."
-    ),
+    Meta(description="The language of the words of the query, such as `de` or `german`. Default: that of the catalog."),
 ]
 Correct = Annotated[
     bool, Meta(description="Whether a word that no product has is looked up by its spelling, as `corrected` then says.")
