@@ -1,9 +1,9 @@
 -- Returns what the scans of a vector leg read; p_part is image or title. `vectors` is the SQL of a source with the
 -- columns product_id, position and embedding: the view of all vectors, or the vectors of p_settings.labels. `index`
 -- names the HNSW indexes of the source, and is null if the source has none. `share` is the share of all products that
--- the source has, and ef_search suits the size of the source: an index of a label has fewer vectors, so it needs fewer
--- candidates, but at least @default_ef_min@, and never more than the whole index. `route` is 'label' or 'hnsw'. The
--- function has no SET clause, because it runs under the settings of vector_leg.
+-- the source has, and ef_search suits the size of the source: an index of a small label has few vectors, so it needs
+-- few candidates, but at least @default_ef_min@. `route` is 'label' or 'hnsw'. The function has no SET clause, because
+-- it runs under the settings of vector_leg.
 create or replace function shop_private.leg_source(
     p_part text, p_settings shop_private.search_settings, out vectors text, out index text, out share double precision,
     out ef_search double precision, out route text
@@ -30,7 +30,7 @@ begin
     index := (select string_agg(format('shop.%I', format('%s_%s_label_%s', p_settings.model, p_part, l)), ', ')
         from unnest(p_settings.labels) l);
     share := greatest(1, p_settings.label_titles) / greatest(1, p_settings.products);
-    ef_search := least(p_settings.ef_search, greatest(@default_ef_min@, @label_ef_factor@ * p_settings.ef_search * sqrt(
+    ef_search := least(@max_ef_search@, greatest(@default_ef_min@, @label_ef_factor@ * p_settings.ef_search * sqrt(
         case when by_image then p_settings.label_images else p_settings.label_titles end / whole)));
     route := 'label';
 end $$;
