@@ -135,8 +135,9 @@ def test_a_finger_drags_a_part_on_a_phone_which_also_offers_the_camera(scene: st
     page.wait_for_url(re.compile("box="))
     expect_near(page, "drum")
     assert page.evaluate("scrollY") == 0
+    page.wait_for_load_state("networkidle")
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Take a photo").tap()
+        page.get_by_role("button", name="Take a photo").click()
     assert chooser.value.element.get_attribute("capture") == "environment"
     chooser.value.set_files(GUITAR)
     page.wait_for_url(lambda address: "box=" not in address)
