@@ -143,7 +143,7 @@ def _revise(
     called = f"({_python(model)}, {dimension}, {_python(field)}, [{listed}], m={m}, ef_construction={ef_construction})"
     lines = [f"op.add_label_indexes{called}"], [f"op.drop_label_indexes{called}"]
     up, down = lines if add else lines[::-1]
-    what = f"{'adds' if add else 'drops'} label indexes for {len(values)} values of {field}"
+    what = f"{'adds' if add else 'drops'} label indexes for {len(values)} values of a field"
     return revise(settings.home, "label" if add else "unlabel", model, what, up, down, depends=schema.HEAD)
 
 
