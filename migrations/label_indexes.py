@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +46,12 @@ def add_labels(
     cannot be a label, DatabaseError if the model does not exist or is retired.
     """
     label_indexes.field_sql(field)
-    upgrade(database, settings, on_progress)
-    with migrating(database, settings) as (_, conn, _):
-        name, dimension = _model(conn, model)
-        known = label_indexes.labels_of(conn, name).get(field, [])
+
+    def missing(conn: Connection, name: str) -> list[Any]:
         least = label_indexes.least_rows(conn) if min_rows is None else min_rows
-        values = [one.value for one in label_indexes.values_of(conn, field, least) if one.value not in known]
-        m, ef_construction = _parameters(conn, name)
-        conn.rollback()
-        if not values:
-            return Changed(None, name, [])
-        file = _revise(settings, name, dimension, field, values, m, ef_construction, add=True)
-    upgrade(database, settings, on_progress)
-    return Changed(file, name, values)
+        return _missing(field, [one.value for one in label_indexes.values_of(conn, field, least)], conn, name)
+
+    return _change(database, settings, field, model, missing, on_progress, add=True)
 
 
 def drop_labels(
@@ -69,17 +63,42 @@ def drop_labels(
     on_progress: Progress = lambda _: None,
 ) -> Changed:
     """Drop all labels of a field. Raises DatabaseError if the model does not exist or is retired."""
+
+    def present(conn: Connection, name: str) -> list[Any]:
+        return label_indexes.labels_of(conn, name).get(field, [])
+
+    return _change(database, settings, field, model, present, on_progress, add=False)
+
+
+def _change(
+    database: Database,
+    settings: Settings,
+    field: str,
+    model: str | None,
+    values_of: Callable[[Connection, str], list[Any]],
+    on_progress: Progress,
+    *,
+    add: bool,
+) -> Changed:
+    """Add or drop the labels of the values that `values_of` returns for the name of the model."""
     upgrade(database, settings, on_progress)
     with migrating(database, settings) as (_, conn, _):
         name, dimension = _model(conn, model)
-        values = label_indexes.labels_of(conn, name).get(field, [])
+        values = values_of(conn, name)
         m, ef_construction = _parameters(conn, name)
         conn.rollback()
         if not values:
             return Changed(None, name, [])
-        file = _revise(settings, name, dimension, field, values, m, ef_construction, add=False)
+        file = _revise(settings, name, dimension, field, values, m, ef_construction, add=add)
     upgrade(database, settings, on_progress)
     return Changed(file, name, values)
+
+
+def _missing(field: str, values: Sequence[Any], conn: Connection, name: str) -> list[Any]:
+    """Return the values of the field that are no labels of the model yet. In Python true equals 1, but they are two
+    labels."""
+    known = {(isinstance(one, bool), one) for one in label_indexes.labels_of(conn, name).get(field, [])}
+    return [one for one in values if (isinstance(one, bool), one) not in known]
 
 
 def carry_labels(
@@ -92,20 +111,12 @@ def carry_labels(
         status = conn.scalar(text("select status::text from shop.model where name = :name"), {"name": to})
         if serving in (None, to) or status != "building":
             return []
-        wanted, known = label_indexes.labels_of(conn, serving), label_indexes.labels_of(conn, to)
-    added = []
-    for field, values in wanted.items():
-        missing = [value for value in values if value not in known.get(field, [])]
-        if not missing:
-            continue
-        with migrating(database, settings) as (_, conn, _):
-            _, dimension = _model(conn, to)
-            m, ef_construction = _parameters(conn, to)
-            conn.rollback()
-            file = _revise(settings, to, dimension, field, missing, m, ef_construction, add=True)
-        upgrade(database, settings, on_progress)
-        added.append(Changed(file, to, missing))
-    return added
+        wanted = label_indexes.labels_of(conn, serving)
+    carried = [
+        _change(database, settings, field, to, partial(_missing, field, values), on_progress, add=True)
+        for field, values in wanted.items()
+    ]
+    return [one for one in carried if one.values]
 
 
 def _model(conn: Connection, name: str | None) -> tuple[str, int]:

@@ -17,9 +17,9 @@ HEAD_BYTES = 64 * 1024  # size of `head` in bytes; the header of a table must fi
 BUFFER = 256 * 1024  # this many bytes are read at a time
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
-# Compression makes a feed 5 to 20 times smaller. A malicious file of a few MB could unpack to so many bytes that a load
-# takes days. So an unpacked file may have MAX_EXPANSION times the bytes of its packed file, or ALWAYS_ALLOWED bytes,
-# whichever is more.
+# Compression makes a feed 5 to 20 times smaller. A malicious file of a few MB could unpack to terabytes, and its load
+# would take days. So an unpacked file may have MAX_EXPANSION times the bytes of its packed file, or ALWAYS_ALLOWED
+# bytes, whichever is more.
 MAX_EXPANSION = 200
 ALWAYS_ALLOWED = 64 << 20
 

@@ -188,6 +188,8 @@ def test_an_attribute_can_be_a_label(small: Shop, settings: Settings) -> None:
             filter=f"{{{json.dumps(field)}: {value}}}",
         )
         assert len(found) == 1, (value, sku)
+    small.load(product("e", attributes={"a.b'" + '"""': 1}))
+    assert add_labels(small.database, settings, field, min_rows=1).values == [1], "1 and true are two labels"
 
 
 @pytest.mark.parametrize("field", ["price", "title", "attributes.", "attributes.a.b", "nothing"])

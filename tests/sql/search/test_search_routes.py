@@ -1,5 +1,5 @@
-"""In a catalog of 20,000 products, shop.search uses the expected route and plan. It returns k products if so many
-match."""
+"""In a catalog of 20,000 products, shop.search uses the expected route and plan. It returns k products if k or more
+products match."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -26,8 +26,8 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 def counts(scope: Scope) -> bool:
-    """Returns whether a request was begun by a visitor on this page. A crawler, a prefetch, a link of another site and
-    a visitor who asks not to be tracked do not count."""
+    """Returns whether a visitor began the request on this page. A crawler, a prefetch and a link of another site do not
+    count. A request with Do Not Track or Global Privacy Control does not count either."""
     headers: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}
     if context_of(scope).is_head or "1" in (headers.get(b"dnt"), headers.get(b"sec-gpc")):
         return False
