@@ -102,3 +102,15 @@ def test_the_load_prints_the_columns_of_the_file_before_the_counts(
         "Fields that are empty in every product: description, brand, product_type, price, currency, availability, "
         "gtin, mpn, item_group_id, link, image_link, color, size, material, condition, image",
     ]
+
+
+def test_the_names_of_marketplace_files_are_usual_names(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.txt"
+    path.write_text(
+        "seller-sku\titem_name\tbrand_name\tstandard_price\tmain_image_url\n"
+        "A-1\tYoga mat\tFlexi\t24.99\thttps://m.example/y.jpg\n"
+    )
+    [product] = [row for row in open_source(path).rows() if isinstance(row, RawProduct)]
+    expected = {"sku": "A-1", "title": "Yoga mat", "brand": "Flexi", "price": "24.99"}
+    assert {name: product.fields[name] for name in expected} == expected
+    assert list(product.images) == ["https://m.example/y.jpg"]

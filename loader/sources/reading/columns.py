@@ -18,13 +18,13 @@ FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--m
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     **{column: (column,) for column in COLUMNS if column != "image_link"},
     "sku": ("sku", "id", "offer_id", "posting_id", "product_id", "item_id", "retailer_id", "handle", "article_number",
-            "listing_id"),
+            "listing_id", "product_number", "seller_sku"),
     "title": ("title", "name", "product_title", "product_name", "product_display_name", "item_name"),
     "description": ("description", "product_description", "long_description", "body_html", "description_html",
                     "desc", "short_description"),
-    "brand": ("brand", "vendor", "manufacturer"),
+    "brand": ("brand", "vendor", "manufacturer", "brand_name", "manufacturer_name"),
     "product_type": ("product_type", "product_types", "category", "categories", "department", "type"),
-    "price": ("price", "unit_price", "regular_price"),
+    "price": ("price", "unit_price", "regular_price", "standard_price"),
     "currency": ("currency", "currency_code", "price_currency"),
     "availability": ("availability", "stock_status", "availability_status", "in_stock", "is_in_stock"),
     "gtin": ("gtin", "ean", "upc", "isbn", "barcode"),
@@ -36,6 +36,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "image": (
         "image", "images", "image_path", "image_file", "filename", "picture", "photo", "image_src", "image_url",
         "image_urls", "picture_url", "pictures", "photos", "image_link", "main_image", "featured_image", "thumbnail",
+        "main_image_url", "product_image", "product_images", "product_image_url",
     ),
     "additional_image": ("additional_image", "additional_images", "additional_image_link", "additional_image_links"),
     # This entry stands after "image", so a column image_link fills this field only if another column has the images.
