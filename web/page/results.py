@@ -27,7 +27,7 @@ from web.page.timed_cache import TimedCache
 
 _FACETS = [*FIELDS, PRICE_FIELD, filters.TOTAL_FIELD]
 _GROUP = "item_group_id"  # the variants of a product share a card
-_FACET_VALUES, _PRICE_RANGES = 40, 12
+_FACET_VALUES, _PRICE_RANGES = 20, 12  # with more values, a page can have more than 12 KB, compressed
 
 
 @dataclass(frozen=True, slots=True)
