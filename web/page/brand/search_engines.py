@@ -15,8 +15,8 @@ from web.page.brand import language_links, visit
 from web.page.cards import product_address
 from web.page.products.hidden import Hidden
 
-PART = 1_000  # products of a part, about; each has its address in every language
-MAX_PARTS = MAX_PLACES = 50_000  # the protocol of sitemaps allows this many parts, and this many addresses in a part
+PART = 1_000  # products of a part, about, and at most four times as many; each has its address in every language
+MAX_PARTS = 50_000  # the protocol of sitemaps allows this many parts
 _HEADERS = {"Cache-Control": "public, max-age=3600"}
 _XMLNS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml"'
 
@@ -60,9 +60,9 @@ async def sitemap_part(
     hidden: Hidden = state.page_caches.hidden
 
     def read(conn: Connection) -> str:
-        rows = hidden.leave_out(conn, product_parts.part(conn, part, parts, state.public_catalogs, MAX_PLACES - 1))
+        rows = hidden.leave_out(conn, product_parts.part(conn, part, parts, state.public_catalogs, 4 * PART))
         urls = (_url(product_address(row.sku, row.catalog), f"{row.updated_at:%Y-%m-%d}") for row in rows)
-        return "".join(urls)  # in this thread, because it takes a while
+        return "".join(urls)
 
     start = "" if part else _url(address("/"), "")
     return _xml("urlset", start + await state.pools.read(request, read))
