@@ -1,4 +1,4 @@
-"""Records traces with OpenTelemetry, if one of its variables in ENDPOINTS is set.
+"""Records traces with OpenTelemetry, if an environment variable in ENDPOINTS is set.
 
 Otherwise nothing of OpenTelemetry is imported. A trace goes from an HTTP request through SQL to the encoder's batch:
 the setting `shop.traceparent` of a session takes the trace into the request that the gateway queues. A span contains no

@@ -69,7 +69,7 @@ def load_judgements(
     that the list of rejected rows could not be completed.
     """
     table = Table(CatalogFile(path))
-    places = _places(table)
+    columns = _columns(table)
     rejects = rejects or Path(f"{path.absolute().stem}.rejects.csv")
     if rejects.resolve() == path.resolve():
         raise RejectsUnwritable(f"{rejects} is the table itself", hint="Name another file with --rejects.")
@@ -80,7 +80,7 @@ def load_judgements(
         conn.rollback()
 
         def good() -> Iterator[Judgement]:
-            for one in _checked(table, places, suite, catalog):
+            for one in _checked(table, columns, suite, catalog):
                 done.read += 1
                 on_progress(table.bytes_read, table.size)
                 if isinstance(one, Reject):
@@ -100,26 +100,26 @@ def load_judgements(
     return done
 
 
-def _places(table: Table) -> dict[str, int]:
+def _columns(table: Table) -> dict[str, int]:
     found = {normalised(name): place for place, name in enumerate(table.header)}
-    places = {name: found[name] for name in COLUMNS if name in found}
-    if "sku" not in places or not {"query", "picture", "picture_sku"} & set(places):
+    columns = {name: found[name] for name in COLUMNS if name in found}
+    if "sku" not in columns or not {"query", "picture", "picture_sku"} & set(columns):
         raise MissingColumns(
             f"{table.path.name} needs a column sku, and one of query, picture and picture_sku; its columns: "
             f"{', '.join(table.header)}",
             hint="The columns grade (0 to 3), suite and catalog are optional.",
         )
-    return places
+    return columns
 
 
-def _checked(table: Table, places: dict[str, int], suite: str, catalog: str) -> Iterator[Judgement | Reject]:
+def _checked(table: Table, columns: dict[str, int], suite: str, catalog: str) -> Iterator[Judgement | Reject]:
     root = ImageRoot(table.path.absolute().parent)
     first_lines: dict[bytes, int] = {}
     for record in table.records():
         if isinstance(record, Reject):
             yield record
             continue
-        cells = {name: record.cells[place].strip() for name, place in places.items()}
+        cells = {name: record.cells[place].strip() for name, place in columns.items()}
         try:
             one = _judgement(cells, suite, catalog, root, table.path.absolute().parent)
             picture = None if one.picture is None else hashlib.sha256(one.picture).digest()

@@ -1,4 +1,7 @@
-"""Writes the SQL for psql that creates what `function_files.py` creates on a connection: functions, views and types."""
+"""Writes an SQL script for psql that creates the functions, views and types of db/functions.
+
+On an open connection, `function_files.py` creates the same objects.
+"""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -244,7 +244,7 @@ def promote(
 @app.command()
 def rollback(
     force: Annotated[
-        bool, typer.Option(help="Go back even if that model's encoder is down or its vectors are out of date.")
+        bool, typer.Option(help="Go back even if the previous model's encoder is down or its vectors are out of date.")
     ] = False,
 ) -> None:
     """Go back to the model that served before, in one transaction. A second rollback undoes the first rollback."""
@@ -274,7 +274,7 @@ def retire(name: str) -> None:
 
 
 def _carry_labels(database: "Database", settings: "Settings", name: str) -> None:
-    """Give a model the labels of the serving model, before it serves."""
+    """Create label indexes for the model `name`, for the same labels as those of the serving model."""
     from migrations.label_indexes import carry_labels
     from windowshop.index import build_with_progress
 

@@ -1,4 +1,4 @@
-"""Measures sorting, groups, diversity, suggestions and regions of an image on a made-up shop with planted answers.
+"""Measures sorting, groups, diversity, suggestions and regions of an image on a made-up shop with known answers.
 
 Each case has a right answer. Without a feature, all its cases must be wrong; with the feature, all must be right. The
 starter model encodes titles and drawn images.

@@ -1,4 +1,4 @@
-"""Measures the operators of a query, synonyms, corrections and highlights on a made-up shop with planted answers.
+"""Measures the operators of a query, synonyms, corrections and highlights on a made-up shop with known answers.
 
 Each case has a query with the feature, the same query without it, and the products that a shopper means. A case is
 right if exactly these products come first. Without a feature, all its cases must be wrong; with the feature, all must

@@ -1,4 +1,4 @@
-"""Measures signals and rules on a made-up shop with planted preferences.
+"""Measures signals and rules on a made-up shop with known preferences.
 
 Each kind has two products whose titles fit the query best. Each kind also has one product for each signal: the shop
 prefers this product, and its title fits a little less well. Each rule acts on one query of one kind. Each case has a

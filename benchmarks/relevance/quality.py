@@ -20,7 +20,7 @@ from benchmarks.support.site import Site
 from db.evaluation import fitting, judgements
 from db.evaluation.fitting import Fitted, HeldOutResult
 from db.evaluation.fusion import LEGS
-from db.evaluation.measure import How, measure, prepare, serving
+from db.evaluation.measure import MeasureOptions, measure, prepare, serving
 from db.evaluation.metrics import Interval, Values
 from db.roles import Role
 from encoder.starter.training import splits
@@ -106,7 +106,7 @@ def _evaluate(measured: Site, number: int, count: int, seconds: dict[str, float]
         with timed(seconds, "fit"):
             fitted = fitting.fit_weights(conn, [task for task in tasks if task.suite in held_out.FITTED])
         with timed(seconds, "evaluate"):
-            how = How(weights=fitted.weights, index_recall=False)
+            how = MeasureOptions(weights=fitted.weights, index_recall=False)
             found = [leg for task in tasks for leg in measure(conn, task, model, how)]
         console.print(f"split {number}: {seconds}")
         report.print_measured(console, found, model)

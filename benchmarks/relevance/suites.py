@@ -1,4 +1,4 @@
-"""Counts how many cases of each feature are right, for benchmarks on a made-up shop with planted answers."""
+"""Counts how many cases of each feature are right, for benchmarks on a made-up shop with known answers."""
 
 from collections.abc import Iterator, Sequence
 

@@ -71,13 +71,13 @@ class Serving:
     weights: LegWeights  # the default weights of a search with a text
     calibration: Mapping[str, int] | None
 
-    def by_itself(self, task: Task) -> LegWeights:
+    def default_weights(self, task: Task) -> LegWeights:
         """Return the default weights of a search. If the task's queries have no text, only the image leg counts."""
         return self.weights if task.has_text else replace(self.weights, title=0.0, keyword=0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class MeasureOptions:
     """Options of a measurement. `weights` are the weights of the hybrid.
 
     If `weights` or `route` is None, the searches use their default. With `trial`, the searches take the exact route and
@@ -165,13 +165,17 @@ def prepare(conn: Connection, queries: Sequence[JudgedQuery], filters: Sequence[
 
 
 def measure(
-    conn: Connection, task: Task, model: Serving, how: How | None = None, on_progress: Progress = lambda: None
+    conn: Connection,
+    task: Task,
+    model: Serving,
+    how: MeasureOptions | None = None,
+    on_progress: Progress = lambda: None,
 ) -> list[MeasuredLeg]:
     """Run every query of the task on every leg. `on_progress` is called after each query of each leg.
 
     Raises DatabaseError if, at the end, another model is serving or the settings of `model` have changed.
     """
-    how = how or How()
+    how = how or MeasureOptions()
     measured = [_measure_leg(conn, task, leg, model, how, on_progress) for leg in task.legs]
     if (as_if_serving(conn, model.model) if how.trial else serving(conn)) != model:
         raise DatabaseError("the serving model or its settings changed during the measurement", hint="Measure again.")
@@ -184,12 +188,12 @@ def count(tasks: Sequence[Task]) -> int:
 
 
 def _measure_leg(
-    conn: Connection, task: Task, leg: str, model: Serving, how: How, on_progress: Progress
+    conn: Connection, task: Task, leg: str, model: Serving, how: MeasureOptions, on_progress: Progress
 ) -> MeasuredLeg:
     k = how.k
     depth = max(k, NDCG_DEPTH)
     given = how.weights if leg == "hybrid" else only(leg)
-    taken = given or model.by_itself(task)
+    taken = given or model.default_weights(task)
     trial_of = model.model if how.trial else None
     by_index = how.index_recall and not how.trial and leg in ("image", "title")
     names = (f"recall@{k}", "MRR", f"nDCG@{NDCG_DEPTH}", *((f"index recall@{k}",) if by_index else ()))

@@ -13,7 +13,7 @@ from db.evaluation.asking import Filter
 from db.evaluation.fitting import Fitted, HeldOutResult
 from db.evaluation.fusion import LegWeights
 from db.evaluation.history import Comparison, StoredLeg
-from db.evaluation.measure import How, MeasuredLeg, Serving, Task
+from db.evaluation.measure import MeasuredLeg, MeasureOptions, Serving, Task
 from db.roles import Role
 
 StepDone = Callable[[], None]
@@ -75,7 +75,7 @@ def evaluate(
     with progress("Searching", measure.count(tasks)) as step:
         for task in tasks:
             weights = fitted.weights if fitted and task.has_text else options.weights
-            how = How(options.k, weights, options.route, options.index_recall)
+            how = MeasureOptions(options.k, weights, options.route, options.index_recall)
             measured += measure.measure(conn, task, model, how, step)
     against, stored = earlier or (None, [])
     comparisons = history.compare(conn, stored, measured)

@@ -14,7 +14,7 @@ def eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         return _grey(image)
     if image.mode == "CMYK":
-        return _from_print(image)
+        return _from_cmyk(image)
     if image.mode == "LAB":
         return _profiled(image, ImageCms.createProfile("LAB"))
     return image
@@ -38,8 +38,8 @@ def _grey(image: Image.Image) -> Image.Image:
     return grey
 
 
-def _from_print(image: Image.Image) -> Image.Image:
-    """Convert CMYK by the profile in the file, like browsers, or else without a profile."""
+def _from_cmyk(image: Image.Image) -> Image.Image:
+    """Convert CMYK by the profile in the file, as browsers do. Without a valid profile, use Pillow's conversion."""
     profile = image.info.get("icc_profile")
     if profile:
         try:

@@ -10,7 +10,7 @@ from db.errors import SettingsError
 from db.evaluation import fitting, history, judgements, measure
 from db.evaluation.fitting import Fitted, HeldOutResult
 from db.evaluation.history import Comparison
-from db.evaluation.measure import How, MeasuredLeg, Serving, Task
+from db.evaluation.measure import MeasuredLeg, MeasureOptions, Serving, Task
 from db.evaluation.run import ShowProgress, fit_weights
 from db.roles import Role
 
@@ -66,10 +66,10 @@ def run(
     with progress("Searching", 2 * measure.count(tasks)) as step:
         for task in tasks:
             weights = fitted.weights if fitted and task.has_text else None
-            how = How(k, weights, "exact", index_recall=False, trial=True)
+            how = MeasureOptions(k, weights, "exact", index_recall=False, trial=True)
             measured += measure.measure(conn, task, model, how, step)
             rival_measured += measure.measure(
-                conn, task, rival, How(k, None, "exact", index_recall=False, trial=True), step
+                conn, task, rival, MeasureOptions(k, None, "exact", index_recall=False, trial=True), step
             )
     tested = fitting.on_test_half([leg for leg in measured if leg.task.has_text]) if fitted else []
     with database.connect(Role.APP) as writing, writing.begin():

@@ -25,7 +25,11 @@ synonym = Table(
     Column(
         "language", Text, comment="the language of the catalogs whose searches use the synonym; null: every language"
     ),
-    Column("from_term", Text, comment="the term of a query that terms stand for; null: each of the terms, both ways"),
+    Column(
+        "from_term",
+        Text,
+        comment="a query with this term also finds the terms; null: each of the terms finds the others",
+    ),
     Column("terms", ARRAY(Text), nullable=False, comment="the terms, each of 1 to 5 words"),
     Column(
         "keys",

@@ -104,8 +104,8 @@ CODE_LIKE = r"""('[0-9](?:[^\x01-\x40\x5b-\x60\x7b-\x7f]|,[0-9])|[^\x01-\x40\x5b
         '|[^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f][-/_.&''+][^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]|[-+/][0-9]|0[0-9]{9}')"""
 
 # Adds to a vector the words that the parser of PostgreSQL does not find in a text: words without accents, the parts of
-# codes, and joined words. Every word of `codes` is a code. A word of `words` may be a code. For a text without codes
-# and accents, the function tests two regular expressions. Words that are already in the vector are not added.
+# codes, and joined words. Every word of `codes` is a code. A word of `words` may be a code. A text without
+# codes and accents costs only the tests of two regular expressions. Words that are already in the vector are not added.
 WITH_FORMS = r"""
 create or replace function shop_private.with_forms(vector tsvector, language regconfig, words text, codes text)
 returns tsvector
@@ -146,8 +146,9 @@ begin
     length := pg_catalog.length(codes);
     pieces := shop_private.word_pieces(codes);
     parts := shop_private.word_parts(pieces);
-    -- Letters before digits need no joined form, because their parts are words: ABC-123, but not t-shirt and 16-07. A
-    -- single letter may be a stop word, so it needs one.
+    -- Two pieces are joined if both are letters (t-shirt) or both are digits (16-07). A code of letters and digits,
+    -- such as ABC-123, is found by its parts. A single letter may be a stop word, so it is joined with the digits
+    -- behind it.
     joined := pg_catalog.regexp_replace(codes, '([0-9])[-_.,''&+]+(?=[0-9])|((?<!\S)[a-z])[-_.''&+]+(?=[0-9])'
         '|([^\x01-\x60\x7b-\x7f])[-_.''&+]+(?=[^\x01-\x60\x7b-\x7f])', '\1\2\3', 'g');
     codes := pieces;

@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.Column(
             "from_term",
             sa.Text(),
-            comment="the term of a query that terms stand for; null: each of the terms, both ways",
+            comment="a query with this term also finds the terms; null: each of the terms finds the others",
         ),
         sa.Column("terms", postgresql.ARRAY(sa.Text()), nullable=False, comment="the terms, each of 1 to 5 words"),
         sa.Column(

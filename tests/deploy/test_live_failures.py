@@ -71,7 +71,7 @@ class Whole:
         self.monitored, self.standby, self.sink = monitored, standby, sink
 
     def start_alertmanager(self) -> None:
-        """Start with the committed configuration, but without waits, and with the sink as receiver."""
+        """Start with the committed configuration, but with waits of 1 s, and with the sink as receiver."""
         folder = self.monitored.folder
         config = yaml.safe_load(ALERTMANAGER.read_text())
         config["route"] |= {"group_wait": "1s", "group_interval": "1s"}
@@ -216,7 +216,7 @@ def test_a_killed_process_fires_its_alert_and_no_other_until_it_runs_again(
     wait_until(lambda: not whole.sink.firing, WAIT, f"no alert, not {whole.sink.firing}")
     wait_until(lambda: not whole.monitored.firing(), WAIT, f"no alert, not {whole.monitored.firing()}")
     # The jobs connect again some seconds after the primary has started. The group_wait of the committed configuration
-    # is longer than that, but Alertmanager does not wait here.
+    # is longer than that, but here it is only 1 s, so JobsDown may be sent.
     assert whole.sink.all - ({"JobsDown"} if name == "postgres" else set()) == alerts
 
 

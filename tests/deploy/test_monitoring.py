@@ -118,7 +118,7 @@ def test_promtool_accepts_the_configuration(promtool: Run) -> None:
         ("rules/alerts.yml", "$value | humanizeDuration", "$value | humanizeLength"),
     ],
 )
-def test_promtool_refuses_a_planted_fault(promtool: Run, tmp_path: Path, file: str, old: str, new: str) -> None:
+def test_promtool_refuses_a_deliberate_fault(promtool: Run, tmp_path: Path, file: str, old: str, new: str) -> None:
     shutil.copytree(PROMETHEUS, tmp_path / "prometheus")
     faulty = tmp_path / "prometheus" / file
     assert old in faulty.read_text()

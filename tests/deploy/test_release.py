@@ -76,7 +76,7 @@ def test_the_notes_are_the_section_of_the_version(clone: Path) -> None:
         ('"$GITHUB_REF_NAME"', '"${{ github.ref_name }}"', "template-injection"),
     ],
 )
-def test_jactionlint_accepts_the_workflow_and_refuses_a_planted_fault(
+def test_jactionlint_accepts_the_workflow_and_refuses_a_deliberate_fault(
     tmp_path: Path, old: str, new: str, rule: str
 ) -> None:
     """jactionlint is a fork of actionlint that PyPI has as a program. Versions of actions are tags here, no commits."""

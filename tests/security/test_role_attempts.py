@@ -1,4 +1,4 @@
-"""No role of the database can reach beyond its rights: each attempt is refused with the expected words.
+"""No role of the database can exceed its rights: the server refuses each attempt with the expected message.
 
 A new attempt is a row: the role, the statement, and the expected refusal. test_grants.py compares all privileges.
 """
@@ -134,7 +134,7 @@ def test_no_role_can_connect_to_another_database_of_the_embedded_server(shop: "S
         psycopg.connect(url.set(drivername="postgresql", database=other).render_as_string(hide_password=False))
 
 
-def test_the_context_of_an_error_has_no_password_and_no_text_of_another_session(shop: "Shop") -> None:
+def test_the_context_of_an_error_has_no_password(shop: "Shop") -> None:
     """Clients receive the lines of context that functions add to an error, because PostgreSQL cannot withhold them."""
     url = shop.database.url(Role.ANALYST).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as conn, pytest.raises(psycopg.Error) as raised:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from db.evaluation import history
 from db.evaluation.judgements import Judgement, add, read
-from db.evaluation.measure import How, MeasuredLeg, measure, prepare, serving
+from db.evaluation.measure import MeasuredLeg, MeasureOptions, measure, prepare, serving
 from db.roles import Role
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def suite_of_words(shop: "Shop", count: int = 40) -> None:
     judged(shop, *((f"sku{n}", f"sku{n}", 3) for n in range(count)), *((f"sku{n}", f"sku{n + 1}", 1) for n in range(5)))
 
 
-def run(conn: Connection, how: How | None = None, **options: Any) -> list[MeasuredLeg]:
+def run(conn: Connection, how: MeasureOptions | None = None, **options: Any) -> list[MeasuredLeg]:
     tasks = prepare(conn, read(conn, ["default"]))
     model = serving(conn)
     return [leg for task in tasks for leg in measure(conn, task, model, how, **options)]

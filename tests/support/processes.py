@@ -159,7 +159,8 @@ def start_encoder(env: Mapping[str, str], *arguments: str, log: Path) -> Command
 def running_encoder(env: Mapping[str, str], log: Path, *arguments: str) -> Iterator[Command]:
     """Start an encoder and wait until it is ready to answer. Stop the encoder when the context ends.
 
-    The encoder gives up a batch of queries after 60 s, not 4 s, because a busy machine may need 4 s for an image.
+    Another encoder may take a running batch of queries after 60 s, not 4 s, because a busy machine may need 4 s for an
+    image.
     """
     process = start_encoder({"WINDOWSHOP_ENCODER_HUNG_SECONDS": "60", **env}, *arguments, log=log)
     try:

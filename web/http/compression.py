@@ -18,7 +18,7 @@ _REFUSES_GZIP = re.compile(rb"\bgzip\s*;\s*q\s*=\s*0(\.0*)?\s*(,|$)", re.IGNOREC
 
 
 class Gzip(CompressionMiddleware):
-    """Litestar's middleware, which does not read the `q` of Accept-Encoding."""
+    """Litestar's middleware, except that a client that refuses gzip by `q=0` in Accept-Encoding gets no gzip."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")

@@ -1,9 +1,10 @@
 """Answers a repeated write with the answer to the first one, if both have the same header Idempotency-Key.
 
-The answer waits up to two seconds until it is stored or the key is freed, so that the client can usually repeat the
-request at once. The key is remembered for 24 hours, or until 100,000 further keys have come. Only successful answers of
-at most MAX_ANSWER bytes are remembered, so a client may repeat a failed request with the same key. Another request with
-the same key gets a 422. While the first request runs, a repeated one gets a 409.
+Before the service sends the answer, it tries for up to two seconds to store the answer or, after a failure, to free the
+key. So the client can usually repeat the request at once. The key is remembered for 24 hours, or until 100,000 further
+keys have come. Only successful answers of at most MAX_ANSWER bytes are remembered, so a client may repeat a failed
+request with the same key. Another request with the same key gets a 422. While the first request runs, a repeated one
+gets a 409.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ class Idempotency(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     def __init__(self) -> None:
-        self._ending: set[asyncio.Task[None]] = set()  # the event loop itself would not keep the tasks
+        self._ending: set[asyncio.Task[None]] = set()  # the event loop itself has only weak references to tasks
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"idempotency-key"), None)
@@ -51,7 +52,7 @@ class Idempotency(ASGIMiddleware):
             return
         request: Request[Any, Any, Any] = app.request_class(scope, receive, send)
         if app.state.access.needs_keys:
-            await guard(request, handler)  # a request that is refused claims nothing
+            await guard(request, handler)  # a refused request does not use up the key
         if not _KEY.fullmatch(given):
             raise ApiError("invalid", f"{HEADER} is 1 to 200 printable ASCII characters without blanks.")
         # The stored answer must be readable for every client, so it is not compressed.
@@ -101,7 +102,7 @@ class _Recorder:
 async def _end(pools: Pools, key: bytes, claimed: datetime, answer: _Recorder) -> None:
     status, body = answer.remembered() or (None, None)
     until = asyncio.get_running_loop().time() + END_SECONDS
-    # After that, the key answers 409 until idempotency_claim gives up the claim, two minutes after it was made.
+    # After that, a request with the key gets a 409 until the claim is two minutes old (idempotency_claim).
     while asyncio.get_running_loop().time() < until:
         with suppress(DatabaseError, TimeoutError):
             await pools.probe(

@@ -143,8 +143,8 @@ class RequestMiddleware:
         except asyncio.CancelledError:
             if not self._stopping.is_set():
                 raise
-            # The server cancels the requests that are still open at the end of its grace. Without the rest of an answer
-            # that has begun, the server closes the connection.
+            # The server cancels the requests that are still open at the end of its grace period. Without the rest of an
+            # answer that has begun, the server closes the connection.
             if answer.status is None:
                 await self._answer_error(scope, answer, context, ApiError("overloaded", STOPPING))
         except Exception as error:
@@ -192,7 +192,8 @@ class RequestMiddleware:
 
 
 def _span(scope: Scope, method: str) -> AbstractContextManager[Any]:
-    """Returns the span of a request. If the request names the caller's span, this is the parent. Probes have none."""
+    """Returns the span of a request. If the request names a span of the caller, that span is the parent. A probe has no
+    span."""
     if not tracing.is_on() or scope["path"] in PROBES:
         return nullcontext()
     given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)

@@ -122,8 +122,8 @@ class PageState:
 
 
 def read(parameters: Iterable[tuple[str, str]]) -> PageState:
-    """Returns the state of an address. An invalid value is dropped. A remark names it, except for an invalid value of
-    `correct` or `shown` that is short enough. An unknown parameter is ignored."""
+    """Returns the state of an address. An invalid value is dropped, and a remark names it. An invalid value of
+    `correct` or `shown` gets a remark only if it is too long. An unknown parameter is ignored."""
     lists: dict[str, list[str]] = {name: [] for name in _LISTS}
     single: dict[str, str] = {}
     remarks: list[str] = []
@@ -191,8 +191,8 @@ def _price(written: str) -> float | None:
     if not written:
         return None
     written = "".join(written.split())  # some languages separate thousands by a space
-    # The separator of the visitor's language before groups of three digits separates thousands, as in the prices on the
-    # page. Any other comma is decimal.
+    # Before groups of three digits, the separator of the visitor's language separates thousands, as in the prices on
+    # the page. Every other comma is a decimal comma.
     thousands = group_separator()
     if thousands in _THOUSANDS and _THOUSANDS[thousands].fullmatch(written):
         written = written.replace(thousands, "")

@@ -36,8 +36,9 @@ def print_columns(summary: "LoadSummary") -> None:
 
 
 def _filled(field: str, summary: "LoadSummary") -> str:
-    """Return the field that the values of a column reached. If each value became an attribute, as ratings that are
-    objects do, this is the attribute named like the planned field."""
+    """Return the field that the values of a column became. The loader stores a value that does not fit the planned
+    field, such as a rating that is an object, as an attribute of the same name. If this happened to every value, return
+    this attribute."""
     is_attribute = field in summary.empty_fields and field in summary.attributes
     return f"{ATTRIBUTE}{field}" if is_attribute else field
 

@@ -71,8 +71,8 @@ def describe(switched: Switched) -> list[str]:
 
 
 def _covered(kind: str, part: PartCoverage) -> str:
-    given_up = f" ({part.quarantined:,} quarantined)" if part.quarantined else ""
-    return f"{part.done:,} of {part.items:,} {kind}s{given_up}"
+    quarantined = f" ({part.quarantined:,} quarantined)" if part.quarantined else ""
+    return f"{part.done:,} of {part.items:,} {kind}s{quarantined}"
 
 
 def _table(*columns: str) -> Table:

@@ -21,7 +21,7 @@ declare
     asked constant double precision := least(p_retry_seconds, 3600);  -- a number near 1e308 would overflow below
     known shop_private.fetch_host;
     pauses integer;
-    given_up boolean;
+    failed_for_a_day boolean;
     others tid[];
     products uuid[];
 begin
@@ -42,9 +42,10 @@ begin
     set failures = known.failures, failing_since = coalesce(f.failing_since, at), probed_until = null,
         paused_until = known.paused_until, error = left(p_error, 1000)
     where f.host = p_host
-    returning f.failing_since < at - interval '1 day' into given_up;
+    returning f.failing_since < at - interval '1 day' into failed_for_a_day;
 
-    if given_up then  -- each failure quarantines a part of the images, because a host can have millions of images
+    -- Each failure quarantines only a part of the host's images, because a host can have millions of images.
+    if failed_for_a_day then
         select array_agg(o.ctid), array_agg(o.product_id) into others, products
         from (select w.ctid, w.product_id from shop_private.work w
               where w.model_id = p_model_id and w.host = p_host and w.state = 'pending'
@@ -56,7 +57,7 @@ begin
         end if;
     end if;
     update shop_private.work w
-    set state = case when given_up or w.fetch_failures + 1 >= @fetch_attempts@ then 'quarantined' else 'pending'
+    set state = case when failed_for_a_day or w.fetch_failures + 1 >= @fetch_attempts@ then 'quarantined' else 'pending'
                 end::shop_private.work_state,
         fetch_failures = w.fetch_failures + 1, batch_size = null, worker_id = null, error = left(p_error, 1000),
         due_at = at + make_interval(
@@ -64,7 +65,7 @@ begin
                 * (0.9 + 0.2 * random()))
     where w.product_id = p_product and w.model_id = p_model_id and w.part = 'image' and w.position = p_position
       and w.state = 'leased' and w.worker_id = p_worker;
-    if given_up then
+    if failed_for_a_day then
         update shop_private.work w
         set state = 'quarantined', error = left(p_error, 1000)
         where w.ctid = any (others);

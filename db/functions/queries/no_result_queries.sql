@@ -9,5 +9,5 @@ order by count(*) desc, max(e.at) desc;
 comment on column shop.no_result_queries.query is 'text of the query';
 comment on column shop.no_result_queries.catalog is 'the catalog that was searched';
 comment on column shop.no_result_queries.searches is 'number of searches without a result';
-comment on column shop.no_result_queries.visitors is 'number of visitors; one of the page counts once a day';
+comment on column shop.no_result_queries.visitors is 'number of visitors; a visitor of the page counts once a day';
 comment on column shop.no_result_queries.last_at is 'when the last of these searches was reported';

@@ -3,10 +3,11 @@
 --   (1) in a query without a text (p_has_words is false), the keyword leg has weight 0, because there are no words to
 --       look up. Unless its weight was requested, the title leg has weight 0 too: an image says little about titles;
 --   (2) in a run without vectors (run.degraded is the reason), only the keyword leg has a weight;
---   (3) with a change (see rank_by_change), only the image leg has a weight, and it finds the whole neighbourhood.
+--   (3) with a change (see rank_by_change), only the image leg has a weight, and the depth is at least the size of the
+--       neighbourhood.
 -- Raises an error if every leg has weight 0. p_depth is the depth that the caller wants; if p_depth is null, leg_depth
--- computes the depth. Groups, diversity, signals and rules need more products than the page has rows, also if there is
--- only one leg. The function has no SET clause, because it runs under the settings of run_search.
+-- computes the depth. With groups, diversity, signals or rules, the depth is larger than the page, even if only one leg
+-- has a weight. The function has no SET clause, because it runs under the settings of run_search.
 create or replace function shop_private.choose_weights(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_has_words boolean,
     p_depth integer, inout run shop_private.search_run

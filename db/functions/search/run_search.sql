@@ -36,7 +36,7 @@ begin
     run.degraded := inputs.degraded;
     run.vector_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     run := shop_private.choose_weights(p_request, settings, inputs.words is not null, p_depth, run);
-    -- At most exact_limit matches are collected here. To compare them costs less than an index scan that gives up.
+    -- At most exact_limit matches are collected here. To compare them costs less than an index scan that is broken off.
     step_began := clock_timestamp();
     share := known_share;
     if p_request.route is null and (secured or run.condition <> 'true')

@@ -38,8 +38,9 @@ begin
     end if;
     -- With a known share, the products are counted if an estimate is at most `most`. They are also counted if a leg
     -- found fewer products than run.depth, because estimates may lag. Without a known share but with a forced route,
-    -- the products are counted if a vector leg found fewer products than run.depth. With neither, run_search has found
-    -- more than `most` matches, or has estimated their number because collecting them would read the whole table.
+    -- the products are counted if a vector leg found fewer products than run.depth. With neither a known share nor a
+    -- forced route, they are not counted: run_search has found more than `most` matches, or has estimated their number
+    -- because collecting them would read the whole table.
     if least(products, live) <= most
         or products is not null and coalesce(ranked, cardinality((run.keyword_leg).product_ids), 0) < run.depth
         or products is null and p_request.route is not null and coalesce(ranked, 0) < run.depth

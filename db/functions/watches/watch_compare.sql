@@ -3,8 +3,8 @@
 -- not match this product. If a filter raises an error, the watch of this filter is disabled, and the function
 -- continues.
 --
--- The rows of these watches are locked in the order of watch_id until the transaction ends. So the matches of a watch
--- are committed in the order of match_id, and a reader that remembers its last match_id misses none.
+-- The watches with a match or an error are locked in the order of watch_id until the transaction ends. So the matches
+-- of a watch are committed in the order of match_id, and a reader that remembers its last match_id misses none.
 create or replace function shop_private.watch_compare(
     p_model shop.model, p_catalog text, p_products uuid[], p_noted timestamptz[]
 )

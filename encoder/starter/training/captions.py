@@ -23,7 +23,7 @@ _COLOUR_SHARE = 0.4  # if a colour dominates an image, this share of the caption
 _COLOURS = frozenset(
     ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "gray", "grey", "black", "white")
 )
-_RECOLOURED = 2  # the number of the view whose hues were turned
+_RECOLOURED = 2  # the number of the view whose hues are rotated
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Captions:
     vectors: np.ndarray  # float32 (texts, 384), unit norm
     titles: np.ndarray  # int (pairs,), the index of each title in ``vectors``; equal titles have the same index
     plain: list[list[int]]  # for each pair, the indices of the captions without an added colour
-    coloured: list[list[int | None]]  # for each pair and view, the title with the view's colour added; None without
+    # For each pair and view, the title with the view's colour, or None if no colour fits.
+    coloured: list[list[int | None]]
 
     def draw(self, pair: int, view: int, rng: np.random.Generator) -> int:
         """Returns a random caption for this view of this pair, as an index into ``vectors``."""
@@ -57,8 +58,8 @@ def of(pairs: Sequence[Pair], features: Features, model: "SentenceTransformer", 
 
 
 def usable_views(pair: Pair) -> range:
-    """Returns the numbers of the views that the title fits. A title with a colour does not fit the view whose hues were
-    turned."""
+    """Returns the numbers of the views that the title fits. A title with a colour does not fit the view whose hues are
+    rotated."""
     return range(_RECOLOURED if words(pair.title) & _COLOURS else views.COUNT)
 
 

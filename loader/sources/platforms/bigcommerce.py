@@ -118,12 +118,12 @@ def _kind(cells: Cells) -> str:
 def _products(block: list[tuple[int, Cells]]) -> Iterator[RawProduct | Reject]:
     if not block:
         return
-    whole = block[0][1]
-    if _kind(whole) != "product":
+    parent = block[0][1]
+    if _kind(parent) != "product":
         for number, cells in block:
             yield Reject(number, cells.peek(NAMES["sku"]), f"the {_kind(cells)} has no product before it")
         return
-    images = _images(whole)
+    images = _images(parent)
     rules: list[dict[str, str]] = []
     variants: list[tuple[int, Cells]] = []
     for number, cells in block[1:]:
@@ -135,17 +135,17 @@ def _products(block: list[tuple[int, Cells]]) -> Iterator[RawProduct | Reject]:
         else:
             rules.append(dict(cells))
     for number, cells in variants or block[:1]:
-        yield _row(number, cells, whole if variants else None, images, rules)
+        yield _row(number, cells, parent if variants else None, images, rules)
 
 
 def _row(
-    line: int, cells: Cells, whole: Cells | None, images: list[tuple[str, str]], rules: list[dict[str, str]]
+    line: int, cells: Cells, parent: Cells | None, images: list[tuple[str, str]], rules: list[dict[str, str]]
 ) -> RawProduct:
-    """Returns the product in `cells`, which is a variant of the product `whole` if `whole` is given."""
-    of_all = whole or Cells()
+    """Returns the product in `cells`, which is a variant of the product `parent` if `parent` is given."""
+    of_all = parent or Cells()
     availability = _availability(cells, of_all)
     options = _options(cells.take(NAMES["options"]))
-    if whole is not None and (named := _named_options(cells.peek(NAMES["title"]))):
+    if parent is not None and (named := _named_options(cells.peek(NAMES["title"]))):
         options |= named
         cells.take(NAMES["title"])
     images = [(cells.take(NAMES["variant_image"]), ""), *_images(cells), *images]
@@ -169,7 +169,7 @@ def _row(
     categories = [category for category in categories if category not in ids]
     fields = {
         "sku": merged.take(NAMES["sku"]) or merged.take(NAMES["id"]) or ("/".join((group, shown)) if group else ""),
-        "title": f"{title} - {shown}" if whole is not None and shown else title,
+        "title": f"{title} - {shown}" if parent is not None and shown else title,
         "description": plain_text(merged.take(NAMES["description"])),
         "brand": merged.take(NAMES["brand"]),
         "product_type": categories[0] if categories else "",

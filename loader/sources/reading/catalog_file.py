@@ -112,15 +112,15 @@ class _Transcoded(io.RawIOBase):
         errors = "replace" if encoding.startswith("utf") else "surrogateescape"
         self._decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._ready = b""
-        self._is_whole = False
+        self._at_end = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
-        while not self._ready and not self._is_whole:
+        while not self._ready and not self._at_end:
             piece = self._file.read(BUFFER)
-            self._is_whole = not piece
+            self._at_end = not piece
             try:
                 text = self._decoder.decode(piece, final=not piece)
             except UnicodeError as error:  # such as UTF-16 without a byte order mark

@@ -30,34 +30,36 @@ class Member(NamedTuple):
 
 
 def members(
-    file: CatalogFile, enters: Callable[[Path, Any], bool], wholes: Collection[str] = ()
+    file: CatalogFile, enters: Callable[[Path, Any], bool], whole_names: Collection[str] = ()
 ) -> Generator[Member | Reject]:
     """Yields the members of each list whose first member is an object and for which `enters` returns true.
 
     `enters` gets the path of the list and the first object. An object outside a list is yielded too if its name is in
-    `wholes`, or if no other object contains it and `enters` returns true for it. Raises SourceDamaged where the
+    `whole_names`, or if no other object contains it and `enters` returns true for it. Raises SourceDamaged where the
     document is not valid and the rest of the document cannot be read.
     """
     with file.opened() as opened:
-        yield from _Document(opened, file.path.name, enters, wholes).values((), 0)
+        yield from _Document(opened, file.path.name, enters, whole_names).values((), 0)
 
 
 class _Document:
-    def __init__(self, file: BinaryIO, name: str, enters: Callable[[Path, Any], bool], wholes: Collection[str]) -> None:
+    def __init__(
+        self, file: BinaryIO, name: str, enters: Callable[[Path, Any], bool], whole_names: Collection[str]
+    ) -> None:
         self._file = file
         self._name = name
         self._enters = enters
-        self._wholes = wholes
+        self._whole_names = whole_names
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._text = ""
-        self._place = 0
+        self._position = 0
         self._line = 1
-        self._is_whole = False
+        self._at_end = False
         self._more()
         self._text = self._text.removeprefix(BOM.decode())
 
     def values(self, path: Path, depth: int) -> Iterator[Member | Reject]:
-        """Reads the value at the current place. At depth 0, reads all values up to the end of the document."""
+        """Reads the value at the current position. At depth 0, reads all values up to the end of the document."""
         while first := self._peek():
             if first == "[":
                 yield from self._list(path, depth)
@@ -71,12 +73,12 @@ class _Document:
     def _object(self, path: Path, depth: int) -> Iterator[Member | Reject]:
         if depth == 0 and (found := self._try_value()) is not None and self._enters(path, found[0]):
             value, end = found
-            if is_deep_text(self._text, value, self._place, end):
+            if is_deep_text(self._text, value, self._position, end):
                 raise self._damaged(TOO_DEEP)
             yield Member(path, self._line, value)
             self._advance(end)
             return
-        if depth and path[-1].lower() in self._wholes:
+        if depth and path[-1].lower() in self._whole_names:
             yield Member(path, self._line, self._whole_value())
             return
         self._expect("{")
@@ -112,18 +114,18 @@ class _Document:
         self._expect("]")
 
     def _value(self) -> Any:
-        """Returns the value at the current place, or a Reject. Moves the current place to the end of the value."""
+        """Returns the value at the current position, or a Reject. Moves the position to the end of the value."""
         if (found := self._try_value()) is not None:
             value, end = found
-            bad = _BAD_BYTE.search(self._text, self._place, end)
-            is_deep = is_deep_text(self._text, value, self._place, end)
+            bad = _BAD_BYTE.search(self._text, self._position, end)
+            is_deep = is_deep_text(self._text, value, self._position, end)
             line = self._line
             self._advance(end)
             if bad:
                 return Reject(line, "", f"not UTF-8: byte 0x{ord(bad[0]) - 0xDC00:02X}")
             return Reject(line, "", TOO_DEEP) if is_deep else value
         line, end = self._line, self._end_of_value()
-        written = self._text[self._place : end]
+        written = self._text[self._position : end]
         self._advance(end)
         if len(written) > MAX_RECORD:
             return Reject(line, "", f"the object is {TOO_LONG}")
@@ -141,19 +143,19 @@ class _Document:
         return found
 
     def _try_value(self) -> tuple[Any, int] | None:
-        """Returns the value at the current place and the place where that value ends. Returns None if the value is too
+        """Returns the value at the current position and the position of its end. Returns None if the value is too
         long or not valid."""
         while True:
             try:
-                value, end = DECODER.raw_decode(self._text, self._place)
+                value, end = DECODER.raw_decode(self._text, self._position)
             except (ValueError, RecursionError):
                 end = len(self._text)
-                if len(self._text) - self._place > MAX_RECORD:
+                if len(self._text) - self._position > MAX_RECORD:
                     return None
             else:
-                if end - self._place > MAX_RECORD:
+                if end - self._position > MAX_RECORD:
                     return None
-                if end < len(self._text) or self._is_whole:
+                if end < len(self._text) or self._at_end:
                     return value, end
             if not self._more():
                 return None
@@ -165,10 +167,10 @@ class _Document:
         """
         scanned = 0  # characters of the value in the last scan
         while True:
-            start = self._place
+            start = self._position
             known = len(self._text) - start
             is_too_long = known > 16 * MAX_RECORD
-            if known >= 2 * scanned or is_too_long or self._is_whole:
+            if known >= 2 * scanned or is_too_long or self._at_end:
                 scanned, depth = known, 0
                 for token in _TOKEN.finditer(self._text, start):
                     depth += (token[0] in "[{") - (token[0] in "]}")
@@ -183,7 +185,7 @@ class _Document:
     def _peek(self) -> str:
         """Returns the next character that is not blank, or "" at the end of the document."""
         while True:
-            end = _BLANKS.match(self._text, self._place).end()  # type: ignore[union-attr]  # it always matches
+            end = _BLANKS.match(self._text, self._position).end()  # type: ignore[union-attr]  # it always matches
             self._advance(end)
             if end < len(self._text):
                 return self._text[end]
@@ -193,20 +195,20 @@ class _Document:
     def _expect(self, character: str) -> None:
         if self._peek() != character:
             raise self._damaged(f"{character} is missing")
-        self._advance(self._place + 1)
+        self._advance(self._position + 1)
 
-    def _advance(self, place: int) -> None:
-        self._line += self._text.count("\n", self._place, place)
-        self._place = place
+    def _advance(self, position: int) -> None:
+        self._line += self._text.count("\n", self._position, position)
+        self._position = position
 
     def _more(self) -> bool:
         """Reads the next piece of the file. Returns False if an earlier call has reached the end of the file."""
-        if self._is_whole:
+        if self._at_end:
             return False
         piece = self._file.read(PIECE)
-        self._is_whole = not piece
-        self._text = self._text[self._place :] + self._decoder.decode(piece, final=not piece)
-        self._place = 0
+        self._at_end = not piece
+        self._text = self._text[self._position :] + self._decoder.decode(piece, final=not piece)
+        self._position = 0
         return True
 
     def _damaged(self, reason: str) -> SourceDamaged:

@@ -9,7 +9,7 @@ from db.errors import SettingsError
 from db.evaluation import fitting
 from db.evaluation.fusion import LegWeights, fuse, in_dev_half
 from db.evaluation.judgements import read
-from db.evaluation.measure import How, leg_lists, prepare, search, serving
+from db.evaluation.measure import MeasureOptions, leg_lists, prepare, search, serving
 from db.roles import Role
 from tests.support.judging import fill, run, suite_of_words
 
@@ -26,7 +26,7 @@ def test_searches_use_the_stored_fitted_weights(shop: "Shop", analyst: Connectio
     assert fitted.weights.keyword > 0.3
     assert fitted.ndcg > 0.9
     assert fitted.dev + fitted.test == 40
-    measured = run(analyst, How(weights=fitted.weights))
+    measured = run(analyst, MeasureOptions(weights=fitted.weights))
     tested = fitting.on_test_half(measured)
     with shop.database.connect(Role.APP) as conn, conn.begin():
         fitting.store(conn, serving(conn), ["default"], fitted, tested)

@@ -12,7 +12,7 @@ from db.errors import SettingsError
 from db.evaluation import history
 from db.evaluation.fusion import LegWeights, only
 from db.evaluation.judgements import read
-from db.evaluation.measure import How, prepare
+from db.evaluation.measure import MeasureOptions, prepare
 from tests.support.judging import judged, kept, run, suite_of_words
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("no_judgements")
 
 def test_a_run_is_stored_with_every_query_and_an_analyst_can_read_the_run(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop)
-    measured = run(analyst, How(weights=LegWeights(0.5, 0.25, 1)))
+    measured = run(analyst, MeasureOptions(weights=LegWeights(0.5, 0.25, 1)))
     number = kept(shop, measured)
     rows = analyst.exec_driver_sql(
         "select direction, queries, k, model, revision, setting, selectivity, metrics from shop.evaluation "
@@ -52,7 +52,7 @@ def test_the_difference_of_two_runs_is_the_mean_of_the_differences_of_their_quer
     shop: "Shop", analyst: Connection
 ) -> None:
     suite_of_words(shop)
-    first = run(analyst, How(weights=only("image")))
+    first = run(analyst, MeasureOptions(weights=only("image")))
     number = kept(shop, first)
     tasks = [first[0].task]
     assert history.find(analyst, "last", tasks)[0] == number
@@ -62,7 +62,7 @@ def test_the_difference_of_two_runs_is_the_mean_of_the_differences_of_their_quer
         (one.difference.value, one.difference.low, one.difference.high) == (0, 0, 0)
         for one in history.compare(analyst, stored, first)
     )
-    second = run(analyst, How(weights=only("keyword")))
+    second = run(analyst, MeasureOptions(weights=only("keyword")))
     differences = {
         (one.measured.direction, one.metric): one.difference for one in history.compare(analyst, stored, second)
     }
@@ -77,7 +77,7 @@ def test_the_statement_in_docs_evaluation_lists_the_queries_with_the_largest_los
     shop: "Shop", analyst: Connection
 ) -> None:
     suite_of_words(shop)
-    numbers = [kept(shop, run(analyst, How(weights=only(leg)))) for leg in ("keyword", "image")]
+    numbers = [kept(shop, run(analyst, MeasureOptions(weights=only(leg)))) for leg in ("keyword", "image")]
     document = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text()
     [statement] = [found for found in re.findall(r"```sql\n(.*?)```", document, re.S) if "fell most" in found]
     statement = statement.replace("x.run = 3", f"x.run = {numbers[0]}").replace("y.run = 4", f"y.run = {numbers[1]}")

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from db.errors import DatabaseError, EncoderUnavailable
 from db.evaluation.judgements import add, read
-from db.evaluation.measure import How, measure, prepare, serving
+from db.evaluation.measure import MeasureOptions, measure, prepare, serving
 from db.lifecycle.serving import serve_model
 from db.roles import Role
 from tests.support.judging import by_direction, fill, judged, one, run, suite_of_words
@@ -125,7 +125,7 @@ def test_a_suite_may_have_judgements_for_several_catalogs(shop: "Shop", analyst:
 def test_index_recall_compares_the_index_with_an_exact_scan(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop, 20)
     for route in (None, "exact", "hnsw"):
-        image = run(analyst, How(route=route))[0]
+        image = run(analyst, MeasureOptions(route=route))[0]
         assert image.column("index recall@10").mean() > 0.9
         assert image.setting["route"] == route
         if route:

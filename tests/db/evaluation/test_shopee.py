@@ -12,7 +12,7 @@ from db.errors import SettingsError
 from db.evaluation import fitting
 from db.evaluation.fusion import LegWeights
 from db.evaluation.judgements import read
-from db.evaluation.measure import How, measure, prepare, serving
+from db.evaluation.measure import MeasureOptions, measure, prepare, serving
 from db.evaluation.metrics import bootstrap
 from db.roles import Role
 from tests.support.loading import load_catalog
@@ -60,7 +60,7 @@ def test_image_and_title_together_find_more_of_a_label_group_than_either_alone(p
         assert task.kind == "image"
         assert len(task.queries) == GROUPS * POSTINGS  # a posting without other postings in its group is not a query
         by_itself = measure(conn, task, serving(conn))
-        both = measure(conn, task, serving(conn), How(weights=LegWeights(1, 1, 0)))
+        both = measure(conn, task, serving(conn), MeasureOptions(weights=LegWeights(1, 1, 0)))
         assert [leg.direction for leg in both] == ["image->image", "image->title", "image->hybrid"]
         assert by_itself[2].results == by_itself[0].results  # by default, only the image leg answers
         for query, results in zip(task.queries, both[2].results, strict=True):

@@ -59,7 +59,7 @@ def fine(shop: Shop) -> Iterator[Shop]:
 
 
 @contextmanager
-def planted(shop: Shop, fault: str, repair: str) -> Iterator[None]:
+def faulty(shop: Shop, fault: str, repair: str) -> Iterator[None]:
     shop.run(fault)
     try:
         yield
@@ -89,7 +89,7 @@ def test_a_gateway_that_leads_to_another_database_is_broken(
 def test_a_gateway_that_cannot_connect_is_broken(fine: Shop, tmp_path: Path) -> None:
     port = fine.value("select current_setting('port')")
     entry = "alter server shop_primary options (set port '{}')"
-    with planted(fine, entry.format(9), entry.format(port)):
+    with faulty(fine, entry.format(9), entry.format(port)):
         found = the_fault(fine.database, tmp_path)
     assert (found.check, found.level) == ("gateway", Level.BROKEN)
     assert "cannot log in to itself" in found.message
@@ -99,7 +99,7 @@ def test_a_gateway_that_cannot_connect_is_broken(fine: Shop, tmp_path: Path) -> 
 def test_a_gateway_that_may_not_log_in_is_reported(fine: Shop, tmp_path: Path) -> None:
     limit = fine.value("select rolconnlimit from pg_roles where rolname = 'shop_gateway'")
     alter = "alter role shop_gateway connection limit {}"
-    with planted(fine, alter.format(0), alter.format(limit)):
+    with faulty(fine, alter.format(0), alter.format(limit)):
         found = {finding.check: finding for finding in faults(fine.database, tmp_path)}
     assert "too many connections" in found["gateway"].message
 
@@ -107,14 +107,14 @@ def test_a_gateway_that_may_not_log_in_is_reported(fine: Shop, tmp_path: Path) -
 def test_lost_settings_of_the_database_are_reported(fine: Shop, tmp_path: Path) -> None:
     name = fine.database.write.database
     reset = f"alter database {name} reset hnsw.iterative_scan"
-    with planted(fine, reset, f"alter database {name} set hnsw.iterative_scan = 'relaxed_order'"):
+    with faulty(fine, reset, f"alter database {name} set hnsw.iterative_scan = 'relaxed_order'"):
         found = the_fault(fine.database, tmp_path)
     assert (found.check, found.level, found.fix) == ("settings", Level.WARNING, "windowshop db upgrade")
     assert "has lost hnsw.iterative_scan," in found.message
 
 
 def test_a_missing_role_is_reported(fine: Shop, tmp_path: Path) -> None:
-    with planted(fine, "alter role shop_loader rename to shop_gone", "alter role shop_gone rename to shop_loader"):
+    with faulty(fine, "alter role shop_loader rename to shop_gone", "alter role shop_gone rename to shop_loader"):
         found = [finding for finding in faults(fine.database, tmp_path) if finding.check == "roles"]
     assert [(finding.level, finding.message, finding.fix) for finding in found] == [
         (Level.BROKEN, "missing: shop_loader", "windowshop db upgrade")
@@ -123,7 +123,7 @@ def test_a_missing_role_is_reported(fine: Shop, tmp_path: Path) -> None:
 
 def test_dblink_that_everybody_may_use_is_broken(fine: Shop, tmp_path: Path) -> None:
     rights = "execute on all functions in schema shop_dblink"
-    with planted(fine, f"grant {rights} to public", f"revoke {rights} from public"):
+    with faulty(fine, f"grant {rights} to public", f"revoke {rights} from public"):
         found = the_fault(fine.database, tmp_path)
     assert (found.check, found.level) == ("dblink", Level.BROKEN)
     assert f"revoke {rights} from public" in str(found.fix)
@@ -311,7 +311,7 @@ def test_checks_that_a_login_may_not_make_are_reported_as_warnings(fine: Shop, t
         assert "could not be checked: permission denied" in one.message
         assert "administrator" in str(one.fix)
 
-    with planted(fine, str(hidden[0].fix).partition(": ")[2], "revoke pg_monitor from shop_web_reader"):
+    with faulty(fine, str(hidden[0].fix).partition(": ")[2], "revoke pg_monitor from shop_web_reader"):
         found = survey(Settings(home=tmp_path, database_url=address), THRESHOLDS)  # type: ignore[arg-type]
     assert {one.level for one in found if one.check in {fault.check for fault in hidden}} == {Level.FINE}
 

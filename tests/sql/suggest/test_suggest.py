@@ -1,4 +1,4 @@
-"""shop.suggest completes what a shopper types by queries, product types, brands and titles."""
+"""shop.suggest completes the text that a shopper types. It returns queries, product types, brands and titles."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -69,7 +69,7 @@ def texts(rows: list[Row[Any]], kind: str | None = None) -> list[str]:
     return [row.text for row in rows if kind in (None, row.kind)]
 
 
-def test_a_word_of_each_query_type_brand_or_title_begins_with_the_prefix(analyst: Connection) -> None:
+def test_each_suggestion_has_a_word_that_begins_with_the_prefix(analyst: Connection) -> None:
     rows = suggest(analyst, "gui")
     assert [(row.kind, row.text, row.count) for row in rows] == [
         ("query", "guitar strings", 8),
@@ -106,7 +106,7 @@ def test_accents_capitals_and_repeated_titles_make_no_difference(analyst: Connec
 
 
 @pytest.mark.parametrize(("prefix", "found"), [("guittar", "Guitars"), ("guitrs", "Guitars"), ("gibsn", "Gibson")])
-def test_a_typing_error_is_forgiven(analyst: Connection, prefix: str, found: str) -> None:
+def test_a_typing_error_is_corrected(analyst: Connection, prefix: str, found: str) -> None:
     rows = suggest(analyst, prefix)
     assert found in texts(rows)
     assert {row.corrected for row in rows} == {True}
@@ -124,7 +124,7 @@ def test_a_typing_error_is_forgiven(analyst: Connection, prefix: str, found: str
         ("igtarre", "Gitarre Nr 3"),
     ],
 )
-def test_two_exchanged_letters_are_forgiven_also_at_the_beginning_of_a_word(
+def test_two_exchanged_letters_are_corrected_also_at_the_beginning_of_a_word(
     analyst: Connection, prefix: str, found: str
 ) -> None:
     for filter_ in (None, "{}"):

@@ -1,7 +1,8 @@
 """Finds the connections that the network policies of an overlay allow, by the rules of Kubernetes.
 
-A pod that a policy of a direction selects may have only the connections that one of these policies allows. A connection
-needs the permission of both ends. Pods elsewhere in the cluster have no policies here.
+A policy selects pods and is for one or both directions, ingress and egress. If policies of a direction select a pod,
+the pod may have only the connections in this direction that one of these policies allows. Both ends must allow a
+connection. Pods in other namespaces have no policies here.
 """
 
 from collections.abc import Iterator, Mapping

@@ -34,14 +34,14 @@ def test_a_request_that_waits_is_answered_at_once_with_what_is_known(
         waiting.start()
         wait_until(is_stored, 30, "product is stored")
         began = time.monotonic()
-    assert time.monotonic() - began < 10  # the wait would last for 50 s, the service's grace for 11
+    assert time.monotonic() - began < 10  # the wait would last for 50 s, the service's grace period for 11
     waiting.join()
     [outcome] = answers[0].raise_for_status().json()["products"]
     assert (outcome["status"], outcome["encoding"]) == ("inserted", "waiting")
     assert "Traceback" not in caplog.text
 
 
-def test_a_request_that_is_open_at_the_end_of_the_grace_gets_a_problem(
+def test_a_request_that_is_open_at_the_end_of_the_grace_period_gets_a_problem(
     shop_database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(arriving, "MIN_RATE", 1)

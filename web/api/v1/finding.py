@@ -39,7 +39,7 @@ from web.http.context import context_of
 from web.http.pool import in_language
 from web.http.problems import ApiError
 
-_LISTED = "list."  # begins the cursor of a list; no cursor of shop.search begins so
+_LISTED = "list."  # the cursor of a list begins with this text, and no cursor of shop.search does
 _FACET_VALUES, _RANGES = 20, 8  # the defaults of POST /v1/facets
 _TOTAL_FIELD = "availability"
 
@@ -103,7 +103,7 @@ async def find(request: Request[Any, Any, Any], state: State, data: ProductSearc
 
 
 async def _image(state: State, data: ProductSearch) -> bytes | None:
-    """Returns the image to search by: the image itself or the content of its address, and only the region `box`."""
+    """Returns the image to search by, given as bytes or by its address. With `box`, returns only this region of it."""
     image = data.image if data.image_url is None else await state.query_images.read(data.image_url)
     if image is None or data.box is None:
         return image
@@ -125,7 +125,7 @@ def _listed(conn: Connection, params: SearchParams) -> _Read:
     if params.after is not None and not params.after.startswith(start):
         raise ApiError("invalid", "The cursor belongs to another search.")
     after = None if params.after is None else params.after.removeprefix(start)
-    last = params.k == MAX_RESULTS  # one row more would show whether there is a next page, but is not allowed
+    last = params.k == MAX_RESULTS  # one more row would show whether there is a next page, but MAX_RESULTS forbids it
     rows = ranking.browse(conn, replace(params, after=after, k=params.k if last else params.k + 1), params.sort)
     page = rows[: params.k]
     has_next = len(rows) > params.k or (last and len(rows) == params.k)

@@ -1,4 +1,4 @@
--- Measures searches whose filter is far from the query, with the settings of p_settings. The filters are the
+-- Measures searches whose filter is far from the query, with the settings p_settings. The filters are the
 -- @calibration_far_types@ commonest product types, except types with at most p_settings.exact_limit products. Each
 -- filter is measured with up to @calibration_mixes@ queries whose nearest product has a different type; a filter with
 -- fewer than 5 such queries is left out. Returns a JSON list of entries for shop.calibration.measured. The list is

@@ -1,5 +1,5 @@
--- Returns how much the cosine similarities of a meaningful text to the vectors of p_table vary, as a standard
--- deviation. The result is the average over @typical_texts@ product titles. Their vectors are stored in p_titles, so no
+-- Returns the standard deviation of the cosine similarities between a meaningful text and the vectors of p_table. The
+-- result is the average over @typical_texts@ product titles. Their vectors are stored in p_titles, so no
 -- encoder is needed. Because product_id is a hash, the titles and vectors of the smallest product_ids are fair samples.
 create or replace function shop_private.typical_deviation(p_titles regclass, p_table regclass)
 returns double precision

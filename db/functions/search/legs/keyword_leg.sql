@@ -1,9 +1,10 @@
--- Finds the p_depth products whose words fit the text best. Products are ordered by the whole points of their score,
--- then by ts_rank. The points of a product mean:
+-- Finds the p_depth products whose words fit the text best. A score is a number of points plus a fraction that
+-- grows with ts_rank. The points of a product mean:
 --
 --   4  the product has every word, and the parts of each code stand together
 --   3  the product has every word
---   2  the title has every word, some as parts of longer words, or every word of a query of stop words
+--   2  the title has every word, and some of the words are parts of longer words; or the query has stop words only, and
+--      the title has all of them
 --   1  the product has every word, but the words are so common that not all such products are read
 --   0  the product has some of the words, or its title has a word that is similar to a misspelt word
 --

@@ -12,14 +12,14 @@ from db.engine import Database
 from db.roles import Role
 from tests.support.web_service import PRODUCTS, SETTINGS, served
 
-PLACE = "{http://www.sitemaps.org/schemas/sitemap/0.9}loc"
+LOC = "{http://www.sitemaps.org/schemas/sitemap/0.9}loc"
 
 
-def places(client: httpx.Client, path: str) -> list[str]:
+def locations(client: httpx.Client, path: str) -> list[str]:
     answer = client.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("application/xml")
-    return [str(each.text) for each in ElementTree.fromstring(answer.text).iter(PLACE)]
+    return [str(each.text) for each in ElementTree.fromstring(answer.text).iter(LOC)]
 
 
 def test_the_sitemap_has_the_start_page_and_every_product_once(client: httpx.Client) -> None:
@@ -27,7 +27,9 @@ def test_the_sitemap_has_the_start_page_and_every_product_once(client: httpx.Cli
     assert robots.headers["content-type"].startswith("text/plain")
     named = re.search(r"^Sitemap: (.*)$", robots.text, re.M)
     assert named
-    found = [each for one in places(client, urlsplit(named[1]).path) for each in places(client, urlsplit(one).path)]
+    found = [
+        each for one in locations(client, urlsplit(named[1]).path) for each in locations(client, urlsplit(one).path)
+    ]
     assert len(found) == len(set(found)) == PRODUCTS + 1
     assert found[0] == str(client.base_url).rstrip("/") + "/"
     assert client.get(found[1]).status_code == 200
