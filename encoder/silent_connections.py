@@ -43,7 +43,7 @@ SLOWEST_BYTES = 100_000
 # An idle session is ended only after this time, because it proves to waiting queries that an encoder is connected
 # (`encoder_alive`). Any other session is ended at once.
 END_AFTER_SECONDS = 5.0
-PATIENCE_SECONDS = 2  # time limit of a question to the server
+ANSWER_SECONDS = 2  # time limit of a question to the server
 # Time limit of the statements that SQLAlchemy runs on each new connection. Only afterwards is the session known.
 START_SECONDS = 10.0
 
@@ -115,9 +115,9 @@ class SilentConnections(threading.Thread):
         return found
 
     def _ask(self, waiting: dict[Waiting, int], now: float) -> None:
-        options = {**self._database.connect_options(Role.ENCODER), "connect_timeout": PATIENCE_SECONDS}
+        options = {**self._database.connect_options(Role.ENCODER), "connect_timeout": ANSWER_SECONDS}
         with psycopg.connect(**options, autocommit=True) as conn:
-            deadline = threading.Timer(PATIENCE_SECONDS, end_wait, [conn])
+            deadline = threading.Timer(ANSWER_SECONDS, end_wait, [conn])
             deadline.start()
             try:
                 pids = [pid for each, pid in waiting.items() if each.info.user == conn.info.user]

@@ -52,10 +52,10 @@ def _as_json(findings: "list[Finding]") -> str:
 
 
 def _lines(findings: "list[Finding]") -> list[str]:
-    return [f"{finding.level.name.lower():<8}{finding.check:<13}{_told(finding)}" for finding in findings]
+    return [f"{finding.level.name.lower():<8}{finding.check:<13}{_described(finding)}" for finding in findings]
 
 
-def _told(finding: "Finding") -> str:
+def _described(finding: "Finding") -> str:
     if finding.fix is None:
         return finding.message
     since = "unknown" if finding.since is None else f"{finding.since.astimezone():%Y-%m-%d %H:%M:%S %z}"

@@ -21,7 +21,7 @@ from db.catalog.store import staging, upsert
 from db.roles import Role
 
 ROUNDS = 5
-LOCAL, DEAD = 30, 300  # number of images in files, and number of images at addresses that do not answer
+LOCAL, UNREACHABLE = 30, 300  # number of images in files, and number of images at addresses that do not answer
 SIDE = 320  # longer side of an image, in pixels
 SECONDS = 30.0  # time over which a rate is measured
 RECOVERY = 60.0  # seconds between the kill and the second measurement
@@ -31,13 +31,13 @@ def run(count: int = 9_000) -> None:
     with site() as measured:
         before, after = killed(measured, count)
     with site() as measured:
-        alone, beside = dead_addresses(measured)
+        alone, beside = unreachable_addresses(measured)
     ratio, delay = after / before, median(beside) / median(alone)
     lines = [
         Line(f"images/s before the kill / {RECOVERY:g} s after the kill", f"{before:.1f} / {after:.1f}"),
         Line("rate after the kill against the rate before", f"{ratio:.0%}", ">= 90%", ratio >= 0.9),
         Line(
-            f"seconds until {LOCAL} images in files are encoded, alone / with {DEAD} images at dead addresses",
+            f"seconds until {LOCAL} images in files are encoded, alone / with {UNREACHABLE} images at dead addresses",
             f"{median(alone):.2f} / {median(beside):.2f}",
         ),
         Line("time with dead addresses against time alone", f"{delay:.2f} x", "<= 1.2 x", delay <= 1.2),
@@ -75,20 +75,20 @@ def _load_drawn(measured: Site, count: int) -> None:
         upsert(conn, image_root=folder)
 
 
-def dead_addresses(measured: Site) -> tuple[list[float], list[float]]:
+def unreachable_addresses(measured: Site) -> tuple[list[float], list[float]]:
     """Returns, for each round, the seconds until the images in files are encoded: first without any other images, and
     then with images at addresses that do not answer."""
     alone: list[float] = []
     beside: list[float] = []
     with _silent_server() as port:
         env = {"WINDOWSHOP_ENCODER_FETCH_NETWORKS": "127.0.0.0/8", "WINDOWSHOP_ENCODER_FETCH_PORTS": f"{port},9"}
-        dead = [_dead_address(number, port) for number in range(DEAD)]
+        unreachable = [_unreachable_address(number, port) for number in range(UNREACHABLE)]
         measured.load_images(LOCAL)
         with encoder(measured):
             while measured.left():
                 time.sleep(0.1)
         for _ in range(ROUNDS):
-            for times, addresses in ((alone, [None] * DEAD), (beside, dead)):
+            for times, addresses in ((alone, [None] * UNREACHABLE), (beside, unreachable)):
                 _set_remote(measured, addresses)
                 measured.forget_vectors(titles=False)
                 with ExitStack() as stack:
@@ -102,7 +102,7 @@ def dead_addresses(measured: Site) -> tuple[list[float], list[float]]:
     return alone, beside
 
 
-def _dead_address(number: int, port: int) -> str:
+def _unreachable_address(number: int, port: int) -> str:
     kinds = (
         f"127.1.{number // 250}.{number % 250 + 1}:{port}",
         f"127.2.0.{number % 250 + 1}:9",

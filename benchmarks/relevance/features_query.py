@@ -148,7 +148,7 @@ def run() -> None:
                 synonyms.add(conn, terms, from_term)
             with_feature = [_is_right(conn, case, case.query, {}) for case in CASES]
             lean = {weight: _lean(conn, weight) for weight in WEIGHTS}
-            said = _said(conn)
+            said = _correction_figure(conn)
     lines = list(feature_lines([case.feature for case in CASES], without, with_feature))
     lines.append(Line("corrections that the result names", said, "all", said.split("/")[0] == said.split("/")[1]))
     for weight, (order, kept) in lean.items():
@@ -179,7 +179,7 @@ def _is_right(conn: Connection, case: Case, query: str, options: dict[str, bool]
     return {row.sku for row in found} == set(case.right)
 
 
-def _said(conn: Connection) -> str:
+def _correction_figure(conn: Connection) -> str:
     cases = [case for case in CASES if case.feature == "correction"]
     named = [ranking.search(conn, SearchParams(query=case.query)).corrected for case in cases]
     marked = [

@@ -44,8 +44,8 @@ def run(numbers: Sequence[int] = range(1, splits.COUNT + 1)) -> None:
         material = gather(CACHE, progress)
     found = [_measure(material, number) for number in numbers]
     pooled = {suite: fitting.joined([split.values[suite] for split in found]) for suite in held_out.SUITES}
-    rows = {suite: fitting.beside(suite, values) for suite, values in pooled.items()}
-    together = fitting.beside("both", fitting.joined([pooled[suite] for suite in held_out.FITTED]))
+    rows = {suite: fitting.compare_with_legs(suite, values) for suite, values in pooled.items()}
+    together = fitting.compare_with_legs("both", fitting.joined([pooled[suite] for suite in held_out.FITTED]))
     lines = [line for suite, row in rows.items() for line in _lines(row, held=suite in held_out.FITTED)]
     lines += [
         Line(
@@ -56,7 +56,7 @@ def run(numbers: Sequence[int] = range(1, splits.COUNT + 1)) -> None:
     for number, split in zip(numbers, found, strict=True):
         lines.append(Line(f"split {number}: fitted weights, products", f"{split.fitted.weights}; {split.products}"))
         for suite, values in split.values.items():
-            row = fitting.beside(suite, values)
+            row = fitting.compare_with_legs(suite, values)
             over = _shown(row.over[row.best_leg], "+")
             lines.append(
                 Line(f"split {number}, {suite}: hybrid; hybrid - {row.best_leg}", f"{_shown(row.hybrid)}, {over}")

@@ -100,18 +100,18 @@ def contenders(sessions: Sessions, cell: Cell, most: int = 3) -> list[Strategy]:
     tried: list[tuple[float, Strategy]] = []
 
     def consider(strategy: Strategy) -> None:
-        figures = trial(strategy, patience())
+        figures = trial(strategy, max_p50())
         if figures is not None and figures.reaches(TARGET):
             tried.append((figures.p50, strategy))
 
-    def patience() -> float:
+    def max_p50() -> float:
         return 3 * min((p50 for p50, _ in tried), default=float("inf"))
 
     for strategy in postgres.exact(sessions, cell.filter.condition, cell.questions):
         consider(strategy)
     for iterative in ("off", "relaxed_order"):
         by_index = partial(postgres.hnsw, sessions, cell.filter.condition, cell.questions, iterative)
-        consider(with_smallest_ef(by_index, TARGET, patience=patience()))
+        consider(with_smallest_ef(by_index, TARGET, max_p50=max_p50()))
     return [strategy for _, strategy in sorted(tried, key=lambda each: each[0])[:most]]
 
 
@@ -259,7 +259,7 @@ def tables(results: Sequence[Result]) -> list[Table]:
     for family, what in FAMILIES.items():
         for kind in KINDS:
             rows = [
-                [f"{each.cell.share * 100:g}%", *_oracle(each), *(_said(each.figures[name]) for name in names)]
+                [f"{each.cell.share * 100:g}%", *_oracle(each), *(_shown(each.figures[name]) for name in names)]
                 for each in results
                 if (each.cell.family, each.cell.kind) == (family, kind)
             ]
@@ -269,10 +269,10 @@ def tables(results: Sequence[Result]) -> list[Table]:
 
 
 def _oracle(result: Result) -> tuple[str, str]:
-    return (_said(result.oracle), result.oracle.name) if result.oracle else ("", "")
+    return (_shown(result.oracle), result.oracle.name) if result.oracle else ("", "")
 
 
-def _said(figures: Figures) -> str:
+def _shown(figures: Figures) -> str:
     """Returns p50 in ms / recall, and the share of queries that returned too few rows."""
     short = f", {figures.short / len(figures.seconds):.0%} short" if figures.short else ""
     recall = f"{figures.recall:.3f}" if figures.recall < TARGET else f"{figures.recall:.2f}"

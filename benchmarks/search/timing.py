@@ -129,9 +129,9 @@ def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
     return [_figures(*each) for each in zip(strategies, seconds, answers, strict=True)]
 
 
-def trial(strategy: Strategy, patience: float = float("inf")) -> Figures | None:
+def trial(strategy: Strategy, max_p50: float = float("inf")) -> Figures | None:
     """Returns the figures of one strategy that runs alone. Returns None as soon as at least ten queries have run and
-    their median time exceeds `patience` seconds."""
+    their median time exceeds `max_p50` seconds."""
     seconds: list[float] = []
     answers: list[Any] = []
     strategy.ready()
@@ -139,7 +139,7 @@ def trial(strategy: Strategy, patience: float = float("inf")) -> Figures | None:
         started = time.perf_counter()
         answers.append(strategy.ask(number))
         seconds.append(time.perf_counter() - started)
-        if number >= 9 and quantile(seconds, 0.5) > patience:
+        if number >= 9 and quantile(seconds, 0.5) > max_p50:
             return None
     return _figures(strategy, seconds, answers)
 
@@ -153,23 +153,23 @@ def _figures(strategy: Strategy, seconds: list[float], answers: list[Any]) -> Fi
 
 
 def with_smallest_ef(
-    make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, patience: float = float("inf")
+    make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, max_p50: float = float("inf")
 ) -> Strategy:
     """Returns the strategy for the ef that `smallest_ef` returns."""
-    return make(smallest_ef(make, target, efs, patience))
+    return make(smallest_ef(make, target, efs, max_p50))
 
 
 def smallest_ef(
-    make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, patience: float = float("inf")
+    make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, max_p50: float = float("inf")
 ) -> int:
     """Returns the smallest ef in the ascending `efs` whose recall reaches `target`, or the last ef if no ef reaches the
     target.
 
-    An ef whose median query takes more than `patience` seconds counts as large enough.
+    An ef whose median query takes more than `max_p50` seconds counts as large enough.
     """
     low, high = -1, len(efs) - 1
     while high - low > 1:
         middle = (low + high) // 2
-        figures = trial(make(efs[middle]), patience)
+        figures = trial(make(efs[middle]), max_p50)
         low, high = (low, middle) if figures is None or figures.reaches(target) else (middle, high)
     return efs[high]

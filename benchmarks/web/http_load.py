@@ -30,7 +30,7 @@ from benchmarks.support.report import quantile
 from benchmarks.web.http_client import Connections
 
 NO_ANSWER = 0  # the status of a request without an answer
-PATIENCE_SECONDS = 30  # at the end of the load, open requests may take this much longer
+EXTRA_SECONDS = 30  # at the end of the load, open requests may take this much longer
 
 One = Callable[[int, float], Coroutine[Any, Any, int]]  # sends one request: (number, due time) -> status
 
@@ -149,7 +149,7 @@ async def _closed(load: Load, one: One, first: float) -> None:
             if await one(next(numbers), now) == NO_ANSWER:
                 await asyncio.sleep(0.05)  # the service does not answer, so the client must not retry in a tight loop
 
-    await _ended({asyncio.ensure_future(client()) for _ in range(load.clients)}, load.seconds + PATIENCE_SECONDS)
+    await _ended({asyncio.ensure_future(client()) for _ in range(load.clients)}, load.seconds + EXTRA_SECONDS)
 
 
 async def _open(load: Load, rate: float, one: One, first: float) -> None:
@@ -161,7 +161,7 @@ async def _open(load: Load, rate: float, one: One, first: float) -> None:
         task = asyncio.ensure_future(one(number, due))
         asked.add(task)
         task.add_done_callback(asked.discard)
-    await _ended(asked, PATIENCE_SECONDS)
+    await _ended(asked, EXTRA_SECONDS)
 
 
 async def _ended(tasks: set[asyncio.Future[Any]], seconds: float) -> None:

@@ -31,7 +31,7 @@ class Listed:
     updated_at: datetime
 
 
-def about_how_many(conn: Connection) -> int:
+def approximate_count(conn: Connection) -> int:
     """Return the number of products in all catalogs.
 
     The number is the planner's estimate if the estimate is above 50,000. Otherwise it is a count that stops at 50,000.

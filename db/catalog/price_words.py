@@ -56,7 +56,7 @@ _LOWEST = re.compile(
     r"|(?:(?<!\w)alkaen|から|起|부터)$",
     re.IGNORECASE,
 )
-_SAYING_NOTHING = re.compile(
+_FILLER_WORD = re.compile(
     r"^(?:only|just|now|nur|jetzt|price|preis|prix|precio|prezzo|prijs|preço|pris|cena|цена|ціна)(?!\w) ?:?",
     re.IGNORECASE,
 )
@@ -84,7 +84,7 @@ def without_words(text: str) -> Words:
     rest, without_2 = _WITHOUT_TAX_CJK.subn(" ", rest)
     rest, with_1 = _WITH_TAX.subn(" ", rest)
     rest, with_2 = _WITH_TAX_CJK.subn(" ", rest)
-    rest = _SAYING_NOTHING.sub("", _PIECE.sub("", rest.strip(_EDGES)).strip(_EDGES)).strip(_EDGES)
+    rest = _FILLER_WORD.sub("", _PIECE.sub("", rest.strip(_EDGES)).strip(_EDGES)).strip(_EDGES)
     rest, lowest = _LOWEST.subn("", rest)
     is_without = bool(without_1 or without_2)
     if is_without and (with_1 or with_2 or lowest):

@@ -73,7 +73,7 @@ def validate(
     if has_html(joined):
         attributes = plain_members(attributes)
     if not _is_text(joined) or max(map(len, in_attributes), default=0) > LONG:
-        attributes = _good_attributes(attributes, faults)
+        attributes = _valid_attributes(attributes, faults)
     _require_sku_and_title(fields, texts, faults)
     _read_values(texts, faults, warnings)
     images, missing_files = _read_images(raw, root, faults)
@@ -101,7 +101,7 @@ def _flat_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> Mapp
     return {name: value for name, value in attributes.items() if name not in deep} if deep else attributes
 
 
-def _good_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
+def _valid_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
     """Return the attributes that can be stored, and add the faults of the other attributes to `faults`."""
     good = {}
     for name, value in attributes.items():

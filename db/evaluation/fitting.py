@@ -73,8 +73,8 @@ def dev_queries(tasks: Sequence[Task]) -> int:
 def on_test_half(measured: Sequence[MeasuredLeg]) -> list[HeldOutResult]:
     """Return a result for each suite, catalog and kind of query. If there are several, also return a result for all."""
     values = test_values(measured)
-    rows = [beside(what, mine) for what, mine in values.items()]
-    return [*rows, beside("together", joined(list(values.values())))] if len(rows) > 1 else rows
+    rows = [compare_with_legs(what, mine) for what, mine in values.items()]
+    return [*rows, compare_with_legs("together", joined(list(values.values())))] if len(rows) > 1 else rows
 
 
 def test_values(measured: Sequence[MeasuredLeg]) -> dict[str, dict[str, Values]]:
@@ -130,7 +130,7 @@ def _half(task: Task) -> Task:
     return replace(task, queries=[query for query in task.queries if in_dev_half(query.query_id)])
 
 
-def beside(what: str, values: dict[str, Values]) -> HeldOutResult:
+def compare_with_legs(what: str, values: dict[str, Values]) -> HeldOutResult:
     """Compare the hybrid with each leg. `values` has the nDCG@10 of each query, by leg."""
     legs = [leg for leg in values if leg != "hybrid"]
     hybrid = values["hybrid"]

@@ -37,7 +37,7 @@ from db.images.errors import FetchFailed, ImageRejected, ImageUnreadable
 
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_GONE = (403, 404, 410)  # after these statuses, another attempt would not help
+_PERMANENT_STATUSES = (403, 404, 410)  # after these statuses, another attempt would not help
 _NOT_MODIFIED = 304
 _IDENTITY = ("identity", "")
 _PACKED = ("gzip", "x-gzip")
@@ -205,7 +205,7 @@ class Fetcher:
             return self._reachable.follow(url, headers["location"])
         if status == _NOT_MODIFIED and request.validators(url):
             return receive(url, response, headers)
-        if status in _GONE:
+        if status in _PERMANENT_STATUSES:
             raise ImageRejected(f"the server answers {status}")
         if status in _BUSY or status >= 500:
             raise self._busy(status, headers.get("retry-after", ""))

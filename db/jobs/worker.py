@@ -1,7 +1,7 @@
 """Runs the jobs of a site on procrastinate. Any number of processes may run; each job runs in one of them.
 
     every 15 seconds    look_around: makes the messages of webhooks, makes a job for each due feed and for each webhook
-                        with due messages, and gives the jobs of dead processes back
+                        with due messages, and queues the jobs of dead processes again
     every 10 minutes    refresh_suggestions: computes the texts that shop.suggest shows
     every hour          refresh_signals: computes the popularity and the distributions of signals
                         delete_old: deletes old events and cached queries in batches, salts of visitors, and old
@@ -10,7 +10,7 @@
                         deliver: sends the messages of a webhook; one such job of a webhook runs at a time
 
 procrastinate makes one job each time a periodic task is due, however many processes run. A process sends a heartbeat;
-when the process dies, another one takes up its jobs.
+when the process dies, another one runs its jobs.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ BATCH = 5_000  # rows that one statement deletes
 KEEP_FAILED_HOURS = 30 * 24
 LOOK_SECONDS = 15  # time between two runs of look_around, and between two checks of the schema
 POLL_SECONDS = 2.0
-SILENT_SECONDS = 5.0  # after a stop, the connections that wait for the server are broken each time this time has passed
+SILENT_SECONDS = 5.0  # after a stop, connections that wait for the server are broken at this interval
 PAUSE_SECONDS = 5.0  # before the next attempt to reach the database
 MAX_REPORT = 4_000  # characters
 
@@ -66,7 +66,7 @@ _ENDED = "update shop_private.feed set ended_at = clock_timestamp(), exit_code =
 
 @dataclass(frozen=True)
 class Ended:
-    """The end of a load. `may_succeed_later` says whether another attempt is worth while."""
+    """The end of a load. `may_succeed_later` says whether another attempt may succeed."""
 
     exit_code: int
     report: str
@@ -80,7 +80,7 @@ class FeedFailed(Exception):
     """A load that may succeed later has failed. procrastinate keeps the job for another attempt."""
 
 
-class _Again(BaseRetryStrategy):
+class _Retry(BaseRetryStrategy):
     """Runs a job again if its process stops. Tries a load that may succeed later up to ATTEMPTS times."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
@@ -259,27 +259,27 @@ class JobsWorker:
                     await deliver.configure(lock=lock).defer_async(webhook_id=webhook_id)
 
         @app.periodic(cron="*/10 * * * *")
-        @app.task(name="refresh_suggestions", queue=SITE, lock="refresh_suggestions", retry=_Again())
+        @app.task(name="refresh_suggestions", queue=SITE, lock="refresh_suggestions", retry=_Retry())
         async def refresh_suggestions(timestamp: int) -> None:
             async with connector.pool.connection() as conn:
                 await conn.execute("select shop.refresh_suggestions()")
 
         @app.periodic(cron="47 * * * *")
-        @app.task(name="refresh_signals", queue=SITE, lock="refresh_signals", retry=_Again())
+        @app.task(name="refresh_signals", queue=SITE, lock="refresh_signals", retry=_Retry())
         async def refresh_signals(timestamp: int) -> None:
             async with connector.pool.connection() as conn:
                 await conn.execute("select shop.refresh_signals()")
 
         @app.periodic(cron="17 * * * *")
-        @app.task(name="delete_old", queue=SITE, lock="delete_old", retry=_Again())
+        @app.task(name="delete_old", queue=SITE, lock="delete_old", retry=_Retry())
         async def delete_old(timestamp: int) -> None:
             await self._delete_old(app, connector)
 
-        @app.task(name="load_feed", queue=FEEDS, retry=_Again())
+        @app.task(name="load_feed", queue=FEEDS, retry=_Retry())
         async def load_feed(name: str) -> None:
             await self._load_feed(connector, name)
 
-        @app.task(name="deliver", queue=WEBHOOKS, retry=_Again())
+        @app.task(name="deliver", queue=WEBHOOKS, retry=_Retry())
         async def deliver(webhook_id: int) -> None:
             await deliveries.deliver(connector, webhook_id)
 

@@ -89,7 +89,7 @@ def webhooks(conn: Connection, settings: StatusSettings) -> Finding:
 
 def unseen(conn: Connection, check: str) -> Finding | None:
     """Return a warning if PostgreSQL hides the sessions of other logins from this login: it shows NULL instead."""
-    login = conn.scalar(_BLIND)
+    login = conn.scalar(_LOGIN_WITHOUT_RIGHTS)
     if login is None:
         return None
     return warning(
@@ -148,7 +148,9 @@ _WEBHOOKS = text(
     "from shop_private.webhook w left join shop_private.webhook_message m using (webhook_id) "
     "group by w.webhook_id order by w.disabled_at, w.name"
 )
-_BLIND = text("select quote_ident(current_user) where not pg_has_role(current_user, 'pg_read_all_stats', 'usage')")
+_LOGIN_WITHOUT_RIGHTS = text(
+    "select quote_ident(current_user) where not pg_has_role(current_user, 'pg_read_all_stats', 'usage')"
+)
 # Only client backends count, because VACUUM itself keeps no old rows. A prepared transaction has no process.
 _TRANSACTION = text(
     "select pid, usename as login, state, xact_start as since, "

@@ -89,8 +89,8 @@ def begin(conn: Connection, worker: UUID, model_id: int, items: Sequence[Item]) 
     conn.execute(_BEGIN, _keys(worker, model_id, items))
 
 
-def give_back(conn: Connection, worker: UUID, model_id: int, items: Sequence[Item]) -> None:
-    """Return unfetched images to the work list, because their host was paused."""
+def release(conn: Connection, worker: UUID, model_id: int, items: Sequence[Item]) -> None:
+    """Put unfetched images back on the work list, because their host was paused."""
     conn.execute(_RETURN, _keys(worker, model_id, items))
 
 

@@ -56,7 +56,7 @@ class RemoteImages:
         self._fetcher = fetcher
         self._per_host = settings.fetch_per_host
         # Of one host, the lane claims enough images for the next batch, and for eight fetches over each connection. It
-        # does not claim more, because all of them are given back when the host is paused.
+        # does not claim more, because all of them are released when the host is paused.
         self._claim_per_host = max(8 * settings.fetch_per_host, batch)
         self._capacity = 2 * batch + settings.fetch_connections
         self._probe_seconds = settings.fetch_attempts * settings.fetch_seconds + _SETTLE_SECONDS
@@ -73,7 +73,7 @@ class RemoteImages:
     def claim(self, conn: Connection, model_id: int) -> None:
         """Claim images of the model and begin to fetch them."""
         with self._changed:
-            room = self._capacity - self._held() if self._bytes <= _MAX_BYTES else 0
+            room = self._capacity - self._count_claimed() if self._bytes <= _MAX_BYTES else 0
             busy = Counter({host: len(queue) for host, queue in self._queued.items()}) + self._running
         if room <= 0:
             return
@@ -164,7 +164,7 @@ class RemoteImages:
             self._queued.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _held(self) -> int:
+    def _count_claimed(self) -> int:
         queued = sum(map(len, self._queued.values()))
         return queued + self._running.total() + len(self._outcomes) + sum(map(len, self._ready.values()))
 
@@ -223,7 +223,7 @@ class RemoteImages:
         for model_id in {fetch.model_id for fetch in given_back}:
             items = [fetch.remote.item for fetch in given_back if fetch.model_id == model_id]
             with conn.begin():
-                fetching.give_back(conn, self._worker, model_id, items)
+                fetching.release(conn, self._worker, model_id, items)
 
 
 class HostLog:

@@ -50,7 +50,7 @@ class ParquetSource:
         if not self._count:
             raise NothingToLoad(f"{file.path.name} holds no rows", hint="Nothing was changed.")
         self._parquet = parquet
-        self._rows = KeyedRows(file.path, parquet.schema_arrow.names, mapping, self._good_records())
+        self._rows = KeyedRows(file.path, parquet.schema_arrow.names, mapping, self._valid_records())
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -71,7 +71,7 @@ class ParquetSource:
                 yield row
             self.done = self.size * line // self._count
 
-    def _good_records(self) -> Iterator[dict[str, Any]]:
+    def _valid_records(self) -> Iterator[dict[str, Any]]:
         """Yields the rows without their faulty values. Stops without an error where the file cannot be read, because
         the load itself reports that error."""
         batches = self._parquet.iter_batches(batch_size=self._batch_rows, use_threads=False)

@@ -42,7 +42,7 @@ class ShopeeSource:
             )
         self.size = table.size
         self._table = table
-        table.sku_place = table.header.index("posting_id")
+        table.sku_index = table.header.index("posting_id")
         self.columns = {name: FIELDS.get(name, f"attributes.{name}") for name in table.header}
 
     @property

@@ -28,7 +28,7 @@ from migrations.operations.script import (
     run_raw,
 )
 
-PATIENCE_SECONDS = 30.0  # time limit of the attempts to drop a table
+LOCK_SECONDS = 30.0  # time limit of the attempts to drop a table
 
 
 @Operations.register_operation("create_index_concurrently")
@@ -205,12 +205,12 @@ def lock_timeout(operations: Operations, limit: str) -> Iterator[None]:
         operations.execute(f"set lock_timeout = '{before}'")
 
 
-def patiently(operations: Operations, statement: str) -> None:
+def execute_between_searches(operations: Operations, statement: str) -> None:
     """Run, in autocommit, a statement that must wait for running searches.
 
     Each attempt waits only half a second, because later searches queue behind a waiting statement.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + LOCK_SECONDS
     with lock_timeout(operations, "500ms"):
         while True:
             try:

@@ -22,7 +22,7 @@ from migrations.operations.script import is_script, run_if_found, run_raw
 ROWS = 500  # each transaction writes at most this many rows, so that it holds row locks for well below a second
 WORTH_REBUILDING = 1_000  # from this many written rows on, the index is built again, to drop the entries of old rows
 REPORT_SECONDS = 2.0  # least time between two reports of progress
-PATIENCE_SECONDS = 300.0  # time limit of the wait for a moment in which no statement writes products
+LOCK_SECONDS = 300.0  # time limit of the wait for a moment in which no statement writes products
 INDEX = "product_keywords_idx"
 
 
@@ -69,7 +69,7 @@ def _replace_function(operations: Operations, function: str) -> None:
     writers can pass in between.
     """
     statement = _locked(function)
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + LOCK_SECONDS
     with lock_timeout(operations, "500ms"):
         while True:
             try:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from alembic.operations import MigrateOperation, Operations
 
-from migrations.operations.indexes import lock_timeout, patiently, vector_schema
+from migrations.operations.indexes import execute_between_searches, lock_timeout, vector_schema
 from migrations.operations.script import is_script, literal, outside_transaction, quoted, run_if_found, run_raw
 
 PARTS = ("image", "title")
@@ -169,7 +169,7 @@ def drop_empty(operations: Operations, model: str) -> None:
             continue
         with operations.get_context().autocommit_block():
             if operations.get_bind().exec_driver_sql(left, execution_options=RAW).scalar() is None:
-                patiently(operations, f"drop table if exists {table}")
+                execute_between_searches(operations, f"drop table if exists {table}")
 
 
 def drop_all_labels(operations: Operations, model: str) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from db.errors import DatabaseError
 from migrations.comments import embedding_comments
-from migrations.operations.indexes import patiently, vector_schema
+from migrations.operations.indexes import execute_between_searches, vector_schema
 from migrations.operations.labels import drop_all_labels
 from migrations.operations.locking import ACCESS_EXCLUSIVE, SHARE_ROW_EXCLUSIVE, lock_in_order
 from migrations.operations.script import is_script, literal, quoted, run_raw
@@ -196,7 +196,7 @@ def _retire_model(operations: Operations, operation: RetireModel) -> None:
         # Each DROP TABLE runs in a transaction of its own. Because of the foreign keys, the statement also locks a
         # table of the catalog, and this lock blocks every search.
         for part in ("title", "image"):
-            patiently(operations, f"drop table if exists shop.{quote(f'{operation.model}_{part}')}")
+            execute_between_searches(operations, f"drop table if exists shop.{quote(f'{operation.model}_{part}')}")
 
 
 def _write_retirement(operations: Operations, operation: RetireModel) -> None:

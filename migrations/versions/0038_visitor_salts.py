@@ -14,7 +14,7 @@ def upgrade() -> None:
     # An unlogged table is in no base backup, archive or standby, which would keep a salt after its day.
     op.create_table(
         "visitor_salt",
-        sa.Column("day", sa.Date(), nullable=False, comment="the day of UTC"),
+        sa.Column("day", sa.Date(), nullable=False, comment="the day, in UTC"),
         sa.Column("salt", sa.LargeBinary(), nullable=False, comment="random bytes, deleted after the day"),
         sa.PrimaryKeyConstraint("day", name=op.f("visitor_salt_pkey")),
         schema="shop_private",

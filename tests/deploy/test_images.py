@@ -20,7 +20,7 @@ from db.roles import Role
 from db.settings import Settings
 from encoder import starter
 from migrations.model_revisions import NewModel, add_model
-from tests.support.compose.containers import BASE, FEW_BYTES, TOOLS, ContainerTools
+from tests.support.compose.containers import BASE, NEEDED_BYTES, TOOLS, ContainerTools
 from tests.support.compose.site import free_port
 from tests.support.databases import admin
 from tests.support.processes import wait_until
@@ -62,8 +62,8 @@ def images() -> Iterator[Images]:
     if missing or os.geteuid() != 0:
         pytest.skip(f"needs root and Debian's packages {', '.join(missing or TOOLS)}")
     folder = Path(mkdtemp(prefix="windowshop-images-"))
-    if shutil.disk_usage(folder).free < FEW_BYTES:
-        pytest.skip(f"needs {FEW_BYTES / 1e9:.0f} GB of free space for the layers of the images")
+    if shutil.disk_usage(folder).free < NEEDED_BYTES:
+        pytest.skip(f"needs {NEEDED_BYTES / 1e9:.0f} GB of free space for the layers of the images")
     try:
         tools = ContainerTools(folder)
         tools.make_base()

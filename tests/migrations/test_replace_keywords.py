@@ -138,7 +138,7 @@ def test_searches_and_loads_continue_during_the_upgrade(old: Database, settings:
 def test_an_upgrade_that_waits_too_long_for_a_writer_fails_before_it_changes_a_row(
     old: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keywords, "PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(keywords, "LOCK_SECONDS", 1)
     with old.connect(None) as writer, writer.begin():
         writer.execute(text("update shop.product set title = 'x' where sku = 'C-1'"))
         with pytest.raises(DatabaseError, match="lock"):

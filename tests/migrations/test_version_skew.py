@@ -1,5 +1,5 @@
-"""Each revision states the oldest code that works with its schema. This code works on a later schema that
-serves this code."""
+"""Each revision states in `serves` the oldest code that works with its schema. Code works with a later schema if
+`serves` of that schema is not newer than the code."""
 
 import pytest
 

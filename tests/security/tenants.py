@@ -16,7 +16,7 @@ FIRST = "00000000-0000-0000-0000-000000000000"  # a product_id before every othe
 QUERY = "red shoes"  # the query cache has vectors of this text and of "bags"
 
 # Product 1 of a tenant has a title in quarantine, and product 3 has an image that waits for its host.
-STOCK = """
+CATALOG = """
 insert into shop.product (product_id, catalog, sku, title, description, brand, product_type, price, currency, color,
     gtin, mpn, item_group_id, link, image_link, attributes)
 select shop.product_id(t || '-' || n, t), t, t || '-' || n, 'red shoes of ' || t, 'made by ' || t, t || ' works',
@@ -28,7 +28,7 @@ insert into shop.product_image (product_id, position, uri, phash)
 select p.product_id, 0, case when p.sku like '%%-3' then 'https://' || p.catalog || '.example/slow.jpg' else
     'https://cdn.example/' || p.sku || '.jpg' end, ('x' || left(md5(p.sku), 16))::bit(64) from shop.product p
 """
-TOLD = """
+OTHER_TABLES = """
 insert into shop_private.fetch_host (host, failing_since, error)
 select t || '.example', now(), 'no answer from ' || t from unnest(%(tenants)s::text[]) t;
 insert into shop_private.work (product_id, model_id, part, state, error)
@@ -87,11 +87,11 @@ class Tenants:
         self.shop.close()
 
     def _fill(self) -> None:
-        for statement in STOCK.split(";\n"):
+        for statement in CATALOG.split(";\n"):
             self.conn.execute(statement, {"tenants": TENANTS})
         self.conn.execute("update shop_private.work set host = null where host like 'cdn.%'")
         self.shop.encode_all()
-        for statement in TOLD.split(";\n"):
+        for statement in OTHER_TABLES.split(";\n"):
             self.conn.execute(statement, {"tenants": TENANTS})
         for name in TENANTS:
             self.conn.execute(f"create role {name} in role shop_analyst")

@@ -162,7 +162,7 @@ def dropped(slow: socket.socket, drip: bytes, *, reading: bool = True) -> bool:
 
 
 def assert_others_are_served(serve: Serve, monkeypatch: pytest.MonkeyPatch, what: str, count: int) -> None:
-    monkeypatch.setattr(web.http.protocol, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(web.http.protocol, "IDLE_TIMEOUT_SECONDS", 1.0)
     with serve(deadline_ms=1500) as client, slow_clients(client, what, count) as slow:
         assert client.post("/search/text", json={"query": "bag"}).status_code == 200
         drip = SLOW_REQUESTS[what][1]
@@ -185,7 +185,7 @@ def test_other_clients_are_answered_while_two_hundred_clients_are_slow(
 
 
 def test_a_client_that_does_not_read_its_answers_is_disconnected(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web.http.protocol, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(web.http.protocol, "IDLE_TIMEOUT_SECONDS", 1.0)
     with serve(connections=1, queue=0) as client, socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
         slow.connect((client.base_url.host, client.base_url.port))

@@ -121,7 +121,7 @@ class Access:
         if await self._allowances.spend(limit, client, cost=requests * _LIGHT_PER_REQUEST):
             await self._report(scope, per_minute, client)
             return
-        await self._allowances.give_back(limit, client, cost=_LIGHT_PER_REQUEST)
+        await self._allowances.refund(limit, client, cost=_LIGHT_PER_REQUEST)
         await self._refuse(scope, per_minute, client, requests + 1)
 
     async def _key(self, token: str, found: _FoundKey | None) -> ApiKey | None:

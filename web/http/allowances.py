@@ -20,8 +20,8 @@ class Allowances:
         """Returns whether the cost fits. A cost that does not fit is not counted."""
         return await self._limiter.hit(limit, *client, cost=cost)
 
-    async def give_back(self, limit: RateLimitItem, *client: str, cost: int) -> None:
-        """Undo a spending of the same request."""
+    async def refund(self, limit: RateLimitItem, *client: str, cost: int) -> None:
+        """Take back a cost that `spend` has counted for this request."""
         key = self._storage.sliding_window_keys(limit.key_for(*client), limit.get_expiry(), time.time())[1]
         await self._storage.decr(key, cost)
 

@@ -78,7 +78,7 @@ class RequestMiddleware:
         return self._app.lifespan()
 
     def stop(self) -> None:
-        """End the waits of requests, because the server is about to stop."""
+        """Make the requests that wait end early, because the server is about to stop."""
         self._stopping.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

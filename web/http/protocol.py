@@ -28,7 +28,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from web.http.problems import MEDIA_TYPE, ApiError, problem_and_headers
 
-PATIENCE_SECONDS = 10.0  # a client that makes no progress for this time is disconnected at the next check
+IDLE_TIMEOUT_SECONDS = 10.0  # a client that makes no progress for this time is disconnected at the next check
 MAX_HEADER_BYTES = 64 * 1024  # largest header of a request
 MAX_ADDRESS_BYTES = 65_535  # longest address that httptools reads
 _REQUEST_LINE = re.compile(rb"^[A-Za-z][A-Za-z_-]{0,39} [!-~]+ HTTP/1\.[01]\r?$", re.MULTILINE)
@@ -54,7 +54,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
         self._idle_since = self.loop.time()
-        self._next_check = self.loop.call_later(PATIENCE_SECONDS, self._abort_if_stuck)
+        self._next_check = self.loop.call_later(IDLE_TIMEOUT_SECONDS, self._abort_if_stuck)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._next_check is not None:
@@ -123,9 +123,11 @@ class BoundedProtocol(HttpToolsProtocol):
         unread, before = self.transport.get_write_buffer_size(), self._unread
         is_answering = self.cycle is not None and not self.cycle.response_complete
         reads_nothing = 0 < before <= unread
-        sends_no_request = not unread and not is_answering and self.loop.time() >= self._idle_since + PATIENCE_SECONDS
+        sends_no_request = (
+            not unread and not is_answering and self.loop.time() >= self._idle_since + IDLE_TIMEOUT_SECONDS
+        )
         if reads_nothing or sends_no_request:
             self.transport.abort()  # close() would wait until the client has read everything
             return
         self._unread = unread
-        self._next_check = self.loop.call_later(PATIENCE_SECONDS, self._abort_if_stuck)
+        self._next_check = self.loop.call_later(IDLE_TIMEOUT_SECONDS, self._abort_if_stuck)

@@ -44,7 +44,7 @@ def why(state: PageState, words: Mapping[UUID, Places]) -> Callable[[SearchHit],
         by_name = row.title_rank and not said.get("title")
         parts = [
             (row.image_contribution, _looks(row.image_rank, looks)),
-            (row.keyword_contribution, _said(row, said)),
+            (row.keyword_contribution, _words_found(row, said)),
             (row.title_contribution, gettext("Its name fits %(what)s.") % {"what": looks} if by_name else None),
         ]
         ranked = sorted((part for part in parts if part[0] and part[1]), key=lambda part: -(part[0] or 0))
@@ -62,7 +62,7 @@ def _looks(rank: int | None, what: str) -> str | None:
     return text % {"what": what}
 
 
-def _said(row: SearchHit, places: Places) -> str | None:
+def _words_found(row: SearchHit, places: Places) -> str | None:
     """Returns which words of the query the title has. If it has none, returns that the product's details have them."""
     if row.keyword_rank is None:
         return None

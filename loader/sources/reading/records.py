@@ -74,7 +74,7 @@ class _Text:
     def line_count(self) -> int:
         return len(self._record)
 
-    def give_back_all_but_first(self) -> None:
+    def read_again_after_first_line(self) -> None:
         self._again.extendleft(reversed(self._record[1:]))
 
 
@@ -99,7 +99,7 @@ class Records:
                 return
             except (csv.Error, _TooLong) as error:
                 yield Reject(text.first_line, "", _why(error, text.line_count))
-                text.give_back_all_but_first()
+                text.read_again_after_first_line()
                 continue
             if text.may_have_formula:
                 cells = [found[1] if (found := _FORMULA.fullmatch(cell)) else cell for cell in cells]

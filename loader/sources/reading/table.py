@@ -35,7 +35,7 @@ class Table:
         self.path = file.path
         self.size = file.size
         self.delimiter, self.header, self._before = _header(file)
-        self.sku_place: int | None = None  # the index of the SKU's column; while it is None, a Reject has no SKU
+        self.sku_index: int | None = None  # the index of the SKU's column; while it is None, a Reject has no SKU
         self._file = file
 
     @property
@@ -75,7 +75,7 @@ class Table:
     def _sku(self, record: Record) -> str:
         """Returns the SKU, or "" if the SKU is uncertain. In a row with too few or too many cells, only the first cell
         is certain to belong to its column."""
-        place = self.sku_place
+        place = self.sku_index
         if place is None or not (place == 0 or len(record.cells) == len(self.header)):
             return ""
         return record.cells[place].strip()

@@ -1,7 +1,7 @@
 """The commands of docs/compose.md back a site up and restore it. The restored site finds the same products, and encodes
 no image again.
 
-The commands run as they stand in the page, except the time and the name of the dump. The services are local processes
+The commands are those of the page, except the time and the name of the dump. The services are local processes
 (tests/support/compose).
 """
 
@@ -90,7 +90,7 @@ def shop(public_folder: Path, server: Server, server_home: Path) -> Iterator[Sho
         site.stop()
 
 
-def test_the_commands_restore_the_time_before_a_bad_deletion(shop: Shop) -> None:
+def test_the_commands_restore_the_state_before_a_bad_deletion(shop: Shop) -> None:
     before = shop.search()["results"]
     [_up, base_backup, _dump] = commands(PAGE, "Backup")
     assert run(shop.site, base_backup).strip().startswith(str(shop.site.folder))

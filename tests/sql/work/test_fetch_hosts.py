@@ -257,7 +257,7 @@ def test_images_that_a_worker_gives_back_can_be_claimed_again(shop: "Shop") -> N
     worker = shop.worker()
     fetching.answered(worker.conn, "a.example")
     claimed = claim(worker)
-    fetching.give_back(worker.conn, worker.id, 1, [each.item for each in claimed[1:]])
+    fetching.release(worker.conn, worker.id, 1, [each.item for each in claimed[1:]])
     again = claim(worker)
     assert {each.item.product_id for each in again} == {each.item.product_id for each in claimed[1:]}
 

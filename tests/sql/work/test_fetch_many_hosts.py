@@ -40,7 +40,7 @@ def test_fetched_images_are_locked_in_the_order_of_a_load(shop: "Shop", change: 
     locked = text("select from shop_private.work where part = 'image' and product_id = :id for update")
     with shop.database.connect(None) as load, load.begin(), ThreadPoolExecutor() as threads:
         load.execute(locked, {"id": first})
-        call = fetching.begin if change == "work_begin" else fetching.give_back
+        call = fetching.begin if change == "work_begin" else fetching.release
         done = threads.submit(call, worker.conn, worker.id, 1, items[::-1])
         waiting = (
             "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"

@@ -17,7 +17,7 @@ BASE = "localhost/windowshop-base:test"
 # pip's configuration and this machine's certificates. The build needs them if a proxy leads to the package index.
 PIP = [path for path in ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt") if Path(path).exists()]
 TORCH_INDEX = Path("/torch-index")  # in the containers that build
-FEW_BYTES = 30_000_000_000  # free space that the builds need
+NEEDED_BYTES = 30_000_000_000  # free space that the builds need
 
 
 class ContainerTools:

@@ -14,7 +14,8 @@ _PACKAGES = "base-files,bash,coreutils,dash,sed,libc-bin,postgresql-17,postgresq
 
 
 def debian_root(folder: Path) -> Path:
-    """Unpack the packages into the new folder, and return it. A path below it names the same file inside, too.
+    """Unpack the packages into the new folder, and return the folder. Inside a chroot to the folder, each path of a
+    file below the folder is still valid.
 
     Skips the test for users other than root, without mmdebstrap, and without Debian's packages.
     """
@@ -27,7 +28,7 @@ def debian_root(folder: Path) -> Path:
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     if made.returncode != 0:
-        pytest.skip(f"Debian's packages cannot be had: {made.stderr.strip()[-300:]}")
+        pytest.skip(f"Debian's packages cannot be downloaded: {made.stderr.strip()[-300:]}")
     user = server_user()
     (folder / "etc" / "passwd").write_text(f"{user.pw_name}:x:{user.pw_uid}:{user.pw_gid}::/:/bin/sh\n")
     (folder / "tmp").mkdir(exist_ok=True)

@@ -109,7 +109,7 @@ def test_a_patch_may_be_sent_as_a_merge_patch(client: httpx.Client) -> None:
     ]
 
 
-def test_the_document_tells_what_the_service_takes(client: httpx.Client) -> None:
+def test_the_openapi_document_states_enums_and_lengths_and_no_nulls_in_forms(client: httpx.Client) -> None:
     document = client.get("/openapi/openapi.json").json()
     for path in ("/v1/products/{sku}", "/v1/images/{product_id}"):
         assert "content" not in document["paths"][path]["get"]["responses"]["304"]

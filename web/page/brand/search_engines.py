@@ -41,7 +41,7 @@ def robots() -> Response[str]:
 @get("/sitemap.xml", include_in_schema=False)
 async def sitemap(request: Request[Any, Any, Any], state: State) -> Response[str]:
     """Return the addresses of all parts of the sitemap."""
-    products = await state.pools.read(request, product_parts.about_how_many)
+    products = await state.pools.read(request, product_parts.approximate_count)
     parts = min(MAX_PARTS, max(1, -(-products // PART)))
     places = (visit.absolute(address(f"/sitemap/{parts}/{part}")) for part in range(parts))
     return _xml("sitemapindex", "".join(f"<sitemap><loc>{escape(place)}</loc></sitemap>\n" for place in places))

@@ -23,7 +23,7 @@ from web.http.wording import for_rest
 from web.page.brand.languages import gettext, marked
 from web.page.staff.forms import fields, new_rule, rule_in, synonym_in
 from web.page.staff.showing import choice, done, page
-from web.page.staff.wording import SAID, THEN, WHEN
+from web.page.staff.wording import TEXT_OF_ACTION, THEN, WHEN
 
 Kind = Literal["rules", "synonyms"]
 
@@ -211,7 +211,7 @@ def _words(rule: Rule) -> tuple[str, str]:
         return said, msgspec.json.encode(action).decode()
     by_filter = isinstance(action[then], dict)
     value = _filter_in_words(action[then]) if by_filter else action[then]
-    words = gettext(SAID["hide_filter" if then == "hide" and by_filter else then])
+    words = gettext(TEXT_OF_ACTION["hide_filter" if then == "hide" and by_filter else then])
     does = words % {"what": value, "number": action.get("at", action.get("factor", ""))}
     return said if when != "always" else gettext(WHEN[when]), does
 

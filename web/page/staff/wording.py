@@ -27,7 +27,7 @@ THEN = {
     "redirect": marked("lead to the address"),
 }
 # What a saved rule does; `what` is the product, the text or the filter, and `number` the place or the factor.
-SAID = {
+TEXT_OF_ACTION = {
     "pin": marked("%(what)s comes at place %(number)s"),
     "hide": marked("%(what)s is hidden"),
     "hide_filter": marked("products with %(what)s are hidden"),

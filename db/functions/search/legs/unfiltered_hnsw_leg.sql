@@ -1,7 +1,7 @@
 -- Finds the p_depth nearest products by one kind of vector (p_part is image or title) when every product matches. The
 -- function scans the HNSW index with p_ef_search candidates, like a plain statement with ORDER BY and LIMIT. The scan
--- takes more candidates if it returns more rows than that. p_rows_per_product is the mean number of vectors of a
--- product. The leg lists each product once, with the nearest of the vectors that the scan found.
+-- takes more candidates if it has to return more rows than p_ef_search. p_rows_per_product is the mean number of
+-- vectors of a product. The leg lists each product once, with the nearest of the vectors that the scan found.
 --
 -- A larger scan follows if a scan found fewer than p_depth products because it found several vectors of one product.
 -- The function uses static SQL, because PostgreSQL keeps the plan of static SQL and planning takes a tenth of a
