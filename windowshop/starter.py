@@ -4,7 +4,7 @@ This is not a command of `windowshop`, because the training pairs are not instal
 
 The first ``train`` or ``evaluate`` computes the tower's features of all pairs, which takes a few CPU-minutes. Later
 runs read the features from ``--cache``. Scores are measured only on concepts that the head was not trained on, because
-the head mostly remembers its training images.
+scores on its training images would be too high.
 """
 
 from pathlib import Path

@@ -93,7 +93,8 @@ def gateway_target(conn: Connection, roles: Roles) -> Finding:
 
 
 def database_settings(conn: Connection, roles: Roles) -> Finding:
-    """Look for the defaults by which plain ordered SQL finds enough rows. A dump does not contain them."""
+    """Check the settings of the database. Without them, SQL with ORDER BY and LIMIT on a vector may return too few
+    rows. A dump does not contain these settings."""
     kept = {pair.partition("=")[0] for pair in conn.scalar(_SETTINGS) or ()}
     if lost := [name for name in gateway.DATABASE_SETTINGS if name not in kept]:
         return warning("settings", f"the database has lost {', '.join(lost)}, so plain SQL finds fewer rows", UPGRADE)

@@ -1,4 +1,5 @@
-"""Adds ranking signals, numbers of any view that searches add to the score of a product, and rules of a shop."""
+"""Adds ranking signals and rules. A signal is a number, read from any view, that a search adds to the score of a
+product."""
 
 import sqlalchemy as sa
 from alembic import op

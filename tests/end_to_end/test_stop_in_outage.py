@@ -1,4 +1,4 @@
-"""SIGTERM ends the processes with exit code 0 while the database refuses connections or is silent."""
+"""SIGTERM ends the processes with exit code 0 while the database refuses connections or does not answer."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -86,7 +86,7 @@ class Pools:
             return await self._writing.run(call, retry=False, transaction=True)
 
     async def write_behind(self, call: Call[Result], *, seconds: float) -> Result:
-        """Run `call` and commit, for no request. Raises TimeoutError if `call` takes longer than `seconds`, and
+        """Run `call` and commit, outside a request. Raises TimeoutError if `call` takes longer than `seconds`, and
         ApiError if too many writes wait."""
         async with self.write_limiter, asyncio.timeout(seconds):
             return await self._writing.run(call, retry=False, transaction=True)

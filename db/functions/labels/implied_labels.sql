@@ -1,6 +1,6 @@
--- Lists the fields for which a filter (see filter_condition) passes only products with one value: that of eq, of a
--- value without an operator, or of in with a single value. Fields below "and" count too; fields below "or" and "not" do
--- not. filter_condition has checked the filter.
+-- Lists the fields for which a filter (see filter_condition) accepts only one value. This is the value of eq, a value
+-- without an operator, or the only value of in. Fields below "and" count too; fields below "or" and "not" do not.
+-- filter_condition has checked the filter.
 create or replace function shop_private.implied_labels(p_filter jsonb)
 returns table (field text, vals jsonb[])
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

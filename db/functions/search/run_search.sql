@@ -36,7 +36,7 @@ begin
     run.degraded := inputs.degraded;
     run.vector_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     run := shop_private.choose_weights(p_request, settings, inputs.words is not null, p_depth, run);
-    -- At most exact_limit matches are collected here. To compare them costs less than an index scan that is broken off.
+    -- At most exact_limit matches are collected here. To compare them costs less than an index scan that gives up.
     step_began := clock_timestamp();
     share := known_share;
     if p_request.route is null and (secured or run.condition <> 'true')
@@ -90,10 +90,5 @@ begin
         where r in ((run.image_leg).route, (run.title_leg).route) limit 1), 'keyword');
     run.rows_examined := coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)
         + coalesce((run.keyword_leg).rows_examined, 0);
-    if matched is null then
-        return shop_private.search_total(p_request, settings, known_share, share, run);
-    end if;
-    run.total := cardinality(matched);
-    run.total_is := 'exact';
-    return run;
+    return shop_private.search_total(p_request, settings, known_share, share, matched, run);
 end $$;

@@ -12,13 +12,13 @@
 -- min_similarity drops products whose image is less similar to the query than this cosine similarity. max_gap drops
 -- products whose image is less similar than the best image by more than this difference. cut => 'relevant' keeps only
 -- the products that are similar to the query, have a word of the query, or are named by the query (see
--- relevant_products.sql). With a cut, total counts only the kept products. change => 'but red' ranks the products that
--- look like the image or the inputs again, by a text that says how the result should differ (see rank_by_change.sql).
--- sort => 'effective_price, title desc' sorts the products that pass the cut by these fields (see sort_keys.sql); with
--- sort, cut is 'relevant' by default. group_by => 'item_group_id' returns one row for each group of products with the
--- same value (see group_heads.sql). diversity, from 0 to 1, puts products that look different first (see
--- diversified.sql). A word that no product has is looked up by its spelling, and corrected_query is the query with the
--- words found. correct => false takes every word as typed.
+-- relevant_products.sql). With a cut, total counts only the kept products. change => 'but red' takes the products that
+-- look like the image or the inputs, and ranks them by a text that says how they should differ (see
+-- rank_by_change.sql). sort => 'effective_price, title desc' sorts the products that pass the cut by these fields (see
+-- sort_keys.sql); with sort, cut is 'relevant' by default. group_by => 'item_group_id' returns one row for each group
+-- of products with the same value (see group_heads.sql). diversity, from 0 to 1, puts products that look different
+-- first (see diversified.sql). A word that no product has is replaced by similar words of titles, and corrected_query
+-- is the query with these words. correct => false takes every word as typed.
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
 -- search of its own. Without sort, group_by and diversity, all further pages come from one larger search without the

@@ -1,11 +1,11 @@
 -- Sets run.total and run.total_is. run.total is the number of products of the catalog that pass the filter, encoded or
 -- not. run.total_is says how exact run.total is: 'exact'; 'about', an estimate; or 'at least', a lower bound.
--- run_search calls the function if the products that pass were not collected. p_known_share is the share of all
+-- p_matched lists the products that pass, or is null if they were not collected. p_known_share is the share of all
 -- products that belong to the catalog. It is null under a filter, or if the share is not known. p_sampled_share is the
 -- share of products that passed in a sample, or null. At most p_settings.exact_limit + 1 products are counted.
 create or replace function shop_private.search_total(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_known_share double precision,
-    p_sampled_share double precision, inout run shop_private.search_run
+    p_sampled_share double precision, p_matched uuid[], inout run shop_private.search_run
 )
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
@@ -16,6 +16,11 @@ declare
     live bigint;
     counted bigint;
 begin
+    if p_matched is not null then
+        run.total := cardinality(p_matched);
+        run.total_is := 'exact';
+        return;
+    end if;
     if p_known_share is not null then
         products := p_known_share * shop_private.row_estimate('shop.product');
         -- row_estimate includes the pages of deleted rows, but the server's counter of live rows does not. The products

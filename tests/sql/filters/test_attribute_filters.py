@@ -58,7 +58,7 @@ def test_the_total_is_estimated_from_the_sample_if_the_matches_were_not_collecte
         [row] = shop.run(
             "with s as (select jsonb_populate_record(shop_private.search_settings(), '{\"exact_limit\": 100}') s) "
             "select (t).total, (t).total_is from s, lateral shop_private.search_total("
-            f"null, s.s, null, {share or 'null'}, null::shop_private.search_run) t"
+            f"null, s.s, null, {share or 'null'}, null, null::shop_private.search_run) t"
         )
         assert tuple(row) == expected
 

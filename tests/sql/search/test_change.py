@@ -73,7 +73,7 @@ def test_the_score_adds_the_similarities_to_the_image_and_to_the_change(changing
 
 
 @pytest.mark.parametrize("change", ["but red", "red instead"])
-def test_words_of_the_change_that_some_neighbour_has_count(conn: Connection, change: str) -> None:
+def test_a_word_of_the_change_counts_if_a_neighbour_has_it(conn: Connection, change: str) -> None:
     rows = {row.sku: row for row in search(conn, change=change)}
     assert [sku for sku, row in rows.items() if row.keyword_score] == ["s2"]  # s0 is given, so it is no result
     assert rows["s2"].keyword_score == 1
@@ -84,7 +84,7 @@ def test_a_blank_change_is_no_change(conn: Connection) -> None:
     assert [row.score for row in search(conn, change=" \t")] == [row.score for row in search(conn)]
 
 
-def test_filter_limits_cut_and_total_apply_as_without_a_change(conn: Connection) -> None:
+def test_a_change_does_not_affect_the_filter_the_limits_the_cut_and_the_total(conn: Connection) -> None:
     for options in (
         {"filter": '{"price": {"lt": 5}}'},
         {"min_similarity": 0.0},

@@ -140,13 +140,13 @@ def next_release(folder: Path) -> Path:
 
 
 @pytest.mark.soak
-def test_four_processes_are_changed_one_by_one_across_a_revision_without_a_failed_request(
+def test_four_processes_are_replaced_one_by_one_across_a_revision_without_a_failed_request(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     code, env = next_release(tmp_path / "next"), environment(own_database)
     limits = "select rolname, rolconnlimit from pg_roles where rolname in ('shop_web_reader', 'shop_web_writer')"
     before = admin(own_database, limits)
-    for name, _ in before:  # the share of the test run's server is for fewer processes
+    for name, _ in before:  # the limits of a test's database are for fewer processes
         admin(own_database, f"alter role {name} connection limit 60")
     try:
         with ExitStack() as stack:

@@ -65,15 +65,15 @@ def has_places_of(own: str, text: str) -> bool:
 def gettext(text: str) -> str:
     """Returns a text of the theme, or else the translation."""
     language = visit.language()
-    return visit.theme().texts.get(language, {}).get(text) or _spoken(language).gettext(text)
+    return visit.theme().texts.get(language, {}).get(text) or _translations_of(language).gettext(text)
 
 
 def ngettext(one: str, many: str, count: int) -> str:
     """Returns the form of the text for a count."""
-    return _spoken(visit.language()).ngettext(one, many, count)
+    return _translations_of(visit.language()).ngettext(one, many, count)
 
 
-def _spoken(language: str) -> NullTranslations:
+def _translations_of(language: str) -> NullTranslations:
     return visit.theme().translations.get(language) or translations(language)
 
 

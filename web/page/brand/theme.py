@@ -123,7 +123,7 @@ def _about(path: Path) -> _File:
 
 
 def _colors(path: Path, colors: Mapping[str, str | list[str]]) -> str:
-    """Returns the rule that sets the colours. A colour may be a pair, for light and for dark surroundings."""
+    """Returns the rule that sets the colours. A colour may be a pair, for a light and a dark colour scheme."""
     rules = []
     for name, given in colors.items():
         if name not in COLORS:
