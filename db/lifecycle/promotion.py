@@ -51,10 +51,10 @@ class Switched:
 
 
 def promote(database: Database, name: str, *, force: bool = False, allow_quarantined: bool = False) -> Switched:
-    """Make a model serve. Without `force`, raises DatabaseError with all reasons that `_gaps`, `_without_index` and
-    `_worse` find against the switch, or if no encoder runs the model.
+    """Make a model serve. Without `force`, raises DatabaseError if a check speaks against the switch (`_gaps`,
+    `_without_index` and `_worse`), or if no encoder runs the model. The error has all reasons.
 
-    If no other model serves, these reasons are not looked for. An unknown or retired model is always refused.
+    If no other model serves, the checks are left out. An unknown or retired model is always refused.
     """
     against, comparisons = list[str](), list[ModelComparison]()
     with _as_administrator(database) as conn:

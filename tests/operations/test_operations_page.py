@@ -19,7 +19,7 @@ from tests.operations.page import BLOCKS, PAGE, block
 from tests.support.databases import Databases, admin
 
 ROOT = page.ROOT
-SAMPLES = ("broken ", '{"process"', "Connections: ")  # blocks that begin so are outputs
+SAMPLES = ("broken ", '{"process"', "Connections: ")  # a block that begins with one of these is an output
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -75,10 +75,10 @@ class Table:
     def _sku(self, record: Record) -> str:
         """Returns the SKU, or "" if the SKU is uncertain. In a row with too few or too many cells, only the first cell
         is certain to belong to its column."""
-        place = self.sku_index
-        if place is None or not (place == 0 or len(record.cells) == len(self.header)):
+        index = self.sku_index
+        if index is None or not (index == 0 or len(record.cells) == len(self.header)):
             return ""
-        return record.cells[place].strip()
+        return record.cells[index].strip()
 
 
 def _header(file: CatalogFile) -> tuple[str, list[str], int]:

@@ -3,9 +3,9 @@
 --
 -- The index returns one batch of candidates after another. A vector whose similarity to the query is p_floor lies at
 -- the floor distance from the query. The scan ends when even the nearest candidate of the newest batch is farther from
--- the query than the floor distance plus p_stop_margin (see filtered_hnsw_leg). The scan also ends after a batch with
--- which it has found p_most or more images or titles, or when it has examined @cut_max_candidates@ candidates. In these
--- two cases, `complete` is false.
+-- the query than the floor distance plus p_stop_margin (see filtered_hnsw_leg). The scan also ends after a batch if it
+-- has found at least p_most images or titles, or when it has examined @cut_max_candidates@ candidates. In these two
+-- cases, `complete` is false.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.near_by_index(
