@@ -94,4 +94,4 @@ def main() -> None:
     except Exception as error:
         if not logs:
             raise
-        raise SystemExit(log.last_words(error)) from None
+        raise SystemExit(log.log_crash(error)) from None

@@ -125,7 +125,7 @@ def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, li
     return run, stored
 
 
-def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], k: int) -> None:
+def check_comparable(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], k: int) -> None:
     """Raise SettingsError if the tasks cannot be compared with `run`."""
     for task in tasks:
         what = f"suite {task.suite}, {task.kind} queries"
@@ -151,7 +151,7 @@ def refuse_unlike(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], 
 def compare(conn: Connection, stored: Sequence[StoredLeg], measured: Sequence[MeasuredLeg]) -> list[Comparison]:
     """Compare the metrics query by query, with bootstrap intervals. A direction that only one run has is skipped.
 
-    The caller has checked with `refuse_unlike` that the runs can be compared.
+    The caller has checked with `check_comparable` that the runs can be compared.
     """
     comparisons = []
     for leg in measured:

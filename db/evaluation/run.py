@@ -98,5 +98,5 @@ def _earlier(conn: Connection, tasks: Sequence[Task], options: EvaluationOptions
     if options.against is None:
         return None
     run, stored = history.find(conn, options.against, tasks)
-    history.refuse_unlike(run, stored, tasks, options.k)
+    history.check_comparable(run, stored, tasks, options.k)
     return run, stored

@@ -68,6 +68,6 @@ def drop(conn: Connection, name: str) -> None:
 
 
 def refresh(conn: Connection) -> int:
-    """Compute the popularity and the distributions of signals. Returns the number of signals with a new distribution,
-    without the built-in ones."""
+    """Compute the popularity and the distributions of signals. Returns the number of signals with a new distribution;
+    built-in signals do not count."""
     return int(conn.scalar(_REFRESH) or 0)

@@ -66,9 +66,9 @@ class Uploads:
             raise ApiError("invalid", f"The region cannot be read: {error.message}.", hint=hint) from None
 
     async def part(self, name: str, box: Box | None) -> bytes | None:
-        """Returns a region of a kept image as WebP, or without `box` the image, or None when the image is no longer
-        kept. The region is kept as the images are, because each page of its results searches by it. Raises ApiError as
-        `region` does."""
+        """Returns a region of a kept image as WebP. Without `box`, returns the whole image. Returns None when the image
+        is no longer kept. Each page of results searches by the region again, so the region is kept too. Raises ApiError
+        as `region` does."""
         image = self._kept.get(name)
         if image is None or box is None:
             return image

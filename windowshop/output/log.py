@@ -77,7 +77,7 @@ def start(process: str | None) -> bool:
     return is_json
 
 
-def last_words(error: Exception) -> int:
+def log_crash(error: Exception) -> int:
     """Log the error that ends a process, and return the exit code."""
     log = structlog.get_logger()
     told, code = getattr(error, "format_message", None), getattr(error, "exit_code", 1)

@@ -57,7 +57,7 @@ def test_the_difference_of_two_runs_is_the_mean_of_the_differences_of_their_quer
     tasks = [first[0].task]
     assert history.find(analyst, "last", tasks)[0] == number
     _, stored = history.find(analyst, str(number), tasks)
-    history.refuse_unlike(number, stored, tasks, 10)
+    history.check_comparable(number, stored, tasks, 10)
     assert all(
         (one.difference.value, one.difference.low, one.difference.high) == (0, 0, 0)
         for one in history.compare(analyst, stored, first)
@@ -103,7 +103,7 @@ def test_a_run_is_not_compared_with_a_run_that_used_other_judgements(
     shop.run(change)
     tasks = prepare(analyst, read(analyst, ["default"]))
     with pytest.raises(SettingsError, match=f"run {number} measured suite default, text queries against other judge"):
-        history.refuse_unlike(*history.find(analyst, "last", tasks), tasks, 10)
+        history.check_comparable(*history.find(analyst, "last", tasks), tasks, 10)
 
 
 def test_runs_that_differ_in_suite_or_filter_or_k_are_not_compared(shop: "Shop", analyst: Connection) -> None:
@@ -114,14 +114,14 @@ def test_runs_that_differ_in_suite_or_filter_or_k_are_not_compared(shop: "Shop",
     with pytest.raises(SettingsError, match="no earlier run has measured other"):
         history.find(analyst, "last", other)
     with pytest.raises(SettingsError, match=f"run {number} has nothing to compare with suite other"):
-        history.refuse_unlike(*history.find(analyst, str(number), other), other, 10)
+        history.check_comparable(*history.find(analyst, str(number), other), other, 10)
     tasks = prepare(analyst, read(analyst, ["default"]))
     with pytest.raises(SettingsError, match=f"run {number} was measured at k 10, this run at 5"):
-        history.refuse_unlike(*history.find(analyst, "last", tasks), tasks, 5)
+        history.check_comparable(*history.find(analyst, "last", tasks), tasks, 5)
     shop.run("update shop.product set brand = 'A'")
     filtered = prepare(analyst, read(analyst, ["default"]), [{"brand": "A"}])
     with pytest.raises(SettingsError, match="nothing to compare"):
-        history.refuse_unlike(*history.find(analyst, "last", filtered), filtered, 10)
+        history.check_comparable(*history.find(analyst, "last", filtered), filtered, 10)
     with pytest.raises(SettingsError, match="there is no run 99999"):
         history.find(analyst, "99999", tasks)
     with pytest.raises(SettingsError, match='neither the number of a run nor "last"'):

@@ -1,4 +1,5 @@
-"""Admin keys ask what changes would do to judged searches. Nothing is changed, and faulty changes are refused."""
+"""With an admin key, `/v1/what-if` shows what changes would do to judged searches. It changes nothing, and refuses
+faulty changes."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -68,16 +69,14 @@ def test_other_keys_are_refused(keyed: Keyed) -> None:
         assert client.post("/v1/what-if", json={"changes": [RULE]}, headers=keys[name]).status_code == 403
 
 
-def test_questions_leave_connections_for_writes_and_end_with_their_clients(
-    keyed: Keyed, own_database: Database
-) -> None:
+def test_requests_leave_connections_for_writes_and_end_with_their_clients(keyed: Keyed, own_database: Database) -> None:
     client, keys = keyed
     running = text(
         "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' "
         "and query like '%shop.what_if(%' and pid <> pg_backend_pid()"
     )
 
-    def questions() -> int:
+    def running_requests() -> int:
         with own_database.connect(None) as watching:
             return int(watching.scalar(running) or 0)
 
@@ -91,9 +90,9 @@ def test_questions_leave_connections_for_writes_and_end_with_their_clients(
     with own_database.connect(None) as held, held.begin(), ThreadPoolExecutor(4) as pool:
         held.execute(text("update shop.signal set weight = 0 where name = 'stock'"))  # rules wait for this row
         asked = [pool.submit(ask) for _ in range(4)]
-        wait_until(lambda: questions() == 1, 2, "a running question")
+        wait_until(lambda: running_requests() == 1, 2, "a running request")
         product = {"products": [{"sku": "new", "title": "new"}]}
         assert client.put("/v1/products", json=product, headers=keys["write"]).status_code == 200
-        assert questions() == 1
+        assert running_requests() == 1
         assert sorted(one.result() for one in asked) == [0, 0, 0, 503]
-        wait_until(lambda: questions() == 0, 2, "the end of the questions")
+        wait_until(lambda: running_requests() == 0, 2, "the end of the requests")
