@@ -308,6 +308,8 @@ SEARCH = (
 )
 
 BROWSING = (
+    Constant("group_list_read", 1000, "products", "read for a page of groups, before all products are read"),
+    Constant("signal_state_products", 50, "products", "number of products for which signal_state reads the signals"),
     Constant("max_facet_fields", 20, "fields", "largest number of fields of a call; a search page shows fewer fields"),
     Constant("max_facet_values", 1000, "values", "largest value of limit_values"),
     Constant("max_facet_buckets", 100, "ranges", "largest number of ranges of a numeric field"),

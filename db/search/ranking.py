@@ -197,6 +197,7 @@ _BROWSE = (
     f"select found.*, {_IMAGE_HASH} from shop.browse({_given('filter', 'k', 'catalog', 'sort', 'group_by')}, "
     "after_cursor => %(after)s) found"
 )
+_BROWSE_TOTAL = "select shop_private.browse_total(%(filter)s, %(catalog)s)"
 _FACETS = (
     "select field, value, low, high, products, kind, exact, note, value_json::text, currency, row_filter::text "
     f"from shop.facets({_given(*OPTIONS_OF_FACETS, 'fields', 'limit_values', 'buckets')})"
@@ -235,6 +236,12 @@ def browse(conn: Connection, params: SearchParams, sort: str | None = None) -> l
     `sort` is an order of shop.browse; None orders by product_id.
     """
     return [BrowseItem(*row) for row in driver_rows(conn, _BROWSE, {**asdict(params), "sort": sort})]
+
+
+def browse_total(conn: Connection, filter_: str | None, catalog: str) -> int:
+    """Return the number of groups of variants with a product that passes the filter. A product without item_group_id
+    is a group of its own. Reads all products that pass."""
+    return int(driver_rows(conn, _BROWSE_TOTAL, {"filter": filter_, "catalog": catalog})[0][0])
 
 
 def facets(conn: Connection, params: SearchParams, names: list[str], limit_values: int, buckets: int) -> list[Facet]:

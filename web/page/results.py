@@ -44,6 +44,7 @@ class PageResult:
     seconds: float
     words: dict[UUID, Places] = field(default_factory=dict)  # product_id -> places of the query's words in its title
     start: Start = EMPTY  # categories and queries for an empty page
+    groups: int = 0  # the cards of the whole list; 0: not counted
 
     @property
     def is_degraded(self) -> bool:
@@ -78,13 +79,17 @@ class PageResult:
         return ngettext("%(count)s variant", "%(count)s variants", counted) % {"count": number(counted)}
 
     def _total(self, state: PageState) -> tuple[int, str]:
-        """Returns the number of products and the kind of this number: `exact`, `about` (an estimate) or `at least` (a
-        lower bound)."""
+        """Returns the number of products, where the variants of a product count once, and the kind of this number:
+        `exact`, `about` (an estimate) or `at least` (a lower bound)."""
         if not self.cursor and not state.after:  # all products are on this page
             return len(self.products), "exact"
         first, counted = self.products[0], filters.total(self.facets)
         if isinstance(first, SearchHit) and (state.cut or first.total_is == "exact" or not counted):
             return first.total, first.total_is
+        if self.groups:
+            return self.groups, "exact"
+        if any(product.group_products is not None for product in self.products):
+            return len(self.products), "at least"
         return counted, "exact" if all(facet.exact for facet in self.facets) else "about"
 
 
@@ -93,7 +98,7 @@ class Caches:
 
     def __init__(self) -> None:
         self.hidden = Hidden()
-        self.facets: TimedCache[list[FacetOf]] = TimedCache(5)
+        self.facets: TimedCache[tuple[list[FacetOf], int]] = TimedCache(5)  # with the number of groups
         self.starts: TimedCache[Start] = TimedCache(60)
         self.grouped: TimedCache[bool] = TimedCache(60)  # whether a catalog has variants
 
@@ -103,9 +108,13 @@ def _has_variants(conn: Connection, catalog: str) -> bool:
     return bool(ranking.browse(conn, params))
 
 
-def _count(conn: Connection, params: SearchParams) -> list[FacetOf]:
+def _count(conn: Connection, params: SearchParams, *, with_groups: bool = False) -> tuple[list[FacetOf], int]:
+    """Returns the facets, and the number of groups, which is 0 if it is not asked for, or if the facets show that too
+    many products pass to count them exactly."""
     rows = ranking.facets(conn, params, _FACETS, _FACET_VALUES, _PRICE_RANGES)
-    return [facet for facet in group_by_field(rows, _FACETS) if facet.values]
+    facets = [facet for facet in group_by_field(rows, _FACETS) if facet.values]
+    is_counted = with_groups and all(facet.exact for facet in facets)
+    return facets, ranking.browse_total(conn, params.filter, params.catalog) if is_counted else 0
 
 
 def read_page(
@@ -161,12 +170,18 @@ def read_page(
         is_cached = params.cut is None and not ranking.MAY_HAVE_OPERATORS.search(state.q)
         key = state.catalog, shown
         counted = SearchParams(filter=shown, catalog=state.catalog) if is_cached else replace(params, filter=shown)
-        facets = caches.facets.get(key, lambda: _count(conn, counted)) if is_cached else _count(conn, counted)
+        facets, groups = (
+            caches.facets.get(key, lambda: _count(conn, counted, with_groups=is_grouped))
+            if is_cached
+            else _count(conn, counted)
+        )
         examples = _read_examples(conn, state, hidden)
         start = EMPTY
         if state.is_start:
             start = caches.starts.get(key, lambda: read_start(conn, state.catalog, facets, hidden))
-        return PageResult(products, cursor, search, state.catalog, facets, examples, reduced, seconds, words, start)
+        return PageResult(
+            products, cursor, search, state.catalog, facets, examples, reduced, seconds, words, start, groups
+        )
 
     if params.cut is None or not with_filters:
         return read(conn)

@@ -13,10 +13,9 @@
 -- product_id of that row may be passed as `after` instead. A null filter lets every product pass.
 --
 -- group_by => 'item_group_id' lists one product for each group of variants, the one that comes first in the order. The
--- list then has no sort, or a sort that is read from an index. A page reads the products of the list up to its last
--- row, and the other products of their groups. group_products is the number of the group's products that pass the
--- filter, and group_low and group_high are their lowest and highest effective price; these columns are null without
--- group_by. A product without item_group_id is a group of its own.
+-- list then has no sort, or a sort that is read from an index. group_products is the number of the group's products
+-- that pass the filter, and group_low and group_high are their lowest and highest effective price; these columns are
+-- null without group_by. A product without item_group_id is a group of its own.
 create or replace function shop.browse(
     filter jsonb default null, k integer default 10, catalog text default 'main', after uuid default null,
     sort text default null, after_cursor text default null, group_by text default null
@@ -66,10 +65,11 @@ begin
         return;
     end if;
     figures := shop_private.browse_figures(filter, catalog, group_by);
-    for keys in select * from shop_private.browse_keys(filter, catalog, after, by_index, after_cursor) loop
-        if group_by is not null then
-            keys := shop_private.browse_heads(keys, filter, catalog, by_index);
-        end if;
+    for keys in
+        select * from shop_private.browse_keys(filter, catalog, after, by_index, after_cursor) where group_by is null
+        union all
+        select 'select * from shop_private.browse_heads($2, $3, $4, $5, $6, $1)' where group_by is not null
+    loop
         return query execute format('select h.product_id, h.sku, h.title, h.brand, h.product_type, h.price, h.currency,
                 h.availability, h.color, h.link, h.image_link, i.uri, 0::smallint,
                 shop.effective_price(h.price, h.sale_price, h.sale_starts_at, h.sale_ends_at),
@@ -78,9 +78,9 @@ begin
             join shop.product h on h.product_id = f.product_id
             left join shop.product_image i on i.product_id = h.product_id and i.position = 0
             %5$s
-            order by f.key %3$s, f.product_id %3$s',
+            order by f.key %3$s nulls last, f.product_id %3$s',
             by_index || '|', keys, direction, figures.columns, figures.joined)
-        using case when group_by is null then missing end, missing;
+        using missing, filter, catalog, after, by_index, after_cursor;
         get diagnostics added = row_count;
         missing := missing - added;
         exit when missing = 0;

@@ -22,9 +22,9 @@ begin
                 max(m.price) filter (where m.currency is not distinct from h.currency) as high
             from (
                 select p.currency, %1$s as price
-                from (select p.* from shop.product p where p.item_group_id = h.item_group_id
+                from (select p.* from shop.product p where p.item_group_id = h.item_group_id and (%2$s)
                     limit @group_most_read@) p
-                where (%2$s) and (%3$s) limit @group_most_products@
+                where %3$s limit @group_most_products@
             ) m
         ) g on h.item_group_id is not null',
         format(effective, 'p'), shop_private.catalog_condition(p_catalog), shop_private.filter_condition(p_filter));

@@ -82,7 +82,7 @@ begin
         join shop.product p on p.product_id = g.product_id
         where g.place > skip order by g.place limit p_k + 1
     ), figures as (
-        select f.* from shop_private.group_figures(p_run, p_request.group_by, array(select g.value from page g),
+        select f.* from shop_private.group_figures(p_request, p_run, array(select g.value from page g),
             array(select g.currency from page g), ids) f
     )
     select g.place, g.product_id, r.position, coalesce(r.score, 0), r.image_rank, r.image_distance,

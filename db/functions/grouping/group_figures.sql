@@ -1,13 +1,14 @@
--- Returns, for each group p_values[n] of the field p_group_by, the number of its products that match. low and high are
--- the lowest and highest effective price among the products with the currency of the group's first product,
--- p_currencies[n]. Returns no row if p_group_by is null or 'image'.
+-- Returns, for each group p_values[n] of the field group_by of a request, the number of its products that match. low
+-- and high are the lowest and highest effective price among the products with the currency of the group's first
+-- product, p_currencies[n]. Returns no row if group_by is null or 'image'.
 --
 -- A product matches if it passes the cut. Without a cut, a product matches if it passes the filter, and two limits
 -- apply. If the field has an index, the index finds the products of a group; the first @group_most_read@ of them are
 -- read, and at most @group_most_products@ are counted. If the field has no index and the site has more than
 -- @group_scan_products@ products, only the products p_ranked are counted.
 create or replace function shop_private.group_figures(
-    p_run shop_private.search_run, p_group_by text, p_values text[], p_currencies text[], p_ranked uuid[]
+    p_request shop_private.search_request, p_run shop_private.search_run, p_values text[], p_currencies text[],
+    p_ranked uuid[]
 )
 returns table (value text, products bigint, low numeric, high numeric)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
@@ -15,10 +16,10 @@ declare
     field record;
     known uuid[] := (p_run.cut).product_ids;
 begin
-    if p_group_by is null or p_group_by = 'image' then
+    if p_request.group_by is null or p_request.group_by = 'image' then
         return;
     end if;
-    field := shop_private.group_field(p_group_by);
+    field := shop_private.group_field(p_request.group_by);
     if known is null and not field.by_index and p_run.products > @group_scan_products@ then
         known := p_ranked;
     end if;
@@ -35,8 +36,9 @@ begin
         field.expression, case
             when known is not null then format('shop.product p where p.product_id = any($3) and %s = any($1) offset 0',
                 field.expression)
-            when field.by_index then format('(select p.* from shop.product p where %s = g.value
-                limit @group_most_read@) p where %s limit @group_most_products@', field.expression, p_run.condition)
+            when field.by_index then format('(select p.* from shop.product p where %s = g.value and (%s)
+                limit @group_most_read@) p where %s limit @group_most_products@', field.expression,
+                shop_private.catalog_condition(p_request.catalog), p_run.condition)
             else format('shop.product p where (%s) and %s = any($1) offset 0', p_run.condition, field.expression) end)
     using p_values, p_currencies, known;
 end $$;

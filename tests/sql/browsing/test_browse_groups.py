@@ -92,6 +92,48 @@ def test_another_field_or_sort_is_refused(shop: "Shop", group_by: str, sort: str
         ranking.browse(shop.connect(Role.ANALYST), SearchParams(group_by=group_by), sort)
 
 
+@pytest.mark.parametrize("sort", SORTS)
+def test_products_of_another_catalog_are_no_variants_however_many_there_are(shop: "Shop", sort: str | None) -> None:
+    shop.load(Product("first", "thing"), into="other")
+    shop.run(  # more products than a call reads for a group, and all of them before those of the catalog main
+        "insert into shop.product (product_id, sku, catalog, title, item_group_id, price, currency) "
+        "select shop.product_id('o' || n, 'other'), 'o' || n, 'other', 'thing', 'g', 7, 'USD' "
+        "from generate_series(1, 5200) n"
+    )
+    shop.load(*(Product(f"p{n}", "thing", item_group_id="g", price=Decimal(n), currency="EUR") for n in (1, 2, 3)))
+    [row] = pages(shop.connect(Role.ANALYST), sort, None, 10, GROUP)
+    assert (row.group_products, row.group_low, row.group_high) == (3, 1, 3)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_the_end_of_the_list_has_the_same_products_as_the_whole_list(
+    session: psycopg.Connection[Any], sort: str | None
+) -> None:
+    """Of 20,000 products, the last 1,000 and more belong to groups that came before."""
+    field = "null" if sort is None else f"'{sort}'"
+    direction = "desc" if sort and sort.endswith("desc") else "asc"
+    key = "price" if sort else "null::numeric"
+    heads = session.execute(
+        f"select array_agg(sku order by key {direction}, product_id {direction}) from ("
+        f"select distinct on (item_group_id) sku, product_id, {key} as key from shop.product "
+        f"order by item_group_id, key {direction}, product_id {direction}) h"
+    ).fetchone()
+    assert heads is not None
+    listed: list[str] = []
+    after = None
+    while True:
+        page = session.execute(
+            f"select sku, cursor from shop.browse(k => 1000, sort => {field}, group_by => 'item_group_id', "
+            "after_cursor => %s)",
+            [after],
+        ).fetchall()
+        listed += [sku for sku, _ in page]
+        if len(page) < 1000:
+            break
+        after = page[-1][1]
+    assert listed == heads[0]
+
+
 @pytest.fixture(scope="module")
 def session(databases: Databases, template: str) -> Iterator[psycopg.Connection[Any]]:
     """Yields a session in a database of 20,000 products in groups of 5."""

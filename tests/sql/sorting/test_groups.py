@@ -205,8 +205,10 @@ def test_at_most_5000_products_of_a_group_are_read(shop: "Shop") -> None:
     shop.run("insert into shop.catalog (catalog) values ('main') on conflict do nothing")
     shop.run("analyze shop.product")
     figures = (
-        "select * from shop_private.group_figures(jsonb_populate_record(null::shop_private.search_run, "
-        "jsonb_build_object('condition', 'p.quantity > 4900', 'products', 5200)), 'brand', '{b}', '{null}', null)"
+        "select * from shop_private.group_figures(jsonb_populate_record(null::shop_private.search_request, "
+        """'{"group_by": "brand", "catalog": "main"}'), """
+        "jsonb_populate_record(null::shop_private.search_run, "
+        "jsonb_build_object('condition', 'p.quantity > 4900', 'products', 5200)), '{b}', '{null}', null)"
     )
     with shop.database.connect(Role.ANALYST) as conn, conn.begin():
         before = conn.scalar(text(READ)) or 0
