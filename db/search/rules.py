@@ -18,7 +18,10 @@ _GIVEN = (
 _ADD = text(f"insert into shop.rule ({_VALUES}) values ({_GIVEN}) returning {_COLUMNS}")
 # The statement that writes also checks the version. A separate SELECT FOR UPDATE would lock the rule before rule_saved
 # takes its own lock, and two sessions could wait for each other.
-_VERSION = "rule_id = :rule_id and (cast(:versions as timestamptz[]) is null or updated_at = any(:versions))"
+_VERSION = (
+    "rule_id = :rule_id and catalog = :own_catalog "
+    "and (cast(:versions as timestamptz[]) is null or updated_at = any(:versions))"
+)
 _REPLACE = text(f"update shop.rule set ({_VALUES}) = row({_GIVEN}) where {_VERSION} returning {_COLUMNS}")
 _SWITCH = text(f"update shop.rule set status = :status where {_VERSION} returning rule_id")
 _SET_STATUS = text(
@@ -80,21 +83,22 @@ def add(conn: Connection, rule: NewRule) -> Rule:
         return Rule(*conn.execute(_ADD, _values(rule)).one())
 
 
-def replace(conn: Connection, rule_id: int, rule: NewRule, versions: Sequence[datetime] | None = None) -> Rule | None:
-    """Replace all values of the rule `rule_id`, except its id.
+def replace(conn: Connection, found: Rule, rule: NewRule, versions: Sequence[datetime] | None = None) -> Rule | None:
+    """Replace all values of the rule `found`, except its id.
 
+    The rule is replaced only if it is still in the catalog of `found`, because a key may be limited to this catalog.
     With `versions`, the rule is replaced only if its `updated_at` is in `versions`. Returns None if no rule was
     replaced. Raises the errors of `add`.
     """
     with _naming(rule):
-        row = conn.execute(_REPLACE, {**_values(rule), **_version(rule_id, versions)}).one_or_none()
+        row = conn.execute(_REPLACE, {**_values(rule), **_version(found, versions)}).one_or_none()
     return None if row is None else Rule(*row)
 
 
-def switch(conn: Connection, rule_id: int, status: str, versions: Sequence[datetime] | None = None) -> bool:
-    """Make a rule live or a draft. `versions` works as in `replace`. Returns False if no rule was changed. Raises
-    DatabaseError if the rule cannot be live."""
-    return conn.scalar(_SWITCH, {"status": status, **_version(rule_id, versions)}) is not None
+def switch(conn: Connection, found: Rule, status: str, versions: Sequence[datetime] | None = None) -> bool:
+    """Make a rule live or a draft. `found` and `versions` work as in `replace`. Returns False if no rule was
+    changed. Raises DatabaseError if the rule cannot be live."""
+    return conn.scalar(_SWITCH, {"status": status, **_version(found, versions)}) is not None
 
 
 def save_all(conn: Connection, rules: Sequence[NewRule]) -> None:
@@ -136,9 +140,9 @@ def hidden_always(conn: Connection, catalog: str) -> list[str]:
     return list(conn.scalars(_HIDDEN_ALWAYS, {"catalog": catalog}))
 
 
-def remove(conn: Connection, rule_id: int, versions: Sequence[datetime] | None = None) -> bool:
-    """Delete a rule. `versions` works as in `replace`. Returns False if no rule was deleted."""
-    return conn.scalar(_REMOVE, _version(rule_id, versions)) is not None
+def remove(conn: Connection, found: Rule, versions: Sequence[datetime] | None = None) -> bool:
+    """Delete a rule. `found` and `versions` work as in `replace`. Returns False if no rule was deleted."""
+    return conn.scalar(_REMOVE, _version(found, versions)) is not None
 
 
 def remove_named(conn: Connection, names: Iterable[str], catalog: str = "main") -> set[str]:
@@ -160,8 +164,9 @@ def _naming(rule: NewRule) -> Iterator[None]:
         raise refused from error
 
 
-def _version(rule_id: int, versions: Sequence[datetime] | None) -> dict[str, object]:
-    return {"rule_id": rule_id, "versions": None if versions is None else list(versions)}
+def _version(found: Rule, versions: Sequence[datetime] | None) -> dict[str, object]:
+    given = None if versions is None else list(versions)
+    return {"rule_id": found.rule_id, "own_catalog": found.catalog, "versions": given}
 
 
 def _values(rule: NewRule) -> dict[str, object]:

@@ -9,6 +9,8 @@ import pytest
 
 from db import api_keys
 from db.engine import Database
+from db.roles import Role
+from db.search import rules
 from tests.support.web_service import Serve
 
 RULE: dict[str, Any] = {"name": "r", "condition": {"contains": "bag"}, "action": {"pin": "sku 7", "at": 1}}
@@ -143,6 +145,32 @@ def test_a_change_of_a_version_that_is_not_the_last_one_is_refused(keyed: Keyed)
     assert client.delete(address, headers={"If-Match": last.headers["etag"]}).status_code == 204
     for headers in ({"If-Match": "*"}, {"If-Match": first}):
         assert client.delete(address, headers=headers).status_code == 404
+
+
+def test_if_none_match_forbids_to_replace_a_rule(keyed: Keyed) -> None:
+    client, keys = keyed
+    client.headers = keys["admin"]  # type: ignore[assignment]
+    created = client.post("/v1/rules", json=RULE)
+    address, tag = f"/v1/rules/{created.json()['rule_id']}", created.headers["etag"]
+    for named in ("*", tag, f'"other", W/{tag}'):
+        answer = client.put(address, json={**RULE, "priority": 1}, headers={"If-None-Match": named})
+        assert (answer.status_code, answer.json()["type"]) == (412, "urn:windowshop:problem:changed"), named
+    assert client.get(address, headers={"If-None-Match": "*"}).status_code == 304
+    assert client.get(address).json() == created.json()
+    assert client.put(address, json=RULE, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert client.put("/v1/rules/999", json=RULE, headers={"If-None-Match": "*"}).status_code == 404
+
+
+def test_a_rule_that_has_moved_to_another_catalog_is_not_changed(own_database: Database) -> None:
+    with own_database.connect(Role.APP) as conn, conn.begin():
+        old = rules.add(conn, rules.NewRule("r", '{"always": true}', '{"banner": "x"}'))
+        moved = rules.replace(conn, old, rules.NewRule("r", old.condition, old.action, catalog="other"))
+        assert moved is not None
+        for versions in (None, [moved.updated_at]):
+            assert rules.replace(conn, old, rules.NewRule("r", old.condition, old.action), versions) is None
+            assert not rules.switch(conn, old, "live", versions)
+            assert not rules.remove(conn, old, versions)
+        assert rules.find(conn, old.rule_id) == moved
 
 
 def test_of_two_changes_of_the_same_version_one_is_saved(keyed: Keyed) -> None:

@@ -17,7 +17,7 @@ from web.api.attributes import ShownAttributes
 from web.api.key_limits import KeyLimits
 from web.api.openapi import BODY, KEY, KEYED, REPEATABLE, UNCHANGED, answers
 from web.api.schemas import MAX_CATALOG, Catalog
-from web.api.v1.versions import ETAG, IfMatch, tag_of, versions
+from web.api.v1.versions import ETAG, IfMatch, IfNoneMatch, is_named, tag_of, versions
 from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 from web.http.wording import for_rest
@@ -124,8 +124,9 @@ async def create_rule(request: Request[Any, Any, Any], state: State, data: JSONB
 async def read_rule(request: Request[Any, Any, Any], state: State, rule_id: RuleId) -> Response[RuleOut]:
     """Read a rule. With If-None-Match, the answer is 304 if the rule is unchanged."""
     found = await state.pools.read(request, lambda conn: rules.find(conn, rule_id), primary=True)
-    answer = _tagged(_out(_existing(request, rule_id, found)))
-    if answer.headers["ETag"] in request.headers.get("if-none-match", ""):
+    rule = _existing(request, rule_id, found)
+    answer = _tagged(_out(rule))
+    if is_named(request.headers.get("if-none-match"), rule.updated_at):
         return Response(None, status_code=304, headers=answer.headers)  # type: ignore[arg-type]  # a 304 has no body
     return answer
 
@@ -144,13 +145,16 @@ async def replace_rule(
     rule_id: RuleId,
     data: JSONBody[RuleIn],
     if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response[RuleOut]:
     """Replace a rule. A field that the body lacks gets its default."""
     wanted = versions(if_match)
 
     def replace(conn: Connection, rule: rules.NewRule) -> rules.Rule:
-        _existing(request, rule_id, rules.find(conn, rule_id))
-        return changed(conn, rule_id, rules.replace(conn, rule_id, rule, wanted))
+        old = _existing(request, rule_id, rules.find(conn, rule_id))
+        if is_named(if_none_match, old.updated_at):
+            raise ApiError("changed", f"There is already a rule {rule_id}.", hint="If-None-Match forbids the change.")
+        return _changed(request, conn, rule_id, rules.replace(conn, old, rule, wanted))
 
     return _tagged(await state.pools.write(request, _saving(request, state, data, replace)))
 
@@ -168,8 +172,8 @@ async def delete_rule(request: Request[Any, Any, Any], state: State, rule_id: Ru
     wanted = versions(if_match)
 
     def remove(conn: Connection) -> None:
-        _existing(request, rule_id, rules.find(conn, rule_id))
-        changed(conn, rule_id, rules.remove(conn, rule_id, wanted))
+        old = _existing(request, rule_id, rules.find(conn, rule_id))
+        _changed(request, conn, rule_id, rules.remove(conn, old, wanted))
 
     await state.pools.write(request, remove)
 
@@ -225,13 +229,12 @@ def _existing(request: Request[Any, Any, Any], rule_id: int, found: rules.Rule |
     return found
 
 
-def changed(conn: Connection, rule_id: int, found: Changed | None) -> Changed:
+def _changed(request: Request[Any, Any, Any], conn: Connection, rule_id: int, found: Changed | None) -> Changed:
     """Return what a write returned. Raises ApiError if the write changed no rule, because the rule or the version that
-    the client names does not exist."""
+    the client names does not exist, or because the key does not allow the rule's present catalog."""
     if found:
         return found
-    if rules.find(conn, rule_id) is None:
-        raise ApiError("not-found", f"There is no rule {rule_id}.")
+    _existing(request, rule_id, rules.find(conn, rule_id))
     raise ApiError("changed", CHANGED, hint="Read the rule, and change it again.")
 
 

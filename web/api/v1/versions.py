@@ -24,12 +24,27 @@ IfMatch = Annotated[
         "answer is 412 and nothing changes. Without this header, the last write wins.",
     ),
 ]
+IfNoneMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-None-Match",
+        max_length=1000,
+        description="`*`, or the ETags of versions that are not to be replaced. As a rule gets its id when it is "
+        "created, PUT creates no rule: with `*`, the answer is 412.",
+    ),
+]
 ETAG = [ResponseHeader(name="ETag", documentation_only=True, description="The version of the rule, for If-Match.")]
 
 
 def tag_of(saved_at: datetime) -> str:
     """Returns the ETag of the version that was saved at this time."""
     return f'"{(saved_at - _EPOCH) // timedelta(microseconds=1):x}"'
+
+
+def is_named(if_none_match: str | None, saved_at: datetime) -> bool:
+    """Returns whether If-None-Match names the version that was saved at this time. `*` names every version."""
+    given = if_none_match or ""
+    return given.strip() == "*" or tag_of(saved_at) in given
 
 
 def versions(if_match: str | None) -> list[datetime] | None:

@@ -111,9 +111,9 @@ async def change_rule(request: Request[Any, Any, Any], state: State, action: Fro
             raise ApiError("not-found", marked("This rule does not exist any more."))
         with _refusing():
             if action == "delete":
-                is_changed = rules.remove(conn, rule.rule_id, wanted)
+                is_changed = rules.remove(conn, rule, wanted)
             else:
-                is_changed = rules.switch(conn, rule.rule_id, action, wanted)
+                is_changed = rules.switch(conn, rule, action, wanted)
         if not is_changed:
             raise ApiError("changed", marked("Somebody else has changed the rule. Look at it again."))
 
