@@ -1,9 +1,10 @@
 """Writes the searches and clicks of visitors to shop.event in the background, so that no page waits for the primary.
 
 A search waits for WAIT_SECONDS: if the visitor adds or removes letters at the end of the text in this time, only the
-last text is recorded. A search of a visitor is recorded once a day, and so is a click on one of the found products.
-While the primary does not answer, events wait, and the page works as before. All that is kept in memory is bounded. If
-too many events wait to be written, a further event is lost, and is counted in the metrics.
+last text is recorded. A search of a visitor is recorded once a day, and so is a click on one of the found products. A
+click on a product of a search that was not recorded is not recorded either. While the primary does not answer, events
+wait, and the page works as before. All that is kept in memory is bounded. Each event that is not written is counted in
+the metrics: too many events wait, a statement fails, or the service ends while the primary does not answer.
 """
 
 import asyncio
@@ -62,11 +63,12 @@ class Recorder:
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()  # by visitor
         self._ready: list[Event] = []
         self._known: OrderedDict[str, None] = OrderedDict()
+        self._dropped: OrderedDict[str, None] = OrderedDict()  # ids of searches that are not recorded
         self._spent: OrderedDict[str, int] = OrderedDict()  # events of the day, by visitor
 
     @asynccontextmanager
     async def running(self, app: Litestar) -> AsyncIterator[None]:
-        """Is a lifespan of the application. At its end, the events that wait are written."""
+        """Is a lifespan of the application. At its end, the events that wait are written or counted as lost."""
         stopping = asyncio.Event()
         task = asyncio.ensure_future(self._run(stopping))
         try:
@@ -109,7 +111,7 @@ class Recorder:
             return
         visitor = visitors.name_of(scope, salt)
         id_, _, rank = origin.partition(".")
-        if not visitors.is_search_id(id_, salt, visitor, catalog) or not is_rank(rank):
+        if not visitors.is_search_id(id_, salt, visitor, catalog) or not is_rank(rank) or id_ in self._dropped:
             return
         waiting = self._waiting.get(visitor)
         if waiting is not None and waiting.event.search_id == id_:
@@ -135,6 +137,7 @@ class Recorder:
         if self._salt is not None and time.monotonic() >= self._salt.ends:
             self._salt = None
             self._known.clear()
+            self._dropped.clear()
             self._spent.clear()
         return self._salt
 
@@ -142,10 +145,11 @@ class Recorder:
         visitor = event.visitor or ""
         before = self._waiting.get(visitor)
         if before is not None and is_text and before.is_text and _is_typed_on(before.event, event):
-            self._known.pop(before.event.search_id or "", None)
+            self._drop(before.event)
             del self._waiting[visitor]
         elif before is not None or len(self._waiting) >= MOST_WAITING:
             self._finish(visitor if before is not None else next(iter(self._waiting)))
+        self._dropped.pop(event.search_id or "", None)
         _keep(self._known, event.search_id or "", None)
         self._waiting[visitor] = _Waiting(event, time.monotonic() + WAIT_SECONDS, is_text)
 
@@ -157,18 +161,28 @@ class Recorder:
         visitor = event.visitor or ""
         spent = self._spent.get(visitor, 0)
         if spent >= MOST_A_DAY:
-            self._counter.labels(LIMITED).inc()
+            self._drop(event, LIMITED)
         elif len(self._ready) >= MOST_READY:
-            self._counter.labels(LOST).inc()
+            self._drop(event, LOST)
         else:
             _keep(self._spent, visitor, spent + 1)
             self._ready.append(event)
+
+    def _drop(self, event: Event, result: str | None = None) -> None:
+        """Leave out an event, and count it as `result`. A search that is left out may be recorded another time."""
+        if result:
+            self._counter.labels(result).inc()
+        if event.kind == "search":
+            self._known.pop(event.search_id or "", None)
+            _keep(self._dropped, event.search_id or "", None)
 
     async def _run(self, stopping: asyncio.Event) -> None:
         is_last = False
         while not is_last:
             is_last = stopping.is_set()
             try:
+                if is_last:
+                    self._try_at = 0.0
                 self._finish_until(math.inf if is_last else time.monotonic())
                 await self._write()
             except Exception:
@@ -176,6 +190,9 @@ class Recorder:
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await stopping.wait()
+        if self._ready:
+            structlog.get_logger().warning("events of the page were lost at the end", events=len(self._ready))
+            self._counter.labels(LOST).inc(len(self._ready))
 
     def _finish_until(self, end: float) -> None:
         while self._waiting and next(iter(self._waiting.values())).until <= end:
@@ -201,9 +218,11 @@ class Recorder:
             await self._pools.write_behind(lambda conn: events.record(conn, batch), seconds=WRITE_SECONDS)
         except BaseException as error:
             if isinstance(error, DatabaseUnreachable | ApiError) and not isinstance(error, ConnectionLost):
-                self._ready = (batch + self._ready)[:MOST_READY]
+                self._ready, beyond = (batch + self._ready)[:MOST_READY], (batch + self._ready)[MOST_READY:]
             else:
-                self._counter.labels(LOST).inc(len(batch))
+                beyond = batch
+            for event in beyond:
+                self._drop(event, LOST)
             raise
         self._counter.labels(RECORDED).inc(len(batch))
 

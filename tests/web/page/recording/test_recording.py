@@ -24,12 +24,6 @@ OURS = {"Sec-Fetch-Site": "same-origin"}
 EVENTS = "select kind, query, results, sku, rank, visitor, catalog, search_id from shop.event order by event_id"
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "WAIT_SECONDS", 0.0)
-    monkeypatch.setattr(recorder, "TICK_SECONDS", 0.02)
-
-
 @contextmanager
 def recording(serve: Serve, database: Database, **settings: Any) -> Iterator[httpx.Client]:
     """Yields a client that behaves as a browser. The recorder has read the salt of the day."""
