@@ -1,12 +1,16 @@
 """A signal is read with the rights of the role that defined it. A signal that cannot be read adds nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from db import functions
 from db.errors import DatabaseError
 from db.roles import Role
+from db.site_status import schema_checks
+from db.site_status.finding import Finding, Level
 from tests.sql.ranking.conftest import SKUS, add, explained, found
 from tests.support.shop import Shop
 
@@ -129,6 +133,64 @@ def test_a_signal_that_fails_adds_nothing_and_the_search_answers(erp: Shop) -> N
     assert "does not exist" in str(explained(app))
     [(problem,)] = app.exec_driver_sql("select problem from shop.signal_state() where name = 'margin'")
     assert "does not exist" in problem
+
+
+def test_a_view_that_fails_for_some_products_only_is_reported(erp: Shop) -> None:
+    app = erp.connect(Role.APP)
+    add(app, ", weight => 1")
+    state = "select problem from shop.signal_state() where name = 'margin'"
+
+    def status() -> Finding:
+        with erp.database.connect(None) as conn, conn.begin():
+            return schema_checks.signals(conn, erp.database.roles)
+
+    assert app.exec_driver_sql(state).scalar() is None
+    assert status().level is Level.FINE
+    erp.run(
+        "create or replace view erp.margin as select p.product_id, c.sku, 1 / (c.margin - 5) as value "
+        "from shop.product p join erp.cost c using (sku)"
+    )
+    assert app.exec_driver_sql(state).scalar() == "division by zero"
+    assert status().level is Level.WARNING
+    assert status().message == "searches leave out a signal: margin: division by zero"
+    erp.run("truncate shop.product cascade")
+    assert app.exec_driver_sql(state).scalar() is None
+
+
+def test_an_upgrade_renews_the_functions_of_signals(erp: Shop) -> None:
+    app = erp.connect(Role.APP)
+    add(app, ", weight => 1")
+    bodies = (
+        "select array_agg(prosrc order by proname), bool_and(prosecdef), "
+        "bool_or(has_function_privilege('public', oid, 'execute')), array_agg(distinct proowner::regrole::text) "
+        "from pg_proc where pronamespace = 'shop_signals'::regnamespace and proname = any('{margin,stolen}')"
+    )
+    [([fresh], *rights)] = erp.run(bodies)
+    assert rights == [True, False, [app.exec_driver_sql("select current_user").scalar()]]
+    earlier = (
+        "create or replace function shop_signals.{0}(p_product_ids uuid[]) returns double precision[] language sql "
+        "stable security definer set search_path = pg_catalog, pg_temp as "
+        "'select array(select max(v.value) from unnest($1) u left join erp.margin v on v.product_id = u group by u)'"
+    )
+    app.exec_driver_sql(earlier.format("margin"))
+    # The row of this signal names another view than its function reads.
+    erp.run("create view erp.secret as select * from erp.margin; grant select on erp.secret to shop_app")
+    app.exec_driver_sql(earlier.format("stolen"))
+    app.exec_driver_sql("revoke all on function shop_signals.stolen(uuid[]) from public")
+    app.exec_driver_sql(
+        "insert into shop.signal (name, source, value_column, key, normalise, weight, visible, defined_by) "
+        "values ('stolen', 'erp.secret', 'value', 'product_id', 'percentile', 0, 'all', current_user)"
+    )
+    [margin, stolen] = erp.run(bodies)[0][0]
+    assert margin != fresh
+    last = (Path(functions.__file__).parent / "ranking/signals/renew_signals.sql").read_text().rpartition("\n\n")[2]
+    renew = f"set role {erp.database.roles.owner}; {last.strip()} reset role"
+    erp.run(renew)
+    assert erp.run(bodies)[0] == ([fresh, stolen], *rights)
+    assert explained(app)["signal margin"][0] is None
+    erp.run("drop view erp.secret; drop view erp.margin")
+    erp.run(renew)  # a missing view is no error
+    assert erp.run(bodies)[0][0] == [fresh, stolen]
 
 
 def test_a_signal_that_waits_for_a_lock_adds_nothing(erp: Shop) -> None:

@@ -52,6 +52,27 @@ def test_a_signal_sorts_a_search_over_all_pages_and_no_list(client: httpx.Client
     assert problem["detail"].startswith("a list without a query cannot be sorted by a signal")
 
 
+def test_signals_of_a_request_change_the_order(own_database: Database) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(
+            text(
+                "update shop.product set availability = case when substr(sku, 5)::int % 3 = 0 then 'in_stock' "
+                "else 'out_of_stock' end"
+            )
+        )
+    with served(own_database, SETTINGS) as client:
+        for path in ("/v1/search", "/search"):
+
+            def stock(path: str = path, **body: Any) -> list[str]:
+                answer = client.post(path, json={"query": "bag", "top_k": 1000, **body}).raise_for_status().json()
+                return [result["availability"] for result in answer["results"]]
+
+            plain, most = stock(), stock(signals={"stock": 10})
+            assert most == sorted(plain) != plain
+            assert stock(signals={"stock": -10}) == most[::-1]
+            assert stock(signals={"stock": 0}) == plain
+
+
 def test_a_list_is_sorted_over_all_pages(client: httpx.Client) -> None:
     for sort in ("price", "price desc", "title, price desc"):
         listed = pages(client, sort=sort, top_k=7)

@@ -60,7 +60,7 @@ begin
         ) f
         group by f.product_id order by max(f.place));
 end $body$, p_name, number, p_relation, normalised, source);
-    return format('create function shop_signals.%I(p_product_ids uuid[]) returns double precision[] language plpgsql '
-        'stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = ''100ms'' '
+    return format('create or replace function shop_signals.%I(p_product_ids uuid[]) returns double precision[] '
+        'language plpgsql stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = ''100ms'' '
         'set plan_cache_mode = force_generic_plan as %L', p_name, body);
 end $$;

@@ -1,0 +1,35 @@
+-- Creates the functions of all signals again, as signal_function writes them now. Each upgrade calls this function, as
+-- the owner role in the session of an administrator. The role that defined a signal creates the function, and a
+-- function that this role does not own is left as it is. The row of a signal can be inserted by any role with the
+-- rights of app. So the new function reads only a view and a column that the present function reads. A signal whose
+-- view is gone, or whose role the session may not act as, keeps its present function.
+create or replace function shop_private.renew_signals()
+returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    owner constant name := current_user;
+    signal shop.signal;
+    relation regclass;
+begin
+    for signal in
+        select s.* from shop.signal s
+        join pg_roles r on r.rolname = s.defined_by
+        join pg_proc f on f.oid = to_regprocedure(format('shop_signals.%I(uuid[])', s.name)) and f.proowner = r.oid
+        where strpos(f.prosrc, format(' %s v', s.source)) > 0
+            and strpos(f.prosrc, format('v.%I', s.value_column)) > 0
+    loop
+        begin
+            execute format('set local role %I', signal.defined_by);
+            relation := signal.source::regclass;
+            execute shop_private.signal_function(signal.name, relation, signal.value_column,
+                shop_private.signal_column(relation, signal.value_column, '{date,timestamp,timestamptz,boolean,'
+                    'smallint,integer,bigint,numeric,real,double precision}'),
+                signal.key, signal.catalog, signal.normalise, signal.half_life);
+            execute format('set local role %I', owner);
+        exception when others then
+            raise warning 'the function of the signal % is not renewed: %', signal.name, sqlerrm;
+        end;
+    end loop;
+end $$;
+
+select shop_private.renew_signals();
