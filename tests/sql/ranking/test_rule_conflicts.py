@@ -33,6 +33,25 @@ def test_live_rules_that_contradict_each_other_are_refused(stocked: Shop) -> Non
         save(stocked, "three", {"query": "boots"}, {"query": "shoes of leather"})
 
 
+def test_rules_that_replace_a_query_of_similar_meaning_do_not_lead_back_to_each_other(stocked: Shop) -> None:
+    for seed, query in enumerate(("boots", "shoes of leather", "sandals", "clogs", "moccasins", "slippers")):
+        stocked.cache(query, seed=seed % 3)  # clogs have the vector of boots, and slippers that of sandals
+    stocked.cache("Boots!", seed=7)
+    save(stocked, "one", {"query": "shoes"}, {"query": "boots"})
+    for near in ("Boots!", "clogs"):
+        with pytest.raises(DatabaseError, match="it replaces the new query of rule 'one' again"):
+            save(stocked, "two", {"similar": near}, {"query": "shoes of leather"})
+        with pytest.raises(DatabaseError, match="its new query meets its own condition"):
+            save(stocked, "two", {"similar": near}, {"query": "boots"})
+    save(stocked, "two", {"similar": "sandals"}, {"query": "shoes of leather"})
+    for near in ("sandals", "slippers"):
+        with pytest.raises(DatabaseError, match="rule 'two' replaces its new query again"):
+            save(stocked, "three", {"contains": "beach"}, {"query": near})
+    with pytest.raises(DatabaseError, match="no encoder"):  # nobody can tell whether rule two would replace it again
+        save(stocked, "three", {"contains": "beach"}, {"query": "unknown"})
+    save(stocked, "three", {"contains": "beach"}, {"query": "unknown"}, status="draft")
+
+
 @pytest.mark.parametrize("pin_first", [True, False])
 @pytest.mark.parametrize(
     ("condition", "hidden"), [({"always": True}, {"sku": "s4"}), ({"query": "Red  SHOES!"}, "s4"), (QUERY, "s4")]

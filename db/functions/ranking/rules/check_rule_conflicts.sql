@@ -12,14 +12,14 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     own_key constant jsonb := shop_private.condition_key(p_rule.condition);
     hides_always constant boolean := p_rule.action ? 'hide' and p_rule.condition ? 'always';
-    replaced constant text := shop_private.text_key(p_rule.action ->> 'query');
+    replaced constant text := p_rule.action ->> 'query';
     other shop.rule;
     pinning shop.rule;
     hiding shop.rule;
     wrong text;
     hides boolean;
 begin
-    if p_rule.action ? 'query' and shop_private.rule_fits(p_rule.condition, replaced, null) then
+    if p_rule.action ? 'query' and shop_private.rule_replaces(p_rule, replaced) then
         wrong := 'its new query meets its own condition';
     end if;
     for other in select r.* from shop.rule r
@@ -34,9 +34,9 @@ begin
                 else false end
     loop
         if p_rule.action ? 'query' then
-            if shop_private.rule_fits(other.condition, replaced, null) then
+            if shop_private.rule_replaces(other, replaced) then
                 wrong := format('rule %L replaces its new query again', other.name);
-            elsif shop_private.rule_fits(p_rule.condition, shop_private.text_key(other.action ->> 'query'), null) then
+            elsif shop_private.rule_replaces(p_rule, other.action ->> 'query') then
                 wrong := format('it replaces the new query of rule %L again', other.name);
             end if;
         elsif p_rule.action ? 'pin' and other.action ? 'pin' then

@@ -28,6 +28,14 @@ begin
             new.vector := shop.clip_text(new.condition ->> 'similar');
             new.model_id := (shop_private.serving()).model_id;
         end if;
+        -- check_rule_conflicts compares this text with rules of the condition similar. It then finds the vector in the
+        -- cache, and does not wait for an encoder while it holds the lock.
+        if new.status = 'live' and new.action ? 'query' and (new.condition ? 'similar' or exists (
+            select from shop.rule r where r.catalog = new.catalog and r.status = 'live' and r.lookup = 'other'
+                and r.condition ? 'similar' and r.action ? 'query'))
+        then
+            perform shop.clip_text(new.action ->> 'query');
+        end if;
     end if;
     perform from shop.signal s where s.name = 'stock' for no key update;
     if tg_level = 'STATEMENT' then

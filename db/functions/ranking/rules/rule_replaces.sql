@@ -1,0 +1,16 @@
+-- Tells whether p_rule, a rule that replaces the query, would replace the query p_text. A rule with the condition
+-- similar needs the vector of p_text.
+create or replace function shop_private.rule_replaces(p_rule shop.rule, p_text text)
+returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    key constant text := shop_private.text_key(p_text);
+begin
+    if not p_rule.condition ? 'similar' then
+        return shop_private.rule_fits(p_rule.condition, key, null);
+    end if;
+    return shop_private.text_key(p_rule.condition ->> 'similar') = key
+        or p_rule.model_id = (shop_private.serving()).model_id
+            and 1 - (p_rule.vector operator(@vector@.<=>) shop.clip_text(p_text))
+                >= coalesce((p_rule.condition ->> 'threshold')::double precision, @rule_similarity@);
+end $$;
