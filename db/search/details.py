@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, text
 
 from db.tables.catalog import product
 
@@ -22,6 +22,12 @@ def details(conn: Connection, products: Sequence[UUID], columns: Sequence[str]) 
             for name, value in zip(columns, values, strict=True)
         }
     return found
+
+
+def has_image_vector(conn: Connection, product_id: UUID) -> bool:
+    """Return whether the serving model has encoded the first image of a product, which shop.similar needs."""
+    wanted = text("select exists (select from shop.image_vector where product_id = :product_id and position = 0)")
+    return bool(conn.scalar(wanted, {"product_id": product_id}))
 
 
 def titles(conn: Connection, catalog: str, skus: Sequence[str]) -> dict[str, str]:

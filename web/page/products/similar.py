@@ -13,8 +13,8 @@ from litestar.datastructures import State
 from litestar.response import Template
 from sqlalchemy import Connection
 
-from db.errors import DatabaseError
 from db.search import ranking
+from db.search.details import has_image_vector
 from db.search.offers import Offer, offers
 from db.search.ranking import SearchHit, SearchParams
 from web.page.cards import cards
@@ -24,7 +24,6 @@ from web.page.rendering import page_headers
 from web.page.state import PageState
 
 MOST = 12  # products, which fill whole rows of 2, 3, 4 or 6
-_NO_IMAGE = "42704"  # SQLSTATE of shop.similar for a product without an encoded image
 
 _Similar = tuple[str, list[SearchHit], Mapping[UUID, Offer]]  # the catalog, the products, and the offers by product_id
 
@@ -36,16 +35,15 @@ async def similar(request: Request[Any, Any, Any], state: State, sku: Sku, catal
 
     def read(conn: Connection) -> _Similar:
         name = public_name(conn, catalog, state.public_catalogs)
-        own = row_of(conn, sku, name, hidden)["sku"]
+        own = row_of(conn, sku, name, hidden)
+        if not has_image_vector(conn, own["product_id"]):
+            return name, [], {}
         filter_ = narrowed(None, hidden.conditions(conn, name))
-        found = ranking.similar(conn, own, SearchParams(filter=filter_, k=MOST, catalog=name, cut="relevant")).rows
+        found = ranking.similar(
+            conn, own["sku"], SearchParams(filter=filter_, k=MOST, catalog=name, cut="relevant")
+        ).rows
         return name, found, offers(conn, [hit.product_id for hit in found]) if found else {}
 
-    try:
-        name, found, on_sale = await state.pools.read(request, read)
-    except DatabaseError as error:
-        if error.sqlstate != _NO_IMAGE:
-            raise
-        name, found, on_sale = "", [], {}
+    name, found, on_sale = await state.pools.read(request, read)
     context = {"cards": cards(PageState(catalog=name), found, on_sale, {})}
     return Template(template_name="similar.html", context=context, headers=page_headers())

@@ -128,7 +128,7 @@ def read_variants(
     else:
         rows = ranking.browse(conn, params)
         if all(one.sku != row["sku"] for one in rows):
-            own = msgspec.json.encode({"sku": [row["sku"]]}).decode()
+            own = msgspec.json.encode({"and": [msgspec.json.decode(filter_), {"sku": [row["sku"]]}]}).decode()
             rows = [*ranking.browse(conn, replace(params, filter=own)), *rows]
     return _arranged(conn, rows, row["sku"], catalog, origin, LISTED if search is None else BELOW_CARD)
 

@@ -4,6 +4,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sqlalchemy import text
+
+from db.engine import Database
 from tests.support.web_service import Serve
 from tests.web.page.test_accessibility import violations
 
@@ -28,3 +31,23 @@ def test_similar_products_appear_when_a_visitor_scrolls_to_them_and_are_a_link_w
         plain = visit(address, java_script_enabled=False)
         plain.get_by_role("link", name="Similar products").click()
         plain.wait_for_url(re.compile(r"\?like=sku%204"))
+
+
+def test_a_product_without_an_encoded_image_has_no_part_and_another_missing_object_is_an_error(
+    serve: Serve, own_database: Database
+) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(text("delete from shop.toy_image where product_id = shop.product_id('sku 4', 'main')"))
+    with serve(own_database) as client:
+        assert "product?sku" in client.get("/similar?sku=sku%205").text
+        without = client.get("/similar?sku=sku%204")
+        assert (without.status_code, "product?sku" in without.text) == (200, False)
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(
+                text(
+                    "do $$ begin execute replace(pg_get_functiondef('shop.similar'::regproc), 'if sku is null then', "
+                    "'raise undefined_object; if sku is null then'); end $$"
+                )
+            )
+        assert client.get("/similar?sku=sku%204").status_code == 200
+        assert client.get("/similar?sku=sku%205").status_code >= 400

@@ -92,3 +92,14 @@ def test_the_heading_counts_the_variants_too_as_the_filters_do(grouped: httpx.Cl
     assert count(page) == "1 product <span>· 30 variants</span>"
     assert re.findall(r"<span>(bags|shoes)</span><small>(\d+)</small>", page) == [("bags", "15"), ("shoes", "15")]
     assert count(grouped.get("/?q=number40").text) == "1 product"
+
+
+def test_the_heading_of_a_list_with_further_pages_counts_cards(grouped: httpx.Client, own_database: Database) -> None:
+    assert count(grouped.get("/").text) == "31 products <span>· 60 variants</span>"
+    assert count(grouped.get("/?price_min=15").text) == "31 products <span>· 51 variants</span>"
+    assert count(grouped.get("/?q=bag&cut=none").text) == "31 products <span>· 60 variants</span>"
+
+
+def test_the_product_of_a_list_is_no_variant_if_the_filter_excludes_it(grouped: httpx.Client) -> None:
+    assert sizes(grouped.get("/variants?sku=sku%201&price_min=40", headers=HTMX).text) == ["27", "28", "29", "30"]
+    assert "1" in sizes(grouped.get("/variants?sku=sku%201", headers=HTMX).text)
