@@ -1,11 +1,11 @@
 """Reads the gettext catalogs of a theme. A catalog adds a language to the page, or changes texts of a language.
 
 A text that a catalog lacks stays as the page has it, in English for an added language, so that a new version of the
-page needs no new theme.
+page needs no new theme. A faulty catalog is left out, with one error in the log, and the page has its other languages.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from gettext import NullTranslations
 from pathlib import Path
 
@@ -22,18 +22,25 @@ _NAME = re.compile(r"([a-z]{2,3})\.po")
 
 
 def read_translations(folder: Path) -> dict[str, NullTranslations]:
-    """Returns the translations by language. Raises SettingsError for a file that cannot be used."""
+    """Returns the translations by language, without those that cannot be used. Raises SettingsError if the folder
+    cannot be read or has too many files."""
     if not folder.is_dir():
         return {}
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    try:
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise _bad(folder, str(error)) from error
     if len(paths) > MAX_FILES:
         raise _bad(folder, f"there are {len(paths):,} files; a theme may have {MAX_FILES}")
     found = {}
     for path in paths:
-        named = _NAME.fullmatch(path.name)
-        if named is None or not _is_known(named[1]):
-            raise _bad(path, "the name is not the code of a language, such as it.po")
-        found[named[1]] = _read(path, named[1])
+        try:
+            named = _NAME.fullmatch(path.name)
+            if named is None or not _is_known(named[1]):
+                raise _bad(path, "the name is not the code of a language, such as it.po")
+            found[named[1]] = _read(path, named[1])
+        except SettingsError as error:
+            structlog.get_logger().error("the page leaves out a catalog of the theme", reason=str(error))
     return found
 
 
@@ -45,15 +52,28 @@ def _is_known(language: str) -> bool:
 
 
 def _read(path: Path, language: str) -> NullTranslations:
-    if path.stat().st_size > MAX_BYTES:
-        raise _bad(path, f"the file is larger than {MAX_BYTES:,} bytes")
+    line = 0
+
+    def counted(lines: Iterable[bytes]) -> Iterator[bytes]:
+        nonlocal line
+        for content in lines:
+            line += 1
+            yield content
+
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise _bad(path, f"the file is larger than {MAX_BYTES:,} bytes")
         with path.open("rb") as file:
-            catalog = read_po(file, locale=language, abort_invalid=True)
-    except (PoFileError, UnicodeDecodeError, ValueError, OSError) as error:
-        raise _bad(path, str(error)) from error
-    _remove_unusable(path, catalog)
-    translations = languages.compiled(catalog)
+            catalog = read_po(counted(file), locale=language, abort_invalid=True)
+        _remove_unusable(path, catalog)
+        line = 1  # only the header, such as its plural forms, can still be faulty
+        translations = languages.compiled(catalog)
+    except OSError as error:
+        raise _bad(path, error.strerror or str(error)) from error
+    except PoFileError as error:
+        raise _bad(path, f"line {error.lineno + 1}: {error}") from error
+    except (LookupError, TypeError, ValueError) as error:  # an encoding, a header or a text that cannot be read
+        raise _bad(path, f"line {line}: {error}") from error
     translations.add_fallback(languages.translations(language))
     return translations
 

@@ -49,18 +49,23 @@ def make_site(settings: WebSettings) -> Site:
 
 
 def _offered(settings: WebSettings, theme: Theme) -> tuple[str, ...]:
-    """Returns the languages of the page: those of the setting, or else its own and those of the theme. Raises
-    SettingsError for a language that neither has."""
+    """Returns the languages of the page: those of the setting, or else its own and those of the theme. A language whose
+    catalog is faulty is left out. Raises SettingsError for a language that neither has."""
     known = (*visit.LANGUAGES, *sorted(set(theme.translations) - set(visit.LANGUAGES)))
     if "languages" not in settings.model_fields_set:
         return known
+    faulty = {
+        language
+        for language in settings.languages
+        if language not in known and settings.theme and (settings.theme / "translations" / f"{language}.po").exists()
+    }
     for language in settings.languages:
-        if language not in known:
+        if language not in known and language not in faulty:
             raise SettingsError(
                 f"WINDOWSHOP_WEB_LANGUAGES: the page has no language {language}",
                 hint=f"It has {', '.join(known)}. A theme adds one with the file translations/{language}.po.",
             )
-    return tuple(dict.fromkeys(settings.languages))
+    return tuple(dict.fromkeys(each for each in settings.languages if each not in faulty)) or known
 
 
 def _check_texts(theme: Theme, folder: Path, offered: Collection[str]) -> None:

@@ -1,9 +1,11 @@
-"""A theme adds a language by a gettext catalog, or changes texts of a language. A faulty catalog ends the start."""
+"""A theme adds a language by a gettext catalog, or changes texts of a language. A faulty catalog is left out."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from db.engine import Database
 from db.errors import SettingsError
@@ -68,15 +70,43 @@ def test_the_setting_may_name_languages_of_the_page_and_of_the_theme_and_no_othe
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("it.po", HEAD + 'msgid "Search', r"it\.po: "),
-        ("it.po", HEAD + '\nmsgid "%(count)s more"\nmsgstr "altri"\n', "line 5: 'altri' has not the same places"),
+        ("it.po", HEAD + 'msgid "Search', r"it\.po: line 4: "),
+        ("it.po", HEAD + 'msgid "Search"\n', r"it\.po: line 4: missing msgstr"),
+        ("it.po", HEAD + 'msgid "%(count)s more"\nmsgstr "altri"\n', r"line 4: 'altri' has not the same places"),
         ("it.po", HEAD + '\nmsgid "Search"\nmsgstr "100 % ricerca"\n', "has not the same places"),
+        ("it.po", HEAD.replace("(n != 1)", "(n !=") + ITALIAN, r"it\.po: line 1: "),
+        ("it.po", HEAD.replace("nplurals=2", "nplurals=x") + ITALIAN, r"it\.po: line \d: "),
+        ("it.po", HEAD + '"Content-Type: text/plain; charset=nonsense\\n"\n' + ITALIAN, "line 7: unknown encoding"),
+        ("it.po", HEAD + '"Content-Type: text/plain; charset=ascii\\n"\n\nmsgid "Search"\nmsgstr "é"\n', r"line \d: "),
+        ("it.po", "\0" * 10, r"it\.po: line 1: "),
         ("xq.po", HEAD, r"xq\.po: the name is not the code of a language"),
         ("it.mo", "", r"it\.mo: the name is not the code of a language"),
         ("it.po", "#" * 2_000_001, r"it\.po: the file is larger than 2,000,000 bytes"),
     ],
 )  # fmt: skip
-def test_a_faulty_catalog_ends_the_start_with_one_error(tmp_path: Path, name: str, content: str, message: str) -> None:
+def test_a_faulty_catalog_is_left_out_with_one_error(tmp_path: Path, name: str, content: str, message: str) -> None:
     write(tmp_path, name, content)
-    with pytest.raises(SettingsError, match=f"^WINDOWSHOP_WEB_THEME: .*{message}"):
-        make_site(SETTINGS.model_copy(update={"theme": tmp_path}))
+    write(tmp_path, "sv.po", HEAD + '\nmsgid "Search"\nmsgstr "Sök"\n')
+    with capture_logs() as logs:
+        site = make_site(SETTINGS.model_copy(update={"theme": tmp_path}))
+    assert site.languages == (*LANGUAGES, "sv")
+    if name == "it.po":
+        named = SETTINGS.model_copy(update={"theme": tmp_path, "languages": ["it", "sv"]})
+        assert make_site(named).languages == ("sv",)
+    [error] = [each for each in logs if each["log_level"] == "error"]
+    assert error["event"] == "the page leaves out a catalog of the theme"
+    assert re.match(f"^WINDOWSHOP_WEB_THEME: .*{message}", error["reason"])
+
+
+def test_a_catalog_that_cannot_be_opened_is_left_out_too(tmp_path: Path) -> None:
+    folder = tmp_path / "translations"
+    folder.mkdir()
+    (folder / "it.po").symlink_to("nowhere")
+    (folder / "sv.po").mkdir()
+    with capture_logs() as logs:
+        site = make_site(SETTINGS.model_copy(update={"theme": tmp_path}))
+    assert site.languages == LANGUAGES
+    assert [each["reason"].rpartition("/")[2] for each in logs] == [
+        "it.po: No such file or directory",
+        "sv.po: Is a directory",
+    ]
