@@ -107,7 +107,7 @@ def _follow_libraries() -> None:
 
 
 class JobsWorker:
-    """Runs jobs in the thread that calls `run`, until `stop` is called from any thread.
+    """Runs jobs once, in the thread that calls `run`, until `stop` is called from any thread.
 
     `fault` tells why the process is not ready, and `is_behind` whether the schema is newer than this code. `feeds` is
     the state of all feeds, which is read every LOOK_SECONDS. It is None while the database does not answer or its
@@ -138,11 +138,14 @@ class JobsWorker:
         """Run jobs until `stop`. While the database does not answer, try again every few seconds."""
         _follow_libraries()
         ended = threading.Event()
-        threading.Thread(target=self._end_waits, args=(ended,), name="end waits", daemon=True).start()
+        thread = threading.Thread(target=self._end_waits, args=(ended,), name="end waits", daemon=True)
+        thread.start()
         try:
             asyncio.run(self._run(on_ready))
         finally:
             ended.set()
+            self._stopping.set()  # after an error, nobody has called stop, and the thread still waits for it
+            thread.join()
 
     def _end_waits(self, ended: threading.Event) -> None:
         """From `stop` until `ended` is set, break the connections that wait for the server, every SILENT_SECONDS. A

@@ -56,6 +56,18 @@ def test_each_job_runs_once_while_two_workers_run(database: Database) -> None:
     assert admin(database, "select count(*) from shop_jobs.procrastinate_workers") == [(0,)]
 
 
+def test_no_thread_is_left_when_the_worker_ends_with_an_error(database: Database) -> None:
+    async def load(name: str, arguments: list[str], seconds: float) -> Ended:
+        return Ended(0, "")
+
+    def fails() -> None:
+        raise RuntimeError("not ready")
+
+    with pytest.raises(RuntimeError, match="not ready"):
+        worker.JobsWorker(database, JobsSettings(), load).run(fails)
+    assert "end waits" not in {thread.name for thread in threading.enumerate()}
+
+
 def test_a_load_that_may_succeed_later_is_tried_again_and_another_failure_is_not(database: Database) -> None:
     async def load(name: str, arguments: list[str], seconds: float) -> Ended:
         return Ended(3, "no database answers", may_succeed_later=True) if name == "away" else Ended(6, "no such file")
