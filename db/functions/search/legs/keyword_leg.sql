@@ -1,6 +1,7 @@
 -- Finds the p_depth products whose words fit the text best. A score is a number of points plus a fraction that
 -- grows with ts_rank. The points of a product mean:
 --
+--   5 or 6  the product has every word, and its title has the signs of words such as C++ (see symbol_condition)
 --   4  the product has every word, and the parts of each code stand together
 --   3  the product has every word
 --   2  the title has every word, and some of the words are parts of longer words; or the query has stop words only, and
@@ -106,11 +107,11 @@ begin
     end if;
     any_selecting := nullif(
         array_to_string(array(select format('(%s)', t) from unnest(selecting) t), ' | '), '')::tsquery;
-    select b.* into brand from shop_private.brand_words(
-        p_text, p_catalog, language, query.words, p_synonyms) b;
+    select b.* into brand from shop_private.brand_words(p_text, p_catalog, language, query.words, p_synonyms) b;
     execute shop_private.keyword_statement(p_condition, in_matches, any_selecting is not null,
         cardinality(query.required) > 1, num_nonnulls(p_candidates, found_together) > 0 and query.words <> '{}',
-        common_weight is not null, misspelt is not null, brand.keys is not null, any_part, every_part, part_score)
+        common_weight is not null, misspelt is not null, brand.keys is not null, any_part, every_part,
+        part_score, shop_private.symbol_condition(p_text))
     into leg.product_ids, leg.measures, rows_read
     using any_word, any_selecting, p_candidates, p_depth, misspelt, p_matched, query.every_word,
         p_candidates || found_together, case when complete then 3 else 1 end,

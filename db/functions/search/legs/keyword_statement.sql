@@ -19,18 +19,20 @@
 -- true, the statement also reads the first @keyword_most_read@ products that match $7.
 --
 -- The statement has a branch for each way to find products, and no unused branch, because planning takes a fifth of the
--- run time of the statement. p_any_part, p_every_part and p_part_score are the results of shop_private.title_parts, or
--- null.
+-- run time of the statement. p_any_part, p_every_part and p_part_score are the results of shop_private.title_parts, and
+-- p_symbols is the result of symbol_condition; each of them may be null.
 create or replace function shop_private.keyword_statement(
     p_condition text, p_in_matches boolean, p_selects boolean, p_every boolean, p_with_candidates boolean,
-    p_weighted boolean, p_by_trigrams boolean, p_by_brand boolean, p_any_part text, p_every_part text, p_part_score text
+    p_weighted boolean, p_by_trigrams boolean, p_by_brand boolean, p_any_part text, p_every_part text,
+    p_part_score text, p_symbols text
 )
 returns text
 language plpgsql immutable as $$
 declare
     scored constant text := 'select p.product_id, ts_rank(p.keywords, $1, 1)'
         || case when p_weighted then ' * case when p.keywords @@ $2 then 1 else $13 end' else '' end || ' as score,
-        case when p.keywords @@ $7 then $9 + coalesce((p.keywords @@ $10)::integer, 0) else 0 end as tier ';
+        case when p.keywords @@ $7 then $9 + coalesce((p.keywords @@ $10)::integer, 0)'
+        || coalesce(' + 2 * (' || p_symbols || ')::integer', '') || ' else 0 end as tier ';
     brand_condition constant text := case when p_by_brand then
         '(p.keywords @@ $12 or (shop_private.identifier_key(p.brand) = any($11)) is not true)' else 'true' end;
     condition constant text := case when p_in_matches then 'p.product_id = any($6)' else p_condition end;
@@ -67,7 +69,7 @@ begin
         return 'select null::uuid[], null::double precision[], 0::bigint';
     end if;
     return case when reads then format('with selected as materialized (
-            select p.product_id, p.keywords, p.brand, %s as passes
+            select p.product_id, p.keywords, p.brand, p.title, %s as passes
             from (select * from shop.product p where p.keywords @@ $2 limit @keyword_most_read@) p), ', condition)
         else 'with ' end || format(
         'best as (%s)
