@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Request, Response
+from litestar.datastructures import Headers
 from litestar.plugins.htmx import HTMXTemplate
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template.config import TemplateConfig
@@ -132,6 +133,7 @@ def context(
         "again": (failed or state.but().address()) if state.after or can_retry else visit.in_language(address("/")),
         "unfiltered": state.but(chosen={}, price_min=None, price_max=None).address() if state.filter else None,
         "corrected": result.search.corrected if result is not None and result.search else None,
+        "upload": state.but(image="", box=None).address("/picture"),
         "as_typed": state.but(correct=False).address(),
         "uncut": state.but(cut=None, sort="").address() if state.is_search and state.cut else None,
         "clear": PageState(q=state.q, catalog=state.catalog, sort=state.sort).address(),
@@ -175,6 +177,16 @@ def is_htmx(request: Request[Any, Any, Any]) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
+def is_own_form(headers: Headers) -> bool:
+    """Returns whether a page of this origin sent a form.
+
+    Browsers say where a request comes from in Sec-Fetch-Site, and over plain HTTP in Origin. Pages cannot set these two
+    headers.
+    """
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin", "")
+    return site == "same-origin" if site else bool(origin) and urlsplit(origin).netloc == headers.get("host")
+
+
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Show a message to the visitor in place of the results."""
     problem, headers = problem_of(request, error)
@@ -196,7 +208,9 @@ def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] |
     """Returns the error page for a request that fails outside a route, if a browser requested a page of the shop or an
     address without a route. Returns None for all other requests."""
     accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-    is_page = scope["path"] in ("/", "/product") or (problem.status == 404 and not scope["path"].startswith("/v1"))
+    is_page = scope["path"] in ("/", "/product", "/picture") or (
+        problem.status == 404 and not scope["path"].startswith("/v1")
+    )
     if not is_page or b"text/html" not in accept:
         return None
     # The answer shows the query, and its link "Try again" leads to the same search or product.

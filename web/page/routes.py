@@ -8,6 +8,7 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import FormMultiDict, State, UploadFile
 from litestar.params import PathParameter
 from litestar.plugins.htmx import HTMXTemplate
+from litestar.response import Redirect
 
 from web.api.search import count_search
 from web.http.context import context_of
@@ -17,7 +18,7 @@ from web.page import errors, static_files, suggesting
 from web.page import state as page_state
 from web.page.brand.languages import gettext, marked
 from web.page.products import product, similar, variants
-from web.page.rendering import context, is_htmx, page_headers, show_error
+from web.page.rendering import context, is_htmx, is_own_form, page_headers, show_error
 from web.page.results import PageResult, read_page
 from web.page.state import MAX_SHOWN, PAGE
 
@@ -54,8 +55,11 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     )
 
 
-def show_notice(request: Request[Any, Any, Any], error: Exception) -> HTMXTemplate:
-    """Show above the results the reason why the image was not accepted. The page keeps its results."""
+def show_notice(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Show above the results the reason why the image was not accepted. The page keeps its results. A browser without
+    JavaScript gets a page with the reason."""
+    if not is_htmx(request):
+        return show_error(request, error)
     problem, headers = problem_of(request, error)
     return HTMXTemplate(
         template_name="notice.html",
@@ -68,13 +72,18 @@ def show_notice(request: Request[Any, Any, Any], error: Exception) -> HTMXTempla
 
 
 @post("/picture", include_in_schema=False, status_code=200, exception_handlers={Exception: show_notice})
-async def upload(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
-    """Keep an uploaded image. The answer puts the image's name into the search form and lets the form search by it."""
-    if not is_htmx(request):  # pages of other origins cannot send htmx's header without CORS permission
-        raise ApiError("malformed", "Only this page itself can upload images.")
+async def upload(request: Request[Any, Any, Any], state: State) -> Response[Any]:
+    """Keep an uploaded image. The answer puts the image's name into the search form and lets the form search by it. A
+    browser without JavaScript is sent to the search by the image, with the parameters of the form's address."""
+    # Pages of other origins cannot send htmx's header without CORS permission.
+    if not is_htmx(request) and not is_own_form(request.headers):
+        raise ApiError("origin", "Only this page itself can upload images.")
     if request.content_type[0] != "multipart/form-data":
         raise ApiError("media-type", "Send a form with a part named image.")
     name = await state.uploads.keep(await _image_in(await request.form(), state))
+    if not is_htmx(request):
+        wanted = page_state.read(request.query_params.multi_items()).but(image=name, box=None)
+        return Redirect(wanted.address(), status_code=303)
     return HTMXTemplate(
         template_name="uploaded_image.html",
         context={"image": name, "box": ""},

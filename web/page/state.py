@@ -109,7 +109,7 @@ class PageState:
         chosen = {**self.chosen, name: tuple(values)}
         return self.but(chosen={name: chosen[name] for name in FIELDS if chosen.get(name)})
 
-    def address(self) -> str:
+    def address(self, path: str = "/") -> str:
         pairs = [("q", self.q), ("picture", self.image), ("box", box.write(self.box) if self.image else "")]
         pairs += [("like", sku) for sku in self.like] + [("unlike", sku) for sku in self.unlike]
         pairs += [(name, value) for name in FIELDS for value in self.chosen.get(name, ())]
@@ -118,7 +118,7 @@ class PageState:
         pairs += [("cut", "" if self.cut else EVERYTHING), ("correct", "" if self.correct else AS_TYPED)]
         pairs += [("sort", self.sort), ("shown", str(self.shown or "")), ("lang", visit.chosen_language())]
         given = [(name, value) for name, value in pairs if value]
-        return address("/?" + urlencode(given, quote_via=quote, errors="replace") if given else "/")
+        return address(f"{path}?{urlencode(given, quote_via=quote, errors='replace')}" if given else path)
 
 
 def read(parameters: Iterable[tuple[str, str]]) -> PageState:
@@ -190,7 +190,7 @@ def _price(written: str) -> float | None:
     """Parses a price. Raises ValueError for a text that is not a price."""
     if not written:
         return None
-    written = "".join(written.split())  # some languages separate thousands by a space
+    written = re.sub(r"[\s'\u2019]", "", written)  # some languages separate thousands by a space or an apostrophe
     # Before groups of three digits, the separator of the visitor's language separates thousands, as in the prices on
     # the page. Every other comma is a decimal comma.
     thousands = group_separator()

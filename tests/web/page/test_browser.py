@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.browser import CARDS, GUITAR, box, expect_first, hand_over, hold, titles, until
+from tests.web.page.reading import png
+from tests.web.page.test_accessibility import violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -216,7 +218,6 @@ def test_a_link_shows_another_visitor_the_same_results(shop: str, visit: Visit) 
 
 def test_text_and_filters_work_without_javascript(shop: str, visit: Visit) -> None:
     page = visit(shop, java_script_enabled=False)
-    assert not page.locator("#upload").is_visible()
     box(page).fill("guitar")
     page.locator(".go").click()
     expect_first(page, "guitar")
@@ -231,6 +232,25 @@ def test_text_and_filters_work_without_javascript(shop: str, visit: Visit) -> No
     assert titles(page) != first
     page.locator(CARDS).first.get_by_role("link", name="More like this").click()
     page.locator(".chip-like").wait_for()
+
+
+def test_an_image_is_uploaded_without_javascript(shop: str, visit: Visit) -> None:
+    page = visit(f"{shop}/?q=guitar&availability=in_stock", java_script_enabled=False)
+    page.get_by_label("Search with an image").set_input_files(
+        {"name": "no image.png", "mimeType": "image/png", "buffer": b"no image"}
+    )
+    page.locator("#upload").get_by_role("button", name="Search").click()
+    page.get_by_role("heading", name="This cannot be searched for.").wait_for()
+    assert page.get_by_text("This file cannot be opened as an image.").is_visible()
+    page.goto(f"{shop}/?q=guitar&availability=in_stock")
+    page.get_by_label("Search with an image").set_input_files(
+        {"name": "photo.png", "mimeType": "image/png", "buffer": png()}
+    )
+    assert violations(page) == []
+    page.locator("#upload").get_by_role("button", name="Search").click()
+    page.wait_for_url(re.compile(r"/\?q=guitar&picture=[0-9a-f]{32}&availability=in_stock$"))
+    assert page.get_by_alt_text("Your image").first.is_visible()
+    assert page.locator(CARDS).count() > 0
 
 
 def test_without_javascript_a_button_sends_the_chosen_order(shop: str, visit: Visit) -> None:

@@ -1,6 +1,7 @@
 """These tests request the page without a browser, and check the HTML of its states and errors."""
 
 import re
+from html import unescape
 from io import BytesIO
 
 import httpx
@@ -9,6 +10,7 @@ from PIL import Image
 from sqlalchemy import text
 
 from db.engine import Database
+from tests.support.processes import wait_until
 from tests.support.web_service import PRODUCTS, Serve, answering
 from tests.web.page.reading import HTMX, count, links, png, titles, upload
 
@@ -220,8 +222,50 @@ def test_an_upload_that_is_too_large_or_not_an_image_shows_a_message(
     assert answer.headers["x-request-id"] in answer.text
 
 
-def test_a_form_of_another_site_cannot_upload(client: httpx.Client) -> None:
-    assert client.post("/picture", files={"image": ("photo.png", png(), "image/png")}).status_code == 400
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "{base}"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_a_form_of_another_site_cannot_upload(client: httpx.Client, headers: dict[str, str]) -> None:
+    base = str(client.base_url).rstrip("/")
+    sent = {name: value.format(base=base) for name, value in headers.items()}
+    answer = client.post("/picture", files={"image": ("photo.png", png(), "image/png")}, headers=sent)
+    assert answer.status_code == 403
+    assert "Only this page itself can upload images." in answer.text
+
+
+def test_the_form_of_the_page_uploads_without_javascript(client: httpx.Client) -> None:
+    base = str(client.base_url).rstrip("/")
+    [action] = re.findall(r'<form id="upload" action="([^"]*)"', client.get("/?q=bag&color=red&after=x&lang=de").text)
+    assert unescape(action) == "/picture?q=bag&color=red&lang=de"
+
+    def send(content: bytes, **headers: str) -> httpx.Response:
+        """Sends the form again if the image is not opened in time, because the machine is busy."""
+
+        def answer() -> httpx.Response | None:
+            form = {"image": ("p.png", content, "image/png")}
+            found = client.post(unescape(action), files=form, headers={"Accept": "text/html", **headers})
+            return None if found.status_code == 504 else found
+
+        found: httpx.Response = wait_until(answer, 60, "an answer")
+        return found
+
+    for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": base}):
+        answer = send(png(), **headers)
+        assert answer.status_code == 303
+        assert re.fullmatch(r"/\?q=bag&picture=[0-9a-f]{32}&color=red&lang=de", answer.headers["location"])
+        assert "/picture/" in client.get(answer.headers["location"]).text
+        for content, status, said in ((b"", 422, "Danach kann nicht gesucht"), (b"\0" * 17_000_000, 413, "zu groß")):
+            refused = send(content, **headers)
+            assert refused.status_code == status
+            assert refused.headers["content-type"].startswith("text/html")
+            assert said in refused.text and "<title>" in refused.text
 
 
 def test_the_oldest_upload_is_dropped_when_the_memory_for_uploads_is_full() -> None:

@@ -87,40 +87,40 @@ def quoted(text: str) -> str:
 
 
 def number(count: float) -> str:
-    """Returns a number such as 10,000,000 or 9.5 as the visitor's language writes it, with at most two decimals."""
-    return _number(count, visit.language())
+    """Returns a number such as 10,000,000 or 9.5 as the visitor's locale writes it, with at most two decimals."""
+    return _number(count, visit.locale())
 
 
 def money(price: Decimal | float | None, currency: str | None) -> str | None:
-    """Returns a price as the visitor's language writes it: €1,234.50 or 1.234,50 €. A whole price has no decimals."""
-    return None if price is None else _money(Decimal(str(price)), currency or "", visit.language())
+    """Returns a price as the visitor's locale writes it: €1,234.50 or 1.234,50 €. A whole price has no decimals."""
+    return None if price is None else _money(Decimal(str(price)), currency or "", visit.locale())
 
 
 def sign(currency: str | None) -> str:
-    return get_currency_symbol(currency, visit.language()) if currency else ""
+    return get_currency_symbol(currency, visit.locale()) if currency else ""
 
 
 def group_separator() -> str:
-    """Returns what the visitor's language writes between thousands: a comma, a full stop or a space."""
-    return get_group_symbol(visit.language())
+    """Returns what the visitor's locale writes between thousands: a comma, a full stop, an apostrophe or a space."""
+    return get_group_symbol(visit.locale())
 
 
 @lru_cache(maxsize=20_000)
-def _number(count: float, language: str) -> str:
-    return format_decimal(count, format="#,##0.##", locale=language)
+def _number(count: float, locale: str) -> str:
+    return format_decimal(count, format="#,##0.##", locale=locale)
 
 
 @lru_cache(maxsize=20_000)
-def _money(price: Decimal, currency: str, language: str) -> str:
+def _money(price: Decimal, currency: str, locale: str) -> str:
     decimals = "" if price == price.to_integral() else ".00"
     if not currency:
-        return format_decimal(price, format=f"#,##0{decimals}", locale=language)
-    return _money_format(language, decimals)(price, currency)
+        return format_decimal(price, format=f"#,##0{decimals}", locale=locale)
+    return _money_format(locale, decimals)(price, currency)
 
 
 @lru_cache(maxsize=64)
-def _money_format(language: str, decimals: str) -> Callable[[Decimal, str], str]:
-    pattern = Locale.parse(language).currency_formats["standard"].pattern.replace(".00", decimals)
+def _money_format(locale: str, decimals: str) -> Callable[[Decimal, str], str]:
+    pattern = Locale.parse(locale).currency_formats["standard"].pattern.replace(".00", decimals)
     return lambda price, currency: format_currency(
-        price, currency, format=pattern, locale=language, currency_digits=False
+        price, currency, format=pattern, locale=locale, currency_digits=False
     )

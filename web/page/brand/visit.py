@@ -6,8 +6,9 @@ Templates and functions that format a value read them here, as they read the pat
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from jinja2 import Environment
 from litestar.types import Scope
 
@@ -17,7 +18,8 @@ from web.page.brand.theme import Theme
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "de", "fr", "es", "nl", "pl", "tr", "ja", "ar")
 _LANG = re.compile(rb"(?:^|&)lang=([a-z]{2,3})(?=&|$)")
-_ACCEPTED = re.compile(r"\s*([A-Za-z]{2,3})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*")
+_ACCEPTED = re.compile(r"\s*([A-Za-z]{2,3})(?:-([A-Za-z0-9-]+))?\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*")
+_REGION = re.compile(r"(?:^|-)([A-Za-z]{2})(?:-|$)")  # of en-GB, or of zh-Hant-TW
 _MOST = 20  # languages of Accept-Language that are read
 
 
@@ -39,6 +41,7 @@ class _Visit:
     site: Site
     scope: Scope | None = None
     language: str = ""  # found when it is first needed
+    locale: str = ""
 
 
 _visit: ContextVar[_Visit | None] = ContextVar("visit", default=None)
@@ -82,14 +85,37 @@ def language() -> str:
     return now.language
 
 
+def locale() -> str:
+    """Returns the locale of numbers and prices, such as en_GB: the language of the page, and the region that the
+    visitor's browser names for this language. Returns the language if the browser names no known region."""
+    now = _visit.get() or _nobody
+    if not now.locale:
+        own = language()
+        tags = _tags(header(b"accept-language")) if now.scope else []
+        regions = ((_REGION.search(tag), likes) for name, tag, likes in tags if name == own)
+        best, _ = max(((found[1], likes) for found, likes in regions if found), key=lambda one: one[1], default=("", 0))
+        now.locale = _known(own, best.upper()) if best else own
+    return now.locale
+
+
+@lru_cache(maxsize=256)
+def _known(name: str, region: str) -> str:
+    try:
+        return str(Locale.parse(f"{name}_{region}"))
+    except (UnknownLocaleError, ValueError):
+        return name
+
+
+def _tags(accepted: str) -> list[tuple[str, str, float]]:
+    """Returns the languages of Accept-Language, each with its further subtags and its weight above 0."""
+    found = (_ACCEPTED.fullmatch(each) for each in accepted.split(",")[:_MOST])
+    tags = [(one[1].lower(), one[2] or "", float(one[3] or 1)) for one in found if one]
+    return [tag for tag in tags if tag[2] > 0]
+
+
 def _accepted(header_: str, offered: tuple[str, ...]) -> str:
-    best, weight = offered[0], 0.0
-    for each in header_.split(",")[:_MOST]:
-        found = _ACCEPTED.fullmatch(each)
-        likes = float(found[2] or 1) if found else 0.0
-        if found and found[1].lower() in offered and likes > weight:
-            best, weight = found[1].lower(), likes
-    return best
+    known = [(name, likes) for name, _, likes in _tags(header_) if name in offered]
+    return max(known, key=lambda one: one[1])[0] if known else offered[0]
 
 
 def direction() -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, PackageLoader
 from litestar import MediaType, Request, Response
@@ -20,7 +20,7 @@ from web.http.context import context_of
 from web.http.problems import ApiError, Problem, problem_of
 from web.page.brand import visit
 from web.page.brand.languages import gettext, marked
-from web.page.rendering import TEMPLATES
+from web.page.rendering import TEMPLATES, is_own_form
 from web.page.staff import wording
 from web.page.staff.sessions import COOKIE, IDLE_SECONDS, PATH
 
@@ -145,13 +145,6 @@ def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] |
 
 
 async def own_forms_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Raises ApiError for a form that no page of this origin sent.
-
-    Browsers say where a request comes from in Sec-Fetch-Site, and over plain HTTP in Origin. Pages cannot set these two
-    headers.
-    """
-    if connection.scope.get("method") == "GET":
-        return
-    site, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin", "")
-    if site != "same-origin" if site else not origin or urlsplit(origin).netloc != connection.headers.get("host"):
+    """Raises ApiError for a form that no page of this origin sent."""
+    if connection.scope.get("method") != "GET" and not is_own_form(connection.headers):
         raise ApiError("origin", marked("Only this page itself can send its forms."))

@@ -5,16 +5,18 @@
   const results = () => document.getElementById("results");
   const MOMENT = 200; // milliseconds; a shorter wait needs no sign
   const PAUSE = 100; // milliseconds; a request that follows this soon continues the wait
+  const pending = new Set(); // the requests for results that have begun
   let begin = 0;
   let end = 0;
 
   on("htmx:beforeRequest", ({ detail }) => {
     if (!["results", "image"].includes(detail.target?.id)) return; // "More results" keeps its products
+    pending.add(detail.xhr);
     clearTimeout(end);
     begin ||= setTimeout(() => results().classList.add("waiting"), MOMENT);
   });
-  on("htmx:afterRequest", () => {
-    clearTimeout(end);
+  on("htmx:afterRequest", ({ detail }) => {
+    if (!pending.delete(detail.xhr) || pending.size) return; // of something else, or another one still loads
     end = setTimeout(() => {
       clearTimeout(begin);
       begin = 0;

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -158,3 +159,30 @@ def test_a_shop_can_offer_fewer_languages_and_change_texts(shop_database: Databa
         assert "<h1>Licht für jeden Raum.</h1>" in page
         assert '<html lang="de">' in client.get("/?lang=fr").text
         assert "<h1>Find it by what it looks like.</h1>" in client.get("/?lang=en").text
+
+
+@pytest.mark.parametrize(
+    ("accepted", "price", "count"),
+    [
+        ("en", "€1,234.50", "10,000"),
+        ("en-GB,en;q=0.9", "€1,234.50", "10,000"),
+        ("en-ZA", "€1\xa0234,50", "10\xa0000"),
+        ("de", "1.234,50\xa0€", "10.000"),
+        ("de-CH,de;q=0.9,en-GB;q=0.8", "EUR\xa01'234.50", "10'000"),
+        ("fr-CH;q=0.1,de;q=0.9,de-AT", "€\xa01.234,50", "10.000"),
+        ("es-MX", "EUR1,234.50", "10,000"),
+        ("de-XX", "1.234,50\xa0€", "10.000"),
+        ("de-Latn-CH-1996", "EUR\xa01'234.50", "10'000"),
+        ("ar-EG", "\u200f1,234.50\xa0€", "10,000"),
+        ("xx-GB", "€1,234.50", "10,000"),
+    ],
+)
+def test_prices_and_numbers_follow_the_region_of_the_browser(accepted: str, price: str, count: str) -> None:
+    scope: Any = {"headers": [(b"accept-language", accepted.encode())], "query_string": b"", "path": "/"}
+    visit.begin(Site(), scope)
+    try:
+        assert money(1234.5, "EUR") == price
+        assert number(10_000) == count
+        assert read([("price_min", price.strip("EUR€\xa0\u200f"))]).price_min == 1234.5
+    finally:
+        visit.begin(Site(), None)

@@ -50,6 +50,19 @@ def test_placeholders_stand_still_if_the_visitor_wants_less_motion(shop: str, vi
     assert page.locator(CARDS).count() == 24
 
 
+def test_the_end_of_another_request_does_not_end_the_wait(shop: str, visit: Visit) -> None:
+    page = visit(shop)
+    held = hold(page, r"/\?q=guitar")
+    box(page).fill("guitar")
+    until(page, WAITING)
+    page.evaluate("htmx.ajax('GET', '/similar?sku=none', {source: document.body, target: '#notice'})")
+    page.wait_for_timeout(500)
+    assert page.evaluate(WAITING) is True
+    held[0].continue_()
+    expect_first(page, "guitar")
+    until(page, f"!({WAITING})")
+
+
 def test_more_results_keep_the_products_that_are_shown(shop: str, visit: Visit) -> None:
     page = visit(shop)
     held = hold(page, "after=")
