@@ -30,9 +30,10 @@ def calibrated(large: Database) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def catalogs(calibrated: Connection) -> Connection:
-    """Returns a connection to a database with three catalogs. "main" has 16,000 products, "second" has 3,960 products
-    and "third" has 40 products."""
+def catalogs(calibrated: Connection, large: Database) -> Iterator[Connection]:
+    """Yields a connection to a database with three catalogs. "main" has 16,000 products, "second" has 3,960 products
+    and "third" has 40 products. Afterwards the table has its size and statistics again, which a rollback would leave
+    changed, and on which the estimates of other tests depend."""
     for statement in (
         "set local session_replication_role = replica",
         # Without this constraint, products can keep their ids when their catalog changes.
@@ -43,7 +44,10 @@ def catalogs(calibrated: Connection) -> Connection:
         "analyze shop.product",
     ):
         calibrated.exec_driver_sql(statement)
-    return calibrated
+    yield calibrated
+    calibrated.rollback()
+    with large.connect(None) as conn:
+        conn.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("vacuum (full, analyze) shop.product")
 
 
 def nearest(query: NDArray[Any], passes: NDArray[np.bool_], k: int = 10) -> set[str]:

@@ -1,13 +1,16 @@
 """axe-core finds no violation in the states of the page that STATES has, at a wide and a narrow width. In dark colours,
 only the rules that depend on colours are checked."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from db.engine import Database
 from tests.support.web_service import SETTINGS, served
+from web.page.brand.visit import LANGUAGES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -65,20 +68,49 @@ def test_the_page_without_an_encoder_violates_no_accessibility_rule(
     assert violations(visit(f"{sleeping_shop}/?q=guitar")) == []
 
 
-@pytest.mark.parametrize("language", ["de", "ar"])
-def test_pages_in_other_languages_violate_no_accessibility_rules_and_fit_the_window(
-    shop_database: Database, visit: Callable[..., "Page"], language: str
+def test_pages_in_every_language_violate_no_accessibility_rules_and_fit_the_window(
+    shop_database: Database, visit: Callable[..., "Page"]
 ) -> None:
+    results = "?q=bag&like=sku%203&price_max=80&"
     with served(shop_database, SETTINGS) as client:
-        for width in (1280, 360):
-            page = visit("about:blank", width=width, color_scheme="light")
-            for path in (
-                "?",
-                "?q=bag&like=sku%203&price_max=80&",
-                "?brand=nobody&price_min=cheap&",
-                "product?sku=sku%201&",
-            ):
+        page = visit("about:blank", width=360, color_scheme="light")
+        for language in LANGUAGES:
+            for path in (results, "?", "?brand=nobody&price_min=cheap&", "product?sku=sku%201&"):
                 page.goto(f"{client.base_url}/{path}lang={language}")
-                assert violations(page) == [], f"{path} at {width}"
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} at {width}"
-        assert page.evaluate("getComputedStyle(document.body).direction") == ("rtl" if language == "ar" else "ltr")
+                if path == results or language in ("de", "ar"):
+                    assert violations(page) == [], f"{path} in {language}"
+                for width in (360, 1280):
+                    page.set_viewport_size({"width": width, "height": 800})
+                    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} at {width}"
+            direction = page.evaluate("getComputedStyle(document.body).direction")
+            assert direction == ("rtl" if language == "ar" else "ltr")
+
+
+def test_parts_that_open_violate_no_accessibility_rules(own_database: Database, visit: Callable[..., "Page"]) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(text("update shop.product set item_group_id = 'g' where substr(sku, 5)::int <= 12"))
+        conn.execute(text("update shop.product set title = 'zither ' || sku"))
+        conn.execute(text("select shop.refresh_suggestions()"))
+    with served(own_database, SETTINGS) as client:
+        page = visit(f"{client.base_url}/?lang=de", color_scheme="light")
+
+        def check(state: str) -> None:
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                assert (violations if scheme == "light" else colour_violations)(page) == [], f"{state}, {scheme}"
+
+        page.locator("[hx-get^='/variants']").first.click()
+        page.locator(".variants a").first.wait_for()
+        check("variants")
+        page.locator("#file").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no image"})
+        page.locator("#notice .banner").wait_for()
+        check("a notice")
+        page.locator("#q").press_sequentially("zit")
+        page.locator("#suggestions [role=option]").first.wait_for()
+        page.wait_for_url(re.compile("q=zit"))
+        page.locator("#products:not(.waiting *)").wait_for()
+        check("suggestions")
+        page.goto(f"{client.base_url}/product?sku=sku%201&lang=de")
+        page.locator("[data-zoom]").first.click()
+        page.locator("#zoom[open] img").wait_for()
+        check("an enlarged image")

@@ -87,3 +87,23 @@ def test_an_empty_page_offers_categories_with_images_and_queries(shop: str, visi
     page.go_back()
     page.locator(".categories a").first.click()
     page.wait_for_url(re.compile("product_type="))
+
+
+def test_a_printed_page_has_the_results_and_no_controls(shop: str, visit: Visit) -> None:
+    page = visit(f"{shop}/?q=guitar&like=WS-00460&lang=de")
+    page.emulate_media(media="print", color_scheme="dark")
+    for hidden in (".top", "#filters", ".sort", ".acts", ".more", ".languages", ".chip a", ".progress"):
+        found = page.locator(hidden)
+        assert found.count() > 0, hidden
+        assert not any(one.is_visible() for one in found.all()), hidden
+    for shown in ("#count", ".chip"):
+        assert page.locator(shown).first.is_visible()
+    assert page.locator(CARDS).count() == PAGE
+    assert all(one.is_visible() for one in page.locator(CARDS).all())
+    tops = page.locator(CARDS).evaluate_all("all => all.map(card => card.getBoundingClientRect().top)")
+    assert tops.count(tops[0]) == 4
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+    page.goto(f"{shop}/product?sku=WS-00460")
+    page.emulate_media(media="print")
+    assert page.locator(".view h1").is_visible() and page.locator(".view img").first.is_visible()
+    assert not page.locator(".top").is_visible()

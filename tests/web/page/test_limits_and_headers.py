@@ -5,9 +5,11 @@ from html import unescape
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from db.engine import Database
 from tests.support.web_service import Serve
-from tests.web.page.reading import HTMX, links
+from tests.web.page.reading import HTMX, keep, links, png
 from web.page.routes import ROUTES
 
 
@@ -23,6 +25,25 @@ def test_over_the_rate_limit_a_browser_gets_a_page_and_a_program_gets_a_problem(
         assert "These were too many searches in a short time." in refused.text
         assert refused.headers["content-security-policy"].startswith("default-src 'self'")
         assert client.get("/").headers["content-type"] == "application/problem+json"
+
+
+def test_error_pages_below_a_path_prefix_have_addresses_with_the_prefix(serve: Serve, own_database: Database) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml"}
+    with serve(own_database, root_path="/shop") as client:
+        name = keep(client, png("green"))
+        with own_database.connect(None) as conn, conn.begin():
+            conn.execute(text("update shop.model set status = 'retired'"))
+        for start in ("/shop", ""):  # the proxy passes the prefix on, or removes it
+            refused = client.get(f"{start}/?picture={name}&color=red", headers=browser)
+            assert refused.status_code == 503
+            assert refused.headers["content-type"] == "text/html; charset=utf-8"
+            assert links(refused.text, "Try again")[:1] == [f"/shop/?picture={name}&color=red"]
+            assert 'href="/static' not in refused.text and 'action="/shop/"' in refused.text
+    with serve(root_path="/shop", rate_per_address=1) as client:  # refused before the route
+        client.get("/shop/", headers=browser)
+        refused = client.get("/shop/?q=bag", headers=browser)
+        assert refused.status_code == 429
+        assert links(refused.text, "Try again")[:1] == ["/shop/?q=bag"]
 
 
 def test_a_browser_that_uses_a_foreign_host_name_gets_a_page_without_words_for_operators(serve: Serve) -> None:
