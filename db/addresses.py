@@ -2,8 +2,8 @@
 
     postgresql://user:password@db1:5432,db2:5433/shop?target_session_attrs=primary
 
-libpq tries the hosts in this order. In a parsed address, several hosts and their ports are in the query. Both
-SQLAlchemy and libpq read this form: `postgresql://user:password@/shop?host=db1,db2&port=5432,5433`.
+libpq tries the hosts in this order, or with load_balance_hosts=random in a random order. In a parsed address, several
+hosts and their ports are in the query. Both SQLAlchemy and libpq read this form: `postgresql://user:password@/shop?host=db1,db2&port=5432,5433`.
 """
 
 import re
@@ -68,13 +68,26 @@ def hosts(url: URL) -> list[tuple[str, int]]:
     return [(name, int(port or PORT)) for name, port in zip(names, ports, strict=True)]
 
 
+def servers(url: URL) -> list[URL]:
+    """Return an address for each host, if the address asks for load_balance_hosts=random. Otherwise return only `url`,
+    whose hosts libpq tries in their order."""
+    if url.query.get("load_balance_hosts") != "random" or len(hosts(url)) < 2:
+        return [url]
+    one = url.difference_update_query(["host", "port", "load_balance_hosts"])
+    return [one.set(host=host, port=port) for host, port in hosts(url)]
+
+
 def place(url: URL) -> tuple[object, ...]:
     """Return the servers, target_session_attrs, and the database, for comparison with another address."""
-    servers = hosts(url) or (url.query.get("host"), url.port)
-    return servers, url.query.get("target_session_attrs", "any"), url.database
+    all_hosts = hosts(url) or (url.query.get("host"), url.port)
+    return all_hosts, url.query.get("target_session_attrs", "any"), url.database
+
+
+def listed(url: URL) -> str:
+    """Return hosts and ports for messages."""
+    return ", ".join(f"{host}:{port}" for host, port in hosts(url)) or f"local socket:{url.port or PORT}"
 
 
 def shown(url: URL) -> str:
     """Return hosts, ports and database for messages, without the login."""
-    names = ", ".join(f"{host}:{port}" for host, port in hosts(url)) or f"local socket:{url.port or PORT}"
-    return f"{names}/{url.database or ''}"
+    return f"{listed(url)}/{url.database or ''}"

@@ -81,6 +81,10 @@ class Database:
         """Return whether the two addresses may lead to different servers or databases. Their logins do not matter."""
         return addresses.place(self.read) != addresses.place(self.write)
 
+    def readers(self) -> "list[Database]":
+        """Return this database once for each server that shares the reads, with the server's address for reading."""
+        return [replace(self, read=url) for url in addresses.servers(self.read)]
+
     def reading_primary(self) -> "Database":
         """Return this database with an address for reading that leads to the primary, with the login of the old one."""
         if not self.reads_elsewhere:

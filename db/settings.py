@@ -71,7 +71,7 @@ class Settings(EnvironmentSettings):
     read_database_url: SecretStr | None = Field(
         None,
         description="postgresql:// address for searches: the login web_reader of the web service, often on a streaming "
-        "replica. If it is unset, searches use WINDOWSHOP_DATABASE_URL.",
+        "replica, or on several with ?load_balance_hosts=random. If it is unset, searches use WINDOWSHOP_DATABASE_URL.",
     )
     role_prefix: str = Field(
         "shop_",

@@ -45,7 +45,7 @@ from web.http.methods import check_request
 from web.http.metrics import Metrics
 from web.http.middleware import ErrorPage, RequestMiddleware
 from web.http.problems import Problem
-from web.http.standby import Standby
+from web.http.standby import Standbys
 from web.images.query_images import QueryImages
 from web.images.thumbnails import Thumbnails
 from web.images.uploads import Uploads
@@ -128,7 +128,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "settings": settings,
             "metrics": metrics,
             "pools": pools,
-            "standby": Standby(pools, settings.max_lag_seconds) if pools.has_standby else None,
+            "standbys": Standbys(pools, settings.max_lag_seconds) if pools.has_standby else None,
             "thumbnail_pool": thumbnail_pool,
             "thumbnails": Thumbnails(thumbnail_pool),
             "uploads": Uploads(),
@@ -147,8 +147,8 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
         }
     )
     _watch_pools(metrics, pools)
-    if state.standby is not None:
-        metrics.watch_standby(state.standby, pools)
+    if state.standbys is not None:
+        metrics.watch_standbys(pools)
 
     def is_full(path: str) -> bool:
         return path.startswith(READING_PATHS) and pools.read_limiter.is_full
@@ -278,7 +278,7 @@ def _litestar(
 async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     state = app.state
     state.metrics.watch_encoder(_encoder_reader(state))
-    watch = asyncio.ensure_future(state.standby.watch()) if state.standby else None
+    watch = asyncio.ensure_future(state.standbys.watch()) if state.standbys else None
     try:
         yield
     finally:

@@ -66,8 +66,8 @@ class WebSettings(EnvironmentSettings):
         10,
         ge=3,
         le=86_400,
-        description="With a standby as the read address: largest lag in seconds. While the standby lags more, searches "
-        "go to the primary.",
+        description="With standbys as the read address: largest lag in seconds. Searches leave a standby that lags "
+        "more, and go to the primary while all standbys lag more.",
     )
     max_requests: int = Field(
         256,

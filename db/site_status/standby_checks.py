@@ -5,13 +5,14 @@ primary has written, and waits until the standbys have replayed that much, but n
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from db import addresses
 from db.engine import Database
 from db.errors import DatabaseError
 from db.site_status.activity_checks import unseen
@@ -30,14 +31,22 @@ class _Behind:
 
 
 def standbys(primary: Connection, database: Database, lag_seconds: float) -> list[Finding]:
-    """Examine the standbys that are connected to `primary`, and the server at the read address if it is another."""
-    own = database.read != database.write
+    """Examine the standbys that are connected to `primary`, and each server at the read address if it is another."""
+    elsewhere = database.readers() if database.read != database.write else []
+    readers, lost = dict[str, Connection](), list[DatabaseError]()
     with ExitStack() as stack:
-        try:
-            read = stack.enter_context(database.connect(None, read=True)) if own else None
-            replica = read is not None and read.execute(_IS_STANDBY).scalar_one()
-        except DatabaseError as error:
-            return [broken("read address", error.message, error.hint or runbook("DatabaseDown"))]
+        for one in elsewhere:
+            try:
+                read = stack.enter_context(one.connect(None, read=True))
+                if read.execute(_IS_STANDBY).scalar_one():
+                    readers["the read address" if len(elsewhere) == 1 else addresses.listed(one.read)] = read
+            except DatabaseError as error:
+                lost.append(error)
+        # The other servers at the read address answer the searches.
+        report = warning if len(lost) < len(elsewhere) else broken
+        found = [report("read address", error.message, error.hint or runbook("DatabaseDown")) for error in lost]
+        if found and report is broken:
+            return found
         written = primary.execute(_WRITTEN).scalar_one_or_none()
         if written is None:  # the write address leads to a standby
             return [
@@ -47,21 +56,20 @@ def standbys(primary: Connection, database: Database, lag_seconds: float) -> lis
                     runbook("DatabaseDown"),
                 )
             ]
-        reader = read if replica else None
         count = len(primary.execute(_CONNECTED, {"written": written}).all())
         hidden = unseen(primary, "standby")
         primary.rollback()
-        late = _wait(lambda: _behind(primary, reader, written), lag_seconds)
+        late = _wait(lambda: _behind(primary, readers, written), lag_seconds)
     if late:
         names = ", ".join(f"{standby.name} ({standby.size / 1e6:,.1f} MB)" for standby in late)
         since = next((standby.since for standby in late if standby.since is not None), None)
         what = f"more than {lag_seconds:g} seconds behind the primary: {names}"
-        return [warning("standby", what, runbook("ReplicaLate"), since)]
+        return [*found, warning("standby", what, runbook("ReplicaLate"), since)]
     if hidden:
-        return [hidden]
-    if not count and not replica:
-        return [fine("standby", "none is connected")]
-    return [fine("standby", f"{max(count, int(replica))} replayed what the primary has written")]
+        return [*found, hidden]
+    if not count and not readers:
+        return [*found, fine("standby", "none is connected")]
+    return [*found, fine("standby", f"{max(count, len(readers))} replayed what the primary has written")]
 
 
 def _wait(behind: Callable[[], list[_Behind]], seconds: float) -> list[_Behind]:
@@ -71,12 +79,15 @@ def _wait(behind: Callable[[], list[_Behind]], seconds: float) -> list[_Behind]:
     return late
 
 
-def _behind(primary: Connection, reader: Connection | None, written: str) -> list[_Behind]:
-    if reader is not None:
+def _behind(primary: Connection, readers: Mapping[str, Connection], written: str) -> list[_Behind]:
+    late = []
+    for name, reader in readers.items():
         row = reader.execute(_REPLAYED, {"written": written}).one()
         reader.rollback()
         if row.size > 0:
-            return [_Behind("the read address", row.size, row.since)]
+            late.append(_Behind(name, row.size, row.since))
+    if late:
+        return late
     rows = primary.execute(_CONNECTED, {"written": written}).all()
     primary.rollback()
     return [_Behind(row.name, row.size, None) for row in rows if row.size > 0]

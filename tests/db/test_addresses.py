@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from db.addresses import hosts, parse, shown, split_hosts
+from db.addresses import hosts, parse, servers, shown, split_hosts
 from db.embedded.server import Server
 from db.engine import Database, open_database
 from db.errors import DatabaseUnreachable, SettingsError
@@ -112,3 +112,14 @@ def test_psycopg_connects_with_the_characters_and_hosts_that_sqlalchemy_reads() 
     assert (read["password"], read["options"]) == ("p w@", "-c statement_timeout=5")
     assert (read["host"], read["port"]) == ("a,b", "1,2")
     assert read["fallback_application_name"] == "windowshop encoder"
+
+
+def test_only_hosts_that_share_the_load_are_several_servers() -> None:
+    shared = parse("X", "postgresql://u:p@db2,db3:5433/shop?load_balance_hosts=random&sslmode=require")
+    assert [one.render_as_string(hide_password=False) for one in servers(shared)] == [
+        "postgresql+psycopg://u:p@db2:5432/shop?sslmode=require",
+        "postgresql+psycopg://u:p@db3:5433/shop?sslmode=require",
+    ]
+    in_order = parse("X", "postgresql://u:p@db2,db3:5433/shop")
+    one = parse("X", "postgresql://u:p@db2/shop?load_balance_hosts=random")
+    assert servers(in_order) == [in_order] and servers(one) == [one]

@@ -138,3 +138,10 @@ class Databases:
         finally:
             self.run("alter system reset synchronous_standby_names")
             self.run("select pg_reload_conf()")
+
+
+def lead_gateway_to(database: Database, port: int) -> None:
+    """Let the gateway reach the primary at this port of the loopback address."""
+    assert database.password is not None
+    with database.connect(None) as conn, conn.begin():
+        point_gateway(conn, ROLES, [("127.0.0.1", port)], database.password(ROLES.gateway))

@@ -98,20 +98,24 @@ def test_the_metrics_of_the_encoder_are_absent_without_a_database() -> None:
     assert "windowshop_encoder" not in scraped(metrics)
 
 
-def test_the_lag_is_absent_while_it_is_unknown() -> None:
-    metrics, standby = Metrics(), SimpleNamespace(lag=1.5)
-    metrics.watch_standby(standby, SimpleNamespace(reads_on_primary=True, primary_answers=False))
-    assert "windowshop_standby_lag_seconds 1.5" in scraped(metrics)
-    standby.lag = None
+def test_each_standby_has_its_lag_which_is_absent_while_it_is_unknown() -> None:
+    metrics = Metrics()
+    late, lost = (SimpleNamespace(name=name, lag=1.5, is_usable=True) for name in ("db2:5432", "db3:5432"))
+    metrics.watch_standbys(SimpleNamespace(readers=[late, lost], reads_on_primary=True, primary_answers=False))
+    lag = 'windowshop_standby_lag_seconds{standby="%s"}'
+    assert lag % "db2:5432" + " 1.5" in scraped(metrics) and lag % "db3:5432" + " 1.5" in scraped(metrics)
+    lost.lag, lost.is_usable = None, False
     shown = scraped(metrics)
-    assert "windowshop_standby_lag" not in shown
+    assert lag % "db2:5432" in shown and lag % "db3:5432" not in shown
+    used = 'windowshop_standby_used{standby="%s"} %s'
+    assert used % ("db2:5432", "1.0") in shown and used % ("db3:5432", "0.0") in shown
     assert "windowshop_reads_on_primary 1.0" in shown and "windowshop_primary_answers 0.0" in shown
 
 
 def test_every_metric_is_documented() -> None:
     metrics = Metrics()
     metrics.watch_encoder(lambda: SimpleNamespace(running=1, waiting_queries=0, waiting_items=0, quarantined_items=0))
-    metrics.watch_standby(SimpleNamespace(lag=1.0), SimpleNamespace(reads_on_primary=False, primary_answers=True))
+    metrics.watch_standbys(SimpleNamespace(readers=[], reads_on_primary=False, primary_answers=True))
     page = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
     there = {
         f"{family.name}_total" if family.type == "counter" else family.name for family in metrics.registry.collect()

@@ -37,8 +37,8 @@ class Encoder(msgspec.Struct):
 class Ready(msgspec.Struct):
     """`status` is "behind" while the schema is newer than this process's release but still serves that release.
     `revision` is the revision of the schema. `primary` tells whether writes are possible. `encoder` is null when no
-    model serves, or when a search cannot reach the primary database. `reads` and `lag_seconds` describe a site with a
-    standby; the lag is null while it is unknown. `is_copy` means that the database was restored from a dump and cannot
+    model serves, or when a search cannot reach the primary database. `reads` and `lag_seconds` describe a site with
+    standbys; the lag is null while it is unknown. `is_copy` means that the database was restored from a dump and cannot
     encode new queries before "windowshop db upgrade"."""
 
     status: Literal["ready", "behind"]
@@ -69,13 +69,13 @@ async def ready(state: State) -> Response[Ready]:
         raise ApiError("database-unavailable", f"{error.message}.", hint=error.hint or "") from error
     except (WindowshopError, TimeoutError) as error:
         raise ApiError("database-unavailable", "The database does not answer.") from error
-    pools, standby = state.pools, state.standby
+    pools, standbys = state.pools, state.standbys
     answer = Ready(
         status="ready" if revision == schema.HEAD else "behind",
         revision=revision,
-        primary=pools.primary_answers if standby else not is_standby,
+        primary=pools.primary_answers if standbys else not is_standby,
         reads="standby" if is_standby else "primary",
-        lag_seconds=standby.lag if standby else None,
+        lag_seconds=standbys.lag if standbys else None,
         encoder=running,
         is_copy=is_copy,
     )

@@ -1,20 +1,25 @@
 """Runs the web service's database calls, with pools of connections, two concurrency limits and the request's deadline.
 
-Searches and most other reads go through the read address, with the login `web_reader`. If the read address leads to a
-standby that lags too much, they go to the primary instead, with the same login. Writes go to the primary, with the
+Searches and most other reads go through the read address, with the login `web_reader`. If the read address leads to
+standbys that lag too much, they go to the primary instead, with the same login. Writes go to the primary, with the
 login `web_writer`. While the primary answers, reads of image paths and of the encoding state after a write go there
 too. PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement is cancelled earlier when
 the deadline of its request passes. A reading statement is also cancelled when the client closes the connection.
 """
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from litestar import Request
 from sqlalchemy import Connection
 
+from db import addresses
 from db.engine import Database
+from db.errors import DatabaseUnreachable
 from db.roles import Role
 from db.search.ranking import NOTICE_LEVEL, TIMED_SEARCHES
 from web.http.context import context_of
@@ -25,9 +30,6 @@ from web.settings import WebSettings
 
 Result = TypeVar("Result")
 Call = Callable[[Connection], Result]
-# The server that a probe asks: the server that searches use now, the server at the read address, or the primary with
-# the login web_writer.
-Place = Literal["reads", "standby", "primary"]
 
 _MIN_SECONDS_LEFT = 0.05  # a request with less time left before its deadline starts no database call
 # A request is watched for a disconnect of its client only after this time. Watching costs time, and most requests are
@@ -35,10 +37,27 @@ _MIN_SECONDS_LEFT = 0.05  # a request with less time left before its deadline st
 _WATCH_AFTER_SECONDS = 0.05
 
 
+@dataclass(eq=False)
+class Reader:
+    """A server at the read address. `Standbys` changes `lag` and `is_usable`. `lag` is in seconds, or None while this
+    server or the primary does not answer."""
+
+    name: str  # host and port
+    pool: Pool
+    lag: float | None = None
+    is_usable: bool = True
+    last_read: int = 0  # number of the last read for which this server was the first choice
+
+
+# The server that a probe asks: a server that searches use now, a server at the read address, or the primary with the
+# login web_writer.
+Place = Reader | Literal["reads", "primary"]
+
+
 class Pools:
     """The pools of connections. A connection is opened when it is first needed. `close` closes all connections.
 
-    If `has_standby` is true, `Standby` may change `reads_on_primary` and `primary_answers` at any time.
+    If `has_standby` is true, `Standbys` may change `primary_answers` and the state of each reader at any time.
     """
 
     def __init__(self, database: Database, settings: WebSettings) -> None:
@@ -49,35 +68,59 @@ class Pools:
             f"client_min_messages = {NOTICE_LEVEL}",
             f"shop.timed_searches = {TIMED_SEARCHES}",
         )
-        self._reading = Pool(database, Role.WEB_READER, settings.connections + spare, session_settings, read=True)
+
+        def reading(address: Database) -> Pool:
+            return Pool(address, Role.WEB_READER, settings.connections + spare, session_settings, read=True)
+
+        self.readers = [Reader(addresses.listed(each.read), reading(each)) for each in database.readers()]
         self.has_standby = database.reads_elsewhere
-        self.reads_on_primary = False
         self.primary_answers = True
-        self._reading_primary = Pool(
-            database.reading_primary(), Role.WEB_READER, settings.connections + spare, session_settings, read=True
-        )
+        self._reads = itertools.count(1)
+        self._reading_primary = reading(database.reading_primary())
         writers = max(2, settings.connections // 2)
         self._writing = Pool(database, Role.WEB_WRITER, writers + spare, session_settings)
         self.read_limiter = ConcurrencyLimiter(settings.connections, settings.queue)
         self.write_limiter = ConcurrencyLimiter(writers, settings.queue)
 
     async def close(self) -> None:
-        await asyncio.gather(self._reading.close(), self._reading_primary.close(), self._writing.close())
+        pools = [reader.pool for reader in self.readers]
+        await asyncio.gather(*(pool.close() for pool in (*pools, self._reading_primary, self._writing)))
 
     async def close_readers_of_primary(self) -> None:
         await self._reading_primary.close_idle()
 
     @property
-    def _reader(self) -> Pool:
-        return self._reading_primary if self.reads_on_primary else self._reading
+    def reads_on_primary(self) -> bool:
+        return self.primary_answers and not any(reader.is_usable for reader in self.readers)
+
+    async def _read(self, call: Call[Result]) -> Result:
+        """Run `call` on the first server that can be reached: on a usable standby, on the primary, or on a standby that
+        lags."""
+        *others, last = self._reading_order()
+        for pool in others:
+            with suppress(DatabaseUnreachable):
+                return await pool.run(call)
+        return await last.run(call)
+
+    def _reading_order(self) -> list[Pool]:
+        """Begin with the usable standby with the fewest running reads, or among equals with the one whose last read is
+        oldest."""
+        readers = sorted(self.readers, key=lambda each: (not each.is_usable, each.pool.active, each.last_read))
+        readers[0].last_read = next(self._reads)
+        if not (self.has_standby and self.primary_answers):
+            return [reader.pool for reader in readers]
+        usable = [reader.pool for reader in readers if reader.is_usable]
+        return [*usable, self._reading_primary, *(reader.pool for reader in readers if not reader.is_usable)]
 
     async def read(self, request: Request[Any, Any, Any], call: Call[Result], *, primary: bool = False) -> Result:
-        """Read on the server that searches use. With `primary`, read on the primary while the primary answers."""
-        primary = primary and self.primary_answers
-        limiter, pool = (self.write_limiter, self._writing) if primary else (self.read_limiter, self._reader)
-        async with limiter:
+        """Read on a server that searches use. With `primary`, read on the primary while the primary answers."""
+        if primary and self.primary_answers:
+            async with self.write_limiter:
+                _require_time_left(request)
+                return await _cancel_when_client_leaves(request, self._writing.run(call))
+        async with self.read_limiter:
             _require_time_left(request)
-            return await _cancel_when_client_leaves(request, pool.run(call))
+            return await _cancel_when_client_leaves(request, self._read(call))
 
     async def write(self, request: Request[Any, Any, Any], call: Call[Result]) -> Result:
         """Run `call` and commit. The write continues even if the client closes the connection."""
@@ -93,9 +136,10 @@ class Pools:
 
     async def probe(self, call: Call[Result], place: Place = "reads", *, seconds: float = 2) -> Result:
         """Run `call` without a limiter; a spare connection is free for it. Raises TimeoutError after `seconds`."""
-        pool = {"reads": self._reader, "standby": self._reading, "primary": self._writing}[place]
         async with asyncio.timeout(seconds):
-            return await pool.run(call)
+            if isinstance(place, Reader):
+                return await place.pool.run(call)
+            return await (self._read(call) if place == "reads" else self._writing.run(call))
 
 
 def _require_time_left(request: Request[Any, Any, Any]) -> None:

@@ -1,8 +1,9 @@
-"""Exports metrics to Prometheus on a separate port. No label of a metric contains a query, product, key or address."""
+"""Exports metrics to Prometheus on a separate port. No label contains a query, a product, a key or the address of a
+client."""
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -72,8 +73,8 @@ class Metrics:
     def watch_encoder(self, read_state: Callable[[], "EncoderState | None"]) -> None:
         self.registry.register(_EncoderCollector(read_state))
 
-    def watch_standby(self, standby: "StandbyState", pools: "PoolsState") -> None:
-        self.registry.register(_StandbyCollector(standby, pools))
+    def watch_standbys(self, pools: "PoolsState") -> None:
+        self.registry.register(_StandbyCollector(pools))
 
     def serve(self, host: str, port: int) -> tuple[int, Callable[[], None]]:
         """Answer /metrics in a thread. Returns the port and a function that stops the thread."""
@@ -95,27 +96,37 @@ class EncoderState(Protocol):
     quarantined_items: int
 
 
-class StandbyState(Protocol):
+class ReaderState(Protocol):
+    name: str
     lag: float | None
+    is_usable: bool
 
 
 class PoolsState(Protocol):
+    readers: Sequence[ReaderState]
     reads_on_primary: bool
     primary_answers: bool
 
 
 class _StandbyCollector(Collector):
-    def __init__(self, standby: StandbyState, pools: PoolsState) -> None:
-        self._standby, self._pools = standby, pools
+    def __init__(self, pools: PoolsState) -> None:
+        self._pools = pools
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         answers = "1 while the primary answers, else 0."
         yield GaugeMetricFamily("windowshop_primary_answers", answers, self._pools.primary_answers)
-        moved = "1 while searches go to the primary instead of the standby, else 0."
+        moved = "1 while searches go to the primary instead of the standbys, else 0."
         yield GaugeMetricFamily("windowshop_reads_on_primary", moved, self._pools.reads_on_primary)
-        if self._standby.lag is not None:
-            lag = "Seconds by which the standby lags; up to 2 without a lag."
-            yield GaugeMetricFamily("windowshop_standby_lag_seconds", lag, self._standby.lag)
+        used = "1 while searches use the standby, else 0."
+        usable = GaugeMetricFamily("windowshop_standby_used", used, labels=["standby"])
+        behind = "Seconds by which the standby lags; up to 2 without a lag."
+        lag = GaugeMetricFamily("windowshop_standby_lag_seconds", behind, labels=["standby"])
+        for reader in self._pools.readers:
+            usable.add_metric([reader.name], reader.is_usable)
+            if reader.lag is not None:
+                lag.add_metric([reader.name], reader.lag)
+        yield usable
+        yield lag
 
 
 class _EncoderCollector(Collector):

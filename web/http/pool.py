@@ -49,7 +49,8 @@ class ConnectionLost(DatabaseUnreachable):
 
 
 class Pool:
-    """At most `size` connections of one role, all with the same session settings."""
+    """At most `size` connections of one role, all with the same session settings. `active` is the number of running
+    calls and of calls that wait for a connection."""
 
     def __init__(
         self, database: Database, role: Role, size: int, settings: Sequence[str], *, read: bool = False
@@ -58,6 +59,7 @@ class Pool:
         self._free = asyncio.Semaphore(size)
         self._settings = "; ".join(f"set {setting}" for setting in settings)
         self._local = "; ".join(f"set local {setting}" for setting in settings)
+        self.active = 0
         self._idle: list[AsyncConnection] = []
         self._background: set[asyncio.Task[None]] = set()
 
@@ -68,11 +70,14 @@ class Pool:
         has closed is replaced. With `retry`, `call` runs again if the connection breaks during the first run; a second
         run of `call` must be harmless. After a deadlock or a serialization failure, `call` runs again once."""
         work = asyncio.ensure_future(self._run_twice(call, retry, transaction))
+        self.active += 1
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
             self._in_background(self._cancel(work))
             raise
+        finally:
+            self.active -= 1
 
     async def _run_twice(self, call: Callable[[Connection], Result], retry: bool, transaction: bool) -> Result:
         try:

@@ -1,8 +1,9 @@
-"""Decides whether the web service reads from its standby or from the primary.
+"""Decides which of its standbys the web service reads from, and when it reads from the primary.
 
-Each second, the service updates the heartbeat of the primary and reads the heartbeat that the standby has replayed. The
-lag is the time of the primary minus the replayed heartbeat, so no clock of another machine counts. The lag includes the
-age of the newest heartbeat, so a standby that has replayed everything shows a lag of up to two seconds.
+Each second, the service updates the heartbeat of the primary and reads the heartbeat that each standby has replayed.
+The lag is the time of the primary minus the replayed heartbeat, so no clock of another machine counts. The lag includes
+the age of the newest heartbeat, so a standby that has replayed everything shows a lag of up to two seconds. While the
+primary does not answer, a standby is late if it is too far behind the standby that has replayed most.
 """
 
 import asyncio
@@ -15,36 +16,38 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import NoResultFound
 
 from db.errors import WindowshopError
-from web.http.database import Place, Pools
+from web.http.database import Place, Pools, Reader
 
 EVERY_SECONDS = 1.0
-# Reads move to the other server after this number of checks in a row with the same result. If the primary does not
-# answer, reads move to the standby after one check.
-CHECKS = 2
+CHECKS = 2  # reads leave or return to a standby after this number of checks in a row with the same result
 
 _BEAT = text("select shop_private.primary_beat()")
 _REPLAYED = text("select pg_is_in_recovery(), beat_at from shop_private.primary_heartbeat")
 Result = TypeVar("Result")
 
 
-class Standby:
-    """Reads go to the primary while the standby lags by more than `max_lag` seconds or does not answer. While the
-    primary does not answer, reads go to the standby.
-
-    `lag` is in seconds, or None while one of the two servers does not answer.
-    """
+class Standbys:
+    """Reads leave a standby while it lags by more than `max_lag` seconds or does not answer. While they have left all
+    standbys, they go to the primary."""
 
     def __init__(self, pools: Pools, max_lag: float) -> None:
-        self.lag: float | None = None
         self._pools, self._max_lag = pools, max_lag
-        self._in_a_row = 0
+        self._in_a_row = dict.fromkeys(pools.readers, 0)
+
+    @property
+    def lag(self) -> float | None:
+        """The largest lag of the standbys that reads use, or the smallest lag while they use none. In seconds, or None
+        while the lag is unknown."""
+        known = [(reader.is_usable, reader.lag) for reader in self._pools.readers if reader.lag is not None]
+        used = [lag for is_usable, lag in known if is_usable]
+        return max(used) if used else min((lag for _, lag in known), default=None)
 
     async def watch(self) -> None:
         while True:
             try:
                 await self.check()
             except Exception:
-                structlog.get_logger().exception("the standby could not be checked")
+                structlog.get_logger().exception("the standbys could not be checked")
             await asyncio.sleep(EVERY_SECONDS)
 
     async def check(self) -> None:
@@ -56,29 +59,37 @@ class Standby:
             is_standby, beat_at = conn.execute(_REPLAYED).one()
             return is_standby, beat_at
 
-        now, found = await asyncio.gather(self._ask(beat, "primary"), self._ask(replayed, "standby"))
+        readers = self._pools.readers
+        now, found = await asyncio.gather(
+            self._ask(beat, "primary"), asyncio.gather(*(self._ask(replayed, reader) for reader in readers))
+        )
         if self._pools.primary_answers != (now is not None):
             self._pools.primary_answers = now is not None
             structlog.get_logger().warning("the primary answers" if now else "the primary does not answer")
-        self.lag = None
-        if now is not None and found is not None:
-            is_standby, beat_at = found
-            self.lag = max(0.0, (now - beat_at).total_seconds()) if is_standby else 0.0
-        self._decide(is_usable=self.lag is not None and self.lag <= self._max_lag)
+        newest = now or max((answer[1] for answer in found if answer is not None), default=None)
+        for reader, answer in zip(readers, found, strict=True):
+            behind = None
+            if answer is not None and newest is not None:
+                is_standby, beat_at = answer
+                behind = max(0.0, (newest - beat_at).total_seconds()) if is_standby else 0.0
+            reader.lag = behind if now is not None else None
+            self._decide(reader, is_usable=behind is not None and behind <= self._max_lag)
         if not self._pools.reads_on_primary:
             await self._pools.close_readers_of_primary()
 
     async def _ask(self, call: Callable[[Connection], Result], place: Place) -> Result | None:
         try:
             return await self._pools.probe(call, place)
-        except (WindowshopError, TimeoutError, NoResultFound):  # the standby may have no heartbeat yet
+        except (WindowshopError, TimeoutError, NoResultFound):  # a standby may have no heartbeat yet
             return None
 
-    def _decide(self, *, is_usable: bool) -> None:
-        pools = self._pools
-        moves = pools.primary_answers and not is_usable
-        self._in_a_row = 0 if moves == pools.reads_on_primary else self._in_a_row + 1
-        if self._in_a_row >= CHECKS or (self._in_a_row and not pools.primary_answers):
-            self._in_a_row, pools.reads_on_primary = 0, moves
-            place = "primary" if moves else "standby"
-            structlog.get_logger().warning(f"reads go to the {place}", lag_seconds=self.lag)
+    def _decide(self, reader: Reader, *, is_usable: bool) -> None:
+        self._in_a_row[reader] = 0 if is_usable == reader.is_usable else self._in_a_row[reader] + 1
+        if self._in_a_row[reader] >= CHECKS:
+            self._in_a_row[reader], reader.is_usable = 0, is_usable
+            structlog.get_logger().warning(
+                "reads return to a standby" if is_usable else "reads leave a standby",
+                standby=reader.name,
+                lag_seconds=reader.lag,
+                reads="primary" if self._pools.reads_on_primary else "standby",
+            )

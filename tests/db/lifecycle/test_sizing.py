@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.lifecycle.sizing import MB, suitable
+from db.lifecycle.sizing import MB, hnsw_bytes, suitable
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,15 @@ def test_the_sizes_are_those_of_measured_indexes() -> None:
     assert suits.index_bytes / 2 == pytest.approx(130 * MB, rel=0.02)
     assert suits.maintenance_work_mem == pytest.approx(1.1 * 100_000 * 1700, rel=0.2)
     assert suits.shared_buffers == pytest.approx(1.2 * suits.index_bytes, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "m", "bits", "measured"),
+    [(5_000, 16, False, 6_840_320), (50_000, 16, False, 68_296_704), (1_000_000, 24, False, 1_638_408_192),
+     (100_000, 16, True, 36_900_000)],
+)  # fmt: skip
+def test_the_size_of_an_index_is_computed_within_two_percent(vectors: int, m: int, bits: bool, measured: int) -> None:
+    assert hnsw_bytes(vectors, 512, m, bits=bits) == pytest.approx(measured, rel=0.02)
 
 
 def test_a_small_catalog_needs_no_more_than_the_defaults() -> None:

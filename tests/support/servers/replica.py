@@ -1,20 +1,22 @@
-"""Runs a streaming replica of the test run's server."""
+"""Runs streaming replicas of the test run's server."""
 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
 
 from db.embedded.binaries import as_user, server_user
 from db.embedded.server import Server, binary, secrets
 
 
 @contextmanager
-def streaming_replica(server: Server, server_home: Path, home: Path) -> Iterator[int]:
-    """Copy the server, with the databases of earlier tests, into the folder `home`, and yield the port of the
-    replica."""
+def streaming_replica(server: Server, server_home: Path, home: Path, number: int = 1) -> Iterator[int]:
+    """Copy the server, with the databases of earlier tests, into the folder `home`, and yield the port of the replica.
+    Replicas that run at the same time have different numbers."""
     shutil.rmtree(home, ignore_errors=True)  # left by an attempt that failed
     data = home / "data"
     user = server_user()
@@ -37,7 +39,7 @@ def streaming_replica(server: Server, server_home: Path, home: Path) -> Iterator
             **as_user(user),
         )
 
-    port = server.port + 1000
+    port = server.port + 1000 * number
     source = ("-h", server.host, "-p", str(server.port), "-U", "postgres")
     run("pg_basebackup", *source, "-D", str(data), "-R", "-c", "fast")
     log = str(data / "replica.log")
@@ -45,4 +47,21 @@ def streaming_replica(server: Server, server_home: Path, home: Path) -> Iterator
     try:
         yield port
     finally:
-        run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(data))
+        if (data / "postmaster.pid").exists():  # a test may have stopped the replica
+            run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(data))
+
+
+@contextmanager
+def paused_replay(server: Server, server_home: Path, port: int) -> Iterator[Callable[[], None]]:
+    """Pause the replay of the replica. Yields a function that resumes it."""
+    address = server.url("postgres", secrets(server_home).superuser, "postgres")
+    with psycopg.connect(address, port=port, autocommit=True) as conn:
+
+        def resume() -> None:
+            conn.execute("select pg_wal_replay_resume()")
+
+        conn.execute("select pg_wal_replay_pause()")
+        try:
+            yield resume
+        finally:
+            resume()

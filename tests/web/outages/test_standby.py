@@ -1,5 +1,5 @@
 """A hot standby answers searches. Reads go to the primary while the standby lags, and to the standby while the primary
-does not answer."""
+does not answer. test_two_standbys.py has the tests with two standbys."""
 
 import asyncio
 import time
@@ -16,12 +16,11 @@ import pytest
 from db.embedded.server import Server, secrets
 from db.engine import Database
 from db.roles import Role
-from migrations.gateway import point_gateway
-from tests.support.databases import ROLES, Databases, admin
+from tests.support.databases import Databases, admin, lead_gateway_to
 from tests.support.images import load_drawings
 from tests.support.processes import running_encoder, wait_until, windowshop
-from tests.support.servers.replica import streaming_replica
-from tests.support.servers.tcp_proxy import TcpProxy, tcp_proxy
+from tests.support.servers.replica import paused_replay, streaming_replica
+from tests.support.servers.tcp_proxy import TcpProxy
 from tests.support.web_service import SETTINGS, answering, served
 from web.http import standby
 from web.http.database import Pools
@@ -34,21 +33,6 @@ SEARCH = {"query": "bag", "top_k": 3}
 def replica_port(server: Server, server_home: Path, public_folder: Path) -> Iterator[int]:
     with streaming_replica(server, server_home, public_folder / "replica") as port:
         yield port
-
-
-@pytest.fixture
-def primary(own_database: Database) -> Iterator[TcpProxy]:
-    """Yields a proxy in front of the primary. The gateway uses this proxy too."""
-    url = own_database.write
-    with tcp_proxy(str(url.host), int(url.port or 0)) as proxy:
-        _point(own_database, proxy.port)
-        yield proxy
-
-
-def _point(database: Database, port: int) -> None:
-    assert database.password is not None
-    with database.connect(None) as conn, conn.begin():
-        point_gateway(conn, ROLES, [("127.0.0.1", port)], database.password(ROLES.gateway))
 
 
 RULE = {"name": "new", "condition": {"always": True}, "action": {"banner": "Sale"}}
@@ -70,22 +54,6 @@ def ready(client: httpx.Client) -> Any:
     answer = client.get("/ready")
     assert answer.status_code == 200, answer.text
     return answer.json()
-
-
-@contextmanager
-def paused_replay(server: Server, server_home: Path, port: int) -> Iterator[Callable[[], None]]:
-    """Pause the replay of the replica. Yields a function that resumes it."""
-    address = server.url("postgres", secrets(server_home).superuser, "postgres")
-    with psycopg.connect(address, port=port, autocommit=True) as conn:
-
-        def resume() -> None:
-            conn.execute("select pg_wal_replay_resume()")
-
-        conn.execute("select pg_wal_replay_pause()")
-        try:
-            yield resume
-        finally:
-            resume()
 
 
 def leaves_and_returns(client: httpx.Client, server: Server, server_home: Path, replica: int, limit: float) -> None:
@@ -210,7 +178,7 @@ def test_ready_shows_the_encoder_only_while_a_search_on_the_standby_reaches_it(
     with site(own_database, primary, replica_port) as client, answering(own_database):
         wait_until(lambda: (ready(client)["encoder"] or {}).get("running"), 30, "a running encoder")
         assert client.post("/search/text", json={"query": "asked on a standby"}).json()["degraded"] is False
-        _point(own_database, 9)  # nothing listens there, so no search reaches the encoder
+        lead_gateway_to(own_database, 9)  # nothing listens there, so no search reaches the encoder
 
         def is_unreachable() -> bool:
             state = ready(client)
@@ -253,7 +221,7 @@ def test_the_primary_answers_while_its_synchronous_standby_does_not(database: Da
     async def beat() -> bool:
         pools = Pools(database, SETTINGS)
         try:
-            await standby.Standby(pools, 1).check()
+            await standby.Standbys(pools, 1).check()
         finally:
             await pools.close()
         return pools.primary_answers
@@ -274,12 +242,12 @@ def test_a_check_of_the_standby_that_fails_does_not_end_later_checks(
 
     async def lag_after_an_error() -> float | None:
         pools = Pools(database, SETTINGS)
-        watched = standby.Standby(pools, 1)
+        watched = standby.Standbys(pools, 1)
         failed = asyncio.Event()
 
         async def close() -> None:
             monkeypatch.undo()
-            watched.lag = None
+            pools.readers[0].lag = None
             failed.set()
             raise RuntimeError("a fault that nobody foresaw")
 
