@@ -30,6 +30,7 @@ def every(context: typer.Context) -> None:
             command,
             quality,
             loading,
+            vectors,
             search,
         ):
             one()
@@ -201,14 +202,32 @@ def what_if(
 @app.command()
 def loading(
     rows: Annotated[int, typer.Option(min=20_000, help="Number of rows in the feed.")] = 1_000_000,
-    vectors: Annotated[
-        int, typer.Option(min=1, help="Number of vectors to write with each method; at most as many as `--rows`.")
-    ] = 10_000,
 ) -> None:
-    """Measure how fast a big Google feed is loaded, and how fast vectors are written."""
+    """Measure how fast a big Google feed is loaded."""
     from benchmarks.loading import feed as loading
 
-    loading.run(rows, min(rows, vectors))
+    loading.run(rows)
+
+
+@app.command()
+def scale() -> None:
+    """Compute the tables and the chart of docs/scale.md. Nothing is measured."""
+    from benchmarks.search import scale
+
+    scale.write()
+
+
+@app.command()
+def vectors(
+    rows: Annotated[int, typer.Option(min=20_000, help="Number of products in the catalog.")] = 100_000,
+    count: Annotated[
+        int, typer.Option(min=1, help="Number of vectors to write with each method; at most as many as `--rows`.")
+    ] = 10_240,
+) -> None:
+    """Measure how fast an encoder's calls write vectors, compared with core inserts of SQLAlchemy."""
+    from benchmarks.loading import vectors
+
+    vectors.run(rows, min(rows, count))
 
 
 @app.command()

@@ -48,7 +48,7 @@ def suitable(images: int, titles: int, dimension: int) -> Suitable:
     """Return the values that suit a model of this dimension with these numbers of images and titles."""
     larger = max(images, titles)
     m, ef_construction = next((m, ef) for most, m, ef in PARAMETERS if most is None or larger <= most)
-    index_bytes = sum(_index_bytes(vectors, dimension, m) for vectors in (images, titles))
+    index_bytes = sum(hnsw_bytes(vectors, dimension, m) for vectors in (images, titles))
     shared_buffers = max(256 * MB, _rounded(1.2 * index_bytes))
     huge = ceil((1.05 * shared_buffers + 64 * MB) / HUGE_PAGE) if shared_buffers >= HUGE_FROM else None
     return Suitable(
@@ -61,9 +61,10 @@ def suitable(images: int, titles: int, dimension: int) -> Suitable:
     )
 
 
-def _index_bytes(vectors: int, dimension: int, m: int) -> int:
-    """Return the size of an HNSW index. A page holds complete vectors, each with 2 m links of 6 bytes."""
-    per_vector = 2 * dimension + 12 * m + 96
+def hnsw_bytes(vectors: int, dimension: int, m: int, *, bits: bool = False) -> int:
+    """Return the size of an HNSW index, over the vectors or over a bit for each number. A page holds complete vectors,
+    each with 2 m links of 6 bytes."""
+    per_vector = (ceil(dimension / 8) if bits else 2 * dimension) + 12 * m + 100
     return ceil(vectors / max(1, PAGE // per_vector)) * 8192
 
 
