@@ -212,7 +212,7 @@ def loading(
 @app.command()
 def scale() -> None:
     """Compute the tables and the chart of docs/scale.md. Nothing is measured."""
-    from benchmarks.search import scale
+    from benchmarks import scale
 
     scale.write()
 

@@ -1,10 +1,10 @@
-"""docs/scale.md has the tables that benchmarks/search/scale.py computes. The computation meets the measured points."""
+"""docs/scale.md has the tables that benchmarks/scale.py computes. The computation meets the measured points."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmarks.search import scale
+from benchmarks import scale
 from benchmarks.support.report import RESULTS, markdown, read
 from db.lifecycle.sizing import hnsw_bytes
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from benchmarks.support.report import RESULTS, Table, markdown
 from db.lifecycle.sizing import Suitable, hnsw_bytes, suitable
 
-PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
+PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 SIZES = (1_000_000, 10_000_000, 100_000_000, 1_000_000_000)  # products, with one image each
 DIMENSION = 512
 GB = 1 << 30
