@@ -188,7 +188,7 @@ SEARCH = (
     ),
     Constant("start_count", 4, "walks", "largest number of walks of a later round"),
     Constant("start_distance", 0.2, "cosine distance", "two starts whose distance is smaller lie in the same region"),
-    Constant("far_start_count", 8, "walks", "start_count under a far filter; 4 walks find fewer of the nearest"),
+    Constant("far_start_count", 12, "walks", "start_count under a far filter; 8 walks find fewer of the nearest"),
     Constant("far_start_distance", 0.1, "cosine distance", "start_distance under a far filter; its matches lie closer"),
     Constant("start_choice", 50, "products", "number of nearest products from which the next starts are chosen"),
     Constant("start_sample", 1000, "matches", "size of the sample from which starts under a far filter are chosen"),

@@ -192,7 +192,10 @@ def test_the_truth_of_a_calibration_equals_a_comparison_of_all_products(
             f":table, clock_timestamp()) {run}"
         )
         names |= {"bounds": repeated * list(bounds), "repeated": repeated}
+        scans = text("select idx_scan from pg_stat_xact_user_tables where relid = cast(:table as regclass)")
+        by_index = admin.scalar(scans, names)
         assert [admin.scalar(compare, names) for _ in parts] == parts
+        assert admin.scalar(scans, names) == by_index  # an index would read the whole table
         truth = admin.scalars(text(listed.format("product_ids", "truth"))).all()
         admin.rollback()
     for place, matches in enumerate((numbers > 0, matching)):

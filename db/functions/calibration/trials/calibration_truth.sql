@@ -8,6 +8,10 @@
 -- whether all pages were compared. If not, a later call continues. `examined` is the number of compared pages, or
 -- infinity after the last page. p_bounds[n] is a cosine distance within which query n has p_k matches of each
 -- condition, besides its own product; farther products are dropped immediately. A bound of 2 drops nothing.
+--
+-- The planner expects that a third of the pairs lie within the bounds, but hardly any do. Hash and merge joins are
+-- therefore disabled: they would read all of shop.product for each range of pages. The pairs are materialized before
+-- they are grouped, otherwise the planner reads the whole table of vectors in the order of its key.
 create or replace function shop_private.calibration_truth(
     p_step text, p_queries @vector@.halfvec[], p_own uuid[], p_bounds double precision[], p_conditions text[],
     p_k integer, p_table regclass, p_until timestamptz
@@ -17,6 +21,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set jit = off
 set enable_mergejoin = off
+set enable_hashjoin = off
 as $$
 declare
     pages constant double precision := pg_relation_size(p_table) / current_setting('block_size')::integer;
@@ -33,12 +38,11 @@ begin
         end if;
         execute format(
             'with pair as materialized (
-                select q.n, i.product_id, min(i.embedding operator(@vector@.<=>) q.vector) as distance
+                select q.n, i.product_id, i.embedding operator(@vector@.<=>) q.vector as distance
                 from %s i join unnest($1, $2, $3) with ordinality q(vector, own, bound, n)
                     on i.embedding operator(@vector@.<=>) q.vector <= q.bound + 1e-6
                     and i.product_id is distinct from q.own
                 where i.ctid >= ''(%s,0)'' and i.ctid < ''(%s,0)''
-                group by q.n, i.product_id
             ), near as materialized (
                 select n.n, n.product_id, n.distance, array[%s] as meets
                 from pair n join shop.product p on p.product_id = n.product_id where %s
@@ -48,18 +52,20 @@ begin
                 union all
                 select l.condition, l.query, u.product_id, u.distance from shop_private.calibration_list l,
                     unnest(l.product_ids, l.distances) u(product_id, distance) where l.step = $5
+                union all  -- an empty row for each list, because a list without products is stored too
+                select c.c, q.n, null, null
+                from generate_series(1, cardinality($7)) c(c) cross join generate_series(1, cardinality($1)) q(n)
             ), best as (
                 select f.c, f.n, f.product_id, min(f.distance) as distance, row_number() over (
                     partition by f.c, f.n order by min(f.distance), f.product_id) as place
                 from found f group by f.c, f.n, f.product_id
             )
             insert into shop_private.calibration_list (step, condition, query, product_ids, distances, examined)
-            select $5, c.c, q.n,
-                coalesce(array_agg(b.product_id order by b.place) filter (where b.place is not null), ''{}''),
-                coalesce(array_agg(b.distance order by b.place) filter (where b.place is not null), ''{}''), $6
-            from generate_series(1, cardinality($7)) c(c) cross join generate_series(1, cardinality($1)) q(n)
-            left join best b on b.c = c.c and b.n = q.n and b.place <= $4
-            group by c.c, q.n
+            select $5, b.c, b.n,
+                coalesce(array_agg(b.product_id order by b.place) filter (where b.product_id is not null), ''{}''),
+                coalesce(array_agg(b.distance order by b.place) filter (where b.product_id is not null), ''{}''), $6
+            from best b where b.place <= $4 or b.product_id is null
+            group by b.c, b.n
             on conflict (step, condition, query) do update
             set product_ids = excluded.product_ids, distances = excluded.distances, examined = excluded.examined',
             p_table, compared, compared + step_pages, array_to_string(p_conditions, ', '),
