@@ -112,12 +112,14 @@ def table_bytes(products: int, dimension: int = DIMENSION, product: int = PRODUC
 
 def build_seconds(vectors: int, m: int, ef_construction: int) -> float:
     """Return the seconds in which one core builds an HNSW index whose graph fits into maintenance_work_mem."""
-    effort, growth = (m * ef_construction / (16 * 64)) ** BUILD_EFFORT, (vectors / BUILD_ROWS) ** BUILD_GROWTH
+    effort: float = (m * ef_construction / (16 * 64)) ** BUILD_EFFORT
+    growth: float = (vectors / BUILD_ROWS) ** BUILD_GROWTH
     return vectors * BUILD_MS / 1000 * effort * growth
 
 
 def search_ms(products: int) -> float:
-    return SEARCH_MS * (products / SEARCH_ROWS) ** SEARCH_GROWTH
+    growth: float = (products / SEARCH_ROWS) ** SEARCH_GROWTH
+    return SEARCH_MS * growth
 
 
 def tables() -> dict[str, Table]:

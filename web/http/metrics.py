@@ -103,9 +103,13 @@ class ReaderState(Protocol):
 
 
 class PoolsState(Protocol):
-    readers: Sequence[ReaderState]
-    reads_on_primary: bool
     primary_answers: bool
+
+    @property
+    def readers(self) -> Sequence[ReaderState]: ...
+
+    @property
+    def reads_on_primary(self) -> bool: ...
 
 
 class _StandbyCollector(Collector):
