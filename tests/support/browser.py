@@ -1,14 +1,19 @@
 """Acts as a visitor of the search page in Chromium and reads the page."""
 
+import asyncio
 import base64
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from loader.sample import IMAGES
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
+
+Result = TypeVar("Result")
 
 GUITAR = IMAGES / "fluent_1376.webp"
 CARDS = "#products > li"
@@ -59,3 +64,9 @@ def hold(page: "Page", which: str) -> list["Route"]:
     held: list[Route] = []
     page.route(re.compile(which), lambda route: held.append(route))
     return held
+
+
+def in_thread(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine in a thread of its own, because no event loop can run in the thread that drives Chromium."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import httpx
@@ -17,6 +17,9 @@ from db.work import requests
 from web.app import ONLY_V1, PROBES, SHARED, UNVERSIONED
 from web.server import running
 from web.settings import WebSettings
+
+if TYPE_CHECKING:
+    from encoder.models.loading import Model
 
 # The routes that the OpenAPI document describes, each with its path.
 ROUTES: list[tuple[str, HTTPRouteHandler]] = [
@@ -74,6 +77,27 @@ def answering(database: Database, *, refuse: str | None = None) -> Iterator[None
                 stop.wait(0.005)
 
     thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert ready.wait(60)
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def encoding(database: Database, models: dict[int, "Model"]) -> Iterator[None]:
+    """Run an encoder in a thread of this process. It encodes the catalog and answers queries."""
+    from encoder.service import run
+    from encoder.settings import EncoderSettings
+
+    stop, ready = threading.Event(), threading.Event()
+    thread = threading.Thread(
+        target=run,
+        args=(database, models, EncoderSettings(hung_seconds=60)),
+        kwargs={"stop": stop, "on_ready": ready.set},
+    )
     thread.start()
     try:
         assert ready.wait(60)

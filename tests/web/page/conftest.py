@@ -4,7 +4,8 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from db.settings import Settings
 from migrations.model_revisions import NewModel, add_model
 from tests.support.browser import PATIENCE
 from tests.support.databases import Databases
-from tests.support.web_service import PATIENT, SETTINGS
+from tests.support.web_service import PATIENT, SETTINGS, encoding
 from web.server import running
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ SCREENSHOTS = bool(os.environ.get("WINDOWSHOP_SCREENSHOTS"))
 _CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read at import, before tests/conftest.py removes the variable
 _REQUIRED = bool(os.environ.get("WINDOWSHOP_REQUIRE_BROWSER"))
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+_open = ExitStack()  # closes Chromium and its driver
 
 
 @pytest.fixture(scope="session")
@@ -36,22 +38,35 @@ def screenshots_requested() -> bool:
     return SCREENSHOTS
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    """Yields headless Chromium, which starts once for each module.
+@cache
+def _chromium(path: str) -> "Browser":
+    from playwright.sync_api import sync_playwright
 
-    While Chromium runs, no other event loop can run in this thread.
+    playwright = _open.enter_context(sync_playwright())
+    browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    _open.callback(browser.close)
+    return browser
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Closes Chromium after the last test of this folder."""
+    if nextitem is None or not nextitem.path.is_relative_to(Path(__file__).parent):
+        _open.close()
+        _chromium.cache_clear()
+
+
+@pytest.fixture
+def browser() -> "Browser":
+    """Returns headless Chromium, which all tests of this folder share.
+
+    While Chromium runs, no other event loop can run in this thread; see in_thread.
     """
     path = _CHROMIUM or next((found for name in _NAMES if (found := shutil.which(name))), None)
     if path is None:
         said = "there is no Chromium; install Chromium, or set WINDOWSHOP_CHROMIUM to its path"
         pytest.fail(said) if _REQUIRED else pytest.skip(said)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    return _chromium(path)
 
 
 @pytest.fixture
@@ -133,7 +148,7 @@ def sample_template(databases: Databases, template: str, public_folder: Path, mo
 def encoding_database(databases: Databases, sample_template: str, models: dict[int, "Model"]) -> Iterator[Database]:
     """Yields the database of a shop while an encoder runs."""
     database = databases.copy(sample_template)
-    with _encoding(database, models):
+    with encoding(database, models):
         yield database
 
 
@@ -149,23 +164,3 @@ def sleeping_shop(databases: Databases, sample_template: str) -> Iterator[str]:
     """Yields the address of a shop without a running encoder."""
     with running(databases.copy(sample_template), SETTINGS) as address:
         yield address
-
-
-@contextmanager
-def _encoding(database: Database, models: dict[int, "Model"]) -> Iterator[None]:
-    from encoder.service import run
-    from encoder.settings import EncoderSettings
-
-    stop, ready = threading.Event(), threading.Event()
-    thread = threading.Thread(
-        target=run,
-        args=(database, models, EncoderSettings(hung_seconds=60)),
-        kwargs={"stop": stop, "on_ready": ready.set},
-    )
-    thread.start()
-    try:
-        assert ready.wait(60)
-        yield
-    finally:
-        stop.set()
-        thread.join()

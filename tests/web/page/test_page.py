@@ -10,6 +10,7 @@ from PIL import Image
 from sqlalchemy import text
 
 from db.engine import Database
+from tests.support.browser import in_thread
 from tests.support.processes import wait_until
 from tests.support.web_service import PRODUCTS, Serve, answering
 from tests.web.page.reading import HTMX, count, links, png, titles, upload
@@ -269,8 +270,6 @@ def test_the_form_of_the_page_uploads_without_javascript(client: httpx.Client) -
 
 
 def test_the_oldest_upload_is_dropped_when_the_memory_for_uploads_is_full() -> None:
-    import asyncio
-
     from web.images.uploads import Uploads
 
     uploads = Uploads(bytes_kept=2_000)
@@ -280,7 +279,7 @@ def test_the_oldest_upload_is_dropped_when_the_memory_for_uploads_is_full() -> N
         return uploads.get(names[0]), uploads.get(names[-1])
 
     try:
-        first, last = asyncio.run(fill())
+        first, last = in_thread(fill())
     finally:
         uploads.close()
     assert first is None

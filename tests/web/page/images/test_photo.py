@@ -1,6 +1,5 @@
 """The page shows the visitor's image and searches by the part of it that the address names."""
 
-import asyncio
 import re
 from html import unescape
 
@@ -8,6 +7,7 @@ import httpx
 import pytest
 
 from db.engine import Database
+from tests.support.browser import in_thread
 from tests.support.web_service import Serve, answering
 from tests.web.page.reading import HTMX, keep, links, png, titles
 from web.images.uploads import Uploads
@@ -100,6 +100,6 @@ def test_parts_are_kept_within_the_bound_of_the_images() -> None:
 
     uploads = Uploads(bytes_kept=8_000)
     try:
-        asyncio.run(keep())
+        in_thread(keep())
     finally:
         uploads.close()
