@@ -83,10 +83,10 @@ def test_bad_images_are_quarantined_with_their_reason_and_good_images_are_encode
 def test_an_encoder_that_gets_sigterm_finishes_its_batches_and_releases_its_other_items(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
-    load_drawings(clip_database, tmp_path / "images", 1500)
+    load_drawings(clip_database, tmp_path / "images", 800)
     env = environment(clip_database)
     process = start_encoder(env, log=tmp_path / "log")
-    wait_until(lambda: 0 < remaining_work(clip_database).pending < 2200, 60, "the first encoded items")
+    wait_until(lambda: 0 < remaining_work(clip_database).pending < 1200, 60, "the first encoded items")
     process.terminate()
     assert process.wait(60) == 0, (tmp_path / "log").read_text()
     remaining = remaining_work(clip_database)
@@ -103,12 +103,12 @@ def test_two_encoders_at_the_same_time_encode_each_item_once(
 ) -> None:
     env = environment(clip_database)
     with running_encoder(env, tmp_path / "one"), running_encoder(env, tmp_path / "two"):
-        load_drawings(clip_database, tmp_path / "images", 300)
+        load_drawings(clip_database, tmp_path / "images", 150)
         try:
             wait_until(lambda: remaining_work(clip_database) == Outstanding(0, 0, 0), 60, "the vectors of all items")
         finally:
             print(remaining_work(clip_database), *((tmp_path / name).read_text() for name in ("one", "two")), sep="\n")
-    assert_complete(clip_database, 300)
+    assert_complete(clip_database, 150)
 
 
 def held_by(database: Database, pid: int) -> int:

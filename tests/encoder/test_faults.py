@@ -32,7 +32,7 @@ POISON = {  # maps the reason of a rejection to the content of a bad image
 @pytest.mark.parametrize(
     ("count", "encoding"),
     [
-        pytest.param(400, EncoderSettings(image_batch=64, decode_seconds=2, device="cpu"), id="400"),
+        pytest.param(120, EncoderSettings(image_batch=32, decode_seconds=2, device="cpu"), id="120"),
         pytest.param(
             5_000, EncoderSettings(image_batch=64, decode_seconds=2, device="cpu"), id="5000", marks=pytest.mark.soak
         ),

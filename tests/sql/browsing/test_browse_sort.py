@@ -58,7 +58,7 @@ def pages(conn: Connection, k: int, sort: str | None, **arguments: Any) -> Itera
 
 
 @given(PRODUCTS, st.sampled_from(SORTS), st.sampled_from(FILTERS), st.integers(1, 7))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_all_pages_together_have_the_order_of_a_plain_order_by(
     shop: "Shop", products: list[tuple[Any, ...]], sort: str, filter_: Any, k: int
 ) -> None:
@@ -217,7 +217,7 @@ GENERAL = st.sampled_from(
 
 
 @given(PRODUCTS, GENERAL, st.sampled_from(FILTERS), st.integers(1, 7))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_all_pages_of_several_keys_together_have_the_order_of_a_plain_order_by(
     shop: "Shop", products: list[tuple[Any, ...]], sort: str, filter_: Any, k: int
 ) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, text
 
 from db.catalog.product import Image, Product
 from db.errors import StatementRefused
+from db.lifecycle.deferred_indexes import PRODUCT_INDEXES
 from db.roles import Role
 from db.search import ranking
 from db.search.ranking import SearchParams
@@ -290,12 +291,14 @@ def test_twenty_fields_are_allowed_and_a_repeated_field_is_counted_once(shop: "S
 
 @pytest.fixture(scope="module")
 def many_products(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psycopg.Connection[Any]"]:
-    """Yields an analyst's connection to a database of 120,000 products. The products were inserted without triggers."""
+    """Yields an analyst's connection to a database of 120,000 products. The products were inserted without triggers
+    and indexes."""
     database = databases.copy(toy_template[0])
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")
         conn.execute("insert into shop.catalog (catalog) values ('main') on conflict do nothing")
-        conn.execute("drop index shop.toy_image_hnsw")
+        dropped = ", ".join(f"shop.{name}" for name in ("toy_image_hnsw", *PRODUCT_INDEXES))
+        conn.execute(f"drop index {dropped}")  # type: ignore[arg-type]
         conn.execute(
             "insert into shop.product (product_id, sku, title, brand, price) "
             "select shop.product_id('s' || n), 's' || n, 't', 'brand ' || (hashint4(n) & 3), "

@@ -169,7 +169,7 @@ anything = st.recursive(
     ),
     max_leaves=12,
 )
-shared_rows = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+shared_rows = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @shared_rows

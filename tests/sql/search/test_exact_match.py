@@ -122,7 +122,10 @@ def stocked(filled_shop: "Callable[[Callable[[Shop], None]], Shop]") -> "Shop":
 
 @pytest.fixture
 def analyst(stocked: "Shop") -> Connection:
-    return stocked.connect(Role.ANALYST)
+    """Returns a connection whose searches wait only 10 ms for an encoder, because none runs."""
+    conn = stocked.connect(Role.ANALYST)
+    conn.exec_driver_sql("set shop.timeout_ms = 10")
+    return conn
 
 
 def first(analyst: Connection, query: str) -> tuple[str, str | None]:
