@@ -69,7 +69,7 @@ def running(database: Database, model: Model, **settings: Any) -> Iterator[tuple
             assert not encoder.thread.is_alive()
 
 
-@pytest.mark.parametrize("outage", [TcpProxy.refuse, TcpProxy.silence])
+@pytest.mark.parametrize("outage", [TcpProxy.refuse, pytest.param(TcpProxy.silence, marks=pytest.mark.soak)])
 def test_an_encoder_that_is_stopped_during_an_outage_ends_without_an_error(
     clip_database: Database, model: Model, outage: Callable[[TcpProxy], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +84,7 @@ def test_an_encoder_that_is_stopped_during_an_outage_ends_without_an_error(
         assert encoder.summary is not None and encoder.summary.left is None
 
 
+@pytest.mark.soak
 def test_a_query_in_a_batch_that_takes_too_long_gets_the_error_of_a_slow_encoder(
     clip_database: Database, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

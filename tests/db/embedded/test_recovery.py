@@ -61,6 +61,7 @@ def kill(home: Path) -> int:
     return pid
 
 
+@pytest.mark.soak
 def test_a_server_that_is_started_again_at_another_port_is_reported(home: Path) -> None:
     said: list[str] = []
     with server.attach(home, said.append) as running, socket.socket() as other:
@@ -123,6 +124,7 @@ def test_a_server_that_was_stopped_by_force_stays_stopped(home: Path) -> None:
             assert answers(running, home)
 
 
+@pytest.mark.soak
 def test_a_server_that_cannot_be_started_again_is_reported_once_and_tried_until_it_starts(
     new_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,6 +129,7 @@ def test_a_killed_process_leaves_no_server_running_and_no_lock(
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="the test finds the reaper in /proc")
+@pytest.mark.soak
 def test_a_killed_reaper_is_replaced_by_the_next_process_that_attaches(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:

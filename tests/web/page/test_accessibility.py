@@ -42,7 +42,7 @@ def colour_violations(page: "Page") -> list[str]:
     return violations(page, runOnly={"type": "rule", "values": ["color-contrast", "link-in-text-block"]})
 
 
-@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.clients), 360])
 def test_these_states_of_the_page_violate_no_accessibility_rules(
     shop: str, visit: Callable[..., "Page"], width: int
 ) -> None:

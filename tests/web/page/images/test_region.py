@@ -157,7 +157,7 @@ def test_without_javascript_the_image_is_shown_and_links_choose_a_part(scene: st
     assert edge and edge["x"] == pytest.approx(image["x"] + 216, abs=2) and edge["width"] == pytest.approx(216, abs=3)
 
 
-@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.clients), 320])
 def test_the_image_violates_no_accessibility_rule_and_fits_the_screen(scene: str, visit: Visit, width: int) -> None:
     page = visit(f"{scene}&box=0.5%2C0%2C0.5%2C1", width=width, color_scheme="light")
     for language in ("en", "ar"):

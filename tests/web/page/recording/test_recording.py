@@ -224,6 +224,7 @@ def test_an_address_with_many_browsers_makes_no_suggestion_and_few_counts(serve:
         assert 4 * 2 * 0.9 < points <= 4 * 2
 
 
+@pytest.mark.soak
 def test_a_flood_of_one_visitor_ends_at_the_limit_of_a_day(
     serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
