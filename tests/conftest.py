@@ -12,9 +12,11 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import structlog
 
+from db.embedded import file_lock
 from db.embedded.server import Server, attach
 from db.engine import Database
 from db.roles import Role
@@ -73,10 +75,26 @@ def _databases_of_the_test_are_dropped() -> Iterator[None]:
         yield
 
 
+def _in_memory(needed: int = 6 << 30) -> Path | None:
+    """Returns a file system in memory, or None without one that has `needed` bytes and may hold programs.
+
+    On a disk, it takes several times the processor time to copy a database, which hundreds of tests do.
+    """
+    folder = Path("/dev/shm")
+    if not folder.is_dir():
+        return None
+    for left in folder.glob("windowshop-tests-*/server/users.lock"):  # of test runs that were killed
+        if not file_lock.is_held(left, shared=True):
+            shutil.rmtree(left.parents[1], ignore_errors=True)
+    found = os.statvfs(folder)
+    free = min(found.f_bavail * found.f_frsize, psutil.virtual_memory().available)
+    return folder if free >= needed and not found.f_flag & os.ST_NOEXEC else None
+
+
 @pytest.fixture(scope="session")
 def public_folder() -> Iterator[Path]:
     """Yields a folder that the server's operating system user can read. That user cannot read pytest's tmp_path."""
-    path = Path(tempfile.mkdtemp(prefix="windowshop-tests-"))
+    path = Path(tempfile.mkdtemp(prefix="windowshop-tests-", dir=_in_memory()))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
