@@ -18,7 +18,7 @@ from db.site_status.finding import Finding, Level, worst
 from db.site_status.settings import StatusSettings
 from db.site_status.survey import ACTIVITY_CHECKS, SCHEMA_CHECKS, survey
 from tests.support.databases import Databases, admin
-from tests.support.processes import windowshop
+from tests.support.processes import windowshop_in_new_interpreter
 from tests.support.servers.replica import streaming_replica
 from tests.support.shop import Shop
 
@@ -320,21 +320,23 @@ def test_the_command_prints_one_line_for_each_check_and_its_exit_code_is_the_wor
     fine: Shop, environment: Environment
 ) -> None:
     env = environment(fine.database)
-    done = windowshop("status", "--json", "--probe", env=env)
+    done = windowshop_in_new_interpreter("status", "--json", "--probe", env=env)
     shown = json.loads(done.stdout)
     assert (done.returncode, shown["state"]) == (0, "fine"), done.stdout
     assert {check["check"] for check in shown["checks"]} >= {*SCHEMA_CHECKS, *ACTIVITY_CHECKS, "standby", "probe"}
 
     with fine.database.connect(Role.ANALYST) as conn:
         conn.execute(text("select 1"))
-        late = windowshop("status", env={**env, "WINDOWSHOP_STATUS_TRANSACTION_SECONDS": "0"})
+        late = windowshop_in_new_interpreter("status", env={**env, "WINDOWSHOP_STATUS_TRANSACTION_SECONDS": "0"})
     assert late.returncode == 1, late.stdout
     first, *others = late.stdout.splitlines()
     assert re.fullmatch(r"warning +transactions +process .* \| since \d{4}-.* \| SQL: .* docs/runbooks/.*", first)
     assert len(others) == len(shown["checks"]) - 2
     assert all(line.startswith("fine ") for line in others)
 
-    done = windowshop("status", "--json", env={**env, "WINDOWSHOP_DATABASE_URL": "postgresql://x@127.0.0.1:9/shop"})
+    done = windowshop_in_new_interpreter(
+        "status", "--json", env={**env, "WINDOWSHOP_DATABASE_URL": "postgresql://x@127.0.0.1:9/shop"}
+    )
     [check] = json.loads(done.stdout)["checks"]
     assert (done.returncode, check["state"]) == (2, "broken")
 

@@ -18,10 +18,10 @@ from db.engine import Database
 from db.roles import Role
 from tests.support.databases import Databases, admin, lead_gateway_to
 from tests.support.images import load_drawings
-from tests.support.processes import running_encoder, wait_until, windowshop
+from tests.support.processes import wait_until, windowshop_in_new_interpreter
 from tests.support.servers.replica import paused_replay, streaming_replica
 from tests.support.servers.tcp_proxy import TcpProxy
-from tests.support.web_service import SETTINGS, answering, served
+from tests.support.web_service import SETTINGS, answering, encoding, served
 from web.http import standby
 from web.http.database import Pools
 
@@ -188,11 +188,13 @@ def test_ready_shows_the_encoder_only_while_a_search_on_the_standby_reaches_it(
 
 
 def test_a_search_for_a_new_text_works_on_a_read_replica(
-    clip_database: Database, replica_port: int, environment: Environment, tmp_path: Path
+    clip_database: Database, clip_folder: Path, replica_port: int, environment: Environment, tmp_path: Path
 ) -> None:
+    from encoder.models.loading import load
+
     env = environment(clip_database)
     load_drawings(clip_database, tmp_path / "images", 30)
-    with running_encoder(env, tmp_path / "log"):
+    with encoding(clip_database, {1: load(str(clip_folder))}):
         analyst = clip_database.url(Role.ANALYST).set(drivername="postgresql", port=replica_port)
         address = analyst.render_as_string(hide_password=False)
         with psycopg.connect(address, autocommit=True) as conn:
@@ -212,7 +214,7 @@ def test_a_search_for_a_new_text_works_on_a_read_replica(
             ):
                 assert conn.execute(search).fetchall(), search
         reading = {**env, "WINDOWSHOP_READ_DATABASE_URL": address}
-        searched = windowshop("search", "asked by the command line", env=reading)
+        searched = windowshop_in_new_interpreter("search", "asked by the command line", env=reading)
         assert searched.returncode == 0, searched.stderr
         assert "thing" in searched.stdout
 
