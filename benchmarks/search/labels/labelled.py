@@ -2,12 +2,17 @@
 
 For each category of at least LEAST products, queries from the category and queries from other categories are measured.
 The goal compares a labelled search with a search without a filter in a catalog of as many products, on a server of its
-own. The servers answer in turns.
+own. The servers answer in turns. A list of two categories reads the indexes of both.
+
+The build of the labels is compared with a build of both indexes of the whole catalog, by the same statement.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+
+import numpy as np
+from sqlalchemy import text
 
 from benchmarks.search import postgres
 from benchmarks.search.data import SHARES
@@ -33,6 +38,7 @@ def run(shop: Shop, alone: Sequence[Shop], count: int) -> Report:
     """Measure `shop`, whose label indexes are built here, against `alone`, which has a shop for each of `sizes`."""
     settings = Settings(home=shop.folder / "home")
     drop_labels(shop.database, settings, FIELD)
+    whole_seconds = _build_whole(shop)
     before = {name: figures for name, figures, _ in _measured(shop, [], count)}
     began = time.perf_counter()
     added = add_labels(shop.database, settings, FIELD, min_rows=LEAST)
@@ -56,6 +62,12 @@ def run(shop: Shop, alone: Sequence[Shop], count: int) -> Report:
     lines += [
         Line("lowest recall@10 of the labelled searches", f"{lowest:.3f}", ">= 0.97", lowest >= 0.97),
         Line(f"copies of the vectors and indexes of {len(added.values)} labels", f"{seconds:.0f} s"),
+        Line(
+            f"copies and indexes of {len(added.values)} labels / both indexes of the whole catalog",
+            f"{seconds / whole_seconds:.2f} x",
+            "<= 1.2 x",
+            seconds <= 1.2 * whole_seconds,
+        ),
     ]
     rows = [
         [name, *(f"{milliseconds(each.p50)} / {each.recall:.3f}" if each else "" for each in (before[name], own, base))]
@@ -66,6 +78,7 @@ def run(shop: Shop, alone: Sequence[Shop], count: int) -> Report:
     raw = {
         "rows": shop.catalog.rows,
         "seconds": seconds,
+        "whole_seconds": whole_seconds,
         "cells": {
             name: {"without": before[name].as_json(), "with": own.as_json(), "alone": base.as_json() if base else None}
             for name, own, base in found
@@ -75,24 +88,47 @@ def run(shop: Shop, alone: Sequence[Shop], count: int) -> Report:
     return Report("search_labels", title, lines, raw, [table], shop.described())
 
 
+def _build_whole(shop: Shop) -> float:
+    """Build both indexes of the whole catalog a second time, and drop them. Returns the seconds."""
+    seconds = 0.0
+    with shop.database.connect(None) as connection:
+        conn = connection.execution_options(isolation_level="AUTOCOMMIT")
+        for table in ("bench_image", "bench_title"):
+            definition = str(conn.scalar(text(f"select pg_get_indexdef(to_regclass('shop.{table}_hnsw'))")))
+            again = definition.replace(f"INDEX {table}_hnsw", f"INDEX CONCURRENTLY {table}_again")
+            deferred_indexes.raise_memory(conn, table)
+            began = time.perf_counter()
+            try:
+                conn.exec_driver_sql(again)
+                seconds += time.perf_counter() - began
+            finally:
+                conn.exec_driver_sql(f"drop index concurrently if exists shop.{table}_again")
+    return seconds
+
+
 def _measured(shop: Shop, alone: Sequence[Shop], count: int) -> Iterator[tuple[str, Figures, Figures | None]]:
     """Yield each cell's name, its figures, and the figures of the catalog of as many products, if `alone` has it."""
-    for category, size in enumerate(sizes(shop.catalog.rows)):
-        name = shop.catalog.categories[category]
+    of = range(len(sizes(shop.catalog.rows)))
+    cells: list[tuple[int, ...]] = [(category,) for category in of]
+    if len(of) > 1:
+        cells.append((of[-2], of[-1]))
+    for categories in cells:
+        names = [shop.catalog.categories[category] for category in categories]
         for family in FAMILIES:
             queries = (
-                shop.catalog.queries("text", count, of=category)
+                shop.catalog.queries("text", count, of=categories[0])
                 if family == "own"
-                else shop.catalog.queries("text", count, not_of=category)
+                else shop.catalog.queries("text", count, not_of=categories[0])
             )
-            questions = Questions(shop.catalog.images, queries, shop.catalog.category == category)
-            texts = [f"label {family} {name} {number}" for number in range(count)]
+            questions = Questions(shop.catalog.images, queries, np.isin(shop.catalog.category, categories))
+            name = f"{family} {' or '.join(names)}"
+            texts = [f"label {name} {number}" for number in range(count)]
             with ExitStack() as stack:
                 postgres.remember(shop, texts, queries)
                 sessions = stack.enter_context(Sessions(shop))
-                filter_ = Filter({FIELD: name}, "", "")
+                filter_ = Filter({FIELD: names[0] if len(names) == 1 else names}, "", "")
                 asked = [postgres.search(sessions, "labelled", questions, texts, filter_.json)]
-                for other in alone[category : category + 1]:
+                for other in alone[categories[0] : categories[0] + 1] if len(categories) == 1 else ():
                     base = other.catalog.queries("text", count)
                     base_texts = [f"alone {number}" for number in range(count)]
                     postgres.remember(other, base_texts, base)
@@ -102,5 +138,5 @@ def _measured(shop: Shop, alone: Sequence[Shop], count: int) -> Iterator[tuple[s
                     )
                 figures = in_turns(asked)
             said = "; ".join(f"{each.p50 * 1000:.2f} ms {each.recall:.3f}" for each in figures)
-            print(f"{family} {name} ({size:,}): {said}", flush=True)
-            yield f"{family} {name}", figures[0], figures[1] if len(figures) > 1 else None
+            print(f"{name}: {said}", flush=True)
+            yield name, figures[0], figures[1] if len(figures) > 1 else None
