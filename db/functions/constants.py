@@ -145,6 +145,7 @@ SEARCH = (
         "x",
         "the queries of a label are often far from its products and then need more candidates",
     ),
+    Constant("label_union", 5, "values", "a longer list of values implies no labels: each index costs a scan"),
     Constant("label_sample", 100, "products", "sample that shows whether a scan of a label has missed near products"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
     Constant("hnsw_max_candidates", 20_000, "candidates", "largest number of candidates of any scan with a filter"),

@@ -1,29 +1,47 @@
--- Lists the fields for which a filter (see filter_condition) accepts only one value. This is the value of eq, a value
--- without an operator, or the only value of in. Fields below "and" count too; fields below "or" and "not" do not.
--- filter_condition has checked the filter.
+-- Lists the fields for which a filter (see filter_condition) accepts only a few values. These are the value of eq, a
+-- value or list without an operator, or the values of in. Fields below "and" count too; fields below "or" and "not" do
+-- not. The operators eq, in and prefix of product_type also imply the top of the path (see label_top): prefix does if
+-- its text reaches beyond the first ">". A list has at most @label_union@ values. filter_condition has checked the
+-- filter.
 create or replace function shop_private.implied_labels(p_filter jsonb)
 returns table (field text, vals jsonb[])
-language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
+    name text;
     test jsonb;
     operand jsonb;
 begin
-    for field, test in select * from jsonb_each(p_filter) loop
-        if field = 'and' then
+    for name, test in select * from jsonb_each(p_filter) loop
+        if name = 'and' then
             return query select i.field, i.vals from jsonb_array_elements(test) g, shop_private.implied_labels(g) i;
             continue;
         end if;
-        continue when field in ('or', 'not');
+        continue when name in ('or', 'not');
         foreach operand in array case jsonb_typeof(test) when 'object' then array[
                 case when test ? 'eq' then jsonb_build_array(test -> 'eq') end, test -> 'in']
             when 'array' then array[test] else array[jsonb_build_array(test)] end
         loop
+            field := name;
             vals := array(select distinct e from jsonb_array_elements(operand) e);
-            if cardinality(vals) = 1
-                and not exists (select from unnest(vals) v where jsonb_typeof(v) not in ('string', 'number', 'boolean'))
-            then
+            continue when cardinality(vals) = 0
+                or exists (select from unnest(vals) v where jsonb_typeof(v) not in ('string', 'number', 'boolean'));
+            if cardinality(vals) <= @label_union@ then
                 return next;
             end if;
+            if name = 'product_type' then
+                field := 'top:product_type';
+                vals := array(select distinct to_jsonb(shop_private.label_top(v #>> '{}')) from unnest(vals) v);
+                if cardinality(vals) <= @label_union@ and array_position(vals, null) is null then
+                    return next;
+                end if;
+            end if;
         end loop;
+        if name = 'product_type' and jsonb_typeof(test) = 'object' and strpos(test ->> 'prefix', '>') > 0 then
+            field := 'top:product_type';
+            vals := array[to_jsonb(shop_private.label_top(test ->> 'prefix'))];
+            if vals[1] is not null then
+                return next;
+            end if;
+        end if;
     end loop;
 end $$;

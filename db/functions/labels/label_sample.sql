@@ -1,7 +1,7 @@
--- Returns the products of a sample that meet p_condition, a condition on p (shop.product), at most @start_choice@,
--- nearest to the query first. The sample has @label_sample@ vectors of a label (p_source, see vector_leg): those with
--- the first keys. Keys are hashes, so the sample is random, and it is the same for equal searches. The function has no
--- SET clause, because it runs under the settings of vector_leg.
+-- Returns the products of a sample that meet p_condition, a condition on p (shop.product) or 'true', nearest to the
+-- query first, and at most @start_choice@. The sample has @label_sample@ vectors of a label (p_source, see vector_leg):
+-- those with the first keys. Keys are hashes, so the sample is random, and it is the same for equal searches. The
+-- function has no SET clause, because it runs under the settings of vector_leg.
 create or replace function shop_private.label_sample(p_source text, p_vector @vector@.halfvec, p_condition text)
 returns shop_private.candidate[]
 language plpgsql stable as $$
@@ -10,9 +10,9 @@ declare
 begin
     execute format('select array_agg((n.product_id, n.position, n.distance)::shop_private.candidate) from (
         select s.product_id, s.position, s.embedding operator(@vector@.<=>) $1 as distance
-        from (select i.* from %s i order by i.product_id limit @label_sample@) s
-        join shop.product p on p.product_id = s.product_id
-        where %s order by distance limit @start_choice@) n', p_source, p_condition)
+        from (select i.* from %s i order by i.product_id limit @label_sample@) s %s
+        order by distance limit @start_choice@) n', p_source, case when p_condition <> 'true'
+            then format('join shop.product p on p.product_id = s.product_id where %s', p_condition) end)
     into nearest using p_vector;
     return coalesce(nearest, '{}');
 end $$;

@@ -1,12 +1,15 @@
--- Lists the values of a product that can be labels: three columns, and the attributes at the top level that are texts,
--- numbers or booleans. All of them have an index, so that few matches can be compared. A filter for the value of a
--- field, such as {"brand": "acme"}, passes exactly the products whose list has this field and this value. The function
--- has no SET clause, so that the planner can inline it.
+-- Lists the values of a product that can be labels: six columns, the top of product_type, and the attributes at the top
+-- level that are texts, numbers or booleans. A filter for the value of a field, such as {"brand": "acme"}, passes
+-- exactly the products whose list has this field and this value. The field top:product_type has the part before the
+-- first ">" in small letters (see label_top): "apparel" for "Apparel > Shoes". The function has no SET clause, so that
+-- the planner can inline it.
 create or replace function shop_private.label_values(p shop.product)
 returns table (field text, value jsonb)
 language sql stable parallel safe as $$
     select c.field, to_jsonb(c.value)
-    from (values ('product_type', p.product_type), ('brand', p.brand), ('catalog', p.catalog)) c(field, value)
+    from (values ('product_type', p.product_type), ('top:product_type', shop_private.label_top(p.product_type)),
+        ('brand', p.brand), ('catalog', p.catalog), ('color', p.color), ('size', p.size), ('material', p.material))
+        c(field, value)
     where c.value is not null
     union all
     select 'attributes.' || replace(a.key, '.', '\.'), a.value

@@ -1,5 +1,6 @@
 -- Returns what the scans of a vector leg read; p_part is image or title. `vectors` is the SQL of a source with the
--- columns product_id, position and embedding: the view of all vectors, or the vectors of p_settings.labels. `index`
+-- columns product_id, position and embedding: the vectors of p_settings.labels if this is one label, otherwise the view
+-- of all vectors. `index`
 -- names the HNSW indexes of the source, and is null if the source has none. `share` is the share of all products that
 -- the source has, and ef_search suits the size of the source: an index of a small label has few vectors, so it needs
 -- few candidates, but at least @default_ef_min@. `route` is 'label' or 'hnsw'. The function has no SET clause, because
@@ -22,11 +23,12 @@ begin
     if p_settings.labels is null then
         return;
     end if;
-    -- Each label is a subquery of its own, because a condition on several labels would use no partial index.
-    vectors := format('(%s)', (select string_agg(format('select v.product_id, %s as position, v.embedding from %s v '
-        'where v.label_id = %s', case when by_image then 'v.position' else '0::smallint' end,
-        format('shop.%I', format('%s_%s_label', p_settings.model, p_part)), l), ' union all ')
-        from unnest(p_settings.labels) l));
+    -- An index of a label answers only for this label, so that a walk over several labels reads the whole index.
+    if cardinality(p_settings.labels) = 1 then
+        vectors := format('(select v.product_id, %s as position, v.embedding from shop.%I v where v.label_id = %s)',
+            case when by_image then 'v.position' else '0::smallint' end,
+            format('%s_%s_label', p_settings.model, p_part), p_settings.labels[1]);
+    end if;
     index := (select string_agg(format('shop.%I', format('%s_%s_label_%s', p_settings.model, p_part, l)), ', ')
         from unnest(p_settings.labels) l);
     share := greatest(1, p_settings.label_titles) / greatest(1, p_settings.products);

@@ -1,8 +1,9 @@
 -- Sets the labels of a search in p_settings: the labels of the field that the filter or the catalog of the request
--- restricts to the fewest products, if each of its values has a valid index for images and for titles. p_condition is
--- the condition of the request. label_share is the labels' share of all products if p_condition is nothing but the
--- condition of the labels, otherwise null. A forced route uses no labels. Under row level security the caller may use
--- the labels whose products it sees. The function has no SET clause, because it runs under the settings of run_search.
+-- restricts to the fewest products, if each of its values has a valid index for images and for titles. A list of values
+-- has several labels. p_condition is the condition of the request. label_share is the labels' share of all products if
+-- p_condition is nothing but the condition of the labels, otherwise null. A forced route uses no labels. Under row level
+-- security the caller may use the labels whose products it sees. The function has no SET clause, because it runs under
+-- the settings of run_search.
 create or replace function shop_private.search_labels(
     p_request shop_private.search_request, p_condition text, inout p_settings shop_private.search_settings
 )
@@ -20,13 +21,8 @@ begin
         select 'catalog', array[to_jsonb(p_request.catalog)] where p_condition ~ '^p[.]catalog = ') i
     cross join unnest(i.vals) v(value)
     left join shop.label_index l on l.model_id = p_settings.model_id and l.field = i.field and l.value = v.value
-    cross join lateral (
-        select max(c.reltuples) filter (where part = 'image') as images,
-            max(c.reltuples) filter (where part = 'title') as titles
-        from unnest('{image,title}'::text[]) part
-        join pg_class c on c.oid = to_regclass('shop.' || quote_ident(
-            p_settings.model || '_' || part || '_label_' || l.label_id))
-        join pg_index x on x.indexrelid = c.oid and x.indisvalid) c
+    cross join lateral (select shop_private.label_rows(p_settings.model, 'image', l.label_id) as images,
+        shop_private.label_rows(p_settings.model, 'title', l.label_id) as titles) c
     group by i.field, i.vals
     having count(*) = count(*) filter (where c.images >= 0 and c.titles > 0)
     order by sum(c.titles) limit 1;
@@ -36,9 +32,11 @@ begin
     p_settings.labels := label.labels;
     p_settings.label_images := label.images;
     p_settings.label_titles := label.titles;
-    if label.field = 'catalog' and p_condition = format('p.catalog = %L', p_request.catalog)
-        or label.field <> 'catalog' and p_condition = format('(%s)', shop_private.filter_condition(jsonb_build_object(
-            label.field, coalesce(p_request.filter -> label.field, label.vals[1]))))
+    if p_condition = (case label.field when 'catalog' then format('p.catalog = %L', p_request.catalog)
+            when 'top:product_type' then null
+            else format('(%s)', shop_private.filter_condition(jsonb_build_object(label.field, coalesce(
+                p_request.filter -> label.field,
+                case when cardinality(label.vals) > 1 then to_jsonb(label.vals) else label.vals[1] end)))) end)
     then
         p_settings.label_share := least(1, label.titles / greatest(1, p_settings.products));
     end if;

@@ -1,6 +1,7 @@
 -- Runs a search up to the fusion. Returns the vectors, the weights and the condition of the search, and the result of
 -- each leg. shop.search fuses the results of the legs; shop.explain_search shows the results. p_depth is the number of
--- products that each leg ranks; if p_depth is null, leg_depth computes the number.
+-- products that each leg ranks; if p_depth is null, leg_depth computes the number. At most exact_limit matches are
+-- collected: to compare them costs less than an index scan that gives up.
 create or replace function shop_private.run_search(p_request shop_private.search_request, p_depth integer default null)
 returns shop_private.search_run
 language plpgsql stable
@@ -25,18 +26,17 @@ begin
     run := shop_private.new_run(p_request, settings);
     p_request := shop_private.ruled_request(p_request, run.ranking);
     run.condition := shop_private.search_condition(p_request);
-    settings := shop_private.search_labels(p_request, run.condition, settings);
+    inputs := shop_private.search_inputs(p_request);
+    settings := shop_private.search_labels(p_request, run.condition, settings);  -- last: inputs may wait for seconds
     filtered := secured or run.condition <> 'true' and settings.label_share is null
         and num_nonnulls(p_request.filter, (p_request.parsed).condition) > 0;
     known_share := case when not secured then coalesce(settings.label_share, case when run.condition = 'true' then 1
         when not filtered then shop_private.catalog_share(p_request.catalog) end) end;
-    inputs := shop_private.search_inputs(p_request);
     run.image_vector := inputs.image_vector;
     run.title_vector := inputs.title_vector;
     run.degraded := inputs.degraded;
     run.vector_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
     run := shop_private.choose_weights(p_request, settings, inputs.words is not null, p_depth, run);
-    -- At most exact_limit matches are collected here. To compare them costs less than an index scan that gives up.
     step_began := clock_timestamp();
     share := known_share;
     if p_request.route is null and (secured or run.condition <> 'true')
@@ -55,6 +55,7 @@ begin
             then array(select m from unnest(matched) m where m <> all(inputs.named)) end;
         run.condition := case when run.condition = 'true' then '' else run.condition || ' and ' end
             || format('p.product_id <> all(%L::uuid[])', inputs.named);
+        settings.label_share := null;
     end if;
     if run.image_weight > 0 then
         leg := shop_private.vector_leg('image', run.image_vector, inputs.image_starts, run.condition, p_request.k,

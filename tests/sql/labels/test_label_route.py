@@ -8,6 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, text
 
+from db.engine import Database
+from db.lifecycle.warming import warm
 from tests.support.large_catalog import PRODUCTS, vectors
 
 NUMBERS = np.arange(1, PRODUCTS + 1)
@@ -61,6 +63,8 @@ def recall(conn: Connection, filter_: dict[str, Any], passes: NDArray[np.bool_],
         ({"and": [{"attributes.yarn": {"in": ["wool"]}}, {"price": {"gte": 0}}]}, WOOL),
         ({"product_type": "type 3", "price": {"lt": 80}}, (TYPE == 3) & (PRICE < 80)),
         ({"attributes.yarn": "wool", "price": {"lt": 40}}, WOOL & (PRICE < 40)),
+        ({"product_type": ["type 1", "type 2"]}, (TYPE == 1) | (TYPE == 2)),
+        ({"product_type": ["type 1", "type 2"], "price": {"lt": 80}}, ((TYPE == 1) | (TYPE == 2)) & (PRICE < 80)),
     ],
     ids=str,
 )
@@ -77,7 +81,8 @@ def test_a_search_by_a_label_finds_the_nearest_matches(
         {"not": {"product_type": "type 1"}},
         {"product_type": {"ne": "type 1"}},
         {"product_type": ["type 1", None]},
-        {"product_type": ["type 1", "type 2"]},
+        {"product_type": ["type 1", "rare"]},
+        {"product_type": [f"type {n}" for n in range(6)]},
         {"product_type": "rare"},
         {"brand": [f"brand {n}" for n in range(30)]},
         {"price": {"lt": 150}},
@@ -117,6 +122,8 @@ def test_a_search_by_a_label_alone_says_about_how_many_products_match(conn: Conn
         ({"product_type": "type 1"}, ["type 1"]),
         ({"product_type": "type 1", "price": {"lt": 80}}, ["type 1"]),
         ({"attributes.yarn": "silk"}, ["silk"]),
+        ({"product_type": ["type 1", "type 2"]}, ["type 1", "type 2"]),
+        ({"product_type": ["type 1", "type 2"], "price": {"lt": 80}}, ["type 1", "type 2"]),
     ],
     ids=str,
 )
@@ -133,6 +140,29 @@ def test_a_search_by_a_label_scans_the_partial_indexes_of_its_labels_only(
         )
     )
     assert [row.value for row in scanned] == labels
+
+
+def test_a_sample_of_a_label_reads_a_hundred_vectors(conn: Connection) -> None:
+    read = text("select pg_stat_get_xact_tuples_returned('shop.toy_image_label_pkey'::regclass)")
+    vectors_read = text("select pg_stat_get_xact_tuples_returned('shop.toy_image_label'::regclass)")
+    label = conn.scalar(text("select max(label_id) from shop.label_index"))
+    before = conn.scalar(read), conn.scalar(vectors_read)
+    found = conn.scalar(
+        text(
+            "select cardinality(shop_private.label_sample('(select v.product_id, v.position, v.embedding from "
+            f"shop.toy_image_label v where v.label_id = {label})', cast(:vector as halfvec), 'p.price >= 0'))"
+        ),
+        {"vector": str(queries(1)[0].tolist())},
+    )
+    assert found
+    assert conn.scalar(read) - before[0] <= 101
+    assert conn.scalar(vectors_read) == before[1], "no sequential scan"
+
+
+def test_indexes_of_labels_are_read_into_memory(labelled: Database) -> None:
+    names = warm(labelled).relations
+    assert {f"shop.toy_{part}_label_{n}" for part in ("image", "title") for n in range(1, 7)} < set(names)
+    assert names[-2:] == ["shop.toy_image_label", "shop.toy_title_label"]
 
 
 def test_under_row_level_security_a_label_finds_visible_products_only(conn: Connection) -> None:

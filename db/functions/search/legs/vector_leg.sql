@@ -6,7 +6,7 @@
 --   except the products given as input         -> one scan, lengthened for the known share (scaled_hnsw_leg)
 --   at most settings.exact_limit matches       -> compare all matches (compared_leg)
 --   more matches                               -> filtered scan of the HNSW index (filtered_hnsw_leg)
---   the filter implies a label with an index   -> the same two scans, of the index of the label
+--   the filter implies labels with indexes     -> scans of the indexes of the labels (label_scan)
 --   the filtered scan gives up, or a scan of
 --   a label missed products of label_sample    -> compare all matches, or above @compare_limit@ matches walk from
 --                                                 several starts (leg_from_starts)
@@ -21,8 +21,8 @@
 -- @compare_limit@ matches, a scan may cost at most as much as comparing all matches. p_filtered says whether a filter
 -- applies. Under a filter, p_share is an estimate, and the share of matches near the query can be different.
 --
--- The scans and walks read the vectors of p_settings.labels if the search has labels, otherwise all vectors (see
--- leg_source). p_condition includes the condition of the label.
+-- The scans read the indexes of p_settings.labels if the search has labels. The walks do if it has one label, and
+-- otherwise read the index of all vectors (see leg_source). p_condition includes the condition of the labels.
 --
 -- p_starts lists the inputs of a mix with a positive weight, and is null for a single input. The first p_k products
 -- have the calibrated recall. The later products are only needed for the fusion. p_route is the route that the caller
@@ -64,8 +64,7 @@ declare
     ef_search constant integer :=
         greatest(source.ef_search, case when p_starts is not null then @mix_ef_search@ end);
     scan record;
-    sampled shop_private.candidate[];
-    missed boolean := false;  -- whether a sample shows that the scan of a label has missed some of the first p_k
+    sampled shop_private.candidate[];  -- of labels whose scan has missed some of the first p_k
     compared record;
     tried shop_private.leg;  -- the result of the index, even if the scan did not converge
 begin
@@ -77,38 +76,35 @@ begin
         leg := case when cardinality(tried.product_ids) = p_depth then tried end;
         tried.reason := format('%s: the index found %s, so all were compared',
             p_part, coalesce(cardinality(tried.product_ids), 0));
+    elsif source.route = 'label' then
+        scan := shop_private.label_scan(p_part, p_vector, p_condition, p_k, p_depth, source_share,
+            p_filtered or p_share is null, usual, affordable, case when p_starts is not null then @mix_ef_search@ end,
+            p_settings);
+        tried := scan.tried;
+        sampled := scan.sampled;
+        leg := case when scan.complete then tried end;
     elsif p_filtered or p_share is null then
         scan := shop_private.filtered_hnsw_leg(
             source.vectors, p_vector, p_condition, p_k, p_depth, index, p_settings.stop_margin,
-            case when p_route is null then source_share end,
-            case source.route when 'label' then ef_search else @hnsw_first_check@ end, usual);
+            case when p_route is null then share end, @hnsw_first_check@, usual);
         tried := scan.leg;
         tried.reason := case when scan.ended then format(
             '%s: the scan of the index ended after %s candidates', p_part, tried.rows_examined) end;
         leg := case when scan.converged or scan.ended and tried.rows_examined >= @hnsw_usual_candidates@ then tried end;
-    elsif source.route = 'label' or not few or ef_search / source_share <= affordable then
-        scan := shop_private.scaled_hnsw_leg(source.vectors, p_vector, p_condition, source_share, p_depth,
+    elsif not few or ef_search / share <= affordable then
+        scan := shop_private.scaled_hnsw_leg(source.vectors, p_vector, p_condition, share, p_depth,
             rows_per_product, index, ef_search, affordable);
         tried := scan.leg;
         leg := case when scan.converged then tried end;
-    end if;
-    if source.route = 'label' and leg.route is not null then
-        sampled := shop_private.label_sample(source.vectors, p_vector, p_condition);
-        missed := exists (select from unnest(sampled) s where s.product_id <> all(leg.product_ids)
-            and s.distance < leg.measures[least(p_k, p_depth)]);
-        leg := case when not missed then leg end;
-        tried.reason := case when missed then
-            p_part || ': the index of the label missed products, so all that match were compared'
-            else tried.reason end;
     end if;
     tried.reason := case when leg.route is null and tried.route is not null then coalesce(tried.reason, format(
         '%s: few of the nearest %s match, so all that match were compared', p_part, tried.rows_examined)) end;
     if tried.route is not null and p_route is null
         and (p_starts is not null or leg.route is null and not few)
     then
-        leg := shop_private.leg_from_starts(p_part, source.vectors, p_vector, p_starts, case when missed then sampled
-            when leg.route is null then
-                shop_private.sampled_matches(p_part, p_vector, p_condition, share, p_settings.products) end,
+        leg := shop_private.leg_from_starts(p_part, source.vectors, p_vector, p_starts,
+            coalesce(sampled, case when leg.route is null then
+                shop_private.sampled_matches(p_part, p_vector, p_condition, share, p_settings.products) end),
             p_condition, p_k, p_depth, tried);
         tried := leg;
         leg.reason := null;
