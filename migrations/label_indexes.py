@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from db import schema
 from db.engine import Database
-from db.errors import DatabaseError
+from db.errors import DatabaseError, WindowshopError
 from db.lifecycle import label_indexes
 from db.lifecycle.indexes import every_index
 from db.lifecycle.promotion import serving_name
@@ -24,11 +24,15 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The labels that a revision added or dropped. `file` is None if nothing was to be done."""
+    """The labels that a revision added or dropped. `file` is None if nothing was to be done.
+
+    `left_out` has the values that got no label, because a model has at most label_indexes.MOST labels.
+    """
 
     file: Path | None
     model: str
     values: list[Any]
+    left_out: list[Any]
 
 
 def add_labels(
@@ -42,14 +46,14 @@ def add_labels(
 ) -> Changed:
     """Add a label for each value of a field that at least `min_rows` products have and that has no label yet.
 
-    The indexes are deferred: `deferred_indexes.build` fills and builds them. Raises SettingsError for a field that
-    cannot be a label, DatabaseError if the model does not exist or is retired.
+    The indexes are deferred: `deferred_indexes.build` fills and builds them. Raises SettingsError for a field or a
+    value that cannot be a label, DatabaseError if the model does not exist or is retired.
     """
     label_indexes.field_sql(field)
 
     def missing(conn: Connection, name: str) -> list[Any]:
         least = label_indexes.least_rows(conn) if min_rows is None else min_rows
-        return _missing(field, [one.value for one in label_indexes.values_of(conn, field, least)], conn, name)
+        return _missing(field, label_indexes.values_of(conn, field, least), conn, name)
 
     return _change(database, settings, field, model, missing, on_progress, add=True)
 
@@ -84,14 +88,21 @@ def _change(
     upgrade(database, settings, on_progress)
     with migrating(database, settings) as (_, conn, _):
         name, dimension = _model(conn, model)
-        values = values_of(conn, name)
+        found = values_of(conn, name)
+        values = found[: max(0, label_indexes.room(conn, name))] if add else found
+        left_out = found[len(values) :]
         m, ef_construction = _parameters(conn, name)
         conn.rollback()
         if not values:
-            return Changed(None, name, [])
+            return Changed(None, name, [], left_out)
         file = _revise(settings, name, dimension, field, values, m, ef_construction, add=add)
-    upgrade(database, settings, on_progress)
-    return Changed(file, name, values)
+    try:
+        upgrade(database, settings, on_progress)
+    except WindowshopError:
+        if add:  # the transaction of the revision has left nothing behind; a drop is continued by the next upgrade
+            file.unlink()
+        raise
+    return Changed(file, name, values, left_out)
 
 
 def _missing(field: str, values: Sequence[Any], conn: Connection, name: str) -> list[Any]:

@@ -74,7 +74,11 @@ def suitable_lines(conn: "Connection", dimension: int | None = None) -> list[str
 
 Label = Annotated[
     str,
-    typer.Option("--label", help="The field: product_type, brand, catalog or attributes.<key>."),
+    typer.Option(
+        "--label",
+        help="The field: product_type, brand, catalog, color, size, material, attributes.<key>, or top:product_type, "
+        'the first part of paths such as "Apparel > Shoes".',
+    ),
 ]
 LabelModel = Annotated[str | None, typer.Option("--model", help="The model. Default: the serving model.")]
 
@@ -96,7 +100,9 @@ def add(
     """Give each frequent value of a field an HNSW index of its own. Searches and loads continue meanwhile.
 
     A search with the filter {"product_type": "bags"} then reads the index of the bags alone, also if bags are far from
-    the query. The same holds for the catalog of a search. Other conditions of the filter are tested inside.
+    the query. The same holds for the catalog of a search, and for a list of up to 5 values. Other conditions of the
+    filter are tested inside. With --label top:product_type, the filter {"product_type": {"prefix": "Apparel > "}} reads
+    the index of all products whose path begins with Apparel.
 
     The cost: the vectors of these products are stored a second time. So a label of n products takes about as much disk
     as its share of the model's tables and indexes, and its indexes take about as long to build. Each later change of
@@ -108,6 +114,7 @@ def add(
     Example: windowshop index add --label product_type
     """
     from db.engine import open_database
+    from db.lifecycle.label_indexes import MOST
     from db.settings import Settings
     from migrations.label_indexes import add_labels
 
@@ -117,9 +124,14 @@ def add(
         if added.file is not None:
             typer.echo(f"wrote {added.file}")
         built, left = build_with_progress(database)
-    if added.file is None:
+    if added.left_out:
+        typer.echo(
+            f"{len(added.left_out)} values get no label, because a model has at most {MOST} labels. "
+            f"The most frequent of them is {added.left_out[0]!r}."
+        )
+    elif added.file is None:
         typer.echo(f"No further value of {label} has enough products, so model {added.model} gets no new label.")
-    else:
+    if added.file is not None:
         typer.echo(f"Model {added.model} has labels for {len(added.values)} more values of {label}.")
     _tell_built(built, left)
 

@@ -9,54 +9,73 @@ a column in the embedding tables would cost more: PostgreSQL would insert each r
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError, SettingsError
 
-COLUMNS = ("product_type", "brand", "catalog")  # see label_values.sql
-MOST = 200  # labels of a field; the planner looks at every index of a table
+COLUMNS = ("product_type", "brand", "catalog", "color", "size", "material")  # see label_values.sql
+TOP = "top:product_type"  # the part of product_type before the first ">", in small letters
+MOST = 200  # labels of a model; the planner looks at every index of a table
+MOST_LETTERS = 200  # of a value; PostgreSQL's index of the values takes at most 2,704 bytes
 LEAST_ROWS = 1_000  # up to this many products, comparing all is as fast as an index
-FILL_PAGES = 2_048  # pages of vectors that one statement reads: 16 MB
+FILL_PAGES = 64  # pages of vectors that one statement reads: 512 kB; loads of these products wait for the statement
 RETRIES = 5
-FOREIGN_KEY = "23503"  # SQLSTATE: a vector was deleted while it was copied
+# SQLSTATEs: a vector was deleted while it was copied; the sessions waited for each other
+TRANSIENT = ("23503", "40P01")
 
 _ATTRIBUTE = re.compile(r"attributes\.((?:\\\.|[^.])+)")
-
-
-@dataclass(frozen=True, slots=True)
-class LabelValue:
-    value: Any  # a text, number or boolean
-    products: int
 
 
 def field_sql(field: str) -> str:
     """Return the SQL that reads a field of p (shop.product) as jsonb. Raises SettingsError for another field."""
     if field in COLUMNS:
         return f"to_jsonb(p.{field})"
+    if field == TOP:
+        return "to_jsonb(nullif(lower(btrim(split_part(p.product_type, '>', 1))), ''))"
     attribute = _ATTRIBUTE.fullmatch(field)
-    if attribute is None:
+    if attribute is None or len(field) > MOST_LETTERS:
         raise SettingsError(
             f"{field!r} cannot be a label",
-            hint=f"A label is one of {', '.join(COLUMNS)}, or attributes.<key> for an attribute.",
+            hint=f"A label is one of {', '.join(COLUMNS)}, {TOP}, or attributes.<key> for an attribute.",
         )
     key = attribute[1].replace("\\.", ".").replace("'", "''").replace(":", "\\:")
     return f"(p.attributes -> '{key}')"
 
 
-def values_of(conn: Connection, field: str, min_rows: int) -> list[LabelValue]:
-    """Return the values that at least `min_rows` products have, the most frequent first, and at most MOST values."""
+def values_of(conn: Connection, field: str, min_rows: int) -> list[Any]:
+    """Return the values that at least `min_rows` products have, the most frequent first: texts, numbers and booleans.
+
+    Raises SettingsError if one of these values is too long for a label.
+    """
     sql = field_sql(field)
     rows = conn.execute(
         text(
-            f"select {sql}, count(*) from shop.product p where jsonb_typeof({sql}) in ('string', 'number', 'boolean') "
+            f"select {sql} as value, count(*) from shop.product p "
+            f"where jsonb_typeof({sql}) in ('string', 'number', 'boolean') "
             "group by 1 having count(*) >= :least order by 2 desc, 1 limit :most"
         ),
-        {"least": min_rows, "most": MOST},
+        {"least": min_rows, "most": 2 * MOST},
     )
-    return [LabelValue(*row) for row in rows]
+    values = [row.value for row in rows]
+    if long := [str(value) for value in values if len(str(value)) > MOST_LETTERS]:
+        raise SettingsError(
+            f"{len(long)} of the frequent values of {field} have more than {MOST_LETTERS} characters, "
+            f"such as {long[0][:40]!r}...",
+            hint=f"A label has at most {MOST_LETTERS} characters. Choose a field with shorter values, or a larger "
+            "--min-rows that leaves these values out.",
+        )
+    return values
+
+
+def room(conn: Connection, model: str) -> int:
+    """Return how many labels a model may still get."""
+    known = conn.scalar(
+        text("select count(*) from shop.label_index l join shop.model m using (model_id) where m.name = :model"),
+        {"model": model},
+    )
+    return MOST - int(known)
 
 
 def labels_of(conn: Connection, model: str) -> dict[str, list[Any]]:
@@ -90,19 +109,16 @@ def fill(conn: Connection, table: str, on_progress: Callable[[str, str, float], 
     _wait_for_writers(conn, vectors)
     pages = int(conn.scalar(text("select pg_relation_size(to_regclass(:name)) / 8192"), {"name": f'shop."{vectors}"'}))
     store = text(
-        "select shop_private.label_store(m.model_id, :part, array(select distinct v.product_id "
-        f'from shop."{vectors}" v where v.ctid >= cast(:first as tid) and v.ctid < cast(:last as tid))) '
-        "from shop.model m where m.name = :model"
+        "select shop_private.label_fill(m.model_id, :part, :first, :pages) from shop.model m where m.name = :model"
     )
-    for page in range(0, pages, FILL_PAGES):
-        on_progress(table, "copying vectors", page / pages)
-        parameters = {"part": part, "model": model, "first": f"({page},0)", "last": f"({page + FILL_PAGES},0)"}
+    for first in range(0, pages, FILL_PAGES):
+        on_progress(table, "copying vectors", first / pages)
         for attempt in range(RETRIES):
             try:
-                conn.execute(store, parameters)
+                conn.execute(store, {"part": part, "model": model, "first": first, "pages": FILL_PAGES})
                 break
             except DatabaseError as error:
-                if error.sqlstate != FOREIGN_KEY or attempt == RETRIES - 1:
+                if error.sqlstate not in TRANSIENT or attempt == RETRIES - 1:
                     raise
 
 

@@ -19,6 +19,22 @@ from migrations.operations.script import is_script, literal, outside_transaction
 
 PARTS = ("image", "title")
 RAW = {"no_parameters": True}
+# Waits for the statements that have read the labels. A later statement, also one of the same transaction, reads them
+# again. The start of the statement of another user may be hidden; then the end of its transaction counts.
+WAIT_FOR_USERS = """do $$
+declare
+    began constant timestamptz := clock_timestamp();
+begin
+    while exists (
+        select from pg_locks l join pg_stat_activity a using (pid)
+        where l.database = (select oid from pg_database where datname = current_database())
+            and l.relation = to_regclass('shop.label_index') and l.pid <> pg_backend_pid()
+            and coalesce(a.state, 'active') = 'active' and coalesce(a.query_start, began) <= began)
+    loop
+        perform pg_sleep(0.05);
+        perform pg_stat_clear_snapshot();
+    end loop;
+end $$"""
 
 Value = str | int | float | bool
 
@@ -96,11 +112,13 @@ def _add_label_indexes(operations: Operations, operation: AddLabelIndexes) -> No
         key = "product_id, position" if part == "image" else "product_id"
         run_raw(
             operations,
-            f"create table if not exists shop.{table} (product_id uuid not null, "
-            f"{'position smallint not null, ' if part == 'image' else ''}label_id integer not null, "
-            f"embedding {vector}.halfvec({int(operation.dimension)}) not null, primary key ({key}, label_id), "
+            f"create table if not exists shop.{table} (label_id integer not null, product_id uuid not null, "
+            f"{'position smallint not null, ' if part == 'image' else ''}"
+            f"embedding {vector}.halfvec({int(operation.dimension)}) not null, primary key (label_id, {key}), "
             f"foreign key ({key}) references shop.{quoted(operations, f'{operation.model}_{part}')} on delete cascade)",
         )
+        of_product = quoted(operations, f"{operation.model}_{part}_label_product")
+        run_raw(operations, f"create index if not exists {of_product} on shop.{table} ({key})")
         run_raw(
             operations,
             f"comment on table shop.{table} is 'The {part} vectors of products with labels, once for each label.'",
@@ -127,53 +145,63 @@ def _add_label_indexes(operations: Operations, operation: AddLabelIndexes) -> No
 
 @Operations.implementation_for(DropLabelIndexes)
 def _drop_label_indexes(operations: Operations, operation: DropLabelIndexes) -> None:
-    indexes = (
-        "select format('drop index concurrently if exists shop.%I', "
-        "format('%s_%s_label_%s', m.name, part, l.label_id)) "
-        f"from shop.label_index l, shop.model m, unnest('{{image,title}}'::text[]) part where {operation.label}"
-    )
-    if is_script(operations):
-        with outside_transaction(operations):
-            run_if_found(operations, indexes)
-    else:
-        with operations.get_context().autocommit_block(), lock_timeout(operations, "0"):
-            for statement in operations.get_bind().exec_driver_sql(indexes, execution_options=RAW).scalars().all():
-                run_raw(operations, statement)
     run_raw(
         operations,
         "delete from shop.deferred_index d using shop.label_index l, shop.model m "
         f"where {operation.label} and d.name in (m.name || '_image_label_' || l.label_id, "
         "m.name || '_title_label_' || l.label_id)",
     )
-    for part in PARTS:
-        table = quoted(operations, f"{operation.model}_{part}_label")
-        run_raw(
-            operations,
-            f"do $$ begin if to_regclass({literal(f'shop.{table}')}) is not null then delete from shop.{table} v "
-            f"using shop.label_index l, shop.model m where v.label_id = l.label_id and {operation.label}; "
-            "end if; end $$",
-        )
     run_raw(operations, f"delete from shop.label_index l using shop.model m where {operation.label}")
-    drop_empty(operations, operation.model)
+    _drop_without_label(operations, operation.model)
 
 
-def drop_empty(operations: Operations, model: str) -> None:
-    """Drop the tables of labelled vectors of a model without labels. The drop waits for running searches."""
-    left = (
-        f"select 1 from shop.label_index l join shop.model m using (model_id) where m.name = {literal(model)} limit 1"
-    )
+def _drop_without_label(operations: Operations, model: str) -> None:
+    """Commit, then drop what belongs to labels of the model that no longer exist. The function can run again after an
+    interruption.
+
+    Drops the indexes and deletes the vectors of these labels. Drops the tables if the model has no labels left. Waits
+    for the statements that still use the labels.
+    """
     for part in PARTS:
-        table = f"shop.{quoted(operations, f'{model}_{part}_label')}"
+        name = f"{model}_{part}_label"
+        table = f"shop.{quoted(operations, name)}"
+        prefix = f"{name}_"
+        indexes = (
+            "select format('drop index concurrently if exists shop.%I', c.relname) from pg_class c "
+            f"where c.oid in (select indexrelid from pg_index where indrelid = to_regclass({literal(table)})) "
+            f"and starts_with(c.relname, {literal(prefix)}) and substr(c.relname, {len(prefix) + 1}) ~ '^[0-9]+$' "
+            f"and substr(c.relname, {len(prefix) + 1}) not in (select label_id::text from shop.label_index)"
+        )
+        dropped = (
+            f"select 'drop table if exists {table}' where not exists (select from shop.label_index l "
+            f"join shop.model m using (model_id) where m.name = {literal(model)})"
+        )
+        orphans = (
+            f"do $$ begin if to_regclass({literal(table)}) is not null then delete from {table} v "
+            "where not exists (select from shop.label_index l where l.label_id = v.label_id); end if; end $$"
+        )
         if is_script(operations):
-            run_if_found(operations, f"select 'drop table if exists {table}' where not exists ({left})")
+            with outside_transaction(operations):
+                run_raw(operations, WAIT_FOR_USERS)
+                run_if_found(operations, indexes)
+                run_if_found(operations, dropped)
+                run_raw(operations, orphans)
             continue
         with operations.get_context().autocommit_block():
-            if operations.get_bind().exec_driver_sql(left, execution_options=RAW).scalar() is None:
-                execute_between_searches(operations, f"drop table if exists {table}")
+            run_raw(operations, WAIT_FOR_USERS)
+            with lock_timeout(operations, "0"):
+                for statement in operations.get_bind().exec_driver_sql(indexes, execution_options=RAW).scalars().all():
+                    run_raw(operations, statement)
+            for statement in operations.get_bind().exec_driver_sql(dropped, execution_options=RAW).scalars().all():
+                execute_between_searches(operations, statement)
+            run_raw(operations, orphans)
 
 
-def drop_all_labels(operations: Operations, model: str) -> None:
-    """Drop all labels of a model with their tables, before the tables of the model are dropped."""
+def drop_all_labels(operations: Operations, model: str, *, waits: bool) -> None:
+    """Drop all labels of a model with their tables, before the tables of the model are dropped.
+
+    With `waits`, which autocommit needs, the tables are dropped when no statement uses the labels any more.
+    """
     run_raw(
         operations,
         f"""do $$ begin
@@ -184,5 +212,7 @@ def drop_all_labels(operations: Operations, model: str) -> None:
     end if;
 end $$""",
     )
+    if waits:
+        run_raw(operations, WAIT_FOR_USERS)
     for part in PARTS:
         run_raw(operations, f"drop table if exists shop.{quoted(operations, f'{model}_{part}_label')}")

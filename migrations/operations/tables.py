@@ -141,7 +141,7 @@ def _drop_embedding_tables(operations: Operations, operation: DropEmbeddingTable
         bind.execute(text("update shop.model set status = 'retired' where name = :name"), {"name": operation.model})
         bind.execute(text("select shop_private.serve_model()"))
     bind.execute(text("delete from shop.model where name = :name"), {"name": operation.model})
-    drop_all_labels(operations, operation.model)
+    drop_all_labels(operations, operation.model, waits=False)
     for part in ("title", "image"):
         operations.execute(f"drop table shop.{quote(f'{operation.model}_{part}')}")
 
@@ -192,7 +192,7 @@ def _retire_model(operations: Operations, operation: RetireModel) -> None:
                 ),
                 model,
             )
-        drop_all_labels(operations, operation.model)
+        drop_all_labels(operations, operation.model, waits=True)
         # Each DROP TABLE runs in a transaction of its own. Because of the foreign keys, the statement also locks a
         # table of the catalog, and this lock blocks every search.
         for part in ("title", "image"):
@@ -215,7 +215,7 @@ end $$""",
                 f"delete from shop_private.{table} t using shop.model m "
                 f"where m.model_id = t.model_id and m.name = {model}",
             )
-        drop_all_labels(operations, operation.model)
+        drop_all_labels(operations, operation.model, waits=True)
         for part in ("title", "image"):
             run_raw(operations, f"drop table if exists shop.{quoted(operations, f'{operation.model}_{part}')}")
 

@@ -32,7 +32,7 @@ def upgrade() -> None:
         ),
         sa.Column("model_id", sa.SmallInteger(), nullable=False, comment="the model"),
         sa.Column(
-            "field", sa.Text(), nullable=False, comment="product_type, brand, catalog or attributes.<key>"
+            "field", sa.Text(), nullable=False, comment="a column such as brand, top:product_type, or attributes.<key>"
         ),
         sa.Column(
             "value",
@@ -56,7 +56,8 @@ def downgrade() -> None:
     # The revisions of the site that add labels depend on this one, so their downgrades have dropped the labelled vectors.
     op.execute("drop trigger if exists product_labels_changed on shop.product")
     op.drop_functions("shop_private", "product_labels_changed", "label_store", "label_values", "implied_labels")
-    op.drop_functions("shop_private", "search_labels", "leg_source", "label_sample")
+    op.drop_functions("shop_private", "search_labels", "leg_source", "label_sample", "label_hnsw_leg", "label_fill")
+    op.drop_functions("shop_private", "label_top", "label_rows", "label_scan")
     op.drop_table("label_index", schema="shop")
     for name in SETTINGS:
         op.execute(f"alter type shop_private.search_settings drop attribute {name}")

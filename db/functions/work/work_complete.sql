@@ -10,14 +10,12 @@ create or replace function shop_private.work_complete(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     stored integer;
-    labelled boolean;
     model constant text := (select m.name from shop.model m where m.model_id = p_model_id and m.status <> 'retired');
 begin
     if model is null then
         return 0;
     end if;
-    labelled := exists (select from shop.label_index l where l.model_id = p_model_id);
-    if labelled then
+    if exists (select from shop.label_index l where l.model_id = p_model_id) then
         perform from shop.product p where p.product_id = any(p_products) order by p.product_id for share;
     end if;
     execute format(
@@ -42,7 +40,8 @@ begin
         case when p_part = 'image' then ', position' else '' end)
     using p_worker, p_model_id, p_part, p_products, p_positions, p_sources, p_embeddings;
     get diagnostics stored = row_count;
-    if labelled and stored > 0 then
+    -- Labels that were added in the meantime count too: the fill of their tables may have read the vectors already.
+    if stored > 0 and exists (select from shop.label_index l where l.model_id = p_model_id) then
         perform shop_private.label_store(p_model_id, p_part::text, p_products);
     end if;
     if stored > 0 and exists (select from shop_private.webhook) then

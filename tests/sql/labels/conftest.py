@@ -12,7 +12,12 @@ from db.lifecycle import deferred_indexes
 from db.settings import Settings
 from migrations.label_indexes import add_labels
 from tests.support.databases import Databases, admin
+from tests.support.shop import Shop, product
 
+STORED = """
+    select p.sku, l.value #>> '{}', v.embedding = i.embedding
+    from shop.toy_image_label v join shop.label_index l using (label_id) join shop.product p using (product_id)
+    join shop.toy_image i on i.product_id = v.product_id and i.position = v.position order by 1, 2"""
 CALIBRATION = (
     "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, "
     "slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
@@ -56,3 +61,27 @@ def conn(labelled: Database) -> Iterator[Connection]:
     with labelled.connect(None) as connection, connection.begin() as transaction:
         yield connection
         transaction.rollback()
+
+
+@pytest.fixture(scope="session")
+def small_template(databases: Databases, two_model_template: str, public_folder: Path) -> tuple[str, Path]:
+    """Returns the name of a database with four products whose model toy has labels of product_type, and its home."""
+    home = public_folder / "small-label-home"
+    shutil.copytree(public_folder / "two-model-home", home)
+    shop = Shop(databases.copy(two_model_template))
+    shop.load(*(product(sku, product_type=kind) for sku, kind in (("a", "bags"), ("b", "bags"), ("c", "shoes"))))
+    shop.load(product("d", product_type="hats"))
+    shop.encode_all()
+    add_labels(shop.database, Settings(home=home), "product_type", min_rows=1)
+    deferred_indexes.build(shop.database)
+    shop.close()
+    return str(shop.database.write.database), home
+
+
+@pytest.fixture
+def small(databases: Databases, small_template: tuple[str, Path], settings: Settings) -> Iterator[Shop]:
+    name, home = small_template
+    shutil.copytree(home, settings.home)
+    shop = Shop(databases.copy(name))
+    yield shop
+    shop.close()

@@ -10,44 +10,16 @@ from sqlalchemy import text
 
 from db.engine import Database
 from db.errors import DatabaseError, SettingsError
-from db.lifecycle import deferred_indexes
+from db.lifecycle import deferred_indexes, label_indexes
 from db.lifecycle.indexes import every_index
 from db.roles import Role
 from db.settings import Settings
 from migrations.label_indexes import add_labels, carry_labels, drop_labels
 from migrations.retire import retire_model
 from migrations.upgrade import downgrade, drift, upgrade
+from tests.sql.labels.conftest import STORED
 from tests.support.databases import Databases
 from tests.support.shop import WIDE, Shop, Worker, product, unit_vectors
-
-STORED = """
-    select p.sku, l.value #>> '{}', v.embedding = i.embedding
-    from shop.toy_image_label v join shop.label_index l using (label_id) join shop.product p using (product_id)
-    join shop.toy_image i on i.product_id = v.product_id and i.position = v.position order by 1, 2"""
-
-
-@pytest.fixture(scope="module")
-def small_template(databases: Databases, two_model_template: str, public_folder: Path) -> tuple[str, Path]:
-    """Returns the name of a database with four products whose model toy has labels of product_type, and its home."""
-    home = public_folder / "small-label-home"
-    shutil.copytree(public_folder / "two-model-home", home)
-    shop = Shop(databases.copy(two_model_template))
-    shop.load(*(product(sku, product_type=kind) for sku, kind in (("a", "bags"), ("b", "bags"), ("c", "shoes"))))
-    shop.load(product("d", product_type="hats"))
-    shop.encode_all()
-    add_labels(shop.database, Settings(home=home), "product_type", min_rows=1)
-    deferred_indexes.build(shop.database)
-    shop.close()
-    return str(shop.database.write.database), home
-
-
-@pytest.fixture
-def small(databases: Databases, small_template: tuple[str, Path], settings: Settings) -> Iterator[Shop]:
-    name, home = small_template
-    shutil.copytree(home, settings.home)
-    shop = Shop(databases.copy(name))
-    yield shop
-    shop.close()
 
 
 def stored(shop: Shop) -> list[tuple[str, str, bool]]:
@@ -204,3 +176,131 @@ def test_a_role_under_row_level_security_knows_only_the_labels_of_its_products(s
     analyst = small.connect(Role.ANALYST)
     assert analyst.scalars(text("select value #>> '{}' from shop.label_index")).all() == ["bags"]
     assert analyst.scalar(text("select count(*) from shop.toy_image_label")) == 2
+
+
+@pytest.fixture(scope="module")
+def catalog_label(
+    databases: Databases, small_template: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
+    """Yields a shop that is only read. Its model also has a label of the catalog main."""
+    name, home = small_template
+    shop = Shop(databases.copy(name))
+    copy = tmp_path_factory.mktemp("catalog-label") / "home"
+    shutil.copytree(home, copy)
+    add_labels(shop.database, Settings(home=copy), "catalog", min_rows=1)
+    deferred_indexes.build(shop.database)
+    yield shop
+    shop.close()
+
+
+def revisions(settings: Settings) -> list[str]:
+    return sorted(path.name for path in (settings.home / "revisions").glob("*.py"))
+
+
+def test_a_long_value_is_refused(small: Shop, settings: Settings) -> None:
+    small.load(product("a", attributes={"care": "é" * 201, "note": "é" * 200}))
+    before = revisions(settings)
+    with pytest.raises(SettingsError, match=r"1 of the frequent values of attributes.care have more than 200 "):
+        add_labels(small.database, settings, "attributes.care", min_rows=1)
+    assert revisions(settings) == before
+    assert add_labels(small.database, settings, "attributes.note", min_rows=1).values == ["é" * 200]
+    upgrade(small.database, settings)
+
+
+def test_labels_that_cannot_be_added_leave_no_revision(small: Shop, settings: Settings) -> None:
+    small.run("create view shop.wide_image_label as select 1")
+    before = revisions(settings)
+    with pytest.raises(DatabaseError, match="wide_image_label"):
+        add_labels(small.database, settings, "product_type", min_rows=1, model="wide")
+    assert revisions(settings) == before
+    small.run("drop view shop.wide_image_label")
+    upgrade(small.database, settings)
+    assert len(add_labels(small.database, settings, "product_type", min_rows=1, model="wide").values) == 3
+
+
+def test_a_model_has_a_limited_number_of_labels(
+    small: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_indexes, "MOST", 5)
+    small.load(*(product(sku, product_type="bags", color=sku) for sku in "abcx"))
+    added = add_labels(small.database, settings, "color", min_rows=1)
+    assert (added.values, added.left_out) == (["a", "b"], ["c", "x"])
+    added = add_labels(small.database, settings, "color", min_rows=1)
+    assert (added.values, added.left_out) == ([], ["c", "x"])
+
+
+def test_a_color_and_the_top_of_a_path_can_be_labels(small: Shop, settings: Settings) -> None:
+    kinds = ("Apparel > Shoes", "apparel>Bags", "Apparel", "Home > Lamps", None)
+    for sku, kind in zip("abcde", kinds, strict=True):
+        small.load(product(sku, product_type=kind, color="red" if sku < "c" else None))
+    small.encode_all()
+    drop_labels(small.database, settings, "product_type")
+    assert add_labels(small.database, settings, "top:product_type", min_rows=1).values == ["apparel", "home"]
+    assert add_labels(small.database, settings, "color", min_rows=1).values == ["red"]
+    deferred_indexes.build(small.database)
+    of = [("a", "apparel"), ("a", "red"), ("b", "apparel"), ("b", "red"), ("c", "apparel"), ("d", "home")]
+    assert [row[:2] for row in stored(small)] == of
+    small.run("update shop.product set color = null where sku = 'a'")
+    small.run("update shop.product set color = 'red' where sku = 'd'")
+    assert [row[:2] for row in stored(small)] == [of[0], *of[2:], ("d", "red")]
+
+
+@pytest.mark.parametrize(
+    ("filter_", "tops"),
+    [
+        ({"product_type": "Apparel > Shoes"}, ["apparel"]),
+        ({"product_type": ["Apparel > Shoes", "Apparel", "HOME>Lamps"]}, ["apparel", "home"]),
+        ({"product_type": {"prefix": "apparel > sh"}}, ["apparel"]),
+        ({"product_type": {"prefix": "Apparel >"}}, ["apparel"]),
+        ({"and": [{"product_type": {"prefix": "Apparel >"}}]}, ["apparel"]),
+        ({"product_type": {"prefix": "Apparel"}}, None),
+        ({"product_type": {"prefix": " > Shoes"}}, None),
+        ({"product_type": {"contains": "Apparel > "}}, None),
+        ({"product_type": ["Apparel", None]}, None),
+        ({"or": [{"product_type": "Apparel"}]}, None),
+        ({"title": {"prefix": "Apparel > "}}, None),
+        ({"product_type": list("abcdef")}, None),
+    ],
+    ids=str,
+)
+def test_a_filter_of_a_path_implies_its_top(shop: Shop, filter_: dict[str, object], tops: list[str] | None) -> None:
+    found = shop.run(
+        "select i.vals from shop_private.implied_labels(cast(:filter as jsonb)) i where i.field = 'top:product_type'",
+        filter=json.dumps(filter_),
+    )
+    assert [sorted(row[0]) for row in found] == ([tops] if tops else [])
+
+
+@pytest.mark.parametrize(
+    ("request_", "condition", "values", "whole"),
+    [
+        ({"filter": {"product_type": "bags"}}, None, ["bags"], True),
+        ({"filter": {"product_type": ["bags", "hats"]}}, None, ["bags", "hats"], True),
+        ({"filter": {"and": [{"product_type": ["bags"]}]}}, None, ["bags"], False),
+        ({"filter": {"product_type": "bags", "price": {"lt": 9}}}, None, ["bags"], False),
+        ({"filter": {"product_type": ["bags", "nothing"]}}, None, None, False),
+        ({"catalog": "main"}, "p.catalog = 'main'", ["main"], True),
+        (
+            {"catalog": "main", "filter": {"price": {"lt": 9}}},
+            "p.catalog = 'main' and (p.price < '9')",
+            ["main"],
+            False,
+        ),
+        ({"catalog": "other"}, "p.catalog = 'other'", None, False),
+        ({"filter": {"product_type": "bags"}, "route": "hnsw"}, None, None, False),
+    ],
+    ids=str,
+)
+def test_a_search_uses_the_labels_of_its_filter_or_catalog(
+    catalog_label: Shop, request_: dict[str, object], condition: str | None, values: list[str] | None, whole: bool
+) -> None:
+    found = catalog_label.run(
+        "select array(select l.value #>> '{}' from unnest(s.labels) u join shop.label_index l on l.label_id = u "
+        "order by 1), s.label_share from (select (shop_private.search_labels(r, coalesce(:condition, "
+        "shop_private.search_condition(r)), shop_private.search_settings())).* from jsonb_populate_record("
+        "null::shop_private.search_request, cast(:request as jsonb)) r) s",
+        request=json.dumps({"catalog": "main", **request_}),
+        condition=condition,
+    )[0]
+    assert found[0] == (values or [])
+    assert (found[1] is not None) == whole

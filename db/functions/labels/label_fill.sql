@@ -1,0 +1,17 @@
+-- Stores the labelled vectors of the products whose vectors are in p_pages pages of the table <model>_<part> (p_part:
+-- image or title), from page p_first on. The function first locks the products, in the order of a load, because a new
+-- vector must not be stored at the same time: the copy of the old vector could replace that of the new one. The lock
+-- conflicts with the locks of work_complete.
+create or replace function shop_private.label_fill(
+    p_model_id smallint, p_part text, p_first bigint, p_pages integer
+) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    vectors constant text := (select m.name from shop.model m where m.model_id = p_model_id) || '_' || p_part;
+    products uuid[];
+begin
+    execute format('select array_agg(distinct v.product_id) from shop.%I v where v.ctid >= $1 and v.ctid < $2', vectors)
+    into products using format('(%s,0)', p_first)::tid, format('(%s,0)', p_first + p_pages)::tid;
+    perform from shop.product p where p.product_id = any(products) order by p.product_id for no key update;
+    perform shop_private.label_store(p_model_id, p_part, products);
+end $$;
