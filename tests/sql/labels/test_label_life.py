@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from db import embedded, schema
+from db import schema
+from db.embedded import server as embedded
 from db.engine import Database
 from db.lifecycle import deferred_indexes
 from db.lifecycle.indexes import every_index
