@@ -8,6 +8,7 @@ import gc
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _in_memory(needed: int = 6 << 30) -> Path | None:
     if not folder.is_dir():
         return None
     for left in folder.glob("windowshop-tests-*/server/users.lock"):  # of test runs that were killed
-        if not file_lock.is_held(left, shared=True):
+        if time.time() - left.stat().st_mtime > 3600 and not file_lock.is_held(left, shared=True):
             shutil.rmtree(left.parents[1], ignore_errors=True)
     found = os.statvfs(folder)
     free = min(found.f_bavail * found.f_frsize, psutil.virtual_memory().available)

@@ -130,6 +130,7 @@ def test_pages_of_a_result_and_counts_of_the_catalog_are_measured(shop: Shop) ->
     assert min(report.raw["count_seconds"].values()) > 0  # type: ignore[attr-defined]  # raw is a mapping of objects
 
 
+@pytest.mark.soak
 def test_the_throughput_of_one_session_and_of_three_sessions_is_measured(
     shop: Shop, others: list[Peer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +167,7 @@ def test_the_web_service_is_measured_idle_and_under_load_and_at_overload(
     json.dumps(raw)
 
 
+@pytest.mark.soak
 def test_a_search_is_timed_without_signals_and_rules_and_with_them_unused_and_used(shop: Shop) -> None:
     queries = shop.catalog.queries("text", 20, seed=11)
     texts = query_texts(shop.catalog, queries.clusters, "mixed")

@@ -130,6 +130,7 @@ def answered(database: Database, query: str) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.soak
 def test_half_open_connections_are_noticed_although_a_proxy_acknowledges_packets(
     clip_database: Database, model: Model
 ) -> None:

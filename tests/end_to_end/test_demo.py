@@ -116,7 +116,9 @@ def test_a_second_demo_encodes_no_product_again(
     assert windowshop("db", "stop", env=env).returncode == 0
 
 
-@pytest.mark.parametrize(("number", "port_in_use"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
+@pytest.mark.parametrize(
+    ("number", "port_in_use"), [pytest.param(signal.SIGTERM, False, marks=pytest.mark.soak), (signal.SIGINT, True)]
+)
 def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
     first: "subprocess.CompletedProcess[str]",
     env: dict[str, str],

@@ -314,6 +314,7 @@ def others_connected(database: Database) -> bool:
         )
 
 
+@pytest.mark.soak
 def test_reading_a_table_of_100_000_rows_needs_less_than_6_mib_of_memory(tmp_path: Path):
     path = tmp_path / "goods.csv"
     with path.open("w") as file:

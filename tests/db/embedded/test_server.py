@@ -108,6 +108,7 @@ def test_two_simultaneous_first_starts_create_one_database(
     assert port_of(first) == port_of(second)
 
 
+@pytest.mark.soak
 def test_a_killed_process_leaves_no_server_running_and_no_lock(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
