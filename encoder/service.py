@@ -32,6 +32,7 @@ from encoder.lanes.catalog import DEPTH, CatalogLane
 from encoder.lanes.pipeline import Pipeline, StageTimer
 from encoder.lanes.queries import QueryLane
 from encoder.model_watch import ModelWatch
+from encoder.models.engines import choose
 from encoder.models.loading import Model, load, pick_device
 from encoder.probes import Probes
 from encoder.settings import EncoderSettings
@@ -120,6 +121,7 @@ def run(
     counters, probes = Counters(), probes or Probes()
 
     def make(models: Mapping[int, Model]) -> _Encoder:
+        probes.metrics.engines(model.engines for model in models.values())
         return _Encoder(database, models, settings, once=once, queries=queries, counters=counters, probes=probes)
 
     encoder = make(models)
@@ -311,7 +313,15 @@ class _Encoder:
 
 def _load_row(row: ModelRow, device: str, settings: EncoderSettings) -> Model:
     compiled = settings.images_a_batch(device) if settings.compile else 0
-    model = load(row.source, device, row.revision, precision=settings.precision, compiled=compiled)
+    choice = choose(
+        row.source,
+        row.revision,
+        device,
+        engine=settings.engine,
+        precision=settings.precision,
+        root=settings.export_folder(),
+    )
+    model = load(row.source, device, row.revision, precision=choice.precision, compiled=compiled)
     if model.dimension != row.dimension:
         raise ModelMismatch(
             f"model {row.name} gives {model.dimension} dimensions, its table holds {row.dimension}",
@@ -323,7 +333,7 @@ def _load_row(row: ModelRow, device: str, settings: EncoderSettings) -> Model:
             hint="Vectors of different weights cannot be compared. Add the model under another name: windowshop model "
             "add --as OTHER_NAME.",
         )
-    return model
+    return choice.use(model)
 
 
 def _release(database: Database, worker: uuid.UUID) -> bool:

@@ -3,6 +3,7 @@
 import os
 import re
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -10,7 +11,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from db.fetching.limits import SCHEMES, FetchLimits
 from db.images.messages import MAX_FILE_BYTES, MAX_PIXELS
-from db.settings import EnvironmentSettings
+from db.settings import EnvironmentSettings, Settings
 
 _HOST_NAME = re.compile(r"\.?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _STORE = re.compile(rf"({'|'.join(SCHEMES)})://[^/\s:]+/([^:]*/)?")
@@ -28,8 +29,19 @@ class EncoderSettings(EnvironmentSettings):
     device: str = Field(
         "auto", description="Device that runs the models: auto (cuda, else mps, else cpu), or a device such as cuda:1."
     )
+    engine: Literal["auto", "torch", "onnx"] = Field(
+        "auto",
+        description="What runs models on a CPU: torch, or ONNX Runtime with the model's export. auto: ONNX Runtime if "
+        "there is an export, else torch. onnx: an error if there is no export.",
+    )
+    exports: Path | None = Field(
+        None,
+        description="Folder of the exports that `windowshop model add` writes. Unset: `exports` in the home.",
+    )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Number type of CLIP's and SigLIP's image tower. auto: bfloat16 on CUDA, float32 elsewhere."
+        "auto",
+        description="Number type of CLIP's and SigLIP's image tower. auto: bfloat16 on CUDA, and on a CPU that has "
+        "instructions for it if the model's export found the vectors close enough; float32 elsewhere.",
     )
     compile: bool = Field(
         False,
@@ -137,6 +149,9 @@ class EncoderSettings(EnvironmentSettings):
             ports=self.fetch_ports,
             object_stores=self.object_stores,
         )
+
+    def export_folder(self) -> Path:
+        return self.exports or Settings.read().home / "exports"
 
     def decoders(self) -> int:
         return self.readers or min(os.cpu_count() or 1, 32)

@@ -40,6 +40,7 @@ def add(
     from encoder.models.sources import resolved
     from migrations.model_revisions import NewModel, add_model, check_name
     from windowshop.index import suitable_lines
+    from windowshop.output.exporting import export_if_possible
     from windowshop.output.progress import waiting
 
     settings = Settings.read()
@@ -47,7 +48,7 @@ def add(
         check_name(name)  # checked first, because torch and the model take seconds to load
     source = resolved(source)
     with waiting("Loading the model"):
-        from encoder.models.loading import load, model_name  # loads torch, which takes seconds
+        from encoder.models.loading import load, model_name, pick_device  # loads torch, which takes seconds
 
         loaded = load(source)
         chosen = model_name(source) if name is None else name
@@ -60,10 +61,27 @@ def add(
     typer.echo(f"Model {chosen}: {loaded.dimension} dimensions, revision {loaded.revision}.")
     for line in suited:
         typer.echo(line)
+    if pick_device("auto") == "cpu":  # a GPU runs the model with torch
+        export_if_possible(loaded, chosen)
     typer.echo(
         f'Next: "windowshop encode" encodes the catalog with {chosen}, "windowshop model serve {chosen}" switches '
         f"search to {chosen}."
     )
+
+
+@app.command()
+def export(name: str) -> None:
+    """Export a model's towers for ONNX Runtime, with which encoders on this machine's CPU run them.
+
+    "windowshop model add" has done this already on its machine. A tower is kept only if its vectors have a cosine of at
+    least .9999 to those of torch.
+    """
+    from db.engine import open_database
+    from db.settings import Settings
+    from windowshop.output.exporting import export_model
+
+    with open_database(Settings.read()) as database:
+        export_model(database, name)
 
 
 @app.command("serve")
@@ -125,13 +143,15 @@ def status(as_json: AsJson = False) -> None:
     from db.engine import open_database
     from db.settings import Settings
     from windowshop.output import models as report
+    from windowshop.output.exporting import exported_towers
 
     with open_database(Settings.read()) as database:
         models = every_model_status(database)
+    exported = exported_towers(models)
     if as_json:
-        typer.echo(report.as_json(models))
+        typer.echo(report.as_json(models, exported))
     else:
-        report.print_status(Console(), models)
+        report.print_status(Console(), models, exported)
 
 
 def every_model_status(database: "Database") -> "list[ModelStatus]":

@@ -11,10 +11,13 @@ from sqlalchemy import Connection, text
 from benchmarks.support.site import Site
 from db.roles import Role
 from db.work import items as work
+from encoder import starter
 from encoder.lanes.catalog import CatalogLane
 from encoder.lanes.pipeline import Pipeline, StageTimer
-from encoder.models.loading import Model
+from encoder.models import export
+from encoder.models.loading import Model, load
 from encoder.settings import EncoderSettings
+from windowshop.output.exporting import sample_images, sample_texts
 
 
 def drive(measured: Site, model: Model, settings: EncoderSettings) -> tuple[StageTimer, float]:
@@ -38,6 +41,11 @@ def drive(measured: Site, model: Model, settings: EncoderSettings) -> tuple[Stag
     if lane.counters.failed:
         raise RuntimeError(f"{lane.counters.failed} images failed")
     return pipeline.timer, used
+
+
+def export_starter(measured: Site) -> None:
+    """Export the starter into the folder `exports` of the site's home, as `windowshop model add` does."""
+    export.write(load(starter.NAME), measured.settings.home / "exports", sample_texts(), sample_images())
 
 
 def _backend(conn: Connection) -> psutil.Process:

@@ -1,6 +1,6 @@
-"""Measures how much longer SQL takes to encode a query text than the model alone takes, and how long SQL takes if the
-vector is in the cache. SQL is measured in one session, in 32 sessions at the same time, and while the catalog is
-encoded.
+"""Measures how much longer SQL takes to encode a query text than the exported model alone takes in ONNX Runtime, and
+how long SQL takes if the vector is in the cache. SQL is measured in one session, in 32 sessions at the same time, and
+while the catalog is encoded.
 
 The baseline calls the model directly in this process, on texts of the same kind, in turns with the SQL statements.
 Sessions are psycopg connections with the login web_reader.
@@ -12,10 +12,13 @@ import time
 
 import psycopg
 
+from benchmarks.encoder.lane import export_starter
 from benchmarks.support.report import Line, keep, milliseconds, quantile
 from benchmarks.support.site import Site, encoder, site
 from db.roles import Role
 from encoder.models.loading import load, model_threads
+from encoder.service import load_models
+from encoder.settings import EncoderSettings
 
 COLORS = "red blue green black white brown yellow grey pink orange purple beige".split()  # noqa: SIM905  a list would be longer
 MATERIALS = [
@@ -104,22 +107,29 @@ def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float
 def run(count: int = 300) -> None:
     texts = Texts(1)
     model_threads("cpu")  # limits torch to one thread, like the encoder
-    model = load("starter")
-    model.warm_up()
+    torch_model = load("starter")
+    torch_model.warm_up()
     with site() as measured:
+        export_starter(measured)
+        settings = EncoderSettings(device="cpu", engine="onnx", exports=measured.settings.home / "exports")
+        (model,) = load_models(measured.database, settings).values()
+        model.warm_up()
         measured.load_images(1242)
-        with encoder(measured):
+        with encoder(measured, {"WINDOWSHOP_ENCODER_ENGINE": "onnx", "WINDOWSHOP_ENCODER_DEVICE": "cpu"}):
             while measured.left():
                 time.sleep(0.5)
             with session(measured) as conn:
                 for _ in range(20):
                     ask(conn, texts())
                     model.encode_texts([texts()])
-                own, miss, hit_after_miss, asked = [], [], [], []
+                own: list[float] = []
+                in_torch: list[float] = []
+                miss, hit_after_miss, asked = [], [], []
                 for _ in range(count):
-                    started = time.perf_counter()
-                    model.encode_texts([texts()])
-                    own.append(time.perf_counter() - started)
+                    for each, taken in ((model, own), (torch_model, in_torch)):
+                        started = time.perf_counter()
+                        each.encode_texts([texts()])
+                        taken.append(time.perf_counter() - started)
                     text = texts()
                     miss.append(ask(conn, text))
                     hit_after_miss.append(ask(conn, text))
@@ -137,7 +147,8 @@ def run(count: int = 300) -> None:
             encoding = measured.left() > 0
     above = quantile(miss, 0.5) - quantile(own, 0.5)
     lines = [
-        Line("the model's own compute, one text, p50", milliseconds(quantile(own, 0.5))),
+        Line("the model's own compute in ONNX Runtime, one text, p50", milliseconds(quantile(own, 0.5))),
+        Line("the model's own compute in torch, one text, p50", milliseconds(quantile(in_torch, 0.5))),
         Line("SQL cache miss, catalog lane idle, p50 / p95", spread(miss)),
         Line("SQL cache miss beyond the model's own compute, p50", milliseconds(above), "<= 3 ms", above <= 0.003),
         Line(
@@ -163,6 +174,7 @@ def run(count: int = 300) -> None:
     ]
     raw = {
         "own": own,
+        "in_torch": in_torch,
         "miss": miss,
         "hit": hit,
         "hit_after_miss": hit_after_miss,

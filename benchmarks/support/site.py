@@ -32,6 +32,7 @@ from migrations.model_revisions import NewModel, add_model
 class Site:
     database: Database
     settings: Settings
+    model: str = starter.NAME
 
     @property
     def environment(self) -> dict[str, str]:
@@ -55,7 +56,7 @@ class Site:
         parts = {"image": "shop.product_image"} | ({"title": "shop.product"} if titles else {})
         with self.database.connect(None) as conn, conn.begin():
             for part, source in parts.items():
-                conn.execute(text(f"truncate shop.starter_{part}"))
+                conn.execute(text(f"truncate shop.{self.model}_{part}"))
                 conn.execute(
                     text(
                         "insert into shop_private.work (product_id, model_id, part) select product_id, model_id, "
@@ -80,7 +81,7 @@ def site(model: NewModel | None = None) -> Iterator[Site]:
             model = model or NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION)
             add_model(database, settings, model)
             serve_model(database, model.name)
-            yield Site(database, settings)
+            yield Site(database, settings, model.name)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

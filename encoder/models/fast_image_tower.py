@@ -14,19 +14,24 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, normalize, scaled_dot_product_attention
 
 FAMILIES = ("clip", "siglip")
+_QUICK = 1.702
 
 
 class FastImageTower(nn.Module):
     """Maps images, uint8 (n, height, width, 3), to unit vectors, float32 (n, dimension).
 
     `model` is a transformers CLIPModel or SiglipModel. `mean` and `std` come from the model's processor, and apply to
-    values from 0 to 1.
+    values from 0 to 1. On a GPU, everything is computed in `dtype`. On a CPU, only the products of the layers are: the
+    sums between them stay in float32, which costs little time there, and the vectors come ten times closer to those of
+    float32.
     """
 
     def __init__(self, model: Any, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> None:
         super().__init__()
         vision = model.vision_model
         embeddings, config = vision.embeddings, model.config.vision_config
+        on_cpu = embeddings.patch_embedding.weight.device.type == "cpu"
+        products, dtype = dtype, torch.float32 if on_cpu else dtype
         self.patch = int(config.patch_size)
         self.heads = int(config.num_attention_heads)
         weight, bias = _fold(embeddings.patch_embedding, mean, std)
@@ -36,12 +41,13 @@ class FastImageTower(nn.Module):
         self.first = None if token is None else nn.Parameter((token + position[0]).to(dtype)[None, None])
         self.position = nn.Parameter((position if token is None else position[1:]).to(dtype))
         self.before = getattr(vision, "pre_layrnorm", None)
-        self.layers = nn.ModuleList(_Layer(layer, self.heads) for layer in vision.encoder.layers)
+        layers = [_Layer(layer, self.heads) for layer in vision.encoder.layers]
         self.after = vision.post_layernorm
         self.pool = getattr(vision, "head", None)
         self.project = getattr(model, "visual_projection", None)
-        self.requires_grad_(False)
         self.to(dtype)
+        self.layers = nn.ModuleList(layer.to_dtypes(dtype, products) for layer in layers)
+        self.requires_grad_(False)
 
     def forward(self, pixels: Tensor) -> Tensor:
         n, height, width, _ = pixels.shape
@@ -71,13 +77,20 @@ class _Layer(nn.Module):
         attention = layer.self_attn
         parts = (attention.q_proj, attention.k_proj, attention.v_proj)
         self.heads = heads
+        _fold_quick_gelu(layer.mlp)
         self.norm1, self.norm2, self.mlp, self.out = layer.layer_norm1, layer.layer_norm2, layer.mlp, attention.out_proj
         self.weight = nn.Parameter(torch.cat([part.weight for part in parts]))
         self.bias = nn.Parameter(torch.cat([part.bias for part in parts]))
 
+    def to_dtypes(self, sums: torch.dtype, products: torch.dtype) -> "_Layer":
+        self.to(products)
+        self.norm1.to(sums)
+        self.norm2.to(sums)
+        return self
+
     def forward(self, x: Tensor, read: int | None = None) -> Tensor:
         n, tokens, width = x.shape
-        normed = self.norm1(x)
+        normed = self.norm1(x).to(self.weight.dtype)
         if read is None:
             q, k, v = linear(normed, self.weight, self.bias).view(n, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         else:
@@ -88,7 +101,19 @@ class _Layer(nn.Module):
             k, v = kv.view(n, tokens, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
         attended = scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, -1, width)
         x = x + self.out(attended)
-        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]
+        return x + self.mlp(self.norm2(x).to(self.weight.dtype))  # type: ignore[no-any-return]
+
+
+def _fold_quick_gelu(mlp: Any) -> None:
+    """Replace CLIP's activation x * sigmoid(1.702 x), which takes three passes over memory, by SiLU, which takes one.
+    SiLU(y) is y * sigmoid(y), so the factor goes into the product before it, and its inverse into the one after it."""
+    if type(mlp.activation_fn).__name__ != "QuickGELUActivation":
+        return
+    with torch.no_grad():
+        mlp.fc1.weight.mul_(_QUICK)
+        mlp.fc1.bias.mul_(_QUICK)
+        mlp.fc2.weight.div_(_QUICK)
+    mlp.activation_fn = nn.SiLU()
 
 
 def _fold(conv: nn.Conv2d, mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:

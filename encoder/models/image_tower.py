@@ -18,6 +18,7 @@ Forward = Callable[[Tensor], Tensor]  # uint8 (n, height, width, 3) on the devic
 class ImageTower:
     shape: InputShape
     forward: Forward | None  # None if only the model's own processor can prepare its images
+    has_precision: bool = False  # whether the precision of `load` applies to it
 
 
 def image_tower(module: SentenceTransformer, device: str, precision: str = "auto", compiled: int = 0) -> ImageTower:
@@ -40,7 +41,7 @@ def image_tower(module: SentenceTransformer, device: str, precision: str = "auto
         if shape is not None:
             dtype = tower_dtype(device, precision)
             tower = FastImageTower(own, processor.image_mean, processor.image_std, dtype).to(device).eval()
-            return ImageTower(shape, compiled_tower(tower, compiled) if compiled else tower)
+            return ImageTower(shape, compiled_tower(tower, compiled) if compiled else tower, has_precision=True)
     return ImageTower(InputShape(512, 512, "within"), None)
 
 

@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class Model:
     tower: ImageTower = field(repr=False)
     _module: Module = field(repr=False)
     _tokenizing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    engines: Mapping[str, str] = field(default_factory=lambda: {"image": "torch", "text": "torch"})  # of each tower
 
     def prepare_texts(self, texts: Sequence[str]) -> Features:
         # Texts are wrapped as {"text": ...}. If a bare string looked like a path or URL, sentence-transformers would

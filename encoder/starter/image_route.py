@@ -43,7 +43,8 @@ class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
 
     def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         values: Tensor = features["pixel_values"]
-        chunks = torch.split(values, _CPU_CHUNK) if values.device.type == "cpu" else (values,)
+        whole = values.device.type != "cpu" or torch.onnx.is_in_onnx_export()  # an export has no fixed number of images
+        chunks = (values,) if whole else torch.split(values, _CPU_CHUNK)
         with torch.inference_mode():
             features["sentence_embedding"] = torch.cat([self._vectors(chunk) for chunk in chunks])
         return features

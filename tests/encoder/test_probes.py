@@ -70,6 +70,7 @@ def test_a_running_encoder_is_ready_and_its_metrics_count_its_work(clip_database
     assert shown["windowshop_encoder_batch_size_sum query"] == 1
     assert shown["windowshop_encoder_batch_size_sum title"] == 3
     assert shown["windowshop_encoder_query_lane_ready"] == 1
+    assert shown["windowshop_encoder_towers torch image"] == shown["windowshop_encoder_towers torch text"] == 1
     assert 0 <= shown["windowshop_encoder_heartbeat_age_seconds"] < SETTINGS.lease_seconds
     assert {"windowshop_work_oldest_seconds", "windowshop_work_waiting", "windowshop_work_quarantined"} <= set(shown)
     for stage in ("claim", "prepare", "model", "write"):

@@ -224,6 +224,7 @@ def test_commands_and_groups_of_commands_have_a_help_text(env: dict[str, str]) -
         (),
         ("db",),
         ("model",),
+        ("model", "export"),
         ("load",),
         ("encode",),
         ("search",),

@@ -56,9 +56,13 @@ def test_a_model_is_added_and_promoted_and_retired(
     env: dict[str, str], clip_database: Database, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", PRODUCTS)
-    said(env, "model", "add", str(tiny_models.make_siglip(tmp_path / "siglip")))
+    added = said(env, "model", "add", str(tiny_models.make_siglip(tmp_path / "siglip")))
+    for tower in ("image", "text"):
+        assert f"The {tower} tower is exported for ONNX Runtime: least cosine to torch 1.0000" in added
     said(env, "encode", "--once", "--no-queries", "--model", "clip")
     models = status(env)
+    assert (models["clip"]["exported"], models["siglip"]["exported"]) == ([], ["image", "text"])
+    assert "exported for ONNX Runtime: image, text" in said(env, "model", "status")
     assert (models["clip"]["status"], models["siglip"]["status"]) == ("serving", "building")
     nothing = {"items": PRODUCTS, "done": 0, "waiting": PRODUCTS, "leased": 0, "quarantined": 0, "counts_are": "exact"}
     assert models["siglip"]["coverage"] == {"image": nothing, "title": nothing}
@@ -67,6 +71,7 @@ def test_a_model_is_added_and_promoted_and_retired(
     assert "12 of 12 images are not encoded, 12 of 12 titles" in refused(env, "model", "promote", "siglip")
 
     with running_encoder(env, tmp_path / "log"):
+        assert "text onnxruntime, text torch" in (tmp_path / "log").read_text()
         said(env, "encode", "--once", "--no-queries")
         (tmp_path / "judged.csv").write_text("query,sku\n" + "".join(f"thing {n},p{n}\n" for n in range(PRODUCTS)))
         said(env, "judge", "judged.csv", cwd=tmp_path)

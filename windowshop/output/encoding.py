@@ -41,7 +41,8 @@ def encode_with_progress(
     names = ", ".join(f"{model.source} on {model.device}" for model in models.values())
     with stopping_on_signals(stop):
         if not once:
-            log.info("encoder is starting", models=names)
+            engines = ", ".join(f"{part} {engine}" for part, engine in _engines(models))
+            log.info("encoder is starting", models=names, engines=engines)
             summary = run(
                 database,
                 models,
@@ -102,6 +103,11 @@ class _Watcher:
         while not last:
             last = self._done.wait(0.2)
             self._bar.update(counters.done, total, rate=True)
+
+
+def _engines(models: Mapping[int, Model]) -> list[tuple[str, str]]:
+    """Return the tower and engine of each tower of the models, each pair once."""
+    return sorted({pair for model in models.values() for pair in model.engines.items()})
 
 
 def _print(summary: RunSummary) -> None:

@@ -1,7 +1,7 @@
 """Prints models and their indexes as tables and as JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from rich import box
@@ -15,14 +15,19 @@ from db.lifecycle.status import ModelStatus, PartCoverage
 COUNTS = ("items", "done", "waiting", "leased", "quarantined")
 
 
-def print_status(console: Console, models: Sequence[ModelStatus]) -> None:
-    """Print a line about each model, and a table that shows how much of the catalog the model has encoded."""
+def print_status(
+    console: Console, models: Sequence[ModelStatus], exported: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Print a line about each model, with its towers that this machine has exported, and a table that shows how much of
+    the catalog the model has encoded."""
     for model in models:
         last = model.evaluation
         judged = (
             "" if last is None else f"; nDCG@10 {last.ndcg['value']:.3f} {last.suite}, {last.direction}, run {last.run}"
         )
         line = f"{model.model}: {model.status}, revision {model.revision[:12]}, {model.dimension} dimensions{judged}"
+        if towers := (exported or {}).get(model.model):
+            line += f"; exported for ONNX Runtime: {', '.join(towers)}"
         console.print(line, highlight=False, markup=False)
         table = _table("of", *COUNTS, "index")
         for part, covered in model.coverage.items():
@@ -47,8 +52,9 @@ def print_indexes(console: Console, indexes: Sequence[IndexState]) -> None:
     console.print(table)
 
 
-def as_json(models: Sequence[ModelStatus]) -> str:
-    return json.dumps([asdict(model) for model in models], indent=2, default=str)
+def as_json(models: Sequence[ModelStatus], exported: Mapping[str, Sequence[str]]) -> str:
+    rows = [{**asdict(model), "exported": list(exported.get(model.model, ()))} for model in models]
+    return json.dumps(rows, indent=2, default=str)
 
 
 def describe(switched: Switched) -> list[str]:
