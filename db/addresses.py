@@ -77,7 +77,7 @@ def servers(url: URL) -> list[URL]:
     return [one.set(host=host, port=port) for host, port in hosts(url)]
 
 
-def place(url: URL) -> tuple[object, ...]:
+def location(url: URL) -> tuple[object, ...]:
     """Return the servers, target_session_attrs, and the database, for comparison with another address."""
     all_hosts = hosts(url) or (url.query.get("host"), url.port)
     return all_hosts, url.query.get("target_session_attrs", "any"), url.database

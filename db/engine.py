@@ -79,7 +79,7 @@ class Database:
     @property
     def reads_elsewhere(self) -> bool:
         """Return whether the two addresses may lead to different servers or databases. Their logins do not matter."""
-        return addresses.place(self.read) != addresses.place(self.write)
+        return addresses.location(self.read) != addresses.location(self.write)
 
     def readers(self) -> "list[Database]":
         """Return this database once for each server that shares the reads, with the server's address for reading."""

@@ -28,10 +28,10 @@ def digest(version: str) -> str:
         sys.exit("error: skopeo is not installed; it reads the digests")
     except subprocess.TimeoutExpired:
         sys.exit(f"error: {version}: the registry does not answer")
-    told = done.stdout.strip()
-    if done.returncode != 0 or not DIGEST.fullmatch(told):
-        sys.exit(f"error: {version}: {done.stderr.strip() or told or 'no digest'}")
-    return told
+    output = done.stdout.strip()
+    if done.returncode != 0 or not DIGEST.fullmatch(output):
+        sys.exit(f"error: {version}: {done.stderr.strip() or output or 'no digest'}")
+    return output
 
 
 def main() -> None:

@@ -101,7 +101,7 @@ def load_judgements(
 
 
 def _columns(table: Table) -> dict[str, int]:
-    found = {normalised(name): place for place, name in enumerate(table.header)}
+    found = {normalised(name): index for index, name in enumerate(table.header)}
     columns = {name: found[name] for name in COLUMNS if name in found}
     if "sku" not in columns or not {"query", "picture", "picture_sku"} & set(columns):
         raise MissingColumns(
@@ -119,7 +119,7 @@ def _checked(table: Table, columns: dict[str, int], suite: str, catalog: str) ->
         if isinstance(record, Reject):
             yield record
             continue
-        cells = {name: record.cells[place].strip() for name, place in columns.items()}
+        cells = {name: record.cells[index].strip() for name, index in columns.items()}
         try:
             one = _judgement(cells, suite, catalog, root, table.path.absolute().parent)
             picture = None if one.picture is None else hashlib.sha256(one.picture).digest()

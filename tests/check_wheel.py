@@ -37,19 +37,19 @@ SETUPTOOLS = 77  # the first major version of setuptools that supports license e
 
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="windowshop-wheel-") as folder:
-        place = Path(folder)
-        place.chmod(0o755)  # root starts the embedded server as another user, who must be able to read this folder
-        wheel = build(place)
+        base = Path(folder)
+        base.chmod(0o755)  # root starts the embedded server as another user, who must be able to read this folder
+        wheel = build(base)
         check_contents(wheel)
-        environment = install(wheel, place / "environment")
-        use(environment, place)
+        environment = install(wheel, base / "environment")
+        use(environment, base)
     print("The wheel works.")
 
 
-def build(place: Path) -> Path:
+def build(base: Path) -> Path:
     """Builds the wheel from a copy of the source. A build in the source tree would leave a build folder there, and the
     next build would pack old files of that folder."""
-    source, dist = place / "source", place / "dist"
+    source, dist = base / "source", base / "dist"
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, source)
@@ -97,11 +97,11 @@ def install(wheel: Path, environment: Path) -> Path:
     return environment
 
 
-def use(environment: Path, place: Path) -> None:
-    elsewhere = place / "elsewhere"
+def use(environment: Path, base: Path) -> None:
+    elsewhere = base / "elsewhere"
     elsewhere.mkdir()
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("WINDOWSHOP_", "PYTHON"))}
-    variables["WINDOWSHOP_HOME"] = str(place / "home")
+    variables["WINDOWSHOP_HOME"] = str(base / "home")
     variables["WINDOWSHOP_LOG_FORMAT"] = "text"  # as on a terminal
 
     def run(*command: str) -> str:

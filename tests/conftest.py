@@ -24,7 +24,7 @@ from db.roles import Role
 from db.settings import Settings
 from migrations.upgrade import upgrade
 from tests.support.databases import Databases, dropped_afterwards, keep_logins
-from tests.support.schedule import GroupScheduling, place
+from tests.support.schedule import GroupScheduling, order
 
 pytest_plugins = ["tests.support.shop"]
 # Tests run in parallel, so further threads of torch or numpy would take processor cores from other tests.
@@ -51,7 +51,7 @@ def pytest_collection() -> Generator[None, Any, Any]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: place(item.nodeid))
+    items.sort(key=lambda item: order(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist, this hook is unknown to pytest

@@ -86,8 +86,8 @@ def _products(conn: psycopg.Connection[Any], catalog: ClusteredCatalog, known: l
 
 def _images(conn: psycopg.Connection[Any], catalog: ClusteredCatalog, known: list[UUID]) -> None:
     with conn.cursor().copy("copy shop.product_image (product_id, position, uri) from stdin") as copy:
-        for number, place in zip(catalog.product.tolist(), catalog.position.tolist(), strict=True):
-            copy.write_row((known[number], place, f"https://cdn.example/{number}-{place}.webp"))
+        for number, position in zip(catalog.product.tolist(), catalog.position.tolist(), strict=True):
+            copy.write_row((known[number], position, f"https://cdn.example/{number}-{position}.webp"))
 
 
 def _image_vectors(conn: psycopg.Connection[Any], catalog: ClusteredCatalog, known: list[UUID]) -> None:
@@ -97,8 +97,8 @@ def _image_vectors(conn: psycopg.Connection[Any], catalog: ClusteredCatalog, kno
     ) as copy:
         copy.set_types(["uuid", "int2", "halfvec", "bytea"])
         rows = zip(catalog.product.tolist(), catalog.position.tolist(), catalog.images, strict=True)
-        for number, place, vector in rows:
-            copy.write_row((known[number], np.int16(place), HalfVector(vector), bytes(32)))
+        for number, position, vector in rows:
+            copy.write_row((known[number], np.int16(position), HalfVector(vector), bytes(32)))
 
 
 def _title_vectors(conn: psycopg.Connection[Any], catalog: ClusteredCatalog, known: list[UUID]) -> None:

@@ -19,7 +19,12 @@ CALIBRATION = (
         "searches",
         "number of measured mixes of products, and largest number of queries measured for a far filter",
     ),
-    Constant("own_category_margin", 1.25, "x margin", "a filter on the query's own category needs this margin"),
+    Constant(
+        "own_category_margin",
+        1.25,
+        "x margin",
+        "factor of the stop margin, because a filter on the query's own category needs a larger margin",
+    ),
     Constant("calibration_timed", 50, "queries", "number of queries with which the time of a comparison is measured"),
     Constant(
         "calibration_comparisons", 5_000_000, "comparisons", "size of a part of the exact search; takes about a second"
@@ -70,7 +75,12 @@ WHAT_IF = (
     Constant("what_if_products", 10_000, "products", "largest number of products that shop.what_if changes"),
     Constant("what_if_queries", 2000, "queries", "largest suite of shop.what_if; a query takes two searches"),
     Constant("what_if_page", 100, "products", "largest first page that shop.what_if compares"),
-    Constant("what_if_step", 50, "products", "number of products that are changed between two looks at who waits"),
+    Constant(
+        "what_if_step",
+        50,
+        "products",
+        "number of products that are changed between two checks whether another session waits",
+    ),
     Constant("what_if_tries", 20, "rounds", "number of rounds without a result after which shop.what_if gives up"),
     Constant(
         "what_if_writes",

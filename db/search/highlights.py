@@ -7,25 +7,25 @@ from sqlalchemy import Connection, text
 
 _MARKED = text("select * from shop_private.marked_products(:query, cast(:products as uuid[]), :described)")
 
-Places = dict[str, list[tuple[int, int]]]  # field -> first character, from 0, and number of characters
+WordPositions = dict[str, list[tuple[int, int]]]  # field -> first character, from 0, and number of characters
 
 
-def highlights(conn: Connection, query: str | None, products: Sequence[UUID]) -> dict[UUID, Places]:
+def highlights(conn: Connection, query: str | None, products: Sequence[UUID]) -> dict[UUID, WordPositions]:
     """Return, by product id, where words of `query` stand in `title` and `description`, counted in code points.
 
     The products are of one catalog. A product without a word of the query has two empty lists.
     """
-    found: dict[UUID, Places] = {product_id: {"title": [], "description": []} for product_id in products}
+    found: dict[UUID, WordPositions] = {product_id: {"title": [], "description": []} for product_id in products}
     if query:
         for product_id, field, place in _marked(conn, query, products, described=True):
             found[product_id][field].append(place)
     return found
 
 
-def marked_titles(conn: Connection, query: str, products: Sequence[UUID]) -> dict[UUID, Places]:
+def marked_titles(conn: Connection, query: str, products: Sequence[UUID]) -> dict[UUID, WordPositions]:
     """Return, by product id, where words of `query` stand in `title`, counted in code points. The products are of one
     catalog. A product without a word of the query in its title is left out."""
-    found: dict[UUID, Places] = {}
+    found: dict[UUID, WordPositions] = {}
     for product_id, field, place in _marked(conn, query, products, described=False):
         found.setdefault(product_id, {field: []})[field].append(place)
     return found

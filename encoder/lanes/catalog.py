@@ -257,23 +257,23 @@ class CatalogLane:
         decoded: list[tuple[Item, int, DecodedImage]] = []
         if claimed.decoding is not None:
             results = claimed.decoding.results()
-            for place, (item, result) in enumerate(zip(claimed.items, results, strict=True)):
+            for index, (item, result) in enumerate(zip(claimed.items, results, strict=True)):
                 if isinstance(result, DecodeError):
                     claimed.errors.append((item, result))
                 else:
-                    decoded.append((item, place, result))
-        places = {image.sha256: (place, image) for _, place, image in decoded}
+                    decoded.append((item, index, result))
+        by_source = {image.sha256: (index, image) for _, index, image in decoded}
         with conn.begin():
-            known = work.known_vectors(conn, claimed.model_id, list(places))
+            known = work.known_vectors(conn, claimed.model_id, list(by_source))
         for source in known:
-            del places[source]
-        rows = {source: n for n, source in enumerate(places)}
+            del by_source[source]
+        rows = {source: n for n, source in enumerate(by_source)}
         metadata = [ImageMetadata(image.sha256, image.width, image.height, image.phash) for _, _, image in decoded]
         items, sources = [item for item, _, _ in decoded], [each.sha256 for each in metadata]
         batch = PreparedBatch(claimed.model_id, "image", items, sources, metadata, rows, {})
         batch.decoding, batch.known = claimed.decoding, known
-        if claimed.decoding is not None and places:
-            batch.features = self._models[claimed.model_id].prepare_pixels(claimed.decoding.pixels(places.values()))
+        if claimed.decoding is not None and by_source:
+            batch.features = self._models[claimed.model_id].prepare_pixels(claimed.decoding.pixels(by_source.values()))
         return batch
 
     def _forward(self, model: Model, features: Features, size: int) -> list[Vectors | str]:

@@ -159,13 +159,13 @@ class QueryLane(threading.Thread):
         decoding = self._decoder.begin(sources, model.tower.shape)
         try:
             decoded: list[tuple[int, DecodedImage]] = []
-            for place, result in enumerate(decoding.results()):
+            for index, result in enumerate(decoding.results()):
                 if isinstance(result, DecodeError):
-                    refusals.append((sent[place].id, result.reason))
+                    refusals.append((sent[index].id, result.reason))
                 else:
-                    decoded.append((place, result))
+                    decoded.append((index, result))
             pixels = decoding.pixels(decoded) if decoded else []
-            images = [(sent[place], array) for (place, _), array in zip(decoded, pixels, strict=True)]
+            images = [(sent[index], array) for (index, _), array in zip(decoded, pixels, strict=True)]
             self._encode_alike(images, model.encode_pixels, answers, refusals)
         finally:
             decoding.close()

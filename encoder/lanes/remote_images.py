@@ -214,14 +214,14 @@ class RemoteImages:
             return FetchFailed(f"{uri}: {type(error).__name__}: {error}")
 
     def _resume(self, conn: Connection, host: str, *, paused: bool) -> None:
-        """After a host's failure is recorded, continue to fetch from the host. If the host is paused, give its queued
-        images back instead."""
+        """After a host's failure is recorded, continue to fetch from the host. If the host is paused, release its
+        queued images instead."""
         with self._changed:
             self._failing.discard(host)
-            given_back = self._queued.pop(host, deque()) if paused else deque[_Fetch]()
+            released = self._queued.pop(host, deque()) if paused else deque[_Fetch]()
             self._start(host)
-        for model_id in {fetch.model_id for fetch in given_back}:
-            items = [fetch.remote.item for fetch in given_back if fetch.model_id == model_id]
+        for model_id in {fetch.model_id for fetch in released}:
+            items = [fetch.remote.item for fetch in released if fetch.model_id == model_id]
             with conn.begin():
                 fetching.release(conn, self._worker, model_id, items)
 

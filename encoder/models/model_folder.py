@@ -41,14 +41,14 @@ def check_folder(folder: Path) -> None:
     if not isinstance(listed, list) or not all(isinstance(module, dict) for module in listed):
         raise ModelUnavailable(f"modules.json of model {folder} is not a list of modules")
     for module in listed:
-        kind, place = str(module.get("type")), Path(str(module.get("path", "")))
+        kind, subfolder = str(module.get("type")), Path(str(module.get("path", "")))
         if not kind.startswith("sentence_transformers."):
             raise ModelUnavailable(
                 f"modules.json of model {folder} names the code {kind}",
                 hint="Windowshop runs only the modules of sentence-transformers.",
             )
-        if place.is_absolute() or ".." in place.parts:
-            raise ModelUnavailable(f"modules.json of model {folder} names the folder {place}, which is outside")
+        if subfolder.is_absolute() or ".." in subfolder.parts:
+            raise ModelUnavailable(f"modules.json of model {folder} names the folder {subfolder}, which is outside")
 
     for path in folder.rglob("router_config.json"):
         router = _json(path)

@@ -29,7 +29,7 @@ class DelimitedSource:
         with closing(table.named_cells()) as cells:
             empty = empty_columns(table.path, table.header, mapping, cells)
         self._columns = resolve(table.path, table.header, mapping, empty)
-        table.sku_index = self._columns.places["sku"]
+        table.sku_index = self._columns.positions["sku"]
         self.columns = self._columns.targets(table.header)
 
     @property

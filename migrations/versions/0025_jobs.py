@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column(
             "exit_code", sa.SmallInteger(), comment="exit code of the last load; negative: the signal that ended it"
         ),
-        sa.Column("report", sa.Text(), comment="what the last load said"),
+        sa.Column("report", sa.Text(), comment="the output of the last load"),
         sa.CheckConstraint("name ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'", name=op.f("feed_name_check")),
         sa.CheckConstraint("length(report) <= 4000", name=op.f("feed_report_check")),
         sa.PrimaryKeyConstraint("name", name=op.f("feed_pkey")),

@@ -102,7 +102,7 @@ def test_a_feed_that_is_due_while_it_is_loaded_is_not_loaded_twice_at_once(datab
         wait_until(lambda: started, 60, "the load")
         add_feed(database, "slow")
         due = "select count(*) from shop_private.feed where due_at < clock_timestamp()"
-        wait_until(lambda: admin(database, due) == [(0,)], 60, "the look at the schedule")
+        wait_until(lambda: admin(database, due) == [(0,)], 60, "the next check of the schedule")
         jobs = "select count(*) from shop_jobs.procrastinate_jobs where task_name = 'load_feed'"
         assert admin(database, jobs) == [(1,)]
         go_on.set()
@@ -186,7 +186,7 @@ def test_signals_are_refreshed_and_old_events_and_queries_are_deleted_in_batches
         wait_until(lambda: shop.value(refreshed), 30, "signals to be refreshed")
 
 
-def test_a_job_of_a_dead_process_is_given_back_and_fails_after_three_processes(database: Database) -> None:
+def test_a_job_of_a_dead_process_is_released_and_fails_after_three_processes(database: Database) -> None:
     job = (
         "set local search_path = shop_jobs; "
         "insert into procrastinate_workers (last_heartbeat) values (now() - interval '1 hour'); "

@@ -82,8 +82,8 @@ def scope(nodeid: str) -> str:
     return next((group for group, paths in GROUPS.items() if file.startswith(paths)), file)
 
 
-def place(nodeid: str) -> int:
-    """Returns the place of a test's group or file in LONGEST, or the place after the last entry."""
+def order(nodeid: str) -> int:
+    """Returns the index of a test's group or file in LONGEST, or the index after the last entry."""
     name = scope(nodeid)
     return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 

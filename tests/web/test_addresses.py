@@ -178,7 +178,7 @@ def test_without_keys_only_loopback_names_and_the_allowed_hosts_are_allowed(serv
         assert client.get("/", headers={"Host": "shop.example"}).status_code == 200
 
 
-def test_with_keys_every_host_name_is_allowed_until_some_are_named(serve: Serve) -> None:
+def test_with_keys_every_host_name_is_allowed_unless_allowed_hosts_is_set(serve: Serve) -> None:
     with serve(api_keys="on", public_catalogs=["*"]) as client:
         assert client.get("/", headers={"Host": "anything.example"}).status_code == 200
     with serve(api_keys="on", public_catalogs=["*"], allowed_hosts=["shop.example"]) as client:

@@ -64,15 +64,15 @@ def _fields_of(filter_: Any) -> Iterator[str]:
 def _fields_of_sort(sort: str) -> Iterator[str]:
     """Yields the field of every key of the option `sort`. Raises ApiError if a key cannot be read, so that no field is
     left unchecked."""
-    place = 0
+    start = 0
     while sort:
-        key = _SORT_KEY.match(sort, place)
+        key = _SORT_KEY.match(sort, start)
         if key is None:
-            raise ApiError("invalid", f"sort cannot be read at '{sort[place : place + 80]}'.")
+            raise ApiError("invalid", f"sort cannot be read at '{sort[start : start + 80]}'.")
         quoted, plain, end = key.groups()
         field = quoted.replace('""', '"') if quoted else plain
         # The database may know more blanks than the pattern, so a blank may be read as the beginning of the field.
         yield field[max(0, field.find(PREFIX)) :] if plain else field
         if not end:
             return
-        place = key.end()
+        start = key.end()

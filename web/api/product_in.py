@@ -33,7 +33,7 @@ Time = Annotated[
 ]
 Count = Annotated[Any, Meta(extra_json_schema={"type": ["integer", "string", "null"]})]
 # The positions of the fields in the list that `_raw_product` builds
-_COLUMNS = Columns({name: place for place, name in enumerate((*COLUMNS, "image"))}, {"attributes": len(COLUMNS) + 1})
+_COLUMNS = Columns({name: index for index, name in enumerate((*COLUMNS, "image"))}, {"attributes": len(COLUMNS) + 1})
 
 
 class _ProductFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -146,8 +146,8 @@ def _raw_product(given: ProductIn, has_images: bool) -> RawProduct | str:
     cells = [getattr(given, name) for name in COLUMNS]
     images = given.images
     if images is None or (not has_images and is_empty(images)):
-        place = COLUMNS.index("image_link")
-        images, cells[place] = cells[place], None
+        index = COLUMNS.index("image_link")
+        images, cells[index] = cells[index], None
     try:
         return _COLUMNS.row(0, [*cells, images, given.attributes])
     except ValueError as error:

@@ -17,7 +17,7 @@ from web.http.problems import ApiError
 
 MAX_WAIT = 60  # seconds
 MAX_WAITERS = 16  # requests that wait at the same time; a further one looks once
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0  # seconds between two looks at the work list
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0  # seconds between two reads of the work list
 _LAST_LOOK = 1.0  # seconds after the end of the wait, for the last look
 _ANSWER = 1.0  # seconds after the last look, for the answer
 

@@ -36,7 +36,7 @@ def without_prefix(path: str, prefix: str) -> str:
     return path.removeprefix(prefix) or "/" if path == prefix or path.startswith(f"{prefix}/") else path
 
 
-def place(scope: Scope, root_path: str) -> None:
+def set_path(scope: Scope, root_path: str) -> None:
     """Set the path of the request to its path below the prefix, and keep the prefix for `address`.
 
     A proxy that sends X-Forwarded-Prefix has removed the prefix from the path. With the setting `root_path`, a proxy

@@ -68,13 +68,13 @@ def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
         parse(content.decode())
     except ValueError as error:
         raise ApiError("invalid", f"{name or 'The body'} is not accepted: {error}.") from None
-    if b"\\u0000" in content and (place := _place_of_nul(found, name or "")):
-        raise ApiError("invalid", f"{place} has a NUL character, which no text may have.")
+    if b"\\u0000" in content and (path := _path_of_nul(found, name or "")):
+        raise ApiError("invalid", f"{path} has a NUL character, which no text may have.")
     return found
 
 
 def _fault(content: bytes, error: Exception) -> str:
-    """Returns why a text is not JSON, with the place of the fault. `error` is what msgspec says."""
+    """Returns why a text is not JSON, with the position of the fault. `error` is what msgspec says."""
     if content.startswith(BOM_UTF8):
         return "it begins with a byte order mark"
     try:
@@ -102,7 +102,7 @@ def hint_of(error: msgspec.ValidationError, kind: Any) -> str:
 
 
 def _values(kind: Any, path: str) -> list[str]:
-    """Returns the values that are allowed at a place of a `kind`."""
+    """Returns the values that are allowed at a path of a `kind`."""
     types = [msgspec.inspect.type_info(kind)]
     for step in _STEP.finditer(path):
         types = [member for each in _options(types) for member in _members(each, step[1])]
@@ -129,22 +129,22 @@ def _members(kind: Type, name: str | None) -> list[Type]:
     return []
 
 
-def _place_of_nul(value: Any, place: str) -> str | None:
+def _path_of_nul(value: Any, path: str) -> str | None:
     """Returns the path of the first text, or name of a member, with a NUL, such as `inputs[0].text`. The items of a
     batch (msgspec.Raw) are left out, because each of them is checked alone."""
     if isinstance(value, str):
-        return place or "The body" if "\0" in value else None
+        return path or "The body" if "\0" in value else None
     if isinstance(value, msgspec.Struct):
         value = {name: getattr(value, name) for name in value.__struct_fields__}
     if isinstance(value, dict):
         if any("\0" in name for name in value):
-            return f"A name in {place or 'the body'}"
-        members = ((f"{place}.{name}".removeprefix("."), member) for name, member in value.items())
+            return f"A name in {path or 'the body'}"
+        members = ((f"{path}.{name}".removeprefix("."), member) for name, member in value.items())
     elif isinstance(value, list | tuple):
-        members = ((f"{place}[{number}]", member) for number, member in enumerate(value))
+        members = ((f"{path}[{number}]", member) for number, member in enumerate(value))
     else:
         return None
-    return next((found for at, member in members if (found := _place_of_nul(member, at))), None)
+    return next((found for at, member in members if (found := _path_of_nul(member, at))), None)
 
 
 async def form_as(request: Request[Any, Any, Any], kind: type[Struct], *, file: str, json: tuple[str, ...]) -> Struct:

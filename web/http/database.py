@@ -51,7 +51,7 @@ class Reader:
 
 # The server that a probe asks: a server that searches use now, a server at the read address, or the primary with the
 # login web_writer.
-Place = Reader | Literal["reads", "primary"]
+Target = Reader | Literal["reads", "primary"]
 
 
 class Pools:
@@ -134,12 +134,12 @@ class Pools:
         async with self.write_limiter, asyncio.timeout(seconds):
             return await self._writing.run(call, retry=False, transaction=True)
 
-    async def probe(self, call: Call[Result], place: Place = "reads", *, seconds: float = 2) -> Result:
+    async def probe(self, call: Call[Result], target: Target = "reads", *, seconds: float = 2) -> Result:
         """Run `call` without a limiter; a spare connection is free for it. Raises TimeoutError after `seconds`."""
         async with asyncio.timeout(seconds):
-            if isinstance(place, Reader):
-                return await place.pool.run(call)
-            return await (self._read(call) if place == "reads" else self._writing.run(call))
+            if isinstance(target, Reader):
+                return await target.pool.run(call)
+            return await (self._read(call) if target == "reads" else self._writing.run(call))
 
 
 def _require_time_left(request: Request[Any, Any, Any]) -> None:

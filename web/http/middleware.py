@@ -23,7 +23,7 @@ from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from db import tracing
 from web.http.access import Access
-from web.http.addresses import place, without_prefix
+from web.http.addresses import set_path, without_prefix
 from web.http.context import RequestContext
 from web.http.metrics import Metrics
 from web.http.problems import MEDIA_TYPE, ApiError, Problem, as_api_error, log_if_internal, problem_and_headers
@@ -131,7 +131,7 @@ class RequestMiddleware:
 
     async def _respond(self, scope: Scope, receive: Receive, answer: "_Answer", context: RequestContext) -> None:
         try:
-            place(scope, self._settings.root_path)
+            set_path(scope, self._settings.root_path)
             is_probe = scope["path"] in PROBES
             if not is_probe and self._open > self._settings.max_requests:
                 scope["path_template"] = REFUSED

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import NoResultFound
 
 from db.errors import WindowshopError
-from web.http.database import Place, Pools, Reader
+from web.http.database import Target, Pools, Reader
 
 EVERY_SECONDS = 1.0
 CHECKS = 2  # reads leave or return to a standby after this number of checks in a row with the same result
@@ -77,9 +77,9 @@ class Standbys:
         if not self._pools.reads_on_primary:
             await self._pools.close_readers_of_primary()
 
-    async def _ask(self, call: Callable[[Connection], Result], place: Place) -> Result | None:
+    async def _ask(self, call: Callable[[Connection], Result], target: Target) -> Result | None:
         try:
-            return await self._pools.probe(call, place)
+            return await self._pools.probe(call, target)
         except (WindowshopError, TimeoutError, NoResultFound):  # a standby may have no heartbeat yet
             return None
 

@@ -14,7 +14,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.requests import Request
 
 from web.http.access import client_of
-from web.http.addresses import address, place
+from web.http.addresses import address, set_path
 from web.http.arriving import Arriving, check_encoding
 from web.http.context import context_of
 from web.http.problems import ApiError, ClientGone
@@ -102,7 +102,7 @@ class McpOverHttp:
         of_request = context_of(scope)
         of_request.attach_to(cast(Scope, inner))
         with anyio.fail_after(of_request.deadline - SPARE_SECONDS - anyio.current_time()):
-            found = await ask(_placed(scope["litestar_app"]), inner, asked, context.request.receive)
+            found = await ask(_with_path(scope["litestar_app"]), inner, asked, context.request.receive)
         return tool.shortened(found, f"{context.request.url.scheme}://{context.request.headers.get('host', '')}")
 
 
@@ -111,9 +111,9 @@ def _request_id(context: ServerRequestContext[Any, Request]) -> str:
     return context_of(cast(Scope, context.request.scope)).request_id
 
 
-def _placed(app: ASGIApp) -> ASGIApp:
-    async def placed(scope: Scope, receive: Receive, send: Send) -> None:
-        place(scope, "")
+def _with_path(app: ASGIApp) -> ASGIApp:
+    async def with_path(scope: Scope, receive: Receive, send: Send) -> None:
+        set_path(scope, "")
         await app(scope, receive, send)
 
-    return placed
+    return with_path

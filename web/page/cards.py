@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from db.catalog.catalogs import DEFAULT
-from db.search.highlights import Places
+from db.search.highlights import WordPositions
 from db.search.offers import Offer
 from db.search.ranking import SearchHit
 from db.search.rows import BrowseItem
@@ -43,11 +43,11 @@ def cards(
     state: PageState,
     rows: Sequence[SearchHit | BrowseItem],
     offers: Mapping[UUID, Offer],
-    words: Mapping[UUID, Places],
+    words: Mapping[UUID, WordPositions],
     origin: str = "",
 ) -> list[Card]:
-    """Returns the cards of the rows. `words` has the places of the query's words in the products' titles. `origin` is
-    the id of a search that is recorded: the links to the products name it."""
+    """Returns the cards of the rows. `words` has the positions of the query's words in the products' titles. `origin`
+    is the id of a search that is recorded: the links to the products name it."""
     explain = why(state, words)
     # "Less like this" needs a search that already has a text, an image or an example.
     can_be_less = bool(state.q or state.image or state.like)

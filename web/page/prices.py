@@ -1,6 +1,6 @@
 """Builds the price filter: an axis, a histogram whose bars stand at their prices, and a slider over the same axis.
 
-A place on the axis is log(1 + price / middle). `middle` is about the median price, and at least a hundredth of the
+A position on the axis is log(1 + price / middle). `middle` is about the median price, and at least a hundredth of the
 highest price. So the axis is nearly even below `middle`, and expensive products do not push all others to its left end.
 """
 
@@ -13,7 +13,7 @@ from web.page.brand.languages import number, sign
 from web.page.state import PageState, amount
 
 PRICE_FIELD = "effective_price"  # the price at the time of the request
-AXIS = 1000  # the axis has places from 0 to AXIS; filters.js computes with the same formula
+AXIS = 1000  # the axis has positions from 0 to AXIS; filters.js computes with the same formula
 _HEIGHT, _MIN_HEIGHT, _GAP = 100, 3, 6  # in units of the viewBox of the histogram's SVG
 
 Range = tuple[float, float, int]  # low, high, products
@@ -42,7 +42,7 @@ class Prices:
     middle: float = 0
     high_price: float = 0
     half: str = ""  # the price in the middle of the axis, with two digits that are not 0
-    start: int = 0  # the places of the slider's two handles
+    start: int = 0  # the positions of the slider's two handles
     end: int = AXIS
 
 
@@ -82,8 +82,8 @@ def prices(state: PageState, facets: Sequence[FacetOf], currency: str | None) ->
         middle=axis.middle,
         high_price=high,
         half=number(float(f"{axis.price(AXIS / 2):.2g}")),
-        start=0 if state.price_min is None else axis.place(state.price_min),
-        end=AXIS if state.price_max is None else axis.place(state.price_max),
+        start=0 if state.price_min is None else axis.position(state.price_min),
+        end=AXIS if state.price_max is None else axis.position(state.price_max),
     )
 
 
@@ -93,14 +93,14 @@ class _Axis:
     middle: float
     high: float
 
-    def place(self, price: float) -> int:
+    def position(self, price: float) -> int:
         first, last = math.log1p(self.low / self.middle), math.log1p(self.high / self.middle)
         share = (math.log1p(price / self.middle) - first) / (last - first) if last > first else 0
         return round(AXIS * min(1, max(0, share)))
 
-    def price(self, place: float) -> float:
+    def price(self, position: float) -> float:
         first, last = math.log1p(self.low / self.middle), math.log1p(self.high / self.middle)
-        return self.middle * math.expm1(first + place / AXIS * (last - first))
+        return self.middle * math.expm1(first + position / AXIS * (last - first))
 
 
 def _bars(state: PageState, ranges: Sequence[Range], axis: _Axis) -> list[Bar]:
@@ -108,8 +108,8 @@ def _bars(state: PageState, ranges: Sequence[Range], axis: _Axis) -> list[Bar]:
     ranges have different widths."""
     price_min = -math.inf if state.price_min is None else state.price_min
     price_max = math.inf if state.price_max is None else state.price_max
-    places = [(axis.place(low), axis.place(high)) for low, high, _ in ranges]
-    density = [products / max(1, end - start) for (start, end), (_, _, products) in zip(places, ranges, strict=True)]
+    positions = [(axis.position(low), axis.position(high)) for low, high, _ in ranges]
+    density = [products / max(1, end - start) for (start, end), (_, _, products) in zip(positions, ranges, strict=True)]
     most = max(density)
     return [
         Bar(
@@ -118,5 +118,5 @@ def _bars(state: PageState, ranges: Sequence[Range], axis: _Axis) -> list[Bar]:
             height=max(_MIN_HEIGHT, round(_HEIGHT * each / most)),
             chosen=low <= price_max and (high > price_min or low >= price_min),
         )
-        for (start, end), (low, high, _), each in zip(places, ranges, density, strict=True)
+        for (start, end), (low, high, _), each in zip(positions, ranges, density, strict=True)
     ]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from babel.lists import format_list
 
-from db.search.highlights import Places
+from db.search.highlights import WordPositions
 from db.search.ranking import SearchHit
 from web.page.brand import visit
 from web.page.brand.languages import gettext, marked, quoted
@@ -32,9 +32,9 @@ _NOTHING = {
 }
 
 
-def why(state: PageState, words: Mapping[UUID, Places]) -> Callable[[SearchHit], list[str]]:
+def why(state: PageState, words: Mapping[UUID, WordPositions]) -> Callable[[SearchHit], list[str]]:
     """Returns a function that returns the reasons why a row was found: an exact match, the legs by their contributions,
-    and the shop's recommendation. `words` has the places of the query's words in the titles."""
+    and the shop's recommendation. `words` has the positions of the query's words in the titles."""
     looks = gettext("what you chose") if state.like and not state.q else quoted(state.q)
     if state.image:
         looks = gettext("your image and your words") if state.q else gettext("your image")
@@ -62,11 +62,11 @@ def _looks(rank: int | None, what: str) -> str | None:
     return text % {"what": what}
 
 
-def _words_found(row: SearchHit, places: Places) -> str | None:
+def _words_found(row: SearchHit, positions: WordPositions) -> str | None:
     """Returns which words of the query the title has. If it has none, returns that the product's details have them."""
     if row.keyword_rank is None:
         return None
-    if title := places.get("title"):
+    if title := positions.get("title"):
         found = dict.fromkeys(row.title[first : first + length].lower() for first, length in title)
         return gettext("The title says %(words)s.") % {"words": _listed(list(found)[:_WORDS])}
     return gettext("Its details have your words.")

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from db.catalog.catalogs import DEFAULT, default_catalog
 from db.search import ranking
-from db.search.highlights import Places, marked_titles
+from db.search.highlights import WordPositions, marked_titles
 from db.search.offers import Offer, offers
 from db.search.ranking import SearchHit, SearchParams, SearchResult
 from db.search.rows import BrowseItem
@@ -42,7 +42,9 @@ class PageResult:
     examples: dict[str, BrowseItem]
     offers: dict[UUID, Offer]  # product_id -> offer, for the products whose price is reduced or is only a sale price
     seconds: float
-    words: dict[UUID, Places] = field(default_factory=dict)  # product_id -> places of the query's words in its title
+    words: dict[UUID, WordPositions] = field(
+        default_factory=dict
+    )  # product_id -> positions of the query's words in its title
     start: Start = EMPTY  # categories and queries for an empty page
     groups: int = 0  # the cards of the whole list; 0: not counted
 
@@ -205,8 +207,8 @@ def _list(conn: Connection, params: SearchParams) -> tuple[None, Sequence[Browse
 
 def _words(
     conn: Connection, state: PageState, search: SearchResult | None, rows: Sequence[SearchHit | BrowseItem]
-) -> dict[UUID, Places]:
-    """Returns the places of the query's words in the titles of the products that were found by words."""
+) -> dict[UUID, WordPositions]:
+    """Returns the positions of the query's words in the titles of the products that were found by words."""
     if search is None or not state.q:
         return {}
     by_words = [row.product_id for row in rows if isinstance(row, SearchHit) and row.keyword_rank is not None]

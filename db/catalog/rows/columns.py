@@ -21,18 +21,18 @@ class Columns:
     If a field has several columns, `more` has the field, normalised name and position of each column but the first.
     """
 
-    places: Mapping[str, int]
+    positions: Mapping[str, int]
     rest: Mapping[str, int]
     more: Sequence[tuple[str, str, int]] = ()
 
     def targets(self, header: Sequence[str]) -> dict[str, str]:
         """Returns a dict from the name of each column in the header to the field of the column."""
         shown = {"keywords": "attributes.keywords", SALE_DATES: "sale_starts_at, sale_ends_at"}
-        fields = {place: shown.get(field, field) for field, place in self.places.items()}
-        fields |= {place: shown.get(field, field) for field, _, place in self.more}
-        fields |= {place: f"attributes.{name}" for name, place in self.rest.items() if name != "attributes"}
-        fields |= {place: "attributes" for name, place in self.rest.items() if name == "attributes"}
-        return {name.strip() or f"column_{place + 1}": fields[place] for place, name in enumerate(header)}
+        fields = {position: shown.get(field, field) for field, position in self.positions.items()}
+        fields |= {position: shown.get(field, field) for field, _, position in self.more}
+        fields |= {position: f"attributes.{name}" for name, position in self.rest.items() if name != "attributes"}
+        fields |= {position: "attributes" for name, position in self.rest.items() if name == "attributes"}
+        return {name.strip() or f"column_{position + 1}": fields[position] for position, name in enumerate(header)}
 
     def row(self, line: int, cells: Sequence[Any]) -> RawProduct:
         """Returns the product in a record, whose cells are texts or JSON values.
@@ -44,8 +44,8 @@ class Columns:
         phash = None
         attributes: dict[str, Any] = {}
         faults: list[tuple[str, str]] = []
-        for name, place in self.places.items():
-            cell = cells[place]
+        for name, position in self.positions.items():
+            cell = cells[position]
             if type(cell) is str:
                 if not (cell := cell.strip()):
                     continue
@@ -78,8 +78,8 @@ class Columns:
                 attributes["product_types"] = cell  # all values; the field holds only the first value
         if self.more:
             images = self._add_more(cells, fields, images, attributes, faults)
-        for name, place in self.rest.items():
-            cell = cells[place]
+        for name, position in self.rest.items():
+            cell = cells[position]
             if type(cell) is str:
                 if cell := cell.strip():
                     attributes[name] = cell
@@ -102,8 +102,8 @@ class Columns:
         Images and keywords are gathered from all columns of their field. Any other field takes its value from the first
         of its columns that has a value. The values of the columns after that column become attributes.
         """
-        for field, name, place in self.more:
-            if is_empty(cell := stripped(cells[place])):
+        for field, name, position in self.more:
+            if is_empty(cell := stripped(cells[position])):
                 continue
             try:
                 if field in ("image", "additional_image"):

@@ -21,7 +21,7 @@ begin
         where c.model_id = p_model_id order by c.calibration_id desc limit 1;
     end if;
     if num_nulls(newest.background_mean, newest.background_deviation) > 0 then
-        raise exception using errcode = '55000', message = 'the serving model was never calibrated on this catalog',
+        raise exception using errcode = '55000', message = 'the serving model was never calibrated',
             hint = 'Run "windowshop calibrate".';
     end if;
     return newest.background_mean + deviations * newest.background_deviation;

@@ -4,7 +4,7 @@ create or replace function shop_private.fetch_return(
     p_worker uuid, p_model_id smallint, p_products uuid[], p_positions smallint[]
 ) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    with held as materialized (  -- locks rows in the order of product_id and position, like every writer
+    with locked as materialized (  -- locks rows in the order of product_id and position, like every writer
         select w.ctid
         from shop_private.work w
         join unnest(p_products, p_positions) as i(product_id, "position") using (product_id, "position")
@@ -12,5 +12,5 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
         order by w.product_id, w.position for update of w
     )
     update shop_private.work w set state = 'pending', worker_id = null, batch_size = null
-    from held where w.ctid = held.ctid;
+    from locked where w.ctid = locked.ctid;
 $$;

@@ -4,7 +4,7 @@ create or replace function shop_private.work_begin(
     p_worker uuid, p_model_id smallint, p_products uuid[], p_positions smallint[]
 ) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    with held as materialized (  -- locks rows in the order of product_id and position, like every writer
+    with locked as materialized (  -- locks rows in the order of product_id and position, like every writer
         select w.ctid
         from shop_private.work w
         join unnest(p_products, p_positions) as i(product_id, "position") using (product_id, "position")
@@ -14,5 +14,5 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
     update shop_private.work w
     set batch_size = cardinality(p_products), fetch_failures = 0,
         attempts = w.attempts + (w.batch_limit is not distinct from 1)::integer
-    from held where w.ctid = held.ctid;
+    from locked where w.ctid = locked.ctid;
 $$;

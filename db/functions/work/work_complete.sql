@@ -24,7 +24,7 @@ begin
              from shop_private.work w join unnest($4, $5) as i(product_id, position) using (product_id, position)
              where w.model_id = $2 and w.part = $3 and w.state = ''leased'' and w.worker_id = $1
              order by w.product_id, w.position for update of w
-         ), held as (
+         ), removed as (
              delete from shop_private.work w using locked
              where w.ctid = locked.ctid
              returning w.product_id, w.position
@@ -32,7 +32,7 @@ begin
          insert into shop.%1$I as v (product_id, %2$s source, embedding, encoded_at)
          select product_id, %2$s source, embedding, statement_timestamp()
          from unnest($4, $5, $6, $7) as i(product_id, position, source, embedding)
-         join held using (product_id, position)
+         join removed using (product_id, position)
          on conflict (product_id %3$s) do update
          set source = excluded.source, embedding = excluded.embedding, encoded_at = excluded.encoded_at',
         model || '_' || p_part,

@@ -12,11 +12,11 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
     set state = case when p_final or n.attempts >= 3 then 'quarantined' else 'pending' end::shop_private.work_state,
         attempts = n.attempts, batch_size = null, worker_id = null, error = left(p_error, 1000),
         due_at = clock_timestamp() + interval '1 second' * n.attempts ^ 3
-    from (select held.ctid, held.attempts + (held.batch_limit is distinct from 1 or held.batch_size is null)::integer
-          from shop_private.work held
-          where held.product_id = p_product and held.model_id = p_model_id and held.part = p_part
-            and held.position = p_position
-            and held.state = 'leased' and held.worker_id = p_worker
+    from (select item.ctid, item.attempts + (item.batch_limit is distinct from 1 or item.batch_size is null)::integer
+          from shop_private.work item
+          where item.product_id = p_product and item.model_id = p_model_id and item.part = p_part
+            and item.position = p_position
+            and item.state = 'leased' and item.worker_id = p_worker
           for update) as n(ctid, attempts)
     where w.ctid = n.ctid;
 $$;

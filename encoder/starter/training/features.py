@@ -51,10 +51,10 @@ def _compute(pairs: Sequence[Pair], progress: Callable[[int], None]) -> Features
             batch += three
             colours[start + offset] = [views.colour(three[0]), views.colour(three[0]), views.colour(three[2])]
         with torch.inference_mode():
-            ground, path = tower(torch.from_numpy(pixels.batch(batch)).permute(0, 3, 1, 2))
+            batch_pooled, batch_mid = tower(torch.from_numpy(pixels.batch(batch)).permute(0, 3, 1, 2))
         stop = start + len(batch) // views.COUNT
-        pooled[start:stop] = ground.view(-1, views.COUNT, POOLED).numpy()
-        mid[start:stop] = path.view(-1, views.COUNT, MID).numpy()
+        pooled[start:stop] = batch_pooled.view(-1, views.COUNT, POOLED).numpy()
+        mid[start:stop] = batch_mid.view(-1, views.COUNT, MID).numpy()
         progress(stop)
     return Features(pooled, mid, colours)
 

@@ -48,14 +48,14 @@ class LinkedObjects:
         store.execute("create table object (number integer primary key, line integer, value text, parent text)")
         store.execute("create table reject (number integer primary key, sku text, reason text)")
         store.execute("create table identifier (name text primary key, number integer) without rowid")
-        store.execute("create table child (name text primary key, parent integer, place integer) without rowid")
+        store.execute("create table child (name text primary key, parent integer, position integer) without rowid")
         try:
             for number, found in enumerate(self._read()):
                 self._keep(store, number, found)
         except LoaderError as error:
             self._error = error
         store.execute("create index by_parent on object (parent, number) where parent is not null")
-        store.execute("create index of_children on child (parent, place)")
+        store.execute("create index of_children on child (parent, position)")
         return store
 
     def _keep(self, store: sqlite3.Connection, number: int, found: tuple[int, Any] | Reject) -> None:
@@ -72,8 +72,8 @@ class LinkedObjects:
         store.execute("insert into object values (?, ?, ?, ?)", (number, line, json.dumps(value), written))
         if own:
             store.execute("insert or ignore into identifier values (?, ?)", (own, number))
-        for place, child in enumerate(children):
-            store.execute("insert or ignore into child values (?, ?, ?)", (child, number, place))
+        for position, child in enumerate(children):
+            store.execute("insert or ignore into child values (?, ?, ?)", (child, number, position))
 
     def _belongs(self, number: int) -> bool:
         """Returns whether `_whole` puts the object into another object. An object in a circle of parents, or below more

@@ -62,7 +62,7 @@ SHOWN = {
     **dict.fromkeys(("visible", "purchases", "track"), "availability"),
 }
 IMAGE = re.compile(
-    r"(?:product_image_(?P<part>file|url|id|description|is_thumbnail|sort)(?:_-)?_(?P<place>\d+)"
+    r"(?:product_image_(?P<part>file|url|id|description|is_thumbnail|sort)(?:_-)?_(?P<number>\d+)"
     r"|(?:product_)?(?P<alone>image_url_\(import\)|internal_image_url_\(export\)|image_file|image_url"
     r"|image_description|image_is_thumbnail|image_sort_order))"
 )
@@ -254,9 +254,9 @@ def _images(cells: Cells) -> list[tuple[str, str]]:
     for name in list(cells):
         if match := IMAGE.fullmatch(name):
             part = match["part"] or match["alone"]
-            found.setdefault(int(match["place"] or 0), {})[part] = cells.pop(name)
+            found.setdefault(int(match["number"] or 0), {})[part] = cells.pop(name)
     images = []
-    for place, parts in found.items():
+    for number, parts in found.items():
         address = next((parts[name] for name in parts if name in ("url", "image_url", "image_url_(import)")), "")
         path = address or next((parts[name] for name in parts if "file" in name or "internal" in name), "")
         is_thumbnail = (parts.get("is_thumbnail") or parts.get("image_is_thumbnail") or "").lower() in (
@@ -266,7 +266,7 @@ def _images(cells: Cells) -> list[tuple[str, str]]:
         )
         order = whole_number(parts.get("sort") or parts.get("image_sort_order") or "")
         description = parts.get("description") or parts.get("image_description") or ""
-        images.append((not is_thumbnail, place if order is None else order, place, path, description))
+        images.append((not is_thumbnail, number if order is None else order, number, path, description))
     return [(path, description) for _, _, _, path, description in sorted(images) if path]
 
 

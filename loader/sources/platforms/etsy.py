@@ -92,8 +92,8 @@ def _row(line: int, cells: Cells, sku: str) -> RawProduct:
         "availability": "" if stock is None else "in_stock" if stock > 0 else "out_of_stock",
         **offer(cells, NAMES),
     }
-    places = {int(match[1]): name for name in cells if (match := IMAGE.fullmatch(name))}
-    images = [cells.pop(places[place]) for place in sorted(places)]
+    names = {int(match[1]): name for name in cells if (match := IMAGE.fullmatch(name))}
+    images = [cells.pop(names[number]) for number in sorted(names)]
     tags = [tag.replace("_", " ").strip() for tag in cells.take(NAMES["keywords"]).split(",") if tag.strip()]
     attributes: dict[str, Any] = {**cells, "keywords": tags}
     if skus != [sku]:

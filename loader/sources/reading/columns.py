@@ -78,7 +78,7 @@ def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Col
 
     Raises MissingColumns, or NotACatalog if two columns have the same name.
     """
-    found = _places_of_names(path, header)
+    found = _positions_of_names(path, header)
     for field, names in mapping.items():
         for name in names:
             if normalised(name) not in found:
@@ -86,7 +86,7 @@ def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Col
                     f'{path.name} has no column "{name}" for {field}', hint=f"Its columns: {_shown(header)}."
                 )
     columns = _assigned(found, mapping, empty)
-    missing = [field for field in NEEDED if field not in columns.places]
+    missing = [field for field in NEEDED if field not in columns.positions]
     if missing:
         flags = " ".join(f'--map {field}="..."' for field in missing)
         raise MissingColumns(
@@ -100,7 +100,7 @@ def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Col
 def resolve_record(path: Path, names: Sequence[str], mapping: FieldColumns, empty: Collection[str]) -> Columns:
     """Returns the columns of a single record. If the record lacks the SKU or the title, validation reports the missing
     field."""
-    return _assigned(_places_of_names(path, names), mapping, empty)
+    return _assigned(_positions_of_names(path, names), mapping, empty)
 
 
 def empty_columns(
@@ -111,7 +111,7 @@ def empty_columns(
     `records` yields the names and values of each record. Records are read only if several columns have a usual name of
     the same field. Reading ends when the preferred column of each such field has a value.
     """
-    found = _places_of_names(path, header)
+    found = _positions_of_names(path, header)
     names_of_fields = [
         [name for name in names if name in found] for field, names in USUAL_NAMES.items() if field not in mapping
     ]
@@ -134,30 +134,30 @@ def check_fields(mapping: Iterable[str]) -> None:
             raise SettingsError(f'--map: there is no field "{field}"', hint=f"Fields: {', '.join(USUAL_NAMES)}.")
 
 
-def _places_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
+def _positions_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for place, name in enumerate(header):
-        key = normalised(name) or f"column_{place + 1}"
+    for position, name in enumerate(header):
+        key = normalised(name) or f"column_{position + 1}"
         if key in found:
             raise NotACatalog(
                 f'{path.name}: two columns are called "{name.strip()}"', hint="Rename one of these columns."
             )
-        found[key] = place
+        found[key] = position
     return found
 
 
 def _assigned(found: Mapping[str, int], mapping: FieldColumns, empty: Collection[str] = ()) -> Columns:
     mapped = {field: [key for name in names if (key := normalised(name)) in found] for field, names in mapping.items()}
-    places = {field: found[keys[0]] for field, keys in mapped.items() if keys}
+    positions = {field: found[keys[0]] for field, keys in mapped.items() if keys}
     more = [(field, key, found[key]) for field, keys in mapped.items() for key in keys[1:]]
-    taken = {*places.values(), *(place for _, _, place in more)}
+    taken = {*positions.values(), *(position for _, _, position in more)}
     for field, names in USUAL_NAMES.items():
         free = [found[name] for name in names if name in found and found[name] not in taken]
-        if field not in places and free:
+        if field not in positions and free:
             full = [found[name] for name in names if found.get(name) in free and name not in empty]
-            places[field] = (full or free)[0]
-            taken.add(places[field])
-    return Columns(places, {name: place for name, place in found.items() if place not in taken}, more)
+            positions[field] = (full or free)[0]
+            taken.add(positions[field])
+    return Columns(positions, {name: position for name, position in found.items() if position not in taken}, more)
 
 
 def _shown(header: Sequence[str]) -> str:

@@ -92,8 +92,8 @@ class KeyedRows:
     def sku(self, record: Mapping[str, Any]) -> str:
         """Returns the SKU of a rejected record, or "" if the record has none."""
         try:
-            place = self._columns(tuple(record)).places["sku"]
-            return one_text("sku", list(record.values())[place])
+            index = self._columns(tuple(record)).positions["sku"]
+            return one_text("sku", list(record.values())[index])
         except (KeyError, NotACatalog, ValueError):
             return ""
 

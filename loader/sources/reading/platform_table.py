@@ -163,11 +163,11 @@ def set_options(fields: dict[str, str], attributes: dict[str, Any], options: Map
 def _distinct(names: list[str]) -> list[str]:
     """Returns the names. If an earlier column has the same name, adds a number to the name."""
     found: dict[str, int] = {}
-    for place, name in enumerate(names):
-        base, number = name or f"column_{place + 1}", 1
+    for index, name in enumerate(names):
+        base, number = name or f"column_{index + 1}", 1
         unique = base
         while unique in found:
             number += 1
             unique = f"{base}_{number}"
-        found[unique] = place
+        found[unique] = index
     return list(found)

@@ -154,7 +154,7 @@ class _Product:
                 own.append(image)
         images = [*own, *self._images]
         texts = [_alternative_text(image) for image in images if isinstance(image, Mapping)]
-        distinct = [image for place, image in enumerate(images) if image not in images[:place]]
+        distinct = [image for index, image in enumerate(images) if image not in images[:index]]
         found: Record = {"images": distinct}
         if any(texts):
             found["image_alt_text"] = list(dict.fromkeys(filter(None, texts)))
@@ -201,12 +201,12 @@ def _pairs(value: Any, labels: Sequence[str]) -> dict[str, str]:
         texts = {name: _text(member) for name, member in value.items()}
         return texts if all(texts.values()) else {}
     found: dict[str, str] = {}
-    for place, member in enumerate(_listed(value)):
+    for index, member in enumerate(_listed(value)):
         if isinstance(member, Mapping):
             label = _label(member.get("option")) if isinstance(member.get("option"), Mapping) else _label(member)
             text = next((text for name in VALUES if (text := _text(member.get(name)))), "")
         else:
-            label, text = labels[place] if place < len(labels) else "", _text(member)
+            label, text = labels[index] if index < len(labels) else "", _text(member)
         if not label or not text:
             return {}
         found[label] = text

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from db.functions.constants import MAX_RESULTS
 from db.search import ranking
 from db.search.details import details
-from db.search.highlights import Places, highlights
+from db.search.highlights import WordPositions, highlights
 from db.search.offers import Offer, offers
 from db.search.ranking import SearchHit, SearchParams, SearchResult
 from db.search.rows import BrowseItem, ExplainStep, Facet
@@ -55,7 +55,7 @@ class _Read:
     total_is: str | None
     offers: dict[UUID, Offer]
     details: dict[UUID, dict[str, Any]]
-    highlights: dict[UUID, Places]
+    highlights: dict[UUID, WordPositions]
     facets: list[Facet] | None
     steps: list[ExplainStep] | None
     seconds: float
@@ -152,7 +152,7 @@ def _answer(found: _Read, fields: Sequence[str], asked: Sequence[str], shown: Sh
     search = found.search
     return Found(
         search_id=new_search_id(),
-        results=[_hit(found, place, row, fields, shown) for place, row in enumerate(found.products, 1)],
+        results=[_hit(found, rank, row, fields, shown) for rank, row in enumerate(found.products, 1)],
         total=found.total,
         total_is=found.total_is,  # type: ignore[arg-type]  # shop.search returns no other values
         route=search.route if search else None,  # type: ignore[arg-type]  # shop.search returns no other values
@@ -170,7 +170,7 @@ def _answer(found: _Read, fields: Sequence[str], asked: Sequence[str], shown: Sh
     )
 
 
-def _hit(found: _Read, place: int, row: SearchHit | BrowseItem, fields: Sequence[str], shown: ShownAttributes) -> Hit:
+def _hit(found: _Read, rank: int, row: SearchHit | BrowseItem, fields: Sequence[str], shown: ShownAttributes) -> Hit:
     ranked = row if isinstance(row, SearchHit) else None
     offer = found.offers.get(row.product_id)
     values: dict[str, Any] = dict(found.details.get(row.product_id, {}))
@@ -195,4 +195,4 @@ def _hit(found: _Read, place: int, row: SearchHit | BrowseItem, fields: Sequence
         "highlights": found.highlights.get(row.product_id),
     }
     chosen = {name: values[name] for name in fields if name in values}
-    return Hit(rank=ranked.rank if ranked else place, sku=row.sku, **chosen)
+    return Hit(rank=ranked.rank if ranked else rank, sku=row.sku, **chosen)

@@ -80,7 +80,7 @@ def _read(path: Path, language: str) -> NullTranslations:
 
 def _remove_unusable(path: Path, catalog: Catalog) -> None:
     """Remove texts that are not translated, and texts that this version of the page does not have. Raises SettingsError
-    for a translation whose places for values are not those of the English text."""
+    for a translation whose placeholders are not those of the English text."""
     known = languages.texts() | languages.plurals()
     unknown = 0
     for message in [each for each in catalog if each.id]:  # the header has no id
@@ -98,8 +98,8 @@ def _remove_unusable(path: Path, catalog: Catalog) -> None:
 def _check(path: Path, message: Message, forms: Sequence[str]) -> None:
     english = message.id if isinstance(message.id, str) else message.id[-1]
     for form in forms:
-        if not languages.has_places_of(form, english):
-            why = f"{form[:80]!r} has not the same places %(...)s as {english[:80]!r}"
+        if not languages.has_placeholders_of(form, english):
+            why = f"{form[:80]!r} does not have the same placeholders %(...)s as {english[:80]!r}"
             raise _bad(path, f"line {message.lineno}: {why}")
 
 

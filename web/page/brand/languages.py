@@ -21,7 +21,7 @@ from babel.numbers import format_currency, format_decimal, get_currency_symbol, 
 
 from web.page.brand import visit
 
-_PLACE = re.compile(r"%\([a-z]+\)s")
+_PLACEHOLDER = re.compile(r"%\([a-z]+\)s")
 
 
 def _catalog(language: str, package: str = "web.page.brand") -> Catalog:
@@ -56,10 +56,12 @@ def plurals() -> set[tuple[str, ...]]:
     return {tuple(each.id) for each in _catalog("de") if not isinstance(each.id, str)}
 
 
-def has_places_of(own: str, text: str) -> bool:
-    """Returns whether a text of a theme has the same places for values, such as %(count)s, as the English text."""
-    places = sorted(_PLACE.findall(text))
-    return bool(own.strip()) and sorted(_PLACE.findall(own)) == places and "%" not in _PLACE.sub("", own)
+def has_placeholders_of(own: str, text: str) -> bool:
+    """Returns whether a text of a theme has the same placeholders, such as %(count)s, as the English text."""
+    placeholders = sorted(_PLACEHOLDER.findall(text))
+    return (
+        bool(own.strip()) and sorted(_PLACEHOLDER.findall(own)) == placeholders and "%" not in _PLACEHOLDER.sub("", own)
+    )
 
 
 def gettext(text: str) -> str:

@@ -15,7 +15,7 @@ from web.page.brand import language_links, visit
 from web.page.cards import product_address
 from web.page.products.hidden import Hidden
 
-PART = 1_000  # products of a part, about, and at most four times as many; each has its address in every language
+PART = 1_000  # approximate number of products of a part; a part has at most four times as many
 MAX_PARTS = 50_000  # the protocol of sitemaps allows this many parts
 _HEADERS = {"Cache-Control": "public, max-age=3600"}
 _XMLNS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml"'
@@ -23,8 +23,8 @@ _XMLNS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http:
 
 @get("/robots.txt", include_in_schema=False, sync_to_thread=False)
 def robots() -> Response[str]:
-    """Return the theme's robots.txt. The page's own lets search engines visit the start page and the products, and no
-    results of searches."""
+    """Return the theme's robots.txt. The page's own file lets search engines visit the start page and the
+    products, but no results of searches."""
     rules = visit.theme().robots
     if rules is None:
         open_to_all = (
@@ -43,8 +43,10 @@ async def sitemap(request: Request[Any, Any, Any], state: State) -> Response[str
     """Return the addresses of all parts of the sitemap."""
     products = await state.pools.read(request, product_parts.approximate_count)
     parts = min(MAX_PARTS, max(1, -(-products // PART)))
-    places = (visit.absolute(address(f"/sitemap/{parts}/{part}")) for part in range(parts))
-    return _xml("sitemapindex", "".join(f"<sitemap><loc>{escape(place)}</loc></sitemap>\n" for place in places))
+    locations = (visit.absolute(address(f"/sitemap/{parts}/{part}")) for part in range(parts))
+    return _xml(
+        "sitemapindex", "".join(f"<sitemap><loc>{escape(location)}</loc></sitemap>\n" for location in locations)
+    )
 
 
 @get("/sitemap/{parts:int}/{part:int}", include_in_schema=False)
@@ -54,7 +56,7 @@ async def sitemap_part(
     parts: Annotated[int, PathParameter(ge=1, le=MAX_PARTS)],
     part: Annotated[int, PathParameter(ge=0, lt=MAX_PARTS)],
 ) -> Response[str]:
-    """Return the addresses of the products of one part, the first part with that of the start page."""
+    """Return the addresses of the products of one part. The first part also has the address of the start page."""
     if part >= parts:
         raise ApiError("not-found", f"There are only {parts:,} parts, from 0 on.")
     hidden: Hidden = state.page_caches.hidden
@@ -71,8 +73,8 @@ async def sitemap_part(
 def _url(path: str, changed: str) -> str:
     """Returns the entry of a page, with its addresses in each language."""
     others = "".join(
-        f'<xhtml:link rel="alternate" hreflang="{code}" href="{escape(place)}"/>'
-        for code, place in language_links.alternates(path)
+        f'<xhtml:link rel="alternate" hreflang="{code}" href="{escape(location)}"/>'
+        for code, location in language_links.alternates(path)
     )
     lastmod = f"<lastmod>{changed}</lastmod>" if changed else ""
     return f"<url><loc>{escape(visit.absolute(path))}</loc>{lastmod}{others}</url>\n"

@@ -69,7 +69,7 @@ def _offered(settings: WebSettings, theme: Theme) -> tuple[str, ...]:
 
 
 def _check_texts(theme: Theme, folder: Path, offered: Collection[str]) -> None:
-    """Raises SettingsError for a text that the page does not have, or whose places for values are not the page's."""
+    """Raises SettingsError for a text that the page does not have, or whose placeholders are not the page's."""
     known = languages.texts()
     for language, texts in theme.texts.items():
         if language not in (*visit.LANGUAGES, *offered):
@@ -78,8 +78,10 @@ def _check_texts(theme: Theme, folder: Path, offered: Collection[str]) -> None:
             where = f"{SETTING}: {folder / 'theme.toml'}: [texts.{language}]"
             if text not in known:
                 raise SettingsError(f"{where}: the page has no text {text[:80]!r}")
-            if not languages.has_places_of(own, text):
-                raise SettingsError(f"{where}: {own[:80]!r} has not the same places %(...)s as {text[:80]!r}")
+            if not languages.has_placeholders_of(own, text):
+                raise SettingsError(
+                    f"{where}: {own[:80]!r} does not have the same placeholders %(...)s as {text[:80]!r}"
+                )
 
 
 def _environment(folder: Path) -> Environment:

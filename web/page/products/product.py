@@ -79,7 +79,7 @@ def _context(found: _Read) -> dict[str, Any]:
 
 def _pictures(row: Mapping[str, Any]) -> list[str]:
     identity = row["product_id"].hex
-    found = (picture_of(identity, uri, place, row["image_link"], hash_) for place, uri, hash_ in row["images"])
+    found = (picture_of(identity, uri, position, row["image_link"], hash_) for position, uri, hash_ in row["images"])
     return [one.url for one in found if one is not None and one.url.startswith(("/", "https://"))]
 
 

@@ -56,18 +56,18 @@ def search_id(salt: DailySalt, visitor: str, catalog: str, *asked: str) -> str:
     """Returns the id of a search, which is the same whenever this visitor asks the same on this day. An id for this
     visitor and catalog cannot be made without the salt."""
     half = _hash(salt, "search", visitor, catalog, *asked)[:8]
-    return (half + _seal(salt, half, visitor, catalog)).hex()
+    return (half + _signature(salt, half, visitor, catalog)).hex()
 
 
 def is_search_id(given: str, salt: DailySalt, visitor: str, catalog: str) -> bool:
     if not _ID.fullmatch(given):
         return False
     whole = bytes.fromhex(given)
-    return hmac.compare_digest(whole[8:], _seal(salt, whole[:8], visitor, catalog))
+    return hmac.compare_digest(whole[8:], _signature(salt, whole[:8], visitor, catalog))
 
 
-def _seal(salt: DailySalt, half: bytes, visitor: str, catalog: str) -> bytes:
-    return _hash(salt, "seal", half.hex(), visitor, catalog)[:8]
+def _signature(salt: DailySalt, half: bytes, visitor: str, catalog: str) -> bytes:
+    return _hash(salt, "signature", half.hex(), visitor, catalog)[:8]
 
 
 def _hash(salt: DailySalt, *parts: str) -> bytes:

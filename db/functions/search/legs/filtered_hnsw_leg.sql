@@ -19,7 +19,7 @@
 -- earlier (converged = false) in two cases:
 --   (1) the scan is expected to need more than p_max_candidates candidates;
 --   (2) far fewer candidates match than p_share predicts; p_share is the share of the products of p_source that match.
---       The filter then anti-correlates with the neighbourhood, and an index finds distant products poorly.
+--       The matches are then mostly far from the query, where the index finds few of them.
 -- If `converged` is false, `ended` says whether the scan examined all of its candidates and found p_depth products. If
 -- both are false, the caller compares the matches or walks from several starts (see vector_leg). p_share is null if the
 -- caller forces this route. The scan then never gives up; if it ends at p_max_candidates and has found p_depth
@@ -60,7 +60,7 @@ declare
     examined integer := 0;
     next_check integer := p_least;
     previous_distance double precision := -1;
-    place_in_batch integer := 0;
+    position_in_batch integer := 0;
     batch_nearest double precision;  -- distance of the newest batch's first candidate, the nearest of the batch
     gave_up boolean := false;
 begin
@@ -70,8 +70,9 @@ begin
         -- A batch has @hnsw_batch@ elements of the index, and rows with equal vectors share an element. Successive
         -- rows with equal distances are assumed to have equal vectors.
         if distance <> previous_distance then
-            place_in_batch := case when distance < previous_distance then 1 else place_in_batch % @hnsw_batch@ + 1 end;
-            batch_nearest := case when place_in_batch = 1 then distance else batch_nearest end;
+            position_in_batch := case
+                when distance < previous_distance then 1 else position_in_batch % @hnsw_batch@ + 1 end;
+            batch_nearest := case when position_in_batch = 1 then distance else batch_nearest end;
             previous_distance := distance;
         end if;
         if matches then

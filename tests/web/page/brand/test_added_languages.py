@@ -72,8 +72,8 @@ def test_the_setting_may_name_languages_of_the_page_and_of_the_theme_and_no_othe
     [
         ("it.po", HEAD + 'msgid "Search', r"it\.po: line 4: "),
         ("it.po", HEAD + 'msgid "Search"\n', r"it\.po: line 4: missing msgstr"),
-        ("it.po", HEAD + 'msgid "%(count)s more"\nmsgstr "altri"\n', r"line 4: 'altri' has not the same places"),
-        ("it.po", HEAD + '\nmsgid "Search"\nmsgstr "100 % ricerca"\n', "has not the same places"),
+        ("it.po", HEAD + 'msgid "%(count)s more"\nmsgstr "altri"\n', r"line 4: 'altri' does not have the same"),
+        ("it.po", HEAD + '\nmsgid "Search"\nmsgstr "100 % ricerca"\n', "does not have the same"),
         ("it.po", HEAD.replace("(n != 1)", "(n !=") + ITALIAN, r"it\.po: line 1: "),
         ("it.po", HEAD.replace("nplurals=2", "nplurals=x") + ITALIAN, r"it\.po: line \d: "),
         ("it.po", HEAD + '"Content-Type: text/plain; charset=nonsense\\n"\n' + ITALIAN, "line 7: unknown encoding"),

@@ -50,7 +50,7 @@ def catalog(language: str, room: str = "brand") -> Catalog:
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_each_text_is_translated_with_the_same_places(language: str, marked: set[str | tuple[str, ...]]) -> None:
+def test_each_text_is_translated_with_the_same_placeholders(language: str, marked: set[str | tuple[str, ...]]) -> None:
     shoppers, staff = (
         {message.id: message.string for message in catalog(language, room) if message.id} for room in ("brand", "staff")
     )

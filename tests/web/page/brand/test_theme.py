@@ -113,7 +113,7 @@ def written(name: str, content: str) -> Callable[[Path], object]:
         (written("theme.toml", "[colors]\nink = 'red;}'"), "the colour ink is"),
         (written("theme.toml", "[texts.xx]"), "the page has no language xx"),
         (written("theme.toml", "[texts.en]\nHello = 'x'"), r"\[texts.en\]: the page has no text 'Hello'"),
-        (written("theme.toml", "[texts.en]\n'Request %(id)s' = 'x'"), "'x' has not the same places"),
+        (written("theme.toml", "[texts.en]\n'Request %(id)s' = 'x'"), "'x' does not have the same placeholders"),
         (written("logo.gif", "GIF"), r"logo\.gif: the page cannot use this file; give logo\.svg"),
         (written("theme.css", "x" * 2_000_001), r"theme\.css: the file is larger than 2,000,000 bytes"),
         (written("templates/pages.html", "x"), r"pages\.html: the page has no template of this name"),
