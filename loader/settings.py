@@ -21,8 +21,8 @@ class FeedSettings(EnvironmentSettings):
     max_bytes: int = Field(
         20_000_000_000,
         ge=1,
-        description="Largest catalog file that is downloaded or read from a pipe, in bytes. For a packed file, the "
-        "packed bytes count.",
+        description="Largest catalog file that is downloaded or read from a pipe, in bytes. For a compressed file, the "
+        "compressed bytes count.",
     )
     seconds: float = Field(
         3600.0, gt=0, le=86_400, description="Time limit of one attempt to download a catalog file, in seconds."

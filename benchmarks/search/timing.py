@@ -116,14 +116,14 @@ def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
     gc.disable()
     try:
         for first in range(0, count, TURN):
-            for place in order.permutation(len(strategies)):
-                strategy = strategies[place]
+            for index in order.permutation(len(strategies)):
+                strategy = strategies[index]
                 strategy.ready()
                 for number in range(first, min(first + TURN, count)):
                     started = time.perf_counter()
                     answer = strategy.ask(number)
-                    seconds[place].append(time.perf_counter() - started)
-                    answers[place].append(answer)
+                    seconds[index].append(time.perf_counter() - started)
+                    answers[index].append(answer)
     finally:
         gc.enable()
     return [_figures(*each) for each in zip(strategies, seconds, answers, strict=True)]

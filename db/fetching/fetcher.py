@@ -40,7 +40,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _PERMANENT_STATUSES = (403, 404, 410)  # after these statuses, another attempt would not help
 _NOT_MODIFIED = 304
 _IDENTITY = ("identity", "")
-_PACKED = ("gzip", "x-gzip")
+_COMPRESSED = ("gzip", "x-gzip")
 _BUSY = (408, 425, 429)  # after these statuses, and after every status from 500 on, another attempt may help
 _LONGEST_WAIT = 86_400.0  # seconds; a longer wait in a Retry-After header is reduced to this
 
@@ -139,12 +139,12 @@ class Fetcher:
         """Write the bytes of a URL to `file`, or return None if the server answers that the file is not modified.
 
         The headers in `secret` are not sent to another scheme, host or port that a redirect leads to. `newest` is the
-        last download. A body that the server packed with gzip is not unpacked. Raises ImageRejected, or its subclasses
-        ImageUnreadable and FetchFailed if a later attempt may succeed. The errors do not name the address, which may
-        contain a key. Raises OSError if the disk is full.
+        last download. A body that the server compressed with gzip is not decompressed. Raises ImageRejected, or its
+        subclasses ImageUnreadable and FetchFailed if a later attempt may succeed. The errors do not name the address,
+        which may contain a key. Raises OSError if the disk is full.
         """
         url = self._reachable.url(address)
-        request = _Request("*/*", _IDENTITY + _PACKED, url, secret, newest)
+        request = _Request("*/*", _IDENTITY + _COMPRESSED, url, secret, newest)
         done: Downloaded | None = self._retrying(self._attempt, url, request, partial(self._write, file, on_progress))
         return done
 

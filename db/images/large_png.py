@@ -68,7 +68,7 @@ def _strips(data: bytes, size: tuple[int, int], mode: str, bits: int, factor: in
 
 def _first_bytes(filtered: bytes, row_bytes: int) -> bytes:
     """Return rows of 16 bits with only the first byte of each sample. A filter never mixes first and second bytes."""
-    rows = (filtered[place : place + row_bytes] for place in range(0, len(filtered), row_bytes))
+    rows = (filtered[start : start + row_bytes] for start in range(0, len(filtered), row_bytes))
     return b"".join(row[:1] + row[1::2] for row in rows)
 
 
@@ -89,8 +89,8 @@ def _inflated(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    place = 8
-    while place + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, place)
-        yield kind, data[place + 8 : place + 8 + length]
-        place += length + 12
+    start = 8
+    while start + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, start)
+        yield kind, data[start + 8 : start + 8 + length]
+        start += length + 12

@@ -101,5 +101,5 @@ rule = Table(
     CheckConstraint("status in ('draft', 'live')", name="status"),
     Index(None, "catalog", "lookup"),
     schema=SHOP,
-    comment="What a shop wants of its searches: pins, hidden products, boosts, other queries, redirects, banners.",
+    comment="How a shop changes its searches: pins, hidden products, boosts, other queries, redirects, banners.",
 )

@@ -100,7 +100,7 @@ def _open(file: CatalogFile) -> "ParquetFile":
             "reading Parquet needs the package pyarrow", hint="pip install 'windowshop[parquet]'"
         ) from None
     if file.is_gzip:
-        raise NotACatalog(f"{file.path.name} is Parquet packed with gzip", hint="Unpack it with gunzip.")
+        raise NotACatalog(f"{file.path.name} is Parquet compressed with gzip", hint="Decompress it with gunzip.")
     try:
         # With these arguments, pyarrow reads pages when they are needed, and not whole row groups in advance.
         return ParquetFile(file.path, pre_buffer=False, buffer_size=PAGE_BUFFER)

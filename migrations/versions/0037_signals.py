@@ -108,7 +108,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('rule_id', name=op.f('rule_pkey')),
     sa.UniqueConstraint('catalog', 'name', name=op.f('rule_catalog_name_key')),
     schema='shop',
-    comment='What a shop wants of its searches: pins, hidden products, boosts, other queries, redirects, banners.'
+    comment='How a shop changes its searches: pins, hidden products, boosts, other queries, redirects, banners.'
     )
     op.create_index(op.f("rule_catalog_lookup_idx"), "rule", ["catalog", "lookup"], schema="shop")
     op.execute(

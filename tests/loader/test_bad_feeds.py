@@ -63,10 +63,10 @@ WHOLE_FILE: dict[str, tuple[str, bytes, type[LoaderError], str, str]] = {
     "JSON-LD: huge": ("a.jsonld", b'{"@type": "Product",\n "name": "' + BIG + BIG + b'"}', NotACatalog, "one JSON document of more than 16 MiB", "JSON Lines"),
     "Parquet: only its first bytes": ("a.parquet", b"PAR1", NotACatalog, "is not a whole Parquet file", "again"),
     "Parquet: cut off": ("a.parquet", b"PAR1" + b"\0" * 1000, NotACatalog, "is not a whole Parquet file", "again"),
-    "gzip: cut off": ("a.csv.gz", gzip.compress(b"sku,title\n1,a\n")[:-9], SourceDamaged, "packed with gzip, and damaged or cut off", "gzip -t"),
-    "gzip: twice": ("a.csv.gz", gzip.compress(gzip.compress(b"sku,title\n")), NotACatalog, "is packed twice with gzip", ""),
+    "gzip: cut off": ("a.csv.gz", gzip.compress(b"sku,title\n1,a\n")[:-9], SourceDamaged, "compressed with gzip, and damaged or cut off", "gzip -t"),
+    "gzip: twice": ("a.csv.gz", gzip.compress(gzip.compress(b"sku,title\n")), NotACatalog, "is compressed twice with gzip", ""),
     "gzip: nothing in it": ("a.csv.gz", gzip.compress(b""), NothingToLoad, "is empty", ""),
-    "gzip: Parquet": ("a.parquet.gz", gzip.compress(b"PAR1" + b"\0" * 100), NotACatalog, "is Parquet packed with gzip", "gunzip"),
+    "gzip: Parquet": ("a.parquet.gz", gzip.compress(b"PAR1" + b"\0" * 100), NotACatalog, "is Parquet compressed with gzip", "gunzip"),
 }  # fmt: skip
 
 
@@ -192,14 +192,14 @@ def test_image_bytes_in_parquet_are_reported_as_a_faulty_image(tmp_path: Path):
     assert list(found.faults) == [("image", reason)]
 
 
-def test_unpacking_stops_at_200_times_the_size_of_a_gzip_file(tmp_path: Path):
+def test_decompression_stops_at_200_times_the_size_of_a_gzip_file(tmp_path: Path):
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb") as file:
         file.write(b"sku,title\n")
         for _ in range(200):
             file.write(b"x" * (1 << 20))
     (tmp_path / "a.csv.gz").write_bytes(packed.getvalue())
-    with pytest.raises(SourceDamaged, match="unpacks to more than 200 times its size"):
+    with pytest.raises(SourceDamaged, match="decompresses to more than 200 times its size"):
         list(open_source(tmp_path / "a.csv.gz").rows())
 
 

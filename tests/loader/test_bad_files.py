@@ -83,7 +83,7 @@ WHOLE_FILE: dict[str, tuple[bytes, type[LoaderError], str, str]] = {
     "header not UTF-8": (b"sku,title,gr\xf6\xdfe\n1,a,b\n", NotACatalog, "byte 0xF6 at position 13 of line 1", ""),
     "header with an open quote": (b'sku,"title\n1,a\n', NotACatalog, "header in line 1 cannot be read: a quote", ""),
     "spreadsheet": (b"PK\x03\x04rest", NotACatalog, "is a zip archive or a spreadsheet", "CSV in UTF-8"),
-    "not really gzipped": (b"\x1f\x8brest", SourceDamaged, "is packed with gzip, and damaged or cut off", "gzip -t"),
+    "not really gzipped": (b"\x1f\x8brest", SourceDamaged, "compressed with gzip, and damaged", "gzip -t"),
     "bare carriage returns": (b"sku,title\r1,a\r", NotACatalog, "bare carriage return", "LF"),
     "one endless line": (b"x" * 10_000_000, NotACatalog, "no line end in its first 64 KiB", "CSV"),
 }  # fmt: skip

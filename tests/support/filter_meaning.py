@@ -23,47 +23,49 @@ def _member(product: Mapping[str, Any], name: str, value: Json) -> bool:
         return any(matches(product, each) for each in value)
     if name == "not":
         return not matches(product, value)
-    held = value_of(product, name)
+    stored = value_of(product, name)
     if isinstance(value, list):
-        return _test(name, held, "in", value)
+        return _test(name, stored, "in", value)
     if isinstance(value, dict):
-        return all(_test(name, held, operator, operand) for operator, operand in value.items())
-    return _test(name, held, "eq", value)
+        return all(_test(name, stored, operator, operand) for operator, operand in value.items())
+    return _test(name, stored, "eq", value)
 
 
 def value_of(product: Mapping[str, Any], name: str) -> Any:
     if not name.startswith("attributes."):
         return product[name]
-    held: Any = product["attributes"]
+    stored: Any = product["attributes"]
     for key in re.findall(r"(?:\\\.|[^.])+", name.removeprefix("attributes.")):
-        held = held.get(key.replace(r"\.", ".")) if isinstance(held, dict) else None
-    return held
+        stored = stored.get(key.replace(r"\.", ".")) if isinstance(stored, dict) else None
+    return stored
 
 
-def _test(name: str, held: Any, operator: str, operand: Json) -> bool:
-    if isinstance(held, datetime):
+def _test(name: str, stored: Any, operator: str, operand: Json) -> bool:
+    if isinstance(stored, datetime):
         operand = [_time(each) for each in operand] if isinstance(operand, list) else _time(operand)
     match operator:
         case "eq":
-            return same(held, operand)
+            return same(stored, operand)
         case "ne":
-            return not same(held, operand)
+            return not same(stored, operand)
         case "in":
-            return any(same(held, each) for each in operand)
+            return any(same(stored, each) for each in operand)
         case "nin":
-            return not any(same(held, each) for each in operand)
+            return not any(same(stored, each) for each in operand)
         case "exists":
-            return (held is not None) == operand
+            return (stored is not None) == operand
         case "contains":
-            if isinstance(held, list):
-                return any(same(each, operand) for each in held)
-            return isinstance(held, str) and isinstance(operand, str) and lower(operand) in lower(held)
+            if isinstance(stored, list):
+                return any(same(each, operand) for each in stored)
+            return isinstance(stored, str) and isinstance(operand, str) and lower(operand) in lower(stored)
         case "prefix":
-            return isinstance(held, str) and lower(held).startswith(lower(operand))
-    if kind(held) != kind(operand) or kind(held) not in ("text", "number", "time"):
+            return isinstance(stored, str) and lower(stored).startswith(lower(operand))
+    if kind(stored) != kind(operand) or kind(stored) not in ("text", "number", "time"):
         return False
-    held, operand = _exact(held), _exact(operand)
-    return bool({"lt": held < operand, "lte": held <= operand, "gt": held > operand, "gte": held >= operand}[operator])
+    stored, operand = _exact(stored), _exact(operand)
+    return bool(
+        {"lt": stored < operand, "lte": stored <= operand, "gt": stored > operand, "gte": stored >= operand}[operator]
+    )
 
 
 def same(one: Any, other: Any) -> bool:

@@ -31,7 +31,7 @@ PRODUCTS = 60
 CACHED = ("bag", "black leather backpack", "running shoes", "red", "laces")
 SETTINGS = WebSettings(rate_per_address=0, rate_per_key=0, metrics_port=None, port=0)
 
-PATIENT = SETTINGS.model_copy(update={"encode_ms": 30_000, "deadline_ms": 60_000})  # for a busy machine
+LONG_DEADLINE = SETTINGS.model_copy(update={"encode_ms": 30_000, "deadline_ms": 60_000})  # for a busy machine
 
 Serve = Callable[..., AbstractContextManager[httpx.Client]]
 

@@ -24,7 +24,7 @@ from tests.support.web_service import CACHED, SETTINGS, served
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed: apt-get install pgbouncer")
 # Two connections to the server answer everything, which may take long on a busy machine.
-PATIENT = SETTINGS.model_copy(update={"api_keys": "off", "deadline_ms": 50_000})
+LONG_DEADLINE = SETTINGS.model_copy(update={"api_keys": "off", "deadline_ms": 50_000})
 SESSION_SETTINGS = "select current_setting('statement_timeout'), current_setting('client_min_messages')"
 
 
@@ -103,9 +103,9 @@ def answers(client: httpx.Client, count: int) -> list[object]:
 def test_mixed_requests_through_a_transaction_pooler_give_the_right_answers(
     site: Database, pooled: Database, pooler: int, count: int
 ) -> None:
-    with served(site, PATIENT) as client:
+    with served(site, LONG_DEADLINE) as client:
         expected = answers(client, count)
-    with served(pooled, PATIENT) as client:
+    with served(pooled, LONG_DEADLINE) as client:
         assert answers(client, count) == expected
         assert client.get("/ready").status_code == 200
         put = {"products": [{"sku": "pooled", "title": "A pooled product"}]}

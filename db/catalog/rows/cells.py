@@ -92,7 +92,7 @@ def _paths_of_member(member: Any, faults: list[tuple[str, str]] | None) -> list[
 
 
 def without_name(ids: list[str]) -> str:
-    """Returns the reason of the fault that product types are IDs of categories."""
+    """Returns the message for product types that are IDs of categories."""
     return f"product_type {', '.join(ids)[:40]} is the ID of a category, and the file does not have the category's name"
 
 

@@ -5,9 +5,10 @@
 -- `kind` is query (`count` visitors of the catalog have searched for the text and found something), type or brand
 -- (`count` products have it), or product (a title; product_id and sku name the product, and `count` is null). A query,
 -- type or brand is suggested if one of its words begins with the prefix. A title is suggested only if its first word
--- does. Capitals and accents make no difference. If nothing begins with the prefix, two neighbouring letters of it may
--- be exchanged. If then no query, type or brand is found, those with a similar word are suggested. `corrected` is true
--- in both cases. An empty prefix returns the most frequent queries, types and brands.
+-- does. Capitals and accents make no difference. If nothing begins with the prefix, the prefixes with two neighbouring
+-- letters exchanged are tried (see meant_prefix). If then no query, type or brand is found, those with a similar word
+-- are suggested. `corrected` is true in both cases. An empty prefix returns the most frequent queries, types and
+-- brands.
 --
 -- Queries, types and brands come from the last shop.refresh_suggestions. A query is suggested only if at least
 -- @suggestion_visitors@ different visitors of the catalog have searched for it. A filter, or a row policy that hides
@@ -23,7 +24,7 @@ declare
     known constant text[] := array['query', 'type', 'brand', 'product'];
     wanted constant text[] := array(select distinct unnest(kinds));
     typed constant text := shop_private.suggestion_key(left(prefix, @max_suggestion@ + 1));
-    key text;  -- what the prefix means
+    key text;  -- the result of meant_prefix
     condition text;
     restricted boolean;
 begin

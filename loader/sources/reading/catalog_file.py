@@ -1,4 +1,5 @@
-"""Opens a plain or gzipped file, converts its text to UTF-8, limits its unpacked size, and counts the bytes read."""
+"""Opens a plain or gzipped file, converts its text to UTF-8, limits its decompressed size, and counts the bytes
+read."""
 
 import codecs
 import gzip
@@ -17,9 +18,9 @@ HEAD_BYTES = 64 * 1024  # size of `head` in bytes; the header of a table must fi
 BUFFER = 256 * 1024  # this many bytes are read at a time
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
-# Compression makes a feed 5 to 20 times smaller. A malicious file of a few MB could unpack to terabytes, and its load
-# would take days. So an unpacked file may have MAX_EXPANSION times the bytes of its packed file, or ALWAYS_ALLOWED
-# bytes, whichever is more.
+# Compression makes a feed 5 to 20 times smaller. A malicious file of a few MB could decompress to terabytes, and its
+# load would take days. So a decompressed file may have MAX_EXPANSION times the bytes of its compressed file, or
+# ALWAYS_ALLOWED bytes, whichever is more.
 MAX_EXPANSION = 200
 ALWAYS_ALLOWED = 64 << 20
 
@@ -36,7 +37,7 @@ class CatalogFile:
         self.size = _size(path)
         self._file: BinaryIO | None = None
         self._read = 0
-        with self.opened(unpack=False) as file:
+        with self.opened(decompress=False) as file:
             self.is_gzip = file.read(len(GZIP)) == GZIP
         with self.opened() as file:
             first = file.read(4)
@@ -45,42 +46,43 @@ class CatalogFile:
             if self.encoding == "utf-16":
                 self.encoding = _utf16(first) or "utf-16"
         with self.opened() as file:
-            self.head = file.read(HEAD_BYTES)  # the first bytes after unpacking, as UTF-8
+            self.head = file.read(HEAD_BYTES)  # the first bytes after decompression, as UTF-8
         self._read = 0
 
     @property
     def bytes_read(self) -> int:
-        """The number of bytes read from the disk. For a gzipped file, these are packed bytes."""
+        """The number of bytes read from the disk. For a gzipped file, these are compressed bytes."""
         return self._read if self._file is None else self._file.tell()
 
     @contextmanager
-    def opened(self, *, unpack: bool = True) -> Iterator[BinaryIO]:
-        """Yields the unpacked file in UTF-8, from its start. With `unpack=False`, yields the file as it is on the disk.
+    def opened(self, *, decompress: bool = True) -> Iterator[BinaryIO]:
+        """Yields the decompressed file in UTF-8, from its start. With `decompress=False`, yields the file as it is on
+        the disk.
 
-        Raises SourceUnreadable if the disk fails, and SourceDamaged if unpacking fails.
+        Raises SourceUnreadable if the disk fails, and SourceDamaged if decompression fails.
         """
         try:
             with self.path.open("rb", buffering=BUFFER) as file:
                 self._file = file
                 try:
-                    unpacked: BinaryIO = file
-                    if unpack and self.is_gzip:
-                        unpacked = io.BufferedReader(_Unpacked(file, self.path), BUFFER)
-                    if unpack and self.encoding:
-                        unpacked = io.BufferedReader(_Transcoded(unpacked, self.encoding, self.path), BUFFER)
-                    yield unpacked
+                    decompressed: BinaryIO = file
+                    if decompress and self.is_gzip:
+                        decompressed = io.BufferedReader(_Decompressed(file, self.path), BUFFER)
+                    if decompress and self.encoding:
+                        decompressed = io.BufferedReader(_Transcoded(decompressed, self.encoding, self.path), BUFFER)
+                    yield decompressed
                 finally:
                     self._read, self._file = file.tell(), None
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise SourceDamaged(
-                f"{self.path.name} is packed with gzip, and damaged or cut off: {str(error).rstrip('.')}",
+                f"{self.path.name} is compressed with gzip, and damaged or cut off: {str(error).rstrip('.')}",
                 hint="Fetch the file again; gzip -t tells whether it is complete.",
             ) from error
         except OSError as error:
             raise unreadable(self.path, error) from error
 
 
-class _Unpacked(io.RawIOBase):
+class _Decompressed(io.RawIOBase):
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._packed = file
         self._path = path
@@ -95,8 +97,8 @@ class _Unpacked(io.RawIOBase):
         self._size += count
         if self._size > ALWAYS_ALLOWED and self._size > MAX_EXPANSION * self._packed.tell():
             raise SourceDamaged(
-                f"{self._path.name} unpacks to more than {MAX_EXPANSION} times its size, which no catalog does",
-                hint="If the file is a catalog, unpack it before loading.",
+                f"{self._path.name} decompresses to more than {MAX_EXPANSION} times its size, which no catalog does",
+                hint="If the file is a catalog, decompress it before loading.",
             )
         return count
 

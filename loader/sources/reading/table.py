@@ -18,7 +18,7 @@ from loader.sources.reading.records import Record, Records
 DELIMITERS = ",;\t|"
 OTHER_FORMATS = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
-    b"\x1f\x8b": "packed twice with gzip",
+    b"\x1f\x8b": "compressed twice with gzip",
     b"PAR1": "a Parquet file",
     b"%PDF": "a PDF document",
     b"\xd0\xcf\x11\xe0": "a spreadsheet of the old kind",

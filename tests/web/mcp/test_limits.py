@@ -25,7 +25,7 @@ def test_a_call_needs_a_key_while_keys_are_on(serve: Serve) -> None:
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
-def test_the_catalogs_and_the_filter_of_the_key_hold(serve: Serve, own_database: Database) -> None:
+def test_the_catalogs_and_the_filter_of_the_key_apply(serve: Serve, own_database: Database) -> None:
     bags = key(own_database, catalogs=["main"], filter_={"product_type": "bags"})
     with serve(own_database, api_keys="on") as client:
         address = address_of(client)

@@ -103,14 +103,14 @@ class Client:
 
 def during_the_outage(client: Client, primary: Cluster) -> Counter[str]:
     """Send REQUESTS searches in SECONDS, half of them for new texts. The primary is killed after DIES_AFTER seconds."""
-    told: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
 
     def ask(number: int, is_away: bool) -> None:
         query = f"thing number {number}" if number % 2 else CACHED[number % len(CACHED)]
         answer = client.search(query)
         kind = "new" if number % 2 else "cached"
         how = "failed" if answer["status_code"] != 200 else "by keywords" if answer["degraded"] else "by vector"
-        told[f"{kind} {'after' if is_away else 'before'}: {how}"] += 1
+        outcomes[f"{kind} {'after' if is_away else 'before'}: {how}"] += 1
 
     began, is_away = time.monotonic(), False
     with ThreadPoolExecutor(32) as threads:
@@ -120,7 +120,7 @@ def during_the_outage(client: Client, primary: Cluster) -> Counter[str]:
                 kill(primary)
                 is_away = True
             threads.submit(ask, number, is_away)
-    return told
+    return outcomes
 
 
 def seconds_until(condition: Callable[[], bool], since: float) -> float:
@@ -141,12 +141,12 @@ def test_no_search_fails_after_the_primary_is_killed_and_all_works_within_10_sec
         for query in CACHED:
             wait_until(lambda query=query: client.search(query).get("degraded") is False, 60, "a cached text")
         assert client.ready()["reads"] == "standby"
-        told = during_the_outage(client, site.primary)
-        print(dict(told))
-        assert sum(told.values()) == REQUESTS
-        assert not any(what.endswith("failed") for what in told)
-        assert told["cached after: by vector"] > 200
-        assert told["new after: by keywords"] > 200
+        outcomes = during_the_outage(client, site.primary)
+        print(dict(outcomes))
+        assert sum(outcomes.values()) == REQUESTS
+        assert not any(what.endswith("failed") for what in outcomes)
+        assert outcomes["cached after: by vector"] > 200
+        assert outcomes["new after: by keywords"] > 200
         state = client.ready()
         assert (state["status_code"], state["primary"], state["reads"]) == (200, False, "standby")
         assert client.put() == 503

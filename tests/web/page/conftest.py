@@ -18,7 +18,7 @@ from db.settings import Settings
 from migrations.model_revisions import NewModel, add_model
 from tests.support.browser import PATIENCE
 from tests.support.databases import Databases
-from tests.support.web_service import PATIENT, SETTINGS, encoding
+from tests.support.web_service import LONG_DEADLINE, SETTINGS, encoding
 from web.server import running
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def encoding_database(databases: Databases, sample_template: str, models: dict[i
 @pytest.fixture(scope="session")
 def shop(encoding_database: Database) -> Iterator[str]:
     """Yields the address of a shop whose encoder runs."""
-    with running(encoding_database, PATIENT) as address:
+    with running(encoding_database, LONG_DEADLINE) as address:
         yield address
 
 

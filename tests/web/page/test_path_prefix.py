@@ -12,7 +12,7 @@ import pytest
 from db.engine import Database
 from tests.support.browser import CARDS, GUITAR, box, expect_first
 from tests.support.servers.nginx import nginx
-from tests.support.web_service import PATIENT
+from tests.support.web_service import LONG_DEADLINE
 from web.server import running
 
 # nginx passes the prefix on, or removes it and perhaps names it in a header. A `location` with an address that ends in
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.clients
 def prefixed(request: pytest.FixtureRequest, encoding_database: Database, tmp_path: Path) -> Iterator[str]:
     """Yields the address of the service below the prefix."""
     prefix, location, options = KINDS[request.param]
-    settings = PATIENT.model_copy(update=options)
+    settings = LONG_DEADLINE.model_copy(update=options)
     with running(encoding_database, settings) as service, nginx(tmp_path, location.format(service=service)) as front:
         yield front + prefix
 

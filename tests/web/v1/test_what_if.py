@@ -35,13 +35,13 @@ def test_the_changed_pages_and_their_quality_are_returned(keyed: Keyed) -> None:
     client, keys = keyed
     answer = client.post("/v1/what-if", json={"changes": [RULE], "k": 5}, headers=keys["admin"])
     assert answer.status_code == 200, answer.text
-    told = answer.json()
-    assert (told["queries"], told["judged"], told["changed"]) == (1, 1, 1)
-    [page] = told["pages"]
+    found = answer.json()
+    assert (found["queries"], found["judged"], found["changed"]) == (1, 1, 1)
+    [page] = found["pages"]
     assert page["after"] == ["sku 3", *page["before"][:4]]
     assert (page["entered"], page["gone"], page["moved"]) == (["sku 3"], page["before"][4:], page["before"][:4])
-    assert told["quality"] == page["quality"]
-    assert told["quality"]["ndcg_after"] == 1.0 > told["quality"]["ndcg_before"]
+    assert found["quality"] == page["quality"]
+    assert found["quality"]["ndcg_after"] == 1.0 > found["quality"]["ndcg_before"]
     assert client.get("/v1/rules", headers=keys["admin"]).json()["rules"] == []
 
 

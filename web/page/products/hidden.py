@@ -30,7 +30,7 @@ class Hidden:
         self._kept: TimedCache[Conditions] = TimedCache(5)
 
     def conditions(self, conn: Connection, catalog: str) -> Conditions:
-        """Returns the filter that all products pass that visitors may see."""
+        """Returns a filter that excludes the products that visitors may not see."""
         return self._kept.get(catalog, lambda: _read(conn, catalog))
 
     def hides(self, conn: Connection, catalog: str, sku: str) -> bool:

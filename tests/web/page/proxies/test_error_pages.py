@@ -15,7 +15,7 @@ from PIL import Image
 from db.engine import Database
 from tests.support.browser import CARDS
 from tests.support.servers.nginx import nginx
-from tests.support.web_service import PATIENT
+from tests.support.web_service import LONG_DEADLINE
 from web.server import running
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def test_visitors_read_what_happened_and_no_error_page_of_the_proxy(
 ) -> None:
     with ExitStack() as proxy, ExitStack() as upstream:
         port = proxy.enter_context(silent())
-        service = upstream.enter_context(running(encoding_database, PATIENT.model_copy(update={"root_path": prefix})))
+        service = upstream.enter_context(
+            running(encoding_database, LONG_DEADLINE.model_copy(update={"root_path": prefix}))
+        )
         location = LOCATION.format(prefix=prefix, silent=port, service=service)
         front = proxy.enter_context(nginx(tmp_path, location))
         page = visit(f"{front}{prefix}/?lang={language}")

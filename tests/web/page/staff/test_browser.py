@@ -9,7 +9,7 @@ from sqlalchemy import text
 from db import api_keys
 from db.engine import Database
 from tests.support.browser import until
-from tests.support.web_service import PATIENT
+from tests.support.web_service import LONG_DEADLINE
 from tests.web.page.test_accessibility import colour_violations, violations
 from web.server import running
 
@@ -36,7 +36,7 @@ def site(own_database: Database) -> Iterator[tuple[str, str]]:
                 where product_id = shop.product_id('sku 7', 'main') and part = 'image'""",
         ):
             conn.execute(text(statement))
-    with running(own_database, PATIENT.model_copy(update={"api_keys": "on"})) as address:
+    with running(own_database, LONG_DEADLINE.model_copy(update={"api_keys": "on"})) as address:
         yield address + "/staff", key
 
 
