@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 
 # The largest size of each image without its base, in bytes.
 MOST_BYTES = {"web": 400_000_000, "encoder-cpu": 2_000_000_000, "encoder-gpu": 8_000_000_000}
-# Packages that an image has, of those that FACTS looks for.
+# The packages of an image, among the three for which FACTS looks.
 PACKAGES = {"web": [], "encoder-cpu": ["torch"], "encoder-gpu": ["torch"]}
 FACTS = """
 import importlib.util, json, os, shutil

@@ -168,12 +168,12 @@ def test_an_upgrade_keeps_the_random_password_of_the_gateway_while_the_password_
     tenants: Tenants, settings: Settings
 ) -> None:
     database = tenants.database("tenant_")
-    look = "select umoptions from pg_user_mappings where srvname = 'shop_primary'"
+    mapping = "select umoptions from pg_user_mappings where srvname = 'shop_primary'"
     upgrade(database, settings)
-    before = admin(database, look)
+    before = admin(database, mapping)
     upgrade(database, settings)
-    assert admin(database, look) == before
+    assert admin(database, mapping) == before
     assert "password=" in str(before)
     admin(database, "alter role tenant_gateway password 'changed behind our back'")
     upgrade(database, settings)  # the upgrade sets a new password that works
-    assert admin(database, look) != before
+    assert admin(database, mapping) != before

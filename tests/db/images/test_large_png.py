@@ -112,10 +112,10 @@ def test_a_large_png_is_turned_by_its_exif_data_wherever_they_are_in_the_file(la
     exif = Image.Exif()
     exif[0x0112] = 6
     data = png(drawing("RGB"), exif=exif)
-    place = data.index(b"eXIf") - 4
-    length = struct.unpack_from(">I", data, place)[0] + 12
+    start = data.index(b"eXIf") - 4
+    length = struct.unpack_from(">I", data, start)[0] + 12
     if late:
-        data = data[:place] + data[place + length : -12] + data[place : place + length] + data[-12:]
+        data = data[:start] + data[start + length : -12] + data[start : start + length] + data[-12:]
     opened, pixels = read(data)
     assert (opened.width, opened.height) == (SIZE[1], SIZE[0])
     expected = whole(drawing("RGB").transpose(Image.Transpose.ROTATE_270), 1)

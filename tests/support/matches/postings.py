@@ -99,13 +99,13 @@ def _title(words: list[str], chance: random.Random) -> str:
     for word in chance.sample(SELLER_WORDS, chance.randint(0, 4)):
         title.insert(chance.randint(0, len(title)), word.upper() if chance.random() < 0.3 else word)
     if chance.random() < 0.3:
-        place = chance.randrange(len(title))
-        title[place] = _misspelt(title[place], chance)
+        index = chance.randrange(len(title))
+        title[index] = _misspelt(title[index], chance)
     return " ".join(title)
 
 
 def _misspelt(word: str, chance: random.Random) -> str:
-    place = chance.randrange(len(word))
+    index = chance.randrange(len(word))
     return (
-        word[:place] + chance.choice(("", word[place] * 2, chance.choice(string.ascii_lowercase))) + word[place + 1 :]
+        word[:index] + chance.choice(("", word[index] * 2, chance.choice(string.ascii_lowercase))) + word[index + 1 :]
     )

@@ -3,15 +3,15 @@
 -- not recognised.
 --
 -- A floor lies one or more standard deviations above the mean similarity of this query to the vectors of the catalog. A
--- floor therefore fits each model and each kind of query. The number of deviations grows with the catalog. In a large
--- catalog of any size, about a hundred unrelated products therefore reach the floor by chance.
+-- floor therefore fits each model and each kind of query. The number of deviations grows with the catalog. So in every
+-- large catalog, about a hundred unrelated products reach the floor by chance.
 --
 -- Some products reach the floor even if the query is a text without meaning. For this reason, a query that is only a
 -- text has floors only if the text is recognised. A text is recognised in two cases:
 --   (1) a product has one of the text's words. The caller then passes p_known = true;
---   (2) the nearest image or title is far more similar to the text than chance explains. The unit of this comparison is
---       the larger of two deviations: that of this text and typical_deviation, that of product titles. Similarities to
---       a text without meaning vary less.
+--   (2) the nearest image or title is far more similar to the text than chance explains. The comparison
+--       counts in standard deviations, of the similarities of this text or of those of product titles
+--       (typical_deviation), whichever is larger. Similarities to a text without meaning vary less.
 -- For a query with an image or a product, the caller always passes p_known = true. With p_by_index, the HNSW index
 -- finds the nearest image or title.
 --
