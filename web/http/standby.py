@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import NoResultFound
 
 from db.errors import WindowshopError
-from web.http.database import Target, Pools, Reader
+from web.http.database import Pools, Reader, Target
 
 EVERY_SECONDS = 1.0
 CHECKS = 2  # reads leave or return to a standby after this number of checks in a row with the same result

@@ -24,7 +24,7 @@ from db.site_status.standby_checks import standbys
 from tests.support.processes import wait_until
 from tests.support.servers.replica import paused_replay, streaming_replica
 from tests.support.servers.tcp_proxy import TcpProxy, tcp_proxy
-from tests.support.web_service import PATIENT, served
+from tests.support.web_service import LONG_DEADLINE, served
 from web.http import standby
 
 pytestmark = pytest.mark.soak
@@ -56,7 +56,7 @@ def both(database: Database, ports: tuple[int, int]) -> URL:
 def sharing(database: Database, primary: TcpProxy, ports: tuple[int, int]) -> Iterator[httpx.Client]:
     """Serve the database with both replicas in the read address, and wait until both have caught up."""
     behind = replace(database, write=database.url(Role.WEB_WRITER).set(port=primary.port), read=both(database, ports))
-    with served(behind, PATIENT.model_copy(update={"max_lag_seconds": LIMIT})) as client:
+    with served(behind, LONG_DEADLINE.model_copy(update={"max_lag_seconds": LIMIT})) as client:
         wait_until(lambda: client.post("/search/text", json=SEARCH).status_code == 200, 60, "a search")
         urls = [database.url(Role.ANALYST).set(drivername="postgresql", port=port) for port in ports]
         wait_until(lambda: all(map(_answers, urls)), 60, "caught-up replicas")
