@@ -30,8 +30,8 @@ def add(
     priority: Annotated[
         int,
         typer.Option(
-            help="Of several rules that give a pin at one position, a new query, a redirect or a banner, the rule with "
-            "the highest number acts."
+            help="If several rules pin a product at one position, or give a new query, a redirect or a banner, only "
+            "the rule with the highest number acts."
         ),
     ] = 0,
     valid_from: Annotated[
@@ -84,8 +84,8 @@ def add(
 def import_rules(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The lines that list --json printed.")],
 ) -> None:
-    """Save the rules of a file, or none if one of them cannot work. A rule takes the place of the rule of its name
-    and catalog:
+    """Save the rules of a file, or none if one of them cannot work. A rule replaces the rule with its name and
+    catalog:
 
     windowshop rule list --json > rules.jsonl
 

@@ -14,8 +14,8 @@ begin
         select distinct shop_private.text_payload(t) from unnest(p_texts) t
         where t ~ '\S' and length(t) <= @max_text_length@
             and shop_private.gateway_lookup(model, sha256(convert_to('t' || t, 'UTF8'))) is null);
-    for place in 1 .. cardinality(missing) by 32 loop
-        perform shop_private.gateway_request(model, missing[place : place + 31]);
-        perform shop_private.query_vector(model, 't', p) from unnest(missing[place : place + 31]) p;
+    for start in 1 .. cardinality(missing) by 32 loop
+        perform shop_private.gateway_request(model, missing[start : start + 31]);
+        perform shop_private.query_vector(model, 't', p) from unnest(missing[start : start + 31]) p;
     end loop;
 end $$;
