@@ -272,10 +272,8 @@ class _Slots:
     def take(self, host: bytes) -> Iterator[None]:
         with self._lock:
             slot = self._hosts.setdefault(host, threading.BoundedSemaphore(self._per_host))
-        with (
-            slot,
-            self._all,
-        ):  # the host first, so that a request that waits for a slow host holds no slot of the total
+        # The host comes first, so that a request that waits for a slow host holds no slot of the total.
+        with slot, self._all:
             yield
 
 

@@ -32,9 +32,8 @@ query_embedding = Table(
     Column("model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE")),
     Column("key", LargeBinary, comment="SHA-256 of the kind and the content of the query"),
     Column("query", Text, comment="text of the query; null for an image"),
-    Column(
-        "embedding", HALFVEC, nullable=False
-    ),  # no dimension is declared, because the models have different dimensions
+    # No dimension is declared, because the models have different dimensions.
+    Column("embedding", HALFVEC, nullable=False),
     Column("asked", Integer, nullable=False, server_default="1", comment="number of cache misses for this query"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     PrimaryKeyConstraint("model_id", "key"),

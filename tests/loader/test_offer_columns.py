@@ -152,9 +152,8 @@ def test_a_faulty_cell_is_dropped_with_a_warning_that_names_the_column(
     found = loaded(json.dumps(row) + "\n", "goods.jsonl", tmp_path)
     assert dict(found.warnings)[field].find(reason) >= 0
     assert found.product.price == 9
-    assert (
-        found.product.sale_price is None
-    )  # a faulty date of a sale also drops the sale price, because the sale could be over
+    # A faulty date of a sale also drops the sale price, because the sale could be over.
+    assert found.product.sale_price is None
 
 
 @pytest.mark.parametrize("names", ["sale_start,sale_end", "Sale From,Sale To", "sale price start,sale price end"])

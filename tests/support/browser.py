@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 GUITAR = IMAGES / "fluent_1376.webp"
 CARDS = "#products > li"
-PATIENCE = 30  # a test waits up to this many seconds, because a busy machine encodes an image slowly
+TIMEOUT_SECONDS = 30  # a test waits up to this many seconds, because a busy machine encodes an image slowly
 
 # This script hands an image file to the page, as a browser does when a visitor drops or pastes the file.
 HAND_OVER = """([kind, base64]) => {
@@ -43,7 +43,7 @@ def expect_first(page: "Page", word: str) -> None:
     """Wait until at least three of the first six titles contain `word`."""
     wait_until(
         lambda: sum(word in title.lower() for title in titles(page)[:6]) >= 3,
-        PATIENCE,
+        TIMEOUT_SECONDS,
         f"{word} among the first titles",
     )
 
@@ -55,7 +55,7 @@ def hand_over(page: "Page", kind: str) -> None:
 def until(page: "Page", holds: str) -> None:
     """Wait until the JavaScript expression `holds` is true. Playwright's wait_for_function needs eval, and the content
     security policy of the page forbids eval."""
-    wait_until(lambda: page.evaluate(holds), PATIENCE, holds)
+    wait_until(lambda: page.evaluate(holds), TIMEOUT_SECONDS, holds)
 
 
 def hold(page: "Page", which: str) -> list["Route"]:

@@ -1,6 +1,6 @@
--- Returns what signals and rules do to a search. `active` is null if they leave the order of the products as it is, and
--- `rules` has only the rules that weight signals. The function has no SET clause, because it runs under the settings of
--- run_search.
+-- Returns what signals and rules do to a search. `active` is null if they do not change the order of the products.
+-- Of the rules, `rules` lists only those with weights of signals. The function has no SET clause, because it runs under
+-- the settings of run_search.
 create or replace function shop_private.search_ranking(p_request shop_private.search_request)
 returns shop_private.search_ranking
 language plpgsql stable as $$
@@ -20,7 +20,7 @@ begin
         ranking.unmet := found.unmet;
         foreach rule in array coalesce(found.rules, '{}') loop
             if rule.action ? 'pin' then
-                -- a rule with a higher priority has the place
+                -- a rule with a higher priority pins a product at this position
                 continue when (rule.action ->> 'at')::numeric = any(ranking.places);
                 ranking.pins := ranking.pins || rule.target_id;
                 ranking.places := ranking.places || (rule.action ->> 'at')::numeric::integer;

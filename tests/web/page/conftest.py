@@ -16,7 +16,7 @@ from db.engine import Database
 from db.lifecycle.serving import serve_model
 from db.settings import Settings
 from migrations.model_revisions import NewModel, add_model
-from tests.support.browser import PATIENCE
+from tests.support.browser import TIMEOUT_SECONDS
 from tests.support.databases import Databases
 from tests.support.web_service import LONG_DEADLINE, SETTINGS, encoding
 from web.server import running
@@ -85,7 +85,7 @@ def visit(browser: "Browser") -> Iterator[Any]:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE * 1000)
+        page.set_default_timeout(TIMEOUT_SECONDS * 1000)
         page.on("console", listen)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from loader.sample import IMAGES
-from tests.support.browser import GUITAR, PATIENCE, titles, until
+from tests.support.browser import GUITAR, TIMEOUT_SECONDS, titles, until
 from tests.support.processes import wait_until
 from tests.web.page.reading import keep
 from tests.web.page.test_accessibility import colour_violations, violations
@@ -38,7 +38,7 @@ def scene(shop: str) -> str:
 
 def expect_near(page: "Page", word: str) -> None:
     """Wait until one of the first three titles contains `word`."""
-    wait_until(lambda: any(word in title.lower() for title in titles(page)[:3]), PATIENCE, f"{word} at the top")
+    wait_until(lambda: any(word in title.lower() for title in titles(page)[:3]), TIMEOUT_SECONDS, f"{word} at the top")
 
 
 def frame(page: "Page") -> Any:

@@ -61,7 +61,7 @@ def test_a_click_on_a_search_that_was_not_recorded_is_not_recorded(
         with monkeypatch.context() as typing:
             typing.setattr(recorder, "WAIT_SECONDS", 60.0)
             short, whole = (client.get(f"/?q={typed}").text for typed in ("bag", "bag number12"))
-            client.get(product_links(short)[0])  # a part of a text that was typed on
+            client.get(product_links(short)[0])  # the visitor continued to type this text
             client.get(product_links(whole)[0])
             assert [row.query for row in recorded(own_database, 2)] == ["bag number12", None]
         monkeypatch.setattr(recorder, "RETRY_SECONDS", 0.0)
