@@ -192,7 +192,7 @@ SEARCH = (
     Constant("far_start_count", 12, "walks", "start_count under a far filter; 8 walks find fewer of the nearest"),
     Constant("far_start_distance", 0.1, "cosine distance", "start_distance under a far filter; its matches lie closer"),
     Constant("start_choice", 50, "products", "number of nearest products from which the next starts are chosen"),
-    Constant("start_sample", 1000, "matches", "size of the sample from which starts under a far filter are chosen"),
+    Constant("start_sample", 3000, "matches", "size of the sample from which starts under a far filter are chosen"),
     Constant("start_sample_most", 20_000, "products", "largest number of products that are read for this sample"),
     Constant("shift", 0.85, "x direction", "shifts the query to the matches; half of the walk's candidates then match"),
     Constant("shift_candidates", 600, "candidates", "candidates of the walk to the shifted query"),
