@@ -1,15 +1,21 @@
-"""Rebuilds HNSW indexes with other parameters, while search continues with the old indexes."""
+"""Rebuilds HNSW indexes with other parameters or over bits, while search continues with the old indexes."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
+from sqlalchemy import text
+
+from db import schema
 from db.engine import Database
 from db.errors import DatabaseError, SettingsError
-from db.lifecycle.indexes import every_index
+from db.lifecycle.indexes import IndexState, every_index
 from db.lifecycle.promotion import serving_name
 from db.settings import Settings
 from migrations.model_revisions import revise
 from migrations.upgrade import migrating, upgrade
+
+Quantize = Literal["none", "bit"]  # what an index has of each number of a vector: 16 bits (none), or only its sign
 
 
 def rebuild_indexes(
@@ -19,9 +25,12 @@ def rebuild_indexes(
     model: str | None = None,
     m: int = 16,
     ef_construction: int = 64,
+    quantize: Quantize | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write and apply a revision that rebuilds both indexes of a model (default: the serving model). Returns the file.
+
+    Without `quantize`, an index over bits stays one, and so does an index over vectors.
 
     Raises SettingsError if ef_construction is less than twice m. Raises DatabaseError if the model has no indexes, or
     if no model is given and none is serving.
@@ -44,14 +53,30 @@ def rebuild_indexes(
             raise DatabaseError(
                 f"model {name} has no indexes" if name else "no model is serving", hint='See "windowshop model status".'
             )
-        up = [_rebuild(index.name, m, ef_construction, (index.m, index.ef_construction)) for index in indexes]
-        down = [_rebuild(index.name, index.m, index.ef_construction, (m, ef_construction)) for index in indexes]
-        what = f"rebuilds its indexes with m {m} and ef_construction {ef_construction}"
-        written = revise(settings.home, "reindex", name, what, up, down)
+        dimension = conn.scalar(text("select dimension from shop.model where name = :name"), {"name": name})
+        conn.rollback()
+        lines = []
+        for index in indexes:
+            bits = dimension if (quantize or index.quantize) == "bit" else None
+            wanted, present = (m, ef_construction, bits), (index.m, index.ef_construction, _bits(index, dimension))
+            lines.append((_rebuild(index.name, wanted, present), _rebuild(index.name, present, wanted)))
+        over = {None: "", "bit": " over bits", "none": " over vectors"}[quantize]
+        what = f"rebuilds its indexes{over} with m {m} and ef_construction {ef_construction}"
+        up, down = [line for line, _ in lines], [line for _, line in lines]
+        # Code before this revision does not search an index over bits.
+        depends = schema.HEAD if any("bits=" in line for line in up + down) else None
+        written = revise(settings.home, "reindex", name, what, up, down, depends)
     upgrade(database, settings, on_progress)
     return written
 
 
-def _rebuild(index: str, m: int, ef_construction: int, was: tuple[int, int]) -> str:
+def _bits(index: IndexState, dimension: int) -> int | None:
+    return dimension if index.quantize == "bit" else None
+
+
+def _rebuild(index: str, wanted: tuple[int, int, int | None], present: tuple[int, int, int | None]) -> str:
+    (m, ef_construction, bits), (*was, was_bits) = wanted, present
+    over = (f", bits={bits}" if bits else "") + (f", was_bits={was_bits}" if was_bits else "")
     table = index.removesuffix("_hnsw")
-    return f'op.rebuild_hnsw_index("{index}", "{table}", m={m}, ef_construction={ef_construction}, was={was})'
+    parameters = f"m={m}, ef_construction={ef_construction}, was={tuple(was)}{over}"
+    return f'op.rebuild_hnsw_index("{index}", "{table}", {parameters})'

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -72,6 +72,7 @@ def suitable_lines(conn: "Connection", dimension: int | None = None) -> list[str
     return describe(images, titles, suits, sizing.present(conn))
 
 
+Quantize = Literal["none", "bit"]  # as in migrations/reindex.py, whose import takes a second
 Label = Annotated[
     str,
     typer.Option(
@@ -200,8 +201,18 @@ def rebuild(
         int,
         typer.Option("--ef-construction", help="Number of candidates for the links of each vector.", min=4, max=1000),
     ] = 64,
+    quantize: Annotated[
+        Quantize | None,
+        typer.Option(
+            help="bit: the indexes have only the sign of each number, and searches compare more candidates. none: they "
+            "have the vectors. Default: as now."
+        ),
+    ] = None,
 ) -> None:
     """Build a model's indexes again beside the old ones, then drop the old ones. Searches continue during the build.
+
+    With "--quantize bit" the indexes take about a quarter of the memory, and a search takes longer. "--quantize none"
+    undoes this. See "Indexes over bits" in docs/search.md.
 
     Larger values of --m and --ef-construction give a higher recall and a longer build. "windowshop db upgrade"
     continues an interrupted build. Run "windowshop calibrate" afterwards.
@@ -212,7 +223,9 @@ def rebuild(
 
     settings = Settings.read()
     with open_database(settings, on_progress=say) as database:
-        file = rebuild_indexes(database, settings, model=model, m=m, ef_construction=ef_construction, on_progress=say)
+        file = rebuild_indexes(
+            database, settings, model=model, m=m, ef_construction=ef_construction, quantize=quantize, on_progress=say
+        )
     typer.echo(f"wrote {file}")
     typer.echo('The indexes are built. Run "windowshop calibrate" to adapt search to them.')
 

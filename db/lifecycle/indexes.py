@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import Connection, text
 
@@ -30,6 +30,7 @@ class IndexState:
     progress: float | None
     deferred: bool = False
     label: str | None = None  # the field and value of an index that has only the vectors of products with this value
+    quantize: Literal["none", "bit"] = "none"  # bit: the index has only the sign of each number of a vector
 
     @property
     def state(self) -> str:
@@ -50,14 +51,16 @@ _INDEXES = text(
         coalesce((select option_value::integer from pg_options_to_table(c.reloptions) where option_name = 'm'), 16),
         coalesce((select option_value::integer from pg_options_to_table(c.reloptions)
                   where option_name = 'ef_construction'), 64),
-        i.indisvalid, l.field || ' = ' || (l.value #>> '{}'), c.oid
+        i.indisvalid, l.field || ' = ' || (l.value #>> '{}'), case a.atttypid when 'bit'::regtype then 'bit'
+            else 'none' end, c.oid
     from shop.model m
     cross join (values ('image'), ('title')) as parts(part)
     join pg_index i on i.indrelid in (to_regclass(format('shop.%I', m.name || '_' || part)),
         to_regclass(format('shop.%I', m.name || '_' || part || '_label')))
     join pg_class c on c.oid = i.indexrelid
     left join shop.label_index l on c.relname = m.name || '_' || part || '_label_' || l.label_id
-    join pg_am a on a.oid = c.relam and a.amname = 'hnsw'
+    join pg_am h on h.oid = c.relam and h.amname = 'hnsw'
+    join pg_attribute a on a.attrelid = c.oid and a.attnum = 1
     order by m.model_id, l.label_id nulls first, part, c.relname"""
 )
 _DEFERRED = text(
@@ -84,14 +87,17 @@ _BUILDING = """
 def every_index(conn: Connection, building: Mapping[int, float]) -> list[IndexState]:
     found = []
     deferred_rows = {row.name: row for row in conn.execute(_DEFERRED)}
-    for model, part, name, rows, size, m, ef_construction, valid, label, oid in conn.execute(_INDEXES):
+    for model, part, name, rows, size, m, ef_construction, valid, label, quantize, oid in conn.execute(_INDEXES):
         progress = None if valid else building.get(oid)
         deferred = deferred_rows.pop(name, None) is not None
-        found.append(IndexState(model, part, name, rows, size, m, ef_construction, valid, progress, deferred, label))
+        found.append(
+            IndexState(model, part, name, rows, size, m, ef_construction, valid, progress, deferred, label, quantize)
+        )
     for model, part, name, rows, definition, label in deferred_rows.values():
         given = dict(re.findall(r"(m|ef_construction)='?(\d+)", definition))
         m, ef_construction = int(given.get("m", 16)), int(given.get("ef_construction", 64))
-        found.append(IndexState(model, part, name, rows, 0, m, ef_construction, False, None, True, label))
+        state = IndexState(model, part, name, rows, 0, m, ef_construction, False, None, True, label)
+        found.append(replace(state, quantize="bit" if "bit_hamming_ops" in definition else "none"))
     return found
 
 

@@ -30,6 +30,7 @@ class Suitable:
     m: int
     ef_construction: int
     index_bytes: int  # both HNSW indexes of a model
+    bit_index_bytes: int  # both HNSW indexes of a model if they are over bits
     maintenance_work_mem: int  # holds the graph of the larger index during its build
     shared_buffers: int  # holds both indexes
     huge_pages: int | None  # number of huge pages of 2 MB for the shared memory; None: not worthwhile
@@ -48,13 +49,16 @@ def suitable(images: int, titles: int, dimension: int) -> Suitable:
     """Return the values that suit a model of this dimension with these numbers of images and titles."""
     larger = max(images, titles)
     m, ef_construction = next((m, ef) for most, m, ef in PARAMETERS if most is None or larger <= most)
-    index_bytes = sum(hnsw_bytes(vectors, dimension, m) for vectors in (images, titles))
+    index_bytes, bit_index_bytes = (
+        sum(hnsw_bytes(vectors, dimension, m, bits=bits) for vectors in (images, titles)) for bits in (False, True)
+    )
     shared_buffers = max(256 * MB, _rounded(1.2 * index_bytes))
     huge = ceil((1.05 * shared_buffers + 64 * MB) / HUGE_PAGE) if shared_buffers >= HUGE_FROM else None
     return Suitable(
         m,
         ef_construction,
         index_bytes,
+        bit_index_bytes,
         max(64 * MB, _rounded(1.1 * larger * _graph_bytes(dimension, m))),
         shared_buffers,
         huge,

@@ -112,7 +112,7 @@ def extensions(conn: Connection, roles: Roles) -> Finding:
 
 
 def indexes(conn: Connection, roles: Roles) -> Finding:
-    """Name the INVALID indexes that no running build will finish."""
+    """Name the INVALID indexes that no running build will finish, and the indexes over bits."""
     running = building(conn)
     invalid = [row for row in conn.execute(_INVALID) if row.oid not in running]
     if invalid:
@@ -121,7 +121,8 @@ def indexes(conn: Connection, roles: Roles) -> Finding:
         return warning("indexes", f"INVALID, so no search uses them: {names}", "; ".join(sorted(fixes)))
     if running:
         return fine("indexes", f"all are valid, except {len(running)} that are being built")
-    return fine("indexes", "all are valid")
+    bits = conn.scalars(_BITS).all()
+    return fine("indexes", f"all are valid; over bits: {', '.join(bits)}" if bits else "all are valid")
 
 
 def _index_fix(name: str, *, is_deferred: bool) -> str:
@@ -152,6 +153,10 @@ _EXTENSIONS = text(
     f"e.extname in ({OLDER}) as is_older from pg_extension e "
     "join pg_available_extensions a on a.name = e.extname "
     "where e.extname in ('vector', 'dblink', 'pg_trgm', 'pg_prewarm') order by e.extname = 'vector' desc, 1"
+)
+_BITS = text(
+    "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum = 1 "
+    "where c.relnamespace = to_regnamespace('shop') and c.relkind = 'i' and a.atttypid = 'bit'::regtype order by 1"
 )
 _INVALID = text(
     "select i.indexrelid as oid, i.indexrelid::regclass::text as name, "

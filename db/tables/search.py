@@ -78,7 +78,7 @@ calibration = Table(
     Column(
         "query_kind", Text, nullable=False, comment="text: texts that people searched; image: images of the catalog"
     ),
-    Column("ef_search", Integer, nullable=False, comment="size of the candidate list for a search without a filter"),
+    Column("ef_search", Integer, nullable=False, comment="number of candidates of a search without a filter"),
     Column(
         "slack",
         Double,
@@ -101,9 +101,10 @@ calibration = Table(
     ),
     Column("measured", JSONB, nullable=False, server_default=text("'[]'"), comment="recall and time of each setting"),
     Column("advice", Text, comment="the missed recalls and a better index; null: no setting misses the target"),
+    Column("bits", Integer, comment="dimension of the model if the index of images had bits; null: it had vectors"),
     PrimaryKeyConstraint("calibration_id"),
     CheckConstraint("query_kind in ('text', 'image')", name="query_kind"),
-    CheckConstraint("ef_search between 1 and 1000", name="ef_search"),
+    CheckConstraint("ef_search between 1 and case when bits is null then 1000 else 20000 end", name="ef_search"),
     # NaN is greater than every number, so an upper bound also excludes NaN.
     CheckConstraint(
         "exact_us_per_row > 0 and exact_us_per_row < 'Infinity' and hnsw_us_per_candidate >= 0 "

@@ -3,6 +3,7 @@
     op.create_index_concurrently("product_brand_key_idx", "product", "(shop_private.identifier_key(brand), catalog)")
     op.create_hnsw_index("starter_image_hnsw", "starter_image", m=16, ef_construction=64)
     op.rebuild_hnsw_index("starter_image_hnsw", "starter_image", m=32, ef_construction=128, was=(16, 64))
+    op.rebuild_hnsw_index("starter_image_hnsw", "starter_image", m=16, ef_construction=64, was=(16, 64), bits=384)
 
 An operation may end the revision's transaction, and can be run again after an interruption. So such operations stand in
 a revision of their own, or before all statements that cannot run twice. An index is built CONCURRENTLY; an INVALID
@@ -50,49 +51,74 @@ class CreateIndex(MigrateOperation):
 
 @Operations.register_operation("create_hnsw_index")
 class CreateHnswIndex(MigrateOperation):
-    def __init__(self, name: str, table: str, m: int, ef_construction: int) -> None:
-        self.name, self.table, self.m, self.ef_construction = name, table, m, ef_construction
+    def __init__(self, name: str, table: str, m: int, ef_construction: int, bits: int | None = None) -> None:
+        self.name, self.table, self.m, self.ef_construction, self.bits = name, table, m, ef_construction, bits
 
     @classmethod
     def create_hnsw_index(
-        cls, operations: Operations, name: str, table: str, *, m: int = 16, ef_construction: int = 64
+        cls,
+        operations: Operations,
+        name: str,
+        table: str,
+        *,
+        m: int = 16,
+        ef_construction: int = 64,
+        bits: int | None = None,
     ) -> None:
-        """Index the embeddings of `shop.<table>` for cosine distance."""
-        operations.invoke(cls(name, table, m, ef_construction))
+        """Index the embeddings of `shop.<table>` for cosine distance, or their bits for Hamming distance."""
+        operations.invoke(cls(name, table, m, ef_construction, bits))
 
     def reverse(self) -> "DropHnswIndex":
-        return DropHnswIndex(self.name, self.table, self.m, self.ef_construction)
+        return DropHnswIndex(self.name, self.table, self.m, self.ef_construction, self.bits)
 
 
 @Operations.register_operation("drop_hnsw_index")
 class DropHnswIndex(MigrateOperation):
-    def __init__(self, name: str, table: str, m: int, ef_construction: int) -> None:
-        self.name, self.table, self.m, self.ef_construction = name, table, m, ef_construction
+    def __init__(self, name: str, table: str, m: int, ef_construction: int, bits: int | None = None) -> None:
+        self.name, self.table, self.m, self.ef_construction, self.bits = name, table, m, ef_construction, bits
 
     @classmethod
     def drop_hnsw_index(
-        cls, operations: Operations, name: str, table: str, *, m: int = 16, ef_construction: int = 64
+        cls,
+        operations: Operations,
+        name: str,
+        table: str,
+        *,
+        m: int = 16,
+        ef_construction: int = 64,
+        bits: int | None = None,
     ) -> None:
-        operations.invoke(cls(name, table, m, ef_construction))
+        operations.invoke(cls(name, table, m, ef_construction, bits))
 
     def reverse(self) -> CreateHnswIndex:
-        return CreateHnswIndex(self.name, self.table, self.m, self.ef_construction)
+        return CreateHnswIndex(self.name, self.table, self.m, self.ef_construction, self.bits)
 
 
 @Operations.register_operation("rebuild_hnsw_index")
 class RebuildHnswIndex(MigrateOperation):
-    def __init__(self, name: str, table: str, m: int, ef_construction: int, was: tuple[int, int]) -> None:
-        self.name, self.table, self.m, self.ef_construction, self.was = name, table, m, ef_construction, was
+    def __init__(
+        self, name: str, table: str, parameters: tuple[int, int, int | None], was: tuple[int, int, int | None]
+    ) -> None:
+        self.name, self.table, self.parameters, self.was = name, table, parameters, was
 
     @classmethod
     def rebuild_hnsw_index(
-        cls, operations: Operations, name: str, table: str, *, m: int, ef_construction: int, was: tuple[int, int]
+        cls,
+        operations: Operations,
+        name: str,
+        table: str,
+        *,
+        m: int,
+        ef_construction: int,
+        was: tuple[int, int],
+        bits: int | None = None,
+        was_bits: int | None = None,
     ) -> None:
         """Build a new index beside the old index, then drop the old index, whose m and ef_construction are `was`."""
-        operations.invoke(cls(name, table, m, ef_construction, was))
+        operations.invoke(cls(name, table, (m, ef_construction, bits), (*was, was_bits)))
 
     def reverse(self) -> "RebuildHnswIndex":
-        return RebuildHnswIndex(self.name, self.table, *self.was, (self.m, self.ef_construction))
+        return RebuildHnswIndex(self.name, self.table, self.was, self.parameters)
 
 
 @Operations.implementation_for(CreateIndex)
@@ -111,12 +137,16 @@ def _create_index(operations: Operations, operation: CreateIndex) -> None:
 @Operations.implementation_for(CreateHnswIndex)
 def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> None:
     vector = quoted(operations, vector_schema(operations))
+    key = f"embedding {vector}.halfvec_cosine_ops"
+    if operation.bits is not None:
+        # Searches read the embedding through views, which cast it, and only an equal expression uses the index.
+        code = f"{vector}.binary_quantize(embedding::{vector}.halfvec)"
+        key = f"({code}::bit({int(operation.bits)})) {vector}.bit_hamming_ops"
     _create_concurrently(
         operations,
         operation.name,
         operation.table,
-        f"using hnsw (embedding {vector}.halfvec_cosine_ops) "
-        f"with (m = {int(operation.m)}, ef_construction = {int(operation.ef_construction)})",
+        f"using hnsw ({key}) with (m = {int(operation.m)}, ef_construction = {int(operation.ef_construction)})",
     )
 
 
@@ -167,20 +197,19 @@ def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> 
     index."""
     old, new = operation.name, f"{operation.name}_next"
     old_name, new_name = quoted(operations, old), quoted(operations, new)
-    create = CreateHnswIndex(new, operation.table, operation.m, operation.ef_construction)
-    wanted = f"m={create.m} ef_construction={create.ef_construction}"
+    create = CreateHnswIndex(new, operation.table, *operation.parameters)
+    wanted = f"m={create.m} ef_construction={create.ef_construction} bits={create.bits or ''}"
     if is_script(operations):
         with operations.get_context().autocommit_block():
             run_if_found(
                 operations,
-                f"select 'drop index concurrently shop.{new_name}' from pg_class "
-                f"where oid = to_regclass('shop.{new_name}') and array_to_string(reloptions, ' ') <> '{wanted}'",
+                f"select 'drop index concurrently shop.{new_name}' {_PARAMETERS_OF.format(name=new_name)} "
+                f"and {_PARAMETERS} <> '{wanted}'",
             )
     else:
         with operations.get_context().autocommit_block():
             parameters = operations.get_bind().scalar(
-                text("select array_to_string(reloptions, ' ') from pg_class where oid = to_regclass(:name)"),
-                {"name": f"shop.{new_name}"},
+                text(f"select {_PARAMETERS} {_PARAMETERS_OF.format(name=new_name)}")
             )
         if parameters not in (None, wanted):  # left by another rebuild
             operations.invoke(DropHnswIndex(new, operation.table, 16, 64))
@@ -188,6 +217,15 @@ def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> 
     operations.invoke(DropHnswIndex(old, operation.table, *operation.was))
     with operations.get_context().autocommit_block():
         operations.execute(f"alter index shop.{new_name} rename to {old_name}")
+
+
+_PARAMETERS = (
+    "concat(array_to_string(c.reloptions, ' '), ' bits=', case when a.atttypid = 'bit'::regtype then a.atttypmod end)"
+)
+_PARAMETERS_OF = (
+    "from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum = 1 "
+    "where c.oid = to_regclass('shop.{name}')"
+)
 
 
 @contextmanager

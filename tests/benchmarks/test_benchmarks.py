@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.relevance import ranking_cost
 from benchmarks.search import chart, filtered, pages, postgres, throughput, unfiltered
+from benchmarks.search.bits import quantized
 from benchmarks.search.data import KINDS, SHARES, Catalog
 from benchmarks.search.load import Shop, load, product_numbers
 from benchmarks.search.peers import Faiss, Hnswlib, Peer, peers
@@ -128,6 +129,17 @@ def test_pages_of_a_result_and_counts_of_the_catalog_are_measured(shop: Shop) ->
     assert [row[3] for table in report.tables for row in table.rows] == ["1.000", "1.000"]
     assert {line.what for line in report.lines} >= {"shop.coverage, p50", "shop.model_coverage, p50"}
     assert min(report.raw["count_seconds"].values()) > 0  # type: ignore[attr-defined]  # raw is a mapping of objects
+
+
+def test_bits_are_measured_against_vectors_and_leave_no_index(shop: Shop) -> None:
+    report = quantized.run(shop, QUERIES)
+
+    found = {line.what: line.measured for line in report.lines}
+    assert 0.2 < float(found["size of the index over bits / of the index over vectors"]) < 0.35
+    assert [len(table.rows) for table in report.tables] == [7, 3]
+    with shop.admin() as conn:
+        left = conn.execute("select relname from pg_class where relname ~ '^bench_(bits|vectors|ivf)$'").fetchall()
+    assert left == []
 
 
 @pytest.mark.soak

@@ -24,6 +24,9 @@ def test_every_page_equals_the_output_of_the_report_command() -> None:
 @pytest.mark.parametrize("benchmark", BENCHMARKS.values(), ids=lambda benchmark: benchmark.name)
 def test_a_goal_has_an_explanation_if_and_only_if_it_is_missed(benchmark: Benchmark) -> None:
     for goal in benchmark.goals:
+        if goal.result not in KEPT:
+            assert "not measured yet" in {cell for row in page.rows(benchmark, KEPT) for cell in row}
+            continue
         assert bool(goal.why) == (page.line_of(goal, KEPT[goal.result]).met is False), goal.what
 
 
@@ -32,12 +35,16 @@ def test_every_result_line_with_a_goal_is_on_the_page_exactly_once() -> None:
         (goal.result, page.line_of(goal, KEPT[goal.result]).what)
         for benchmark in BENCHMARKS.values()
         for goal in benchmark.goals
+        if goal.result in KEPT
     ]
     measured = [(name, line.what) for name, result in KEPT.items() for line in result.lines if line.goal]
 
     assert sorted(listed) == sorted(measured)
     assert {name: goals.benchmark_of(name).name for name, _ in listed} == {
-        goal.result: benchmark.name for benchmark in BENCHMARKS.values() for goal in benchmark.goals
+        goal.result: benchmark.name
+        for benchmark in BENCHMARKS.values()
+        for goal in benchmark.goals
+        if goal.result in KEPT
     }
 
 

@@ -12,6 +12,7 @@ GROUPS = {
     "the large catalog": (
         "tests/sql/search/test_search_routes.py",
         "tests/sql/search/test_several_starts.py",
+        "tests/sql/bits/test_bit_route.py",
         "tests/sql/search/test_plans.py",
         "tests/sql/search/test_nearest_image.py",
         "tests/sql/search/test_cut_by_index.py",

@@ -292,7 +292,7 @@ class Results(msgspec.Struct):
         int | None, Meta(description="Number of products that pass the filter and the cut, encoded or not.")
     ]
     total_is: Literal["exact", "about", "at least"] | None
-    route: Literal["exact", "hnsw", "label", "keyword"] | None
+    route: Literal["exact", "hnsw", "bit", "label", "keyword"] | None
     rows_examined: int | None
     degraded: bool
     reason: Annotated[

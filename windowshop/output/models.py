@@ -42,11 +42,12 @@ def print_status(
 
 
 def print_indexes(console: Console, indexes: Sequence[IndexState]) -> None:
-    table = _table("index", "of", "vectors,\nabout", "size", "m", "ef_con-\nstruction", "state")
+    table = _table("index", "of", "has", "vectors,\nabout", "size", "m", "ef_con-\nstruction", "state")
     for index in indexes:
         of = f"{index.part}s" if index.label is None else f"{index.part}s, {index.label}"
+        has = "bits" if index.quantize == "bit" else "vectors"
         table.add_row(
-            index.name, of, f"{index.rows:,}", f"{index.size / 2**20:,.1f} MB",
+            index.name, of, has, f"{index.rows:,}", f"{index.size / 2**20:,.1f} MB",
             str(index.m), str(index.ef_construction), index.state,
         )  # fmt: skip
     console.print(table)

@@ -8,7 +8,7 @@ def describe(images: int, titles: int, suits: Suitable, server: Present) -> list
     lines = [
         f"For about {images:,} images and {titles:,} titles, these values suit:",
         f"  m {suits.m} and ef_construction {suits.ef_construction}; the HNSW indexes then take "
-        f"{_size(suits.index_bytes)}",
+        f"{_size(suits.index_bytes)}, or over bits {_size(suits.bit_index_bytes)}",
         f"  maintenance_work_mem {_size(suits.maintenance_work_mem)} while an index is built "
         f"(now {_size(server.maintenance_work_mem)})",
         f"  shared_buffers {_size(suits.shared_buffers)} (now {_size(server.shared_buffers)})",

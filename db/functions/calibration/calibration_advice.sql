@@ -24,9 +24,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
             coalesce(max(o.option_value) filter (where o.option_name = 'ef_construction'), '64')::integer as effort
         from pg_class c, pg_options_to_table(c.reloptions) o where c.oid = p_index
     )
-    select format('recall@%s misses the target %s (%s); an index with m %s and ef_construction %s instead of %s and %s '
-            'finds more of the nearest products',
-        p_calibration.k, p_calibration.target_recall, m.recalls, least(100, 2 * b.m), least(1000, 2 * greatest(
-            b.effort, 2 * b.m)), b.m, b.effort)
+    select format('recall@%s misses the target %s (%s); ', p_calibration.k, p_calibration.target_recall, m.recalls)
+        || case when p_calibration.bits is null then format('an index with m %s and ef_construction %s instead of '
+            '%s and %s', least(100, 2 * b.m), least(1000, 2 * greatest(b.effort, 2 * b.m)), b.m, b.effort)
+            else 'an index over vectors (--quantize none)' end || ' finds more of the nearest products'
     from missed m, built b where m.recalls is not null
 $$;

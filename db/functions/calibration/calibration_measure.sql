@@ -28,28 +28,35 @@ begin
     result.ef_search := s.ef_search; result.slack := s.stop_margin;
     result.hnsw_us_per_candidate := s.hnsw_us_per_candidate;
     result.measured := '[]';
+    result.bits := s.image_bits;
     if s.image_index is not null and run.products >= @calibration_index_products@ then
         if not shop_private.calibration_nearest(run, s.image_table, p_until) then
             return null;
         end if;
-        chosen := shop_private.calibration_ef_search(
-            run, @default_ef_factor@ * sqrt(greatest(run.products, s.images)), s.image_index, p_until);
+        chosen := shop_private.calibration_ef_search(run, case when s.image_bits is null then @default_ef_factor@
+            else @default_bit_factor@ end * sqrt(greatest(run.products, s.images)), s.image_index, s.image_bits,
+            p_until);
         if chosen.ef_search is null then
             return null;
         end if;
         result.ef_search := chosen.ef_search; result.recall := chosen.recall; result.measured := chosen.measured;
-        chosen := shop_private.calibration_stop_margin(run, result.exact_us_per_row, s.image_index, p_until);
-        if chosen.stop_margin is null then
+        if s.image_bits is null then
+            chosen := shop_private.calibration_stop_margin(run, result.exact_us_per_row, s.image_index, p_until);
+            result.slack := chosen.stop_margin;
+        else
+            chosen := shop_private.calibration_bit_filters(run, result.ef_search, s.image_index, p_until);
+        end if;
+        if chosen.measured is null then
             return null;
         end if;
-        result.slack := chosen.stop_margin; result.hnsw_us_per_candidate := chosen.us_per_candidate;
+        result.hnsw_us_per_candidate := chosen.us_per_candidate;
         result.measured := result.measured || chosen.measured;
     end if;
     result.crossover_rows := least(@compare_limit@, greatest(
         @exact_floor@, result.ef_search * result.hnsw_us_per_candidate / result.exact_us_per_row));
     if result.recall is not null and run.products > result.crossover_rows then
         s.products := run.products;
-        s.ef_search := result.ef_search; s.stop_margin := result.slack;
+        s.ef_search := result.ef_search; s.bit_candidates := result.ef_search; s.stop_margin := result.slack;
         s.exact_us_per_row := result.exact_us_per_row; s.hnsw_us_per_candidate := result.hnsw_us_per_candidate;
         s.exact_limit := result.crossover_rows;
         mixes := shop_private.calibration_mixes(run, s, p_until);
@@ -63,11 +70,11 @@ begin
     result.advice := shop_private.calibration_advice(result, s.image_index);
     insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, slack,
         exact_us_per_row, hnsw_us_per_candidate, crossover_rows, background_mean, background_deviation, measured,
-        advice)
+        advice, bits)
     values (result.model_id, result.products, result.k, result.target_recall, result.recall, result.queries,
         result.query_kind, result.ef_search, result.slack, result.exact_us_per_row, result.hnsw_us_per_candidate,
         result.crossover_rows, result.background_mean, result.background_deviation, result.measured,
-        result.advice)
+        result.advice, result.bits)
     returning * into result;
     delete from shop_private.calibration_run;
     delete from shop_private.calibration_list;

@@ -1,13 +1,13 @@
 -- Returns what the scans of a vector leg read; p_part is image or title. `vectors` is the SQL of a source with the
 -- columns product_id, position and embedding: the vectors of p_settings.labels if this is one label, otherwise the view
--- of all vectors. `index`
--- names the HNSW indexes of the source, and is null if the source has none. `share` is the share of all products that
--- the source has, and ef_search suits the size of the source: an index of a small label has few vectors, so it needs
--- few candidates, but at least @default_ef_min@. `route` is 'label' or 'hnsw'. The function has no SET clause, because
--- it runs under the settings of vector_leg.
+-- of all vectors. `index` names the HNSW indexes of the source, and is null if the source has none. `bits` is null if
+-- the index of the vectors has the vectors, and their dimension if it has their bits. `share` is the share of all
+-- products that the source has, and ef_search suits the size of the source and its index: an index of a small label has
+-- few vectors, so it needs few candidates, but at least @default_ef_min@. `route` is 'label', 'bit' or 'hnsw'. The
+-- function has no SET clause, because it runs under the settings of vector_leg.
 create or replace function shop_private.leg_source(
-    p_part text, p_settings shop_private.search_settings, out vectors text, out index text, out share double precision,
-    out ef_search double precision, out route text
+    p_part text, p_settings shop_private.search_settings, out vectors text, out index text, out bits integer,
+    out share double precision, out ef_search double precision, out route text
 )
 language plpgsql stable parallel safe as $$
 declare
@@ -17,9 +17,10 @@ declare
 begin
     vectors := format('shop.%I', p_part || '_vector');
     index := case when by_image then p_settings.image_index else p_settings.title_index end;
+    bits := case when by_image then p_settings.image_bits else p_settings.title_bits end;
     share := 1;
-    ef_search := p_settings.ef_search;
-    route := 'hnsw';
+    ef_search := case when bits is null then p_settings.ef_search else p_settings.bit_candidates end;
+    route := case when bits is null then 'hnsw' else 'bit' end;
     if p_settings.labels is null then
         return;
     end if;
@@ -28,6 +29,7 @@ begin
         vectors := format('(select v.product_id, %s as position, v.embedding from shop.%I v where v.label_id = %s)',
             case when by_image then 'v.position' else '0::smallint' end,
             format('%s_%s_label', p_settings.model, p_part), p_settings.labels[1]);
+        bits := null;
     end if;
     index := (select string_agg(format('shop.%I', format('%s_%s_label_%s', p_settings.model, p_part, l)), ', ')
         from unnest(p_settings.labels) l);

@@ -32,10 +32,14 @@ as $$
 declare
     others integer;
     by_index boolean;
+    settings shop_private.search_settings;
 begin
     execute format('select count(*) from (select from shop.product p where %s limit @match_exact_products@ + 1) m',
         p_theirs) into others;
     by_index := others > @match_exact_products@;
+    if by_index and (shop_private.serving()).model_id is not null then
+        settings := shop_private.search_settings();
+    end if;
     return query execute format(
         'with theirs as materialized (
             select p.product_id, i.embedding as image_vector, t.embedding as title_vector
@@ -82,7 +86,8 @@ begin
         left join shop.image_vector i on i.product_id = p.product_id and i.position = 0
         left join shop.title_vector t on t.product_id = p.product_id
         left join shop.product_image f on f.product_id = p.product_id and f.position = 0
-        where pair.a <> pair.b', p_mine, p_theirs, shop_private.nearest_others('image', p_theirs, by_index),
-        shop_private.nearest_others('title', p_theirs, by_index))
+        where pair.a <> pair.b', p_mine, p_theirs,
+        shop_private.nearest_others('image', p_theirs, by_index, settings.image_bits),
+        shop_private.nearest_others('title', p_theirs, by_index, settings.title_bits))
     using p_k, p_image, p_title;
 end $$;

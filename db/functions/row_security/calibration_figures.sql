@@ -10,7 +10,7 @@ declare
 begin
     select * into newest from shop.calibration c
     where c.model_id = p_model_id order by c.calibration_id desc limit 1;
-    newest.ef_search := least(@max_ef_search@,
+    newest.ef_search := least(case when newest.bits is null then @max_ef_search@ else @hnsw_max_candidates@ end,
         newest.ef_search * sqrt(greatest(1, products / greatest(1.0, newest.products))));
     newest.products := null;
     newest.queries := null;

@@ -87,7 +87,7 @@ begin
     if p_request.cut is not null then
         run.cut.product_ids := shop_private.sorted_cut(p_request, run);
     end if;
-    run.route := coalesce((select r from unnest('{label,hnsw,exact}'::text[]) r
+    run.route := coalesce((select r from unnest('{label,bit,hnsw,exact}'::text[]) r
         where r in ((run.image_leg).route, (run.title_leg).route) limit 1), 'keyword');
     run.rows_examined := coalesce((run.image_leg).rows_examined, 0) + coalesce((run.title_leg).rows_examined, 0)
         + coalesce((run.keyword_leg).rows_examined, 0);

@@ -43,8 +43,8 @@ comment on column shop.search_result.keyword_rank is 'rank in the keyword leg; n
 comment on column shop.search_result.keyword_score is 'score of the keyword leg, above 1 if the product has every word';
 comment on column shop.search_result.keyword_contribution is 'part of the score that the keyword leg adds';
 comment on column shop.search_result.route is
-    'how the vectors were compared: hnsw, label (hnsw of a label), exact, or keyword if no vector leg ran; the same '
-    'in every row';
+    'how the vectors were compared: hnsw, bit (hnsw over bits), label (hnsw of a label), exact, or keyword if no '
+    'vector leg ran; the same in every row';
 comment on column shop.search_result.rows_examined is 'rows that all legs read; the same in every row';
 comment on column shop.search_result.complete is
     'false if only keywords were searched, because the query could not be encoded, or if a leg compared only some of '

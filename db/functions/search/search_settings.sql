@@ -12,6 +12,8 @@ declare
     serving constant record := shop_private.serving();
     settings shop_private.search_settings;
     newest shop.calibration;
+    other_kind boolean := false;  -- whether images have another kind of index now
+    ef_search double precision;
 begin
     if serving.model_id is null then
         raise exception using errcode = 'WS005', message = 'no model is serving',
@@ -24,9 +26,13 @@ begin
     settings.title_table := serving.title_table;
     -- A table has two indexes while a new index replaces the old one. The newer index is used.
     select max(i.indexrelid) filter (where i.indrelid = serving.image_table),
-        max(i.indexrelid) filter (where i.indrelid = serving.title_table)
-    into settings.image_index, settings.title_index
+        max(i.indexrelid) filter (where i.indrelid = serving.title_table),
+        (array_agg(b.bits order by i.indexrelid desc) filter (where i.indrelid = serving.image_table))[1],
+        (array_agg(b.bits order by i.indexrelid desc) filter (where i.indrelid = serving.title_table))[1]
+    into settings.image_index, settings.title_index, settings.image_bits, settings.title_bits
     from pg_index i join pg_class c on c.oid = i.indexrelid
+    join pg_attribute a on a.attrelid = i.indexrelid and a.attnum = 1
+    cross join lateral (select case when a.atttypid = 'bit'::regtype then a.atttypmod end as bits) b
     where i.indrelid in (serving.image_table, serving.title_table) and i.indisvalid
         and c.relam = (select a.oid from pg_am a where a.amname = 'hnsw');
     settings.products := shop_private.row_estimate(serving.title_table);
@@ -39,17 +45,28 @@ begin
         where c.model_id = serving.model_id order by c.calibration_id desc limit 1;
     end if;
     settings.calibration_id := newest.calibration_id;
+    -- A calibration of an index over bits says nothing about an index over vectors, and the reverse.
+    if (newest.bits is null) <> (settings.image_bits is null) then
+        newest.crossover_rows := null;
+        newest.hnsw_us_per_candidate := null;
+        other_kind := true;
+    end if;
     -- For equal recall, ef_search must grow about as the square root of the number of vectors.
-    settings.ef_search := least(@max_ef_search@, case when newest.recall is null
-        then greatest(@default_ef_min@, @default_ef_factor@ * sqrt(greatest(settings.products, settings.images)))
-        else newest.ef_search * sqrt(greatest(
-            1, settings.products / greatest(1.0, coalesce(newest.products, settings.products)))) end);
+    ef_search := newest.ef_search * sqrt(greatest(
+        1, settings.products / greatest(1.0, coalesce(newest.products, settings.products))));
+    settings.ef_search := least(@max_ef_search@, case when newest.recall is not null and newest.bits is null
+        then ef_search
+        else greatest(@default_ef_min@, @default_ef_factor@ * sqrt(greatest(settings.products, settings.images))) end);
+    settings.bit_candidates := least(@hnsw_max_candidates@, case when newest.recall is not null
+        and newest.bits is not null then ef_search
+        else greatest(@default_ef_min@, @default_bit_factor@ * sqrt(greatest(settings.products, settings.images))) end);
     settings.stop_margin := coalesce(newest.slack, @default_stop_margin@);
     settings.exact_us_per_row := coalesce(newest.exact_us_per_row, @default_exact_us@);
     settings.hnsw_us_per_candidate := coalesce(newest.hnsw_us_per_candidate, @default_hnsw_us@);
     settings.exact_limit := greatest(@exact_floor@,
-        settings.ef_search * settings.hnsw_us_per_candidate / settings.exact_us_per_row,
-        newest.crossover_rows, case when newest.recall is null then @exact_without_ef@ end);
+        case when settings.image_bits is null then settings.ef_search else settings.bit_candidates end
+            * settings.hnsw_us_per_candidate / settings.exact_us_per_row,
+        newest.crossover_rows, case when newest.recall is null or other_kind then @exact_without_ef@ end);
 
     select coalesce(max(t.value) filter (where t.name = 'image_weight'), 1),
         coalesce(max(t.value) filter (where t.name = 'title_weight'), 1),

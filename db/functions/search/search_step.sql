@@ -11,7 +11,8 @@ comment on column shop.search_step.step is
     'argument sku is given';
 comment on column shop.search_step.route is 'route of a leg, or a word about the result of another step';
 comment on column shop.search_step.index_name is 'the index that the step used';
-comment on column shop.search_step.ef_search is 'hnsw.ef_search of the index scan';
+comment on column shop.search_step.ef_search is
+    'hnsw.ef_search of the index scan, or the number of candidates of a scan by bits';
 comment on column shop.search_step.found is 'number of products that the step found; null: the step counts no products';
 comment on column shop.search_step.examined is 'number of rows that the step read; null: the step counts no rows';
 comment on column shop.search_step.ms is 'time of the step, in milliseconds';

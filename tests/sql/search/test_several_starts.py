@@ -70,7 +70,7 @@ def walked(
     """Returns the SKUs that walks find. The walks begin at `starts`, or at sampled matches if `share` is given."""
     rows = conn.execute(
         text(
-            "select p.sku from unnest((shop_private.leg_from_starts('image', 'shop.image_vector', "
+            "select p.sku from unnest((shop_private.leg_from_starts('image', 'shop.image_vector', null, "
             "cast(:query as halfvec), cast(:starts as halfvec[]), case when cast(:share as float) > 0 "
             "then shop_private.sampled_matches('image', cast(:query as halfvec), :condition, :share, 20000) end, "
             ":condition, 10, 10, null)).product_ids) "

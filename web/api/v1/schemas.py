@@ -171,7 +171,7 @@ class Found(msgspec.Struct, kw_only=True):
     ]
     total_is: Literal["exact", "about", "at least"] | None
     route: Annotated[
-        Literal["exact", "hnsw", "label", "keyword"] | None,
+        Literal["exact", "hnsw", "bit", "label", "keyword"] | None,
         Meta(description="How products were found; null for a list."),
     ]
     rows_examined: int | None

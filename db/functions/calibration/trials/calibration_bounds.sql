@@ -21,6 +21,7 @@ set hnsw.ef_search = @max_ef_search@
 as $$
 declare
     matches constant integer := p_run.k + 1;  -- one match may be the query's own product
+    bits constant integer := (shop_private.search_settings()).image_bits;
     bound double precision;
 begin
     for n in 1 + (select count(*) from shop_private.calibration_list l where l.step = 'bounds')
@@ -29,10 +30,11 @@ begin
             'select max(b.distance) from (
                 select min(c.distance) as distance from (
                     select i.product_id, i.embedding operator(@vector@.<=>) $1 as distance
-                    from shop.image_vector i order by i.embedding operator(@vector@.<=>) $1 limit @max_ef_search@) c
+                    from shop.image_vector i order by %s limit @max_ef_search@) c
                 join shop.product p on p.product_id = c.product_id where %s
                 group by c.product_id order by 1 limit $2) b
-            having count(*) = $2', p_condition) into bound using p_run.vectors[n], matches;
+            having count(*) = $2', shop_private.scan_order(bits, '$1'), p_condition)
+        into bound using p_run.vectors[n], matches;
         if bound is null then
             bound := (shop_private.exact_leg(
                 'image', p_run.vectors[n], p_condition, null, matches, 1, p_table)).measures[matches];

@@ -1,8 +1,9 @@
 -- Runs the image leg through the HNSW index once for each query of a run, and returns the recall and the cost (see
--- calibration_finish). If p_ef_search is not null, the searches use this ef_search and have no filter. Otherwise, they
--- use p_stop_margin, and their filter is condition number p_condition of calibration_conditions. p_step describes the
--- trial and is its name in calibration_list. If the time p_until comes before the trial is complete, the function
--- returns null, and a later call continues the trial.
+-- calibration_finish). If p_ef_search is not null, the searches use this ef_search and have no filter. For an index
+-- over bits, p_ef_search is the number of candidates, and the searches have condition p_condition. Otherwise, they
+-- use p_stop_margin, and their filter is condition number p_condition of calibration_conditions. p_step describes
+-- the trial and is its name in calibration_list. If the time p_until comes before the trial is complete, the
+-- function returns null, and a later call continues the trial.
 create or replace function shop_private.calibration_try(
     p_step text, p_run shop_private.calibration_run, p_condition integer, p_ef_search integer,
     p_stop_margin double precision, p_index regclass, p_until timestamptz
@@ -12,6 +13,8 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     done constant jsonb := shop_private.calibration_done(p_step);
     passing constant text := (shop_private.calibration_conditions()).conditions[p_condition];
+    share constant double precision := (shop_private.calibration_conditions()).shares[p_condition];
+    bits constant integer := (shop_private.search_settings()).image_bits;
     leg shop_private.leg;
     k integer;
 begin
@@ -23,7 +26,10 @@ begin
         -- If the query is the image of a product, the leg returns one more product, because the image finds its own
         -- product first.
         k := p_run.k + (p_run.own_products[n] is not null)::int;
-        leg := case when p_ef_search is not null
+        leg := case when bits is not null
+            then (shop_private.bit_leg('image', 'shop.image_vector', bits, p_run.vectors[n], passing, share, k, 1,
+                p_index::text, p_ef_search, @hnsw_max_candidates@, true)).leg
+            when p_ef_search is not null
             then shop_private.unfiltered_hnsw_leg('image', p_run.vectors[n], k, 1, p_index, p_ef_search)
             else (shop_private.filtered_hnsw_leg('shop.image_vector', p_run.vectors[n], passing, k, k, p_index::text,
                 p_stop_margin, null, @hnsw_first_check@, @hnsw_max_candidates@)).leg end;

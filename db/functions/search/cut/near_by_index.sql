@@ -1,15 +1,15 @@
 -- Returns the products that meet p_condition, a condition on p (shop.product), and have an image or a title (p_part)
 -- with at least the cosine similarity p_floor to the query. The HNSW index finds these products.
 --
--- The index returns one batch of candidates after another. A vector whose similarity to the query is p_floor lies at
--- the floor distance from the query. The scan ends when even the nearest candidate of the newest batch is farther from
--- the query than the floor distance plus p_stop_margin (see filtered_hnsw_leg). The scan also ends after a batch if it
--- has found at least p_most images or titles, or when it has examined @cut_max_candidates@ candidates. In these two
--- cases, `complete` is false.
+-- p_bits says what the index has (see leg_source). The index returns one batch of candidates after another. A vector
+-- whose similarity to the query is p_floor lies at the floor distance from the query. The scan ends when even the
+-- nearest candidate of the newest batch is farther from the query than the floor distance plus p_stop_margin (see
+-- filtered_hnsw_leg). The scan also ends after a batch if it has found at least p_most images or titles, or when it
+-- has examined @cut_max_candidates@ candidates. In these two cases, `complete` is false.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.near_by_index(
-    p_part text, p_vector @vector@.halfvec, p_floor double precision, p_condition text,
+    p_part text, p_bits integer, p_vector @vector@.halfvec, p_floor double precision, p_condition text,
     p_stop_margin double precision, p_most integer, out product_ids uuid[], out complete boolean
 )
 language plpgsql stable
@@ -26,8 +26,10 @@ as $$
 declare
     candidates constant text := format('select c.*, p.product_id is not null and (%s) from (
         select i.product_id, i.embedding operator(@vector@.<=>) $1 as distance
-        from shop.%I i order by i.embedding operator(@vector@.<=>) $1 limit $2) c
-        left join shop.product p on p.product_id = c.product_id', p_condition, p_part || '_vector');
+        from shop.%I i order by %s limit $2) c
+        left join shop.product p on p.product_id = c.product_id', p_condition, p_part || '_vector',
+        shop_private.scan_order(p_bits, '$1'));
+    batch constant integer := case when p_bits is null then @hnsw_batch@ else @bit_cut_batch@ end;
     -- a cosine distance: the floor distance plus the stop margin, which are added as Euclidean distances
     farthest constant double precision := (sqrt(2 * greatest(0, 1 - p_floor)) + p_stop_margin) ^ 2 / 2;
     product_id uuid;
@@ -38,8 +40,9 @@ declare
     batch_nearest double precision;
 begin
     complete := false;
+    perform set_config('hnsw.ef_search', batch::text, true);
     for product_id, distance, matches in execute candidates using p_vector, @cut_max_candidates@ loop
-        if examined % @hnsw_batch@ = 0 then
+        if examined % batch = 0 then
             complete := batch_nearest > farthest;
             exit when complete or cardinality(found_ids) >= p_most;
             batch_nearest := distance;

@@ -1,10 +1,11 @@
 -- Returns the products that meet p_condition, a condition on p (shop.product), and have an image or a title (p_part)
--- with at least the cosine similarity p_floor to the query. p_matched lists the products that meet the condition, or is
--- null if these products were not collected. With p_by_index, the HNSW index finds the products (see near_by_index).
--- Without p_by_index, the function compares every product that meets the condition, and `complete` is true.
+-- with at least the cosine similarity p_floor to the query. p_matched lists the products that meet the condition, or
+-- is null if these products were not collected. With p_by_index, the HNSW index, over the bits p_bits or over
+-- vectors, finds the products (see near_by_index). Without p_by_index, the function compares every product that
+-- meets the condition, and `complete` is true.
 create or replace function shop_private.near_products(
-    p_part text, p_vector @vector@.halfvec, p_floor double precision, p_condition text, p_matched uuid[],
-    p_by_index boolean, p_stop_margin double precision, out product_ids uuid[], out complete boolean
+    p_part text, p_bits integer, p_vector @vector@.halfvec, p_floor double precision, p_condition text,
+    p_matched uuid[], p_by_index boolean, p_stop_margin double precision, out product_ids uuid[], out complete boolean
 )
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -15,7 +16,7 @@ begin
     complete := true;
     if p_by_index then
         select n.product_ids, n.complete into product_ids, complete from shop_private.near_by_index(
-            p_part, p_vector, p_floor, p_condition, p_stop_margin, @cut_most_products@) n;
+            p_part, p_bits, p_vector, p_floor, p_condition, p_stop_margin, @cut_most_products@) n;
     elsif p_matched is null then
         execute format('select array_agg(distinct i.product_id)
             from (select i.product_id from shop.%I i where i.embedding operator(@vector@.<=>) $1 <= $2 offset 0) i

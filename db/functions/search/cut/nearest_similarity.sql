@@ -1,10 +1,11 @@
--- Returns the cosine similarity of a query to the nearest image or title (p_part) of a catalog, or null if the catalog
--- has no vectors. p_in_catalog is the condition on p (shop.product) that selects the catalog. With p_by_index, the HNSW
--- index finds the vector; otherwise all vectors of the catalog are compared.
+-- Returns the cosine similarity of a query to the nearest image or title (p_part) of a catalog, or null if the
+-- catalog has no vectors. p_in_catalog is the condition on p (shop.product) that selects the catalog. With
+-- p_by_index, the HNSW index, over the bits p_bits or over vectors, finds the vector; otherwise all vectors of the
+-- catalog are compared.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.nearest_similarity(
-    p_part text, p_vector @vector@.halfvec, p_in_catalog text, p_by_index boolean
+    p_part text, p_bits integer, p_vector @vector@.halfvec, p_in_catalog text, p_by_index boolean
 )
 returns double precision
 language plpgsql stable
@@ -16,11 +17,12 @@ as $$
 declare
     nearest double precision;
 begin
-    execute format(case when p_by_index then 'select 1 - (i.embedding operator(@vector@.<=>) $1) from shop.%I i
-            join shop.product p on p.product_id = i.product_id
-            where %s order by i.embedding operator(@vector@.<=>) $1 limit 1'
+    execute format(case when p_by_index then 'select max(n.similarity) from (
+            select 1 - (i.embedding operator(@vector@.<=>) $1) as similarity from shop.%I i
+            join shop.product p on p.product_id = i.product_id where %s order by %s limit %s) n'
         else 'select max(1 - (i.embedding operator(@vector@.<=>) $1)) from shop.%I i
-            join shop.product p on p.product_id = i.product_id where %s' end, p_part || '_vector', p_in_catalog)
+            join shop.product p on p.product_id = i.product_id where %s' end, p_part || '_vector', p_in_catalog,
+        shop_private.scan_order(p_bits, '$1'), case when p_bits is null then 1 else @bit_cut_batch@ end)
     into nearest using p_vector;
     return nearest;
 end $$;

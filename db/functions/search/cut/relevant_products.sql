@@ -37,15 +37,15 @@ begin
     cut.by_image := case when run.image_weight > 0 then 0 end;
     cut.by_title := case when run.title_weight > 0 then 0 end;
     if cut.image_floor is not null then
-        near := shop_private.near_products('image', run.image_vector, cut.image_floor, run.condition, matched,
-            by_index and p_settings.image_index is not null, p_settings.stop_margin);
+        near := shop_private.near_products('image', p_settings.image_bits, run.image_vector, cut.image_floor,
+            run.condition, matched, by_index and p_settings.image_index is not null, p_settings.stop_margin);
         cut.by_image := cardinality(near.product_ids);
         cut.product_ids := near.product_ids;
         cut.complete := near.complete;
     end if;
     if cut.title_floor is not null then
-        near := shop_private.near_products('title', run.title_vector, cut.title_floor, run.condition, matched,
-            by_index and p_settings.title_index is not null, p_settings.stop_margin);
+        near := shop_private.near_products('title', p_settings.title_bits, run.title_vector, cut.title_floor,
+            run.condition, matched, by_index and p_settings.title_index is not null, p_settings.stop_margin);
         cut.by_title := cardinality(near.product_ids);
         cut.product_ids := cut.product_ids || near.product_ids;
         cut.complete := cut.complete and near.complete;

@@ -33,9 +33,9 @@ declare
 begin
     for part in
         select v.* from (values
-            ('image', p_run.image_weight, p_run.image_vector, p_settings.image_table),
-            ('title', p_run.title_weight, p_run.title_vector, p_settings.title_table)
-        ) v(name, weight, vector, vectors)
+            ('image', p_run.image_weight, p_run.image_vector, p_settings.image_table, p_settings.image_bits),
+            ('title', p_run.title_weight, p_run.title_vector, p_settings.title_table, p_settings.title_bits)
+        ) v(name, weight, vector, vectors, bits)
         where v.weight > 0
     loop
         background := shop_private.similarity_background(part.vector, part.vectors, in_catalog);
@@ -51,8 +51,9 @@ begin
         continue when recognised;
         deviation := greatest(background.deviation,
             shop_private.typical_deviation(p_settings.title_table, part.vectors));
-        recognised := shop_private.nearest_similarity(part.name, part.vector, in_catalog, p_by_index) >= background.mean
-            + deviation * @cut_recognised@ * sqrt(2 * ln(greatest(@cut_least_vectors@, background.rows)));
+        recognised := shop_private.nearest_similarity(part.name, part.bits, part.vector, in_catalog, p_by_index)
+            >= background.mean + deviation
+                * @cut_recognised@ * sqrt(2 * ln(greatest(@cut_least_vectors@, background.rows)));
     end loop;
     if not recognised then
         image_floor := null;

@@ -1,5 +1,5 @@
--- Runs further walks through the HNSW index of p_source (see vector_leg), and adds the products that they find to a
--- vector leg. The leg then ranks all of its products by their distance from the query.
+-- Runs further walks through the HNSW index of p_source and p_bits (see leg_source), and adds the products that they
+-- find to a vector leg. The leg then ranks all of its products by their distance from the query.
 --
 -- A single walk can end in a region of the graph that is far from the nearest products. This can happen for a mix (a
 -- query of several inputs), whose vector lies between the products that resemble the inputs. It can also happen under a
@@ -13,10 +13,12 @@
 -- so far that lie far enough from each other and from all earlier starts (see next_starts). The rounds end after
 -- round @start_rounds@. They end earlier after a round, other than the first, that does not change the nearest p_k
 -- products.
+--
+-- A walk through an index over bits takes @bit_walk_factor@ times the candidates.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.leg_from_starts(
-    p_part text, p_source text, p_vector @vector@.halfvec, p_starts @vector@.halfvec[],
+    p_part text, p_source text, p_bits integer, p_vector @vector@.halfvec, p_starts @vector@.halfvec[],
     p_sampled shop_private.candidate[], p_condition text, p_k integer, p_depth integer, inout leg shop_private.leg
 )
 language plpgsql stable
@@ -33,6 +35,7 @@ declare
     began constant timestamptz := clock_timestamp();
     pull constant @vector@.halfvec := p_vector operator(@vector@.*)
         array_fill(@start_pull@::real, array[@vector@.vector_dims(p_vector::@vector@.vector)])::@vector@.halfvec;
+    factor constant integer := case when p_bits is null then 1 else @bit_walk_factor@ end;
     starts @vector@.halfvec[] := p_starts;
     used @vector@.halfvec[] := '{}';
     shifted @vector@.halfvec;
@@ -45,9 +48,10 @@ begin
     leg.rows_examined := coalesce(leg.rows_examined, 0) + coalesce(cardinality(p_sampled), 0);
     if p_sampled is not null then
         merged := shop_private.leg_from_candidates(found, @start_choice@);
-        shifted := shop_private.shifted_query(p_source, p_vector, p_condition, merged);
+        shifted := shop_private.shifted_query(p_source, p_bits, p_vector, p_condition, merged);
         if shifted is not null then
-            walked := shop_private.walks(p_source, p_vector, array[shifted], p_condition, @shift_candidates@);
+            walked := shop_private.walks(p_source, p_bits, p_vector, array[shifted], p_condition,
+                least(@max_ef_search@, @shift_candidates@ * factor));
             leg.rows_examined := leg.rows_examined + @shift_neighbours@ + walked.examined;
             found := found || walked.matching;
             merged := shop_private.leg_from_candidates(found, @start_choice@);
@@ -56,9 +60,9 @@ begin
     end if;
     for round in 1..@start_rounds@ loop
         if cardinality(starts) > 0 then
-            walked := shop_private.walks(p_source, p_vector,
+            walked := shop_private.walks(p_source, p_bits, p_vector,
                 array(select @vector@.l2_normalize(s operator(@vector@.+) pull) from unnest(starts) s), p_condition,
-                @start_candidates@);
+                @start_candidates@ * factor);
             leg.rows_examined := leg.rows_examined + walked.examined;
             found := found || walked.matching;
             used := used || starts;

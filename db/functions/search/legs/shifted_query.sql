@@ -4,7 +4,7 @@
 -- matches. So the products near the moved query resemble both the query and the matches. Returns null if a mean is
 -- unknown. The function has no SET clause, because it runs under the settings of leg_from_starts.
 create or replace function shop_private.shifted_query(
-    p_source text, p_vector @vector@.halfvec, p_condition text, p_leg shop_private.leg
+    p_source text, p_bits integer, p_vector @vector@.halfvec, p_condition text, p_leg shop_private.leg
 )
 returns @vector@.halfvec
 language plpgsql stable as $$
@@ -20,9 +20,10 @@ begin
                 join %1$s i on i.product_id = l.product_id and i.position = l.position)::@vector@.vector
             operator(@vector@.-) (select @vector@.avg(c.embedding)
                 from (select i.product_id, i.embedding from %1$s i
-                    order by i.embedding operator(@vector@.<=>) $1 limit @shift_neighbours@) c
+                    order by %3$s limit @shift_neighbours@) c
                 left join shop.product p on p.product_id = c.product_id
-                where (%2$s) is not true)::@vector@.vector', p_source, p_condition)
+                where (%2$s) is not true)::@vector@.vector', p_source, p_condition,
+        shop_private.scan_order(p_bits, '$1'))
     into direction
     using p_vector, p_leg.product_ids[:@shift_matches@], p_leg.positions[:@shift_matches@];
     return @vector@.l2_normalize(

@@ -6,6 +6,7 @@
 --   except the products given as input         -> one scan, lengthened for the known share (scaled_hnsw_leg)
 --   at most settings.exact_limit matches       -> compare all matches (compared_leg)
 --   more matches                               -> filtered scan of the HNSW index (filtered_hnsw_leg)
+--   an index over bits                         -> in these cases one scan, and its candidates compared (bit_leg)
 --   the filter implies labels with indexes     -> scans of the indexes of the labels (label_scan)
 --   the filtered scan gives up, or a scan of
 --   a label missed products of label_sample    -> compare all matches, or above @compare_limit@ matches walk from
@@ -15,11 +16,13 @@
 --   too few products were found                -> compare at most @compare_limit@ matches (compared_leg)
 --
 -- A filter can correlate with the query (the query "shoes" among shoes) or anti-correlate with it. The number of
--- matches therefore does not predict how many candidates the scan must visit. p_matched lists the matches, or is null
--- if the matches were not collected. If this function collects the matches, p_matched returns them. The number of
--- matches is the length of p_matched, or an estimate from p_share, the share of all products that match. Up to
--- @compare_limit@ matches, a scan may cost at most as much as comparing all matches. p_filtered says whether a filter
--- applies. Under a filter, p_share is an estimate, and the share of matches near the query can be different.
+-- matches therefore does not predict how many candidates the scan must visit. p_matched lists the matches, or is
+-- null if the matches were not collected. If this function collects the matches, p_matched returns them. The number
+-- of matches is the length of p_matched, or an estimate from p_share, the share of all products that match. Up to
+-- @compare_limit@ matches, a scan may cost at most as much as comparing all matches (`comparison` and `affordable`
+-- are numbers of candidates; to collect the matches of an attribute, every product is read). p_filtered says whether
+-- a filter applies. Under a filter, p_share is an estimate, and the share of matches near the query can be
+-- different.
 --
 -- The scans read the indexes of p_settings.labels if the search has labels. The walks do if it has one label, and
 -- otherwise read the index of all vectors (see leg_source). p_condition includes the condition of the labels.
@@ -50,19 +53,14 @@ declare
     few constant boolean := matches <= @compare_limit@;
     index constant text := case when p_route = 'exact' or p_route is null and p_settings.products <=
         p_settings.exact_limit or p_route is null and p_starts is not null and few then null else source.index end;
-    -- the number of candidates that cost as much as comparing all matches; to collect the matches of a comparison of an
-    -- attribute, every product is read
     comparison constant double precision := (p_settings.exact_us_per_row * matches
         * case when p_matched is null then @collect_cost_factor@ else 1 end
         + case when p_matched is null and strpos(p_condition, 'p.attributes ->') > 0
             then @attribute_us@ * p_settings.products else 0 end) / p_settings.hnsw_us_per_candidate;
-    -- the largest number of candidates of a scan
-    affordable constant integer :=
-        least(@hnsw_max_candidates@, case when p_route is null and few then comparison end);
+    affordable constant integer := least(@hnsw_max_candidates@, case when p_route is null and few then comparison end);
     usual constant integer := least(affordable, case when p_route is null then
         greatest(@hnsw_usual_candidates@, @hnsw_depth_factor@ * p_depth / source_share) end);
-    ef_search constant integer :=
-        greatest(source.ef_search, case when p_starts is not null then @mix_ef_search@ end);
+    ef_search constant integer := greatest(source.ef_search, case when p_starts is not null then @mix_ef_search@ end);
     scan record;
     sampled shop_private.candidate[];  -- of labels whose scan has missed some of the first p_k
     compared record;
@@ -70,12 +68,6 @@ declare
 begin
     if index is null or p_matched is not null and cardinality(p_matched) <= p_settings.exact_limit then
         null;  -- all matches are compared
-    elsif p_condition = 'true' and not row_security_active('shop.product'::regclass) then
-        tried := shop_private.unfiltered_hnsw_leg(
-            p_part, p_vector, p_depth, rows_per_product, index::regclass, ef_search);
-        leg := case when cardinality(tried.product_ids) = p_depth then tried end;
-        tried.reason := format('%s: the index found %s, so all were compared',
-            p_part, coalesce(cardinality(tried.product_ids), 0));
     elsif source.route = 'label' then
         scan := shop_private.label_scan(p_part, p_vector, p_condition, p_k, p_depth, source_share,
             p_filtered or p_share is null, usual, affordable, case when p_starts is not null then @mix_ef_search@ end,
@@ -83,6 +75,17 @@ begin
         tried := scan.tried;
         sampled := scan.sampled;
         leg := case when scan.complete then tried end;
+    elsif source.bits is not null then
+        scan := shop_private.bit_leg(p_part, source.vectors, source.bits, p_vector, p_condition, source_share, p_depth,
+            rows_per_product, index, ef_search, affordable, p_route is not null);
+        tried := scan.leg;
+        leg := case when scan.complete then tried end;
+    elsif p_condition = 'true' and not row_security_active('shop.product'::regclass) then
+        tried := shop_private.unfiltered_hnsw_leg(
+            p_part, p_vector, p_depth, rows_per_product, index::regclass, ef_search);
+        leg := case when cardinality(tried.product_ids) = p_depth then tried end;
+        tried.reason := format('%s: the index found %s, so all were compared',
+            p_part, coalesce(cardinality(tried.product_ids), 0));
     elsif p_filtered or p_share is null then
         scan := shop_private.filtered_hnsw_leg(
             source.vectors, p_vector, p_condition, p_k, p_depth, index, p_settings.stop_margin,
@@ -102,7 +105,7 @@ begin
     if tried.route is not null and p_route is null
         and (p_starts is not null or leg.route is null and not few)
     then
-        leg := shop_private.leg_from_starts(p_part, source.vectors, p_vector, p_starts,
+        leg := shop_private.leg_from_starts(p_part, source.vectors, source.bits, p_vector, p_starts,
             coalesce(sampled, case when leg.route is null then
                 shop_private.sampled_matches(p_part, p_vector, p_condition, share, p_settings.products) end),
             p_condition, p_k, p_depth, tried);

@@ -1,11 +1,11 @@
--- Walks through the HNSW index once to each of p_targets, with p_candidates candidates a walk. Returns the candidates
--- whose product meets p_condition, a condition on p (shop.product), with their distances from the query p_vector, and
--- the number of all candidates. p_source is the source of the vectors (see vector_leg). One statement runs all walks,
--- because planning a statement takes as long as examining some 20 candidates. The function has no SET clause, because
--- it runs under the settings of leg_from_starts.
+-- Walks through the HNSW index once to each of p_targets, with p_candidates candidates a walk. Returns the
+-- candidates whose product meets p_condition, a condition on p (shop.product), with their distances from the query
+-- p_vector, and the number of all candidates. p_source is the source of the vectors, and p_bits says what its index
+-- has (see leg_source). One statement runs all walks, because planning a statement takes as long as examining some
+-- 20 candidates. The function has no SET clause, because it runs under the settings of leg_from_starts.
 create or replace function shop_private.walks(
-    p_source text, p_vector @vector@.halfvec, p_targets @vector@.halfvec[], p_condition text, p_candidates integer,
-    out matching shop_private.candidate[], out examined bigint
+    p_source text, p_bits integer, p_vector @vector@.halfvec, p_targets @vector@.halfvec[], p_condition text,
+    p_candidates integer, out matching shop_private.candidate[], out examined bigint
 )
 language plpgsql stable as $$
 declare
@@ -18,10 +18,10 @@ begin
         from (select c.product_id, c.position, min(c.distance) as distance, count(*) as times
             from unnest($2) t(target), lateral (
                 select i.product_id, i.position, i.embedding operator(@vector@.<=>) $1 as distance
-                from %s i order by i.embedding operator(@vector@.<=>) t.target limit $3) c
+                from %s i order by %s limit $3) c
             group by c.product_id, c.position) w %s',
         case when every_product then 'true' else format('p.product_id is not null and (%s)', p_condition) end,
-        p_source,
+        p_source, shop_private.scan_order(p_bits, 't.target'),
         case when not every_product then 'left join shop.product p on p.product_id = w.product_id' end)
     into matching, examined using p_vector, p_targets, p_candidates;
 end $$;

@@ -1,0 +1,271 @@
+"""With indexes over bits, searches find the nearest products, and all ways to search return as many rows as before.
+
+The toy model has 24 dimensions, so an index has 24 bits of each vector.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, Row, text
+
+from db.engine import Database
+from db.lifecycle.indexes import every_index
+from db.roles import Role
+from db.settings import Settings
+from db.site_status import schema_checks
+from migrations.operations import indexes as index_operations
+from migrations.reindex import rebuild_indexes
+from migrations.upgrade import downgrade, drift, upgrade
+from tests.support.databases import Databases, admin
+from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vectors
+
+NUMBERS = np.arange(1, PRODUCTS + 1)
+FILTERS: dict[str, tuple[str | None, Any, str]] = {
+    "none": (None, NUMBERS > 0, "bit"),
+    "half": ('{"price": {"lt": 80}}', NUMBERS * 7919 % 160 < 80, "bit"),
+    "a fifth": ('{"attributes.weight": {"lt": 200}}', NUMBERS % 1000 < 200, "bit"),
+    "far brands": (
+        '{"brand": ["brand 20", "brand 21", "brand 22", "brand 23", "brand 24"]}',
+        np.isin(NUMBERS % 50, range(20, 25)),
+        "exact",
+    ),
+    "near brand": (f'{{"brand": "brand {CLUSTER + 1}"}}', NUMBERS % 50 == CLUSTER + 1, "exact"),
+    "ten products": ('{"product_type": "rare"}', NUMBERS % 2000 == 0, "exact"),
+    "nothing": ('{"brand": "none"}', NUMBERS < 0, "exact"),
+}
+CALIBRATION = (
+    "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, "
+    "slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows, bits) "
+    "values (1, 20000, 10, .98, .99, 60, 'text', 1500, 0.02, 4, 2, 700, 24)"
+)
+
+
+@pytest.fixture(scope="module")
+def bit_home(toy_template: tuple[str, Path], public_folder: Path) -> Path:
+    home = public_folder / "bit-home"
+    shutil.copytree(toy_template[1], home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def over_bits(databases: Databases, large: Database, bit_home: Path) -> Database:
+    database = databases.copy(str(large.write.database))
+    rebuild_indexes(database, Settings(home=bit_home), quantize="bit")
+    with database.connect(None) as conn, conn.begin():
+        conn.exec_driver_sql(CALIBRATION)
+        conn.exec_driver_sql("select shop_private.refresh_common_words()")
+    return database
+
+
+@pytest.fixture
+def analyst(over_bits: Database) -> Iterator[Connection]:
+    with over_bits.connect(Role.ANALYST) as conn:
+        yield conn.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def call(conn: Connection, function: str, **named: Any) -> list[Row[Any]]:
+    given = ", ".join(f"{name} => :{name}" for name in named)
+    return list(conn.execute(text(f"select * from shop.{function}({given})"), named).all())
+
+
+def nearest(passes: Any, k: int, query: Any = None) -> list[str]:
+    similarity = np.where(passes, vectors(0) @ (query_vector() if query is None else query), -2)
+    return [f"sku {n + 1}" for n in np.argsort(-similarity)[: min(k, int(passes.sum()))]]
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_search_by_bits_is_never_short_and_finds_nearly_all_nearest_products(analyst: Connection, name: str) -> None:
+    condition, passes, route = FILTERS[name]
+    for k in (10, 60):
+        truth = nearest(passes, k)
+        rows = call(analyst, "search", query=QUERY, filter=condition, k=k, title_weight=0, keyword_weight=0)
+        assert len({row.sku for row in rows}) == len(rows) == len(truth)
+        assert len({row.sku for row in rows} & set(truth)) >= 0.95 * len(truth)
+        assert {(row.route, row.complete) for row in rows} <= {(route, True)}
+        steps = call(analyst, "explain_search", query=QUERY, filter=condition, k=k, title_weight=0, keyword_weight=0)
+        [image] = [step for step in steps if step.step == "image"]
+        if route == "bit":
+            assert (image.route, image.index_name) == ("bit", "shop.toy_image_hnsw")
+            assert image.examined >= image.found
+
+
+@pytest.mark.parametrize("bits", [None, 24])
+def test_the_statement_of_a_scan_uses_the_index_over_bits_only_by_its_expression(
+    over_bits: Database, bits: int | None
+) -> None:
+    vector = f"'{query_vector().tolist()}'::halfvec"
+    with over_bits.connect(None) as conn:
+        order = conn.scalar(text("select shop_private.scan_order(:bits, :vector)"), {"bits": bits, "vector": vector})
+        for view, index in (("image_vector", "toy_image_hnsw"), ("title_vector", "toy_title_hnsw")):
+            plan = "\n".join(
+                conn.exec_driver_sql(
+                    f"explain select product_id from shop.{view} i order by {order} limit 200"
+                ).scalars()
+            )
+            assert (f"Index Scan using {index}" in plan) == (bits is not None), plan
+
+
+def test_the_router_scans_the_index_and_never_the_whole_table(over_bits: Database) -> None:
+    """The statistics of a transaction count what the statements inside the functions did."""
+    with over_bits.connect(None) as conn, conn.begin():
+        for condition in (None, '{"price": {"lt": 80}}'):
+            before = _scans(conn)
+            call(conn, "search", query=QUERY, filter=condition, keyword_weight=0)
+            index, table = (now - then for now, then in zip(_scans(conn), before, strict=True))
+            assert index >= 1, condition
+            assert table == 0, condition
+
+
+def _scans(conn: Connection) -> tuple[int, int]:
+    row = conn.exec_driver_sql(
+        "select pg_stat_get_xact_numscans('shop.toy_image_hnsw'::regclass), "
+        "pg_stat_get_xact_numscans('shop.toy_image'::regclass)"
+    ).one()
+    return row[0], row[1]
+
+
+def test_other_ways_to_search_work_with_bits(analyst: Connection) -> None:
+    first = call(analyst, "search", query=QUERY, k=10)
+    assert {row.route for row in first} == {"bit"}
+    second = call(analyst, "search", query=QUERY, k=10, after=first[-1].cursor)
+    assert len({row.sku for row in first} | {row.sku for row in second}) == 20
+    assert len(call(analyst, "search", query=QUERY, route="hnsw", filter='{"brand": "brand 30"}', k=5)) == 5
+    assert len(call(analyst, "search", query=QUERY, k=1000, keyword_weight=0)) == 1000
+    assert len(call(analyst, "similar", sku="sku 7")) == 10
+    assert len(call(analyst, "search", query=QUERY, group_by="brand", k=3)) == 3
+    [cut, *_] = call(analyst, "search", query=QUERY, cut="relevant")
+    assert cut.total_is == "about"
+    assert cut.total > 100
+    assert len(call(analyst, "search", query=QUERY, sort="price", k=10)) == 10
+    assert call(analyst, "facets", query=QUERY, cut="relevant", fields=["brand"])
+
+
+def test_a_mix_of_products_and_a_far_filter_walk_from_several_starts(over_bits: Database) -> None:
+    with over_bits.connect(None) as conn, conn.begin():
+        found = []
+        for first, second in ((3, 4000), (800, 12_345), (77, 19_000), (5000, 9001)):
+            query = vectors(0)[first] + vectors(0)[second]
+            rows = conn.execute(
+                text("select sku from shop.search(inputs => cast(:inputs as jsonb), title_weight => 0)"),
+                {"inputs": json.dumps([{"sku": f"sku {first + 1}"}, {"sku": f"sku {second + 1}"}])},
+            ).all()
+            passes = ~np.isin(NUMBERS - 1, (first, second))
+            found.append(len({row.sku for row in rows} & set(nearest(passes, 10, query))) / 10)
+        assert np.mean(found) >= 0.9, found
+        walked = conn.execute(
+            text(
+                "select cardinality((shop_private.leg_from_starts('image', 'shop.image_vector', 24, v, null, "
+                "shop_private.sampled_matches('image', v, c, .1, 20000), c, 10, 10, null)).product_ids) "
+                "from (select cast(:query as halfvec) as v, 'p.brand = any(''{brand 20, brand 21, brand 22}'')' as c) q"
+            ),
+            {"query": str(query_vector().tolist())},
+        ).scalar()
+        assert walked == 10
+
+
+def test_a_role_under_a_row_policy_finds_only_what_it_sees(over_bits: Database) -> None:
+    with policy(over_bits, "price < 80"), over_bits.connect(Role.ANALYST) as conn:
+        rows = call(conn, "search", query=QUERY, title_weight=0, keyword_weight=0)
+        assert len(rows) == 10
+        assert {row.route for row in rows} == {"bit"}
+        truth = nearest(NUMBERS * 7919 % 160 < 80, 10)
+        assert len({row.sku for row in rows} & set(truth)) >= 9
+
+
+def test_a_calibration_measures_the_candidates_and_another_kind_of_index_does_not_use_them(over_bits: Database) -> None:
+    with over_bits.connect(None) as conn, conn.begin() as transaction:
+        conn.exec_driver_sql("delete from shop.calibration")
+        unknown = conn.exec_driver_sql("select bit_candidates from shop_private.search_settings()").scalar()
+        made = conn.exec_driver_sql("select * from shop.calibrate(target_recall => 0.9, queries => 5)").one()
+        assert made.bits == 24
+        assert made.recall >= 0.9 or made.advice.endswith("finds more of the nearest products")
+        assert [entry["ef_search"] for entry in made.measured if entry["filter"] == 1 and "kind" not in entry]
+        assert len([entry for entry in made.measured if entry["filter"] < 1 and "kind" not in entry]) == 3
+        settings = conn.exec_driver_sql("select * from shop_private.search_settings()").one()
+        assert unknown == 707
+        assert (settings.image_bits, settings.title_bits) == (24, 24)
+        assert settings.bit_candidates == made.ef_search
+        conn.exec_driver_sql("update shop.calibration set bits = null, ef_search = 40")
+        other = conn.exec_driver_sql("select * from shop_private.search_settings()").one()
+        assert (other.bit_candidates, other.exact_limit) == (707, 40_000)
+        transaction.rollback()
+
+
+def test_the_check_of_the_database_names_the_indexes_over_bits(over_bits: Database) -> None:
+    with over_bits.connect(None) as conn:
+        found = schema_checks.indexes(conn, over_bits.roles)
+    assert found.message == "all are valid; over bits: toy_image_hnsw, toy_title_hnsw"
+
+
+def test_a_downgrade_brings_the_vectors_back_into_the_index(
+    databases: Databases, over_bits: Database, bit_home: Path, tmp_path: Path
+) -> None:
+    database, settings = databases.copy(str(over_bits.write.database)), Settings(home=tmp_path / "home")
+    shutil.copytree(bit_home, settings.home)
+    assert {state.quantize for state in _states(database)} == {"bit"}
+    downgrade(database, settings, "site@-1")
+    assert {(state.name, state.quantize, state.valid) for state in _states(database)} == {
+        ("toy_image_hnsw", "none", True),
+        ("toy_title_hnsw", "none", True),
+    }
+    with database.connect(Role.ANALYST) as conn:
+        rows = call(conn, "search", query=QUERY, title_weight=0, keyword_weight=0, route="hnsw")
+        assert {row.route for row in rows} == {"hnsw"}
+
+
+BUILD = "create index toy_image_hnsw_next on shop.toy_image using hnsw "
+OVER_BITS = "((binary_quantize(embedding::halfvec)::bit(24)) bit_hamming_ops) with (m = 16, ef_construction = 64); "
+INVALID = "update pg_index set indisvalid = false where indexrelid = 'shop.toy_image_hnsw_next'::regclass"
+INTERRUPTIONS = {
+    "in the build": BUILD + OVER_BITS + INVALID,
+    "after the build": BUILD + OVER_BITS,
+    "before the renaming": BUILD + OVER_BITS + "drop index shop.toy_image_hnsw",
+    "of a rebuild over vectors": BUILD + "(embedding halfvec_cosine_ops) with (m = 16, ef_construction = 64)",
+}
+
+
+@pytest.mark.parametrize("moment", INTERRUPTIONS)
+def test_an_interrupted_rebuild_over_bits_is_finished_by_the_next_upgrade(
+    databases: Databases,
+    toy_template: tuple[str, Path],
+    settings: Settings,
+    moment: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    database = databases.copy(toy_template[0])
+    shutil.copytree(toy_template[1], settings.home)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        patched.setattr(index_operations, "CreateHnswIndex", interrupted)
+        rebuild_indexes(database, settings, quantize="bit")
+    assert {state.quantize for state in _states(database)} == {"none"}
+    admin(database, INTERRUPTIONS[moment])
+    upgrade(database, settings)
+    assert {(state.name, state.quantize, state.valid) for state in _states(database)} == {
+        ("toy_image_hnsw", "bit", True),
+        ("toy_title_hnsw", "bit", True),
+    }
+
+
+def test_a_rebuild_keeps_what_the_indexes_have(
+    databases: Databases, toy_template: tuple[str, Path], settings: Settings
+) -> None:
+    database = databases.copy(toy_template[0])
+    shutil.copytree(toy_template[1], settings.home)
+    rebuild_indexes(database, settings, quantize="bit")
+    written = rebuild_indexes(database, settings, m=8)
+    assert "was=(16, 64), bits=24, was_bits=24)" in written.read_text()
+    assert {(state.m, state.quantize) for state in _states(database)} == {(8, "bit")}
+    drift(database, settings)
+
+
+def _states(database: Database) -> list[Any]:
+    with database.connect(Role.ANALYST) as conn:
+        return every_index(conn, {})
