@@ -155,8 +155,9 @@ _EXTENSIONS = text(
     "where e.extname in ('vector', 'dblink', 'pg_trgm', 'pg_prewarm') order by e.extname = 'vector' desc, 1"
 )
 _BITS = text(
-    "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum = 1 "
-    "where c.relnamespace = to_regnamespace('shop') and c.relkind = 'i' and a.atttypid = 'bit'::regtype order by 1"
+    "select c.relname from pg_class c join pg_am h on h.oid = c.relam and h.amname = 'hnsw' "
+    "join pg_attribute a on a.attrelid = c.oid and a.attnum = 1 "
+    "where c.relnamespace = to_regnamespace('shop') and a.atttypid = 'bit'::regtype order by 1"
 )
 _INVALID = text(
     "select i.indexrelid as oid, i.indexrelid::regclass::text as name, "
