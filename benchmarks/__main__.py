@@ -1,6 +1,6 @@
-"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, `ranking-cost`, `what-if`,
-`against`, `against-loads` and those of features. A name chooses one benchmark, as in `python -m benchmarks queries`.
-`python -m benchmarks report` writes the pages with the figures."""
+"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, `ranking-cost`,
+`server-time`, `what-if`, `against`, `against-loads` and those of features. A name chooses one benchmark, as in
+`python -m benchmarks queries`. `python -m benchmarks report` writes the pages with the figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ app = typer.Typer(add_completion=False)
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
     """Measure, print the figures, and keep the figures in benchmarks/results/. Without a command, run all benchmarks
-    except `composed`, `cut`, `ranking-cost`, `what-if` and those of features, and except `against` and
+    except `composed`, `cut`, `ranking-cost`, `server-time`, `what-if` and those of features, and except `against` and
     `against-loads`, which need another version of Windowshop."""
     if context.invoked_subcommand is None:
         for one in (
@@ -259,6 +259,19 @@ def page(rounds: Annotated[int, typer.Option(min=3, help="Number of loads of eac
     from benchmarks.web import page
 
     page.run(rounds)
+
+
+@app.command()
+def server_time(
+    calls: Annotated[int, typer.Option(min=20, help="Number of calls of shop.suggest and of each page.")] = 200,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder that keeps the databases for the next run. Default: no folder.")
+    ] = None,
+) -> None:
+    """Measure how long suggestions and pages take at 20,000 and 100,000 products, and how large the pages are."""
+    from benchmarks.web import server_time
+
+    server_time.run(calls, folder)
 
 
 @app.command()
