@@ -150,5 +150,6 @@ def test_a_command_for_an_unknown_or_unsuitable_model_gives_one_error(env_with_t
     assert "there is no model" in refused(env_with_two_models, "model", "promote", "nothing")
     assert "there is no model" in refused(env_with_two_models, "model", "retire", "nothing")
     assert "there is no model" in refused(env_with_two_models, "model", "evaluate", "nothing")
+    assert "there is no model" in refused(env_with_two_models, "model", "export", "nothing", code=5)
     assert "model clip is serving" in refused(env_with_two_models, "model", "evaluate", "clip", code=2)
     assert 'suite "default" has no judgements' in refused(env_with_two_models, "model", "evaluate", "siglip", code=2)
