@@ -17,6 +17,7 @@ from uuid import UUID
 import psycopg
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
+from psycopg.conninfo import make_conninfo
 
 from benchmarks.search.data import Queries
 from benchmarks.search.load import Shop, address
@@ -71,12 +72,15 @@ ONLY_IMAGES = Legs(title=0, keyword=0)
 
 
 class Sessions:
-    """Connections with the login web_reader. All connections are closed at the end. Strategies that differ only in
-    ef_search share a connection. So there are few connections, and each connection has mapped every page of the index
-    before it is measured."""
+    """Connections with the login web_reader, or with another `login`, whose password is its name. All connections are
+    closed at the end. Strategies that differ only in ef_search share a connection. So there are few connections, and each connection
+    has mapped every page of the index before it is measured."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, login: str | None = None) -> None:
         self.shop = shop
+        self._address = address(shop.database, Role.WEB_READER)
+        if login is not None:
+            self._address = make_conninfo(self._address, user=login, password=login)
         self._open = ExitStack()
         self._known: dict[tuple[tuple[str, object], ...], psycopg.Connection[Any]] = {}
 
@@ -89,9 +93,7 @@ class Sessions:
     def connect(self, settings: Mapping[str, object]) -> psycopg.Connection[Any]:
         key = tuple(sorted(settings.items()))
         if key not in self._known:
-            conn = self._open.enter_context(
-                psycopg.connect(address(self.shop.database, Role.WEB_READER), autocommit=True)
-            )
+            conn = self._open.enter_context(psycopg.connect(self._address, autocommit=True))
             register_vector(conn)
             conn.execute("select '[1]'::vector")  # loads pgvector's library, which defines pgvector's settings
             for name, value in settings.items():

@@ -6,7 +6,8 @@ returns shop.calibration
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
     newest shop.calibration;
-    products constant bigint := shop_private.row_estimate((shop_private.serving()).title_table);
+    products constant bigint := shop_private.row_estimate((
+        select to_regclass(format('shop.%I', m.name || '_title')) from shop.model m where m.model_id = p_model_id));
 begin
     select * into newest from shop.calibration c
     where c.model_id = p_model_id order by c.calibration_id desc limit 1;

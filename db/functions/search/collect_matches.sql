@@ -12,8 +12,9 @@
 --
 -- If the caller passes a known fraction as `share`, no sample is taken. No sample is taken either if p_products is at
 -- most twice p_most and an index finds the matches. After a sample, `share` is the fraction of the sample that meets
--- the condition, or a larger fraction if more matches were collected. Under row level security, `share` is the
--- fraction of the visible products in the sample.
+-- the condition, or a larger fraction if more matches were collected. The sample of a table with row level security
+-- also has hidden products, whose number is estimated. If the caller's policy has a subquery (see visible_products), a
+-- product of the sample costs an index lookup, so a first sample is smaller. If it has no match, it is the only one.
 create or replace function shop_private.collect_matches(
     p_condition text, p_most bigint, p_products bigint, p_scan_us double precision default null,
     inout share double precision default null, out matched uuid[]
@@ -25,20 +26,26 @@ declare
     sample constant bigint := greatest(@sample_products@,
         case when unindexed then least(@attribute_sample_most@, p_products / @attribute_sample@) end);
     secured constant boolean := row_security_active('shop.product'::regclass);
+    first_sample constant bigint := case when secured and shop_private.visible_products() <> 'shop.product'
+        then sample / @first_sample_part@ end;
     reading_us constant double precision := case when unindexed and not secured
         and @attribute_us@ * p_products > @attribute_most_us@ then @attribute_us@ * p_products end;
+    size bigint;
     hits bigint;
     sampled bigint;
     least_share double precision;
 begin
     if share is null and (p_products > 2 * p_most or reading_us > p_scan_us) then
-        execute format('select count(*) filter (where %s), count(*) from %s',
-            p_condition, shop_private.sample_of('shop.product p', p_products, sample::integer))
-        into hits, sampled;
-        share := hits / greatest(1.0, sampled);
+        foreach size in array array_remove(array[first_sample, sample], null) loop
+            execute format('select count(*) filter (where %s), count(*) from %s',
+                p_condition, shop_private.sample_of('shop.product p', p_products, size::integer))
+            into hits, sampled;
+            exit when hits = 0;
+        end loop;
         if secured then
-            sampled := greatest(sampled, sample);  -- about the size of the sample with hidden products
+            sampled := greatest(sampled, size);
         end if;
+        share := hits / greatest(1.0, sampled);
         -- The square root of a count has a standard deviation of 0.5. The bound is the square of this figure: the
         -- square root of `hits`, less three such deviations.
         least_share := greatest(0, sqrt(hits) - @sample_deviation@) ^ 2 / greatest(1, sampled);

@@ -1,5 +1,7 @@
 -- Returns the ids of the first p_most products, in the order of the table, that meet p_condition, a condition on p
 -- (shop.product). The vectors of the products are stored in about the same order, so comparing them reads few pages.
+-- Under a policy with a subquery, the products come in the order of the rows that the subquery reads (see
+-- visible_products), through nested loops, which end at the last product.
 create or replace function shop_private.first_matches(p_condition text, p_most bigint)
 returns uuid[]
 language plpgsql stable
@@ -7,11 +9,18 @@ set search_path = pg_catalog, pg_temp
 set jit = off
 set enable_indexscan = off
 set enable_indexonlyscan = off
+set enable_hashjoin = on
+set enable_mergejoin = on
 as $$
 declare
+    source constant text := shop_private.visible_products();
     matched uuid[];
 begin
+    if source <> 'shop.product' then
+        perform set_config('enable_indexscan', 'on', true), set_config('enable_indexonlyscan', 'on', true),
+            set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true);
+    end if;
     execute format('select array_agg(m.product_id) from (
-        select p.product_id from shop.product p where %s limit %s) m', p_condition, p_most) into matched;
+        select p.product_id from %s p where %s limit %s) m', source, p_condition, p_most) into matched;
     return coalesce(matched, '{}');
 end $$;

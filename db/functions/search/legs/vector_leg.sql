@@ -93,7 +93,7 @@ begin
         tried := scan.leg;
         tried.reason := case when scan.ended then format(
             '%s: the scan of the index ended after %s candidates', p_part, tried.rows_examined) end;
-        leg := case when scan.converged or scan.ended and tried.rows_examined >= @hnsw_usual_candidates@ then tried end;
+        leg := case when scan.converged or scan.ended and scan.scanned >= @hnsw_usual_candidates@ then tried end;
     elsif not few or ef_search / share <= affordable then
         scan := shop_private.scaled_hnsw_leg(source.vectors, p_vector, p_condition, share, p_depth,
             rows_per_product, index, ef_search, affordable);
