@@ -196,6 +196,11 @@ class WebSettings(EnvironmentSettings):
         description="Largest number of rows per hour that these calls may ask for. 0: no limit.",
     )
     log_queries: bool = Field(False, description="Write the text of each search to the log.")
+    log_labels: bool = Field(
+        False,
+        description="Write the catalog of each search, and the values of fields that its filter requires, to the log. "
+        '"windowshop index advise" reads them.',
+    )
 
     @property
     def is_loopback(self) -> bool:

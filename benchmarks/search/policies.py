@@ -1,4 +1,4 @@
-"""Measures shop.search under row policies, against a role without a policy that has the policy's condition as its filter.
+"""Measures shop.search under row policies, against a role without a policy whose filter is the policy's condition.
 
 There are two policies. The first one compares a column: each customer sees one product type. The second one asks
 whether the customer's price list has the product; the lists of all customers have as many rows as the catalog has
@@ -9,6 +9,7 @@ database answers both in turns. Its filter passes the same products: a product t
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -78,9 +79,11 @@ def customers(shop: Shop) -> Iterator[None]:
         _drop(conn, logins)
         try:
             conn.execute(
-                "create schema bench_site; create table bench_site.price_list (customer name, product_id uuid "
-                "references shop.product on delete cascade, price numeric not null, primary key (customer, product_id)); "
-                "create index on bench_site.price_list (product_id); grant usage on schema bench_site to shop_analyst; grant select on bench_site.price_list to shop_analyst; "
+                "create schema bench_site; grant usage on schema bench_site to shop_analyst; "
+                "create table bench_site.price_list (customer name, price numeric not null, "
+                "product_id uuid references shop.product on delete cascade, primary key (customer, product_id)); "
+                "create index on bench_site.price_list (product_id); "
+                "grant select on bench_site.price_list to shop_analyst; "
                 "alter table bench_site.price_list enable row level security; "
                 "create policy own on bench_site.price_list using (customer = current_user)"
             )
@@ -97,11 +100,13 @@ def customers(shop: Shop) -> Iterator[None]:
                     )
                 )
                 conn.execute(
-                    "insert into bench_site.price_list select %s, product_id, price from shop.product where price < %s",
+                    "insert into bench_site.price_list (customer, product_id, price) "
+                    "select %s, product_id, price from shop.product where price < %s",
                     [customer(share), share * PRICES],
                 )
             conn.execute(
-                "insert into bench_site.price_list select 'another customer', product_id, price from shop.product "
+                "insert into bench_site.price_list (customer, product_id, price) "
+                "select 'another customer', product_id, price from shop.product "
                 "where price >= %s limit %s",
                 [(1 - MEASURED[0]) * PRICES, round(shop.catalog.rows * (1 - sum(MEASURED)))],
             )
@@ -111,7 +116,7 @@ def customers(shop: Shop) -> Iterator[None]:
             _drop(conn, logins)
 
 
-def _drop(conn: psycopg.Connection, logins: Sequence[str]) -> None:
+def _drop(conn: psycopg.Connection[Any], logins: Sequence[str]) -> None:
     conn.execute("drop policy if exists bench on shop.product; alter table shop.product disable row level security")
     conn.execute("drop schema if exists bench_site cascade")
     for login in logins:
@@ -124,7 +129,7 @@ def run(shop: Shop, count: int) -> Report:
         for policy in POLICIES.values():
             with shop.admin() as conn:
                 conn.execute("drop policy if exists bench on shop.product")
-                conn.execute(sql.SQL("create policy bench on shop.product using ({})").format(sql.SQL(policy)))
+                conn.execute(f"create policy bench on shop.product using ({policy})".encode())
                 conn.execute("alter table shop.product enable row level security")
             found += [_measured(shop, each) for each in cells(shop, count) if each.policy == policy]
     ratios = {cell.name: under.p50 / free.p50 for cell, under, free in found}
@@ -146,8 +151,11 @@ def run(shop: Shop, count: int) -> Report:
         Line("under a policy: answers with fewer than min(k, visible) rows", str(short), "0", short == 0),
     ]
     rows = [
-        [cell.name, *(f"{milliseconds(each.p50)} / {each.recall:.3f}" for each in (under, free))]
-        + [f"{ratios[cell.name]:.2f}"]
+        [
+            cell.name,
+            *(f"{milliseconds(each.p50)} / {each.recall:.3f}" for each in (under, free)),
+            f"{ratios[cell.name]:.2f}",
+        ]
         for cell, under, free in found
     ]
     table = Table(

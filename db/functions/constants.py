@@ -151,7 +151,9 @@ SEARCH = (
     Constant("label_sample", 100, "products", "sample that shows whether a scan of a label has missed near products"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
     Constant("hnsw_probe", 4, "candidates / share", "nearest candidates of which a policy must show one"),
-    Constant("hnsw_probed_share", 0.3, "of products", "if a policy shows a larger share, hidden candidates cost little"),
+    Constant(
+        "hnsw_probed_share", 0.3, "of products", "if a policy shows a larger share, hidden candidates cost little"
+    ),
     Constant("hnsw_secured_factor", 2, "x k / share", "limit of a scan under a row policy, in expected candidates"),
     Constant("hnsw_secured_min", 1000, "candidates", "least such limit"),
     Constant("hnsw_visited", 32, "x candidates", "most elements that an index with m = 16 visits for each candidate"),

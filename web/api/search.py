@@ -229,7 +229,9 @@ async def _respond(
     params = limits.narrowed(SearchParams(**options.arguments()))
     if run is ranking.search and not any(((params.query or "").strip(), params.image is not None, params.inputs)):
         raise ApiError("invalid", "There is nothing to search for. Give a query, an image or inputs.")
-    context_of(request.scope).query_text = params.query
+    told = context_of(request.scope)
+    told.query_text = params.query
+    told.asked = params.filter, params.catalog
 
     def call(conn: Connection) -> tuple[SearchResult, dict[UUID, Offer], list[ExplainStep] | None, float]:
         limits.check_products(conn, params.catalog, skus)

@@ -22,6 +22,7 @@ from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from db import tracing
+from db.lifecycle.label_advice import labels_of
 from web.http.access import Access
 from web.http.addresses import set_path, without_prefix
 from web.http.context import RequestContext
@@ -188,6 +189,7 @@ class RequestMiddleware:
             ms=round(seconds * 1000, 1),
             key=None if context.api_key is None else context.api_key.name,
             **({"query": context.query_text} if log_query else {}),
+            **({"labels": labels_of(*context.asked)} if self._settings.log_labels and context.asked else {}),
         )
 
 

@@ -32,7 +32,9 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
         remark = gettext("The image is not here any more. Drop it again to search with it.")
         wanted = wanted.but(image="", box=None, remarks=(*wanted.remarks, remark))
     image = await uploads.part(wanted.image, wanted.box)
-    context_of(request.scope).query_text = wanted.q or None
+    told = context_of(request.scope)
+    told.query_text = wanted.q or None
+    told.asked = (wanted.filter, wanted.catalog) if wanted.is_search else None
     is_more = bool(wanted.after) and is_htmx(request)
     result: PageResult = await state.pools.read(
         request,

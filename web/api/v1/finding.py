@@ -75,7 +75,9 @@ async def find(request: Request[Any, Any, Any], state: State, data: ProductSearc
     is_list = data.is_browsing
     data = msgspec.structs.replace(data, image=await _image(state, data))
     params = limits.narrowed(SearchParams(**data.arguments()))
-    context_of(request.scope).query_text = params.query
+    told = context_of(request.scope)
+    told.query_text = params.query
+    told.asked = None if is_list else (params.filter, params.catalog)
     columns = [name for name in COLUMNS if name in (data.fields or ())]
 
     def read(conn: Connection) -> _Read:

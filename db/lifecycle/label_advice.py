@@ -1,0 +1,220 @@
+"""Says which labels would pay: how many searches imply a label, what they take now, and what its index would cost.
+
+The searches come from lines of JSON: the log of the web service, or filters that another program has written.
+"""
+
+import json
+import random
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from db.errors import DatabaseError, SettingsError
+from db.functions.constants import SEARCH
+from db.lifecycle import label_indexes, sizing
+
+MOST_PAIRS = 10_000  # pairs of a field and a value that are counted
+MOST_SHARE = 0.9  # of the products; a larger label is the whole index again
+MOST_ATTRIBUTES = 20
+MOST_VALUE = 300  # characters of a field and its value
+MOST_LINE = 1_000_000  # characters of a line
+MEASURED = 12  # values whose searches are timed
+QUERIES = 12  # searches that time a value
+BUILD_MS = 0.25  # to copy and to index a vector of 512 numbers, measured with 170,000 vectors on two cores
+WORTHWHILE = 1.3  # a label pays if the searches take this many times the expected time
+
+_CONSTANTS = {constant.name: float(constant.value) for constant in SEARCH}
+_SEARCH = (
+    "select count(*) from shop.search(inputs => cast(:inputs as jsonb), filter => cast(:filter as jsonb), "
+    "catalog => :catalog)"
+)
+
+
+@dataclass(slots=True)
+class Filters:
+    """The filters of searches. `values` counts the searches for each pair of a field and a value as JSON."""
+
+    searches: int = 0
+    skipped: int = 0  # lines that are no JSON object, or whose filter is no object
+    values: Counter[tuple[str, str]] = field(default_factory=Counter)
+    more: bool = False  # whether further pairs were left out
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A label that the serving model does not have yet. Times are in milliseconds, for one leg of images."""
+
+    field: str
+    value: Any
+    searches: int
+    products: int
+    share: float  # of all products
+    ms_now: float | None  # median of measured searches; None: not measured
+    ms_label: float  # estimate from the calibration and from a measured search that finds nothing
+    vectors: int
+    index_bytes: int
+    build_seconds: float
+
+    @property
+    def pays(self) -> bool:
+        return self.ms_now is not None and self.ms_now > WORTHWHILE * self.ms_label
+
+
+def implied(asked: Any) -> dict[str, Any]:
+    """Return the fields that a filter restricts to one value, like shop_private.implied_labels, with the value."""
+    found: dict[str, Any] = {}
+    for name, test in asked.items() if isinstance(asked, dict) else ():
+        if name == "and" and isinstance(test, list):
+            for part in test:
+                found |= implied(part)
+        elif name in label_indexes.COLUMNS or name.startswith("attributes."):
+            tests = [test] if not isinstance(test, dict) else [test.get("eq"), test.get("in")]
+            for one in tests:
+                value = one[0] if isinstance(one, list) and len(one) == 1 else one
+                if isinstance(value, str | int | float):
+                    found[name] = value
+    return found
+
+
+def labels_of(asked: str | None, catalog: str | None) -> dict[str, Any]:
+    """Return what a search with the filter `asked` says of labels: its catalog, and the fields and values of `implied`.
+
+    Texts of more than MOST_VALUE characters are left out, because no label has them.
+    """
+    found = {"catalog": catalog or "main", **implied(json.loads(asked) if asked else None)}
+    return {name: value for name, value in found.items() if len(name) + len(str(value)) <= MOST_VALUE}
+
+
+def read_filters(lines: Iterable[str]) -> Filters:
+    """Count the searches in lines of JSON. A line is one of three objects: one with `labels` (a line of the web
+    service), one with `filter`, or a filter itself. Lines of the log that are no search are ignored."""
+    filters = Filters()
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            said = json.loads(line) if len(line) <= MOST_LINE else None
+        except (ValueError, RecursionError):
+            said = None
+        if isinstance(said, dict) and "process" in said and "labels" not in said:
+            continue
+        labels = said.get("labels") if isinstance(said, dict) else None
+        if labels is None and isinstance(said, dict):
+            labels = implied(said.get("filter", said))
+        if not isinstance(labels, dict):
+            filters.skipped += 1
+            continue
+        filters.searches += 1
+        for name, value in labels.items():
+            pair = (name, json.dumps(value, ensure_ascii=False))
+            if pair in filters.values or len(filters.values) < MOST_PAIRS:
+                filters.values[pair] += 1
+            else:
+                filters.more = True
+    return filters
+
+
+def fields_of(filters: Filters) -> list[str]:
+    """Return the fields to look at: the columns, and the attributes by which searches filter most, at most 20."""
+    asked: Counter[str] = Counter()
+    for (name, _), searches in filters.values.items():
+        asked[name] += searches
+    attributes = [name for name, _ in asked.most_common() if is_attribute(name)]
+    return [*label_indexes.COLUMNS, *attributes[:MOST_ATTRIBUTES]]
+
+
+def is_attribute(name: str) -> bool:
+    try:
+        label_indexes.field_sql(name)
+    except SettingsError:
+        return False
+    return name not in label_indexes.COLUMNS
+
+
+def advise(conn: Connection, model: str, filters: Filters, fields: Sequence[str]) -> list[Advice]:
+    """Return advice for the values of `fields` that enough products have and that are no label of the model yet.
+
+    The values with the most searches come first, then those with the most products. The searches for the first MEASURED
+    values are timed with products of the catalog as queries, so they need no encoder.
+    """
+    least = label_indexes.least_rows(conn)
+    present = label_indexes.labels_of(conn, model)
+    images, titles = sizing.catalog_size(conn)
+    dimension = conn.scalar(text("select dimension from shop.model where name = :name"), {"name": model})
+    asked = [
+        (filters.values[name, json.dumps(one.value, ensure_ascii=False)], one.products, name, one.value)
+        for name in fields
+        for one in label_indexes.values_of(conn, name, least)
+        if one.value not in present.get(name, [])
+    ]
+    asked.sort(key=lambda each: each[:2], reverse=True)
+    found = []
+    clock = _Clock(conn)
+    for searches, products, name, value in asked:
+        share = products / max(1, titles)
+        if share > MOST_SHARE:
+            continue
+        rows = round(images * share), products
+        found.append(
+            Advice(
+                field=name,
+                value=value,
+                searches=searches,
+                products=products,
+                share=share,
+                ms_now=clock.time(name, value) if len(found) < MEASURED else None,
+                ms_label=clock.expected(share),
+                vectors=sum(rows),
+                index_bytes=sizing.suitable(*rows, dimension).index_bytes,
+                build_seconds=sum(rows) * BUILD_MS / 1000 * dimension / 512,
+            )
+        )
+    return found
+
+
+class _Clock:
+    """Times searches for the nearest images of random products."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        rows = conn.execute(
+            text(
+                "select p.catalog, p.sku from shop.image_vector v join shop.product p using (product_id) "
+                "where v.position = 0 and v.product_id >= cast(:start as uuid) order by v.product_id limit :most"
+            ),
+            {"start": f"{random.Random(1).getrandbits(128) >> 1:032x}", "most": QUERIES},
+        ).all()
+        self._queries = [(row.catalog, json.dumps([{"sku": row.sku}])) for row in rows]
+        settings = conn.execute(text("select s.* from shop_private.search_settings() s")).one()
+        self._settings = settings
+        self._base = self._median({"price": {"lt": 0}})
+
+    def time(self, name: str, value: Any) -> float | None:
+        return self._median({} if name == "catalog" else {name: {"eq": value}}, value if name == "catalog" else None)
+
+    def expected(self, share: float) -> float:
+        """Return the expected time of a search with a label: its candidates, and the sample that tests the scan."""
+        wanted = _CONSTANTS["label_ef_factor"] * self._settings.ef_search * share**0.5
+        work = max(_CONSTANTS["default_ef_min"], wanted) * self._settings.hnsw_us_per_candidate
+        return (self._base or 0) + (work + _CONSTANTS["label_sample"] * self._settings.exact_us_per_row) / 1000
+
+    def _median(self, asked: dict[str, Any], catalog: str | None = None) -> float | None:
+        seconds = []
+        for own, inputs in self._queries:
+            if catalog is not None and own != catalog:
+                continue
+            parameters = {"inputs": inputs, "filter": json.dumps(asked) if asked else None, "catalog": own}
+            try:
+                self._conn.execute(text(_SEARCH), parameters)  # the first run reads the pages
+                began = time.perf_counter()
+                self._conn.execute(text(_SEARCH), parameters)
+            except DatabaseError:
+                self._conn.rollback()
+                continue
+            seconds.append(time.perf_counter() - began)
+        return 1000 * statistics.median(seconds) if seconds else None

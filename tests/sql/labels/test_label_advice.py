@@ -1,0 +1,98 @@
+"""The advice on labels counts the filters of a log, times searches, and leaves out what is a label already."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from db.errors import SettingsError
+from db.lifecycle.label_advice import advise, fields_of, implied, labels_of, read_filters
+from windowshop.output.labels import commands, read
+
+FILTERS: list[dict[str, Any]] = [
+    {"product_type": "bags"},
+    {"product_type": {"eq": "bags"}, "price": {"lt": 9}},
+    {"brand": ["acme"]},
+    {"brand": ["acme", "other"]},
+    {"brand": {"in": ["acme"]}},
+    {"brand": {"ne": "acme"}},
+    {"product_type": None},
+    {"and": [{"attributes.yarn": "wool"}, {"or": [{"brand": "acme"}]}]},
+    {"not": {"brand": "acme"}},
+    {"attributes.size": {"eq": 3}},
+    {},
+]
+
+
+@pytest.mark.parametrize("asked", FILTERS, ids=json.dumps)
+def test_a_filter_implies_the_same_labels_as_in_sql(conn: Connection, asked: dict[str, Any]) -> None:
+    rows = conn.execute(
+        text("select field, vals[1] from shop_private.implied_labels(cast(:asked as jsonb)) where field <> 'price'"),
+        {"asked": json.dumps(asked)},
+    )
+    assert implied(asked) == {row[0]: row[1] for row in rows}
+
+
+def test_the_log_has_only_fields_and_values_that_can_be_labels() -> None:
+    asked = {"title": {"contains": "secret"}, "price": {"lt": 9}, "brand": "acme", "product_type": "x" * 400}
+    assert labels_of(json.dumps(asked), None) == {"catalog": "main", "brand": "acme"}
+    assert labels_of(None, "acme") == {"catalog": "acme"}
+
+
+def test_lines_of_a_log_and_filters_are_counted_and_other_lines_are_named() -> None:
+    lines = [
+        '{"process": "web", "event": "request", "labels": {"catalog": "main", "brand": "acme"}}',
+        '{"process": "web", "event": "request"}',
+        '{"filter": {"brand": "acme"}}',
+        '{"brand": "acme"}',
+        "no JSON",
+        "[1]",
+        "[" * 100_000,
+        "",
+    ]
+    filters = read_filters(lines)
+    assert (filters.searches, filters.skipped) == (3, 3)
+    assert filters.values == {("catalog", '"main"'): 1, ("brand", '"acme"'): 3}
+
+
+def test_files_that_cannot_be_read_or_have_no_search_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"missing\.log cannot be read: No such file"):
+        read([tmp_path / "missing.log"])
+    (tmp_path / "empty.log").write_text("nothing\n")
+    with pytest.raises(SettingsError, match=r"no line of .*empty\.log is a search"):
+        read([tmp_path / "empty.log"])
+
+
+def test_the_advice_counts_searches_and_leaves_out_labels(conn: Connection) -> None:
+    filters = read_filters(['{"brand": "brand 7"}', '{"product_type": "type 1"}', '{"attributes.weight": 5}'])
+    assert fields_of(filters) == ["product_type", "brand", "catalog", "attributes.weight"]
+    conn.exec_driver_sql("update shop.calibration set crossover_rows = 300, ef_search = 200")
+    conn.exec_driver_sql("update shop.product set brand = 'brand 7' where brand <> 'brand 8'")
+    found = advise(conn, "toy", filters, fields_of(filters))
+    assert [(one.field, one.value, one.searches) for one in found] == []
+
+
+def test_a_frequent_value_without_a_label_has_gain_and_cost(conn: Connection) -> None:
+    conn.exec_driver_sql("update shop.product set brand = 'many' where brand between 'brand 1' and 'brand 29'")
+    filters = read_filters(['{"brand": "many"}'])
+    [one] = advise(conn, "toy", filters, ["brand", "product_type"])
+    assert (one.field, one.value, one.searches) == ("brand", "many", 1)
+    products = conn.execute(text("select count(*) from shop.product where brand = 'many'")).scalar_one()
+    assert (one.products, one.vectors) == (products, 2 * products)
+    assert one.share == pytest.approx(products / 20_000)
+    assert one.ms_now is not None and one.ms_now > 0 < one.ms_label
+    assert one.index_bytes > products * 48 and one.build_seconds > 0
+
+
+def test_the_command_builds_the_values_that_pay() -> None:
+    from db.lifecycle.label_advice import Advice
+
+    far = Advice("attributes.a b", "x", 10, 5000, 0.1, 50.0, 5.0, 10_000, 2**20, 3.0)
+    near = Advice("brand", "y", 0, 5000, 0.1, 5.0, 5.0, 10_000, 2**20, 3.0)
+    assert commands([far, near], logged=True) == [
+        "attributes.a b: 1 labels, 1 MB, 3 s to build; the logged searches would take 0.5 s less",
+        "  windowshop index add --label 'attributes.a b' --min-rows 5000",
+    ]
+    assert commands([near], logged=True) == ["No label would make these searches clearly faster."]

@@ -1,0 +1,129 @@
+"""In a catalog of 20,000 products, a search under a row policy is complete and uses the expected plan, whether the role
+sees half, a twentieth or a thousandth of the products."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, text
+
+from db.engine import Database
+from db.roles import Role
+from tests.sql.search.test_search_routes import plans
+from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vectors
+
+N = np.arange(1, PRODUCTS + 1)
+SHARES = {"half": N % 2 == 0, "twentieth": N % 20 == 0, "thousandth": N % 1000 == 0}
+# Each policy reads the customer from a setting of the session.
+LIST = (
+    "exists (select from site.price_list l where l.product_id = product.product_id "
+    "and l.customer = current_setting('site.customer', true))"
+)
+COLUMN = "substr(sku, 5)::integer % current_setting('site.modulus')::integer = 0"
+MODULUS = {"half": 2, "twentieth": 20, "thousandth": 1000}
+SEARCH = f"select sku, total, total_is, complete from shop.search('{QUERY}', title_weight => 0, keyword_weight => 0)"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def price_lists(large: Database) -> Iterator[None]:
+    """Stores price lists of 20,000 rows, and a calibration with which 700 matches are compared."""
+    with large.connect(None) as conn, conn.begin():
+        conn.exec_driver_sql(
+            "create schema site; create table site.price_list (customer text, product_id uuid, "
+            "primary key (customer, product_id)); grant usage on schema site to shop_analyst; "
+            "grant select on site.price_list to shop_analyst; "
+            "insert into site.price_list select c.name, shop.product_id('sku ' || n) from generate_series(1, 20000) n, "
+            "(values ('half', 2), ('twentieth', 20), ('thousandth', 1000)) c(name, modulus) where n % c.modulus = 0; "
+            "insert into site.price_list select 'other', shop.product_id('sku ' || n) from generate_series(1, 9000) n; "
+            "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
+            "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
+            "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.02, 4, 8, 700)"
+        )
+        conn.exec_driver_sql("analyze site.price_list")
+    yield
+    with large.connect(None) as conn, conn.begin():
+        conn.exec_driver_sql("drop schema site cascade; delete from shop.calibration")
+
+
+@pytest.fixture
+def analyst(large: Database) -> Iterator[Connection]:
+    with large.connect(Role.ANALYST) as conn:
+        yield conn.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def become(conn: Connection, customer: str) -> None:
+    conn.exec_driver_sql(f"set site.customer = '{customer}'; set site.modulus = '{MODULUS[customer]}'")
+
+
+def nearest(seen: np.ndarray, k: int = 10) -> set[str]:
+    similarity = np.where(seen, vectors(0) @ query_vector(), -2)
+    return {f"sku {n + 1}" for n in np.argsort(-similarity)[:k]}
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("condition", [LIST, COLUMN], ids=["list", "column"])
+def test_a_search_finds_the_nearest_products_that_the_role_sees(
+    large: Database, analyst: Connection, condition: str, share: str
+) -> None:
+    become(analyst, share)
+    with policy(large, condition):
+        rows = analyst.exec_driver_sql(SEARCH).all()
+    assert len({row.sku for row in rows} & nearest(SHARES[share])) >= 9
+    assert all(int(row.sku[4:]) % MODULUS[share] == 0 for row in rows)
+    assert all(row.complete for row in rows)
+    exact = int(SHARES[share].sum())
+    assert rows[0].total == exact if rows[0].total_is == "exact" else rows[0].total <= exact
+    assert share != "thousandth" or rows[0].total_is == "exact"
+
+
+def test_a_policy_that_hides_the_neighbourhood_of_the_query_is_compared(large: Database, analyst: Connection) -> None:
+    far = "brand in ('brand 20', 'brand 21', 'brand 22')"
+    assert CLUSTER not in (20, 21, 22)
+    with policy(large, far):
+        rows = analyst.exec_driver_sql(SEARCH).all()
+    seen = np.isin(N % 50, [20, 21, 22])
+    assert {row.sku for row in rows} == nearest(seen)
+    assert rows[0].total == seen.sum()
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_a_search_under_a_price_list_reads_its_rows_by_index(large: Database, share: str) -> None:
+    setup = f"set site.customer = '{share}'; set site.modulus = '1'"
+    with policy(large, LIST), plans(large, SEARCH, setup) as seen:
+        assert "hashed SubPlan" not in seen, seen
+        assert "Seq Scan on product" not in seen, seen
+        assert "price_list_pkey" in seen, seen
+        assert ("toy_image_hnsw" in seen) == (share != "thousandth"), seen
+
+
+def test_a_policy_that_names_a_schema_without_usage_is_only_slower(large: Database, analyst: Connection) -> None:
+    become(analyst, "thousandth")
+    with policy(large, LIST):
+        assert "price_list" in analyst.execute(text("select shop_private.visible_products()")).scalar_one()
+        with large.connect(None) as conn, conn.begin():
+            conn.exec_driver_sql("revoke usage on schema site from shop_analyst")
+        try:
+            assert analyst.execute(text("select shop_private.visible_products()")).scalar_one() == "shop.product"
+            rows = analyst.exec_driver_sql(SEARCH).all()
+        finally:
+            with large.connect(None) as conn, conn.begin():
+                conn.exec_driver_sql("grant usage on schema site to shop_analyst")
+    assert {row.sku for row in rows} == nearest(SHARES["thousandth"])
+
+
+def test_permissive_policies_add_up_and_restrictive_ones_narrow(large: Database, analyst: Connection) -> None:
+    become(analyst, "thousandth")
+    with policy(large, LIST), large.connect(None) as conn:
+        for kind, expected in (
+            ("permissive", SHARES["thousandth"] | (N % 500 == 0)),
+            ("restrictive", SHARES["thousandth"] & (N % 500 == 0)),
+        ):
+            conn.exec_driver_sql(
+                f"create policy other on shop.product as {kind} using (substr(sku, 5)::integer % 500 = 0)"
+            )
+            conn.commit()
+            rows = analyst.exec_driver_sql(SEARCH).all()
+            conn.exec_driver_sql("drop policy other on shop.product")
+            conn.commit()
+            assert {row.sku for row in rows} == nearest(expected, min(10, int(expected.sum())))
+            assert rows[0].total == expected.sum()
