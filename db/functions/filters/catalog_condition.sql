@@ -7,7 +7,7 @@ language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $
 declare
     wanted constant text := catalog;
 begin
-    if not exists (select from shop.catalog c where c.catalog = wanted) and wanted is distinct from 'main' then
+    if wanted is distinct from 'main' and not exists (select from shop.catalog c where c.catalog = wanted) then
         raise exception using errcode = '42704', message = format('there is no catalog %L', wanted),
             hint = (select 'The catalogs are: ' || coalesce(string_agg(c.catalog, ', '), 'none yet')
                     from (select c.catalog from shop.catalog c order by 1 limit 50) c);

@@ -1,5 +1,5 @@
 -- Returns, as SQL, a source of the products that the caller sees: the table shop.product or a subquery of it.
--- PostgreSQL tests a policy with a subquery, such as EXISTS on a price list, product by product. The source of this
+-- PostgreSQL tests a policy with EXISTS or IN, such as one on a price list, product by product. The source of this
 -- function repeats the condition of such a policy as an ordinary condition, so that PostgreSQL can begin with the rows
 -- of the price list. The policy still applies, so the source never has a product that the caller must not see.
 --
@@ -21,7 +21,7 @@ begin
                 and exists (select from unnest(o.polroles) r
                     where case when r = 0 then true else pg_has_role(r, 'usage') end)
         ) q
-        where q.condition ~ '\mSELECT\M' and (not q.polpermissive or q.permissive = 1)
+        where q.condition ~ '\m(EXISTS|IN) \( SELECT\M' and (not q.polpermissive or q.permissive = 1)
             and not exists (
                 select from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = q.oid
                     and not has_schema_privilege((pg_identify_object(d.refclassid, d.refobjid, 0)).schema, 'usage'));

@@ -19,7 +19,7 @@ LIST = (
     "exists (select from site.price_list l where l.product_id = product.product_id "
     "and l.customer = current_setting('site.customer', true))"
 )
-COLUMN = "substr(sku, 5)::integer % current_setting('site.modulus')::integer = 0"
+COLUMN = "mod(substr(sku, 5)::integer, current_setting('site.modulus')::integer) = 0"
 MODULUS = {"half": 2, "twentieth": 20, "thousandth": 1000}
 SEARCH = f"select sku, total, total_is, complete from shop.search('{QUERY}', title_weight => 0, keyword_weight => 0)"
 
@@ -33,7 +33,7 @@ def price_lists(large: Database) -> Iterator[None]:
             "primary key (customer, product_id)); grant usage on schema site to shop_analyst; "
             "grant select on site.price_list to shop_analyst; "
             "insert into site.price_list select c.name, shop.product_id('sku ' || n) from generate_series(1, 20000) n, "
-            "(values ('half', 2), ('twentieth', 20), ('thousandth', 1000)) c(name, modulus) where n % c.modulus = 0; "
+            "(values ('half', 2), ('twentieth', 20), ('thousandth', 1000)) c(name, modulus) where mod(n, c.modulus) = 0; "
             "insert into site.price_list select 'other', shop.product_id('sku ' || n) from generate_series(1, 9000) n; "
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
             "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
@@ -119,7 +119,7 @@ def test_permissive_policies_add_up_and_restrictive_ones_narrow(large: Database,
             ("restrictive", SHARES["thousandth"] & (N % 500 == 0)),
         ):
             conn.exec_driver_sql(
-                f"create policy other on shop.product as {kind} using (substr(sku, 5)::integer % 500 = 0)"
+                f"create policy other on shop.product as {kind} using (mod(substr(sku, 5)::integer, 500) = 0)"
             )
             conn.commit()
             rows = analyst.exec_driver_sql(SEARCH).all()

@@ -100,8 +100,8 @@ begin
         tried := scan.leg;
         leg := case when scan.converged then tried end;
     end if;
-    tried.reason := case when leg.route is null and tried.route is not null then coalesce(tried.reason, format(
-        '%s: few of the nearest %s match, so all that match were compared', p_part, tried.rows_examined)) end;
+    tried.reason := case when leg.route is null and tried.route is not null then coalesce(tried.reason,
+        p_part || ': few of the nearest match, so all that match were compared') end;
     if tried.route is not null and p_route is null
         and (p_starts is not null or leg.route is null and not few)
     then
