@@ -68,14 +68,13 @@ def test_files_that_cannot_be_read_or_have_no_search_are_errors(tmp_path: Path) 
 def test_the_advice_counts_searches_and_leaves_out_labels(conn: Connection) -> None:
     filters = read_filters(['{"brand": "brand 7"}', '{"product_type": "type 1"}', '{"attributes.weight": 5}'])
     assert fields_of(filters) == ["product_type", "brand", "catalog", "attributes.weight"]
-    conn.exec_driver_sql("update shop.calibration set crossover_rows = 300, ef_search = 200")
-    conn.exec_driver_sql("update shop.product set brand = 'brand 7' where brand <> 'brand 8'")
     found = advise(conn, "toy", filters, fields_of(filters))
     assert [(one.field, one.value, one.searches) for one in found] == []
 
 
 def test_a_frequent_value_without_a_label_has_gain_and_cost(conn: Connection) -> None:
-    conn.exec_driver_sql("update shop.product set brand = 'many' where brand between 'brand 1' and 'brand 29'")
+    conn.exec_driver_sql("set local session_replication_role = replica")
+    conn.exec_driver_sql("update shop.product set brand = 'many' where brand in ('brand 1', 'brand 2', 'brand 3')")
     filters = read_filters(['{"brand": "many"}'])
     [one] = advise(conn, "toy", filters, ["brand", "product_type"])
     assert (one.field, one.value, one.searches) == ("brand", "many", 1)
