@@ -150,7 +150,7 @@ def advise(
     ] = None,
     label: Annotated[
         list[str] | None,
-        typer.Option("--label", help="Only this field: product_type, brand, catalog or attributes.<key>."),
+        typer.Option("--label", help='Only this field, as in "windowshop index add".'),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -147,10 +147,10 @@ def advise(conn: Connection, model: str, filters: Filters, fields: Sequence[str]
     images, titles = sizing.catalog_size(conn)
     dimension = conn.scalar(text("select dimension from shop.model where name = :name"), {"name": model})
     asked = [
-        (filters.values[name, json.dumps(one.value, ensure_ascii=False)], one.products, name, one.value)
+        (filters.values[name, json.dumps(value, ensure_ascii=False)], products, name, value)
         for name in fields
-        for one in label_indexes.values_of(conn, name, least)
-        if one.value not in present.get(name, [])
+        for value, products in _frequent(conn, name, least)
+        if value not in present.get(name, [])
     ]
     asked.sort(key=lambda each: each[:2], reverse=True)
     found = []
@@ -175,6 +175,19 @@ def advise(conn: Connection, model: str, filters: Filters, fields: Sequence[str]
             )
         )
     return found
+
+
+def _frequent(conn: Connection, name: str, least: int) -> list[tuple[Any, int]]:
+    """Return the values that at least `least` products have, with these numbers: at most label_indexes.MOST values."""
+    sql = label_indexes.field_sql(name)
+    rows = conn.execute(
+        text(
+            f"select {sql}, count(*) from shop.product p where jsonb_typeof({sql}) in ('string', 'number', 'boolean') "
+            "group by 1 having count(*) >= :least order by 2 desc, 1 limit :most"
+        ),
+        {"least": least, "most": label_indexes.MOST},
+    )
+    return [(value, products) for value, products in rows if len(str(value)) <= label_indexes.MOST_LETTERS]
 
 
 class _Clock:
