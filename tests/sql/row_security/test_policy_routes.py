@@ -1,5 +1,5 @@
 """In a catalog of 20,000 products, a search under a row policy is complete and uses the expected plan, whether the role
-sees half, a twentieth or a thousandth of the products."""
+sees a third, a twentieth or a thousandth of the products."""
 
 from collections.abc import Iterator
 
@@ -13,14 +13,14 @@ from tests.sql.search.test_search_routes import plans
 from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vectors
 
 N = np.arange(1, PRODUCTS + 1)
-SHARES = {"half": N % 2 == 0, "twentieth": N % 20 == 0, "thousandth": N % 1000 == 0}
+SHARES = {"third": N % 3 == 0, "twentieth": N % 21 == 0, "thousandth": N % 1000 == 0}
 # Each policy reads the customer from a setting of the session.
 LIST = (
     "exists (select from site.price_list l where l.product_id = product.product_id "
     "and l.customer = current_setting('site.customer', true))"
 )
 COLUMN = "mod(substr(sku, 5)::integer, current_setting('site.modulus')::integer) = 0"
-MODULUS = {"half": 2, "twentieth": 20, "thousandth": 1000}
+MODULUS = {"third": 3, "twentieth": 21, "thousandth": 1000}
 SEARCH = f"select sku, total, total_is, complete from shop.search('{QUERY}', title_weight => 0, keyword_weight => 0)"
 
 
@@ -33,7 +33,7 @@ def price_lists(large: Database) -> Iterator[None]:
             "primary key (customer, product_id)); grant usage on schema site to shop_analyst; "
             "grant select on site.price_list to shop_analyst; "
             "insert into site.price_list select c.name, shop.product_id('sku ' || n) from generate_series(1, 20000) n, "
-            "(values ('half', 2), ('twentieth', 20), ('thousandth', 1000)) c(name, every) where mod(n, c.every) = 0; "
+            "(values ('third', 3), ('twentieth', 21), ('thousandth', 1000)) c(name, every) where mod(n, c.every) = 0; "
             "insert into site.price_list select 'other', shop.product_id('sku ' || n) from generate_series(1, 9000) n; "
             "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
             "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
