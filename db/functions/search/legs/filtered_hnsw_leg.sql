@@ -92,7 +92,8 @@ begin
         perform set_config('hnsw.max_scan_tuples', least(@max_scan_tuples@, @hnsw_visited@ * most)::text, true);
     end if;
     if index is not null and p_share < @hnsw_probed_share@ then
-        perform set_config('hnsw.iterative_scan', 'off', true), set_config('hnsw.ef_search', least(@max_ef_search@, ceil(@hnsw_probe@ / p_share))::text, true);
+        perform set_config('hnsw.iterative_scan', 'off', true),
+            set_config('hnsw.ef_search', least(@max_ef_search@, ceil(@hnsw_probe@ / p_share))::text, true);
         execute format('select count(*) = 0 from (select from %s i
             order by i.embedding operator(@vector@.<=>) $1 limit 1) c', p_source) into gave_up using p_vector;
         perform set_config('hnsw.iterative_scan', 'relaxed_order', true),
@@ -128,8 +129,7 @@ begin
             -- p_share is the prior estimate of the share of candidates that match. It has the weight of
             -- @hnsw_prior_batches@ batches of examined candidates.
             gave_up := p_share is not null and (
-                index is not null and scanned >= most
-                or wanted * (scanned + @hnsw_prior_batches@ * @hnsw_batch@)
+                index is not null and scanned >= most or wanted * (scanned + @hnsw_prior_batches@ * @hnsw_batch@)
                     > p_max_candidates * (cardinality(matching) + @hnsw_prior_batches@ * @hnsw_batch@ * p_share)
                 or scanned * p_share >= @hnsw_expected_matches@
                     and cardinality(matching) < scanned * p_share / @hnsw_anti_correlation@);
