@@ -122,7 +122,7 @@ def downgrade() -> None:
     op.drop_functions("shop_private", "explain_rules")
     op.drop_functions("shop_private", "search_ranking", "ranked_products", "ruled_request", "tell_rules")
     op.drop_functions(
-        "shop_private", "check_rule", "check_rule_conflicts", "search_rules", "pinned_places", "new_run"
+        "shop_private", "check_rule", "check_rule_conflicts", "search_rules", "pinned_places", "new_run", "rule_replaces"
     )
     op.drop_table("rule", schema="shop")
     op.drop_functions("shop_private", "rule_saved")
