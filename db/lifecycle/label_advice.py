@@ -153,7 +153,7 @@ def advise(conn: Connection, model: str, filters: Filters, fields: Sequence[str]
         if value not in present.get(name, [])
     ]
     asked.sort(key=lambda each: each[:2], reverse=True)
-    found = []
+    found: list[Advice] = []
     clock = _Clock(conn)
     for searches, products, name, value in asked:
         share = products / max(1, titles)
@@ -214,7 +214,7 @@ class _Clock:
         """Return the expected time of a search with a label: its candidates, and the sample that tests the scan."""
         wanted = _CONSTANTS["label_ef_factor"] * self._settings.ef_search * share**0.5
         work = max(_CONSTANTS["default_ef_min"], wanted) * self._settings.hnsw_us_per_candidate
-        return (self._base or 0) + (work + _CONSTANTS["label_sample"] * self._settings.exact_us_per_row) / 1000
+        return float((self._base or 0) + (work + _CONSTANTS["label_sample"] * self._settings.exact_us_per_row) / 1000)
 
     def _median(self, asked: dict[str, Any], catalog: str | None = None) -> float | None:
         seconds = []
