@@ -108,7 +108,7 @@ def test_parts_that_open_violate_no_accessibility_rules(own_database: Database, 
         page.locator("#q").press_sequentially("zit")
         page.locator("#suggestions [role=option]").first.wait_for()
         page.wait_for_url(re.compile("q=zit"))
-        page.locator("#products:not(.waiting *)").wait_for()
+        page.locator(".waiting").wait_for(state="detached")
         check("suggestions")
         page.goto(f"{client.base_url}/product?sku=sku%201&lang=de")
         page.locator("[data-zoom]").first.click()
