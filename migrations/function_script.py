@@ -30,8 +30,8 @@ def function_statements(roles: Roles, schemas: Mapping[str, str]) -> Iterator[st
         f"and (p.pronamespace::regnamespace::text, p.proname) not in ({frozen})"
     )
     yield lock_in_order(SHARE_ROW_EXCLUSIVE)  # for the triggers
-    *definitions, grants = files
-    for _, text in definitions:
+    granted = [name for name, _ in files].index("grants")
+    for _, text in files[:granted]:
         yield from _with_types(text)
     # A function that no file has replaced still has its old row version. The grants come after this block, because they
     # give every function a new row version.
@@ -40,7 +40,8 @@ def function_statements(roles: Roles, schemas: Mapping[str, str]) -> Iterator[st
     from windowshop_before b join pg_catalog.pg_proc p on p.oid = b.oid where p.xmin::text = b.version;
     if stale is not null then execute 'drop routine ' || stale; end if;
 end $$"""
-    yield grants[1].strip().removesuffix(";")
+    for _, text in files[granted:]:
+        yield from _with_types(text)
     yield ";\n".join(header_comments(files))
 
 

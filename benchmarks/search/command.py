@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.search import chart, filtered, growth, hybrid, mixed, pages, policies, throughput, unfiltered
+from benchmarks.search import chart, filtered, growth, hybrid, mixed, pages, throughput, unfiltered
 from benchmarks.search.bits import quantized
 from benchmarks.search.clusters import CATALOGS, ONE_CATALOG, ClusteredCatalog
 from benchmarks.search.clusters_load import clustered_shop
@@ -18,6 +18,7 @@ from benchmarks.search.data import KINDS, Kind
 from benchmarks.search.labels import labelled
 from benchmarks.search.load import shop
 from benchmarks.search.peers import PEERS, Peer, peers
+from benchmarks.search.policies import secured
 from benchmarks.search.postgres import calibrate
 from benchmarks.support.report import RESULTS, Report, keep
 
@@ -114,7 +115,7 @@ def _reports(
     if "policies" in wanted:
         with shop(folder, rows) as loaded:
             if calibrate(loaded):
-                yield policies.run(loaded, queries)
+                yield secured.run(loaded, queries)
     if "mixed" in wanted:
         with ExitStack() as stack:
             size = round(rows * MIXED_ROWS)

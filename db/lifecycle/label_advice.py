@@ -17,6 +17,8 @@ from sqlalchemy import Connection, text
 from db.errors import DatabaseError, SettingsError
 from db.functions.constants import SEARCH
 from db.lifecycle import label_indexes, sizing
+from db.search import ranking
+from db.search.ranking import SearchParams
 
 MOST_PAIRS = 10_000  # pairs of a field and a value that are counted
 MOST_SHARE = 0.9  # of the products; a larger label is the whole index again
@@ -29,10 +31,6 @@ BUILD_MS = 0.25  # to copy and to index a vector of 512 numbers, measured with 1
 WORTHWHILE = 1.3  # a label pays if the searches take this many times the expected time
 
 _CONSTANTS = {constant.name: float(constant.value) for constant in SEARCH}
-_SEARCH = (
-    "select count(*) from shop.search(inputs => cast(:inputs as jsonb), filter => cast(:filter as jsonb), "
-    "catalog => :catalog)"
-)
 
 
 @dataclass(slots=True)
@@ -221,11 +219,11 @@ class _Clock:
         for own, inputs in self._queries:
             if catalog is not None and own != catalog:
                 continue
-            parameters = {"inputs": inputs, "filter": json.dumps(asked) if asked else None, "catalog": own}
+            params = SearchParams(inputs=inputs, filter=json.dumps(asked) if asked else None, catalog=own)
             try:
-                self._conn.execute(text(_SEARCH), parameters)  # the first run reads the pages
+                ranking.search(self._conn, params)  # the first run reads the pages
                 began = time.perf_counter()
-                self._conn.execute(text(_SEARCH), parameters)
+                ranking.search(self._conn, params)
             except DatabaseError:
                 self._conn.rollback()
                 continue

@@ -49,7 +49,7 @@ _RELATIONS = text(
         select t.oid::oid, 4 from unnest(array[s.image_table, s.title_table]) t(oid) where t.oid is not null
         union all
         select r.oid, r.place from unnest('{image,title}'::text[]) part
-        join pg_class t on t.oid = to_regclass(format('shop.%I', s.model || '_' || part || '_label'))
+        join pg_class t on t.oid = to_regclass('shop.' || quote_ident(s.model || '_' || part || '_label'))
         cross join lateral (
             select i.indexrelid, 5 from pg_index i join pg_class c on c.oid = i.indexrelid
             join pg_am a on a.oid = c.relam and a.amname = 'hnsw'

@@ -1,0 +1,1 @@
+"""Measures searches of roles under row policies, against the same searches with a filter."""
