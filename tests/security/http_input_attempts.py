@@ -156,7 +156,14 @@ FORMS = [
       for kind in ("text/plain", "application/x-www-form-urlencoded", "")),
     Attempt("a compressed body", "POST", TEXT, 415, "search",
             {"content": gzip.compress(b" " * 5_000_000), "headers": {**JSON, "Content-Encoding": "gzip"}}),
-    Attempt("an upload from a page of another site", "POST", "/picture", 400, None, {"files": {"image": PNG}}),
+    *(Attempt(f"an upload {name}", "POST", "/picture", 403, None, {"files": {"image": PNG}, "headers": headers})
+      for name, headers in (
+        ("from no page", {}),
+        ("from a page of another site", {"Sec-Fetch-Site": "cross-site"}),
+        ("from a page of a subdomain", {"Sec-Fetch-Site": "same-site"}),
+        ("from a page of another origin", {"Origin": "https://evil.example"}),
+        ("from a page without an origin", {"Origin": "null"}),
+    )),
     *(Attempt(f"an upload of {name}", "POST", "/picture", status, None,
               {"files": {part: content}, "headers": {"HX-Request": "true"}}) for name, part, content, status in (
         ("nothing", "image", b"", 422),

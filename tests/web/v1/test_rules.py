@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from db import api_keys
 from db.engine import Database
@@ -162,6 +163,8 @@ def test_if_none_match_forbids_to_replace_a_rule(keyed: Keyed) -> None:
 
 
 def test_a_rule_that_has_moved_to_another_catalog_is_not_changed(own_database: Database) -> None:
+    with own_database.connect(None) as conn, conn.begin():
+        conn.execute(text("insert into shop.catalog (catalog) values ('other')"))
     with own_database.connect(Role.APP) as conn, conn.begin():
         old = rules.add(conn, rules.NewRule("r", '{"always": true}', '{"banner": "x"}'))
         moved = rules.replace(conn, old, rules.NewRule("r", old.condition, old.action, catalog="other"))
