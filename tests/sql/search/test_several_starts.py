@@ -95,6 +95,12 @@ def test_walks_from_the_inputs_of_a_mix_find_the_nearest_products_of_the_mix(cal
     assert np.mean(found) >= 0.85
 
 
+def test_walks_accept_a_query_with_a_number_that_half_precision_hardly_holds(calibrated: Connection) -> None:
+    query = vectors(0)[0].copy()
+    query[0] = 6e-8  # the smallest positive number of half precision
+    assert walked(calibrated, [vectors(0)[0]], query, "true")
+
+
 @pytest.mark.parametrize("brands", [(20,), (20, 21, 22, 23, 24), tuple(range(20, 45))], ids=["2%", "10%", "50%"])
 def test_walks_from_sampled_matches_find_the_nearest_matches_of_a_far_filter(
     calibrated: Connection, brands: tuple[int, ...]

@@ -33,8 +33,10 @@ set hnsw.ef_search = @start_candidates@
 as $$
 declare
     began constant timestamptz := clock_timestamp();
-    pull constant @vector@.halfvec := p_vector operator(@vector@.*)
-        array_fill(@start_pull@::real, array[@vector@.vector_dims(p_vector::@vector@.vector)])::@vector@.halfvec;
+    query constant @vector@.vector := p_vector::@vector@.vector;
+    -- In half precision, this product raises an error if a number of the query is below 1e-7.
+    pull constant @vector@.vector := query operator(@vector@.*)
+        array_fill(@start_pull@::real, array[@vector@.vector_dims(query)])::@vector@.vector;
     factor constant integer := case when p_bits is null then 1 else @bit_walk_factor@ end;
     starts @vector@.halfvec[] := p_starts;
     used @vector@.halfvec[] := '{}';
@@ -61,8 +63,8 @@ begin
     for round in 1..@start_rounds@ loop
         if cardinality(starts) > 0 then
             walked := shop_private.walks(p_source, p_bits, p_vector,
-                array(select @vector@.l2_normalize(s operator(@vector@.+) pull) from unnest(starts) s), p_condition,
-                @start_candidates@ * factor);
+                array(select @vector@.l2_normalize(s::@vector@.vector operator(@vector@.+) pull)::@vector@.halfvec
+                    from unnest(starts) s), p_condition, @start_candidates@ * factor);
             leg.rows_examined := leg.rows_examined + walked.examined;
             found := found || walked.matching;
             used := used || starts;
