@@ -44,8 +44,9 @@ class WebSettings(EnvironmentSettings):
         60_000,
         ge=100,
         le=3_600_000,
-        description="Longest time in milliseconds in which the body of a request may arrive. After the time of "
-        "`WINDOWSHOP_WEB_DEADLINE_MS`, the body must arrive at 10 kB per second or faster.",
+        description="Longest time in milliseconds in which the body of a request may arrive, if it is longer than "
+        "`WINDOWSHOP_WEB_DEADLINE_MS`. A body that takes longer than `WINDOWSHOP_WEB_DEADLINE_MS` must arrive at "
+        "10 kB per second or faster on average.",
     )
     encode_ms: int = Field(
         3_000, ge=10, le=600_000, description="Milliseconds for which a search waits until its query is encoded."
@@ -96,7 +97,7 @@ class WebSettings(EnvironmentSettings):
     root_path: str = Field(
         "",
         description="Path prefix below which a proxy serves this service, such as /shop. The proxy may pass the prefix "
-        "on or remove it. A trusted proxy that sends X-Forwarded-Prefix needs no setting.",
+        "on or remove it. Not needed for a trusted proxy that sends X-Forwarded-Prefix.",
     )
     allowed_hosts: Annotated[list[str], NoDecode] = Field(
         [],
@@ -107,8 +108,9 @@ class WebSettings(EnvironmentSettings):
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[A-Za-z0-9.\[\]:-]+$",
-        description="Scheme and host by which visitors reach the page, such as https://shop.example. The canonical "
-        "addresses, the sitemap and the data for search engines begin with it. Unset: those of the request.",
+        description="Scheme and host by which visitors reach the page, such as https://shop.example. All absolute "
+        "addresses, such as those in the sitemap and in the data for search engines, begin with it. Unset: the scheme "
+        "and host of the request.",
     )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         [],
@@ -148,8 +150,8 @@ class WebSettings(EnvironmentSettings):
     languages: Annotated[list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]], NoDecode] = Field(
         ["en", "de", "fr", "es", "nl", "pl", "tr", "ja", "ar"],
         min_length=1,
-        description="Languages of the page, separated by commas. A visitor gets the language that the browser likes "
-        "best, or the first one. Unset: also those of the theme.",
+        description="Languages of the page, separated by commas. A visitor gets the language that the browser "
+        "prefers, or the first of the list if the browser accepts none of them. Unset: also those of the theme.",
     )
     frame_ancestors: Annotated[list[str], NoDecode] = Field(
         [],
@@ -170,7 +172,8 @@ class WebSettings(EnvironmentSettings):
         ["*"],
         description="Names of the attributes that REST shows, separated by commas, such as glaze,weight. `*`: all. "
         "Filters, facets, sorts and groups of REST cannot read other attributes. But a search by a text finds products "
-        "by the words of all attributes, and `exact_match` may say so: keep secrets out of attributes.",
+        "by the words of all attributes, and `exact_match` may name a hidden attribute: keep secrets out of "
+        "attributes.",
     )
     mcp: Literal["auto", "on", "off"] = Field(
         "auto",
@@ -179,8 +182,8 @@ class WebSettings(EnvironmentSettings):
     )
     mcp_key: SecretStr | None = Field(
         None,
-        description="API key of `windowshop mcp`, whose scopes, catalogs and filter then hold. Unset: the command "
-        "reads all that its database login may read.",
+        description="API key that `windowshop mcp` uses. The command is limited to the key's scopes, catalogs and "
+        "filter. Unset: it reads all that its database login may read.",
     )
     mcp_calls_per_hour: int = Field(
         1_000,
@@ -193,7 +196,8 @@ class WebSettings(EnvironmentSettings):
         20_000,
         ge=0,
         le=100_000_000,
-        description="Largest number of rows per hour that these calls may ask for. 0: no limit.",
+        description="Largest number of rows per hour that calls of MCP tools may ask for, with one API key or "
+        "from one address without a key. 0: no limit.",
     )
     log_queries: bool = Field(False, description="Write the text of each search to the log.")
     log_labels: bool = Field(

@@ -3,8 +3,9 @@ one.
 
 The time of a search with three legs is compared with the sum of these times:
 
-- image leg, title leg: the raw statement for 50 rows, with the smallest ef_search from 50 on that reaches a recall@10
-  of .98. Within a search, shop.search also reads 50 rows of each leg.
+- image leg, title leg: the raw statement for 50 rows, with the smallest ef_search from 50 on at which the image leg
+  reaches a recall@10 of .98. The title leg uses the same ef_search. Within a search, shop.search also reads 50 rows of
+  each leg.
 - keyword leg: shop.search by keywords alone, which includes the fixed time of a call of shop.search.
 """
 
@@ -21,7 +22,7 @@ from benchmarks.search.titles import WORDINGS, Wording, query_texts
 from benchmarks.support.report import Line, Report, Table, milliseconds, quantile
 
 DEPTH = 50  # number of rows that are read from each leg
-TARGET = 0.98  # recall@10 that a vector leg must reach
+TARGET = 0.98  # recall@10 that the image leg must reach
 ALL, IMAGE, TITLE, KEYWORD, CALL = "three legs", "image leg, raw", "title leg, raw", "keywords alone", "nothing matches"
 
 
@@ -54,13 +55,13 @@ def run(shop: Shop, count: int) -> Report:
 
 
 def goals(found: Mapping[Wording, Mapping[str, Figures]], beyond: Sequence[float]) -> list[Line]:
-    sum_of_legs = quantile(beyond, 0.5)
+    excess = quantile(beyond, 0.5)
     return [
         Line(
             "a search with three legs beyond the sum of the legs' own times, p50",
-            milliseconds(sum_of_legs),
+            milliseconds(excess),
             "<= 0.8 ms",
-            sum_of_legs <= 0.0008,
+            excess <= 0.0008,
         ),
         _at_most("queries of common words only, three legs, p99", [found["common"][ALL]], 0.99, 0.004),
         _at_most("queries of common words only, keywords alone, p99", [found["common"][KEYWORD]], 0.99, 0.004),

@@ -49,7 +49,9 @@ watch = Table(
     Column("query", Text, comment="the text that a product must resemble, or whose words it must have"),
     Column("image", LargeBinary, comment="the image that a product must resemble"),
     Column("filter", JSONB, comment="the filter that a product must pass"),
-    Column("min_similarity", Double, comment="least cosine similarity of an image; null: the floor of the model"),
+    Column(
+        "min_similarity", Double, comment="least cosine similarity of an image; null: a floor measured for the watch"
+    ),
     Column("condition", Text, nullable=False, comment="the filter as an SQL condition"),
     Column("language", Text, comment="the language of the text; null: that of the catalog"),
     Column("words", TSQUERY, comment="the words of the text, stemmed in its language"),
@@ -90,8 +92,9 @@ watch_match = Table(
     comment="A row for each product that a watch has found.",
 )
 
-# The floors are the least cosine similarities at which an image or a title matches. Both floors are null until the
-# catalog has enough vectors of the model to know which similarity is high.
+# The floors are the least cosine similarities at which an image or a title matches. With min_similarity of the watch,
+# image_floor is that number and title_floor is null. Otherwise a floor is null while the catalog has too few vectors of
+# images or titles to measure it.
 watch_vector = Table(
     "watch_vector",
     metadata,
@@ -105,8 +108,9 @@ watch_vector = Table(
     schema=PRIVATE,
 )
 
-# The number of matches since the watch was created. watch_renew corrects a count that is above the limit. The table is
-# private, because the role of a watch may see fewer products than match.
+# The number of matches that were stored, including those deleted since. If it exceeds the limit, watch_renew replaces
+# it by the number of matches that remain. The table is private, because the role of a watch may see fewer products than
+# match.
 watch_count = Table(
     "watch_count",
     metadata,
@@ -116,7 +120,8 @@ watch_count = Table(
     schema=PRIVATE,
 )
 
-# A note serialises the transactions that store parts of the same product. Notes stay only for products that must be
+# Transactions that store vectors of the same product lock its note. So they run one after another, and the last one
+# sees all vectors of the product. Notes stay only for products that must be
 # compared later.
 watch_note = Table(
     "watch_note",
@@ -127,7 +132,7 @@ watch_note = Table(
     schema=PRIVATE,
 )
 
-# The matches that wait for a message of a webhook.
+# The matches that are not yet in a message to a webhook.
 watch_report = Table(
     "watch_report",
     metadata,

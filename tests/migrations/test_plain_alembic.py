@@ -48,7 +48,7 @@ def site(
     return with_toy
 
 
-def test_commands_that_read_show_the_revisions_of_the_project_and_of_the_site(
+def test_reading_commands_list_the_revisions_of_the_project_and_of_the_site(
     run: Run, site: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = catalog(site)
@@ -77,7 +77,7 @@ def test_a_site_with_a_model_is_downgraded_and_upgraded(run: Run, site: Database
 
 
 @PACKAGE
-def test_an_empty_database_is_shown_and_upgraded(
+def test_current_leaves_an_empty_database_unchanged_and_upgrade_sets_it_up(
     run: Run, databases: Databases, environment: Callable[[Database], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     empty = databases.open(databases.create())
@@ -121,7 +121,9 @@ def test_the_migrations_page_names_every_operation_of_the_project() -> None:
 
 
 @PACKAGE
-def test_an_error_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_a_message_without_a_traceback_or_a_password(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("WINDOWSHOP_DATABASE_URL", "postgresql://someone:secret@127.0.0.1:9/shop")
     with pytest.raises(SystemExit):
         run("current")

@@ -95,7 +95,7 @@ def test_another_field_or_sort_is_refused(shop: "Shop", group_by: str, sort: str
 @pytest.mark.parametrize("sort", SORTS)
 def test_products_of_another_catalog_are_no_variants_however_many_there_are(shop: "Shop", sort: str | None) -> None:
     shop.load(Product("first", "thing"), into="other")
-    shop.run(  # more products than a call reads for a group, and all of them before those of the catalog main
+    shop.run(  # more products than group_most_read, inserted before those of the catalog main
         "insert into shop.product (product_id, sku, catalog, title, item_group_id, price, currency) "
         "select shop.product_id('o' || n, 'other'), 'o' || n, 'other', 'thing', 'g', 7, 'USD' "
         "from generate_series(1, 5200) n"
@@ -106,10 +106,10 @@ def test_products_of_another_catalog_are_no_variants_however_many_there_are(shop
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_the_end_of_the_list_has_the_same_products_as_the_whole_list(
+def test_all_pages_together_list_the_first_product_of_every_group(
     session: psycopg.Connection[Any], sort: str | None
 ) -> None:
-    """Of 20,000 products, the last 1,000 and more belong to groups that came before."""
+    """Without a sort, more than the last 1,000 of the 20,000 products belong to groups that were listed before."""
     field = "null" if sort is None else f"'{sort}'"
     direction = "desc" if sort and sort.endswith("desc") else "asc"
     key = "price" if sort else "null::numeric"
@@ -151,7 +151,9 @@ def session(databases: Databases, template: str) -> Iterator[psycopg.Connection[
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_a_page_of_groups_reads_a_few_products(session: psycopg.Connection[Any], sort: str | None) -> None:
+def test_a_page_of_groups_reads_less_than_a_tenth_of_the_products(
+    session: psycopg.Connection[Any], sort: str | None
+) -> None:
     field = "null" if sort is None else f"'{sort}'"
     with session.transaction():
         session.execute("set local track_functions = 'none'")
@@ -161,7 +163,7 @@ def test_a_page_of_groups_reads_a_few_products(session: psycopg.Connection[Any],
         ).fetchall()
         read = fetched(session) - before
     assert len(rows) == 24
-    assert read < 2_000, read  # a list of 20,000 products
+    assert read < 2_000, read  # of the 20,000 products in the list
 
 
 def fetched(session: psycopg.Connection[Any]) -> int:

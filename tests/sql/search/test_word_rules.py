@@ -38,7 +38,9 @@ from concat_ws(' ', cast(:brand as text), cast(:color as text)) k(words),
 @example("a1b2c")
 @example("00000017 m17 x00012345678")
 @A_FEW
-def test_words_are_split_between_letters_and_digits_and_lose_leading_zeros(shop: "Shop", pieces: str) -> None:
+def test_words_are_split_between_letters_and_digits_and_long_numbers_lose_leading_zeros(
+    shop: "Shop", pieces: str
+) -> None:
     assert shop.value("select shop_private.word_parts(:pieces)", pieces=pieces) == shop.value(PARTS, pieces=pieces)
 
 
@@ -61,7 +63,7 @@ def test_the_keywords_of_brand_color_and_attributes_follow_the_general_rules(
 
 @given(st.text(st.characters(min_codepoint=1, max_codepoint=127), max_size=12) | st.text("0 -1", max_size=6))
 @A_FEW
-def test_the_key_of_an_ascii_code_consists_of_its_capital_letters_and_digits(shop: "Shop", code: str) -> None:
+def test_the_key_of_an_ascii_code_is_its_letters_in_upper_case_and_its_digits(shop: "Shop", code: str) -> None:
     key = re.sub("[^A-Z0-9]", "", code.upper())
     expected = key.lstrip("0") or "0" if key.isdecimal() else key or None
     assert shop.value("select shop_private.identifier_key(:code)", code=code) == expected
@@ -70,7 +72,7 @@ def test_the_key_of_an_ascii_code_consists_of_its_capital_letters_and_digits(sho
 @given(st.lists(st.sampled_from(["a", "B", ".", "-", ":", "80", "443", "@", "/", "?", "#", "é", " ", "a" * 300])))
 @A_FEW
 def test_the_host_of_an_image_is_the_same_for_http_and_https(shop: "Shop", rest: list[str]) -> None:
-    # The general rules read an address that begins with http://, and the faster rules read an address that begins with
-    # https://.
+    # An address with http:// is always read by the general rules. One with https:// is read by the faster rules if its
+    # host has only lower-case letters, digits, dots and hyphens, and a slash follows.
     select = "select shop_private.image_host(null, :uri)"
     assert shop.value(select, uri="https://" + "".join(rest)) == shop.value(select, uri="http://" + "".join(rest))

@@ -1,7 +1,8 @@
-"""Builds Windowshop's images on a bootstrapped Debian, and runs containers without rights and with a read-only root.
+"""Builds Windowshop's images on a bootstrapped Debian, and runs containers without capabilities on a read-only
+root.
 
-buildah and podman need no daemon. The base image has Python from Debian's packages, in place of the official image of
-Python.
+buildah and podman need no daemon. The base image is a minimal Debian with Debian's Python. It replaces
+the official Python image.
 """
 
 import subprocess
@@ -57,7 +58,7 @@ class ContainerTools:
         return image
 
     def command(self, *words: str) -> list[str]:
-        """Return the command that runs a container, as compose.yaml does: no rights, and a read-only root.
+        """Return the command that runs a container, as compose.yaml does: no capabilities, and a read-only root.
 
         Some machines have no cgroups that containers may use, so the command hides cgroups from podman.
         """
