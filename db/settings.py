@@ -70,8 +70,9 @@ class Settings(EnvironmentSettings):
     )
     read_database_url: SecretStr | None = Field(
         None,
-        description="postgresql:// address for searches: the login web_reader of the web service, often on a streaming "
-        "replica, or on several with ?load_balance_hosts=random. If it is unset, searches use WINDOWSHOP_DATABASE_URL.",
+        description="postgresql:// address for searches, with the login web_reader of the web service. It often leads "
+        "to a streaming replica, or with ?load_balance_hosts=random to several. If it is unset, searches use "
+        "WINDOWSHOP_DATABASE_URL.",
     )
     role_prefix: str = Field(
         "shop_",

@@ -64,7 +64,7 @@ class EncoderMetrics:
         )
         self._engines = Gauge(
             "windowshop_encoder_towers",
-            "Number of loaded towers that an engine runs: torch or onnxruntime.",
+            "Number of loaded towers, by the engine that runs them: torch, torch bfloat16 or onnxruntime.",
             ("part", "engine"),
             registry=self.registry,
         )

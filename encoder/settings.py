@@ -31,17 +31,19 @@ class EncoderSettings(EnvironmentSettings):
     )
     engine: Literal["auto", "torch", "onnx"] = Field(
         "auto",
-        description="What runs models on a CPU: torch, or ONNX Runtime with the model's export. auto: ONNX Runtime if "
-        "there is an export, else torch. onnx: an error if there is no export.",
+        description="What runs models on a CPU: torch, or ONNX Runtime with the model's export. auto: ONNX Runtime, "
+        "but torch for a tower that is not exported and for an image tower in bfloat16. onnx: as auto, but an error if "
+        "the export is missing or cannot be used.",
     )
     exports: Path | None = Field(
         None,
-        description="Folder of the exports that `windowshop model add` writes. Unset: `exports` in the home.",
+        description="Folder of the exports that `windowshop model add` and `windowshop model export` write. Unset: "
+        "`exports` in `WINDOWSHOP_HOME`.",
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
         description="Number type of CLIP's and SigLIP's image tower. auto: bfloat16 on CUDA, and on a CPU that has "
-        "instructions for it if the model's export found the vectors close enough; float32 elsewhere.",
+        "instructions for it if the vectors were close enough when the model was exported; float32 elsewhere.",
     )
     compile: bool = Field(
         False,

@@ -30,7 +30,7 @@ def rebuild_indexes(
 ) -> Path:
     """Write and apply a revision that rebuilds both indexes of a model (default: the serving model). Returns the file.
 
-    Without `quantize`, an index over bits stays one, and so does an index over vectors.
+    Without `quantize`, each new index has what the old index has: bits or vectors.
 
     Raises SettingsError if ef_construction is less than twice m. Raises DatabaseError if the model has no indexes, or
     if no model is given and none is serving.
@@ -63,7 +63,7 @@ def rebuild_indexes(
         over = {None: "", "bit": " over bits", "none": " over vectors"}[quantize]
         what = f"rebuilds its indexes{over} with m {m} and ef_construction {ef_construction}"
         up, down = [line for line, _ in lines], [line for _, line in lines]
-        # Code before this revision does not search an index over bits.
+        # Older code cannot search an index over bits, so the new revision depends on the present schema.
         depends = schema.HEAD if any("bits=" in line for line in up + down) else None
         written = revise(settings.home, "reindex", name, what, up, down, depends)
     upgrade(database, settings, on_progress)

@@ -77,9 +77,10 @@ def _databases_of_the_test_are_dropped() -> Iterator[None]:
 
 
 def _in_memory(needed: int = 6 << 30) -> Path | None:
-    """Returns a file system in memory, or None without one that has `needed` bytes and may hold programs.
+    """Returns the folder of a file system in memory. Returns None if there is none with `needed` free bytes that may
+    hold programs.
 
-    On a disk, it takes several times the processor time to copy a database, which hundreds of tests do.
+    On a disk, a copy of a database takes several times the processor time, and hundreds of tests copy one.
     """
     folder = Path("/dev/shm")
     if not folder.is_dir():

@@ -44,9 +44,9 @@ class WebSettings(EnvironmentSettings):
         60_000,
         ge=100,
         le=3_600_000,
-        description="Longest time in milliseconds in which the body of a request may arrive, if it is longer than "
-        "`WINDOWSHOP_WEB_DEADLINE_MS`. A body that takes longer than `WINDOWSHOP_WEB_DEADLINE_MS` must arrive at "
-        "10 kB per second or faster on average.",
+        description="Longest time in milliseconds in which the body of a request may arrive; at least "
+        "`WINDOWSHOP_WEB_DEADLINE_MS` applies. A body that takes longer than `WINDOWSHOP_WEB_DEADLINE_MS` must arrive "
+        "at 10 kB per second or faster on average.",
     )
     encode_ms: int = Field(
         3_000, ge=10, le=600_000, description="Milliseconds for which a search waits until its query is encoded."
@@ -151,7 +151,8 @@ class WebSettings(EnvironmentSettings):
         ["en", "de", "fr", "es", "nl", "pl", "tr", "ja", "ar"],
         min_length=1,
         description="Languages of the page, separated by commas. A visitor gets the language that the browser "
-        "prefers, or the first of the list if the browser accepts none of them. Unset: also those of the theme.",
+        "prefers, or the first of the list if the browser accepts none of them. Unset: also the languages of "
+        "the theme.",
     )
     frame_ancestors: Annotated[list[str], NoDecode] = Field(
         [],
@@ -203,7 +204,7 @@ class WebSettings(EnvironmentSettings):
     log_labels: bool = Field(
         False,
         description="Write the catalog of each search, and the values of fields that its filter requires, to the log. "
-        '"windowshop index advise" reads them.',
+        '"windowshop index advise" reads these lines.',
     )
 
     @property

@@ -101,10 +101,10 @@ def add(
 ) -> None:
     """Give each frequent value of a field an HNSW index of its own. Searches and loads continue meanwhile.
 
-    A search with the filter {"product_type": "bags"} then reads the index of the bags alone, also if bags are far from
+    A search with the filter {"product_type": "bags"} then reads the index of the bags alone, even if bags are far from
     the query. The same holds for the catalog of a search, and for a list of up to 5 values. Other conditions of the
-    filter are tested inside. With --label top:product_type, the filter {"product_type": {"prefix": "Apparel > "}} reads
-    the index of all products whose path begins with Apparel.
+    filter are tested on the products of these indexes. With --label top:product_type, the filter {"product_type":
+    {"prefix": "Apparel > "}} reads the index of all products whose path begins with Apparel.
 
     The cost: the vectors of these products are stored a second time. So a label of n products takes about as much disk
     as its share of the model's tables and indexes, and its indexes take about as long to build. Each later change of
@@ -154,10 +154,10 @@ def advise(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which indexes of labels would pay: searches, time now and then, memory, build time and the command.
+    """Show which indexes of labels would make searches faster, with their memory, build time and command.
 
-    Without --log, the values that most products have are shown. Searches with the first values are timed, with products
-    of the catalog as queries. The time with a label is an estimate. Nothing is built or changed.
+    Without --log, the most frequent values come first. Searches with the first values are timed, with products of the
+    catalog as queries. The time with a label is an estimate. Nothing is built or changed.
 
     Example: windowshop index advise --log web.log
     """

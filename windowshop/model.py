@@ -71,10 +71,10 @@ def add(
 
 @app.command()
 def export(name: str) -> None:
-    """Export a model's towers for ONNX Runtime, with which encoders on this machine's CPU run them.
+    """Export a model's towers for ONNX Runtime. Encoders on this machine's CPU then use the exported towers.
 
-    "windowshop model add" has done this already on its machine. A tower is kept only if its vectors have a cosine of at
-    least .9999 to those of torch.
+    On a machine without a GPU, "windowshop model add" does the same. A tower is kept only if each of its vectors has a
+    cosine of at least .9999 to the vector of torch.
     """
     from db.engine import open_database
     from db.settings import Settings

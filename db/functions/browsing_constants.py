@@ -3,7 +3,12 @@
 from db.functions.constant import Constant
 
 BROWSING = (
-    Constant("group_list_read", 1000, "products", "read for a page of groups, before all products are read"),
+    Constant(
+        "group_list_read",
+        1000,
+        "products",
+        "products read for a page of groups; if they have too few groups, all products are read",
+    ),
     Constant("signal_state_products", 50, "products", "number of products for which signal_state reads the signals"),
     Constant("max_facet_fields", 20, "fields", "largest number of fields of a call; a search page shows fewer fields"),
     Constant("max_facet_values", 1000, "values", "largest value of limit_values"),

@@ -101,7 +101,7 @@ SEARCH = (
     Constant(
         "assumed_share", 0.5, "of products", "assumed share of matches if no sample was taken; most products then match"
     ),
-    Constant("first_sample_part", 4, "", "under a policy with a subquery, the first sample has a quarter of this size"),
+    Constant("first_sample_part", 4, "", "under a policy with a subquery, the first sample is smaller by this factor"),
     Constant("sample_products", 300, "products", "size of the sample that estimates the number of matches"),
     Constant("attribute_sample", 100, "x", "a filter without an index is tested on 1/100 of the products"),
     Constant("attribute_sample_most", 3000, "products", "largest such sample; it takes about 2 ms"),
@@ -151,14 +151,14 @@ SEARCH = (
     Constant("label_union", 5, "values", "a longer list of values implies no labels: each index costs a scan"),
     Constant("label_sample", 100, "products", "sample that shows whether a scan of a label has missed near products"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
-    Constant("hnsw_probe", 4, "candidates / share", "nearest candidates of which a policy must show one"),
     Constant(
-        "hnsw_probed_share", 0.3, "of products", "if a policy shows a larger share, hidden candidates cost little"
+        "hnsw_probe", 4, "candidates / share", "under a row policy, one of these nearest candidates must be visible"
     ),
+    Constant("hnsw_probed_share", 0.3, "of products", "if a larger share matches, none of them need be visible"),
     Constant("hnsw_secured_factor", 2, "x k / share", "limit of a scan under a row policy, in expected candidates"),
-    Constant("hnsw_secured_min", 1000, "candidates", "least such limit"),
+    Constant("hnsw_secured_min", 1000, "candidates", "smallest limit of a scan under a row policy"),
     Constant("hnsw_visited", 32, "x candidates", "most elements that an index with m = 16 visits for each candidate"),
-    Constant("hnsw_visible_batch", 5, "candidates", "visible candidates of which the nearest stands for a batch"),
+    Constant("hnsw_visible_batch", 5, "candidates", "smallest batch of a scan under a row policy"),
     Constant("hnsw_max_candidates", 20_000, "candidates", "largest number of candidates of any scan with a filter"),
     Constant("hnsw_usual_candidates", 6000, "candidates", "limit of a filtered scan for few results; takes 120 ms"),
     Constant("hnsw_depth_factor", 4, "x depth / share", "limit of a filtered scan for many results, in candidates"),

@@ -18,8 +18,15 @@ SUGGESTIONS = (
     Constant("suggestions_kept", 20_000, "texts", "largest number of texts of a kind that are kept for a catalog"),
     Constant("suggestion_starts", 6, "words", "a suggestion is found by its first words only"),
     Constant("suggestion_similarity", 0.4, "word similarity", "least similarity of a text to a misspelt prefix"),
-    Constant("suggestion_swaps", 40, "letters", "a swap of two letters is corrected only up to this length"),
-    Constant("suggestion_scan_products", 10_000, "products", "a larger site suggests texts of the last refresh"),
+    Constant(
+        "suggestion_swaps", 40, "letters", "two exchanged letters are corrected only in a prefix of at most this length"
+    ),
+    Constant(
+        "suggestion_scan_products",
+        10_000,
+        "products",
+        "in a larger site, a call with a filter reads the texts of the last refresh",
+    ),
     Constant("suggestion_titles", 200, "titles", "largest number of different titles that are read for a prefix"),
     Constant("suggestion_copies", 20, "products", "largest number of products of a title that are read for a prefix"),
     Constant("title_start", 60, "characters", "length of the title's beginning in the index product_title_start_idx"),

@@ -107,7 +107,7 @@ def _follow_libraries() -> None:
 
 
 class JobsWorker:
-    """Runs jobs once, in the thread that calls `run`, until `stop` is called from any thread.
+    """Runs jobs in the thread that calls `run`, until `stop` is called from any thread. `run` can be called once.
 
     `fault` tells why the process is not ready, and `is_behind` whether the schema is newer than this code. `feeds` is
     the state of all feeds, which is read every LOOK_SECONDS. It is None while the database does not answer or its

@@ -1,4 +1,5 @@
-"""Says which labels would pay: how many searches imply a label, what they take now, and what its index would cost.
+"""Advises on labels: how many searches imply a label, how long they take now, and what the index of the label would
+cost.
 
 The searches come from lines of JSON: the log of the web service, or filters that another program has written.
 """
@@ -21,7 +22,7 @@ from db.search import ranking
 from db.search.ranking import SearchParams
 
 MOST_PAIRS = 10_000  # pairs of a field and a value that are counted
-MOST_SHARE = 0.9  # of the products; a larger label is the whole index again
+MOST_SHARE = 0.9  # of the products; the index of a larger label would hardly be smaller than that of all vectors
 MOST_ATTRIBUTES = 20
 MOST_VALUE = 300  # characters of a field and its value
 MOST_LINE = 1_000_000  # characters of a line
@@ -45,7 +46,8 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A label that the serving model does not have yet. Times are in milliseconds, for one leg of images."""
+    """A label that the serving model does not have yet. `ms_now` and `ms_label` are milliseconds of a search by
+    image."""
 
     field: str
     value: Any
@@ -64,7 +66,8 @@ class Advice:
 
 
 def implied(asked: Any) -> dict[str, Any]:
-    """Return the fields that a filter restricts to one value, like shop_private.implied_labels, with the value."""
+    """Return the fields that a filter restricts to one value, with this value. Unlike shop_private.implied_labels,
+    leave out lists of several values and the top of product_type."""
     found: dict[str, Any] = {}
     for name, test in asked.items() if isinstance(asked, dict) else ():
         if name == "and" and isinstance(test, list):
@@ -80,9 +83,10 @@ def implied(asked: Any) -> dict[str, Any]:
 
 
 def labels_of(asked: str | None, catalog: str | None) -> dict[str, Any]:
-    """Return what a search with the filter `asked` says of labels: its catalog, and the fields and values of `implied`.
+    """Return the fields and values that a search implies: its catalog, and the fields of `implied` for its filter
+    `asked`.
 
-    Texts of more than MOST_VALUE characters are left out, because no label has them.
+    A field is left out if it and its value have more than MOST_VALUE characters.
     """
     found = {"catalog": catalog or "main", **implied(json.loads(asked) if asked else None)}
     return {name: value for name, value in found.items() if len(name) + len(str(value)) <= MOST_VALUE}
@@ -90,7 +94,7 @@ def labels_of(asked: str | None, catalog: str | None) -> dict[str, Any]:
 
 def read_filters(lines: Iterable[str]) -> Filters:
     """Count the searches in lines of JSON. A line is one of three objects: one with `labels` (a line of the web
-    service), one with `filter`, or a filter itself. Lines of the log that are no search are ignored."""
+    service), one with `filter`, or a filter itself. Other lines of the log of the web service are ignored."""
     filters = Filters()
     for line in lines:
         if not line.strip():
@@ -118,7 +122,8 @@ def read_filters(lines: Iterable[str]) -> Filters:
 
 
 def fields_of(filters: Filters) -> list[str]:
-    """Return the fields to look at: the columns, and the attributes by which searches filter most, at most 20."""
+    """Return the fields to look at: the columns, and the MOST_ATTRIBUTES attributes by which searches filter most
+    often."""
     asked: Counter[str] = Counter()
     for (name, _), searches in filters.values.items():
         asked[name] += searches
@@ -135,10 +140,11 @@ def is_attribute(name: str) -> bool:
 
 
 def advise(conn: Connection, model: str, filters: Filters, fields: Sequence[str]) -> list[Advice]:
-    """Return advice for the values of `fields` that enough products have and that are no label of the model yet.
+    """Return advice for the values of `fields` that are not a label of the model yet and that enough products have, but
+    not more than MOST_SHARE of all.
 
     The values with the most searches come first, then those with the most products. The searches for the first MEASURED
-    values are timed with products of the catalog as queries, so they need no encoder.
+    values are timed with products as queries, so they need no encoder.
     """
     least = label_indexes.least_rows(conn)
     present = label_indexes.labels_of(conn, model)
@@ -176,7 +182,8 @@ def advise(conn: Connection, model: str, filters: Filters, fields: Sequence[str]
 
 
 def _frequent(conn: Connection, name: str, least: int) -> list[tuple[Any, int]]:
-    """Return the values that at least `least` products have, with these numbers: at most label_indexes.MOST values."""
+    """Return the most frequent values that at least `least` products have, at most label_indexes.MOST, each with its
+    number of products. Values that are too long for a label are left out."""
     sql = label_indexes.field_sql(name)
     rows = conn.execute(
         text(
@@ -209,7 +216,8 @@ class _Clock:
         return self._median({} if name == "catalog" else {name: {"eq": value}}, value if name == "catalog" else None)
 
     def expected(self, share: float) -> float:
-        """Return the expected time of a search with a label: its candidates, and the sample that tests the scan."""
+        """Return the expected milliseconds of a search with a label: a search without a result, the candidates, and the
+        sample that tests the scan."""
         wanted = _CONSTANTS["label_ef_factor"] * self._settings.ef_search * share**0.5
         work = max(_CONSTANTS["default_ef_min"], wanted) * self._settings.hnsw_us_per_candidate
         return float((self._base or 0) + (work + _CONSTANTS["label_sample"] * self._settings.exact_us_per_row) / 1000)

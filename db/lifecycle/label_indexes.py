@@ -16,20 +16,21 @@ from sqlalchemy import Connection, text
 from db.errors import DatabaseError, SettingsError
 
 COLUMNS = ("product_type", "brand", "catalog", "color", "size", "material")  # see label_values.sql
-TOP = "top:product_type"  # the part of product_type before the first ">", in small letters
+TOP = "top:product_type"  # the part of product_type before the first ">", in lower case
 MOST = 200  # labels of a model; the planner looks at every index of a table
-MOST_LETTERS = 200  # of a value; PostgreSQL's index of the values takes at most 2,704 bytes
+MOST_LETTERS = 200  # characters of a value or a field; PostgreSQL's index of the values takes at most 2,704 bytes
 LEAST_ROWS = 1_000  # up to this many products, comparing all is as fast as an index
-FILL_PAGES = 64  # pages of vectors that one statement reads: 512 kB; loads of these products wait for the statement
+FILL_PAGES = 64  # pages of vectors that one statement reads: 512 kB; changes of their products wait until it ends
 RETRIES = 5
-# SQLSTATEs: a vector was deleted while it was copied; the sessions waited for each other
+# SQLSTATEs: a vector was deleted while it was copied; a deadlock
 TRANSIENT = ("23503", "40P01")
 
 _ATTRIBUTE = re.compile(r"attributes\.((?:\\\.|[^.])+)")
 
 
 def field_sql(field: str) -> str:
-    """Return the SQL that reads a field of p (shop.product) as jsonb. Raises SettingsError for another field."""
+    """Return the SQL that reads a field of p (shop.product) as jsonb. Raises SettingsError if the field cannot be a
+    label."""
     if field in COLUMNS:
         return f"to_jsonb(p.{field})"
     if field == TOP:
@@ -45,7 +46,8 @@ def field_sql(field: str) -> str:
 
 
 def values_of(conn: Connection, field: str, min_rows: int) -> list[Any]:
-    """Return the values that at least `min_rows` products have, the most frequent first: texts, numbers and booleans.
+    """Return up to 2 * MOST texts, numbers and booleans that at least `min_rows` products have, the most frequent
+    first.
 
     Raises SettingsError if one of these values is too long for a label.
     """

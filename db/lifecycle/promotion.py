@@ -51,8 +51,8 @@ class Switched:
 
 
 def promote(database: Database, name: str, *, force: bool = False, allow_quarantined: bool = False) -> Switched:
-    """Make a model serve. Without `force`, raises DatabaseError if a check speaks against the switch (`_gaps`,
-    `_without_index` and `_worse`), or if no encoder runs the model. The error has all reasons.
+    """Make a model serve. Without `force`, raises DatabaseError if `_gaps`, `_without_index` or `_worse` finds a reason
+    against the switch, or if no encoder runs the model. The error has all reasons.
 
     If no other model serves, the checks are left out. An unknown or retired model is always refused.
     """

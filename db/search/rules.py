@@ -86,9 +86,9 @@ def add(conn: Connection, rule: NewRule) -> Rule:
 def replace(conn: Connection, found: Rule, rule: NewRule, versions: Sequence[datetime] | None = None) -> Rule | None:
     """Replace all values of the rule `found`, except its id.
 
-    The rule is replaced only if it is still in the catalog of `found`, because a key may be limited to this catalog.
-    With `versions`, the rule is replaced only if its `updated_at` is in `versions`. Returns None if no rule was
-    replaced. Raises the errors of `add`.
+    The rule is replaced only if it is still in the catalog of `found`, because an API key may be limited to this
+    catalog. With `versions`, the rule is replaced only if its `updated_at` is in `versions`. Returns None if no rule
+    was replaced. Raises the errors of `add`.
     """
     with _naming(rule):
         row = conn.execute(_REPLACE, {**_values(rule), **_version(found, versions)}).one_or_none()

@@ -112,7 +112,8 @@ def extensions(conn: Connection, roles: Roles) -> Finding:
 
 
 def indexes(conn: Connection, roles: Roles) -> Finding:
-    """Name the INVALID indexes that no running build will finish, and the indexes over bits."""
+    """Name the INVALID indexes that no running build will finish or, if all indexes are valid, the indexes over
+    bits."""
     running = building(conn)
     invalid = [row for row in conn.execute(_INVALID) if row.oid not in running]
     if invalid:

@@ -31,7 +31,8 @@ class _Behind:
 
 
 def standbys(primary: Connection, database: Database, lag_seconds: float) -> list[Finding]:
-    """Examine the standbys that are connected to `primary`, and each server at the read address if it is another."""
+    """Examine the standbys that are connected to `primary`, and each server at the read address if this address differs
+    from the write address."""
     elsewhere = database.readers() if database.read != database.write else []
     readers, lost = dict[str, Connection](), list[DatabaseError]()
     with ExitStack() as stack:
@@ -42,7 +43,7 @@ def standbys(primary: Connection, database: Database, lag_seconds: float) -> lis
                     readers["the read address" if len(elsewhere) == 1 else addresses.listed(one.read)] = read
             except DatabaseError as error:
                 lost.append(error)
-        # The other servers at the read address answer the searches.
+        # A warning is enough if another server at the read address answers, because it can run the searches.
         report = warning if len(lost) < len(elsewhere) else broken
         found = [report("read address", error.message, error.hint or runbook("DatabaseDown")) for error in lost]
         if found and report is broken:

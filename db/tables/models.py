@@ -109,7 +109,7 @@ label_index = Table(
     Column(
         "model_id", SmallInteger, ForeignKey(model.c.model_id, ondelete="CASCADE"), nullable=False, comment="the model"
     ),
-    Column("field", Text, nullable=False, comment="a column such as brand, top:product_type, or attributes.<key>"),
+    Column("field", Text, nullable=False, comment="the name of a column, top:product_type, or attributes.<key>"),
     Column("value", JSONB, nullable=False, comment="the value of the field that products with the label have"),
     PrimaryKeyConstraint("label_id"),
     UniqueConstraint("model_id", "field", "value"),

@@ -121,8 +121,7 @@ watch_count = Table(
 )
 
 # Transactions that store vectors of the same product lock its note. So they run one after another, and the last one
-# sees all vectors of the product. Notes stay only for products that must be
-# compared later.
+# sees all vectors of the product. Notes stay only for products that must be compared later.
 watch_note = Table(
     "watch_note",
     metadata,

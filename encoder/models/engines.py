@@ -1,7 +1,8 @@
 """Chooses what runs a model's towers on a CPU: ONNX Runtime, if the model has an export, or torch.
 
-CLIP's and SigLIP's image tower runs in torch with products in bfloat16, if the CPU has instructions for that and the
-export found the vectors close enough to float32. ONNX Runtime, which has no such products, takes 1.7 times as long.
+CLIP's and SigLIP's image tower runs in torch with products in bfloat16, if the CPU has instructions for them and the
+vectors were close enough to float32 when the model was exported. ONNX Runtime, which has no such products, takes 1.7
+times as long.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,8 @@ _CHUNKS: Mapping[Part, int] = {"image": 8, "text": 32}  # ONNX Runtime keeps the
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """`precision` is for `load`. `use` replaces the towers of the loaded model that ONNX Runtime can run."""
+    """`precision` is for `load`. `parts` names the towers that ONNX Runtime runs, and `use` replaces them in the loaded
+    model."""
 
     precision: str
     export: Export | None
@@ -59,7 +61,7 @@ class EngineChoice:
 def choose(source: str, revision: str, device: str, *, engine: str, precision: str, root: Path) -> EngineChoice:
     """Returns what runs the model on `device`. `engine` is auto, torch or onnx. `root` has the exports.
 
-    Raises ModelUnavailable if `engine` is onnx and there is no export, the library is missing, or the device is no CPU.
+    Raises ModelUnavailable if `engine` is onnx and the device is no CPU, or if there is no export that can be read.
     """
     required = engine == "onnx"
     if required and device != "cpu":
@@ -140,7 +142,8 @@ class _OnnxTexts:
 
 
 def _free_weights(module: Module, model: Model) -> None:
-    """Free the weights of the loaded module that `model`, whose texts ONNX Runtime encodes, does not use."""
+    """Free the weights of the loaded module that `model` does not use. ONNX Runtime encodes the texts of `model`.
+    Nothing is freed if torch runs an image tower that is not a torch module."""
     images = model.tower.forward
     used = list(images.parameters()) if isinstance(images, nn.Module) else []
     if isinstance(module, nn.Module) and (used or model.engines["image"] == ONNX_RUNTIME):

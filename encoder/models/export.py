@@ -91,7 +91,7 @@ def _one_by_one(model: Model, texts: Sequence[str]) -> Vectors:
 
 
 class _Traced(nn.Module):
-    """A function of tensors as a module, which is what torch exports."""
+    """A module that calls a function of tensors and normalizes the result. torch exports only modules."""
 
     def __init__(self, function: Callable[..., Tensor]) -> None:
         super().__init__()
@@ -172,7 +172,8 @@ def _tower(
 
 
 def _bfloat16(model: Model, pixels: Sequence[Pixels], wanted: Vectors) -> float | None:
-    """Returns the least cosine of the image tower with products in bfloat16, or None if this CPU would not use it."""
+    """Returns the least cosine of the image tower with products in bfloat16, or None if this CPU or this tower has no
+    such products."""
     if not has_bfloat16() or not model.tower.has_precision:
         return None
     return _least(load(model.source, "cpu", model.revision, precision="bfloat16").encode_pixels(pixels), wanted)

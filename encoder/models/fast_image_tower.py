@@ -21,9 +21,9 @@ class FastImageTower(nn.Module):
     """Maps images, uint8 (n, height, width, 3), to unit vectors, float32 (n, dimension).
 
     `model` is a transformers CLIPModel or SiglipModel. `mean` and `std` come from the model's processor, and apply to
-    values from 0 to 1. On a GPU, everything is computed in `dtype`. On a CPU, only the products of the layers are: the
-    sums between them stay in float32, which costs little time there, and the vectors come ten times closer to those of
-    float32.
+    values from 0 to 1. On a GPU, everything is computed in `dtype`. On a CPU, only the products of the layers use
+    `dtype`, and the sums between them stay in float32. This costs little time, and makes the difference from the
+    vectors of float32 ten times smaller.
     """
 
     def __init__(self, model: Any, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> None:
@@ -106,7 +106,8 @@ class _Layer(nn.Module):
 
 def _fold_quick_gelu(mlp: Any) -> None:
     """Replace CLIP's activation x * sigmoid(1.702 x), which takes three passes over memory, by SiLU, which takes one.
-    SiLU(y) is y * sigmoid(y), so the factor goes into the product before it, and its inverse into the one after it."""
+    SiLU(y) is y * sigmoid(y), so the factor goes into the weights of the layer before the activation, and its inverse
+    into those of the layer after it."""
     if type(mlp.activation_fn).__name__ != "QuickGELUActivation":
         return
     with torch.no_grad():

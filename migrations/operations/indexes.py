@@ -114,7 +114,8 @@ class RebuildHnswIndex(MigrateOperation):
         bits: int | None = None,
         was_bits: int | None = None,
     ) -> None:
-        """Build a new index beside the old index, then drop the old index, whose m and ef_construction are `was`."""
+        """Build a new index beside the old index, then drop the old index. `was` has the m and ef_construction of the
+        old index, and `was_bits` its bits."""
         operations.invoke(cls(name, table, (m, ef_construction, bits), (*was, was_bits)))
 
     def reverse(self) -> "RebuildHnswIndex":

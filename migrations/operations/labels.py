@@ -20,7 +20,7 @@ from migrations.operations.script import is_script, literal, outside_transaction
 PARTS = ("image", "title")
 RAW = {"no_parameters": True}
 # Waits for the statements that have read the labels. A later statement, also one of the same transaction, reads them
-# again. The start of the statement of another user may be hidden; then the end of its transaction counts.
+# again. PostgreSQL may hide when a statement of another role began. Then the wait lasts until its transaction ends.
 WAIT_FOR_USERS = """do $$
 declare
     began constant timestamptz := clock_timestamp();
@@ -200,7 +200,7 @@ def _drop_without_label(operations: Operations, model: str) -> None:
 def drop_all_labels(operations: Operations, model: str, *, waits: bool) -> None:
     """Drop all labels of a model with their tables, before the tables of the model are dropped.
 
-    With `waits`, which autocommit needs, the tables are dropped when no statement uses the labels any more.
+    With `waits`, first wait until no statement uses the labels any more. This needs autocommit.
     """
     run_raw(
         operations,

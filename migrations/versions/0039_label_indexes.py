@@ -32,7 +32,7 @@ def upgrade() -> None:
         ),
         sa.Column("model_id", sa.SmallInteger(), nullable=False, comment="the model"),
         sa.Column(
-            "field", sa.Text(), nullable=False, comment="a column such as brand, top:product_type, or attributes.<key>"
+            "field", sa.Text(), nullable=False, comment="the name of a column, top:product_type, or attributes.<key>"
         ),
         sa.Column(
             "value",

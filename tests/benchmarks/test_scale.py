@@ -1,4 +1,4 @@
-"""docs/scale.md has the tables that benchmarks/scale.py computes. The computation meets the measured points."""
+"""docs/scale.md has the tables that benchmarks/scale.py computes. The computed values are near the measured ones."""
 
 from pathlib import Path
 
@@ -18,21 +18,21 @@ def test_the_page_has_the_computed_tables(name: str) -> None:
 
 
 @pytest.mark.parametrize("one", scale.MEASURED)
-def test_the_computed_size_and_time_of_an_index_are_near_the_measured(one: scale.Measured) -> None:
+def test_the_computed_size_and_time_of_an_index_are_near_the_measured_values(one: scale.Measured) -> None:
     if one.size is not None:
         assert hnsw_bytes(one.rows, scale.DIMENSION, one.m) == pytest.approx(one.size, rel=0.02)
     if one.seconds is not None:
         assert scale.build_seconds(one.rows, one.m, one.ef_construction) == pytest.approx(one.seconds, rel=0.15)
 
 
-def test_the_computed_tables_and_searches_are_near_the_measured() -> None:
+def test_the_computed_tables_and_searches_are_near_the_measured_values() -> None:
     rows, size = scale.MEASURED_TABLES
     assert scale.table_bytes(rows, product=scale.SHORT_PRODUCT) == pytest.approx(size, rel=0.03)
     for products, milliseconds in scale.MEASURED_MS:
         assert scale.search_ms(products) == pytest.approx(milliseconds, rel=0.05)
 
 
-def test_a_quarter_more_searches_never_need_fewer_servers() -> None:
+def test_more_searches_a_second_never_need_fewer_servers() -> None:
     one = scale.estimate(10_000_000)
     needed = [one.servers(searches) for searches in (1, 100, 125, 1_000)]
     assert needed == sorted(needed) and needed[0] == 1 and needed[-1] > needed[1]

@@ -64,7 +64,7 @@ def least_cosine(one: Any, other: Any) -> float:
 
 
 @pytest.mark.parametrize("precision", ["auto", "float32"])
-def test_the_vectors_of_an_export_are_those_of_torch(model: Model, folder: Path, precision: str) -> None:
+def test_the_vectors_of_an_export_are_close_to_those_of_torch(model: Model, folder: Path, precision: str) -> None:
     fast = loaded(model, folder / "kept", precision=precision)
     in_bfloat16 = precision == "auto" and model.source != "starter" and engines.has_bfloat16()
     assert fast.engines == {"image": "torch bfloat16" if in_bfloat16 else "onnxruntime", "text": "onnxruntime"}
@@ -86,7 +86,7 @@ def test_the_weights_that_onnx_runtime_replaces_are_freed(clip: tuple[Model, Pat
     assert sum(weight.numel() for weight in found._module.parameters()) > 0  # type: ignore[attr-defined]
 
 
-def test_without_an_export_and_with_the_engine_torch_torch_runs_both_towers(
+def test_torch_runs_both_towers_without_an_export_or_with_the_engine_torch(
     clip: tuple[Model, Path], tmp_path: Path
 ) -> None:
     found, root = clip
@@ -149,7 +149,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     assert not (tmp_path / "more").exists()
 
 
-def test_a_tower_whose_vectors_are_too_far_away_is_not_kept(
+def test_a_tower_whose_vectors_are_too_far_from_those_of_torch_is_not_kept(
     clip: tuple[Model, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found, _root = clip

@@ -1,10 +1,10 @@
 """Runs the web service's database calls, with pools of connections, two concurrency limits and the request's deadline.
 
-Searches and most other reads go through the read address, with the login `web_reader`. If the read address leads to
-standbys that lag too much, they go to the primary instead, with the same login. Writes go to the primary, with the
-login `web_writer`. While the primary answers, reads of image paths and of the encoding state after a write go there
-too. PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement is cancelled earlier when
-the deadline of its request passes. A reading statement is also cancelled when the client closes the connection.
+Searches and most other reads go through the read address, with the login `web_reader`. If it leads to standbys that all
+lag too much, these reads go to the primary instead, with the same login. Writes go to the primary, with the login
+`web_writer`. While the primary answers, reads of image paths and of the encoding state after a write go there too.
+PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement is cancelled earlier when the
+deadline of its request passes. A reading statement is also cancelled when the client closes the connection.
 """
 
 import asyncio
@@ -103,8 +103,8 @@ class Pools:
         return await last.run(call)
 
     def _reading_order(self) -> list[Pool]:
-        """Begin with the usable standby with the fewest running reads, or among equals with the one whose last read is
-        oldest."""
+        """Return the pools in the order in which a read tries them. The first is the usable standby with the fewest
+        running reads; among equals, the one whose last read is oldest."""
         readers = sorted(self.readers, key=lambda each: (not each.is_usable, each.pool.active, each.last_read))
         readers[0].last_read = next(self._reads)
         if not (self.has_standby and self.primary_answers):

@@ -79,7 +79,7 @@ class RequestMiddleware:
         return self._app.lifespan()
 
     def stop(self) -> None:
-        """Make the requests that wait end early, because the server is about to stop."""
+        """End waiting requests early, because the server is about to stop."""
         self._stopping.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -27,8 +27,8 @@ Result = TypeVar("Result")
 
 
 class Standbys:
-    """Reads leave a standby while it lags by more than `max_lag` seconds or does not answer. While they have left all
-    standbys, they go to the primary."""
+    """Reads do not use a standby while it lags by more than `max_lag` seconds or does not answer. While they use no
+    standby and the primary answers, they go to the primary."""
 
     def __init__(self, pools: Pools, max_lag: float) -> None:
         self._pools, self._max_lag = pools, max_lag

@@ -106,7 +106,7 @@ class _Watcher:
 
 
 def _engines(models: Mapping[int, Model]) -> list[tuple[str, str]]:
-    """Return the tower and engine of each tower of the models, each pair once."""
+    """Return the pairs of a tower and its engine that the models have, sorted, each pair once."""
     return sorted({pair for model in models.values() for pair in model.engines.items()})
 
 

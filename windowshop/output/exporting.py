@@ -1,4 +1,4 @@
-"""Exports a model for ONNX Runtime for a command, and prints what is kept."""
+"""Exports models for ONNX Runtime, and prints which towers are kept."""
 
 import csv
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def export_if_possible(loaded: "Model", name: str) -> None:
 
 def exported_towers(models: "Sequence[ModelStatus]") -> dict[str, list[str]]:
     """Return the towers of each model that encoders on this machine can run with ONNX Runtime. An export that cannot be
-    read counts as none; an encoder gives the reason."""
+    read counts as none; an encoder logs the reason."""
     found: dict[str, list[str]] = {}
     for model in models:
         try:

@@ -1,4 +1,4 @@
-"""Reads logs of filters, and prints the advice on indexes of labels as a table and as JSON."""
+"""Reads logs of filters, and prints the advice on indexes of labels as a table or as JSON."""
 
 import json
 import shlex
@@ -55,12 +55,12 @@ def print_advice(console: Console, filters: Filters, found: Sequence[Advice], *,
         console.print(f"{filters.searches:,} searches were logged{skipped}{more}.", highlight=False)
     else:
         console.print(
-            "No filters are logged, so the values that most products have come first. Log them with "
+            "No log is given, so the most frequent values come first. Log the filters of searches with "
             "WINDOWSHOP_WEB_LOG_LABELS=true, and give the log with --log.",
             highlight=False,
         )
     if not found:
-        console.print("Every value that enough products have has a label already, or no value has enough products.")
+        console.print("No value without a label has enough products.")
         return
     table = Table("label", "searches", "products", "now", "then", "index", "build", box=box.SIMPLE_HEAD)
     for one in found[:MOST_SHOWN]:
@@ -86,7 +86,7 @@ def print_advice(console: Console, filters: Filters, found: Sequence[Advice], *,
 
 
 def commands(found: Sequence[Advice], *, logged: bool) -> list[str]:
-    """Return a line for each field with a value that pays: what is gained, and the command."""
+    """Return two lines for each field with a value that pays: the cost and the gain, and the command."""
     lines = []
     for field in dict.fromkeys(one.field for one in found):
         paying = [one for one in found if one.field == field and one.pays and (one.searches or not logged)]

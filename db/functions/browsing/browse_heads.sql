@@ -1,18 +1,18 @@
 -- Returns a page of the list of shop.browse with group_by: the first product of each group of variants, in the order of
--- the list, behind the place of p_after and p_after_cursor. `key` is the price by which the list is sorted. The first
--- product of a group is the one that comes first in the whole list, so it is the same on every page.
+-- the list, after the position that p_after and p_after_cursor give. `key` is the price by which the list is sorted.
+-- The first product of a group is the one that comes first in the whole list, so it is the same on every page.
 --
--- The function reads the list in its order. For each product, the index on item_group_id finds the other products of
--- the group, until one of them comes before the product. At most @group_most_read@ products of a group are read, so a
--- larger group may have several rows. Near the end of the list, nearly every product belongs to a group that came
--- before. So if the next @group_list_read@ products have too few groups for the page, the function instead reads all
--- products that pass the filter, once.
+-- The function first reads the list in its order. For each product, the index on item_group_id finds the other products
+-- of the group, until one of them comes before the product. At most @group_most_read@ products of a group are read, so
+-- a larger group may have several rows. Near the end of the list, nearly every product belongs to a group that has
+-- already been listed. So if the next @group_list_read@ products have too few groups for the page, the function then
+-- reads all products that pass the filter.
 create or replace function shop_private.browse_heads(
     p_filter jsonb, p_catalog text, p_after uuid, p_sort text, p_after_cursor text, p_k integer
 )
 returns table (product_id uuid, key numeric)
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp
-set enable_sort = off  -- the list is read from an index, although @group_list_read@ products may be a large part of it
+set enable_sort = off  -- so that the list is read from an index, even if @group_list_read@ products are most of it
 as $$
 declare
     place constant record := shop_private.browse_place(p_after, p_sort, p_after_cursor);

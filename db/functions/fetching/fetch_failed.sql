@@ -44,7 +44,8 @@ begin
     where f.host = p_host
     returning f.failing_since < at - interval '1 day' into failed_for_a_day;
 
-    -- Each failure quarantines only a part of the host's images, because a host can have millions of images.
+    -- After a day of failures, each further failure quarantines only a part of the host's images, because a host can
+    -- have millions.
     if failed_for_a_day then
         select array_agg(o.ctid), array_agg(o.product_id) into others, products
         from (select w.ctid, w.product_id from shop_private.work w

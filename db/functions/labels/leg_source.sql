@@ -1,10 +1,11 @@
 -- Returns what the scans of a vector leg read; p_part is image or title. `vectors` is the SQL of a source with the
 -- columns product_id, position and embedding: the vectors of p_settings.labels if this is one label, otherwise the view
--- of all vectors. `index` names the HNSW indexes of the source, and is null if the source has none. `bits` is null if
--- the index of the vectors has the vectors, and their dimension if it has their bits. `share` is the share of all
--- products that the source has, and ef_search suits the size of the source and its index: an index of a small label has
--- few vectors, so it needs few candidates, but at least @default_ef_min@. `route` is 'label', 'bit' or 'hnsw'. The
--- function has no SET clause, because it runs under the settings of vector_leg.
+-- of all vectors. `index` names the HNSW indexes of the labels, or without labels the HNSW index of all vectors; it is
+-- null if there is none. `bits` is null if the index of the source has vectors; if it has bits, `bits` is the dimension
+-- of the vectors. `share` is the share of all products that have the labels, or 1 without labels. ef_search suits the
+-- number of vectors of the labels: an index of a small label needs few candidates, but at least @default_ef_min@.
+-- `route` is 'label', 'bit' or 'hnsw'. The function has no SET clause, because it runs under the settings of
+-- vector_leg.
 create or replace function shop_private.leg_source(
     p_part text, p_settings shop_private.search_settings, out vectors text, out index text, out bits integer,
     out share double precision, out ef_search double precision, out route text
@@ -24,7 +25,8 @@ begin
     if p_settings.labels is null then
         return;
     end if;
-    -- An index of a label answers only for this label, so that a walk over several labels reads the whole index.
+    -- An index of a label has only the vectors of this label, so walks for several labels read the index of all
+    -- vectors.
     if cardinality(p_settings.labels) = 1 then
         vectors := format('(select v.product_id, %s as position, v.embedding from shop.%I v where v.label_id = %s)',
             case when by_image then 'v.position' else '0::smallint' end,

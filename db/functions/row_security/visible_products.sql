@@ -1,7 +1,8 @@
--- Returns, as SQL, a source of the products that the caller sees: the table shop.product or a subquery of it.
--- PostgreSQL tests a policy with EXISTS or IN, such as one on a price list, product by product. The source of this
--- function repeats the condition of such a policy as an ordinary condition, so that PostgreSQL can begin with the rows
--- of the price list. The policy still applies, so the source never has a product that the caller must not see.
+-- Returns, as SQL, a source of the products that the caller sees: the table shop.product or a subquery of it. The
+-- condition of a policy can have a subquery in EXISTS or IN, for example on a price list. PostgreSQL tests this
+-- condition for each product. The subquery of this function repeats the condition of the policy as an ordinary
+-- condition, so that PostgreSQL can begin with the rows of the price list. The policy still applies, so the source
+-- never has a product that the caller must not see.
 --
 -- The condition of a permissive policy is only repeated if no other permissive policy applies to the caller. A
 -- condition is also left out if it names an object of a schema that the caller must not use.

@@ -27,7 +27,8 @@ begin
     p_request := shop_private.ruled_request(p_request, run.ranking);
     run.condition := shop_private.search_condition(p_request);
     inputs := shop_private.search_inputs(p_request);
-    settings := shop_private.search_labels(p_request, run.condition, settings);  -- last: inputs may wait for seconds
+    -- The labels are read after search_inputs, which may wait for an encoder, because labels can change in this time.
+    settings := shop_private.search_labels(p_request, run.condition, settings);
     filtered := secured or run.condition <> 'true' and settings.label_share is null
         and num_nonnulls(p_request.filter, (p_request.parsed).condition) > 0;
     known_share := case when not secured then coalesce(settings.label_share, case when run.condition = 'true' then 1

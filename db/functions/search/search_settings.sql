@@ -12,7 +12,7 @@ declare
     serving constant record := shop_private.serving();
     settings shop_private.search_settings;
     newest shop.calibration;
-    other_kind boolean := false;  -- whether images have another kind of index now
+    other_kind boolean := false;  -- whether the calibration measured the other kind of index
     ef_search double precision;
 begin
     if serving.model_id is null then
@@ -45,7 +45,7 @@ begin
         where c.model_id = serving.model_id order by c.calibration_id desc limit 1;
     end if;
     settings.calibration_id := newest.calibration_id;
-    -- A calibration of an index over bits says nothing about an index over vectors, and the reverse.
+    -- A calibration of an index over bits says nothing about an index over vectors, and vice versa.
     if (newest.bits is null) <> (settings.image_bits is null) then
         newest.crossover_rows := null;
         newest.hnsw_us_per_candidate := null;

@@ -6,9 +6,9 @@
 -- (`count` products have it), or product (a title; product_id and sku name the product, and `count` is null). A query,
 -- type or brand is suggested if one of its words begins with the prefix. A title is suggested only if its first word
 -- does. Capitals and accents make no difference. If nothing begins with the prefix, the prefixes with two neighbouring
--- letters exchanged are tried (see meant_prefix). If then no query, type or brand is found, those with a similar word
--- are suggested. `corrected` is true in both cases. An empty prefix returns the most frequent queries, types and
--- brands.
+-- letters exchanged are tried (see meant_prefix). If no query, type or brand is found with them either, the queries,
+-- types and brands with a similar word are suggested. `corrected` is true in both cases. An empty prefix returns the
+-- most frequent queries, types and brands.
 --
 -- Queries, types and brands come from the last shop.refresh_suggestions. A query is suggested only if at least
 -- @suggestion_visitors@ different visitors of the catalog have searched for it. A filter, or a row policy that hides

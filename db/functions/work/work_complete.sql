@@ -40,7 +40,7 @@ begin
         case when p_part = 'image' then ', position' else '' end)
     using p_worker, p_model_id, p_part, p_products, p_positions, p_sources, p_embeddings;
     get diagnostics stored = row_count;
-    -- Labels that were added in the meantime count too: the fill of their tables may have read the vectors already.
+    -- Labels that were added since the first check count too, because label_fill may have read the old vectors already.
     if stored > 0 and exists (select from shop.label_index l where l.model_id = p_model_id) then
         perform shop_private.label_store(p_model_id, p_part::text, p_products);
     end if;

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _CLASSES = Path(__file__).with_name("imagenet_classes.tsv")
-_KEYWORDS = 3  # largest number of a pair's captions that add a keyword to the title; it shares no word with the title
-_COLOUR_SHARE = (
-    0.4  # share of the captions drawn for a view with a dominant colour that add it to a title without a colour
-)
+# Largest number of captions of a pair that add a keyword to the title. Such a keyword shares no word with the title.
+_KEYWORDS = 3
+# If a colour dominates a view and the title names no colour, this share of the drawn captions adds the colour.
+_COLOUR_SHARE = 0.4
 _COLOURS = frozenset(
     ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "gray", "grey", "black", "white")
 )
@@ -33,8 +33,8 @@ class Captions:
     vectors: np.ndarray  # float32 (texts, 384), unit norm
     titles: np.ndarray  # int (pairs,), the index of each title in ``vectors``; equal titles have the same index
     plain: list[list[int]]  # for each pair, the indices of the captions without an added colour
-    # For each pair and view, the title with the view's colour, or None if no colour dominates the view or the title
-    # already names a colour.
+    # For each pair and view, the index of the caption that adds the view's colour to the title. It is None if no colour
+    # dominates the view or the title already names a colour.
     coloured: list[list[int | None]]
 
     def draw(self, pair: int, view: int, rng: np.random.Generator) -> int:

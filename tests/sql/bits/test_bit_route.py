@@ -1,4 +1,4 @@
-"""With indexes over bits, searches find the nearest products, and all ways to search return as many rows as before.
+"""With indexes over bits, searches find nearly all of the nearest products, and all ways to search return enough rows.
 
 The toy model has 24 dimensions, so an index has 24 bits of each vector.
 """
@@ -145,7 +145,7 @@ def test_other_ways_to_search_work_with_bits(analyst: Connection) -> None:
     assert call(analyst, "facets", query=QUERY, cut="relevant", fields=["brand"])
 
 
-def test_a_mix_of_products_and_a_far_filter_walk_from_several_starts(over_bits: Database) -> None:
+def test_walks_from_several_starts_find_the_products_of_a_mix_and_of_a_far_filter(over_bits: Database) -> None:
     with over_bits.connect(None) as conn, conn.begin():
         found = []
         for first, second in ((3, 4000), (800, 12_345), (77, 19_000), (5000, 9001)):

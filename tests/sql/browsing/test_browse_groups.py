@@ -109,7 +109,8 @@ def test_products_of_another_catalog_are_no_variants_however_many_there_are(shop
 def test_all_pages_together_list_the_first_product_of_every_group(
     session: psycopg.Connection[Any], sort: str | None
 ) -> None:
-    """Without a sort, more than the last 1,000 of the 20,000 products belong to groups that were listed before."""
+    """Without a sort, each of the last 1,000 products, and some before them, belongs to a group that was listed
+    before."""
     field = "null" if sort is None else f"'{sort}'"
     direction = "desc" if sort and sort.endswith("desc") else "asc"
     key = "price" if sort else "null::numeric"

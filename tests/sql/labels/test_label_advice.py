@@ -28,7 +28,7 @@ FILTERS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("asked", FILTERS, ids=json.dumps)
-def test_a_filter_implies_the_same_labels_as_in_sql(conn: Connection, asked: dict[str, Any]) -> None:
+def test_a_filter_implies_the_same_single_values_as_in_sql(conn: Connection, asked: dict[str, Any]) -> None:
     rows = conn.execute(
         text(
             "select field, vals[1] from shop_private.implied_labels(cast(:asked as jsonb)) "
@@ -45,7 +45,7 @@ def test_the_log_has_only_fields_and_values_that_can_be_labels() -> None:
     assert labels_of(None, "acme") == {"catalog": "acme"}
 
 
-def test_lines_of_a_log_and_filters_are_counted_and_other_lines_are_named() -> None:
+def test_searches_and_lines_that_cannot_be_read_are_counted() -> None:
     lines = [
         '{"process": "web", "event": "request", "labels": {"catalog": "main", "brand": "acme"}}',
         '{"process": "web", "event": "request"}',
@@ -69,7 +69,7 @@ def test_files_that_cannot_be_read_or_have_no_search_are_errors(tmp_path: Path) 
         read([tmp_path / "empty.log"])
 
 
-def test_the_advice_counts_searches_and_leaves_out_labels(conn: Connection) -> None:
+def test_the_advice_leaves_out_labels_and_values_of_too_few_or_too_many_products(conn: Connection) -> None:
     filters = read_filters(['{"brand": "brand 7"}', '{"product_type": "type 1"}', '{"attributes.weight": 5}'])
     assert fields_of(filters) == [*COLUMNS, "attributes.weight"]
     found = advise(conn, "toy", filters, fields_of(filters))
@@ -89,7 +89,7 @@ def test_a_frequent_value_without_a_label_has_gain_and_cost(conn: Connection) ->
     assert one.index_bytes > products * 48 and one.build_seconds > 0
 
 
-def test_the_command_builds_the_values_that_pay() -> None:
+def test_the_advice_gives_the_command_for_the_values_that_pay() -> None:
     from db.lifecycle.label_advice import Advice
 
     far = Advice("attributes.a b", "x", 10, 5000, 0.1, 50.0, 5.0, 10_000, 2**20, 3.0)

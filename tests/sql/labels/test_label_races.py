@@ -91,8 +91,9 @@ def test_a_copy_that_ends_in_a_deadlock_is_repeated(small: Shop) -> None:
     assert len(stored(small)) == 4
 
 
-def test_labels_are_dropped_when_no_encoder_stores_vectors_with_them(small: Shop, settings: Settings) -> None:
-    """The encoder has read the labels and waits for a product. Without its vectors the batch would be lost."""
+def test_a_drop_of_labels_waits_for_an_encoder_that_has_read_them(small: Shop, settings: Settings) -> None:
+    """The encoder has read the labels and waits for a product. If the tables were dropped meanwhile, its batch would be
+    lost."""
     small.load(product("a", "another title", product_type="bags"))
     worker = small.worker()
     items = worker.claim("title")

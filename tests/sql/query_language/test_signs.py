@@ -1,4 +1,4 @@
-"""Words with signs, such as C++ and 24", come before the same words without the signs."""
+"""For a query with a sign, such as C++ or 24", products whose title has the sign come first."""
 
 from typing import TYPE_CHECKING
 

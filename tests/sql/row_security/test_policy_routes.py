@@ -76,7 +76,9 @@ def test_a_search_finds_the_nearest_products_that_the_role_sees(
     assert share != "thousandth" or rows[0].total_is == "exact"
 
 
-def test_a_policy_that_hides_the_neighbourhood_of_the_query_is_compared(large: Database, analyst: Connection) -> None:
+def test_a_search_is_exact_under_a_policy_that_hides_the_neighbourhood_of_the_query(
+    large: Database, analyst: Connection
+) -> None:
     far = "brand in ('brand 20', 'brand 21', 'brand 22')"
     assert CLUSTER not in (20, 21, 22)
     with policy(large, far):
@@ -101,7 +103,9 @@ def test_a_search_under_a_price_list_reads_its_rows_by_index(large: Database, sh
         assert "Seq Scan on product" not in one, one
 
 
-def test_a_policy_that_names_a_schema_without_usage_is_only_slower(large: Database, analyst: Connection) -> None:
+def test_a_search_finds_its_products_if_the_policy_names_a_schema_without_usage(
+    large: Database, analyst: Connection
+) -> None:
     become(analyst, "thousandth")
     with policy(large, LIST):
         assert "price_list" in analyst.execute(text("select shop_private.visible_products()")).scalar_one()

@@ -32,8 +32,8 @@ def calibrated(large: Database) -> Iterator[Connection]:
 @pytest.fixture
 def catalogs(calibrated: Connection, large: Database) -> Iterator[Connection]:
     """Yields a connection to a database with three catalogs. "main" has 16,000 products, "second" has 3,960 products
-    and "third" has 40 products. Afterwards the table has its size and statistics again, which a rollback would leave
-    changed, and on which the estimates of other tests depend."""
+    and "third" has 40 products. Afterwards, VACUUM restores the size and the statistics of the table, because a
+    rollback does not, and the estimates of other tests depend on them."""
     for statement in (
         "set local session_replication_role = replica",
         # Without this constraint, products can keep their ids when their catalog changes.

@@ -252,7 +252,7 @@ def test_images_of_a_host_that_has_failed_for_a_day_are_quarantined(shop: "Shop"
     assert shop.value("select waiting from shop.failing_host where host = 'dead.example'") == 1  # the new image
 
 
-def test_images_that_a_worker_gives_back_can_be_claimed_again(shop: "Shop") -> None:
+def test_images_that_a_worker_releases_can_be_claimed_again(shop: "Shop") -> None:
     add_remote(shop, "a.example", 3)
     worker = shop.worker()
     fetching.answered(worker.conn, "a.example")

@@ -1,4 +1,4 @@
-"""A primary that can go away."""
+"""A fixture of a primary behind a proxy, which a test can interrupt."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,5 @@
-"""Two hot standbys share the searches. Searches leave a standby that ends or lags, for the other or the primary."""
+"""Two hot standbys share the searches. Searches leave a standby that ends, lags or is silent, and use the other standby
+or the primary."""
 
 import os
 import signal
@@ -104,7 +105,7 @@ def searching(client: httpx.Client) -> Iterator[list[tuple[int, float]]]:
 
 
 class Watch:
-    """Sees the sessions and the transactions of the web service on each server."""
+    """Counts the transactions of the database on each server."""
 
     def __init__(self, server: Server, server_home: Path, database: Database, ports: tuple[int, ...]) -> None:
         self._address = server.url("postgres", secrets(server_home).superuser, "postgres")
@@ -163,7 +164,7 @@ def test_two_standbys_share_searches_and_one_goes_on_when_the_other_ends(
         assert (lost.check, lost.level) == ("read address", Level.WARNING) and str(replicas[0]) in lost.message
         assert (other.check, other.level) == ("standby", Level.FINE)
 
-        # The primary goes too: the standby that is left answers.
+        # The primary ends too, and the standby that is left answers.
         primary.refuse()
         wait_until(lambda: not ready(client)["primary"], 30, "the end of the primary")
         for _ in range(20):

@@ -230,8 +230,8 @@ def _existing(request: Request[Any, Any, Any], rule_id: int, found: rules.Rule |
 
 
 def _changed(request: Request[Any, Any, Any], conn: Connection, rule_id: int, found: Changed | None) -> Changed:
-    """Return what a write returned. Raises ApiError if the write changed no rule, because the rule or the version that
-    the client names does not exist, or because the key does not allow the rule's present catalog."""
+    """Return what a write returned. Raises ApiError if the write changed no rule. Then the rule or the version that the
+    client names does not exist, or the key does not allow the present catalog of the rule."""
     if found:
         return found
     _existing(request, rule_id, rules.find(conn, rule_id))

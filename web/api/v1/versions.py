@@ -29,8 +29,8 @@ IfNoneMatch = Annotated[
     HeaderParameter(
         name="If-None-Match",
         max_length=1000,
-        description="`*`, or the ETags of versions that are not to be replaced. As a rule gets its id when it is "
-        "created, PUT creates no rule: with `*`, the answer is 412.",
+        description="`*`, or the ETags of versions that must not be replaced. PUT never creates a rule, so with `*` it "
+        "replaces nothing, and the answer for an existing rule is 412.",
     ),
 ]
 ETAG = [ResponseHeader(name="ETag", documentation_only=True, description="The version of the rule, for If-Match.")]

@@ -107,7 +107,8 @@ def _known(name: str, region: str) -> str:
 
 
 def _tags(accepted: str) -> list[tuple[str, str, float]]:
-    """Returns the languages of Accept-Language, each with its further subtags and its weight above 0."""
+    """Returns the languages of Accept-Language whose weight is above 0, each with its further subtags and its
+    weight."""
     found = (_ACCEPTED.fullmatch(each) for each in accepted.split(",")[:_MOST])
     tags = [(one[1].lower(), one[2] or "", float(one[3] or 1)) for one in found if one]
     return [tag for tag in tags if tag[2] > 0]

@@ -3,8 +3,8 @@
 A search waits for WAIT_SECONDS: if the visitor adds or removes letters at the end of the text in this time, only the
 last text is recorded. A search of a visitor is recorded once a day, and so is a click on one of the found products. A
 click on a product of a search that was not recorded is not recorded either. While the primary does not answer, events
-wait, and the page works as before. All that is kept in memory is bounded. Each event that is not written is counted in
-the metrics: too many events wait, a statement fails, or the service ends while the primary does not answer.
+wait, and the page works as before. All that is kept in memory is bounded. An event is lost if too many events wait, if
+a statement fails, or if the service ends while the primary does not answer. The metrics count the lost events.
 """
 
 import asyncio
@@ -169,7 +169,8 @@ class Recorder:
             self._ready.append(event)
 
     def _drop(self, event: Event, result: str | None = None) -> None:
-        """Leave out an event, and count it as `result`. A search that is left out may be recorded another time."""
+        """Leave out an event, and count it as `result` if this is given. A search that is left out may be recorded
+        later."""
         if result:
             self._counter.labels(result).inc()
         if event.kind == "search":

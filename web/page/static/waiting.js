@@ -16,7 +16,7 @@
     begin ||= setTimeout(() => results().classList.add("waiting"), MOMENT);
   });
   on("htmx:afterRequest", ({ detail }) => {
-    if (!pending.delete(detail.xhr) || pending.size) return; // of something else, or another one still loads
+    if (!pending.delete(detail.xhr) || pending.size) return; // the request was not for results, or another one still runs
     end = setTimeout(() => {
       clearTimeout(begin);
       begin = 0;

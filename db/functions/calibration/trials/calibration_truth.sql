@@ -11,7 +11,7 @@
 --
 -- The planner expects that a third of the pairs lie within the bounds, but hardly any do. Hash and merge joins are
 -- therefore disabled: they would read all of shop.product for each range of pages. The pairs are materialized before
--- they are grouped, otherwise the planner reads the whole table of vectors in the order of its key.
+-- they are grouped, because the planner would otherwise read the whole table of vectors in the order of its key.
 create or replace function shop_private.calibration_truth(
     p_step text, p_queries @vector@.halfvec[], p_own uuid[], p_bounds double precision[], p_conditions text[],
     p_k integer, p_table regclass, p_until timestamptz

@@ -28,8 +28,9 @@ begin
             new.vector := shop.clip_text(new.condition ->> 'similar');
             new.model_id := (shop_private.serving()).model_id;
         end if;
-        -- check_rule_conflicts compares this text with rules of the condition similar. It then finds the vector in the
-        -- cache, and does not wait for an encoder while it holds the lock.
+        -- check_rule_conflicts compares the new query with rules that have the condition similar. This call puts the
+        -- vector of the query into the cache, so that check_rule_conflicts does not wait for an encoder while it holds
+        -- the lock.
         if new.status = 'live' and new.action ? 'query' and (new.condition ? 'similar' or exists (
             select from shop.rule r where r.catalog = new.catalog and r.status = 'live' and r.lookup = 'other'
                 and r.condition ? 'similar' and r.action ? 'query'))

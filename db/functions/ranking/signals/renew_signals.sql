@@ -1,8 +1,8 @@
--- Creates the functions of all signals again, as signal_function writes them now. Each upgrade calls this function, as
--- the owner role in the session of an administrator. The role that defined a signal creates the function, and a
--- function that this role does not own is left as it is. The row of a signal can be inserted by any role with the
--- rights of app. So the new function reads only a view and a column that the present function reads. A signal whose
--- view is gone, or whose role the session may not act as, keeps its present function.
+-- Creates the functions of the signals again, with the text that signal_function writes now. Each upgrade calls this
+-- function, as the owner role in the session of an administrator. The role that defined a signal creates the function,
+-- and a function that this role does not own is left as it is. Any role with the rights of app can insert the row of a
+-- signal. So a function is renewed only if it already reads the view and the column of the row. A signal whose view is
+-- gone, or whose role the session may not act as, keeps its present function.
 create or replace function shop_private.renew_signals()
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -8,11 +8,11 @@
 -- rivals if fewer products match, so about p_candidates * sqrt(p_share) of the candidates must meet the condition. The
 -- scan is repeated with twice as many candidates until so many meet it, up to p_most candidates.
 --
--- `complete` says whether p_depth products were found and either enough candidates met the condition, or the scan
--- ended at its p_most candidates; leg.reason then says so. The leg is not complete if far fewer candidates match
--- than p_share predicts, because the filter then excludes the query's neighbourhood. Nothing is scanned if more than
--- p_most candidates seem to be needed, and p_most is below @hnsw_max_candidates@ because comparing all matches costs
--- as much. With p_forced, the scan continues in these two cases.
+-- `complete` is true if p_depth products were found, even if too few candidates met the condition; leg.reason then says
+-- after how many candidates the scan ended. There are two exceptions. The leg is not complete if far fewer candidates
+-- match than p_share predicts, because the filter then excludes the query's neighbourhood. If p_most is below
+-- @hnsw_max_candidates@, p_most candidates cost as much as comparing all matches. Nothing is then scanned if more than
+-- p_most candidates seem to be needed. With p_forced, the scan continues in both cases.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.bit_leg(

@@ -15,15 +15,16 @@
 -- distance that a scan must cover beyond a match depends on the distances between products, not on their distance from
 -- the query. Texts are farther from images than images are from each other.
 --
--- Under row level security the statement returns no hidden candidates. The server's counter of the index counts them,
--- so that numbers of candidates have the same meaning with and without a policy; `scanned` is the number of all
--- candidates. Only rows_examined of the leg counts visible candidates alone. Four things differ from other scans:
---   - A batch consists of as many of the newest visible candidates as a batch has on average, but at least
---     @hnsw_visible_batch@.
+-- Under row level security the statement returns no hidden candidates. A counter of the server for the index counts all
+-- candidates; `scanned` is their number. So the limits of this function have the same meaning with and without a
+-- policy. Only rows_examined of the leg counts visible candidates alone. Four things differ from other scans:
+--   - A batch is a number of the newest visible candidates: the average number of visible ones among @hnsw_batch@
+--     candidates, but at least @hnsw_visible_batch@.
 --   - The scan ends at the latest after @hnsw_secured_factor@ times the candidates that it is expected to need, because
 --     it can only give up when a candidate is visible.
---   - pgvector's limit counts the elements that it visits, up to @hnsw_visited@ for each candidate. It is so large that
---     pgvector does not reach it before the scan ends, because pgvector then leaves out near elements.
+--   - hnsw.max_scan_tuples limits the elements that pgvector visits, and pgvector visits up to @hnsw_visited@ elements
+--     for each candidate. The limit is set so that the scan ends first, because pgvector leaves out near elements after
+--     it has reached the limit.
 --   - If less than @hnsw_probed_share@ of the products match, one of the nearest @hnsw_probe@ / p_share candidates must
 --     be visible. Otherwise the policy excludes the neighbourhood, and the scan gives up before it begins.
 --

@@ -1,7 +1,7 @@
 -- Returns the ids of the first p_most products, in the order of the table, that meet p_condition, a condition on p
 -- (shop.product). The vectors of the products are stored in about the same order, so comparing them reads few pages.
 -- Under a policy with a subquery, the products come in the order of the rows that the subquery reads (see
--- visible_products), through nested loops, which end at the last product.
+-- visible_products). Only nested loops are then used, because they end as soon as p_most products are found.
 create or replace function shop_private.first_matches(p_condition text, p_most bigint)
 returns uuid[]
 language plpgsql stable

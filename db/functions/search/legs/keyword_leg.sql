@@ -1,13 +1,15 @@
 -- Finds the p_depth products whose words fit the text best. A score is a number of points plus a fraction that
 -- grows with ts_rank. The points of a product mean:
 --
---   5 or 6  the product has every word, and its title has the signs of words such as C++ (see symbol_condition)
 --   4  the product has every word, and the parts of each code stand together
 --   3  the product has every word
 --   2  the title has every word, and some of the words are parts of longer words; or the query has stop words only, and
 --      the title has all of them
 --   1  the product has every word, but the words are so common that not all such products are read
 --   0  the product has some of the words, or its title has a word that is similar to a misspelt word
+--
+-- If words of the text have signs, such as C++, a product with every word gets 2 more points if its title has the signs
+-- (see symbol_condition).
 --
 -- If the text names a brand among other words, a product of that brand must also have one of the other words.
 --

@@ -34,7 +34,7 @@ as $$
 declare
     began constant timestamptz := clock_timestamp();
     query constant @vector@.vector := p_vector::@vector@.vector;
-    -- In half precision, this product raises an error if a number of the query is below 1e-7.
+    -- In half precision, this multiplication raises an error if a number of the query is not 0 but smaller than 1e-7.
     pull constant @vector@.vector := query operator(@vector@.*)
         array_fill(@start_pull@::real, array[@vector@.vector_dims(query)])::@vector@.vector;
     factor constant integer := case when p_bits is null then 1 else @bit_walk_factor@ end;

@@ -6,8 +6,8 @@
 --   except the products given as input         -> one scan, lengthened for the known share (scaled_hnsw_leg)
 --   at most settings.exact_limit matches       -> compare all matches (compared_leg)
 --   more matches                               -> filtered scan of the HNSW index (filtered_hnsw_leg)
---   an index over bits                         -> in these cases one scan, and its candidates compared (bit_leg)
---   the filter implies labels with indexes     -> scans of the indexes of the labels (label_scan)
+--   an index over bits                         -> one scan of it in place of the scans above (bit_leg)
+--   the filter implies labels with indexes     -> scans of their indexes in place of the scans above (label_scan)
 --   the filtered scan gives up, or a scan of
 --   a label missed products of label_sample    -> compare all matches, or above @compare_limit@ matches walk from
 --                                                 several starts (leg_from_starts)
@@ -16,16 +16,17 @@
 --   too few products were found                -> compare at most @compare_limit@ matches (compared_leg)
 --
 -- A filter can correlate with the query (the query "shoes" among shoes) or anti-correlate with it. The number of
--- matches therefore does not predict how many candidates the scan must visit. p_matched lists the matches, or is
--- null if the matches were not collected. If this function collects the matches, p_matched returns them. The number
--- of matches is the length of p_matched, or an estimate from p_share, the share of all products that match. Up to
--- @compare_limit@ matches, a scan may cost at most as much as comparing all matches (`comparison` and `affordable`
--- are numbers of candidates; to collect the matches of an attribute, every product is read). p_filtered says whether
--- a filter applies. Under a filter, p_share is an estimate, and the share of matches near the query can be
--- different.
+-- matches therefore does not predict how many candidates the scan must visit. p_matched lists the matches, or is null
+-- if the matches were not collected. If this function collects the matches, p_matched returns them. The number of
+-- matches is the length of p_matched, or an estimate from p_share, the share of all products that match. Up to
+-- @compare_limit@ matches, a scan may cost at most as much as comparing all matches. `comparison` is the number of
+-- candidates that cost as much; under a filter on an attribute, it includes reading every product. `affordable` is the
+-- largest number of candidates of a scan. p_filtered says whether a filter applies. Under a filter, p_share is an
+-- estimate, and the share of matches near the query can be different.
 --
--- The scans read the indexes of p_settings.labels if the search has labels. The walks do if it has one label, and
--- otherwise read the index of all vectors (see leg_source). p_condition includes the condition of the labels.
+-- The scans read the indexes of p_settings.labels if the search has labels. The walks read the index of the label if
+-- the search has one label, otherwise the index of all vectors (see leg_source). p_condition includes the condition of
+-- the labels.
 --
 -- p_starts lists the inputs of a mix with a positive weight, and is null for a single input. The first p_k products
 -- have the calibrated recall. The later products are only needed for the fusion. p_route is the route that the caller
@@ -62,7 +63,7 @@ declare
         greatest(@hnsw_usual_candidates@, @hnsw_depth_factor@ * p_depth / source_share) end);
     ef_search constant integer := greatest(source.ef_search, case when p_starts is not null then @mix_ef_search@ end);
     scan record;
-    sampled shop_private.candidate[];  -- of labels whose scan has missed some of the first p_k
+    sampled shop_private.candidate[];  -- see label_scan
     compared record;
     tried shop_private.leg;  -- the result of the index, even if the scan did not converge
 begin

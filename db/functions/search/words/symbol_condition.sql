@@ -1,6 +1,6 @@
 -- Returns the condition on p (shop.product) that the title has each sign that distinguishes a word of a text: the signs
 -- of C++, C# and .NET, the inches of 24", and the fraction of 1/2". shop.product.keywords keeps no signs, so these
--- words are otherwise equal to C, NET, 24, and 1 and 2. Returns null if the text has no such word. At most 5 of them
+-- words are otherwise equal to C, NET, 24, and 1 and 2. Returns null if the text has no such word. At most 5 such words
 -- are used.
 create or replace function shop_private.symbol_condition(p_text text)
 returns text

@@ -33,7 +33,7 @@ def test_similar_products_appear_when_a_visitor_scrolls_to_them_and_are_a_link_w
         plain.wait_for_url(re.compile(r"\?like=sku%204"))
 
 
-def test_a_product_without_an_encoded_image_has_no_part_and_another_missing_object_is_an_error(
+def test_a_product_without_an_encoded_image_has_no_similar_products_and_other_faults_are_errors(
     serve: Serve, own_database: Database
 ) -> None:
     with own_database.connect(None) as conn, conn.begin():
