@@ -155,7 +155,8 @@ def scripts(home: Path) -> ScriptDirectory:
 def migrating(
     database: Database, settings: Settings, *, check: Callable[[Connection, Roles], None] = lambda _, __: None
 ) -> Iterator[tuple[Config, Connection, Extensions]]:
-    """Hold the migration lock, run `prepare`, and yield Alembic's configuration on a connection that acts as the owner.
+    """Hold the migration lock and run `prepare`. Yield Alembic's configuration, its connection, which acts as the
+    owner, and the schemas of the extensions.
 
     `check` is called before anything is changed.
     """

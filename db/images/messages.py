@@ -5,9 +5,8 @@ The module does not import Pillow, because the sender opens no image.
 
 from dataclasses import dataclass
 
-Box = tuple[
-    float, float, float, float
-]  # left, top, width and height, as shares of the upright image's width and height
+# The left, top, width and height of a region, as shares of the upright image's width and height.
+Box = tuple[float, float, float, float]
 
 MAX_FILE_BYTES = 50_000_000
 MAX_PIXELS = 50_000_000  # width times height; as RGBA, these pixels take 200 MB of memory

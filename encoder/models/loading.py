@@ -1,8 +1,8 @@
 """Loads a model by name or folder as one object that turns texts and images into unit vectors.
 
-`encoder.starter` loads `starter`. sentence-transformers loads folders that it has saved and plain CLIP or SigLIP
-folders. open-clip-torch loads folders of OpenCLIP checkpoints (open_clip.py). A name on a hub is first downloaded as a
-folder.
+`encoder.starter` loads `starter`. sentence-transformers loads plain folders of CLIP and SigLIP models, and folders that
+it has saved itself. open-clip-torch loads folders of OpenCLIP checkpoints (open_clip.py). A name on a hub is first
+downloaded as a folder.
 
 Encoding has two steps, which a pipeline can overlap: `prepare_*` runs the processor in any thread, and `forward` runs
 the model on its device. The processes that decode images also resize the images; these processes need only

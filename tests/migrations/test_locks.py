@@ -65,7 +65,7 @@ class Running:
         return self._errors
 
 
-def test_an_upgrade_leaves_unchanged_triggers_and_does_not_wait_for_a_load(
+def test_an_upgrade_creates_no_unchanged_trigger_again_and_does_not_wait_for_a_load(
     database: Database, settings: Settings
 ) -> None:
     with migrating(database, settings) as (_, conn, extensions):

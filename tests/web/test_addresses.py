@@ -20,7 +20,7 @@ def quoted(sku: str) -> str:
 
 
 @pytest.mark.parametrize("sku", SKUS)
-def test_a_sku_with_a_slash_can_be_read_compared_and_deleted(own_database: Database, serve: Serve, sku: str) -> None:
+def test_the_routes_of_a_product_accept_a_sku_with_a_slash(own_database: Database, serve: Serve, sku: str) -> None:
     with serve(own_database) as client:
         client.put("/products", json={"products": [{"sku": sku, "title": "A bag"}]}).raise_for_status()
         path = f"/products/{quoted(sku)}"
@@ -191,7 +191,7 @@ def test_a_setting_that_is_not_a_host_name_is_refused(value: str) -> None:
         WebSettings(allowed_hosts=value)  # type: ignore[arg-type]
 
 
-def test_the_document_lists_only_answers_that_a_route_gives(client: httpx.Client) -> None:
+def test_the_openapi_document_lists_only_answers_that_a_route_gives(client: httpx.Client) -> None:
     paths = json.loads(client.get("/openapi/openapi.json").text)["paths"]
     assert set(paths["/health"]["get"]["responses"]) == {"200", "500"}
     assert "415" not in paths["/v1/products/{sku}"]["get"]["responses"]

@@ -84,7 +84,7 @@ def test_each_suggestion_has_a_word_that_begins_with_the_prefix(analyst: Connect
     assert {row.corrected for row in rows} == {False}
 
 
-def test_a_query_needs_five_visitors_of_the_catalog_and_results(analyst: Connection) -> None:
+def test_a_query_needs_results_and_five_visitors_of_the_catalog(analyst: Connection) -> None:
     assert texts(suggest(analyst, "guitar", k=50), "query") == ["guitar strings", "acoustic guitar"]
     assert texts(suggest(analyst, "guitar", k=50, catalog="other"), "query") == ["guitar elsewhere"]
 
@@ -156,7 +156,7 @@ def test_no_letters_are_exchanged_if_something_begins_with_the_prefix(analyst: C
         (None, []),
     ],
 )
-def test_special_characters_in_a_prefix_have_no_effect(
+def test_special_characters_in_a_prefix_have_no_special_meaning(
     analyst: Connection, prefix: str | None, found: list[str]
 ) -> None:
     assert texts(suggest(analyst, prefix)) == found

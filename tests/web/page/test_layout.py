@@ -69,7 +69,7 @@ def test_actions_are_always_visible_on_a_touch_screen(shop: str, visit: Visit) -
     assert len(heights) == 3 and min(heights) >= 40
 
 
-def test_tiles_do_not_glow_in_the_dark(shop: str, visit: Visit) -> None:
+def test_tiles_are_not_bright_in_the_dark_colour_scheme(shop: str, visit: Visit) -> None:
     page = visit(shop, color_scheme="dark")
     color = page.evaluate("getComputedStyle(document.querySelector('#products .tile')).backgroundColor")
     assert max(int(part) for part in re.findall(r"\d+", color)[:3]) < 170, color

@@ -1,5 +1,5 @@
 """While a visitor types, a list offers titles and product types of public catalogs. The list works with the keyboard.
-"Back" returns to the loaded products and to the place."""
+"Back" returns to the loaded products and to the scroll position."""
 
 import re
 from collections.abc import Callable
@@ -80,7 +80,7 @@ def test_escape_closes_the_list_and_enter_searches_for_what_was_typed(shop: str,
     page.wait_for_url(re.compile(r"product_type=Musical%20instruments"))
 
 
-def test_back_returns_to_the_loaded_products_and_to_the_place(shop: str, visit: Visit) -> None:
+def test_back_returns_to_the_loaded_products_and_to_the_scroll_position(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar&cut=none")
     for number in (48, 72):
         page.get_by_role("link", name="More results").click()

@@ -58,8 +58,8 @@ class Box(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ProductSearch(GeneralSearch, forbid_unknown_fields=True, kw_only=True):
-    """A search by a text, an image or inputs, or by several of them. Without all three, products that pass the filter
-    are listed in a fixed order."""
+    """A search by a text, an image or inputs, or by several of them. Without all three, the products that pass the
+    filter are listed, in the order of `sort` or in a fixed order."""
 
     image_url: Annotated[
         WebAddress | None, Meta(description="Public web address of an image of at most 10 MB, in place of `image`.")
@@ -104,8 +104,8 @@ class ProductSearch(GeneralSearch, forbid_unknown_fields=True, kw_only=True):
 
 class Hit(msgspec.Struct, kw_only=True):
     """A result. `rank` and `sku` are always present. The other fields are those that `fields` of the request names.
-    Without `fields`, they are the fields from `title` to `group`. `score` and `why` are null without a query, image and
-    inputs."""
+    Without `fields`, they are the fields from `title` to `group`. `score` and `why` are null if the request has no
+    query, no image and no inputs."""
 
     rank: int
     sku: str

@@ -4,7 +4,7 @@
 -- 101 quantiles of the negated values, in ascending order.
 --
 -- The body has no join of the products with their values: the planner knows neither number, and may choose a nested
--- loop. The clauses `offset 0` let it compute the number of a row once. A percentile between two quantiles is
+-- loop. With the clauses `offset 0`, the number of a row is computed only once. A percentile between two quantiles is
 -- interpolated, so that products with different numbers have different values.
 --
 -- Besides p_relation, the function reads only shop.signal and, for the key sku, shop.product. It waits at most 100 ms

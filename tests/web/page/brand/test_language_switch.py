@@ -1,5 +1,5 @@
-"""A visitor changes the language of the page, with and without JavaScript. Links to recently viewed products
-keep it."""
+"""A visitor changes the language of the page, with and without JavaScript. Links to recently viewed products have the
+language of the page."""
 
 import re
 from collections.abc import Callable

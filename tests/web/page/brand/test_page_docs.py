@@ -27,7 +27,9 @@ def theme(tmp_path: Path) -> Path:
     return tmp_path / "theme"
 
 
-def test_the_theme_of_the_docs_makes_the_page_a_shops_own(shop_database: Database, theme: Path) -> None:
+def test_the_theme_of_the_docs_changes_name_and_texts_and_languages_of_the_page(
+    shop_database: Database, theme: Path
+) -> None:
     with served(shop_database, SETTINGS.model_copy(update={"theme": theme})) as client:
         english, german, italian = (client.get(f"/?lang={language}").text for language in ("en", "de", "it"))
         shop_js = re.findall(r'<script src="(/static/\w+/shop\.js)" defer>', english)

@@ -1,4 +1,4 @@
-"""The page for staff: who may open it, and whose forms it takes. These tests need no browser."""
+"""Only an admin key opens the page for staff, and the page takes only its own forms. These tests need no browser."""
 
 import re
 
@@ -18,7 +18,7 @@ FORMS = (
 )  # fmt: skip
 
 
-def test_without_a_key_no_page_opens_and_no_form_is_taken_and_a_lesser_key_cannot_sign_in(
+def test_without_a_key_no_page_opens_and_no_form_is_taken_and_another_key_than_admin_cannot_sign_in(
     client: httpx.Client, keys: Keys
 ) -> None:
     for path in PAGES:
@@ -62,7 +62,7 @@ def test_the_cookie_is_secure_behind_a_proxy_with_https(own_database: Database, 
         assert answer.headers["location"] == "/shop/staff"
 
 
-def test_a_session_ends_after_a_while_and_with_its_key(
+def test_a_session_ends_at_its_time_limits_and_with_its_key(
     client: httpx.Client, keys: Keys, own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sign_in(client, keys["admin"])
