@@ -4,7 +4,7 @@ Each case has a query with the feature, the same query without it, and the produ
 right if exactly these products come first. Without a feature, all its cases must be wrong; with the feature, all must
 be right. The vectors of titles are those of the starter model.
 
-The weight with which the vector leans away from an excluded word is measured too. The products of this measurement do
+The negative weight of an excluded word in the vector of a query is measured too. The products of this measurement do
 not have the excluded word in their texts, so only the vector can tell them apart.
 """
 
@@ -118,7 +118,8 @@ CASES = (
     Case("correction", "clasical", ["guitar-2"], options={"correct": False}),
 )
 
-# the query, the word that it excludes, products that are meant, and products that the word describes without having it
+# the query, the word that it excludes, products that are meant, and products that the word describes but whose titles
+# lack the word
 LEANS = (
     ("shoes", "sport", ("Leather shoes for weddings", "Ballet flats"), ("Football boots", "Shoes for tennis courts")),
     ("drink", "alcohol", ("Orange juice", "Bottle of mineral water"), ("Bottle of red wine", "Pint of beer")),
@@ -192,8 +193,8 @@ def _correction_figure(conn: Connection) -> str:
 
 
 def _lean(conn: Connection, weight: float) -> tuple[float, float]:
-    """Returns two shares of pairs of products, by the vectors alone: the first product is meant, and the second is
-    described by the excluded word, or has nothing to do with the query."""
+    """Returns two shares of pairs in which a product that is meant ranks before another product, by the vectors alone.
+    In the first, the excluded word describes the other product. In the second, it has nothing to do with the query."""
     order, kept = [], []
     for number, (query, word, meant, described) in enumerate(LEANS):
         inputs = [{"text": query}, *([{"text": word, "weight": -weight}] if weight else [])]

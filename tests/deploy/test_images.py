@@ -1,4 +1,4 @@
-"""The images are built on a bootstrapped Debian, and run without rights and with a read-only root."""
+"""The images are built on a bootstrapped Debian, and run without capabilities and with a read-only root."""
 
 import json
 import os
@@ -79,7 +79,7 @@ def target(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_an_image_has_no_build_tools_no_embedded_server_and_no_rights(images: Images, target: str) -> None:
+def test_an_image_has_no_build_tools_no_embedded_server_and_no_capabilities(images: Images, target: str) -> None:
     done = images.tools.run("--entrypoint", "python", images.image(target), "-c", FACTS)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
@@ -91,7 +91,7 @@ def test_an_image_has_no_build_tools_no_embedded_server_and_no_rights(images: Im
     }
 
 
-def test_an_image_is_small(images: Images, target: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_image_is_smaller_than_its_limit(images: Images, target: str, capsys: pytest.CaptureFixture[str]) -> None:
     size, base = images.tools.size(images.image(target)), images.tools.size(BASE)
     with capsys.disabled():
         print(f"\nThe image {target} has {size / 1e6:.0f} MB, of which the base has {base / 1e6:.0f} MB.")

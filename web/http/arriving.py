@@ -1,7 +1,8 @@
 """Reads the body of a request within its own time limits, which are longer than the deadline of the request.
 
-The deadline of a request stands still while its body arrives. A body may take `deadline_ms`. It may take longer, up to
-`upload_ms`, while it arrives at MIN_RATE or faster on average and never pauses for the time of the deadline.
+The time in which the body arrives does not count towards the deadline of the request. A body may take `deadline_ms`. It
+may take longer, up to `upload_ms`, if it arrives at MIN_RATE or faster on average and no pause is as long as the
+deadline.
 """
 
 import asyncio

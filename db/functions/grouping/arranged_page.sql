@@ -25,7 +25,7 @@ declare
     widened shop_private.search_run;
     note text;
     marks text[];  -- with a sort, the mark of each product of ids
-    last bigint;  -- the place in ids behind which the page begins
+    last bigint;  -- the place in ids after which the page begins
     skip bigint := p_skip;
 begin
     ranked := array(select f from shop_private.fuse_legs(p_run, p_request.min_similarity, p_request.max_gap) f);

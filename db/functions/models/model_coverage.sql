@@ -65,4 +65,4 @@ comment on column shop.model_coverage.waiting is 'items that wait for an encoder
 comment on column shop.model_coverage.leased is 'items that an encoder works on';
 comment on column shop.model_coverage.quarantined is 'items that could not be encoded';
 comment on column shop.model_coverage.counts_are is
-    'exact, or about: items and done are estimated from a sample of a large site';
+    'exact, or about: the numbers of a large site are estimates';

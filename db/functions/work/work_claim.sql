@@ -1,5 +1,5 @@
 -- Leases titles, or images that are files, to a worker and returns these items. An item has a batch_limit if a worker
--- stopped while it held a batch with the item. If such items are due, the function leases a batch of those with the
+-- stopped while it held a batch with the item. If such items are due, the function leases a batch of the items with the
 -- largest batch_limit. Otherwise it leases up to p_limit items without a batch_limit, in the order of due_at.
 -- fetch_claim leases the images that must be fetched from a host.
 --

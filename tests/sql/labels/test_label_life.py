@@ -1,4 +1,4 @@
-"""Labels survive a dump, a downgrade of the schema, and commands that are killed."""
+"""Labels are in a dump, come back after a downgrade of the schema, and are completed after a killed command."""
 
 import shutil
 import subprocess

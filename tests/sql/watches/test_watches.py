@@ -1,4 +1,4 @@
-"""A watch reports each product that matches it once, from the transaction that makes the product searchable."""
+"""A watch reports each matching product once. The report is in the transaction that makes the product searchable."""
 
 import pytest
 from sqlalchemy import text

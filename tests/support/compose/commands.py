@@ -1,4 +1,4 @@
-"""Reads the docker commands of a page of docs/, and does what they do with the services of a local site."""
+"""Reads the docker commands of a page of docs/, and runs equivalent actions on the services of a local site."""
 
 import re
 import shlex

@@ -1,5 +1,5 @@
-"""Runs PostgreSQL servers of a test's own, as the system user of the embedded server and by default with its
-programs."""
+"""Runs PostgreSQL servers for single tests, as the system user of the embedded server. By default, the programs are
+those of the embedded server."""
 
 import os
 import subprocess

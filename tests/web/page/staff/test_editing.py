@@ -1,4 +1,5 @@
-"""What the pages for staff show, and what their forms change. These tests need no browser."""
+"""The pages for staff show rules, synonyms, queries, items in quarantine and models, and their forms change these.
+These tests need no browser."""
 
 import re
 from html import unescape
