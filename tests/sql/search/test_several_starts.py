@@ -26,7 +26,8 @@ def calibrated(large: Database) -> Iterator[Connection]:
             "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.02, 4, 8, 400)"
         )
         yield conn
-        transaction.rollback()
+        if transaction.is_active:  # the fixture `catalogs` has rolled back already
+            transaction.rollback()
 
 
 @pytest.fixture

@@ -15,18 +15,7 @@
 -- distance that a scan must cover beyond a match depends on the distances between products, not on their distance from
 -- the query. Texts are farther from images than images are from each other.
 --
--- Under row level security the statement returns no hidden candidates. A counter of the server for the index counts all
--- candidates; `scanned` is their number. So the limits of this function have the same meaning with and without a
--- policy. Only rows_examined of the leg counts visible candidates alone. Four things differ from other scans:
---   - A batch is a number of the newest visible candidates: the average number of visible ones among @hnsw_batch@
---     candidates, but at least @hnsw_visible_batch@.
---   - The scan ends at the latest after @hnsw_secured_factor@ times the candidates that it is expected to need, because
---     it can only give up when a candidate is visible.
---   - hnsw.max_scan_tuples limits the elements that pgvector visits, and pgvector visits up to @hnsw_visited@ elements
---     for each candidate. The limit is set so that the scan ends first, because pgvector leaves out near elements after
---     it has reached the limit.
---   - If less than @hnsw_probed_share@ of the products match, one of the nearest @hnsw_probe@ / p_share candidates must
---     be visible. Otherwise the policy excludes the neighbourhood, and the scan gives up before it begins.
+-- Under row level security, secured_hnsw_leg scans instead.
 --
 -- The scan examines at least p_least candidates, and ends at the latest after p_max_candidates candidates. It gives up
 -- earlier (converged = false) in two cases:
@@ -60,57 +49,40 @@ set hnsw.max_scan_tuples = @max_scan_tuples@
 as $$
 declare
     began constant timestamptz := clock_timestamp();
-    index constant oid := case when row_security_active('shop.product'::regclass) then to_regclass(p_index) end;
-    candidates constant text := format('select c.*, p.product_id is not null and (%s), %s from (
+    candidates constant text := format('select c.*, p.product_id is not null and (%s) from (
         select i.product_id, i.position, i.embedding operator(@vector@.<=>) $1 as distance
         from %s i order by i.embedding operator(@vector@.<=>) $1 limit $2) c
-        left join shop.product p on p.product_id = c.product_id', p_condition,
-        case when index is null then '0'
-            else format('pg_stat_get_xact_tuples_fetched(%s) - %s', index, pg_stat_get_xact_tuples_fetched(index)) end,
-        p_source);
+        left join shop.product p on p.product_id = c.product_id', p_condition, p_source);
     wanted constant double precision := greatest(@hnsw_scan_factor@ * p_k, p_depth);
-    most constant integer := least(p_max_candidates, case when index is not null and p_share is not null
-        then greatest(@hnsw_secured_min@, @hnsw_secured_factor@ * wanted / p_share) end);
-    scan refcursor;
-    counted bigint;  -- the candidates that the server has counted
     product_id uuid;
     image_position smallint;
     distance double precision;
     matches boolean;
     matching shop_private.candidate[] := '{}';
-    matched_after integer[] := '{}';  -- for each match, the number of candidates examined until it was found
-    examined integer := 0;  -- the candidates that the statement returned
+    matched_after integer[] := '{}';  -- for each match, the number of candidates scanned until it was found
     next_check integer := p_least;
     previous_distance double precision := -1;
-    distances double precision[] := '{}';  -- of all candidates, under row level security
     position_in_batch integer := 0;
     batch_nearest double precision;  -- distance of the newest batch's first candidate, the nearest of the batch
     gave_up boolean := false;
+    secured record;
 begin
     converged := false;
     scanned := 0;
-    if index is not null then
-        perform set_config('hnsw.max_scan_tuples', least(@max_scan_tuples@, @hnsw_visited@ * most)::text, true);
+    if row_security_active('shop.product'::regclass) then
+        secured := shop_private.secured_hnsw_leg(p_source, p_vector, p_condition, p_k, p_depth, p_index, p_stop_margin,
+            p_share, p_least, p_max_candidates);
+        leg := secured.leg;
+        converged := secured.converged;
+        ended := secured.ended;
+        scanned := secured.scanned;
+        return;
     end if;
-    if index is not null and p_share < @hnsw_probed_share@ then
-        perform set_config('hnsw.iterative_scan', 'off', true),
-            set_config('hnsw.ef_search', least(@max_ef_search@, ceil(@hnsw_probe@ / p_share))::text, true);
-        execute format('select count(*) = 0 from (select from %s i
-            order by i.embedding operator(@vector@.<=>) $1 limit 1) c', p_source) into gave_up using p_vector;
-        perform set_config('hnsw.iterative_scan', 'relaxed_order', true),
-            set_config('hnsw.ef_search', '@hnsw_batch@', true);
-    end if;
-    open scan for execute candidates using p_vector, most;
-    while not gave_up loop
-        fetch scan into product_id, image_position, distance, matches, counted;  -- a FOR loop would fetch 50 rows ahead
-        exit when not found;
-        examined := examined + 1;
-        scanned := greatest(examined, counted);
+    for product_id, image_position, distance, matches in execute candidates using p_vector, p_max_candidates loop
+        scanned := scanned + 1;
         -- A batch has @hnsw_batch@ elements of the index, and rows with equal vectors share an element. Successive
         -- rows with equal distances are assumed to have equal vectors.
-        if index is not null then
-            distances := distances || distance;
-        elsif distance <> previous_distance then
+        if distance <> previous_distance then
             position_in_batch := case
                 when distance < previous_distance then 1 else position_in_batch % @hnsw_batch@ + 1 end;
             batch_nearest := case when position_in_batch = 1 then distance else batch_nearest end;
@@ -120,30 +92,26 @@ begin
             matching := matching || (product_id, image_position, distance)::shop_private.candidate;
             matched_after := matched_after || scanned;
         end if;
-        if scanned >= next_check then
-            batch_nearest := case when index is null then batch_nearest else (
-                select min(d) from unnest(distances[greatest(1, examined + 1 - greatest(@hnsw_visible_batch@,
-                    @hnsw_batch@ * examined / scanned)):]) d) end;
+        if scanned = next_check then
             next_check := scanned + @hnsw_check_every@ * greatest(1, scanned / @hnsw_check_growth@);
             converged := cardinality(matching) >= p_depth and shop_private.scan_converged(
                 matching, matched_after, p_k, p_depth, p_stop_margin, scanned, batch_nearest);
             -- p_share is the prior estimate of the share of candidates that match. It has the weight of
             -- @hnsw_prior_batches@ batches of examined candidates.
             gave_up := p_share is not null and (
-                index is not null and scanned >= most or wanted * (scanned + @hnsw_prior_batches@ * @hnsw_batch@)
+                wanted * (scanned + @hnsw_prior_batches@ * @hnsw_batch@)
                     > p_max_candidates * (cardinality(matching) + @hnsw_prior_batches@ * @hnsw_batch@ * p_share)
                 or scanned * p_share >= @hnsw_expected_matches@
                     and cardinality(matching) < scanned * p_share / @hnsw_anti_correlation@);
             exit when converged or gave_up;
         end if;
     end loop;
-    close scan;
     leg := shop_private.leg_from_candidates(matching, p_depth);
     converged := (converged or p_share is null) and cardinality(leg.product_ids) = p_depth;
     ended := not converged and not gave_up and cardinality(leg.product_ids) = p_depth;
     leg.route := 'hnsw';
     leg.index_name := p_index;
     leg.ef_search := @hnsw_batch@;
-    leg.rows_examined := examined;
+    leg.rows_examined := scanned;
     leg.ms := extract(epoch from clock_timestamp() - began) * 1000;
 end $$;
