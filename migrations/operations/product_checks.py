@@ -2,10 +2,10 @@
 
     op.add_product_checks()
 
-Unless the table is empty, each statement is a transaction of its own, so that no lock lasts longer than its statement.
-The operation then ends the revision's transaction, and can be run again after an interruption. It changes nothing if
-the constraints exist already. A row that breaks a constraint is corrected: an address becomes null, and an attribute
-that is nested too deeply is deleted.
+Unless the table is empty, the operation ends the revision's transaction and runs each statement in a transaction of its
+own, so that no lock lasts longer than one statement. The operation can be run again after an interruption. It changes
+nothing if the constraints exist already; a script (`--sql`) replaces them. A row that breaks a constraint is corrected:
+an address becomes null, and an attribute that is nested too deeply is deleted.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""A filtered search converges by distance, not by the number of candidates. Calibrations for the number are deleted."""
+"""A filtered search converges by distance, not by the number of candidates. The stored calibrations, which fit the
+other rule, are deleted."""
 
 from alembic import op
 

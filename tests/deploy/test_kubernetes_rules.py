@@ -103,7 +103,7 @@ FAULTS: dict[str, Change] = {
     f"{WEB}: web: no WINDOWSHOP_DATABASE_URL_FILE, so the process would look for the embedded server": lambda m: (
         container(m)["env"].pop(0)
     ),
-    f"{WEB}: web: /run/secrets/database/ca.crt is missing, which the addresses name": lambda m: container(m)[
+    f"{WEB}: web: /run/secrets/database/ca.crt, which the addresses name, is missing": lambda m: container(m)[
         "volumeMounts"
     ][2].update(mountPath="/run/secrets/authority"),
     f"{WEB}: the volume home has no source": lambda m: volume(m, "home").pop("emptyDir"),

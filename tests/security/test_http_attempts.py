@@ -2,8 +2,8 @@
 API keys answers all attempts.
 
 A new attempt is a row of http_access_attempts.py, http_input_attempts.py or RAW, with its expected status. The status
-is never 500. An error is always a problem document that reveals no internals of the server, and no answer has a text of
-a product that the caller may not read.
+is never 500. An error of the API is a problem document. No answer reveals internals of the server or a text of a
+product that the caller may not read.
 """
 
 import re
@@ -173,7 +173,7 @@ def test_the_table_has_at_least_130_attempts_with_names_of_their_own() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_malformed_requests_are_refused_and_the_service_answers_the_next_request(site: Site) -> None:
+def test_unusual_requests_get_an_allowed_status_and_the_service_answers_the_next_request(site: Site) -> None:
     def status(request: bytes) -> int:
         with socket.create_connection((site.client.base_url.host, site.client.base_url.port or 80), timeout=30) as raw:
             try:

@@ -19,7 +19,7 @@ PRICE = (NUMBERS * 7919) % 160
 
 
 def queries(count: int) -> NDArray[np.float32]:
-    """Returns vectors near a product of any cluster, as the query of a shopper is."""
+    """Returns vectors near random products, as the queries of shoppers are."""
     random = np.random.default_rng(5)
     made = vectors(0)[random.choice(PRODUCTS, count, replace=False)] + 0.1 * random.standard_normal((count, 24))
     return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
@@ -165,7 +165,7 @@ def test_indexes_of_labels_are_read_into_memory(labelled: Database) -> None:
     assert names[-2:] == ["shop.toy_image_label", "shop.toy_title_label"]
 
 
-def test_under_row_level_security_a_label_finds_visible_products_only(conn: Connection) -> None:
+def test_under_row_level_security_a_label_finds_the_nearest_visible_products(conn: Connection) -> None:
     conn.exec_driver_sql("create policy cheap on shop.product using (price < 80)")
     conn.exec_driver_sql("alter table shop.product enable row level security")
     conn.exec_driver_sql("select shop_private.follow_row_security()")

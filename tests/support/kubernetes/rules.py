@@ -1,4 +1,4 @@
-"""Checks rules for the pods of deploy/kubernetes. No schema can express these rules."""
+"""Checks the pods of deploy/kubernetes against rules that are not in the schemas of Kubernetes."""
 
 import posixpath
 import re
@@ -158,7 +158,7 @@ def _process(pod: Pod, container: Mapping[str, Any], files: set[str]) -> Iterato
     if "WINDOWSHOP_DATABASE_URL_FILE" not in names:
         yield "no WINDOWSHOP_DATABASE_URL_FILE, so the process would look for the embedded server"
     if AUTHORITY not in files:
-        yield f"{AUTHORITY} is missing, which the addresses name"
+        yield f"{AUTHORITY}, which the addresses name, is missing"
     if pod.kind == "Job" and "WINDOWSHOP_LOGIN_PASSWORDS" not in names:
         yield "no WINDOWSHOP_LOGIN_PASSWORDS, so the logins would get other passwords"
     yield from (f"mounts {path}" for path in sorted(files) if path.endswith("/ca.key"))

@@ -15,7 +15,7 @@
 --
 -- A brand or a code can have very many products. Therefore the statement reads at most @exact_most_read@ rows for the
 -- brand and for each code. At most @max_results@ products of a brand are returned in addition to the products of $7. A
--- code that more than @code_most_products@ of the rows have names no product.
+-- code names no product if more than @code_most_products@ of its rows meet p_condition.
 create or replace function shop_private.exact_statement(p_condition text, p_fields text[], p_indexed boolean)
 returns text
 language plpgsql immutable as $$

@@ -1,4 +1,5 @@
-"""A product has a view of its own, the variants of a product share a card, and the shop's rules speak to visitors."""
+"""A product has a view of its own, the variants of a product share a card, and the shop's rules add banners and
+links."""
 
 import json
 import re
@@ -83,7 +84,7 @@ def test_variants_share_a_card_that_can_be_expanded(variants: httpx.Client) -> N
     assert len(shown) == len(set(shown)) == 58
 
 
-def test_a_card_with_the_lowest_price_of_its_variants_has_no_price_before(
+def test_a_card_with_the_lowest_price_of_its_variants_shows_no_old_price(
     variants: httpx.Client, own_database: Database
 ) -> None:
     with own_database.connect(None) as conn, conn.begin():
@@ -199,9 +200,7 @@ def test_the_view_works_without_javascript(shop: str, visit: Visit) -> None:
     page.wait_for_url(re.compile("like="))
 
 
-def test_a_banner_and_a_redirect_of_the_shops_rules_stand_above_the_results(
-    serve: Serve, own_database: Database
-) -> None:
+def test_the_page_shows_a_banner_and_a_redirect_of_the_shops_rules(serve: Serve, own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(
             text(
