@@ -106,10 +106,9 @@ def _change(
 
 
 def _missing(field: str, values: Sequence[Any], conn: Connection, name: str) -> list[Any]:
-    """Return the values of the field that are no labels of the model yet. In Python true equals 1, but they are two
-    labels."""
-    known = {(isinstance(one, bool), one) for one in label_indexes.labels_of(conn, name).get(field, [])}
-    return [one for one in values if (isinstance(one, bool), one) not in known]
+    """Return the values of the field that are no labels of the model yet."""
+    known = label_indexes.labels_of(conn, name).get(field, [])
+    return [one for one in values if not label_indexes.is_in(known, one)]
 
 
 def carry_labels(

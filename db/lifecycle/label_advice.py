@@ -113,6 +113,8 @@ def read_filters(lines: Iterable[str]) -> Filters:
             continue
         filters.searches += 1
         for name, value in labels.items():
+            if not isinstance(value, str | int | float) or len(name) + len(str(value)) > MOST_VALUE:
+                continue
             pair = (name, json.dumps(value, ensure_ascii=False))
             if pair in filters.values or len(filters.values) < MOST_PAIRS:
                 filters.values[pair] += 1
@@ -154,7 +156,7 @@ def advise(conn: Connection, model: str, filters: Filters, fields: Sequence[str]
         (filters.values[name, json.dumps(value, ensure_ascii=False)], products, name, value)
         for name in fields
         for value, products in _frequent(conn, name, least)
-        if value not in present.get(name, [])
+        if not label_indexes.is_in(present.get(name, []), value)
     ]
     asked.sort(key=lambda each: each[:2], reverse=True)
     found: list[Advice] = []

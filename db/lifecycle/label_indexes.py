@@ -8,7 +8,7 @@ a column in the embedding tables would cost more: PostgreSQL would insert each r
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -26,6 +26,7 @@ RETRIES = 5
 TRANSIENT = ("23503", "40P01")
 
 _ATTRIBUTE = re.compile(r"attributes\.((?:\\\.|[^.])+)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def field_sql(field: str) -> str:
@@ -36,7 +37,7 @@ def field_sql(field: str) -> str:
     if field == TOP:
         return "to_jsonb(nullif(lower(btrim(split_part(p.product_type, '>', 1))), ''))"
     attribute = _ATTRIBUTE.fullmatch(field)
-    if attribute is None or len(field) > MOST_LETTERS:
+    if attribute is None or len(field) > MOST_LETTERS or _CONTROL.search(field):
         raise SettingsError(
             f"{field!r} cannot be a label",
             hint=f"A label is one of {', '.join(COLUMNS)}, {TOP}, or attributes.<key> for an attribute.",
@@ -93,6 +94,11 @@ def labels_of(conn: Connection, model: str) -> dict[str, list[Any]]:
     for field, value in rows:
         found.setdefault(field, []).append(value)
     return found
+
+
+def is_in(values: Sequence[Any], value: Any) -> bool:
+    """Return whether a value is among labels. In Python true equals 1, but they are two labels."""
+    return any(one == value and isinstance(one, bool) == isinstance(value, bool) for one in values)
 
 
 def least_rows(conn: Connection) -> int:

@@ -70,7 +70,7 @@ def find(root: Path, revision: str) -> Export | None:
         return None
     except OSError as error:
         raise ExportUnusable(f"{path} cannot be read: {error.strerror}", hint=HINT) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ExportUnusable(f"{path} is damaged", hint=HINT) from error
     return Export(folder, towers, bfloat16)
 

@@ -242,3 +242,36 @@ def test_the_recipe_of_price_lists_shows_each_customer_its_own_products_and_pric
             assert tenants.answer("select sku from shop.product").rows == [(f"{OWN}-1",)]
             assert tenants.answer("select catalog, products from shop.coverage").rows == [(OWN, 1)]
             assert tenants.answer("select count(*) from shop.failing_host").rows == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        "set quote_all_identifiers = on",
+        "set datestyle = 'German'; set timezone = 'Asia/Kolkata'; set intervalstyle = sql_standard",
+        "set extra_float_digits = -15",
+    ],
+)
+def test_the_condition_of_a_policy_is_the_same_in_every_session(tenants: Tenants, session: str) -> None:
+    listed = (
+        'exists (select from "My Site"."price list" product where product.product = product_id and '
+        "product.customer = current_user and product.at = '2026-02-01 10:00+00' and product.factor = 0.12345::float8 "
+        "and product.wait = '-1 day +02:00'::interval)"
+    )
+    tenants.conn.execute(
+        'create schema "My Site"; grant usage on schema "My Site" to shop_analyst; '
+        'create table "My Site"."price list" (customer name, product uuid, at timestamptz, factor float8, '
+        'wait interval); grant select on "My Site"."price list" to shop_analyst; '
+        f"insert into \"My Site\".\"price list\" select '{OWN}', p.product_id, '2026-02-01 10:00+00', 0.12345, "
+        f"'-1 day +02:00' from shop.product p where p.sku in ('{OWN}-1', '{OWN}-2')"
+    )
+    try:
+        with tenants.policies(f"create policy listed on shop.product to shop_analyst using ({listed})"):
+            tenants.conn.execute(session.encode())
+            with tenants.acting_as(OWN):
+                assert "EXISTS" in tenants.answer("select shop_private.visible_products()").text
+                assert tenants.answer("select catalog from shop.catalog").rows == [(OWN,)]
+                found = tenants.answer(f"select sku from shop.search('{QUERY}', catalog => '{OWN}') order by sku")
+                assert found.rows == [(f"{OWN}-1",), (f"{OWN}-2",)], found.text
+    finally:
+        tenants.conn.execute('reset all; drop schema "My Site" cascade')

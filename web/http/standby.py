@@ -2,8 +2,9 @@
 
 Each second, the service updates the heartbeat of the primary and reads the heartbeat that each standby has replayed.
 The lag is the time of the primary minus the replayed heartbeat, so no clock of another machine counts. The lag includes
-the age of the newest heartbeat, so a standby that has replayed everything shows a lag of up to two seconds. While the
-primary does not answer, a standby is late if it is too far behind the standby that has replayed most.
+the age of the newest heartbeat, so a standby that has replayed everything shows a lag of up to two seconds. A server
+that was promoted by mistake replays no heartbeat, so it lags too. While the primary does not answer, a standby is late
+if it is too far behind the standby that has replayed most.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ EVERY_SECONDS = 1.0
 CHECKS = 2  # reads leave or return to a standby after this number of checks in a row with the same result
 
 _BEAT = text("select shop_private.primary_beat()")
-_REPLAYED = text("select pg_is_in_recovery(), beat_at from shop_private.primary_heartbeat")
+_REPLAYED = text("select beat_at from shop_private.primary_heartbeat")
 Result = TypeVar("Result")
 
 
@@ -55,9 +56,9 @@ class Standbys:
             now: datetime = conn.execute(_BEAT).scalar_one()
             return now
 
-        def replayed(conn: Connection) -> tuple[bool, datetime]:
-            is_standby, beat_at = conn.execute(_REPLAYED).one()
-            return is_standby, beat_at
+        def replayed(conn: Connection) -> datetime:
+            beat_at: datetime = conn.execute(_REPLAYED).scalar_one()
+            return beat_at
 
         readers = self._pools.readers
         now, found = await asyncio.gather(
@@ -66,12 +67,11 @@ class Standbys:
         if self._pools.primary_answers != (now is not None):
             self._pools.primary_answers = now is not None
             structlog.get_logger().warning("the primary answers" if now else "the primary does not answer")
-        newest = now or max((answer[1] for answer in found if answer is not None), default=None)
-        for reader, answer in zip(readers, found, strict=True):
+        newest = now or max((beat_at for beat_at in found if beat_at is not None), default=None)
+        for reader, beat_at in zip(readers, found, strict=True):
             behind = None
-            if answer is not None and newest is not None:
-                is_standby, beat_at = answer
-                behind = max(0.0, (newest - beat_at).total_seconds()) if is_standby else 0.0
+            if beat_at is not None and newest is not None:
+                behind = max(0.0, (newest - beat_at).total_seconds())
             reader.lag = behind if now is not None else None
             self._decide(reader, is_usable=behind is not None and behind <= self._max_lag)
         if not self._pools.reads_on_primary:

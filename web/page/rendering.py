@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -184,7 +184,7 @@ def is_own_form(headers: Headers) -> bool:
     headers.
     """
     site, origin = headers.get("sec-fetch-site"), headers.get("origin", "")
-    return site == "same-origin" if site else bool(origin) and urlsplit(origin).netloc == headers.get("host")
+    return site == "same-origin" if site else origin.partition("://")[1:] == ("://", headers.get("host"))
 
 
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from db.search.calibration import Calibration
 from db.search.statement import ListedProduct, Query, as_sql
+from windowshop.output.terminal import plain
 
 
 def shown_sql(query: Query, image: Path | None = None) -> str:
@@ -44,7 +45,8 @@ def print_hits(hits: list[ListedProduct], console: Console | None = None) -> Non
     table.add_column("price", no_wrap=True, justify="right", min_width=price)
     table.add_column("similarity", no_wrap=True, justify="right", min_width=similarity)
     for number, hit in enumerate(hits):
-        table.add_row(str(number + 1), hit.sku, hit.title, hit.product_type or "", prices[number], similarities[number])
+        texts = map(plain, (hit.sku, hit.title, hit.product_type or ""))
+        table.add_row(str(number + 1), *texts, prices[number], similarities[number])
     console.print(table)
 
 

@@ -6,15 +6,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
+from typing import TextIO
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from db.errors import SettingsError
-from db.lifecycle.label_advice import MEASURED, QUERIES, Advice, Filters, read_filters
-from windowshop.output.terminal import say
+from db.lifecycle.label_advice import MEASURED, MOST_LINE, QUERIES, Advice, Filters, read_filters
+from windowshop.output.terminal import plain, say
 
 STANDARD_INPUT = Path("-")
 MOST_LINES = 5_000_000  # of all files
@@ -25,11 +27,13 @@ def read(logs: Sequence[Path]) -> Filters:
     """Count the searches of the files. Raises SettingsError if a file cannot be read or no line is a search."""
     with ExitStack() as stack:
         try:
+            if isinstance(sys.stdin, TextIOWrapper):
+                sys.stdin.reconfigure(errors="replace")
             files = [
                 sys.stdin if path == STANDARD_INPUT else stack.enter_context(path.open(errors="replace"))
                 for path in logs
             ]
-            filters = read_filters(_first(line for file in files for line in file))
+            filters = read_filters(_first(line for file in files for line in _lines(file)))
         except OSError as error:
             raise SettingsError(f"{error.filename} cannot be read: {error.strerror}") from error
     if logs and not filters.searches:
@@ -38,6 +42,14 @@ def read(logs: Sequence[Path]) -> Filters:
             hint="A line is a filter as JSON, or a line of the web service's log with WINDOWSHOP_WEB_LOG_LABELS=true.",
         )
     return filters
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """Yield the lines of a file. A line that is too long is yielded as MOST_LINE + 1 characters, which is no filter."""
+    while line := file.readline(MOST_LINE + 1):
+        yield line
+        while len(line) > MOST_LINE and not line.endswith("\n"):
+            line = file.readline(MOST_LINE + 1)
 
 
 def _first(lines: Iterator[str]) -> Iterator[str]:
@@ -65,7 +77,7 @@ def print_advice(console: Console, filters: Filters, found: Sequence[Advice], *,
     table = Table("label", "searches", "products", "now", "then", "index", "build", box=box.SIMPLE_HEAD)
     for one in found[:MOST_SHOWN]:
         table.add_row(
-            f"{one.field} {one.value}",
+            plain(f"{one.field} {one.value}"),
             f"{one.searches:,}" if logged else "",
             f"{one.products:,} ({one.share:.1%})",
             "" if one.ms_now is None else f"{one.ms_now:.1f} ms",

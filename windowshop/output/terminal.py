@@ -5,11 +5,17 @@ A process that logs JSON logs both.
 
 import datetime
 import logging
+import re
 import sys
+from typing import TYPE_CHECKING
 
 import structlog
 import typer
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a terminal obeys these characters
 _logs = False
 
 
@@ -38,6 +44,13 @@ def tell_now(result: str) -> None:
     """Print a result of a process that runs for days, with the time."""
     now = datetime.datetime.now().astimezone()
     tell(result if _logs else f"{now:%Y-%m-%d %H:%M:%S} {result}")
+
+
+def plain(text: str) -> "Text":
+    """Return a text of the catalog for a table. Its brackets are no markup, and its control characters are replaced."""
+    from rich.text import Text
+
+    return Text(_CONTROL.sub("\ufffd", text))
 
 
 def _log(message: str) -> None:

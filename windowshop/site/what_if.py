@@ -70,6 +70,8 @@ def _print(answer: "Answer", k: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from windowshop.output.terminal import plain
+
     console = Console()
     console.print(
         f"The first page of {answer.changed:,} of {answer.queries:,} queries changes. Means of the {answer.judged:,} "
@@ -84,14 +86,8 @@ def _print(answer: "Answer", k: int) -> None:
         table.add_column(column, overflow="fold")
     for page in answer.pages:
         skus = (", ".join(each) for each in (page.entered, page.gone, page.moved))
-        table.add_row(*(_plain(each) for each in (page.query, _figures(page.quality), *skus)))
+        table.add_row(*(plain(each) for each in (page.query, _figures(page.quality), *skus)))
     console.print(table)
-
-
-def _plain(shown: str) -> Any:
-    from rich.text import Text
-
-    return Text(shown)  # brackets in a query are no markup
 
 
 def _figures(quality: "Quality") -> str:

@@ -5,10 +5,16 @@
 -- never has a product that the caller must not see.
 --
 -- The condition of a permissive policy is only repeated if no other permissive policy applies to the caller. A
--- condition is also left out if it names an object of a schema that the caller must not use.
+-- condition is also left out if it names an object of a schema that the caller must not use. Constants are written in
+-- the styles that mean the same in every session.
 create or replace function shop_private.visible_products()
 returns text
-language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable parallel safe
+set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, YMD'
+set intervalstyle = iso_8601
+set extra_float_digits = 1
+as $$
 declare
     passes text;
 begin
@@ -25,7 +31,8 @@ begin
         where q.condition ~ '\m(EXISTS|IN) \( SELECT\M' and (not q.polpermissive or q.permissive = 1)
             and not exists (
                 select from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = q.oid
-                    and not has_schema_privilege((pg_identify_object(d.refclassid, d.refobjid, 0)).schema, 'usage'));
+                    and not has_schema_privilege(
+                        (parse_ident((pg_identify_object(d.refclassid, d.refobjid, 0)).schema))[1], 'usage'));
     end if;
     return case when passes is null then 'shop.product'
         else format('(select product.* from shop.product where %s)', passes) end;

@@ -1,16 +1,18 @@
 """The advice on labels counts the filters of a log, times searches, and leaves out what is a label already."""
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from sqlalchemy import Connection, text
 
 from db.errors import SettingsError
-from db.lifecycle.label_advice import advise, fields_of, implied, labels_of, read_filters
-from db.lifecycle.label_indexes import COLUMNS
-from windowshop.output.labels import commands, read
+from db.lifecycle.label_advice import Advice, Filters, advise, fields_of, implied, labels_of, read_filters
+from db.lifecycle.label_indexes import COLUMNS, field_sql
+from windowshop.output.labels import commands, print_advice, read
 
 FILTERS: list[dict[str, Any]] = [
     {"product_type": "bags"},
@@ -61,6 +63,39 @@ def test_searches_and_lines_that_cannot_be_read_are_counted() -> None:
     assert filters.values == {("catalog", '"main"'): 1, ("brand", '"acme"'): 3}
 
 
+def test_names_and_values_that_no_label_has_are_not_counted(tmp_path: Path, conn: Connection) -> None:
+    log = tmp_path / "web.log"
+    log.write_text(
+        "\n".join(
+            (
+                '{"filter": {"brand": "' + "x" * 3_000_000 + '"}}',
+                '{"attributes.\\u001b[31m": 1, "attributes.a\\u0000": 1, "attributes.\\ud800": 1, "brand": "a"}',
+                '{"labels": {"brand": ["a"], "product_type": "' + "x" * 400 + '"}}',
+                '{"brand": "a"}',
+            )
+        )
+    )
+    filters = read([log])
+    assert (filters.searches, filters.skipped) == (3, 1)
+    assert fields_of(filters) == [*COLUMNS]
+    assert filters.values["brand", '"a"'] == 2 and len(filters.values) == 4
+    assert advise(conn, "toy", filters, fields_of(filters)) == []
+
+
+@pytest.mark.parametrize("field", ["attributes.a\0", "attributes.\ud800", "attributes.\x1b[31m"])
+def test_a_field_with_control_characters_cannot_be_a_label(field: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be a label"):
+        field_sql(field)
+
+
+def test_the_table_shows_a_value_as_it_is_except_control_characters() -> None:
+    shown = StringIO()
+    one = Advice("brand", "[/b] \x1b[2J", 10, 5000, 0.1, 50.0, 5.0, 10_000, 2**20, 3.0)
+    print_advice(Console(file=shown, width=120), Filters(searches=10), [one], logged=True)
+    assert "brand [/b] \ufffd[2J" in shown.getvalue()
+    assert "\x1b" not in shown.getvalue()
+
+
 def test_files_that_cannot_be_read_or_have_no_search_are_errors(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"missing\.log cannot be read: No such file"):
         read([tmp_path / "missing.log"])
@@ -90,8 +125,6 @@ def test_a_frequent_value_without_a_label_has_gain_and_cost(conn: Connection) ->
 
 
 def test_the_advice_gives_the_command_for_the_values_that_pay() -> None:
-    from db.lifecycle.label_advice import Advice
-
     far = Advice("attributes.a b", "x", 10, 5000, 0.1, 50.0, 5.0, 10_000, 2**20, 3.0)
     near = Advice("brand", "y", 0, 5000, 0.1, 5.0, 5.0, 10_000, 2**20, 3.0)
     assert commands([far, near], logged=True) == [

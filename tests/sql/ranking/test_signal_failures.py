@@ -193,6 +193,35 @@ def test_an_upgrade_renews_the_functions_of_signals(erp: Shop) -> None:
     assert erp.run(bodies)[0][0] == [fresh, stolen]
 
 
+def test_the_catalog_of_a_row_does_not_let_a_renewed_function_read_another_view(erp: Shop) -> None:
+    """An upgrade writes the catalog, which a role of app may choose, into the function that the next upgrade reads."""
+    administrator, app = erp.connect(None), erp.connect(Role.APP)
+    erp.run("create view erp.secret as select c.sku, c.margin as value, c.cost as hidden from erp.cost c")
+    erp.run(
+        "create or replace view erp.margin as select p.product_id, c.sku, c.margin as value, c.cost as val "
+        "from shop.product p join erp.cost c using (sku)"
+    )
+    add(administrator, ", key => 'sku', catalog => 'main'")
+    body = "select prosrc from pg_proc where oid = 'shop_signals.margin(uuid[])'::regprocedure"
+    renew = f"set role {erp.database.roles.owner}; select shop_private.renew_signals(); reset role"
+    row = (
+        "insert into shop.signal (name, source, value_column, key, catalog, normalise, defined_by) "
+        "values ('margin', %s, %s, 'sku', %s, 'percentile', %s)"
+    )
+    defined_by = administrator.exec_driver_sql("select current_user").scalar()
+    for source, column, catalog in (
+        ("erp.margin", "value", "x' erp.secret v.hidden v \\"),
+        ("erp.secret", "hidden", "x"),
+        ("erp.secret", "value", "x"),
+        ("erp.margin", "val", "x"),
+    ):
+        app.exec_driver_sql("delete from shop.signal where name = 'margin'")
+        app.exec_driver_sql(row, (source, column, catalog, defined_by))
+        erp.run(renew)
+        assert "from erp.secret" not in erp.value(body)
+        assert "v.val:" not in erp.value(body)
+
+
 def test_a_signal_that_waits_for_a_lock_adds_nothing(erp: Shop) -> None:
     add(erp.connect(Role.APP), ", weight => 10")
     analyst = erp.connect(Role.ANALYST)

@@ -237,6 +237,27 @@ def test_the_primary_answers_while_its_synchronous_standby_does_not(database: Da
         assert is_new
 
 
+def test_reads_leave_a_promoted_standby_while_another_server_is_the_primary(
+    database: Database, databases: Databases
+) -> None:
+    promoted = databases.copy(str(database.write.database))
+    long_ago = "insert into shop_private.primary_heartbeat (beat_at) values ('2000-01-01')"
+    admin(promoted, f"delete from shop_private.primary_heartbeat; {long_ago}")
+
+    async def reads_on_primary(reads: Database) -> bool:
+        pools = Pools(replace(database, read=reads.write), SETTINGS)
+        try:
+            watched = standby.Standbys(pools, 10)
+            for _ in range(standby.CHECKS):
+                await watched.check()
+            return pools.reads_on_primary
+        finally:
+            await pools.close()
+
+    assert asyncio.run(reads_on_primary(promoted))
+    assert not asyncio.run(reads_on_primary(database))
+
+
 def test_a_check_of_the_standby_that_fails_does_not_end_later_checks(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

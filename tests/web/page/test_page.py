@@ -231,6 +231,7 @@ def test_an_upload_that_is_too_large_or_not_an_image_shows_a_message(
         {"Sec-Fetch-Site": "same-site", "Origin": "{base}"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
     ],
 )
 def test_a_form_of_another_site_cannot_upload(client: httpx.Client, headers: dict[str, str]) -> None:

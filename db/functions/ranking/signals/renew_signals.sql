@@ -1,8 +1,9 @@
 -- Creates the functions of the signals again, with the text that signal_function writes now. Each upgrade calls this
 -- function, as the owner role in the session of an administrator. The role that defined a signal creates the function,
 -- and a function that this role does not own is left as it is. Any role with the rights of app can insert the row of a
--- signal. So a function is renewed only if it already reads the view and the column of the row. A signal whose view is
--- gone, or whose role the session may not act as, keeps its present function.
+-- signal. So a function is renewed only if it already reads the view and the column of the row. Text literals in the
+-- function do not count, because one of them is the catalog of an earlier row. A signal whose view is gone, or whose
+-- role the session may not act as, keeps its present function.
 create or replace function shop_private.renew_signals()
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -15,8 +16,9 @@ begin
         select s.* from shop.signal s
         join pg_roles r on r.rolname = s.defined_by
         join pg_proc f on f.oid = to_regprocedure(format('shop_signals.%I(uuid[])', s.name)) and f.proowner = r.oid
-        where strpos(f.prosrc, format(' %s v', s.source)) > 0
-            and strpos(f.prosrc, format('v.%I', s.value_column)) > 0
+        cross join lateral regexp_replace(f.prosrc, '("([^"]|"")*")|''([^'']|'''')*''', '\1', 'g') code
+        where strpos(code, format(' %s v', s.source)) > 0
+            and code ~ format('v\.%s(?!["$\w])', regexp_replace(quote_ident(s.value_column), '(\W)', '\\\1', 'g'))
     loop
         begin
             execute format('set local role %I', signal.defined_by);

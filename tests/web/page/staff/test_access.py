@@ -91,6 +91,7 @@ ELSEWHERE = (
     {"Sec-Fetch-Site": "cross-site", "Origin": "{own}"},
     {"Sec-Fetch-Site": "", "Origin": "https://evil.example"},
     {"Sec-Fetch-Site": "", "Origin": "null"},
+    {"Sec-Fetch-Site": "", "Origin": "http://["},
     {"Sec-Fetch-Site": ""},
 )
 
