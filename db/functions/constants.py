@@ -176,9 +176,10 @@ SEARCH = (
     Constant("hnsw_prior_batches", 5, "batches", "weight of the expected share of matches, in batches of candidates"),
     Constant(
         "hnsw_expected_matches",
-        8,
+        24,
         "matches",
-        "a scan that expects fewer matches so far cannot tell whether the filter excludes the neighbourhood",
+        "a scan that expects fewer matches so far cannot tell whether the filter excludes the neighbourhood; with 8, "
+        "recall@10 was .02 less for 2 % of a million products",
     ),
     Constant(
         "hnsw_anti_correlation",
