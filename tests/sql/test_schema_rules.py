@@ -127,7 +127,7 @@ def test_functions_that_encode_a_query_are_stable_and_parallel_restricted(migrat
     }
 
 
-def test_views_of_products_run_with_the_rights_of_the_caller(migrated: psycopg.Connection[Any]) -> None:
+def test_only_the_listed_views_run_with_the_rights_of_the_caller(migrated: psycopg.Connection[Any]) -> None:
     rows = migrated.execute(
         "select relname from pg_class where relnamespace = 'shop'::regnamespace and relkind = 'v' "
         "and coalesce('security_invoker=true' = any (reloptions), false)"

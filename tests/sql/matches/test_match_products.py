@@ -1,5 +1,5 @@
-"""Products match if their images, the perceptual hashes of these images, or their titles are similar enough. Equal
-attributes alone are no match."""
+"""Products match by the similarity of their images, of the perceptual hashes of these images, and of their titles.
+Equal attributes alone are no match."""
 
 import random
 from typing import TYPE_CHECKING, Any

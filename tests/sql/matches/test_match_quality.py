@@ -63,7 +63,7 @@ def rows(database: Database, statement: str, role: Role = Role.ANALYST) -> list[
         return list(conn.execute(text(statement)).all())
 
 
-def test_groups_by_image_and_title_agree_with_the_labels(shopee: Database, postings: list[Posting]) -> None:
+def test_the_default_thresholds_give_a_mean_f1_above_0_9(shopee: Database, postings: list[Posting]) -> None:
     [found] = rows(shopee, "select * from shop.match_f1()")
     print(found)
     assert (found.postings, found.groups) == (len(postings), len(GROUPS))

@@ -1,4 +1,5 @@
-"""shop.coverage counts each product once for each model: as searchable, waiting, quarantined or without an image."""
+"""For each model that is not retired, shop.coverage counts each product in one of four states: searchable, waiting,
+quarantined or without an image."""
 
 import random
 from typing import TYPE_CHECKING
@@ -110,7 +111,7 @@ def test_a_retired_model_is_not_listed(two_models: "Shop") -> None:
     assert [row.model for row in rows(two_models)] == ["toy"]
 
 
-def test_an_empty_shop_has_no_rows(shop: "Shop") -> None:
+def test_coverage_and_quarantine_of_an_empty_shop_have_no_rows(shop: "Shop") -> None:
     assert rows(shop) == []
     with shop.database.connect(Role.ANALYST) as conn:
         assert conn.execute(text("select * from shop.quarantine")).all() == []

@@ -1,4 +1,5 @@
-"""In a site with more than 100,000 products, the views of coverage read a sample, and count only the work list.
+"""In a site with more than 100,000 products, the coverage views estimate from a sample, and count only the work list
+exactly.
 
 The database has 20,000 products, but its statistics are changed so that it seems to have six times as many.
 """
@@ -54,7 +55,7 @@ def test_the_work_list_is_counted(conn: Connection) -> None:
     assert coverage(conn)["toy"]["title"] == PartCoverage(PRODUCTS, PRODUCTS - 4, 3, 0, 1, "about")
 
 
-def test_products_without_work_items_are_estimated_as_waiting(conn: Connection) -> None:
+def test_products_with_neither_a_vector_nor_a_work_item_are_estimated_as_waiting(conn: Connection) -> None:
     conn.exec_driver_sql("delete from shop.toy_title where get_byte(uuid_send(product_id), 15) < 64")
     [row] = coverage_of_catalogs(conn)
     assert row.waiting == pytest.approx(PRODUCTS / 4, rel=0.25)

@@ -1,4 +1,5 @@
-"""shop.model_coverage counts each image and each title once for each model, also during loads and encoding."""
+"""shop.model_coverage counts each image and each title once for each model that is not retired, also during loads and
+encoding."""
 
 import itertools
 import threading
@@ -42,7 +43,7 @@ def test_each_state_of_an_item_has_its_own_count(shop: "Shop") -> None:
     assert len(held) == 2
 
 
-def test_an_item_without_a_work_item_counts_as_waiting(shop: "Shop") -> None:
+def test_a_title_with_neither_a_vector_nor_a_work_item_counts_as_waiting(shop: "Shop") -> None:
     shop.add("a", "b")
     shop.run("delete from shop_private.work where product_id = shop.product_id('a')")
     with shop.database.connect(Role.ANALYST) as conn:

@@ -1,5 +1,5 @@
-"""A switch to another model changes views, functions and status in one transaction. The switch is refused if searches
-would lose results."""
+"""A switch to another model changes views, functions and status in one transaction. The switch is refused if no
+encoder runs for the new model or if items still wait to be encoded."""
 
 import threading
 import time
@@ -118,7 +118,7 @@ def test_a_switch_waits_for_running_transactions_and_delays_new_searches_by_less
     assert served(two_models) == (["wide"], 40)
 
 
-def test_a_repeatable_read_transaction_never_mixes_two_models(two_models: "Shop") -> None:
+def test_a_statement_of_a_repeatable_read_transaction_never_mixes_two_models(two_models: "Shop") -> None:
     fill(two_models)
     stop = threading.Event()
     seen: set[tuple[int, int, int]] = set()

@@ -1,4 +1,4 @@
-"""A query vector is compared only with vectors of its own model, in every kind of session and during switches."""
+"""A query vector is compared only with vectors of its own model, also during switches."""
 
 import random
 import threading
@@ -32,8 +32,9 @@ Answer = tuple[str, float]
 
 
 def fill(shop: "Shop") -> None:
-    """Stores the vectors of three models. The vectors of `turned` are the vectors of `toy`, rotated. So a query vector
-    of `toy` has the dimension of `turned`, but would find wrong products among the vectors of `turned`."""
+    """Stores the vectors of the products and of the query "bag" for three models. The vectors of `turned` are the
+    vectors of `toy`, rotated. So a query vector of `toy` has the dimension of `turned`, but would find wrong products
+    among the vectors of `turned`."""
     chance = np.random.default_rng(8)
     spaces = {name: chance.standard_normal((PRODUCTS, dimension)) for name, (_, dimension) in MODELS.items()}
     spaces["turned"] = spaces["toy"] @ np.linalg.qr(chance.standard_normal((24, 24)))[0]

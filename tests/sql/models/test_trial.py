@@ -1,5 +1,5 @@
-"""shop_private.trial_search evaluates a model that does not serve. It reads the tables of that model and does not
-affect searches."""
+"""shop_private.trial_search searches with the vectors of a given model, which need not serve. A trial evaluates a model
+with it before the model is promoted."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -94,7 +94,7 @@ def test_text_without_operators_stays_as_it_is(shop: "Shop", query: str) -> None
     assert parsed(shop, query) is None
 
 
-def test_a_phrase_finds_only_products_with_adjacent_words(guitars: "Shop") -> None:
+def test_a_phrase_finds_only_products_that_have_its_words_in_sequence(guitars: "Shop") -> None:
     assert found(guitars, "red guitar") == {"acoustic", "electric", "amp", "strap", "none"}
     assert found(guitars, '"red guitar"') == {"strap"}
     assert found(guitars, '"guitar red"') == set()
@@ -166,7 +166,7 @@ def test_totals_facets_vectors_and_explain_apply_the_operators(guitars: "Shop") 
     )
 
 
-def test_the_vector_leans_away_from_an_excluded_word(guitars: "Shop") -> None:
+def test_an_excluded_word_makes_the_query_vector_less_similar_to_this_word(guitars: "Shop") -> None:
     guitars.cache("guitar", seed=1)
     guitars.cache("electric", seed=2)
     [(plain, away, near)] = guitars.run(
@@ -201,7 +201,7 @@ def test_a_query_with_too_many_operators_is_refused(shop: "Shop") -> None:
         shop.run("select * from shop.search(:query)", query="shoe" + " -a" * 21)
 
 
-def test_the_work_of_reading_a_query_has_a_limit(shop: "Shop") -> None:
+def test_a_text_too_long_to_be_a_query_is_not_read_for_operators(shop: "Shop") -> None:
     shop.run("set statement_timeout = '3s'")
     assert parsed(shop, "-a " * 1_000_000) is None, "the text is too long to be a query"
 

@@ -1,4 +1,4 @@
-"""For a query with a sign, such as C++ or 24", products whose title has the sign come first."""
+"""For a query with a sign, such as C++ or 24", products whose title has this sign, or "inch" for ", come first."""
 
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,6 @@ def test_signs_distinguish_words(shop: "Shop", query: str, first: set[str]) -> N
     assert len(titles) > len(first)
 
 
-def test_a_text_without_such_signs_has_no_condition(shop: "Shop") -> None:
+def test_a_text_without_a_distinguishing_sign_has_no_condition(shop: "Shop") -> None:
     for text in ("red shoes", "t-shirt", "AT&T", "a + b", "+", "...", "#1", "50%", "100,000/x", "\\'\\'", ""):
         assert shop.value("select shop_private.symbol_condition(:text)", text=text) is None, text

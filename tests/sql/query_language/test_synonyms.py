@@ -1,5 +1,5 @@
-"""The keyword leg finds the synonyms of a query's words. The vector of a query is the mean of the vectors of the query
-and of its variants with synonyms."""
+"""The keyword leg also finds products with synonyms of a query's words. The vector of a query is the mean of the
+vectors of the query and of up to four variants with synonyms."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -78,14 +78,14 @@ def test_a_synonym_of_a_brand_is_not_another_word_of_the_query(shoes: "Shop") ->
     assert found(shoes, "apple handset") == ["phone"], "a product of the brand must have another word or its synonym"
 
 
-def test_a_one_way_synonym_finds_its_terms_but_not_the_other_way(shoes: "Shop") -> None:
+def test_a_one_way_synonym_applies_to_from_term_but_not_to_its_terms(shoes: "Shop") -> None:
     add(shoes, "sofa", from_term="davenport")
     assert found(shoes, "davenport") == ["sofa"]
     assert uses(shoes, "grey davenport") == [("davenport", ["sofa"])]
     assert uses(shoes, "sofa") == []
 
 
-def test_a_synonym_applies_to_its_catalog_and_language(shoes: "Shop") -> None:
+def test_a_synonym_applies_only_to_its_catalog_and_language(shoes: "Shop") -> None:
     shoes.load(Product("hose", "Hose"), into="mode")
     shoes.run("select shop.set_language('german', 'mode')")
     add(shoes, "sneakers", "turnschuhe", catalog="mode")
@@ -95,7 +95,7 @@ def test_a_synonym_applies_to_its_catalog_and_language(shoes: "Shop") -> None:
     assert uses(shoes, "leuchten", "mode") == [("leuchten", ["lamps"])], "stemmed in the language"
 
 
-def test_the_words_of_other_languages_are_stemmed_after_set_language(shoes: "Shop") -> None:
+def test_set_language_stems_the_terms_of_synonyms_in_the_new_language(shoes: "Shop") -> None:
     add(shoes, "turnschuhe", "sneakers")
     shoes.run("select shop.set_language('german')")
     assert uses(shoes, "Turnschuhen") == [("Turnschuhen", ["sneakers"])]
@@ -254,7 +254,7 @@ def test_a_site_has_at_most_100000_synonyms(shoes: "Shop") -> None:
     with pytest.raises(StatementRefused, match="a site has at most 100000 synonyms"):
         add(shoes, "sofa", "couch")
     assert uses(shoes, "word 77777 sofa") == [("word 77777", ["term 77777"])]
-    shoes.run("set enable_seqscan = off")  # as in synonyms_of
+    shoes.run("set enable_seqscan = off")  # synonyms_of sets it too
     plan = "\n".join(
         row[0] for row in shoes.run("explain select from shop.synonym s where s.keys && array['word 5', 'sofa']")
     )

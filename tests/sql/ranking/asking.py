@@ -14,7 +14,7 @@ RULE = {"rule": {"name": "pin", "condition": {"query": "shoes"}, "action": {"pin
 
 
 def view(shop: Shop, name: str, query: str) -> None:
-    """Create a view in schema erp that every role may read."""
+    """Create the schema erp with one view that every role may read."""
     shop.run("create schema erp")
     shop.run(f"create view erp.{name} as {query}")
     shop.run("grant usage on schema erp to public")

@@ -57,7 +57,7 @@ def test_rules_that_replace_a_query_of_similar_meaning_do_not_lead_back_to_each_
 @pytest.mark.parametrize(
     ("condition", "hidden"), [({"always": True}, {"sku": "s4"}), ({"query": "Red  SHOES!"}, "s4"), (QUERY, "s4")]
 )
-def test_a_pinned_product_is_not_hidden_in_either_order(
+def test_rules_that_pin_and_hide_one_product_are_refused_in_either_order(
     stocked: Shop, condition: Any, hidden: Any, pin_first: bool
 ) -> None:
     rules = [("pin", QUERY, {"pin": "s4", "at": 1}), ("hide", condition, {"hide": hidden})]
@@ -94,7 +94,7 @@ def test_a_rule_can_be_switched_off_even_if_it_could_no_longer_be_saved(stocked:
         app.exec_driver_sql("update shop.rule set status = 'live' where name = 'near'")
 
 
-def test_two_sessions_that_replace_rules_follow_each_other(stocked: Shop) -> None:
+def test_of_two_sessions_that_replace_rules_the_second_waits_for_the_first(stocked: Shop) -> None:
     save(stocked, "a", QUERY, {"hide": "s1"})
     save(stocked, "b", QUERY, {"hide": "s2"})
     replaced = "insert into shop.rule (name, condition, action, status) values ('{0}', '{1}', '{2}', 'live')"
@@ -114,7 +114,7 @@ def test_two_sessions_that_replace_rules_follow_each_other(stocked: Shop) -> Non
         while not stocked.value(waits):
             assert not waiting.done()
         first.exec_driver_sql(replaced.format("a", json.dumps(QUERY), pin))
-        # the vector is computed before the rule waits for others
+        # the vector of a condition is computed before the insert waits for other sessions
         with pytest.raises(DatabaseError, match="no encoder"):
             stocked.connect(Role.APP).exec_driver_sql(
                 "set lock_timeout = '5s'; " + replaced.format("c", json.dumps({"similar": "boots"}), pin)
@@ -124,7 +124,7 @@ def test_two_sessions_that_replace_rules_follow_each_other(stocked: Shop) -> Non
     assert stocked.value("select string_agg(action ->> 'pin', ' ' order by name) from shop.rule") == "s3 s3"
 
 
-def test_rules_of_two_catalogs_may_have_one_name(stocked: Shop) -> None:
+def test_rules_of_two_catalogs_may_have_the_same_name(stocked: Shop) -> None:
     stocked.run("insert into shop.catalog (catalog) values ('outlet') on conflict do nothing")
     app = stocked.connect(Role.APP)
     first, second = (

@@ -1,4 +1,5 @@
-"""Rules of a shop change searches: they pin, hide, boost, filter, replace the query, and tell the shop what to show."""
+"""Rules of a shop change searches: they pin, hide, boost or bury products, add filters, weight signals, replace the
+query, and return a redirect or a banner."""
 
 import json
 from typing import Any
@@ -43,7 +44,7 @@ def test_a_pinned_product_keeps_its_place_over_pages(stocked: Shop) -> None:
 
 
 def pages(conn: Connection, query: str, more: str, k: int) -> list[str]:
-    """Returns the products of all pages of k rows."""
+    """Returns the products of the first ten pages of k rows."""
     seen: list[str] = []
     after = None
     for _ in range(10):
@@ -98,7 +99,7 @@ def test_rules_boost_and_bury_the_products_that_pass_a_filter(stocked: Shop) -> 
     assert set(found(analyst)[:4]) == {"s0", "s2", "s4", "s6"}
 
 
-def test_a_rule_adds_a_filter_and_weights_signals(stocked: Shop) -> None:
+def test_rules_add_a_filter_and_weight_signals(stocked: Shop) -> None:
     analyst = stocked.connect(Role.ANALYST)
     save(stocked, "only", {"category": "bags"}, {"filter": {"brand": "Alp"}})
     assert set(found(analyst, more=""", filter => '{"product_type": "bags"}'""")) == {"s0", "s2", "s4", "s6"}
@@ -124,7 +125,7 @@ def test_a_rule_applies_to_queries_with_a_similar_meaning(stocked: Shop) -> None
     assert found(analyst, "shoes") == found(analyst, "shoes", ", rules => 'off'")
 
 
-def test_rules_on_the_meaning_need_a_vector(stocked: Shop) -> None:
+def test_rules_with_the_condition_similar_need_a_query_vector(stocked: Shop) -> None:
     stocked.cache("crimson shoes", seed=0)
     stocked.cache("sandals", seed=1)
     for name in ("crimson shoes", "sandals"):
@@ -243,15 +244,15 @@ WRONG: list[tuple[Any, Any, str]] = [
 ]
 
 
-def test_a_wrong_rule_has_one_clear_error_when_it_is_saved(stocked: Shop) -> None:
+def test_a_wrong_rule_is_refused_with_a_message_that_names_the_fault(stocked: Shop) -> None:
     stocked.load(product("foreign"), into="other")
-    accepted = []
+    unexpected = []
     for condition, action, message in WRONG:
         with pytest.raises(DatabaseError) as raised:
             save(stocked, "wrong", condition, action)
         if message not in raised.value.message:
-            accepted.append((condition, action, raised.value.message))
-    assert accepted == []
+            unexpected.append((condition, action, raised.value.message))
+    assert unexpected == []
     assert stocked.value("select count(*) from shop.rule") == 0
 
 

@@ -43,7 +43,7 @@ def test_only_app_sees_what_a_staff_signal_adds(erp: Shop) -> None:
     ] == ["open"]
 
 
-def test_rules_do_not_weight_a_staff_signal(erp: Shop) -> None:
+def test_rules_do_not_weight_a_staff_signal_for_analysts_and_no_new_rule_may_name_it(erp: Shop) -> None:
     app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
     add(app)
     rule = (
@@ -135,7 +135,7 @@ def test_a_signal_that_fails_adds_nothing_and_the_search_answers(erp: Shop) -> N
     assert "does not exist" in problem
 
 
-def test_a_view_that_fails_for_some_products_only_is_reported(erp: Shop) -> None:
+def test_a_view_that_fails_only_for_some_products_is_reported(erp: Shop) -> None:
     app = erp.connect(Role.APP)
     add(app, ", weight => 1")
     state = "select problem from shop.signal_state() where name = 'margin'"
@@ -157,7 +157,7 @@ def test_a_view_that_fails_for_some_products_only_is_reported(erp: Shop) -> None
     assert app.exec_driver_sql(state).scalar() is None
 
 
-def test_an_upgrade_renews_the_functions_of_signals(erp: Shop) -> None:
+def test_an_upgrade_renews_the_functions_that_read_the_views_of_their_signals(erp: Shop) -> None:
     app = erp.connect(Role.APP)
     add(app, ", weight => 1")
     bodies = (

@@ -1,4 +1,4 @@
-"""A signal changes the score of a product by a number of a view, which is read at the time of the search."""
+"""A signal changes the score of a product by a number that the search reads from a view or a table."""
 
 import pytest
 from sqlalchemy import text
@@ -22,7 +22,7 @@ def test_a_signal_with_a_large_weight_orders_the_results(erp: Shop) -> None:
     assert found(analyst, """, signals => '{"margin": 0}'""") == before
 
 
-def test_a_signal_moves_products_from_beyond_the_page_also_with_one_leg(erp: Shop) -> None:
+def test_with_one_leg_a_signal_moves_a_product_from_beyond_the_page_to_its_first_place(erp: Shop) -> None:
     analyst = erp.connect(Role.ANALYST)
     search = "select sku from shop.search('query', k => 2, keyword_weight => 0, title_weight => 0{}) order by rank"
     last = found(analyst, ", title_weight => 0")[-1]
@@ -47,7 +47,7 @@ def test_shop_ranking_is_the_part_of_the_score_that_signals_add(erp: Shop) -> No
     assert {row.shop_ranking for row in before.values()} == {None}
     add(erp.connect(Role.APP), ", weight => 0.5")
     for row in analyst.execute(text(SEARCH.format(""))):
-        value = int(row.sku[1:]) / 7  # the share of smaller values
+        value = int(row.sku[1:]) / 7  # the share of the other products that have a smaller value
         assert row.shop_ranking == pytest.approx(0.5 * value / 61, abs=0.5 * 0.011 / 61)
         assert row.score == pytest.approx(before[row.sku].score + row.shop_ranking)
 
@@ -59,7 +59,7 @@ def test_shop_ranking_is_the_part_of_the_score_that_signals_add(erp: Shop) -> No
         (", normalise => 'decay', half_life => '1 day'", {"s0": 1, "s1": 0.5, "s3": 0.125}),
     ],
 )
-def test_log_and_decay_map_numbers_to_0_to_1(erp: Shop, more: str, values: dict[str, float]) -> None:
+def test_log_and_decay_turn_numbers_into_values_from_0_to_1(erp: Shop, more: str, values: dict[str, float]) -> None:
     add(erp.connect(Role.APP), f"{more}, weight => 1")
     rows = {row.sku: row.shop_ranking * 61 for row in erp.connect(Role.ANALYST).execute(text(SEARCH.format("")))}
     assert {sku: rows[sku] for sku in values} == pytest.approx(values)
@@ -102,7 +102,9 @@ def test_a_signal_can_name_products_by_sku_and_decay_with_a_time(erp: Shop) -> N
         ("'stock', 'erp.margin'", "there is already a signal"),
     ],
 )
-def test_a_wrong_definition_has_one_clear_error_and_changes_nothing(erp: Shop, arguments: str, message: str) -> None:
+def test_a_wrong_definition_is_refused_with_a_reason_and_adds_no_signal(
+    erp: Shop, arguments: str, message: str
+) -> None:
     erp.run("create view erp.twice as select product_id, 1 as value from shop.product, generate_series(1, 2)")
     erp.run("create view erp.nan as select product_id, 'NaN'::float8 as value from shop.product")
     erp.run("grant select on erp.twice, erp.nan to shop_app")
@@ -113,7 +115,7 @@ def test_a_wrong_definition_has_one_clear_error_and_changes_nothing(erp: Shop, a
 
 
 @pytest.mark.parametrize("signals", ["[]", "1", '{"stock": "much"}', '{"stock": 11}', '{"stock": 1e400}', '{"x": 1}'])
-def test_a_wrong_option_has_an_error(erp: Shop, signals: str) -> None:
+def test_a_wrong_value_of_the_option_signals_is_refused(erp: Shop, signals: str) -> None:
     with pytest.raises(DatabaseError, match="signal"):
         found(erp.connect(Role.ANALYST), f", signals => '{signals}'")
 
@@ -130,7 +132,7 @@ def test_popularity_counts_a_visitor_once_a_day_and_decays(erp: Shop) -> None:
     app.exec_driver_sql("select shop.refresh_signals()")
     rows = erp.run("select p.sku, o.points, o.value from shop.popularity o join shop.product p using (product_id)")
     points, values = ({row[0]: row[n] for row in rows} for n in (1, 2))
-    assert values == {"s3": 0.25, "s1": 0.75, "s4": 0.75, "s2": 1}  # equal points are equal values
+    assert values == {"s3": 0.25, "s1": 0.75, "s4": 0.75, "s2": 1}  # products with equal points have equal values
     assert points["s2"] == pytest.approx(3 * points["s1"])
     assert points["s3"] < points["s1"] < points["s2"]
     assert found(analyst, """, signals => '{"popularity": 10}'""")[0] == "s2"
@@ -139,7 +141,7 @@ def test_popularity_counts_a_visitor_once_a_day_and_decays(erp: Shop) -> None:
     assert erp.value("select count(*) from shop.popularity") == 0
 
 
-def test_a_refresh_does_not_wait_for_deleted_products(erp: Shop) -> None:
+def test_a_refresh_does_not_wait_for_a_session_that_deletes_products(erp: Shop) -> None:
     app = erp.connect(Role.APP)
     app.exec_driver_sql("set lock_timeout = '2s'")
     used = "insert into shop.event (kind, sku, visitor) select 'click', s, 'one' from unnest(cast(:skus as text[])) s"
@@ -186,7 +188,7 @@ def test_a_built_in_signal_puts_the_right_product_first(erp: Shop, signal: str, 
     assert found(erp.connect(Role.ANALYST), f""", signals => '{{"{signal}": 10}}'""")[0] == "s5"
 
 
-def test_a_refresh_follows_new_values(erp: Shop) -> None:
+def test_a_refresh_computes_the_quantiles_of_new_values(erp: Shop) -> None:
     app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
     add(app, ", weight => 1")
     erp.run("update erp.cost set margin = margin + 100")

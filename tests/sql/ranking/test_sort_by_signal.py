@@ -27,7 +27,7 @@ def paged(conn: Connection, sort: str, k: int, **more: object) -> list[str]:
     return [hit.sku for hit in pages]
 
 
-def test_a_signal_sorts_also_with_fields_and_products_without_a_value_come_last(erp: Shop) -> None:
+def test_a_signal_sorts_alone_or_beside_fields_and_puts_products_without_a_value_last(erp: Shop) -> None:
     add(erp.connect(Role.APP))
     analyst = erp.connect(Role.ANALYST)
     assert order(analyst, "margin desc") == SKUS[::-1]
@@ -41,7 +41,7 @@ def test_a_signal_sorts_also_with_fields_and_products_without_a_value_come_last(
     assert order(analyst, "stock desc, margin, sku desc") == ["s1", "s2", "s3", "s0", "s4", "s6", "s7", "s5"]
 
 
-def test_numbers_that_hardly_differ_have_an_order(erp: Shop) -> None:
+def test_products_are_sorted_by_numbers_that_hardly_differ(erp: Shop) -> None:
     erp.run(
         "create table erp.many as select gen_random_uuid() as product_id, n::float8 as value "
         "from generate_series(1, 5000) n"
@@ -151,7 +151,7 @@ def test_an_unreadable_signal_leaves_the_other_keys_and_says_so(erp: Shop) -> No
         search(analyst, "margin, sku desc")
 
 
-def test_a_signal_needs_one_currency_only_beside_a_price(erp: Shop) -> None:
+def test_a_sort_by_a_signal_needs_one_currency_only_if_it_also_sorts_by_price(erp: Shop) -> None:
     add(erp.connect(Role.APP))
     erp.run("update shop.product set price = 5, currency = case when sku < 's3' then 'EUR' else 'USD' end")
     analyst = erp.connect(Role.ANALYST)

@@ -1,4 +1,4 @@
-"""shop.what_if shows what changes would do to a suite of judged queries, and leaves the shop as it is."""
+"""shop.what_if shows what changes would do to a suite of judged queries. It stores only the vectors of new texts."""
 
 import threading
 import time
@@ -38,9 +38,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("change", "queries"), CHANGES)
-def test_each_kind_of_change_changes_the_expected_pages_and_is_rolled_back(
-    suite: Shop, change: Any, queries: set[str]
-) -> None:
+def test_a_change_affects_the_expected_pages_and_is_rolled_back(suite: Shop, change: Any, queries: set[str]) -> None:
     view(suite, "cheap", "select sku, -price as value from shop.product")
     for n, query in enumerate(("s12", "red s12")):
         suite.cache(query, seed=50 + n)
@@ -51,7 +49,7 @@ def test_each_kind_of_change_changes_the_expected_pages_and_is_rolled_back(
     assert state(suite) == before
 
 
-def test_products_are_changed_for_the_searches_only(suite: Shop) -> None:
+def test_products_are_changed_only_for_the_searches_of_what_if(suite: Shop) -> None:
     app = suite.connect(Role.APP)
     before = state(suite)
     change = {"products": {"filter": {"brand": "Nord"}, "availability": "out_of_stock"}}
@@ -72,7 +70,7 @@ def test_prices_are_set_or_multiplied(suite: Shop) -> None:
         assert row.after == ["s3"]
 
 
-def test_pages_say_which_products_entered_went_and_moved(suite: Shop) -> None:
+def test_rows_say_which_products_came_went_and_moved(suite: Shop) -> None:
     page = [row.sku for row in suite.run("select sku from shop.search('shoes') order by rank")]
     outside = min(set(SKUS) - set(page))
     change = {"rule": {**RULE["rule"], "action": {"pin": outside, "at": 9}}}
@@ -159,7 +157,7 @@ MISTAKES: list[tuple[list[Any], dict[str, Any], str]] = [
 ]
 
 
-def test_a_mistake_is_one_clear_error(suite: Shop) -> None:
+def test_a_mistake_is_refused_with_a_reason_and_changes_nothing(suite: Shop) -> None:
     before, app = state(suite), suite.connect(Role.APP)
     for changes, more, message in MISTAKES:
         with pytest.raises(DatabaseError, match=message):
@@ -187,7 +185,7 @@ def test_what_if_needs_the_role_app_and_a_transaction_that_may_write(suite: Shop
 
 
 def test_triggers_of_the_changed_tables_have_no_effect(suite: Shop) -> None:
-    """A trigger of the site notifies and writes a message for each changed price. Both are rolled back."""
+    """A trigger of the site notifies and writes a message for each changed product. Both are rolled back."""
     suite.run("create table public.outbox (sku text)")
     suite.run(
         "create function public.tell() returns trigger language plpgsql security definer as $$ begin "
@@ -208,7 +206,7 @@ def test_triggers_of_the_changed_tables_have_no_effect(suite: Shop) -> None:
         suite.run("drop table public.outbox")
 
 
-def test_new_texts_are_encoded_before_the_changes(suite: Shop) -> None:
+def test_new_texts_are_encoded_and_stay_in_the_query_cache(suite: Shop) -> None:
     suite.run("delete from shop_private.query_embedding")
     change = {"rule": {"name": "r", "condition": {"query": "shoes"}, "action": {"query": "boots"}}}
     judged(suite, ("coat -red", "s1", 3))
@@ -275,7 +273,9 @@ def test_what_if_waits_until_another_session_lets_a_row_go(suite: Shop) -> None:
         release.join()
 
 
-def test_two_sessions_ask_about_the_same_products_at_once(suite: Shop, together: Callable[..., list[Any]]) -> None:
+def test_two_sessions_that_ask_about_the_same_products_at_once_get_equal_answers(
+    suite: Shop, together: Callable[..., list[Any]]
+) -> None:
     change = {"products": {"filter": {}, "price": 1}}
     for n in range(20):
         judged(suite, (f"query {n}", "s1", 3))

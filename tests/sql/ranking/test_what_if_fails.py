@@ -56,7 +56,7 @@ def test_a_signal_that_cannot_be_read_is_an_error(suite: Shop, weight: int) -> N
         suite.run("select shop.drop_signal('margin')")
 
 
-def test_a_session_that_waits_for_an_earlier_lock_of_the_caller_does_not_count(suite: Shop) -> None:
+def test_a_session_that_waits_for_an_earlier_lock_of_the_caller_ends_no_round(suite: Shop) -> None:
     other = suite.connect(Role.APP)
     waiting = threading.Thread(
         target=other.exec_driver_sql, args=("update shop.product set price = 3 where sku = 's13'",)
@@ -73,7 +73,7 @@ def test_a_session_that_waits_for_an_earlier_lock_of_the_caller_does_not_count(s
 
 
 def test_the_rows_that_the_rounds_write_are_limited(suite: Shop) -> None:
-    """The limit is lowered from 200,000 rows to 20, which two rounds write. Another session ends each round."""
+    """The limit is lowered from 200,000 rows to 20, and two rounds write more. Another session ends each round."""
     definition = str(suite.value("select pg_get_functiondef('shop.what_if'::regproc)"))
     assert definition.count("written > 200000 ") == 1
     app, other = suite.connect(Role.APP), suite.connect(Role.APP)

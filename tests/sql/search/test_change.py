@@ -1,5 +1,5 @@
-"""The option change takes the products that look like an image, and ranks them by a text that says how the results
-should differ from the image."""
+"""The option change takes the products that look like an image or a product, and ranks them by a text that says how the
+results should differ from it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

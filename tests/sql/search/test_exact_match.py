@@ -1,7 +1,8 @@
 """Products that a query names come first in its result.
 
-A query names a product if the query contains an identifier or a code of the product, or if it is the brand of the
-product. The column `exact_match` of the product is then not null.
+A query names a product if the query contains an identifier or a code of the product, or if the whole query is the
+product's brand. But the number in "shoes size 42" names no product. The column `exact_match` is not null for the
+products that the query names.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from db.roles import Role
 if TYPE_CHECKING:
     from tests.support.shop import Shop
 
-NAMED = [  # a query, the product that it names, and the field by which it does
+NAMED = [  # a query, the product that it names, and the field by which it names the product
     ("EX-1", "EX-1", "sku"),
     ("ex-1", "EX-1", "sku"),
     ("4006381333931", "EX-1", "gtin"),
@@ -72,7 +73,7 @@ WITHOUT_ENCODER = "select sku, exact_match from shop.search(:query, degrade => t
 
 
 def _stock(shop: "Shop") -> None:
-    """Fill the shop. The query cache gets a random vector for each query of NAMED and for CACHED."""
+    """Fill the shop. The query cache gets a random vector for each query of NAMED and CACHED."""
     from tests.support.shop import product
 
     shop.load(
@@ -129,8 +130,8 @@ def analyst(stocked: "Shop") -> Connection:
 
 
 def first(analyst: Connection, query: str) -> tuple[str, str | None]:
-    """Returns the SKU and exact_match of the first product of a search with all legs. The query is in the query
-    cache."""
+    """Returns the SKU and exact_match of the first product of a search with all legs. The query must be in the
+    query cache."""
     found = analyst.execute(text("select sku, exact_match from shop.search(:query)"), {"query": query}).all()
     return found[0].sku, found[0].exact_match
 

@@ -34,7 +34,7 @@ def conn(large: Database) -> Iterator[Connection]:
         transaction.rollback()
 
 
-def plant(conn: Connection, **shares: float) -> None:
+def store_shares(conn: Connection, **shares: float) -> None:
     for word, share in shares.items():
         insert = "insert into shop.common_word values (:word, :share) on conflict (word) do update set share = :share"
         conn.execute(text(insert), {"word": word, "share": share})
@@ -63,7 +63,7 @@ def leg(
 
 
 def test_common_words_that_few_products_have_together_find_these_products(conn: Connection) -> None:
-    plant(conn, word5=0.03)  # as if 600 products had the word
+    store_shares(conn, word5=0.03)  # as if 600 products had the word
     for others in (FAR, "null"):
         found = leg(conn, "word5 title", others=others)
         assert [n % 200 for n in found.numbers] == [5] * 50

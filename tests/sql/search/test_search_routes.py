@@ -323,7 +323,7 @@ def test_a_cursor_is_invalid_in_another_search_and_after_a_calibration(large: Da
         transaction.rollback()
 
 
-def test_a_common_word_ranks_the_products_of_other_legs_and_adds_products_only_if_there_are_none(
+def test_a_common_word_ranks_the_products_of_other_legs_and_adds_products_only_without_other_legs(
     analyst: Connection,
 ) -> None:
     shares = dict(analyst.exec_driver_sql("select word, share from shop.common_word").all())

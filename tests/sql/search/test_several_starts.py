@@ -208,7 +208,7 @@ def test_a_far_filter_with_too_many_matches_to_compare_is_answered_by_walks(cali
 
 
 @pytest.mark.parametrize("limit", [20_000, 1_000])
-def test_without_a_given_route_at_most_the_limit_of_matches_is_compared_and_each_row_says_so(
+def test_without_a_given_route_a_leg_compares_at_most_the_limit_of_matches_and_each_row_says_so(
     calibrated: Connection, limit: int
 ) -> None:
     """10,000 products match. Only seven products have an encoded image, and five of these match."""

@@ -64,6 +64,7 @@ def test_the_keywords_of_brand_color_and_attributes_follow_the_general_rules(
 @given(st.text(st.characters(min_codepoint=1, max_codepoint=127), max_size=12) | st.text("0 -1", max_size=6))
 @A_FEW
 def test_the_key_of_an_ascii_code_is_its_letters_in_upper_case_and_its_digits(shop: "Shop", code: str) -> None:
+    """If the key is a number, it has no leading zeros."""
     key = re.sub("[^A-Z0-9]", "", code.upper())
     expected = key.lstrip("0") or "0" if key.isdecimal() else key or None
     assert shop.value("select shop_private.identifier_key(:code)", code=code) == expected

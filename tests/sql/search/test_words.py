@@ -201,7 +201,8 @@ def sample_titles() -> list[str]:
 
 
 def fill(shop: "Shop") -> None:
-    """Loads about 1,300 products. Their vectors are random, so a wrong product may be similar to a query by chance."""
+    """Loads about 1,300 products into the catalog main, and 319 into the catalog berlin. Their vectors are random, so a
+    wrong product may be similar to a query by chance."""
     from tests.support.shop import product
 
     others = [product(f"other-{n}", title) for n, title in enumerate(sample_titles())]

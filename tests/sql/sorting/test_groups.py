@@ -1,4 +1,4 @@
-"""With `group_by`, a row stands for a group of products. With `diversity`, the images of the first rows differ."""
+"""With `group_by`, a row stands for a group of products. With `diversity`, the images of the first rows differ more."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -117,7 +117,9 @@ def test_results_are_grouped_by_columns_and_attributes(analyst: Connection, fiel
     assert {hit.total for hit in hits} == {groups}
 
 
-def test_a_field_with_one_value_gives_one_row(analyst: Connection) -> None:
+def test_products_with_one_value_are_one_row_and_products_without_a_value_have_no_group_value(
+    analyst: Connection,
+) -> None:
     [hit] = search(analyst, group_by="availability", filter='{"availability": null}', k=1)
     assert hit.group_value is None
     [only] = search(analyst, group_by="brand", filter='{"brand": "brand 1"}')
@@ -141,7 +143,7 @@ def test_with_a_sort_the_first_variant_of_the_sort_is_shown(analyst: Connection)
     assert {hit.sku for hit in hits[:3]} == {"p000", "p001", "p002"}
 
 
-def test_a_page_of_sorted_groups_continues_behind_its_last_row_after_changes(shop: "Shop") -> None:
+def test_the_next_page_of_sorted_groups_continues_after_the_last_row_despite_changes(shop: "Shop") -> None:
     from tests.support.shop import product
 
     _fill(shop)
@@ -155,7 +157,7 @@ def test_a_page_of_sorted_groups_continues_behind_its_last_row_after_changes(sho
         lambda: shop.load(product("new", "thing new", price="0.1", currency="EUR", item_group_id="new")),
         lambda: shop.load(product("dear", "thing dear", price="0.2", currency="EUR", item_group_id="g2")),
         lambda: shop.run(f"delete from shop.product where item_group_id = 'g0' or sku = '{first[0].sku}'"),
-        # the last row and its group, then the row before
+        # the group of the last row
         lambda: shop.run("delete from shop.product where item_group_id = 'g2'"),
     )
     for change in changes:
@@ -188,7 +190,7 @@ def test_products_with_nearly_equal_images_are_one_row(shop: "Shop") -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"cut": "relevant"}])
-def test_the_products_are_read_once_for_all_groups(stocked: "Shop", options: dict[str, Any]) -> None:
+def test_groups_read_at_most_six_rows_for_each_product(stocked: "Shop", options: dict[str, Any]) -> None:
     numbers = []
     for group_by in (None, "title"):  # 100 of the 240 groups are on the page
         with stocked.database.connect(Role.ANALYST) as conn, conn.begin():
@@ -217,7 +219,7 @@ def test_at_most_5000_products_of_a_group_are_read(shop: "Shop") -> None:
         assert conn.scalar(text(READ)) - before == 5000
 
 
-def test_only_the_first_thousand_images_are_compared(shop: "Shop") -> None:
+def test_only_the_images_of_the_first_thousand_products_are_compared(shop: "Shop") -> None:
     shop.run(
         "insert into shop.product (product_id, sku, title) "
         "select shop.product_id('x' || n), 'x' || n, 'thing' from generate_series(1, 1003) n"
@@ -238,7 +240,7 @@ def test_only_the_first_thousand_images_are_compared(shop: "Shop") -> None:
     assert heads == [1, 2, 1000]
 
 
-def test_groups_beyond_the_window_are_named_in_the_reason(shop: "Shop") -> None:
+def test_the_reason_says_how_many_groups_the_window_has(shop: "Shop") -> None:
     shop.run(
         "insert into shop.product (product_id, sku, title, item_group_id) "
         "select shop.product_id('x' || n), 'x' || n, 'thing ' || n, case when n > 1100 then 'b' else 'a' end "
@@ -285,7 +287,7 @@ def test_pages_of_a_diverse_search_return_every_product_once(analyst: Connection
     ]
 
 
-def test_a_named_product_stays_first(analyst: Connection) -> None:
+def test_with_diversity_a_named_product_stays_first(analyst: Connection) -> None:
     analyst.execute(text("select 1"))
     hits = ranking.search(analyst, SearchParams(query="p077", degrade=True, diversity=1)).rows
     assert hits[0].sku == "p077"

@@ -1,4 +1,4 @@
-"""With `sort`, a search returns the products that pass the cut in the order of the given fields."""
+"""With `sort`, a search orders the products that pass the cut by the given fields."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -114,7 +114,7 @@ def test_pages_return_every_product_once_in_the_order_of_one_page(analyst: Conne
     assert [(hit.sku, hit.rank) for hit in pages] == [(hit.sku, hit.rank) for hit in whole]
 
 
-def test_a_page_continues_behind_its_last_product_after_other_products_have_changed(shop: "Shop") -> None:
+def test_the_next_page_continues_after_the_last_product_although_products_have_changed(shop: "Shop") -> None:
     from tests.support.shop import product
 
     _fill(shop)

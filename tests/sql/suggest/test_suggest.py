@@ -89,7 +89,7 @@ def test_a_query_needs_results_and_five_visitors_of_the_catalog(analyst: Connect
     assert texts(suggest(analyst, "guitar", k=50, catalog="other"), "query") == ["guitar elsewhere"]
 
 
-def test_the_last_of_the_five_visitors_makes_a_query_a_suggestion(shop: "Shop") -> None:
+def test_the_fifth_visitor_makes_a_query_a_suggestion(shop: "Shop") -> None:
     _fill(shop)
     shop.run("insert into shop.event (kind, query, visitor, results) values ('search', 'guitar of ONE person', 'x', 1)")
     shop.run("select shop.refresh_suggestions()")

@@ -65,8 +65,8 @@ def drawn(count: int, seed: int = 2) -> tuple[list[int], NDArray[np.float32]]:
     """Returns the true labels and the vectors of random images. The label of an image is drawn at random. The
     probabilities of the labels are the softmax of their similarities to the image."""
     random = np.random.default_rng(seed)
-    leaning = LABEL_VECTORS[random.integers(0, len(LABELS), count)]
-    vectors = unit(0.5 * leaning + random.standard_normal((count, 24)) / np.sqrt(24))
+    near_label = LABEL_VECTORS[random.integers(0, len(LABELS), count)]
+    vectors = unit(0.5 * near_label + random.standard_normal((count, 24)) / np.sqrt(24))
     logits = vectors @ LABEL_VECTORS.T / TRUE_TEMPERATURE
     chances = np.exp(logits - logits.max(1, keepdims=True))
     chances /= chances.sum(1, keepdims=True)

@@ -152,7 +152,7 @@ def test_vectors_of_a_model_that_is_built_report_nothing(two_models: Shop) -> No
     assert found(two_models) == []
 
 
-def test_a_note_that_is_left_is_compared_only_with_earlier_watches(shop: Shop) -> None:
+def test_an_old_note_is_compared_only_with_watches_that_are_older(shop: Shop) -> None:
     shop.add("a")
     shop.encode_all()
     watch(shop, """'early', filter => '{"sku": "a"}'""")

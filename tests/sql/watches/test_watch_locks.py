@@ -1,4 +1,4 @@
-"""Sessions that create, delete and compare watches wait for each other in one order, and only for a short time."""
+"""Sessions that create, delete and compare watches take their locks in one order, and wait only for a short time."""
 
 import threading
 import time

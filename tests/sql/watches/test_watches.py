@@ -1,4 +1,5 @@
-"""A watch reports each matching product once. The report is in the transaction that makes the product searchable."""
+"""A watch reports each matching product once. The transaction that makes the product searchable
+also writes the report."""
 
 import pytest
 from sqlalchemy import text
@@ -203,7 +204,7 @@ def test_an_analyst_reads_watches_and_creates_none(watched: Shop) -> None:
         watched.connect(Role.APP).execute(text("update shop.watch set condition = 'true'"))
 
 
-def test_a_match_is_notified_with_the_key_of_its_watch(watched: Shop) -> None:
+def test_the_matches_of_a_batch_are_notified_once_with_the_key_of_their_watch(watched: Shop) -> None:
     import psycopg
 
     key = watch(watched, "w", """filter => '{"sku": {"in": ["a", "b"]}}'""")

@@ -1,4 +1,4 @@
-"""Images with the same bytes get the same vector, which is computed once."""
+"""A stored vector is found by the hash of its image, so that another image with the same bytes can get this vector."""
 
 from hashlib import sha256
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Chosen products are encoded again, although neither their titles nor their images changed."""
+"""Chosen products are put on the work list again, although neither their titles nor their images changed."""
 
 from typing import TYPE_CHECKING
 
