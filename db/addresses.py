@@ -23,8 +23,8 @@ def parse(name: str, value: str, *, writes: bool = False) -> URL:
     """Return the address. With `writes`, libpq connects only to the primary among several hosts, unless the address has
     target_session_attrs.
 
-    Raises SettingsError if the address is not valid. The message does not show the address, because it may contain a
-    password.
+    Raises SettingsError if the address is not valid, or is not an address of PostgreSQL. The message does not show the
+    address, because it may contain a password.
     """
     parts = _PARTS.fullmatch(value)
     several = split_hosts(parts["hosts"]) if parts and "," in parts["hosts"] else None

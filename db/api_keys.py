@@ -58,8 +58,8 @@ def create(
 ) -> str:
     """Create a key and return its token, which is stored nowhere.
 
-    Without `catalogs` and `filter_` the key allows all catalogs and all products. Only a key of scope search can have a
-    filter. Raises StatementRefused if the name is in use, or if the filter is invalid.
+    Without `catalogs` and `filter_` the key allows all catalogs and all products. Raises StatementRefused if the name
+    is in use, if the filter is invalid, or if a filter is given for another scope than search.
     """
     token = PREFIX + secrets.token_urlsafe(32)
     written = None if filter_ is None else json.dumps(filter_)
@@ -93,7 +93,7 @@ def every_key(conn: Connection) -> list[ListedKey]:
 
 
 def revoke(conn: Connection, name: str) -> bool:
-    """Revoke the active key of this name. Returns False when there is no such key."""
+    """Revoke the key of this name. Returns False if there is no such key, or if it is revoked already."""
     done = conn.execute(
         text(
             "update shop_private.api_key set revoked_at = clock_timestamp() where name = :name and revoked_at is null"
@@ -104,13 +104,14 @@ def revoke(conn: Connection, name: str) -> bool:
 
 
 def find(conn: Connection, token: str) -> ApiKey | None:
-    """Return the active key with this token, or None if there is no such key. A standby can answer."""
+    """Return the key with this token, or None if there is no such key or it is revoked or expired. The function
+    writes nothing, so a standby can answer."""
     row = conn.execute(text("select * from shop_private.api_key_find(:hash)"), {"hash": _hash(token)}).one_or_none()
     return None if row is None else ApiKey(*row)
 
 
 def record_use(conn: Connection, token: str) -> None:
-    """Record the use of the key with this token."""
+    """Record the use of the key with this token, at most once a minute."""
     conn.execute(text("select shop_private.api_key_use(:hash)"), {"hash": _hash(token)})
 
 

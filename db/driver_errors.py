@@ -38,7 +38,8 @@ _FULL = ("too many connections", "too many clients", "remaining connection slots
 def _connection_error(message: str, address: str) -> DatabaseError:
     """Translate an error of libpq. The error has no SQLSTATE, so only the words of its message show the reason.
 
-    If the message is unknown or in another language, the result still contains the address and the message.
+    If the message is unknown or in another language, the result still contains the address and a line of the
+    message.
     """
     lines = message.splitlines() or ["no answer"]
     last = lines[-1] if "FATAL:" in message else lines[0]

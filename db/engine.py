@@ -1,4 +1,4 @@
-"""Connects to the database with the login of a role. The errors of the driver in these engines become
+"""Connects to the database with the login of a role. The engines of this module turn the errors of the driver into
 WindowshopErrors."""
 
 import math
@@ -86,7 +86,7 @@ class Database:
         return [replace(self, read=url) for url in addresses.servers(self.read)]
 
     def reading_primary(self) -> "Database":
-        """Return this database with an address for reading that leads to the primary, with the login of the old one."""
+        """Return this database with another address for reading, which leads to the primary and keeps the login."""
         if not self.reads_elsewhere:
             return self
         return replace(self, read=self.write.set(username=self.read.username, password=self.read.password))
@@ -130,7 +130,7 @@ class Database:
         return {**options, **_arguments(role)}
 
     def sessions(self) -> "dict[psycopg.Connection[Any], int]":
-        """Return the connections to the address for writing that `engine` opened, with the ids of their server
+        """Return the connections that `engine` opened to the address for writing, with the ids of their server
         processes."""
         opened = [found for reference in self._opened.keyrefs() if (found := reference()) is not None]
         known = {each: self._opened[each] for each in opened}
@@ -275,7 +275,8 @@ where me.rolname = current_user and owner.rolname = %(owner)s and to_regnamespac
 
 
 def _check_login(connection: Any, roles: Roles, role: Role, reads: bool) -> None:
-    """Raise LoginRefused if the login lacks the rights of `role`, or if it is an administrator.
+    """Raise LoginRefused if the login of this connection lacks the rights of `role`, or if it is an administrator. Also
+    raise it if the site has no login for `role` yet.
 
     A command that only reads also accepts a login that may load. The web service reads with a login that cannot write,
     or with the login `app`, with which its earlier releases connected.

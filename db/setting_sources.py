@@ -26,8 +26,8 @@ _SERVICE_LINK_TO_ADDRESS = re.compile(r".+_PORT(_.+)?=(tcp|udp|sctp)://.*")
 
 
 def is_service_link(variable: str, value: object) -> bool:
-    """Returns whether Kubernetes set the variable. For a service named windowshop-web, Kubernetes sets
-    WINDOWSHOP_WEB_PORT=tcp://10.0.0.1:8000, which has the name of a setting."""
+    """Returns whether the variable has the form of those that Kubernetes sets for services. For a service named
+    windowshop-web, Kubernetes sets WINDOWSHOP_WEB_PORT=tcp://10.0.0.1:8000, which has the name of a setting."""
     name = variable.upper()
     return bool(_SERVICE_LINK.fullmatch(name) or _SERVICE_LINK_TO_ADDRESS.fullmatch(f"{name}={value}"))
 

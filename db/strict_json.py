@@ -1,5 +1,5 @@
-"""Parses JSON strictly: NaN, numbers beyond a double and repeated names in an object are errors. Deep nesting is an
-error too, because recursive functions would exceed the recursion limit."""
+"""Parses JSON strictly: NaN, numbers such as 1e999 that no double can hold, and repeated names in an object are errors.
+Deep nesting is an error too, because recursive functions would exceed the recursion limit."""
 
 import json
 import math

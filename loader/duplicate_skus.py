@@ -4,7 +4,7 @@ import sqlite3
 
 
 class FirstLines:
-    """Keeps the line numbers in a nameless SQLite database. SQLite moves the database to a temporary file as the
+    """Keeps the line numbers in a nameless SQLite database. SQLite moves the database to a temporary file when the
     database grows, so the database takes only a few MB of memory.
 
     The primary key of PostgreSQL's staging table cannot find the duplicates of a file. The staging table holds only one

@@ -130,10 +130,10 @@ def existing(conn: Connection, names: Collection[str]) -> set[str]:
 def default_catalog(conn: Connection, among: Sequence[str] | None = None) -> str | None:
     """Return the catalog for searches that name no catalog, on the search page or the command line.
 
-    Catalogs with products are preferred. Among them, this is the catalog main, or else the first catalog by name. If no
-    catalog has products, all catalogs are compared in this way. A site whose only catalog with products has another
-    name than main therefore shows that catalog. With `among`, only the catalogs in `among` are considered. Returns None
-    if no catalog remains.
+    Catalogs with products are preferred. Among these, main is preferred, and otherwise the first catalog by name. If
+    no catalog has products, the choice is the same among all catalogs. A site whose only catalog with products has
+    another name than main therefore shows that catalog. With `among`, only the catalogs in `among` are considered.
+    Returns None if no catalog remains.
     """
     found: str | None = conn.scalar(_DEFAULT, {"main": DEFAULT, "among": None if among is None else list(among)})
     return found
@@ -161,9 +161,9 @@ def delete_others(conn: Connection, catalog: str, rows: int | None) -> int:
 
 
 def forget(conn: Connection, catalog: str, roots: list[int]) -> None:
-    """Delete the rows of `delete_others`, and the catalog's row in `shop.catalog` with its watches.
+    """Delete the rows that `delete_others` deletes, the catalog's row in `shop.catalog`, and the catalog's watches.
 
-    The row in `shop.catalog` stays if a load has added products to the catalog in the meantime. Also deletes those rows
+    The row and the watches stay if a load has added products to the catalog in the meantime. Also deletes those rows
     of `shop_private.image_root` in `roots` that no image uses. No folder on disk is deleted.
     """
     delete_others(conn, catalog, None)

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - symbols of all scripts
-"""Lists the symbols that shops write for currencies. The source is the locale data of Unicode's CLDR."""
+"""Lists the symbols and codes of currencies. The symbols are from the locale data of Unicode's CLDR."""
 
 # Maps each symbol of a single currency to the code of that currency. The symbols are written without blanks and without
 # a full stop at the end, because prices.py removes both before it looks a symbol up.
@@ -30,8 +30,8 @@ SYMBOLS = {
     "ر.س": "SAR", "ر.ق": "QAR", "ج.م": "EGP", "د.م": "MAD", "د.ج": "DZD", "ل.ل": "LBP",
 }  # fmt: skip
 
-# The codes of ISO 4217 and of some digital and local currencies. A word of three letters that is in no table of this
-# file, such as "PCS", is not a currency.
+# Codes of ISO 4217, some of them former codes, and codes of some digital and local currencies. A word of three letters
+# that is in no table of this file, such as "PCS", is not a currency.
 CODES = frozenset((
     "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF",
     "BMD", "BND", "BOB", "BRL", "BSD", "BTC", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLF", "CLP", "CNH",
@@ -71,7 +71,8 @@ OTHER_SPELLINGS = {"￥": "¥", "₨": "rs"}
 
 THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
-# Currencies whose prices have no decimals. In such a price, a dot or comma before three digits separates thousands.
+# Codes and symbols of currencies whose prices usually have no decimals. In such a price, a dot or comma before three
+# digits separates thousands. The price is refused if this character is the decimal mark of the file's other prices.
 NO_DECIMALS = frozenset((
     "BIF", "CLP", "COP", "DJF", "GNF", "HUF", "IDR", "IRR", "ISK", "JPY", "KMF", "KRW", "LAK", "MGA", "MMK", "PYG",
     "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF", "¥", "cfa", "fcfa",

@@ -1,8 +1,8 @@
 """Reads a date or time as shops write it.
 
 The only notations that could mean two dates have numbers between slashes or hyphens and the year at the end, as in
-"4/1/26". `DateOrder` looks at the other dates of the file to choose the right date. If the other dates do not
-show the order, the date is refused, because a sale could start on a wrong day.
+"4/1/26". `DateOrder` finds out from the other dates of the file which number is the day. If the other dates do not
+show this, the date is refused, because a sale could start on a wrong day.
 """
 
 import re

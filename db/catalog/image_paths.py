@@ -1,4 +1,5 @@
-"""Checks that the image paths of a catalog stay below the image root. The encoder opens the files, not this module."""
+"""Checks the addresses and paths of a catalog's images. A path must stay below the image root. This module opens no
+file; the encoder opens the files."""
 
 import os
 import re
@@ -26,12 +27,12 @@ class ImageRoot:
         """Return the address or path that the database stores for `written`, and the version of the file.
 
         The version is a text with the size and the times of the file, so it changes when the file changes. The version
-        is None if there is no such file, and empty for an address.
+        is None if the file is missing or cannot be reached, and empty for an address.
 
         A percent sequence in a path is not decoded, because it is part of a file's name. Some archives write an
         accented letter as one character (é), others as a letter and a separate accent. If no file has the name as
-        written, the function tries the other form. Raises ValueError with the reason if the path leaves the root,
-        directly or through links, or is not the path of a file.
+        written, the function tries the other form. Raises ValueError with the reason if `written` is not a valid path
+        or address, or if the path leaves the root, directly or through links, or is not the path of a file.
         """
         if address := _address(written):
             return address, ""
@@ -82,8 +83,8 @@ class ImageRoot:
 
 
 class AddressesOnly:
-    """Accepts addresses and the paths in `stored`, which a product has already, and refuses other paths. A catalog
-    without an image root has no folder where paths could start. The error for a path ends with `why`."""
+    """Accepts addresses, and the paths in `stored`, which the product already has. Refuses other paths, because a
+    catalog without an image root has no folder where paths could start. The error for a path ends with `why`."""
 
     def __init__(self, stored: Collection[str] = (), why: str = "") -> None:
         self._stored, self._why = stored, why

@@ -42,7 +42,7 @@ def _tax(before: str, after: str, alone: str) -> re.Pattern[str]:
 
 _WITH_TAX = _tax(_WITH, _INCLUDED, r"TTC|T\.T\.C|toutes taxes comprises|brutto|bruttó|gross|áfával|koos km|sis\. ?km")
 _WITHOUT_TAX = _tax(_WITHOUT, _EXCLUDED, r"HT|H\.T|netto|nettó|net")
-# Japanese, Chinese and Korean are written without blanks, so these words may touch other characters.
+# In Japanese, Chinese and Korean, these words need no blank beside them, so they may touch other characters.
 _WITH_TAX_CJK = re.compile("税込み?|稅込|内税|含税|含稅|부가세 ?포함")
 _WITHOUT_TAX_CJK = re.compile("税抜き?|税別|外税|不含税|未税|未稅|부가세 ?별도")
 _SHIPPING = re.compile(
@@ -71,13 +71,13 @@ _EDGES = " ,;()[]*"
 
 class Words(NamedTuple):
     text: str  # the price without the words
-    meaning: str | None  # FROM, EXCLUDING_TAX, or None if the words do not change the meaning of the price
+    meaning: str | None  # FROM, EXCLUDING_TAX, or None if the words change nothing or contradict each other
 
 
 def without_words(text: str) -> Words:
     """Return the price without the words.
 
-    The text is unchanged if its words exclude taxes and also include taxes or give a lowest price.
+    The text is unchanged if its words both exclude and include taxes, or exclude taxes and give a lowest price.
     """
     rest = _SHIPPING.sub(" ", text)
     rest, without_1 = _WITHOUT_TAX.subn(" ", rest)

@@ -176,7 +176,7 @@ def lock(conn: Connection, skus: Sequence[str], catalog: str = "main") -> None:
 
 
 def image_paths(conn: Connection, skus: Sequence[str], catalog: str = "main") -> dict[str, set[str]]:
-    """Return the paths of the stored images of products. A product without such an image is absent."""
+    """Return the image paths that the products have in the database. A product without an image path is absent."""
     statement = text(
         "select p.sku, array_agg(i.uri) from shop.product p join shop.product_image i using (product_id) "
         "where i.image_root_id is not null and p.product_id in "
@@ -191,7 +191,7 @@ def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
     return conn.execute(statement, {"sku": sku, "catalog": catalog}).rowcount == 1
 
 
-# The rows are locked in the order of product_id, like those of every writer.
+# Locks the rows in the order of product_id, as every writer does.
 def delete_list(conn: Connection, skus: Sequence[str], catalog: str = "main") -> set[str]:
     """Delete products. Returns the SKUs of the deleted products."""
     statement = text(

@@ -26,8 +26,8 @@ MAX_INTEGER = 2_147_483_647  # the largest value of the columns' type, integer
 BEST_RATING = 5
 CENT = Decimal("0.01")
 
-# The name of a scheme, except http, https, s3 and gs. Browsers ignore control characters and blanks in such a name.
-# The constraint product_address_check has the same pattern.
+# The name of a scheme, except http, https, s3 and gs. The pattern allows control characters and blanks in front of and
+# inside such a name, because browsers ignore some of them. The constraint product_address_check has the same pattern.
 OTHER_SCHEME = re.compile(r"[\u0001-\u0020]*(?!(https?|s3|gs)://)[a-z][a-z0-9+\u0001-\u0020-]*:", re.IGNORECASE)
 _WHOLE = re.compile(r"'?(?P<number>[+-]?[0-9]{1,10})(?:[.,](?:0{1,2}|0{4,9}))?")
 _GROUPED = re.compile(r"(?P<number>-?[0-9]{1,3}(?:(?P<mark>[,.' ])[0-9]{3})(?:(?P=mark)[0-9]{3})*)")

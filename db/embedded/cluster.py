@@ -26,7 +26,7 @@ from db.embedded.passwords import SUPERUSER, Secrets
 from db.errors import EmbeddedServerError
 
 HOST = "127.0.0.1"
-PORTS = range(5433, 5500)  # for the server, if its last port is not free; outgoing connections use higher ports
+PORTS = range(5433, 5500)  # if the last port is unknown or not free; outgoing connections use higher ports
 PORT_ATTEMPTS = 5  # a start fails if the server could not bind this many ports that looked free
 INITDB_TIMEOUT = 120.0  # seconds
 READY_TIMEOUT = 60.0  # seconds until the server accepts connections, including recovery after a crash

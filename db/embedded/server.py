@@ -67,7 +67,7 @@ class Status:
     kept: bool  # started with `windowshop db start`: runs even when no process uses it
     data: Path
     pid: int | None
-    port: int | None  # the port of the server, or of its next start
+    port: int | None  # the port of the server; if it does not run, its last port
     version: str | None  # the version of PostgreSQL; None before the first start
     attached: tuple[int, ...] | None  # ids of the processes that use the server; None if the system has no /proc/locks
 
@@ -153,7 +153,8 @@ def start(home: Path, on_progress: Progress = _quiet) -> Server:
 def stop(home: Path, *, force: bool = False) -> bool:
     """Stop the server. Returns whether it was running.
 
-    Raises EmbeddedServerError while other processes use the server, unless `force`.
+    Raises EmbeddedServerError while other processes use the server, unless `force`. Also raises it if the server does
+    not stop within 60 seconds.
     """
     home = home.absolute()
     if not home.exists():

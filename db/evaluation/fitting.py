@@ -35,7 +35,7 @@ class HeldOutResult:
     """The mean nDCG@10 of the hybrid and of each leg, over the queries of a group in the test half."""
 
     what: str  # the name of the group
-    queries: int  # the number of queries in the test half
+    queries: int  # the number of these queries
     hybrid: Interval
     legs: dict[str, Interval] = field(default_factory=dict)
     over: dict[str, Interval] = field(default_factory=dict)  # by leg: nDCG@10 of the hybrid minus nDCG@10 of the leg
@@ -48,7 +48,7 @@ class HeldOutResult:
 def fit_weights(
     conn: Connection, tasks: Sequence[Task], on_progress: Progress = lambda: None, trial_of: str | None = None
 ) -> Fitted:
-    """Fit weights on the dev half. All queries of `tasks` have a text.
+    """Fit weights on the dev half. All queries of `tasks` must have a text.
 
     With `trial_of`, the searches use the model of this name as if it were serving. Otherwise they use the serving
     model. Raises SettingsError when a half has too few queries.
@@ -71,14 +71,15 @@ def dev_queries(tasks: Sequence[Task]) -> int:
 
 
 def on_test_half(measured: Sequence[MeasuredLeg]) -> list[HeldOutResult]:
-    """Return a result for each suite, catalog and kind of query. If there are several, also return a result for all."""
+    """Return a result for each group: the queries of one suite, catalog and kind. If there are several groups, also
+    return a result for all queries together."""
     values = test_values(measured)
     rows = [compare_with_legs(what, mine) for what, mine in values.items()]
     return [*rows, compare_with_legs("together", joined(list(values.values())))] if len(rows) > 1 else rows
 
 
 def test_values(measured: Sequence[MeasuredLeg]) -> dict[str, dict[str, Values]]:
-    """Return the nDCG@10 of each query of the test half, by task and leg."""
+    """Return the nDCG@10 of each query of the test half, by the name of the group and by leg."""
     several = len({leg.task.catalog for leg in measured}) > 1
     values: dict[str, dict[str, Values]] = {}
     for leg in measured:

@@ -63,7 +63,8 @@ class Case:
 
 
 def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
-    """Return the factors of the keyword leg's weight for the products to which the words of the query point.
+    """Return the factors of the keyword leg's weight. A product gets a factor if it has at least 2 points, and more
+    points than the product that follows the first KEYWORD_FEW products.
 
     The computation is the same as in fuse_legs.sql. `scores` maps products to scores of the keyword leg, best first.
     """

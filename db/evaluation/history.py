@@ -93,7 +93,7 @@ def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, li
     """Return the number and the rows of the stored run `against`, which is a number or "last".
 
     "last" is the newest run, trials excluded, that measured a suite of the tasks. Raises SettingsError if there is no
-    such run.
+    such run, or if `against` is neither.
     """
     suites = sorted({task.suite for task in tasks})
     if against == "last":

@@ -1,4 +1,4 @@
-"""Asks what changes of a shop would do to the searches of a suite of judged queries, with `shop.what_if`."""
+"""Asks `shop.what_if` how a shop's changes would change the results of a suite of judged queries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def ask(conn: Connection, changes: str, *, suite: str = "default", k: int = 10) 
 
 
 def ask_also(conn: Connection, queries: Sequence[str], catalog: str) -> None:
-    """Let `ask` search with these queries too: give the suite `default` a judgement of no product for each of them.
+    """Let `ask` search with these queries too: for each query, add a judgement of grade 0 to the suite `default`.
 
     The caller rolls a savepoint back, because the judgements are for one question only.
     """

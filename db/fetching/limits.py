@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from math import inf
 
-# The object stores. Each scheme is also the name of the pip extra that installs the driver.
+# The schemes of the object stores. Each is also the name of the pip extra that installs the driver.
 SCHEMES = ("s3", "gs")
 
 

@@ -310,7 +310,7 @@ SEARCH = (
         "keyword_few",
         KEYWORD_FEW,
         "products",
-        "if at most this number of products have every word, the words point to these products",
+        "the words point to a product if at most this number of products have as many points or more",
     ),
     Constant(
         "keyword_few_factor",

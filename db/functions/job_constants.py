@@ -1,4 +1,4 @@
-"""The named numbers of SQL functions other than searches: calibration, tags, matches, what_if and the work list."""
+"""The named numbers of the SQL functions for calibration, tags, matches, what_if and encoders (see constants.py)."""
 
 from db.functions.constant import Constant
 

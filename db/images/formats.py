@@ -47,7 +47,7 @@ _MOST_BRANDS = 32  # at most this many brands of an ISO media file are read
 
 
 def image_format(data: bytes) -> ImageFormat:
-    """Return the format of an image by its first bytes. Raises ImageRejected if the bytes are no known format."""
+    """Return the format of an image by its first bytes. Raises ImageRejected for an unknown format."""
     for prefix, name in _PREFIXES.items():
         if data.startswith(prefix):
             return _OF[name]

@@ -17,7 +17,7 @@ Fit = Literal["crop", "stretch", "pad", "within"]
 
 @dataclass(frozen=True, slots=True)
 class InputShape:
-    """How an image of any size becomes an image of `height` x `width` pixels.
+    """How an image of any size becomes an image of `height` x `width` pixels, or within this size.
 
     crop     the shortest edge is scaled to `edge` pixels, then the middle is cut out (CLIP)
     stretch  both sides are resized to fit, so the proportions may change (SigLIP)
@@ -30,7 +30,7 @@ class InputShape:
     fit: Fit
     edge: int = 0
     resample: int = Image.Resampling.BICUBIC
-    rounds_middle: bool = False  # whether an odd margin is rounded (torchvision) or cut off (transformers)
+    rounds_middle: bool = False  # whether half a margin is rounded (torchvision) or rounded down (transformers)
 
     @property
     def bytes(self) -> int:

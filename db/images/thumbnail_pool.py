@@ -1,4 +1,4 @@
-"""Makes thumbnails in decoder processes, so that an image that crashes or hangs its decoder fails only one request."""
+"""Makes thumbnails in decoder processes. If an image crashes or hangs its decoder, only one request fails."""
 
 from collections.abc import Callable
 from functools import partial

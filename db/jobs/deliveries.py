@@ -1,8 +1,8 @@
 """Turns notes about products into messages, and delivers the messages of each webhook.
 
 A message that the receiver did not accept is sent again after growing pauses. Every attempt has the same webhook-id and
-the same body. After ATTEMPTS attempts, or after the first failure of a message older than LONGEST_HOURS, the
-message is deleted. The webhook is then disabled if the receiver has accepted nothing since that message was made. The
+the same body. A message is deleted after ATTEMPTS attempts, or when an attempt fails more than LONGEST_HOURS after the
+message was made. The webhook is then disabled if the receiver has accepted nothing since that message was made. The
 webhook is also disabled if the receiver answers 410, or if the last attempt failed and more than MOST_WAITING messages
 wait.
 """
@@ -84,7 +84,7 @@ class Deliveries:
         self._threads = ThreadPoolExecutor(webhooks.MAX_WEBHOOKS, "webhook")
 
     async def make_messages(self, connector: PsycopgConnector) -> list[int]:
-        """Turn notes into messages, except those for busy receivers. Return the webhooks with messages that are due."""
+        """Turn notes into messages, but not for busy receivers. Return the ids of the webhooks with due messages."""
         taken = NOTES
         while taken == NOTES:
             async with connector.pool.connection() as conn:

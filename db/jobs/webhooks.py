@@ -96,15 +96,15 @@ def every_webhook(conn: Connection) -> list[ListedWebhook]:
 
 
 def remove(conn: Connection, name: str) -> bool:
-    """Delete a webhook with its messages. With the last webhook, the rows of webhook_note are deleted too: the products
-    still to be reported."""
+    """Delete a webhook with its messages. With the last webhook, all rows of webhook_note are deleted too. They name
+    the products that are still to be reported."""
     found = conn.execute(webhook.delete().where(webhook.c.name == name)).rowcount > 0
     conn.execute(text("delete from shop_private.webhook_note where not exists (select from shop_private.webhook)"))
     return found
 
 
 def test(conn: Connection, name: str, poster: "Poster") -> str | None:
-    """Send the message `webhook.test`. Return None if the receiver accepts it, otherwise the reason.
+    """Send the message `webhook.test`. Return None if the receiver accepts it, otherwise why not.
 
     A receiver that accepts the message gets messages again, if its webhook was disabled. Raises SettingsError for an
     unknown name.

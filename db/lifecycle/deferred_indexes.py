@@ -164,8 +164,8 @@ def may_build(database: Database) -> bool:
 
 
 def _defer(database: Database, table: str, names: Sequence[str], has_rows: str, keys: Sequence[str] = ()) -> bool:
-    """Drop the indexes and foreign keys and store their definitions, unless `has_rows` finds a row or a table is
-    locked."""
+    """Drop the indexes and foreign keys and store their definitions. Returns False without a change if `has_rows` finds
+    a row, if a table is locked, or if the login may not build indexes."""
     if not may_build(database):
         return False
     with database.connect(None) as conn:
@@ -240,7 +240,7 @@ def _build(conn: Connection, index: Deferred) -> None:
         except DatabaseError as error:
             if error.sqlstate not in NO_MEMORY:
                 raise
-            # The shared memory was too small for parallel workers. A single process needs no shared memory.
+            # The shared memory may be too small for parallel workers. A single process needs no shared memory.
             conn.execute(text("set max_parallel_maintenance_workers = 0"))
             _drop_invalid(conn, index.name)
             conn.exec_driver_sql(concurrently, execution_options={"no_parameters": True})

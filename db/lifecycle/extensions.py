@@ -1,4 +1,4 @@
-"""Finds the extensions that PostgreSQL can update."""
+"""Finds the extensions that Windowshop uses and PostgreSQL can update."""
 
 # The extensions of this database that are older than the server's packages. An extension that is newer than its package
 # is not listed, because PostgreSQL has no update path to an older version.

@@ -29,7 +29,7 @@ MOST_LINE = 1_000_000  # characters of a line
 MEASURED = 12  # values whose searches are timed
 QUERIES = 12  # searches that time a value
 BUILD_MS = 0.25  # to copy and to index a vector of 512 numbers, measured with 170,000 vectors on two cores
-WORTHWHILE = 1.3  # a label pays if the searches take this many times the expected time
+WORTHWHILE = 1.3  # a label pays if the searches take more than this many times the expected time
 
 _CONSTANTS = {constant.name: float(constant.value) for constant in SEARCH}
 
@@ -145,8 +145,8 @@ def advise(conn: Connection, model: str, filters: Filters, fields: Sequence[str]
     """Return advice for the values of `fields` that are not a label of the model yet and that enough products have, but
     not more than MOST_SHARE of all.
 
-    The values with the most searches come first, then those with the most products. The searches for the first MEASURED
-    values are timed with products as queries, so they need no encoder.
+    The values with the most searches come first, and of these the values with the most products. The searches for the
+    first MEASURED values are timed with products as queries, so they need no encoder.
     """
     least = label_indexes.least_rows(conn)
     present = label_indexes.labels_of(conn, model)

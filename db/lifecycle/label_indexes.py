@@ -18,7 +18,7 @@ from db.errors import DatabaseError, SettingsError
 COLUMNS = ("product_type", "brand", "catalog", "color", "size", "material")  # see label_values.sql
 TOP = "top:product_type"  # the part of product_type before the first ">", in lower case
 MOST = 200  # labels of a model; the planner looks at every index of a table
-MOST_LETTERS = 200  # characters of a value or a field; PostgreSQL's index of the values takes at most 2,704 bytes
+MOST_LETTERS = 200  # characters of a value or a field; an entry of the index of the values has at most 2,704 bytes
 LEAST_ROWS = 1_000  # up to this many products, comparing all is as fast as an index
 FILL_PAGES = 64  # pages of vectors that one statement reads: 512 kB; changes of their products wait until it ends
 RETRIES = 5
@@ -102,13 +102,14 @@ def is_in(values: Sequence[Any], value: Any) -> bool:
 
 
 def least_rows(conn: Connection) -> int:
-    """Return the number of matches up to which searches compare all, as the newest calibration says."""
+    """Return the number of matches up to which searches compare all, by the newest calibration, or LEAST_ROWS if that
+    is larger."""
     limit = conn.scalar(text("select (shop_private.search_settings()).exact_limit"))
     return max(LEAST_ROWS, int(limit or 0))
 
 
 def fill(conn: Connection, table: str, on_progress: Callable[[str, str, float], None]) -> None:
-    """Copy the vectors that products with labels have to a table of labelled vectors. `conn` is in autocommit.
+    """Copy the vectors of the products with labels into a table of labelled vectors. `conn` is in autocommit mode.
 
     An interrupted copy starts again and finds most vectors copied.
     """

@@ -1,4 +1,4 @@
-"""Compares the logins of a site with their rules, counts the server's connections, and manages the logins of people.
+"""Compares a site's logins with their rules, adds up their connection limits, and manages the logins of people.
 
 PostgreSQL lets every role change its own password and the defaults of its own sessions, and any session may lift its
 statement_timeout. PostgreSQL does not let a role change its own connection limit or temp_file_limit. So these limits
@@ -86,7 +86,7 @@ order by r.rolname"""
 
 
 def every_login(conn: Connection, roles: Roles) -> list[Login]:
-    """Return the logins of the site's processes and of people. Administrators are no logins of people."""
+    """Return the logins of the site's processes and of people, without administrators."""
     own = {roles[role]: role for role in LOGINS}
     rows = conn.execute(text(_LOGINS), {"analyst": roles.analyst, "app": roles.app, "owner": roles.owner})
     return [

@@ -1,4 +1,4 @@
-"""Promotes a model, or rolls back to an earlier model, after checking that search loses nothing by the switch."""
+"""Promotes a model, or rolls back to an earlier model. Both first check whether searches would lose results."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,9 +52,9 @@ class Switched:
 
 def promote(database: Database, name: str, *, force: bool = False, allow_quarantined: bool = False) -> Switched:
     """Make a model serve. Without `force`, raises DatabaseError if `_gaps`, `_without_index` or `_worse` finds a reason
-    against the switch, or if no encoder runs the model. The error has all reasons.
+    against the switch, or if no encoder runs the model. The error has all reasons of the three functions.
 
-    If no other model serves, the checks are left out. An unknown or retired model is always refused.
+    If no other model serves, nothing of this is checked. An unknown or retired model is always refused.
     """
     against, comparisons = list[str](), list[ModelComparison]()
     with _as_administrator(database) as conn:

@@ -27,7 +27,7 @@ class Relation:
 @dataclass(frozen=True, slots=True)
 class Warmed:
     relations: list[str]  # read completely
-    left_out: list[str]  # would not fit into memory beside the relations before them
+    left_out: list[str]  # the first relation that does not fit into memory any more, and all after it
     bytes: int
     available: bool  # False: the database does not have pg_prewarm, so nothing was read
 

@@ -1,4 +1,4 @@
-"""Reads further columns of found products."""
+"""Reads further columns and the titles of products, and whether the first image of a product is encoded."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-DAYS = 30  # clicks are counted in the searches of this time
-MOST_EVENTS = 200_000  # and in the newest events of the catalog, so that the time stays bounded
+DAYS = 30  # `with_few_clicks` counts the events of this time
+MOST_EVENTS = 200_000  # and at most this number of a catalog's newest events, so that the time is bounded
 LEAST_SEARCHES = 5  # a query with fewer searches says little about its clicks
 
 _NO_RESULT = text(

@@ -131,7 +131,7 @@ class LegTime(NamedTuple):
     """The time of a leg of a search. The leg `query` computes the query's vector, or looks it up in the cache."""
 
     leg: str
-    route: str  # how the leg compared: hnsw, exact, keyword; none for the leg `query`
+    route: str  # the route of the leg, such as hnsw, exact or keyword; "none" for the leg `query`
     seconds: float
 
 

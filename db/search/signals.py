@@ -1,4 +1,7 @@
-"""Defines, lists and drops the signals that rank searches. `db/functions/ranking/signals/` has the SQL."""
+"""Defines, lists and drops ranking signals, sets their weights and refreshes them.
+
+The SQL is in `db/functions/ranking/signals/`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

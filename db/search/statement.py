@@ -53,9 +53,8 @@ def search(conn: Connection, query: Query) -> list[ListedProduct]:
     """Return the k best products, best first.
 
     Raises SettingsError for an empty query, a `k` out of range, an invalid filter, and a filter or a sort together with
-    `where`.
-    Raises StatementRefused for a condition that PostgreSQL refuses, and EncoderUnavailable if the query cannot be
-    encoded.
+    `where`. Raises StatementRefused for a condition that PostgreSQL refuses, and EncoderUnavailable if the query cannot
+    be encoded.
     """
     _check(query)
     if query.where is not None:

@@ -1,4 +1,4 @@
-"""Runs all checks of a site. One check that fails does not keep the others from running."""
+"""Runs all checks of a site. A check that fails does not keep the others from running."""
 
 from collections.abc import Callable
 from functools import partial

@@ -51,7 +51,7 @@ api_key = Table(
     schema=PRIVATE,
 )
 
-# A row is a write of a client that names an idempotency key. The claim decides which of several equal requests runs.
+# A row is a write to which a client gave an idempotency key. The claim decides which of several equal requests runs.
 
 idempotency = Table(
     "idempotency",

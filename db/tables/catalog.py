@@ -24,7 +24,8 @@ from sqlalchemy.dialects.postgresql import BIT, JSONB, TSVECTOR
 
 from db.tables.metadata import PRIVATE, SHOP, metadata
 
-# The name of a scheme, except http, https, s3 and gs. Browsers ignore control characters and blanks in such a name.
+# The name of a scheme, except http, https, s3 and gs. The pattern allows control characters and blanks in front of and
+# inside such a name, because browsers ignore some of them.
 OTHER_SCHEME = r"^[\u0001-\u0020]*(?!(https?|s3|gs)://)[a-z][a-z0-9+\u0001-\u0020-]*:"
 
 product = Table(

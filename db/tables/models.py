@@ -84,19 +84,19 @@ serving_history = Table(
 deferred_index = Table(
     "deferred_index",
     metadata,
-    Column("name", Text, comment="name of the index"),
-    Column("table_name", Text, nullable=False, comment="the table of the index"),
-    Column("definition", Text, nullable=False, comment="the CREATE INDEX statement of the index"),
+    Column("name", Text, comment="name of the index or the foreign key"),
+    Column("table_name", Text, nullable=False, comment="the table that is filled without it"),
+    Column("definition", Text, nullable=False, comment="the statement that creates the index or the foreign key"),
     Column(
         "deferred_at",
         DateTime(timezone=True),
         nullable=False,
         server_default=text("clock_timestamp()"),
-        comment="when the first load or an encoder dropped the index, to build it again after the table is filled",
+        comment="when the first load or an encoder dropped it, to create it again after the table is filled",
     ),
     PrimaryKeyConstraint("name"),
     schema=SHOP,
-    comment="A row for each index that waits until the first load of its table is done.",
+    comment="A row for each index and foreign key that is missing until a table is filled.",
 )
 
 # A label is a value of a field of products. The vectors of the products that have the value are kept a second time, in

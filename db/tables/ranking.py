@@ -60,7 +60,7 @@ signal = Table(
     CheckConstraint("weight between -10 and 10", name="weight"),  # max_signal_weight of db/functions/constants.py
     CheckConstraint("visible = 'all' or visible = 'staff' and defined_by is not null", name="visible"),
     schema=SHOP,
-    comment="Numbers of products that rank searches: built-in ones and those of shop.add_signal.",
+    comment="Numbers by which searches rank products: built-in ones and those of shop.add_signal.",
 )
 
 popularity = Table(

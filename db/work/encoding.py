@@ -11,7 +11,7 @@ State = Literal["done", "waiting", "quarantined"]
 
 @dataclass(frozen=True, slots=True)
 class EncodedPart:
-    """The title or an image of a product. `reason` is the last error of a part that is not encoded, or None."""
+    """The title or an image of a product. `reason` tells why the part is not encoded, if that is known."""
 
     part: Literal["title", "image"]
     position: int
