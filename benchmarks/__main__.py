@@ -145,7 +145,7 @@ def composed(
         list[int] | None, typer.Argument(help="Numbers of the splits to measure; by default all.")
     ] = None,
 ) -> None:
-    """Measure how well searches by a product and a change of it in words find the products that are right."""
+    """Measure how well a search by a product with a change, such as "but red", finds the right products."""
     from benchmarks.relevance import composed
 
     composed.run(*([splits] if splits else []))
@@ -153,7 +153,7 @@ def composed(
 
 @app.command()
 def features_query() -> None:
-    """Measure which made-up queries are right with operators, synonyms and corrections, and wrong without them."""
+    """Measure how many made-up queries have the right results with and without operators, synonyms and corrections."""
     from benchmarks.relevance import features_query
 
     features_query.run()
@@ -161,7 +161,8 @@ def features_query() -> None:
 
 @app.command()
 def features_page() -> None:
-    """Measure which made-up cases are right with sorting, groups, diversity, suggestions and regions of an image."""
+    """Measure how many made-up cases are right with and without sorting, groups, diversity, suggestions and regions of
+    an image."""
     from benchmarks.relevance import features_page
 
     features_page.run()
@@ -169,7 +170,7 @@ def features_page() -> None:
 
 @app.command()
 def features_ranking() -> None:
-    """Measure which made-up cases are right with signals and rules, and wrong without them."""
+    """Measure how many made-up cases are right with and without signals and rules."""
     from benchmarks.relevance import features_ranking
 
     features_ranking.run()
@@ -183,7 +184,8 @@ def ranking_cost(
         Path | None, typer.Option(help="Folder that keeps the database for the next run. Default: no folder.")
     ] = None,
 ) -> None:
-    """Measure what signals and rules cost a search, used and not used, by the same search in two databases."""
+    """Measure what signals and rules cost a search, when they are used and when they are not. The same search runs in
+    two databases."""
     from benchmarks.relevance import ranking_cost
 
     ranking_cost.run(rows, pairs, folder)

@@ -1,5 +1,5 @@
-"""Builds models with random weights, three of them of published architectures. These three are as fast as the published
-models, and need no download."""
+"""Builds models with random weights, which need no download. Three of them have published architectures, so they are as
+fast as the published models."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -106,7 +106,7 @@ def throughput(measured: Site, sessions: int, total: int, texts: Texts) -> float
 
 def run(count: int = 300) -> None:
     texts = Texts(1)
-    model_threads("cpu")  # limits torch to one thread, like the encoder
+    model_threads("cpu")  # limits torch to one thread, as the encoder does
     torch_model = load("starter")
     torch_model.warm_up()
     with site() as measured:

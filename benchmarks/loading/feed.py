@@ -3,7 +3,7 @@
 The rows of the generated feed are about as long as those of a shop's feed. Each load is a process of its own, and the
 kernel reports the peak resident memory of each process. The loads are:
 
-1. a tenth of the feed into an empty database, which builds the indexes of products at the end of the load
+1. a tenth of the feed into an empty database; this load builds the indexes of products at its end
 2. a tenth of the feed into a second catalog, with the indexes in place
 3. the whole feed into an empty database; the memory of this load is compared with the memory of load 1
 4. the whole feed again, unchanged, with --sync
@@ -105,7 +105,8 @@ def load(measured: Site, feed: Path, *options: str) -> MeasuredLoad:
 
 @contextmanager
 def _watching_builds(measured: Site) -> Iterator[list[float]]:
-    """Yields an empty list. When an index build begins, a thread appends the time to the list."""
+    """Yields an empty list. When the first build of an index of products begins, a thread appends the time to the
+    list."""
     seen, done = list[float](), threading.Event()
 
     def watch() -> None:

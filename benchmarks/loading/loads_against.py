@@ -1,7 +1,7 @@
 """Compares how long two versions of Windowshop take to load the same feed.
 
-In each round, both versions load the feed twice. The first load goes into an empty database, which builds the indexes
-of products at the end. The second load goes into a second catalog, with the indexes in place. The version that begins a
+In each round, both versions load the feed twice. The first load goes into an empty database, and builds the indexes of
+products at its end. The second load goes into a second catalog, with the indexes in place. The version that begins a
 round alternates.
 """
 

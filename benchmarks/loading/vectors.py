@@ -8,8 +8,9 @@ Vectors are written in batches of 512 with a commit after each batch. The method
 - core: core inserts of SQLAlchemy
 
 Array and core also write into the table without the foreign key to the images, which shows what the key costs. The
-methods take turns, and the least time of each counts. Besides the time, each method has its processor time, of the
-benchmark and of the server process, because other work on the machine changes it little.
+methods take turns, and the least time of each counts; under the HNSW index, each method runs only once. Besides the
+wall time, the processor time of the benchmark and of the server process is measured, because other work on the machine
+changes it little.
 """
 
 import os
@@ -204,7 +205,7 @@ def _turn_without_key(measured: Site, vectors: Vectors) -> Costs:
 
 
 def _chosen(measured: Site, count: int) -> Vectors:
-    """Return vectors for `count` images, which are spread over the catalog."""
+    """Return random vectors for `count` images, which are spread over the catalog."""
     values = np.random.default_rng(1).normal(size=(count, starter.DIMENSION)).astype(np.float32)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     chosen = text("select product_id, position from shop.product_image order by md5(product_id::text) limit :count")
@@ -288,7 +289,8 @@ def _by_core_inserts(measured: Site, vectors: Vectors) -> Cost:
 
 
 def _meter(conn: Connection) -> Callable[[Cost], AbstractContextManager[None]]:
-    """Return a context manager that adds what its block takes to a Cost."""
+    """Return a function that makes a context manager for a Cost. The context manager adds the times of its block to
+    this Cost."""
     pid = conn.scalar(text("select pg_backend_pid()"))
     conn.commit()
 

@@ -4,8 +4,8 @@ Four searches are compared: by the image of the product alone; by the words of t
 words as two inputs of one search, whose legs are fused; and by the product with the option `change`. The metric is the
 mean reciprocal rank (MRR) of the first right product. The product that is given is never a result.
 
-The head has not been trained on the concepts of the products. The constants of the option were chosen on the half
-`tuning`; all figures with a goal come from the half `test`.
+The starter's head has not been trained on the concepts of the products. The constants of the option were chosen on the
+half `tuning`; all figures with a goal come from the half `test`.
 """
 
 import json

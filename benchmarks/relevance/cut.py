@@ -1,8 +1,8 @@
 """Measures the option cut => 'relevant' of shop.search: which share of the relevant products in the results passes the
 cut, and how many products pass the cut for a query of random letters.
 
-The queries, products and judgements come from held_out.py, so the head has not been trained on their concepts. The
-search uses its default weights; no weight is fitted on these queries.
+The queries, products and judgements come from held_out.py, so the starter's head has not been trained on their
+concepts. The search uses its default weights; no weight is fitted on these queries.
 """
 
 import random
@@ -35,7 +35,7 @@ MOST_FOUND = 3  # goal: the median number of products that pass for a query of r
 @dataclass(frozen=True)
 class Asked:
     """The counts of a judged query. `relevant` counts the relevant products among the first DEPTH results without the
-    cut. `kept` counts the products in `relevant` that pass the cut."""
+    cut. `kept` counts those of them that pass the cut."""
 
     relevant: int
     kept: int

@@ -129,7 +129,8 @@ def _rows(conn: Connection, query: str, **options: Any) -> list[SearchHit]:
 
 
 def _is_cheapest(query: str, **options: Any) -> Callable[[Connection], bool]:
-    """The first page begins with the cheapest product of the kind, and is in the order of the price."""
+    """Returns a check that the first page begins with the cheapest product of the kind, and is in the order of the
+    price."""
     kind = query.split()[1]
 
     def check(conn: Connection) -> bool:
@@ -144,7 +145,7 @@ def _is_cheapest(query: str, **options: Any) -> Callable[[Connection], bool]:
 
 
 def _has_one_row(query: str, **options: Any) -> Callable[[Connection], bool]:
-    """The group of the kind has one row on the first page."""
+    """Returns a check that the group of the kind has one row on the first page."""
     kind = query.split()[1]
 
     def check(conn: Connection) -> bool:
@@ -155,7 +156,7 @@ def _has_one_row(query: str, **options: Any) -> Callable[[Connection], bool]:
 
 
 def _is_varied(query: str, least: int, **options: Any) -> Callable[[Connection], bool]:
-    """The first page has at least `least` different images of the kind."""
+    """Returns a check that the first page has at least `least` different images of the kind."""
     kind = query.split()[1]
 
     def check(conn: Connection) -> bool:
@@ -166,7 +167,7 @@ def _is_varied(query: str, least: int, **options: Any) -> Callable[[Connection],
 
 
 def _found_title(query: str) -> Callable[[Connection], bool]:
-    """A search for the beginning of the query finds a product with the whole query as its title."""
+    """Returns a check that a search for the beginning of the query finds a product whose title is the whole query."""
     return lambda conn: any(row.title == query for row in _rows(conn, query[:6]))
 
 
@@ -175,8 +176,8 @@ def _is_suggested(query: str) -> Callable[[Connection], bool]:
 
 
 def _sees(scene: Drawing.Image, left: str, right: str, *, boxes: bool = False) -> Callable[[Connection], bool]:
-    """Two searches by the scene find the products that its left half and its right half show. With `boxes`, each search
-    uses only one half."""
+    """Returns a check that two searches by the scene find a product of the kind in its left half and one of the kind in
+    its right half. With `boxes`, each search uses only one half."""
     buffer = BytesIO()
     scene.save(buffer, "PNG")
 

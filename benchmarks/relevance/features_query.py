@@ -194,7 +194,8 @@ def _correction_figure(conn: Connection) -> str:
 
 def _lean(conn: Connection, weight: float) -> tuple[float, float]:
     """Returns two shares of pairs in which a product that is meant ranks before another product, by the vectors alone.
-    In the first, the excluded word describes the other product. In the second, it has nothing to do with the query."""
+    For the first share, the excluded word describes the other product. For the second, the other product has nothing to
+    do with the query."""
     order, kept = [], []
     for number, (query, word, meant, described) in enumerate(LEANS):
         inputs = [{"text": query}, *([{"text": word, "weight": -weight}] if weight else [])]

@@ -144,7 +144,7 @@ def _rules() -> Iterator[rules.NewRule]:
 def _cases() -> Iterator[Case]:
     for signal in SIGNALS:
         for title in KINDS.values():
-            words = " ".join(reversed(title.split()))  # not the whole title, which would put its products first
+            words = " ".join(reversed(title.split()))  # a query equal to a title would put that product first
             yield Case(signal, words, _is_first(_sku(title, signal)), {signal: WEIGHT})
     for kind, title in KINDS.items():
         margin = _sku(title, "margin")
@@ -171,7 +171,7 @@ def _is_first(sku: str) -> Check:
 
 
 def _has_none(first: int, **values: str) -> Check:
-    """None of the first products has one of these values."""
+    """Returns a check that none of the first `first` products has one of these values."""
     return lambda found: all(
         _value(row.sku, key) != value for row in found.rows[:first] for key, value in values.items()
     )

@@ -26,9 +26,9 @@ from benchmarks.search.titles import query_texts
 from benchmarks.support.report import Line, Table, keep, milliseconds
 
 RULES = 1000
-GENERAL = 50  # rules of each kind of condition without a word: similar and filter
+GENERAL = 50  # number of rules with the condition similar, and of rules with the condition filter
 NOT_USED, USED = 0.00005, 0.001  # largest median of the paired differences, in seconds
-# The keys are functions of a search. The value is the statement of the function that calls a function of rules or
+# Each key is a function of a search. Its value is the statement of this function that calls a function of rules or
 # signals.
 CALLS = {
     "new_run": "run.ranking := shop_private.search_ranking(p_request);",
@@ -148,7 +148,8 @@ def use(used: Shop, texts: Sequence[str]) -> float:
 
 
 def _rules(texts: Sequence[str]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yields conditions and actions: rules of words that queries have or nearly have, and rules without words."""
+    """Yields pairs of a condition and an action. The conditions are texts of queries, nearly equal texts, the first
+    words of queries, similar texts, and filters."""
     actions: list[dict[str, Any]] = [
         {"boost": {"brand": "brand 1"}, "factor": 1.5},
         {"bury": {"availability": "out_of_stock"}, "factor": 0.5},

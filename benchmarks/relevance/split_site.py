@@ -1,5 +1,5 @@
-"""Builds the site of a split. The head is trained without the concepts of the split. The images of these concepts are
-products, by default in three catalogs (held_out.py), and a real encoder encodes them."""
+"""Builds the site of a split. The starter's head is trained without the concepts of the split. The images of these
+concepts are products, by default in three catalogs (held_out.py), and a real encoder encodes them."""
 
 import tempfile
 import threading

@@ -6,8 +6,8 @@ nor the drawings. There are two kinds of triples:
 
 - *drawn*: the title of the right products names the difference: the title for "mountain" and "with snow" is
   "snow-capped mountain". Whoever wrote these triples saw the titles, but not the results of any search;
-- *coloured*: the catalog has twelve drawings of each split in six colours. The right products have the same head noun
-  and the wanted colour. They include other drawings in which this colour dominates.
+- *coloured*: the catalog of a split has twelve of its drawings in six colours. The right products have the same head
+  noun and the wanted colour. They include other drawings in which this colour dominates.
 
 The catalogs have the same images and differ only in the titles. In catalog `silent` a title is the head noun
 ("mountain"), so only an image shows the difference. In catalog `telling` a title also names the difference

@@ -25,9 +25,9 @@ from db.roles import Role
 
 QUERIES = 500
 CHANGED = 10_000  # products whose price changes
-DEPTHS = 40  # a parcel of the generated catalog has one of these depths, each as often as the others
+DEPTHS = 40  # number of depths of a parcel in the generated catalog, all about equally frequent
 RELEVANT = 3  # judged products of a query
-WRITE_EVERY = 10.0  # seconds; to change 10,000 products takes some seconds, and each write makes what_if repeat it
+WRITE_EVERY = 10.0  # seconds; changing 10,000 products takes some seconds, and what_if repeats this for each write
 MOST_SECONDS, MOST_WAIT = 60.0, 0.5
 
 

@@ -1,4 +1,5 @@
-"""Compares two versions of Windowshop by the cells of filtered.py: recall, short answers and time of shop.search.
+"""Compares two versions of Windowshop by the cells of filtered.py: recall, answers with too few rows, and time of
+shop.search.
 
 The two home folders are prepared as for against.py. In each turn, both versions answer the same ten queries of a cell.
 The version that begins a turn is drawn at random.

@@ -44,8 +44,8 @@ def search(
     queries: Annotated[
         int,
         typer.Option(
-            help="Number of `filtered` queries for each filter and kind of query. `unfiltered` and `growth` run twice "
-            "as many, `hybrid` runs eight times as many."
+            help="Number of `filtered` queries for each filter and kind of query. `unfiltered`, `growth` and "
+            "`throughput` use twice as many queries, and `hybrid` uses eight times as many."
         ),
     ] = 100,
     kind: Annotated[
@@ -62,7 +62,7 @@ def search(
     ] = None,
     results: Annotated[Path, typer.Option(help="Folder for the figures.")] = RESULTS,
 ) -> None:
-    """Compare search with forced plans, the planner, hnswlib, faiss and LanceDB."""
+    """Measure search, and compare it with forced plans, the planner, hnswlib, faiss and LanceDB."""
     wanted = tuple(parts or PARTS)
     if unknown := set(wanted) - set(PARTS):
         raise typer.BadParameter(f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(PARTS)}")

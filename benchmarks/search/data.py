@@ -4,8 +4,8 @@ A vector has 512 numbers and unit length. The numbers are rounded to half precis
 gets the rounded vectors. The vectors resemble embeddings of products:
 
 - There are a few hundred clusters, which are kinds of products. Each category owns some clusters, so a filter on the
-  category is a filter on a region of the space. The n-th component of a vector is proportional to n^-.5 on average
-  (before a random rotation of all vectors), so a neighbourhood has some 30 dimensions, not 512.
+  category is a filter on a region of the space. Before a random rotation of all vectors, the standard deviation of the
+  n-th component is proportional to n^-.5, so a neighbourhood has some 30 dimensions, not 512.
 - All images share one direction, and all texts share another direction, orthogonal to the first (the modality gap). An
   image-like query is drawn in the same way as an image. A text-like query has the direction of texts, so the images
   nearest to the query are far away (cosine about .4), and an HNSW index finds these images less easily.
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DIMENSION = 512
-SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 0.0001)  # one category has each of these shares of all products
+SHARES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001, 0.0001)  # shares of all products; there is one category for each
 OTHERS = 12  # this many other categories share the remaining products equally
 CLUSTERS = 500  # about this many kinds of products
 PRICES = 1000  # prices are spread evenly from 0 to this many EUR, so 1% of the products cost less than 10 EUR
@@ -84,7 +84,7 @@ class Catalog:
 
     @cached_property
     def prices(self) -> NDArray[np.int64]:
-        """The prices in cents. Exactly the share `s` of all products costs less than `s * PRICES`."""
+        """The prices in cents. Exactly the share `s` of all products costs less than `s * PRICES` EUR."""
         return self.price_rank * (PRICES * 100) // self.rows
 
     @cached_property
@@ -121,5 +121,6 @@ class Catalog:
 
 
 def _draw(random: np.random.Generator, count: int) -> NDArray[np.float32]:
-    """Returns random vectors of about unit length. On average, each component is smaller than the component before."""
+    """Returns random vectors of about unit length. On average, each component has a smaller absolute value than the
+    component before it."""
     return random.standard_normal((count, DIMENSION), dtype=np.float32) * _SPECTRUM.astype(np.float32)

@@ -26,7 +26,7 @@ from benchmarks.support.report import Line, Report, Table, quantile
 from db.roles import Role
 
 TARGET, LOWEST = 0.98, 0.5  # least mean recall@10 of a family, and least recall@10 of a search
-MIXES, TEXTS, FAR = 120, 400, 60  # number of searches in a family of mixes, of texts, and under a far filter
+MIXES, TEXTS, FAR = 120, 400, 60  # number of searches in a family of mixes, of texts, and under a filter
 CALIBRATION_TEXTS = 150
 _ROUNDING = 2e-5  # tolerance of a similarity, because half-precision sums depend on the order of their summands
 
@@ -57,14 +57,14 @@ class Family:
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers to a family of searches. `other_image` counts the rows with an image of the product that is not the
+    """The answers to a family of searches. `other_image` counts the rows that show another image than the product's
     image nearest to the query."""
 
     recalls: NDArray[np.float64]
     seconds: NDArray[np.float64]
     incomplete: int
     other_image: int
-    compared: int  # searches that compared all matches after an index scan
+    compared: int  # searches with a reason, for example that all matches were compared after an index scan
     totals: Sequence[str]  # each value of total_is, with the largest relative error of the totals of that kind
 
 

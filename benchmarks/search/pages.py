@@ -1,5 +1,5 @@
-"""Measures long results and the counts of a catalog: a search with k => 1000, and the views that count which products
-are encoded. Also reports the time of shop.calibrate()."""
+"""Measures long results and the counts of a catalog: a search with k => 1000, and the views that count how many
+products are encoded. Also reports the time of shop.calibrate()."""
 
 import time
 

@@ -1,7 +1,7 @@
 """Answers the queries in PostgreSQL by several strategies. Strategies whose settings differ in more than ef_search use
 different connections. Statements are prepared, and vectors are sent in binary.
 
-Forced plans get every advantage: the filter is written into the statement, and the statement is planned only once (a
+Forced plans have two advantages: the filter is written into the statement, and the statement is planned only once (a
 generic plan). A forced plan uses one core, and so does shop.search. The planner's own choice runs with PostgreSQL's
 default settings, which allow parallel workers.
 """
@@ -191,7 +191,7 @@ def search(
 
 
 def remember(shop: Shop, texts: Sequence[str], queries: Queries) -> None:
-    """Put query vectors into the query cache under `texts`, like an encoder, so that searches need no encoder."""
+    """Put query vectors into the query cache under `texts`, as an encoder does, so that searches need no encoder."""
     with shop.admin() as conn:
         register_vector(conn)
         conn.cursor().executemany(

@@ -1,5 +1,5 @@
-"""Runs a temporary site for measurements: an embedded server with the starter model, the sample's images, encoders and
-the web service."""
+"""Runs what measurements need: a temporary site with an embedded server and one model, encoders, and the web
+service."""
 
 import os
 import re

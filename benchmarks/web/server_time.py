@@ -2,8 +2,8 @@
 is when it is compressed.
 
 The pages are those of the generated catalog: the start page, a search, the view of a product, and a list with a filter.
-A page has its images by address, so the images do not count. The vectors of the texts are in the cache. A request has
-other parameters than those before it, except the start page.
+A page refers to its images by address, so the images do not count. The vectors of the texts are in the cache. Except
+for the start page, the requests have different parameters.
 """
 
 import os
@@ -51,7 +51,8 @@ def run(calls: int, folder: Path | None) -> None:
 
 
 def measure(loaded: Shop, calls: int) -> tuple[dict[str, list[float]], dict[str, list[int]]]:
-    """Returns the seconds of each call of shop.suggest and of each page, and the bytes of each compressed page."""
+    """Returns the seconds of the calls of shop.suggest and of the requests for each kind of page, and the bytes of some
+    compressed pages of each kind."""
     with loaded.admin() as conn:
         is_calibrated = conn.execute("select exists (select from shop.calibration)").fetchone() == (True,)
     if not is_calibrated:

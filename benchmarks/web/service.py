@@ -8,8 +8,8 @@
 The baseline is `select * from shop.search(...)` through psycopg, on the same database and with the same texts, whose
 vectors are in the cache. The ways of searching take turns of ten calls. The time of one part, such as the log, is the
 difference between the times of a service with this part and of a service without this part. The peak rate and the
-overload take turns too. The share of a turn is that of its own peak rate, so a machine that becomes slower between two
-turns does not change the share.
+overload take turns too. The rate of answers in a turn is divided by the peak rate of the same turn, so a machine that
+becomes slower between two turns does not change this share.
 """
 
 import gzip
@@ -303,7 +303,7 @@ def _asker(stack: ExitStack, address: str) -> Callable[..., None]:
 
 
 def _sizes(address: str, texts: Sequence[str]) -> Iterator[int]:
-    """Yields the bytes of the compressed answer to a search for each text that has ten results."""
+    """For each text whose search has ten results, yields the bytes of the compressed answer."""
     connection = HTTPConnection(address.removeprefix("http://"))
     headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
     for text in texts:
@@ -318,7 +318,7 @@ def _sizes(address: str, texts: Sequence[str]) -> Iterator[int]:
 
 
 def _tool_call(text: str) -> dict[str, Any]:
-    """Returns the message that asks for as many results as the search over REST."""
+    """Returns the MCP message that asks for as many results as the search over REST."""
     params = {"name": "search", "arguments": {"query": text, "limit": 10}}
     return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
 

@@ -1,4 +1,5 @@
--- Grants the rights of all roles, which tests/security/grants.golden.txt lists. PUBLIC may execute nothing.
+-- Grants the rights of all roles, which tests/security/grants.golden.txt lists. PUBLIC may execute no function or
+-- procedure of these schemas.
 revoke all on all functions in schema shop, shop_private from public;
 revoke all on all procedures in schema shop, shop_private from public;
 
@@ -19,7 +20,7 @@ grant execute on function
     shop_private.model_coverage, shop_private.warm_pages, shop_private.calibration_figures,
     shop_private.fitted_numbers, shop_private.text_vector
     to @analyst@, @app@;
--- The names and weights of all signals are no secret; their values are.
+-- The names and weights of all signals are no secret, but their values are secret.
 grant select (name, source, value_column, key, catalog, normalise, half_life, weight, visible, defined_by, refreshed_at,
     created_at) on shop.signal to @analyst@;
 grant select on shop.signal to @app@;
@@ -97,7 +98,7 @@ revoke execute on function shop_private.coverage from @encoder@;
 revoke execute on function shop_private.failing_hosts from @analyst@, @app@;
 grant execute on function shop_private.failing_hosts to @encoder@;
 
--- jobs: this role has the rights of app, runs the jobs, and deletes old rows through functions only
+-- jobs: this role has the rights of app, runs the jobs, and deletes old rows through functions
 grant select, update (due_at, ended_at, exit_code, report) on shop_private.feed to @jobs@;
 grant execute on function
     shop_private.delete_old_events, shop_private.delete_old_queries, shop_private.delete_old_salts,

@@ -3,7 +3,8 @@ and recall, of raw statements and of shop.search.
 
 The raw statements run in turns: both indexes exist, and each statement uses its own. shop.search uses the newest index.
 It is therefore measured once before and once after the index over bits is built, and both times in turns with the raw
-statement over vectors. The ratio of the two ratios to this statement is the ratio of the two searches.
+statement over vectors. Each time, the p50 of shop.search is divided by the p50 of this statement. The quotient of the
+two results compares the two searches.
 
 Two other ways to use bits are measured: an exact scan whose first pass compares the bits of all vectors, and an IVFFlat
 index over the same bits. Neither is part of Windowshop.
@@ -100,7 +101,8 @@ def run(shop: Shop, count: int) -> Report:
 
 @contextmanager
 def _index(shop: Shop, name: str, definition: str) -> Iterator[tuple[int, float]]:
-    """Builds an index of the image vectors, which is dropped at the end. Yields its size in bytes and the seconds."""
+    """Builds an index of the image vectors, and drops it at the end. Yields its size in bytes and the seconds of its
+    build."""
     with shop.admin() as conn:
         conn.execute(f"drop index if exists shop.bench_{name}")
         conn.execute(f"set maintenance_work_mem = '{max(64, shop.catalog.rows * GRAPH_BYTES >> 20)}MB'")

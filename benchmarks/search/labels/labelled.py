@@ -2,7 +2,8 @@
 
 For each category of at least LEAST products, queries from the category and queries from other categories are measured.
 The goal compares a labelled search with a search without a filter in a catalog of as many products, on a server of its
-own. The servers answer in turns. A list of two categories reads the indexes of both.
+own. The servers answer in turns. A filter on a list of two categories is measured too; its search reads the indexes of
+both.
 
 The build of the labels is compared with a build of both indexes of the whole catalog, by the same statement.
 """

@@ -12,10 +12,10 @@
 -- `after_cursor` is the cursor of the last row of the previous page; null returns the first page. Without `sort`, the
 -- product_id of that row may be passed as `after` instead. A null filter lets every product pass.
 --
--- group_by => 'item_group_id' lists one product for each group of variants, the one that comes first in the order. The
--- list then has no sort, or a sort that is read from an index. group_products is the number of the group's products
--- that pass the filter, and group_low and group_high are their lowest and highest effective price; these columns are
--- null without group_by. A product without item_group_id is a group of its own.
+-- group_by => 'item_group_id' lists one product for each group of variants, the one that comes first in the order.
+-- `sort` must then be null, or an order that is read from an index. group_products is the number of the group's
+-- products that pass the filter, up to @group_most_products@, and group_low and group_high are their lowest and highest
+-- effective price. Without group_by, these columns are null. A product without item_group_id is a group of its own.
 create or replace function shop.browse(
     filter jsonb default null, k integer default 10, catalog text default 'main', after uuid default null,
     sort text default null, after_cursor text default null, group_by text default null
@@ -29,7 +29,7 @@ returns table (
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp
 set max_parallel_workers_per_gather = 0 as $$  -- parallel workers would change the order of the merge in browse_keys
 declare
-    -- the field and the direction of a sort that an index has
+    -- the field and the direction of a sort that is read from an index
     part constant text[] := regexp_match(sort,
         '^\s*(price|effective_price)(?:\s+(?:[Aa][Ss][Cc]|([Dd][Ee][Ss][Cc])))?\s*$');
     by_index constant text := nullif(concat_ws(' ', part[1], lower(part[2])), '');

@@ -1,7 +1,8 @@
--- Returns the select list and the join of shop.browse for the figures of the group of each listed product h
--- (shop.product): the number of its products that pass the filter, and their lowest and highest effective price in the
--- currency of h. A product without a group is a group of its own. As in group_figures, at most @group_most_read@
--- products of a group are read and @group_most_products@ counted. Without p_group_by, the figures are null.
+-- Returns two parts of the statement of shop.browse, a select list and a join. For each listed product h
+-- (shop.product), they add the group, the number of its products that pass the filter, and their lowest and highest
+-- effective price in the currency of h. A product without a group is a group of its own. As in group_figures, at most
+-- @group_most_read@ products of a group are read and at most @group_most_products@ are counted. Without p_group_by, the
+-- columns are null.
 create or replace function shop_private.browse_figures(
     p_filter jsonb, p_catalog text, p_group_by text, out columns text, out joined text
 )

@@ -1,14 +1,15 @@
 -- Returns the statements that find the products of shop.browse, in the order of their execution. Without p_sort, one
 -- statement finds all products. With p_sort, a first statement finds the products with a sort key, and a second
 -- statement finds the products without a key. If the previous page ended with a product without a key, only the second
--- statement is returned. A statement returns product_id, key, the price by which the product is sorted, and
--- item_group_id. The parameter $1 of each statement is the largest number of products.
+-- statement is returned. A statement returns product_id, key (the price by which the product is sorted) and
+-- item_group_id. The parameter $1 of each statement is the largest number of products that it returns.
 --
 -- Each statement reads an index from the place at which the previous page ended. The effective price of a product is
--- its price or its sale price, so a statement merges scans of both indexes. Only one of the two entries of a product
--- counts. The other entry is dropped after the merge (`offset 0` keeps the planner from dropping it earlier). Therefore
--- neither scan runs ahead to its next entry that counts, and all pages together read each index once. The query around
--- the merge keeps the order of the merge. An ORDER BY in this query would let the planner sort all entries.
+-- its price or its sale price, so a statement for this key merges scans of the indexes on both. Only one of the two
+-- entries of a product counts. The other entry is dropped after the merge (`offset 0` keeps the planner from dropping
+-- it earlier). Therefore neither scan runs ahead to its next entry that counts, and all pages together read each index
+-- once. The query around the merge keeps the order of the merge. An ORDER BY in this query would let the planner sort
+-- all entries.
 create or replace function shop_private.browse_keys(
     p_filter jsonb, p_catalog text, p_after uuid, p_sort text, p_after_cursor text
 )

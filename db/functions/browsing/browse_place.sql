@@ -1,5 +1,6 @@
 -- Returns the place of the last row of the previous page: its sort key and its product_id. `key` is null if the product
--- has no key. Both columns are null on the first page. Raises an error if an argument of shop.browse is not valid.
+-- has no key. Both columns are null on the first page. Raises an error if p_after is given together with another
+-- argument, or if p_after_cursor is not a cursor of the order p_sort.
 create or replace function shop_private.browse_place(p_after uuid, p_sort text, p_after_cursor text)
 returns table (key numeric, product_id uuid)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

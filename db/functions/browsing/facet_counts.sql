@@ -8,8 +8,8 @@
 -- this field.
 --
 -- If p_request has a cut, only the products that pass the cut are counted. cut_is then says how exact the number of
--- these products is: exact, about or at least. Without a cut, cut_is is null. The filter is p_filter, because the
--- filter of p_request is null.
+-- these products is: exact, about or at least. Without a cut, cut_is is null. The filter is p_filter; the filter of
+-- p_request is null.
 create or replace function shop_private.facet_counts(
     p_fields text[], p_filter jsonb, p_request shop_private.search_request
 )

@@ -4,7 +4,7 @@
 --
 --   select sku, shop.effective_price(price, sale_price, sale_starts_at, sale_ends_at) from shop.product;
 --
--- The planner inlines the function, because it has no SET clause.
+-- The function has no SET clause, so that the planner can inline it.
 create or replace function shop.effective_price(
     price numeric, sale_price numeric, sale_starts_at timestamptz, sale_ends_at timestamptz
 ) returns numeric

@@ -14,7 +14,7 @@
 -- snapshot.
 --
 -- Hash and merge joins are disabled, so that stored rows are looked up by key. The planner has no statistics of the
--- temporary table. Without this setting, it would read the whole catalog for each chunk of a load.
+-- temporary table, and would otherwise read the whole catalog for each chunk of a load.
 create or replace function shop.upsert_staged(catalog text default 'main', image_root_id smallint default null)
 returns table (inserted bigint, updated bigint, unchanged bigint, pictures bigint)
 language plpgsql volatile rows 1
@@ -54,8 +54,8 @@ begin
             from shop.product_image i where i.product_id = k.product_id);
 
     -- Every writer locks products in the order of product_id. The INSERT locks all products of staged_key in this order
-    -- in one pass. It also locks a product that needs no update, because only its images differ or because another
-    -- session has stored the same columns.
+    -- in one pass. It also locks the products that need no update: those of which only the images differ, and those
+    -- whose columns another session has made equal.
     with changed as (
         insert into shop.product as p (
             product_id, catalog, sku, title, description, brand, product_type, price, currency, availability, gtin,

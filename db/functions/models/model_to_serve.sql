@@ -1,5 +1,5 @@
 -- Returns the model named p_model. Raises an error if there is no such model or if the model is retired. Unless p_force
--- is true, the function also raises an error if another model serves and p_model has no running encoder or still has
+-- is true or no other model serves, the function also raises an error if p_model has no running encoder or still has
 -- items to encode. A switch would then lose search results.
 create or replace function shop_private.model_to_serve(p_model text, p_force boolean)
 returns shop.model

@@ -1,8 +1,8 @@
 -- Returns the least cosine similarities at which an image and a title match the vector of a watch. A floor lies at
 -- least @watch_deviations@ standard deviations above the mean similarity of this vector to the vectors of the catalog.
 -- A floor therefore fits each model and each kind of query. In a large catalog, it equals the floor of a cut (see
--- similarity_floors). image_floor is null if the catalog has fewer than @cut_least_vectors@ image vectors, and
--- title_floor if it has fewer title vectors.
+-- similarity_floors). image_floor is null if the catalog has fewer than @cut_least_vectors@ image vectors; title_floor
+-- is null if it has fewer title vectors than that.
 create or replace function shop_private.watch_floors(
     p_model text, p_catalog text, p_vector @vector@.halfvec,
     out image_floor double precision, out title_floor double precision

@@ -1,5 +1,5 @@
 -- Raises an error if p_rule, a live rule, contradicts another live rule of its catalog that can be valid at the same
--- time. Two rules contradict in three cases:
+-- time. Two rules contradict each other in three cases:
 --   (1) they pin products at the same place under the same condition;
 --   (2) both replace the query, and the new query of one meets the condition of the other;
 --   (3) one hides the product that the other pins, under the same condition or always.

@@ -10,8 +10,8 @@
 --
 -- A signal is read with the rights of the role that calls add_signal. This role owns the function shop_signals.<name>,
 -- which returns normalised values only. With key 'sku', the view has a column catalog, or the argument catalog names
--- the catalog of all its rows. Raises an error if the view or a column does not exist or cannot be read, if a product
--- has two rows, or if a number is NaN or infinite.
+-- the catalog of all its rows. Raises an error if check_signal refuses an argument, if a column does not exist or has a
+-- wrong type, if a product has two rows, or if a number is NaN or infinite.
 create or replace function shop.add_signal(
     name text, view text, value_column text default 'value', key text default 'product_id',
     normalise text default 'percentile', half_life interval default null, weight double precision default 0,

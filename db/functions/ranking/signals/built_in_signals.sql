@@ -1,10 +1,10 @@
--- Returns a row for each built-in signal of p_weights, an object of names and weights: weight times value for each
--- product, in the order of p_product_ids. The function reads with the rights of the caller.
+-- p_weights is an object of names and weights. Returns a row for each built-in signal that it names, with weight times
+-- value for each product, in the order of p_product_ids. The function reads with the rights of the caller.
 --
---   popularity  share of the products that visitors used less (shop.popularity)
+--   popularity  share of the products with events that visitors used at most as much (shop.popularity)
 --   stock       1 in stock, 0.5 on order or not known, 0 out of stock
 --   freshness   halves with every 30 days since the shop published the product, or since the product was loaded
---   rating      average rating, moved towards 3 of 5 as if 5 more customers had given 3
+--   rating      average rating as a share of 5, moved towards 3 as if 5 more customers had given 3
 --   discount    reduction of the present price, as a share of the price before
 create or replace function shop_private.built_in_signals(p_product_ids uuid[], p_weights jsonb)
 returns setof shop_private.signal_part

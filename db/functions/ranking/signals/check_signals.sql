@@ -1,5 +1,5 @@
--- Raises an error if the option signals of a search is not an object of signals that the caller may see and of their
--- weights. Staff signals do not exist for a caller without the rights of app.
+-- Raises an error unless the option signals of a search is an object whose keys are signals that the caller may see,
+-- and whose values are valid weights. A caller without the rights of app may not see staff signals.
 create or replace function shop_private.check_signals(p_signals jsonb)
 returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -3,9 +3,9 @@
 -- normalised value of each product, from 0 to 1; a product without a value has null. For null, the function returns the
 -- 101 quantiles of the negated values, in ascending order.
 --
--- The body has no join of the products with their values: the planner knows neither number, and may choose a nested
--- loop. With the clauses `offset 0`, the number of a row is computed only once. A percentile between two quantiles is
--- interpolated, so that products with different numbers have different values.
+-- The body does not join p_product_ids with the values, because the planner knows neither number of rows, and may
+-- choose a nested loop. With the clauses `offset 0`, the number of a row is computed only once. A percentile between
+-- two quantiles is interpolated, so that products with different numbers have different values.
 --
 -- Besides p_relation, the function reads only shop.signal and, for the key sku, shop.product. It waits at most 100 ms
 -- for a lock of another session.

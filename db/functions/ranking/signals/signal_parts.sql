@@ -1,10 +1,10 @@
 -- Reads the signals that have a weight in a search, for p_product_ids: the built-in ones with the rights of the caller,
--- the others with the rights of the role that defined each of them. Returns the rows of read_signals. For null, the
--- signals of every role are read.
+-- the others with the rights of the role that defined each of them. Returns rows as read_signals does. If p_product_ids
+-- is null, the signals of every role are read.
 --
 -- The functions in shop_signals belong to roles that may change them. So the function calls one of them only if it is
--- SECURITY DEFINER and belongs to the role whose signals it reads. For a caller with the rights of the role @owner@,
--- that role must have these rights too.
+-- SECURITY DEFINER and belongs to the role whose signals it reads. If the caller has the rights of the role @owner@,
+-- the role whose signals are read must have these rights too.
 create or replace function shop_private.signal_parts(p_product_ids uuid[], p_asked jsonb, p_rules bigint[])
 returns setof shop_private.signal_part
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

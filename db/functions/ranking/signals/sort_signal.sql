@@ -1,6 +1,6 @@
 -- Reads a signal for a search that is sorted by it. `contributions` has the value of each product, in the order of
 -- p_product_ids, and null for a product without a value. If the signal cannot be read, `contributions` has no values
--- and `problem` says why. A null p_name reads nothing.
+-- and `problem` says why. If p_name is null, nothing is read.
 create or replace function shop_private.sort_signal(p_name text, p_product_ids uuid[])
 returns shop_private.signal_part
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

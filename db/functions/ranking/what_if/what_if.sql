@@ -14,9 +14,9 @@
 -- The changes are made in a subtransaction that is always rolled back. If a session has waited for one of the changed
 -- rows for 200 ms, the function ends its present search or step of the changes, rolls the changes back, lets the
 -- session go first, makes the changes again and continues with the next query. So the session waits half a second at
--- most, unless that search or step takes more than 300 ms. All pages show the changes, but each shows the products of
--- its own moment. The function itself waits half a second at most for a lock, and tries again some times. Only the role
--- app may call the function, on the primary.
+-- most, unless that search or step takes more than 300 ms. All pages in `after` show the changes, but each page shows
+-- the products as they were when it was searched. The function itself waits half a second at most for a lock, and then
+-- tries again a few times. Only the role app may call the function, on the primary.
 create or replace function shop.what_if(changes jsonb, suite text default 'default', k integer default 10)
 returns table (
     query text, catalog text, before text[], after text[], entered text[], gone text[], moved text[],
