@@ -29,7 +29,7 @@ from tests.support.schedule import GroupScheduling, order
 pytest_plugins = ["tests.support.shop"]
 # Tests run in parallel, so further threads of torch or numpy would take processor cores from other tests.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# By default, structlog shows the variables of each frame with an exception, which takes seconds of processor time.
+# By default, structlog prints the variables of each frame of a traceback, which takes seconds of processor time.
 structlog.configure(
     processors=[
         *structlog.get_config()["processors"][:-1],
@@ -61,7 +61,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupSchedul
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_developer_settings() -> Iterator[None]:
-    """Removes the developer's Windowshop settings from the environment, so that no test depends on those settings."""
+    """Removes the developer's Windowshop settings from the environment, so that no test depends on those settings.
+    Keeps Hugging Face's libraries offline."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("WINDOWSHOP_")}
     os.environ["HF_HUB_OFFLINE"] = "1"
     yield
@@ -78,14 +79,14 @@ def _databases_of_the_test_are_dropped() -> Iterator[None]:
 
 def _in_memory(needed: int = 6 << 30) -> Path | None:
     """Returns the folder of a file system in memory. Returns None if there is none with `needed` free bytes that may
-    hold programs.
+    hold programs. Deletes the folders that killed test runs left there more than an hour ago.
 
     On a disk, a copy of a database takes several times the processor time, and hundreds of tests copy one.
     """
     folder = Path("/dev/shm")
     if not folder.is_dir():
         return None
-    for left in folder.glob("windowshop-tests-*/server/users.lock"):  # of test runs that were killed
+    for left in folder.glob("windowshop-tests-*/server/users.lock"):
         if time.time() - left.stat().st_mtime > 3600 and not file_lock.is_held(left, shared=True):
             shutil.rmtree(left.parents[1], ignore_errors=True)
     found = os.statvfs(folder)

@@ -30,7 +30,7 @@ def test_a_goal_has_an_explanation_if_and_only_if_it_is_missed(benchmark: Benchm
         assert bool(goal.why) == (page.line_of(goal, KEPT[goal.result]).met is False), goal.what
 
 
-def test_every_result_line_with_a_goal_is_on_the_page_exactly_once() -> None:
+def test_goals_toml_names_each_result_line_with_a_goal_exactly_once() -> None:
     listed = [
         (goal.result, page.line_of(goal, KEPT[goal.result]).what)
         for benchmark in BENCHMARKS.values()
@@ -48,7 +48,9 @@ def test_every_result_line_with_a_goal_is_on_the_page_exactly_once() -> None:
     }
 
 
-def test_a_change_of_a_measured_file_changes_the_digest_of_the_measured_code(tmp_path: Path) -> None:
+def test_the_digest_of_the_measured_code_changes_with_a_source_file_and_not_with_a_compiled_file(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "room").mkdir()
     file = tmp_path / "room" / "leg.sql"
     file.write_text("select 1;")

@@ -1,5 +1,5 @@
-"""Generated clients work unchanged with the live service. They search by text and image, put and patch products, count
-facets, record events and read errors."""
+"""A generated Python client and a TypeScript program with generated types work with the live service. They search by
+text and image, put, patch and delete products, count facets, record events and read errors."""
 
 import base64
 import os

@@ -56,7 +56,7 @@ def stocked(shop: Shop) -> Shop:
 
 @pytest.fixture
 def keyed(stocked: Shop) -> Iterator[tuple[httpx.Client, dict[str, str]]]:
-    """Yields a client of the service, which needs a key, and the header with a key."""
+    """Yields a client of a service that needs a key, and a header with a key."""
     with served(stocked.database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:
         yield client, key(stocked.database)
 

@@ -105,7 +105,7 @@ def test_the_gateway_tries_several_hosts(database: Database, server: Server) -> 
         assert "target_session_attrs=read-write" in str(options)
 
 
-def test_psycopg_connects_with_the_characters_and_hosts_that_sqlalchemy_reads() -> None:
+def test_psycopg_gets_the_characters_and_hosts_that_sqlalchemy_reads() -> None:
     url = parse("X", "postgresql://u:p%20w%40@a:1,b:2/shop?options=-c%20statement_timeout%3D5")
     options = Database(url, url, ROLES).connect_options(Role.ENCODER)
     read = psycopg.conninfo.conninfo_to_dict(psycopg.conninfo.make_conninfo(**options))

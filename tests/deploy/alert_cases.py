@@ -78,7 +78,7 @@ CASES = {
         {'up{job="jobs",instance="a"}': "0x60"},
         {'windowshop_jobs_ready{instance="a"}': "0x60", 'windowshop_jobs_ready{instance="b"}': "1x60"},
     ),
-    # In the second case, the load that failed is repeated within 10 minutes.
+    # In the second case, the load that failed succeeds again within 10 minutes.
     "FeedFails": Case(
         {'windowshop_feeds_failed{instance="a"}': "1x60"},
         {'windowshop_feeds_failed{instance="a"}': "0x50 1x9 0"},

@@ -112,7 +112,7 @@ def test_the_web_image_answers_its_probes_and_stops_on_sigterm(images: Images, d
 def test_an_encoder_image_encodes_the_sample_and_a_query(
     images: Images, target: str, database: Database, settings: Settings
 ) -> None:
-    """The server is outside the container. The model starter and the sample's images are in the image."""
+    """The database server is outside the container. The model starter and the sample's images are in the image."""
     if target == "web":
         pytest.skip("web encodes nothing")
     add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))
@@ -140,8 +140,8 @@ def test_an_encoder_image_encodes_the_sample_and_a_query(
 
 @contextmanager
 def running(images: Images, target: str, variables: dict[str, str], port: str) -> Iterator[httpx.Client]:
-    """Run the process of an image, and yield a client for its probes, which must pass. At the end, the process must
-    stop on SIGTERM."""
+    """Run the process of an image until /health answers, and yield an HTTP client. Afterwards, /ready must answer, and
+    SIGTERM must stop the process."""
     log = images.tools.folder / f"{target}.log"
     with log.open("wb") as output:
         command = images.tools.command(*environment(variables), images.image(target))

@@ -71,12 +71,12 @@ POLICY_FAULTS: dict[str, tuple[Change, set[str]]] = {
             {"namespaceSelector": {}}]}),
         {"stranger -> web TCP 8000", "prometheus -> web TCP 8000", "operator -> web TCP 8000", "names -> web TCP 8000"},
     ),
-    "a port without a name in the pods": (
+    "a port name that no pod has": (
         lambda m: one(m, "NetworkPolicy", "encoder")["spec"]["ingress"][0]["ports"][0].update(port="metrics"),
         {"prometheus -> encoder TCP 9465"},
     ),
     "no policy for the names of services": (lambda m: m.remove(one(m, "NetworkPolicy", "names")), NAMES),
-    "private addresses in place of the internet": (
+    "private addresses besides the internet": (
         lambda m: one(m, "NetworkPolicy", "encoder")["spec"]["egress"][1]["to"][0]["ipBlock"].pop("except"),
         {"encoder -> private address TCP 80", "encoder -> private address TCP 443"},
     ),

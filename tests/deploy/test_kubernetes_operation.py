@@ -54,7 +54,7 @@ def test_kubernetes_has_the_rules_of_prometheus() -> None:
 
 
 def test_a_changed_rule_of_prometheus_changes_the_generated_manifest(tmp_path: Path) -> None:
-    """The script runs in a copy of deploy/, in which one rule of Prometheus is changed."""
+    """The script runs in a partial copy of deploy/, whose rules of Prometheus have `for: 3m` in place of `for: 2m`."""
     deploy = tmp_path / "deploy"
     for path in (ROOT / "deploy" / "monitoring" / "prometheus" / "rules").glob("*.yml"):
         copy = deploy / path.relative_to(ROOT / "deploy")

@@ -1,4 +1,5 @@
-"""The containers of the overlay `small` run as local processes, wait for the migration, and answer a search."""
+"""The containers of the overlay `small` run as local processes, wait for the migration, and answer a search. In the
+overlay `ha`, web searches through the pooler."""
 
 import os
 import shutil
@@ -80,7 +81,7 @@ def test_the_ports_http_metrics_give_the_metrics_of_the_autoscalers(site: Kubern
 
 
 def test_processes_stop_within_their_grace_period(site: KubernetesSite) -> None:
-    """This test is the last one of the module, because it stops the site."""
+    """This test is the last one of the overlay `small`, because it stops the site."""
     for name in ("web", "encoder", "jobs"):
         code, seconds = site.stop(name)
         assert code == 0, site.log(name)

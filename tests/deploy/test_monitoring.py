@@ -238,7 +238,7 @@ def test_every_query_of_a_dashboard_and_of_a_runbook_is_valid_promql(promtool: R
     assert check([*queries, "rate(up)"]).returncode != 0
 
 
-def test_dashboards_are_complete() -> None:
+def test_five_dashboards_have_their_uid_and_the_data_source_and_panels_with_distinct_ids() -> None:
     assert len(DASHBOARDS) == 5
     for path in DASHBOARDS:
         dashboard = json.loads(path.read_text())

@@ -48,7 +48,7 @@ def test_a_fresh_site_answers_a_search_after_a_load(site: Site) -> None:
         wait_until(found_by_images, 240, "a search that finds all products by their images")
 
 
-def test_each_process_has_the_login_of_its_role(site: Site) -> None:
+def test_db_check_passes_and_cli_may_not_list_keys(site: Site) -> None:
     checked = site.run("admin", "db", "check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     refused = site.run("cli", "key", "list")

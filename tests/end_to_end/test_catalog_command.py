@@ -1,5 +1,5 @@
-"""`windowshop catalog` lists and drops catalogs, and `windowshop search --catalog` searches a catalog. The tables of
-results and evaluations fit the terminal."""
+"""`windowshop catalog` lists and drops catalogs, and `windowshop search --sql` shows the catalog of a search. The
+tables of results and evaluations fit the terminal."""
 
 import io
 import json

@@ -39,7 +39,7 @@ def parsed(said: str, process: str) -> list[dict[str, Any]]:
     return lines
 
 
-def test_every_line_of_the_migrations_the_loader_and_the_encoder_is_json(
+def test_every_line_of_the_migrations_and_the_loader_and_the_encoder_and_web_is_json(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     env = environment(clip_database) | AUTO
@@ -161,7 +161,7 @@ def test_a_recurring_fault_is_logged_at_most_once_a_second(monkeypatch: pytest.M
     ]
 
 
-def test_libraries_warnings_and_threads_log_json_too() -> None:
+def test_libraries_and_warnings_and_threads_log_json_too() -> None:
     def work() -> None:
         import logging
         import threading

@@ -1,4 +1,5 @@
-"""A merchandiser saves, lists and deletes rules and signals at the command line, and learns of each mistake."""
+"""A merchandiser saves, lists and deletes rules and signals at the command line, and tries changes with `what-if`. A
+mistake gives one clear error."""
 
 import json
 from collections.abc import Callable, Iterator

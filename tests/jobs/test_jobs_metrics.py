@@ -1,4 +1,4 @@
-"""The metrics of the jobs show which feeds failed or wait."""
+"""The metrics of the jobs count loads, feeds and failed feeds, and tell how long a load waits."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from tests.support.databases import admin
 from tests.support.processes import wait_until
 
 
-def test_the_metrics_count_loads_and_the_feeds_that_failed_or_wait(database: Database) -> None:
+def test_the_metrics_count_loads_and_failed_feeds_and_tell_how_long_a_load_waits(database: Database) -> None:
     hold = threading.Event()
 
     async def load(name: str, arguments: list[str], seconds: float) -> Ended:

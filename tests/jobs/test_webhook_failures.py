@@ -113,18 +113,18 @@ def test_a_busy_receiver_delays_no_other_one(
         both = settings(receiver, webhook_ports=[receiver.port, slow.port])
         add(shop, receiver, "quick")
         add(shop, slow, "slow", kinds=("searchable",))
-        is_slow = shop.value("select webhook_id from shop_private.webhook where name = 'slow'")
+        slow_id = shop.value("select webhook_id from shop_private.webhook where name = 'slow'")
         skus = [f"p{number}" for number in range(6)]
         for sku in skus:
             shop.add(sku)
             shop.encode_all()
-            deliver(shop.database, both, without=is_slow)  # the slow receiver still has its first message
+            deliver(shop.database, both, without=slow_id)  # the slow receiver still has its first message
         assert reported(receiver) == skus and not slow.requests
         held = "select count(*) from shop_private.webhook_held"
         assert (shop.value("select count(*) from shop_private.webhook_message"), shop.value(held)) == (3, 3)
         shop.run("update shop.product set title = 'new' where sku = 'p5'")  # a held product is noted once
         shop.encode_all()
-        deliver(shop.database, both, without=is_slow)
+        deliver(shop.database, both, without=slow_id)
         assert reported(receiver) == [*skus, skus[-1]] and shop.value(held) == 3
         for _ in range(2):
             deliver(shop.database, both)

@@ -84,7 +84,7 @@ def test_a_webhook_gets_only_its_kinds_and_catalogs_and_a_message_has_100_produc
 
 
 @pytest.mark.parametrize("end", ["quarantined", "deleted while pending", "deleted while quarantined"])
-def test_a_product_is_searchable_when_the_last_image_that_waits_is_quarantined_or_deleted(
+def test_a_product_is_reported_when_the_last_image_that_waits_is_quarantined_or_deleted(
     shop: Shop, receiver: ScriptedServer, end: str
 ) -> None:
     if end != "deleted while quarantined":
@@ -108,9 +108,7 @@ def test_a_product_is_searchable_when_the_last_image_that_waits_is_quarantined_o
     assert (message["type"], message["data"]["products"]) == ("product.searchable", [{"sku": "a", "catalog": "main"}])
 
 
-def test_a_product_is_not_searchable_while_its_title_or_first_image_is_in_quarantine(
-    shop: Shop, receiver: ScriptedServer
-) -> None:
+def test_a_product_is_not_reported_while_its_title_is_in_quarantine(shop: Shop, receiver: ScriptedServer) -> None:
     shop.add("a")
     shop.encode_all()
     add(shop, receiver, kinds=["searchable"])
@@ -128,7 +126,7 @@ def test_without_a_webhook_nothing_is_noted(shop: Shop) -> None:
     assert shop.value("select count(*) from shop_private.webhook_note") == 0
 
 
-def test_a_model_that_does_not_serve_is_not_reported(two_models: Shop, receiver: ScriptedServer) -> None:
+def test_vectors_of_a_model_that_does_not_serve_are_not_reported(two_models: Shop, receiver: ScriptedServer) -> None:
     add(two_models, receiver)
     two_models.add("a")
     two_models.encode_all(2, 40)

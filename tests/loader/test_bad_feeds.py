@@ -89,7 +89,7 @@ def test_a_fault_that_stops_the_load_raises_an_error_before_the_first_row(case: 
 ROWS: dict[str, tuple[str, bytes, bytes, bytes, int, str, str]] = {
     "XML: 10 MB text": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id><g:title>" + BIG + b"</g:title></item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
     "XML: a million tags": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id>" + b"<a/>" * 1_100_000 + b"</item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
-    "XML: 100,000 deep": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id>" + b"<longer>" * 200_000 + b"</longer>" * 200_000 + b"</item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
+    "XML: 200,000 deep": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id>" + b"<longer>" * 200_000 + b"</longer>" * 200_000 + b"</item>", ITEM + END, 2, "2", "the item is longer than 1 MiB"),
     "XML: two titles": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id><g:title>a</g:title><g:title>b</g:title></item>", ITEM + END, 2, "2", "title has 2 values"),
     "XML: fields inside a title": ("a.xml", RSS + ITEM, b"\n<item><g:id>2</g:id><g:title><g:b>a</g:b></g:title></item>", ITEM + END, 2, "2", "title is an object"),
     "JSON Lines: cut off": ("a.jsonl", b'{"id": 1, "title": "a"}\n', b'{"id": 2, "ti', b'\n{"id": 3, "title": "c"}\n', 2, "", "not JSON: Unterminated string"),

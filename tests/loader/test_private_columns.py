@@ -40,7 +40,7 @@ from tests.support.loading import load_catalog, stored
         *("downloads.file", "Download 1 URL", "Meta: _wc_cog_cost", "Méta : _wcj_purchase_price"),
     ],
 )
-def test_costs_and_suppliers_and_reviewers_are_private_columns(name: str):
+def test_columns_that_customers_must_not_see_are_private(name: str):
     assert is_private(name)
 
 
@@ -52,7 +52,7 @@ def test_costs_and_suppliers_and_reviewers_are_private_columns(name: str):
         *("Ek özellik", "password_protection", "profile", "price_group_label", "vendor", "floor_type", "label"),
     ],
 )
-def test_columns_for_customers_are_public(name: str):
+def test_columns_that_customers_may_see_are_public(name: str):
     assert not is_private(name)
 
 

@@ -171,7 +171,9 @@ def test_invalid_credentials_are_refused_and_not_shown(settings: dict[str, str],
 @pytest.mark.parametrize(
     "address", ["https://me:opensesame@shop.example/feed", "http://", "http://shop.example:x/feed"]
 )
-def test_an_address_with_a_password_or_without_a_host_is_refused(address: str, folder: Path) -> None:
+def test_an_address_with_a_password_or_without_a_host_or_with_a_wrong_port_is_refused(
+    address: str, folder: Path
+) -> None:
     with pytest.raises(SettingsError) as raised:
         remote(address, folder)
     assert "opensesame" not in raised.value.message

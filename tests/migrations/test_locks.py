@@ -19,7 +19,7 @@ from tests.support.databases import admin
 from tests.support.processes import wait_until
 from tests.support.shop import TOY
 
-CHANGED = (  # an upgrade creates a trigger again that does not have the mode of its file; the triggers still fire
+CHANGED = (  # an upgrade creates a trigger again if its mode is not that of its file; the triggers still fire
     "alter table shop_private.work enable always trigger work_quarantined; "
     "alter table shop.product_image enable always trigger product_image_inserted; "
     "alter table shop.product enable always trigger product_inserted"

@@ -1,4 +1,4 @@
-"""An upgrade refuses a database whose encoding is not UTF-8, and changes nothing. It updates extensions."""
+"""An upgrade refuses a database whose encoding is not UTF-8, and changes nothing. An upgrade updates extensions."""
 
 from pathlib import Path
 
@@ -30,6 +30,7 @@ def test_an_upgrade_updates_an_extension_only_to_a_newer_version(database: Datab
         "select extname::text, extversion from pg_extension where extname in ('pg_prewarm', 'pg_trgm') order by 1"
     )
     admin(database, "drop extension pg_prewarm; create extension pg_prewarm version '1.1'")
-    admin(database, "update pg_extension set extversion = '99.0' where extname = 'pg_trgm'")  # as with older packages
+    # This is also the state after a change to older packages.
+    admin(database, "update pg_extension set extversion = '99.0' where extname = 'pg_trgm'")
     upgrade(database, settings)
     assert admin(database, versions) == [("pg_prewarm", "1.2"), ("pg_trgm", "99.0")]

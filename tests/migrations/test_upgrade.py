@@ -205,7 +205,7 @@ def test_a_downgrade_builds_the_deferred_indexes(database: Database, settings: S
     drift(database, settings)
 
 
-def test_an_upgrade_corrects_the_rows_that_break_a_new_constraint_and_names_them(
+def test_an_upgrade_corrects_rows_that_break_a_new_constraint_and_reports_their_number(
     database: Database, settings: Settings
 ) -> None:
     downgrade(database, settings, "0017")

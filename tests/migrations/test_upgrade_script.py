@@ -146,7 +146,8 @@ def test_the_script_gives_the_gateway_of_a_copy_a_new_password(
     original = tenants.database("tenant_")
     upgrade(original, settings)
     admin(original, "drop extension pg_prewarm; create extension pg_prewarm version '1.1'")
-    admin(original, "update pg_extension set extversion = '99.0' where extname = 'pg_trgm'")  # as with older packages
+    # This is also the state after a change to older packages.
+    admin(original, "update pg_extension set extversion = '99.0' where extname = 'pg_trgm'")
     admin(original, "alter server shop_primary options (add sslmode 'allow')")
     name = str(original.write.database)
     copied = tenants.database("tenant_", template=name)

@@ -1,5 +1,5 @@
-"""Each revision states in `serves` the oldest code that works with its schema. Code works with a later schema if
-`serves` of that schema is not newer than the code."""
+"""Each revision since 0023 states in `serves` the oldest code that works with its schema. Code works with a later
+schema if `serves` of that schema is not newer than the code."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.support.schema_objects import later_schema
 RULE_SINCE = "0023"
 
 
-def test_each_revision_states_the_oldest_code_that_it_serves(settings: Settings) -> None:
+def test_each_revision_since_0023_states_the_oldest_code_that_it_serves(settings: Settings) -> None:
     before = "0000"
     for script in reversed(list(scripts(settings.home).walk_revisions("base", schema.HEAD))):
         if script.revision < RULE_SINCE:

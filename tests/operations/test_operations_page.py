@@ -92,7 +92,7 @@ def own_passwords(database: Database) -> Iterator[None]:
 
 @pytest.mark.soak
 @pytest.mark.usefixtures("own_passwords")
-def test_passwords_change_while_the_processes_run(database: Database, shell: Shell) -> None:
+def test_passwords_change_while_connections_are_open(database: Database, shell: Shell) -> None:
     """Open connections stay, second logins work while the first ones change, and old passwords are refused."""
     assert database.password is not None
     logins = (Role.WEB_READER, Role.WEB_WRITER, Role.LOADER, Role.ENCODER, Role.JOBS)

@@ -1,6 +1,6 @@
 """Lists requests that try to read or change what the caller may not read or change, with and without a key.
 
-The words in braces in a path or header, such as {secret} and {admin}, stand for ids and keys of the test's service.
+The words in braces, such as {secret} and {admin}, stand for ids and keys of the test's service.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Addresses that run code are refused by the loader, by PUT /products and by the database."""
+"""The validation of products and the pattern of the database refuse addresses that run code."""
 
 import re
 
@@ -54,7 +54,7 @@ def test_an_address_that_runs_code_is_refused(link: str, column: str) -> None:
 
 
 @pytest.mark.parametrize("link", ACCEPTED)
-def test_an_address_of_a_page_is_stored_unchanged(link: str) -> None:
+def test_any_other_address_or_path_is_accepted_unchanged(link: str) -> None:
     found = validate(RawProduct({"sku": "a", "title": "a", "link": link}), None)
     assert not isinstance(found, list)
     assert found.product.link == (link or None)

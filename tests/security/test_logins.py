@@ -49,7 +49,7 @@ ATTEMPTS = [
 
 
 def test_every_attempt_of_a_login_to_change_another_login_or_its_own_limits_is_refused(shop: "Shop") -> None:
-    web = shop.connect(Role.WEB_READER)  # some attempts terminate this session
+    web = shop.connect(Role.WEB_READER)  # some attempts try to end this session
     connections = {role: shop.connect(role) for role in {role for role, _, _ in ATTEMPTS}}
     for conn in connections.values():
         # Without this setting, a read-only transaction would refuse the statements, and not a missing privilege.
@@ -174,7 +174,7 @@ def test_idle_sessions_of_a_person_leave_connections_for_the_web_service(shop: "
         assert web.exec_driver_sql("select count(*) from shop.product").scalar() == 0
 
 
-def test_a_loopback_connection_closes_after_ten_idle_seconds(shop: "Shop") -> None:
+def test_the_gateway_sets_an_idle_timeout_of_ten_seconds(shop: "Shop") -> None:
     options = shop.value("select srvoptions::text from pg_foreign_server where srvname = 'shop_primary'")
     assert "idle_session_timeout=10s" in options
 
@@ -225,7 +225,7 @@ def test_a_process_with_a_wrong_login_is_refused_with_the_setting_to_change(
     assert ("WINDOWSHOP_READ_DATABASE_URL" in hint) == (role is Role.WEB_READER)
 
 
-def test_a_home_that_was_not_upgraded_names_the_command_that_creates_the_logins(shop: "Shop") -> None:
+def test_the_error_of_a_home_that_was_not_upgraded_names_the_command_that_creates_the_logins(shop: "Shop") -> None:
     url = shop.database.write
     earlier = Database(url, url, shop.database.roles, lambda _: "a password that no login has")
     with pytest.raises(LoginRefused, match='password authentication failed for user "shop_cli"') as refused:

@@ -1,4 +1,5 @@
-"""Before a file is loaded, a model's folder is refused if it has a pickle, or names code or weights outside the folder.
+"""Before a file is loaded, a model's folder is refused if it has a pickle, names foreign code, or names a folder or
+weights outside itself.
 
 A new attempt is a row: the file, its content, and the words of the refusal.
 """

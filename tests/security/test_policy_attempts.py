@@ -199,7 +199,7 @@ def test_a_site_without_the_event_trigger_gets_its_policies_at_the_next_upgrade(
 
 @contextmanager
 def recipe(tenants: Tenants, heading: str) -> Iterator[list[str]]:
-    """Execute the first statements of a recipe of docs/policies.md. Yields the other blocks of statements."""
+    """Execute the first block of statements of a recipe of docs/policies.md. Yields the other blocks."""
     section = PAGE.read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
     policies, *others = re.findall(r"```sql\n(.*?)```", section, flags=re.S)
     tenants.conn.execute(policies)

@@ -63,7 +63,7 @@ def test_the_end_of_a_sale_without_a_time_is_the_end_of_the_day_and_a_placeholde
         "13/13/26",
     ],
 )
-def test_a_date_that_is_ambiguous_or_impossible_is_refused(cell: str):
+def test_a_date_that_is_ambiguous_or_impossible_or_unreadable_is_refused(cell: str):
     with pytest.raises(ValueError, match="2026-01-31"):
         dates.moment(cell)
 
@@ -85,7 +85,7 @@ def test_the_order_of_day_and_month_in_the_file_decides_an_ambiguous_date(day: d
     assert found.date() == day
 
 
-def test_dates_that_contradict_each_other_give_no_order_of_day_and_month():
+def test_ambiguous_dates_and_contradicting_dates_give_no_order_of_day_and_month():
     file = DateOrder()
     assert file.day_first is None
     file.observe("4/5/26")

@@ -55,7 +55,7 @@ def root(tmp_path: Path) -> Path:
         ("s3://bucket/a.jpg", "s3://bucket/a.jpg", True),
     ],
 )
-def test_a_path_below_the_root_becomes_a_uri_and_the_existence_of_the_file_is_checked(
+def test_a_path_below_the_root_or_an_address_becomes_a_uri_and_only_a_missing_file_has_no_version(
     root: Path, written: str, uri: str, exists: bool
 ):
     stored, version = ImageRoot(root).uri(written)
@@ -93,13 +93,13 @@ def test_a_path_below_the_root_becomes_a_uri_and_the_existence_of_the_file_is_ch
         ("x/" * 501, "is longer than 1000 characters"),
     ],
 )
-def test_a_path_that_leaves_the_root_or_names_no_file_is_refused_with_the_reason(root: Path, written: str, reason: str):
+def test_an_unsafe_or_malformed_path_is_refused_with_the_reason(root: Path, written: str, reason: str):
     with pytest.raises(ValueError) as refused:
         ImageRoot(root).uri(written)
     assert reason in str(refused.value)
 
 
-def test_an_image_root_may_be_a_symbolic_link(root: Path, tmp_path: Path):
+def test_an_image_root_may_be_a_symbolic_link_or_the_root_folder(root: Path, tmp_path: Path):
     (tmp_path / "linked").symlink_to(root)
     uri, version = ImageRoot(tmp_path / "linked").uri("a.jpg")
     assert (uri, bool(version)) == ("a.jpg", True)
@@ -136,6 +136,6 @@ def test_the_case_of_the_scheme_makes_no_difference_to_an_address(scheme: str, r
     assert read(f"{scheme}://{rest}") == read(f"{scheme.upper()}://{rest}")
 
 
-def test_the_reason_of_a_refused_path_names_no_setting_of_another_program():
+def test_a_path_is_refused_where_only_addresses_are_accepted():
     with pytest.raises(ValueError, match=r'^image "a.jpg" is not an http\(s\), s3 or gs address$'):
         AddressesOnly().uri("a.jpg")

@@ -215,7 +215,7 @@ def read(cells: list[str], currency: str | None = None) -> list[str]:
         (["1.290,500 KWD", "2.500 KWD"], ["1290.50", "2500.00"]),
     ],
 )
-def test_an_ambiguous_price_is_decided_by_the_other_prices_of_the_file(cells: list[str], amounts: list[str]):
+def test_an_ambiguous_price_is_decided_by_the_other_prices_of_the_file_or_refused(cells: list[str], amounts: list[str]):
     assert read(cells) == amounts
 
 

@@ -1,4 +1,5 @@
-"""Fixtures provide homes of embedded servers. A home is a temporary folder with the server's programs and data."""
+"""Fixtures provide homes of embedded servers. A home is a temporary folder with the server's programs and,
+after the first start, its data."""
 
 import os
 import shutil

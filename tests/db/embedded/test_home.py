@@ -33,7 +33,7 @@ def test_passwords_are_kept_in_a_file_that_only_its_owner_can_read(home: Path) -
     assert info.st_uid == os.geteuid()
 
 
-def test_without_the_secrets_file_an_error_is_raised_and_no_passwords_are_created(home: Path) -> None:
+def test_reading_a_password_without_the_secrets_file_is_an_error(home: Path) -> None:
     aside = (home / "secrets.json").rename(home / "aside.json")
     try:
         with pytest.raises(EmbeddedServerError, match="is missing"):
@@ -54,7 +54,7 @@ def test_a_failed_start_shows_the_end_of_the_server_log(new_home: Path) -> None:
     assert not server.status(new_home).kept
 
 
-def test_the_hint_names_the_package_of_the_server_if_the_package_is_not_installed(
+def test_the_hint_names_the_pip_command_if_the_package_of_the_server_is_not_installed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(binaries, "release", lambda: None)

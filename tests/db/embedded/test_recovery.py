@@ -1,4 +1,5 @@
-"""An embedded server that ends while a process uses it is started again. A full disk is reported in one line.
+"""An embedded server that ends while a process uses it is started again, unless it was stopped by force.
+A full disk is reported in one line.
 
 Data of another major version and incomplete packages are refused. Copies of other releases are deleted.
 """
@@ -125,30 +126,30 @@ def test_a_server_that_was_stopped_by_force_stays_stopped(home: Path) -> None:
 
 
 @pytest.mark.soak
-def test_a_server_that_cannot_be_started_again_is_reported_once_and_tried_until_it_starts(
+def test_a_restart_is_tried_until_it_succeeds_and_each_cause_of_failure_is_reported_once(
     new_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "WATCH_SECONDS", 0.1)
-    version_of, stuck = binaries.version_of, [1, 2]
+    version_of, timeouts = binaries.version_of, 2
     said: list[str] = []
     starts: list[float] = []
 
-    def slow_once(folder: Path) -> str:
+    def slow_twice(folder: Path) -> str:
         starts.append(time.monotonic())
-        if len(starts) <= len(stuck):
+        if len(starts) <= timeouts:
             raise subprocess.TimeoutExpired("postgres --version", 30)
         return version_of(folder)
 
     with server.attach(new_home, said.append) as running:
         pid = server.status(new_home).pid
         assert pid is not None
-        monkeypatch.setattr(binaries, "version_of", slow_once)
+        monkeypatch.setattr(binaries, "version_of", slow_twice)
         said.clear()
         settings = new_home / "data" / "postgresql.auto.conf"
         kept = settings.read_text()
         settings.write_text("no_such_setting = 1\n")
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: len(starts) >= len(stuck) + 2, 60, "two starts with the wrong setting")
+        wait_until(lambda: len(starts) >= timeouts + 2, 60, "two starts with the wrong setting")
         settings.write_text(kept)
         wait_until(lambda: answers(running, new_home), 60, "a new server")
     assert said[0] == "PostgreSQL has ended and is started again"
@@ -205,7 +206,7 @@ def test_copies_of_other_releases_are_deleted_when_the_server_runs(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("megabytes", [10, 50, 66, 72])  # for a part of the programs, of the database, of the schema
+@pytest.mark.parametrize("megabytes", [10, 50, 66, 72])  # room for only a part of the programs, database or schema
 def test_a_full_disk_gives_one_error_line(folder: Path, megabytes: int) -> None:
     with small_disk(folder / f"disk-{megabytes}", megabytes) as disk:
         upgrade_fails(disk / "home")

@@ -101,7 +101,7 @@ def test_attached_processes_share_a_server_and_the_last_process_stops_it(
     assert not cluster.running(home)
 
 
-def test_two_simultaneous_first_starts_create_one_database(
+def test_two_simultaneous_first_starts_start_one_server(
     new_home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     first, second = attached_process(new_home), attached_process(new_home)

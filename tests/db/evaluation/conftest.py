@@ -1,4 +1,5 @@
-"""One fixture connects as an analyst. Another fixture deletes judgements, evaluations and fits after a test."""
+"""One fixture connects as an analyst. Another fixture deletes judgements, evaluations, fits, calibrations and added
+catalogs after a test."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -122,7 +122,7 @@ def test_a_suite_may_have_judgements_for_several_catalogs(shop: "Shop", analyst:
     assert measure(analyst, second, serving(analyst))[0].results == [["sku1"]]
 
 
-def test_index_recall_compares_the_index_with_an_exact_scan(shop: "Shop", analyst: Connection) -> None:
+def test_index_recall_is_measured_for_each_route(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop, 20)
     for route in (None, "exact", "hnsw"):
         image = run(analyst, MeasureOptions(route=route))[0]

@@ -98,7 +98,7 @@ def test_reading_an_endless_body_stops_at_the_limit(fetcher: MakeFetcher, site: 
     assert refusal(fetcher(fetch_max_bytes=200_000), site.url()).final
 
 
-def test_a_gzip_encoded_body_is_neither_requested_nor_unpacked(fetcher: MakeFetcher, site: ScriptedServer) -> None:
+def test_gzip_is_not_requested_and_a_gzip_encoded_body_is_refused(fetcher: MakeFetcher, site: ScriptedServer) -> None:
     site.answers["/"] = response(gzip.compress(bytes(5_000_000)), Content_Encoding="gzip")
     error = refusal(fetcher(), site.url())
     assert "Content-Encoding gzip" in error.message

@@ -23,7 +23,7 @@ from tests.support.scripted_server import response, scripted_server
         ("other.example,127.0.0.1", "127.0.0.1", True),
     ],
 )
-def test_a_listed_host_may_have_a_private_address(hosts: str, name: str, allowed: bool) -> None:
+def test_only_a_listed_host_may_have_a_private_address(hosts: str, name: str, allowed: bool) -> None:
     with scripted_server() as site:
         site.answers["/"] = response(b"image")
         limits = EncoderSettings(fetch_hosts=hosts, fetch_ports=[site.port], fetch_attempts=1).fetch_limits()

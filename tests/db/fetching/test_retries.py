@@ -1,4 +1,5 @@
-"""The fetcher retries after temporary errors and reports the reason of a permanent error."""
+"""The fetcher repeats a request if the server is busy or its answer is broken. Each error says whether it is
+permanent."""
 
 import socket
 import struct

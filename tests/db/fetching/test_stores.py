@@ -124,7 +124,7 @@ def test_the_error_for_an_unreadable_object_has_a_reason(name: str, reason: str,
     assert error.final is final
 
 
-def test_a_missing_driver_is_reported_when_the_encoder_starts() -> None:
+def test_a_missing_driver_is_reported_before_the_first_request() -> None:
     with pytest.raises(SettingsError, match="gs://") as raised:
         fetcher(object_stores=["gs://bucket/"])
     assert "windowshop[gs]" in str(raised.value.hint)
@@ -133,7 +133,7 @@ def test_a_missing_driver_is_reported_when_the_encoder_starts() -> None:
 @pytest.mark.parametrize(
     "written", ["file:///", "memory://a/", "s3:", "s3://", "simplecache::s3://a/", "s3://a/b::c/", "http://a/", "/srv"]
 )
-def test_a_prefix_that_names_no_bucket_is_refused(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_with_an_invalid_prefix_is_refused(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WINDOWSHOP_ENCODER_OBJECT_STORES", written)
     with pytest.raises(SettingsError, match="WINDOWSHOP_ENCODER_OBJECT_STORES"):
         EncoderSettings.read()

@@ -68,7 +68,7 @@ def test_an_untrusted_certificate_is_refused(
     assert "/" not in site.paths
 
 
-def test_a_redirect_from_https_to_http_is_refused(
+def test_a_redirect_from_https_to_http_is_refused_and_from_http_to_https_is_followed(
     fetcher: MakeFetcher,
     site: ScriptedServer,
     trusted_authority: trustme.CA,

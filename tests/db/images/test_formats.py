@@ -14,7 +14,7 @@ AVIF_HEAD = b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf"
 
 
 @pytest.mark.parametrize("kind", [each for each in FORMATS if each.name != "HEIC"], ids=lambda kind: kind.name)
-def test_every_format_that_pillow_writes_is_recognised_by_its_first_bytes(kind: ImageFormat) -> None:
+def test_every_format_except_heic_is_recognised_by_its_first_bytes(kind: ImageFormat) -> None:
     buffer = BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, kind.plugin)
     assert image_format(buffer.getvalue()) == kind

@@ -16,7 +16,7 @@ from db.images.opening import OpenedImage, open_image
 from db.images.thumbnail_pool import ThumbnailPool
 
 EDGE = 32
-SIZE = (331, 263)  # no multiple of 4, the factor by which the tests scale
+SIZE = (331, 263)  # neither is a multiple of 4, the factor by which the tests scale
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def test_a_large_png_of_16_bits_is_scaled_and_looks_the_same(channels: int) -> N
     assert np.abs(pixels - whole(drawing(mode), min(SIZE) // EDGE // 2)).max() <= 3
 
 
-def test_transparent_pixels_add_no_colour_to_a_thumbnail() -> None:
+def test_transparent_pixels_add_no_colour_to_a_scaled_png() -> None:
     image = Image.new("RGBA", SIZE, (255, 0, 0, 255))
     image.paste((0, 0, 0, 0), (SIZE[0] // 2, 0, *SIZE))
     _, pixels = read(png(image), keep_alpha=True)
@@ -161,7 +161,7 @@ def test_a_large_damaged_png_is_refused(name: str) -> None:
         read(DAMAGED[name])
 
 
-def test_bytes_after_the_last_row_are_not_read() -> None:
+def test_a_png_with_bytes_after_the_last_row_is_opened() -> None:
     _, pixels = read(raw_png(2, 8, ROW * SIZE[1] * 50))
     assert pixels.max() == 0
 

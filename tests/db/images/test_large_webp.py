@@ -1,4 +1,5 @@
-"""A large WebP takes several times the memory of a JPEG. It is opened, or refused by its size before it is decoded."""
+"""A WebP takes several times the memory of a JPEG of the same size. A WebP of at most 16 million pixels is opened, and
+a larger one is refused before it is decoded."""
 
 from dataclasses import replace
 from functools import partial

@@ -77,7 +77,7 @@ def test_a_thumbnail_keeps_transparency(healthy_pool: ThumbnailPool, mode: str) 
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "RGB", "L", "P"])
-def test_a_large_image_is_scaled_in_strips_and_looks_the_same(healthy_pool: ThumbnailPool, mode: str) -> None:
+def test_the_thumbnail_of_a_large_image_looks_like_the_scaled_image(healthy_pool: ThumbnailPool, mode: str) -> None:
     drawn = Image.new("RGBA", (3001, 2003), (200, 30, 30, 255))
     drawn.paste((20, 30, 200, 255), (0, 0, 1500, 1001))
     image = drawn.convert(mode)
@@ -148,7 +148,7 @@ def test_a_closed_pool_refuses_to_create_a_thumbnail(pool: ThumbnailPool) -> Non
         pool.thumbnail(encoded(Image.new("RGB", (300, 200)), "PNG"), 64)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.1, 1.0])  # the process starts, or decodes the first image
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 1.0])  # by then, the process starts or decodes its image
 def test_a_pool_that_is_closed_during_calls_ends_every_call(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
     pool = ThumbnailPool(1, limits=DecodeLimits(seconds=60))
@@ -161,7 +161,7 @@ def test_a_pool_that_is_closed_during_calls_ends_every_call(monkeypatch: pytest.
                 call.result(30)
 
 
-def test_the_calling_process_imports_neither_pillow_nor_numpy(tmp_path: Path) -> None:
+def test_the_calling_process_imports_neither_pillow_nor_numpy_nor_httpx2(tmp_path: Path) -> None:
     image = tmp_path / "image.png"
     Image.new("RGB", (300, 200)).save(image)
     program = tmp_path / "program.py"

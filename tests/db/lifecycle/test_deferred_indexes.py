@@ -1,5 +1,5 @@
-"""A large first load drops some indexes and builds them at its end. If the load is killed, the next load builds the
-indexes. Searches are correct while indexes are missing."""
+"""A large first load drops some indexes and foreign keys and builds them at its end. If the load is killed, the
+next load builds them. Searches are correct while indexes are missing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +47,7 @@ def own_shop(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["
 
 
 def definitions(shop: "Shop") -> dict[str, str]:
-    """Returns the definition of each valid index by its name. A search uses only valid indexes."""
+    """Returns the definition of each valid index of schema shop by its name. A search uses only valid indexes."""
     rows = shop.run(
         "select c.relname, pg_get_indexdef(c.oid) from pg_index i join pg_class c on c.oid = i.indexrelid "
         "where c.relnamespace = 'shop'::regnamespace and i.indisvalid"
@@ -74,7 +74,7 @@ def feed(folder: Path, rows: int) -> Path:
     return path
 
 
-def test_deferred_indexes_are_built_with_their_old_definitions(own_shop: "Shop") -> None:
+def test_deferred_indexes_and_foreign_keys_are_built_with_their_old_definitions(own_shop: "Shop") -> None:
     before, keys_before = definitions(own_shop), keys(own_shop)
     assert defer_product_indexes(own_shop.database)
     assert set(before) - set(definitions(own_shop)) == set(PRODUCT_INDEXES)
@@ -90,7 +90,7 @@ def test_after_a_killed_load_the_next_load_deletes_rows_without_a_product_and_ad
     own_shop: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = keys(own_shop)
-    assert defer_product_indexes(own_shop.database)  # as if the load was killed after it deferred them
+    assert defer_product_indexes(own_shop.database)  # as if a load had been killed after this step
     own_shop.add("a", "b", "c")
     rows = "select product_id from shop.product_image union all select product_id from shop_private.work"
     orphans = f"select count(*) from ({rows}) r where product_id not in (select product_id from shop.product)"
@@ -275,7 +275,7 @@ def test_only_one_session_builds_indexes_at_a_time(own_shop: "Shop") -> None:
     assert set(PRODUCT_INDEXES) <= set(build(own_shop.database))
 
 
-def test_a_login_without_the_right_to_build_indexes_defers_no_indexes(own_shop: "Shop") -> None:
+def test_a_login_without_the_right_to_build_indexes_neither_defers_nor_builds_indexes(own_shop: "Shop") -> None:
     app = Database(own_shop.database.url(Role.APP), own_shop.database.url(Role.APP), own_shop.database.roles)
     assert not defer_product_indexes(app)
     assert deferred_names(own_shop) == set()

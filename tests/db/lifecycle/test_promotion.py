@@ -1,5 +1,6 @@
-"""A model can be promoted if it covers the catalog and its measured quality is not lower than that of the serving
-model. On a large catalog, the model also needs valid indexes. A promotion can be rolled back."""
+"""A model is promoted only if it covers the catalog, an encoder runs for it, and its measured nDCG@10 is not clearly
+lower than that of the serving model. On a large catalog, the model also needs valid indexes. The argument `force`
+overrules these conditions. A promotion can be rolled back."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

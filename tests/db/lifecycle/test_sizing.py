@@ -36,7 +36,7 @@ def test_the_size_of_an_index_is_computed_within_two_percent(vectors: int, m: in
     assert hnsw_bytes(vectors, 512, m, bits=bits) == pytest.approx(measured, rel=0.02)
 
 
-def test_a_small_catalog_needs_no_more_than_the_defaults() -> None:
+def test_an_empty_catalog_gets_the_smallest_sizes() -> None:
     suits = suitable(0, 0, 512)
     assert (suits.m, suits.ef_construction, suits.index_bytes) == (16, 64, 0)
     assert (suits.maintenance_work_mem, suits.shared_buffers, suits.huge_pages) == (64 * MB, 256 * MB, None)

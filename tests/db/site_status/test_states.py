@@ -154,7 +154,8 @@ def test_an_extension_older_than_the_version_of_the_server_is_reported(fine: Sho
 
 
 def test_an_extension_newer_than_the_version_of_the_server_is_fine(fine: Shop, tmp_path: Path) -> None:
-    fine.run("update pg_extension set extversion = '99.0' where extname = 'vector'")  # as with older packages
+    # This is also the state after a change to older packages.
+    fine.run("update pg_extension set extversion = '99.0' where extname = 'vector'")
     assert faults(fine.database, tmp_path) == []
 
 
@@ -162,8 +163,8 @@ def test_an_extension_newer_than_the_version_of_the_server_is_fine(fine: Shop, t
     ("name", "fix"), [("planted", "reindex"), ("planted_ccnew", "drop"), ("planted_ccold1", "drop")]
 )
 def test_an_invalid_index_is_reported(fine: Shop, tmp_path: Path, name: str, fix: str) -> None:
-    """A concurrent build of a unique index leaves an INVALID index when the rows are not unique. A REINDEX that failed
-    leaves an index with the ending _ccnew or _ccold, which a DROP removes."""
+    """A concurrent build of a unique index leaves an INVALID index when the rows are not unique. A failed
+    REINDEX CONCURRENTLY leaves an index with the ending _ccnew or _ccold, which a DROP removes."""
     fine.add("c", "d")
     fine.run("update shop.product set brand = 'same'")
     with pytest.raises(Exception, match="could not create unique index"):
@@ -242,7 +243,7 @@ def test_quarantined_items_are_reported(fine: Shop, tmp_path: Path) -> None:
     assert faults(fine.database, tmp_path) == []  # one item is below the default threshold
 
 
-def test_webhooks_that_are_disabled_or_whose_messages_wait_are_reported(fine: Shop, tmp_path: Path) -> None:
+def test_webhooks_that_are_disabled_or_whose_last_attempt_failed_are_reported(fine: Shop, tmp_path: Path) -> None:
     fine.run(
         "insert into shop_private.webhook (name, url, kinds, secret) "
         "select name, 'https://a.example', '{searchable}', 's' from unnest('{erp,feed}'::text[]) name"

@@ -191,7 +191,7 @@ def test_a_damaged_copy_and_a_damaged_wal_file_are_refused(cluster: Cluster, bac
     assert done.returncode == 1
     assert f"{base} is damaged" in done.stderr
     subprocess.run(["rm", "-r", base], check=True)
-    cluster.done("restore.sh", backup, copy.data)  # from the copy before
+    cluster.done("restore.sh", backup, copy.data)  # from the earlier backup
 
 
 @pytest.mark.soak

@@ -23,7 +23,8 @@ def units(rows: int, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def training_material() -> fit.Material:
-    """Returns random features and captions without a common pattern, so only a working loss can learn the pairs."""
+    """Returns random features and captions without a common pattern, so that only a training run with a working loss
+    learns the pairs."""
     rng = np.random.default_rng(11)
     torch.manual_seed(11)
     shape = (PAIRS, views.COUNT)

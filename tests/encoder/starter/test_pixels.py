@@ -51,7 +51,7 @@ def test_a_tall_image_is_shown_whole_between_white_bars() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (4000, 3000)])
-def test_images_of_extreme_sizes_become_square(size: tuple[int, int]) -> None:
+def test_tiny_and_narrow_and_large_images_become_squares(size: tuple[int, int]) -> None:
     assert pixels.batch([Image.new("RGB", size)]).shape == (1, 256, 256, 3)
 
 

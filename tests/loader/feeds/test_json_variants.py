@@ -154,7 +154,7 @@ def test_variants_with_columns_of_their_own_inherit_the_other_columns(tmp_path: 
 
 
 @pytest.mark.parametrize("variants", [[], [{"color": "red"}], ["A-S"], [{"sku": "A-S"}, 5], 3])
-def test_variants_without_identifiers_stay_with_their_product(variants: object, tmp_path: Path):
+def test_variants_without_identifiers_and_malformed_lists_stay_with_their_product(variants: object, tmp_path: Path):
     found = of([{"sku": "A", "name": "Tee", "variants": variants}], tmp_path)
     assert list(found) == ["A"]
     assert found["A"].get("variants") == (variants or None)

@@ -1,6 +1,6 @@
 """Each cell of each fixture becomes a field or an attribute of a product, or a warning or reject reports the cell.
 
-Private columns and the words in STRUCTURE are excepted.
+The test excepts private columns, columns whose values are converted, and the words in STRUCTURE.
 """
 
 import csv
@@ -157,7 +157,8 @@ def lost_cells(path: Path) -> list[Cell]:
     """Returns the cells that are neither in a product nor reported.
 
     If the line of a cell has a product, the words of the cell must be in this product. The line may also be unknown, or
-    have no product, as the row of an image. Then the words of each part of the cell must be in one product of the file.
+    have no product, like a row that only adds an image. Then the words of each part of the cell must be in one product
+    of the file.
     """
     source = open_source(path)
     products: list[set[str]] = []

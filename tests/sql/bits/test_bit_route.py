@@ -254,7 +254,7 @@ def test_an_interrupted_rebuild_over_bits_is_finished_by_the_next_upgrade(
     }
 
 
-def test_a_rebuild_keeps_what_the_indexes_have(
+def test_a_rebuild_with_another_m_keeps_the_indexes_over_bits(
     databases: Databases, toy_template: tuple[str, Path], settings: Settings
 ) -> None:
     database = databases.copy(toy_template[0])

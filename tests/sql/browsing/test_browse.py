@@ -1,4 +1,4 @@
-"""shop.browse lists each product that passes the filter on exactly one page, whether the product is encoded or not. A
+"""Each product that passes the filter is on exactly one page of shop.browse, whether the product is encoded or not. A
 page reads few rows, and invalid arguments are refused."""
 
 import json

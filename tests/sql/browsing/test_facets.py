@@ -292,7 +292,7 @@ def test_twenty_fields_are_allowed_and_a_repeated_field_is_counted_once(shop: "S
 @pytest.fixture(scope="module")
 def many_products(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psycopg.Connection[Any]"]:
     """Yields an analyst's connection to a database of 120,000 products. The products were inserted without triggers
-    and indexes."""
+    and without the dropped indexes."""
     database = databases.copy(toy_template[0])
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")

@@ -88,7 +88,7 @@ def test_an_upsert_counts_new_changed_and_unchanged_products_separately(shop: "S
         ({"images": (Image("new.jpg"), FULL.images[1])}, ["image"]),
     ],
 )
-def test_a_changed_column_is_stored_and_only_titles_and_images_are_encoded_again(
+def test_a_changed_column_updates_the_row_and_only_titles_and_images_are_encoded_again(
     shop: "Shop", change: dict[str, Any], parts: list[str]
 ) -> None:
     from dataclasses import replace
@@ -120,7 +120,7 @@ def test_the_same_path_in_another_folder_is_another_image(shop: "Shop") -> None:
     assert shop.work() == [("a", "image", 0, "pending")]
 
 
-def test_a_path_keeps_its_folder_without_an_image_root_or_if_the_load_asks(shop: "Shop") -> None:
+def test_a_path_keeps_its_folder_without_an_image_root_or_if_the_load_keeps_roots(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg"),)))
     same = Product("a", "A", images=(Image("0.jpg"),))
     assert shop.load(same, image_root=None).images == 0

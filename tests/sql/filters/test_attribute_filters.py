@@ -1,4 +1,4 @@
-"""No index exists for a filter by an attribute. A search with this filter reads the attributes of all products if they
+"""No index supports a range of an attribute. A search with such a filter reads the attributes of all products if they
 are few, or if a scan of the HNSW index would take longer or cannot be done."""
 
 from pathlib import Path

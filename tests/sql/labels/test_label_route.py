@@ -159,7 +159,7 @@ def test_a_sample_of_a_label_reads_a_hundred_vectors(conn: Connection) -> None:
     assert conn.scalar(vectors_read) == before[1], "no sequential scan"
 
 
-def test_indexes_of_labels_are_read_into_memory(labelled: Database) -> None:
+def test_warming_reads_the_indexes_and_tables_of_labels(labelled: Database) -> None:
     names = warm(labelled).relations
     assert {f"shop.toy_{part}_label_{n}" for part in ("image", "title") for n in range(1, 7)} < set(names)
     assert names[-2:] == ["shop.toy_image_label", "shop.toy_title_label"]
