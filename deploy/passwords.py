@@ -3,7 +3,7 @@
 python passwords.py FOLDER
 
 An existing password is kept. To change the password of a login, delete its file in `logins` and run `docker compose up`
-again; see docs/compose.md. PostgreSQL's client library reads the files `pgpass`, and refuses a file that other users
+again; see docs/compose.md. PostgreSQL's client library reads the files `pgpass`, and ignores a file that other users
 may read.
 """
 

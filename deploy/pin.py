@@ -1,7 +1,7 @@
-"""Adds to the version of each image in images.yaml the digest of the image, which skopeo reads from the registry.
+"""Writes the digest of each image in images.yaml behind its version. skopeo reads the digests from the registries.
 
 A version with a digest always names the same image. Without the digest, a registry may move the version to another
-image. If a digest cannot be read, nothing is changed.
+image. If a digest cannot be read, the file is not changed.
 """
 
 import re

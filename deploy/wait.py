@@ -1,4 +1,5 @@
-"""Waits until the database answers, or until its schema fits this release. Exits with an error after the given time.
+"""Waits until the database answers, or until its schema fits this release. If this takes longer than the given time,
+the program exits with an error.
 
 python wait.py database|schema SECONDS
 

@@ -49,13 +49,18 @@ class WebSettings(EnvironmentSettings):
         "at 10 kB per second or faster on average.",
     )
     encode_ms: int = Field(
-        3_000, ge=10, le=600_000, description="Milliseconds for which a search waits until its query is encoded."
+        3_000,
+        ge=10,
+        le=600_000,
+        description="Milliseconds for which a search waits until its query is encoded, at most half of "
+        "`WINDOWSHOP_WEB_DEADLINE_MS`.",
     )
     connections: int = Field(
         8,
         ge=1,
         le=500,
-        description="Number of reading connections to the database, and of searches that run at the same time.",
+        description="Largest number of searches and other reads that run at the same time, each on a connection to the "
+        "database.",
     )
     queue: int = Field(
         16,
@@ -131,7 +136,7 @@ class WebSettings(EnvironmentSettings):
     image_root: Path | None = Field(
         None,
         description="Folder at which relative image paths in PUT /products start. Every encoder needs the same folder. "
-        "Unset: only web addresses are accepted.",
+        "Unset: only web addresses, and paths that the product already has, are accepted.",
     )
     public_page: bool = Field(
         True,

@@ -1,4 +1,4 @@
-"""POST /events stores events of shoppers in shop.event. A SQL query can join the events with the products, to measure
+"""POST /events stores events of shoppers in shop.event. An SQL query can join the events with the products, to measure
 how well search works."""
 
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
 _FUTURE = timedelta(days=1)  # the clocks of shoppers' devices differ
-_PAST = timedelta(days=3653)  # an older time is a wrong unit or an unset clock
+_PAST = timedelta(days=3653)  # an older time comes from a wrong unit or an unset clock
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Rank = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -33,7 +33,7 @@ Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 
 class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A search with its query and number of results, or an action on a product with its SKU and rank in the results.
-    An event needs `sku`, `search_id` or `query`."""
+    In version 1, an event needs `sku`, `search_id` or `query`."""
 
     kind: Literal["search", "view", "click", "wishlist", "add_to_cart", "purchase"]
     visitor: Annotated[Name | None, Meta(description="The shop's identifier of the visitor.")] = None
@@ -44,8 +44,8 @@ class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     time: Annotated[
         Annotated[datetime, Meta(tz=True)] | None,
         Meta(
-            description="When the event happened, with a time zone: at most ten years ago. Without `time`, when it "
-            "arrives."
+            description="When the event happened, with a time zone: at most ten years ago and a day in the future. "
+            "Without `time`, the time of arrival is stored."
         ),
     ] = None
     catalog: Catalog = "main"

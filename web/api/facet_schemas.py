@@ -15,7 +15,7 @@ class FacetValue(msgspec.Struct):
     currency: Annotated[str | None, Meta(description="The currency of a price range; null for other values.")] = None
     filter: Annotated[
         Any,
-        Meta(description="The condition on this field that these products meet; null for `other`."),
+        Meta(description="A filter that finds these products; null for `other`."),
     ] = None
 
 

@@ -83,7 +83,7 @@ async def ready(state: State) -> Response[Ready]:
 
 
 async def encoder(state: State) -> Encoder | None:
-    """Returns the state of the encoder that a search can reach, or None when no model serves or the primary cannot be
+    """Returns the state of the encoder as a search reaches it, or None when no model serves or the primary cannot be
     reached."""
 
     def call(conn: Connection) -> Any:

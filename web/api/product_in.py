@@ -123,7 +123,7 @@ def shown_sku(item: ProductIn | Refused) -> str:
 
 
 def raw_products(given: Sequence[ProductIn]) -> Iterator[RawProduct | str]:
-    """Yields each product as a row, or the reason why its SKU or title cannot be read.
+    """Yields each product as a row, or the reason why it cannot be read.
 
     A price such as `1.290` or a date such as `4/1/26` has two meanings. The other prices and dates of the request show
     which meaning is right, as in a file.

@@ -54,7 +54,7 @@ class Outcome(msgspec.Struct):
     ] = msgspec.field(default_factory=list)
     encoding: Annotated[
         Literal["done", "waiting", "quarantined"] | UnsetType,
-        Meta(description="Present with `wait`: whether the titles and images of the product are encoded."),
+        Meta(description="Present with `wait` if the product is stored: whether its title and images are encoded."),
     ] = UNSET
 
 
@@ -154,11 +154,11 @@ async def put_products(
 ) -> Outcomes:
     """Insert or replace up to 1,000 products in one transaction.
 
-    Unchanged products are not written. A product whose SKU or title is faulty, or that has an unknown field, is
-    rejected with a reason. Any other faulty value is omitted, and `reason` names it; with `strict`, the product is
-    rejected. A catalog that does not exist is refused without `create`. Private attributes, such as costs and
-    suppliers, are stored only if `keep` names them. Changed titles and images are encoded again
-    automatically.
+    Unchanged products are not written. A product is rejected with a reason if its SKU or title is faulty, if it has an
+    unknown field, or if its `attributes` is a list without names. Any other faulty value is omitted, and `reason` names
+    it; with `strict`, the product is rejected. A catalog that does not exist is refused without `create`. Private
+    attributes, such as costs and suppliers, are stored only if `keep` names them. Changed titles and images are encoded
+    again automatically.
     """
     KeyLimits.of(request).check_catalog(data.catalog)
     root = state.settings.image_root
@@ -222,8 +222,8 @@ def _checked(
 
 
 def _stored_paths(conn: Connection, raws: list[RawProduct | str], catalog: str) -> dict[str, set[str]]:
-    """Returns the stored image paths of the products, by SKU, and locks the products. Returns nothing if no image is
-    given as a path."""
+    """Locks the products, and returns their stored image paths by SKU. If no image is given as a path, locks nothing
+    and returns nothing."""
     rows = [raw for raw in raws if isinstance(raw, RawProduct)]
     if all("://" in uri for row in rows for uri in row.images):
         return {}

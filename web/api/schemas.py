@@ -45,7 +45,7 @@ Language = Annotated[
     Meta(description="The language of the words of the query, such as `de` or `german`. Default: that of the catalog."),
 ]
 Correct = Annotated[
-    bool, Meta(description="Whether a word that no product has is looked up by its spelling, as `corrected` then says.")
+    bool, Meta(description="Whether a word that no product has is looked up by its spelling, to correct the query.")
 ]
 Corrected = Annotated[
     str | None,
@@ -159,8 +159,8 @@ class ChangeableSearch(Options, forbid_unknown_fields=True, kw_only=True):
     change: Annotated[
         Text | None,
         Meta(
-            description="How the results differ from the image, the product or the inputs, such as `but red`. Not "
-            "together with `query` or `weights`."
+            description="How the results should differ from the image or the inputs, such as `but red`. Not together "
+            "with `query` or `weights`."
         ),
     ] = None
 
@@ -182,7 +182,7 @@ class ImageForm(ChangeableSearch, forbid_unknown_fields=True, kw_only=True):
 
 
 class Input(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Has exactly one of text, image, sku and vector. With a negative weight, products unlike this input rank first."""
+    """Has exactly one of text, image, sku and vector. With a negative weight, products like this input rank lower."""
 
     text: Text | None = None
     image: Annotated[Base64 | None, Meta(description="An image file in base64.")] = None
@@ -246,7 +246,10 @@ class Why(msgspec.Struct):
 class VariantGroup(msgspec.Struct):
     """The products that a result stands for. The prices are effective prices in the currency of the result."""
 
-    value: Annotated[str | None, Meta(description="The value of the field; null for a product without a value.")]
+    value: Annotated[
+        str | None,
+        Meta(description="The value of the field; null for a product without a value, or if `group_by` is `image`."),
+    ]
     products: Annotated[int, Meta(description="Number of products of the group that match.")]
     lowest_price: float | None
     highest_price: float | None
@@ -306,8 +309,9 @@ class Results(msgspec.Struct):
 
 
 class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Without `cut`, all products that pass the filter are counted. With `cut`, only the products that pass the cut of
-    a search are counted. A request with `cut` also needs the query, image, inputs and weights of that search."""
+    """Without `cut`, all products that pass the filter and the operators of the query are counted. With `cut`, only the
+    products that pass the cut of a search are counted. Give `cut` together with what that search has of `query`,
+    `image`, `inputs` and `weights`."""
 
     filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
     fields: Annotated[list[FacetName], Meta(min_length=1, max_length=20)] = msgspec.field(

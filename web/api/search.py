@@ -85,7 +85,8 @@ async def search_image(request: Request[Any, Any, Any], state: State) -> Respons
 
 @post("/search/image/file", operation_id="searchImageFile", operation_class=ImageAsForm, **_documented)
 async def search_image_file(request: Request[Any, Any, Any], state: State) -> Response[Results]:
-    """Search by an image file, as a form. The parts `filter` and `weights` are JSON; the others are plain texts."""
+    """Search by an image file, as a form. The part `image` is the file, the parts `filter`, `weights` and `signals` are
+    JSON, and the others are plain texts."""
     if request.content_type[0] != "multipart/form-data":
         raise ApiError("media-type", "Send multipart/form-data.")
     return await _search_by_form(request, state)
@@ -127,7 +128,9 @@ async def similar(
     change: Annotated[
         str | None,
         QueryParameter(
-            min_length=1, max_length=MAX_TEXT, description="How the results differ from the product, such as `but red`."
+            min_length=1,
+            max_length=MAX_TEXT,
+            description="How the results should differ from the product, such as `but red`.",
         ),
     ] = None,
     sort: Annotated[

@@ -106,8 +106,8 @@ class Access:
         return await self._key(token, self._remembered(token)) if 0 < len(token) <= _MAX_TOKEN else None
 
     async def count_more(self, scope: Scope, requests: int) -> None:
-        """Count further requests of the client, which a single request stands for. Raises ApiError above the limit;
-        then the single request is not counted either."""
+        """Count the further requests for which a single request of the client stands. Raises ApiError above the limit.
+        If the requests may fit later, the single request is not counted either."""
         per_minute = self._per_address if context_of(scope).api_key is None else self._per_key
         if not per_minute or not requests:
             return
@@ -169,7 +169,7 @@ class Access:
         await self._report(scope, per_minute, client)
 
     async def _refuse(self, scope: Scope, per_minute: int, client: str, requests: float) -> None:
-        """Raises ApiError with the time after which as many requests fit."""
+        """Raises ApiError with the time after which this number of requests fits."""
         await self._report(scope, per_minute, client)
         cost = round(requests * _LIGHT_PER_REQUEST)
         wait = await self._allowances.wait(_limit(per_minute), client, cost=cost)
@@ -178,7 +178,7 @@ class Access:
 
     async def _report(self, scope: Scope, per_minute: int, client: str) -> None:
         """Put the fields of draft-ietf-httpapi-ratelimit-headers into the request's context: the policy, what is left
-        of it, and after how many seconds nothing of it is used."""
+        of it, and after how many seconds all of it is left."""
         limit = _limit(per_minute)
         left = await self._allowances.left(limit, client) // _LIGHT_PER_REQUEST
         full = await self._allowances.wait(limit, client, cost=limit.amount)

@@ -64,7 +64,8 @@ def _product_path(rest: str) -> str:
 class ForwardedPrefix:
     """Passes X-Forwarded-Prefix on as the ASGI `root_path`, if the request comes from one of the trusted `proxies`.
 
-    This application wraps uvicorn's handling of X-Forwarded-For, which replaces the address of the proxy.
+    uvicorn's handling of X-Forwarded-For replaces the address of the proxy. This application wraps it, so it still sees
+    that address.
     """
 
     def __init__(self, app: Callable[..., Any], proxies: list[IPv4Network | IPv6Network]) -> None:

@@ -90,7 +90,7 @@ def _fault(content: bytes, error: Exception) -> str:
 
 
 def hint_of(error: msgspec.ValidationError, kind: Any) -> str:
-    """Returns what helps a client whose body cannot be read as `kind`, or nothing."""
+    """Returns what helps a client whose body cannot be read as `kind`, or an empty text."""
     message = str(error)
     if message.startswith("Invalid enum value"):
         return f"The values are {', '.join(_values(kind, message.rpartition(' - at ')[2]))}."

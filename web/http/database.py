@@ -2,7 +2,7 @@
 
 Searches and most other reads go through the read address, with the login `web_reader`. If it leads to standbys that all
 lag too much, these reads go to the primary instead, with the same login. Writes go to the primary, with the login
-`web_writer`. While the primary answers, reads of image paths and of the encoding state after a write go there too.
+`web_writer`. While the primary answers, some reads use this login too, such as those of image paths and rules.
 PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement is cancelled earlier when the
 deadline of its request passes. A reading statement is also cancelled when the client closes the connection.
 """
@@ -113,7 +113,8 @@ class Pools:
         return [*usable, self._reading_primary, *(reader.pool for reader in readers if not reader.is_usable)]
 
     async def read(self, request: Request[Any, Any, Any], call: Call[Result], *, primary: bool = False) -> Result:
-        """Read on a server that searches use. With `primary`, read on the primary while the primary answers."""
+        """Read on a server that searches use. With `primary`, read on the primary, with the login web_writer, while the
+        primary answers."""
         if primary and self.primary_answers:
             async with self.write_limiter:
                 _require_time_left(request)

@@ -136,7 +136,7 @@ class _StandbyCollector(Collector):
 class _EncoderCollector(Collector):
     """Reads the state of the serving model's encoder when Prometheus scrapes, at most once in 5 seconds.
 
-    While the database does not answer, the encoder's metrics are absent, so that no scrape shows an old value.
+    While the database does not answer, the encoder's metrics are absent, so that no scrape shows an older value.
     """
 
     CACHE_SECONDS = 5

@@ -36,7 +36,7 @@ class QueryImages:
         self._fetcher: Fetcher | None = None  # made for the first image, because most services fetch none
 
     async def read(self, url: str) -> bytes:
-        """Returns the content of the address. Raises ApiError if it may not be requested or has no image."""
+        """Returns the content of the address. Raises ApiError if it cannot be fetched, or if too many requests wait."""
         if self._fetcher is None:
             self._fetcher = Fetcher(self._limits)
         scheme, mark, rest = url.partition("://")

@@ -1,6 +1,7 @@
 """Answers the messages of the protocol with the official SDK: the list of the tools, and calls of tools.
 
-A call that fails returns a tool error whose text has the title, detail and hint of REST's problem.
+A call that fails returns a tool error whose text has the title, detail and hint of REST's problem. A call of an unknown
+tool gets an error of the protocol instead.
 """
 
 import json

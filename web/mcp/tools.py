@@ -30,7 +30,7 @@ Filter = Annotated[
         "contains, prefix. `and` and `or` take a list of filters, and `not` takes a filter. Fields: sku, title, "
         "description, brand, product_type, color, size, material, condition, availability, currency, gtin, mpn, price, "
         "effective_price (the price today), sale_price, quantity, rating, review_count, created_at, updated_at; "
-        "attributes.<key> for every other field. Values are compared exactly, so first get them from the tool facets.",
+        "attributes.<key> for an attribute. Values are compared exactly, so first get them from the tool facets.",
         examples=[
             {"effective_price": {"lt": 80}, "color": ["black", "brown"]},
             {"or": [{"brand": "Nord"}, {"title": {"contains": "leather"}}], "attributes.strap_cm": {"gte": 50}},
@@ -40,7 +40,7 @@ Filter = Annotated[
 Limit = Annotated[int, Meta(ge=1, le=MAX_RESULTS, description="Number of results.")]
 Cut = Annotated[
     Literal["relevant"] | None,
-    Meta(description="`relevant` returns only products that fit the query. Without it, a page is always filled."),
+    Meta(description="`relevant` returns only products that fit the query. Without it, other products fill the page."),
 ]
 Page = Annotated[
     Cursor | None,

@@ -18,7 +18,7 @@ from web.page.formatting import label
 from web.page.reasons import why
 from web.page.state import PageState
 
-EAGER = 8  # a browser loads this many images before the visitor scrolls to them
+EAGER = 8  # a browser loads the images of this many first cards before the visitor scrolls to them
 
 
 @dataclass(frozen=True, slots=True)

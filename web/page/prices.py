@@ -41,7 +41,7 @@ class Prices:
     low_price: float = 0
     middle: float = 0
     high_price: float = 0
-    half: str = ""  # the price in the middle of the axis, with two digits that are not 0
+    half: str = ""  # the price in the middle of the axis, rounded to two significant digits
     start: int = 0  # the positions of the slider's two handles
     end: int = AXIS
 
@@ -58,8 +58,8 @@ def currency_of(state: PageState, facets: Sequence[FacetOf]) -> str | None:
 
 
 def prices(state: PageState, facets: Sequence[FacetOf], currency: str | None) -> Prices | None:
-    """Returns the price filter. Prices in several currencies cannot be compared. Then the filter has no axis until the
-    visitor has chosen a currency, and there is no filter at all without bounds."""
+    """Returns the price filter. Prices in several currencies cannot be compared, so without a currency the filter has
+    no axis. A filter without an axis is returned only if the visitor has chosen a bound."""
     signs = sign(currency)
     given = amount(state.price_min), amount(state.price_max)
     facet = next((facet for facet in facets if facet.field == PRICE_FIELD), None)

@@ -11,7 +11,7 @@ from web.page.brand import visit
 from web.page.brand.languages import gettext, marked, quoted
 from web.page.state import PageState
 
-CLOSE = 3  # the products with these first ranks of the image leg look "very much like" the query
+CLOSE = 3  # up to this rank of the image leg, a product looks "very much like" the query
 _WORDS = 3  # a reason names at most this many words
 
 # For each field that can name a product, why the product comes first.

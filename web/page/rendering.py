@@ -180,8 +180,8 @@ def is_htmx(request: Request[Any, Any, Any]) -> bool:
 def is_own_form(headers: Headers) -> bool:
     """Returns whether a page of this origin sent a form.
 
-    Browsers say where a request comes from in Sec-Fetch-Site, and over plain HTTP in Origin. Pages cannot set these two
-    headers.
+    Browsers say in Sec-Fetch-Site where a request comes from, and over plain HTTP only in Origin. Pages cannot set
+    these two headers.
     """
     site, origin = headers.get("sec-fetch-site"), headers.get("origin", "")
     return site == "same-origin" if site else origin.partition("://")[1:] == ("://", headers.get("host"))

@@ -1,4 +1,4 @@
-"""GET /v1/export-products streams the products of a catalog, one line of JSON for each."""
+"""GET /v1/export-products streams the products of a catalog that pass a filter, one line of JSON for each."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable

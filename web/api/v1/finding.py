@@ -127,10 +127,11 @@ def _listed(conn: Connection, params: SearchParams) -> _Read:
     if params.after is not None and not params.after.startswith(start):
         raise ApiError("invalid", "The cursor belongs to another search.")
     after = None if params.after is None else params.after.removeprefix(start)
-    last = params.k == MAX_RESULTS  # one more row would show whether there is a next page, but MAX_RESULTS forbids it
-    rows = ranking.browse(conn, replace(params, after=after, k=params.k if last else params.k + 1), params.sort)
+    # One more row shows whether there is a next page. MAX_RESULTS forbids this row for the largest k.
+    is_largest = params.k == MAX_RESULTS
+    rows = ranking.browse(conn, replace(params, after=after, k=params.k if is_largest else params.k + 1), params.sort)
     page = rows[: params.k]
-    has_next = len(rows) > params.k or (last and len(rows) == params.k)
+    has_next = len(rows) > params.k or (is_largest and len(rows) == params.k)
     if params.after is None and not has_next:
         total, total_is = len(page), "exact"
     else:

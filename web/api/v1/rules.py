@@ -36,7 +36,8 @@ class RuleIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a search does under a condition. docs/relevance.md lists the conditions and the actions."""
 
     name: Annotated[
-        str, Meta(min_length=1, max_length=100, pattern=r"\S", description="No other rule of the catalog has it.")
+        str,
+        Meta(min_length=1, max_length=100, pattern=r"\S", description="No other rule of the catalog has this name."),
     ]
     condition: Annotated[dict[str, Any], Meta(description="When the rule applies, such as an exact query.")]
     action: Annotated[dict[str, Any], Meta(description="What the rule does, such as a pinned product.")]
@@ -180,7 +181,7 @@ async def delete_rule(request: Request[Any, Any, Any], state: State, rule_id: Ru
 
 @get("/signals", operation_id="listSignals", opt=_READS, responses=answers(Signals, *KEYED), **_route)
 async def list_signals(request: Request[Any, Any, Any], state: State) -> Signals:
-    """List the signals, the numbers of products that rank searches."""
+    """List the signals. A signal is a number of each product that changes the ranking of searches."""
     KeyLimits.of(request).check_every_catalog()
     found = await state.pools.read(request, signals.state, primary=True)  # the writer also sees signals for staff
     return Signals(
@@ -194,8 +195,8 @@ def _saving(
     data: RuleIn,
     save: Callable[[Connection, rules.NewRule], rules.Rule],
 ) -> Callable[[Connection], RuleOut]:
-    """Return a function that saves a rule, and that raises ApiError if the database refuses the rule. Raises ApiError
-    if the key does not allow the rule."""
+    """Return a function that saves the rule, and that raises ApiError if the rule names something that does not exist.
+    Raises ApiError if the key does not allow the catalog, or if the rule reads a hidden attribute."""
     KeyLimits.of(request).check_catalog(data.catalog)
     ShownAttributes(state.settings.attributes).check(
         [data.condition.get("filter"), *(data.action.get(action) for action in _FILTERS)]

@@ -195,7 +195,7 @@ class MultiSearch(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OneAnswer(msgspec.Struct):
-    """The answer to one search: `found`, or the `problem` that the search alone would have got."""
+    """The answer to one search: `found`, or the `problem` of a search that failed."""
 
     found: Found | None
     problem: Problem | None

@@ -58,8 +58,9 @@ async def suggest(
         str | None, QueryParameter(max_length=100, description="Kinds of suggestions, such as `query,brand`.")
     ] = None,
 ) -> Suggestions:
-    """Suggest queries that found something, product types, brands and titles that begin with a prefix. A key with a
-    filter gets no queries, and counts only its own products."""
+    """Suggest queries that found something, product types and brands with a word that begins with a prefix, and titles
+    whose first word does. A key with a filter gets no queries, and its counts are those of the products that it may
+    see."""
     limits = KeyLimits.of(request)
     limits.check_catalog(catalog)
     wanted = KINDS if kinds is None else tuple(kinds.split(","))

@@ -12,7 +12,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.params import HeaderParameter
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TAG = re.compile(r'"([0-9a-f]{1,13})"')  # later than the year 2100, and within the bounds of datetime
+_TAG = re.compile(r'"([0-9a-f]{1,13})"')  # 13 digits reach the year 2112, and datetime can hold their largest number
 
 IfMatch = Annotated[
     str | None,

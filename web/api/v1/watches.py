@@ -27,8 +27,8 @@ NameInPath = Annotated[str, PathParameter(min_length=1, max_length=100)]
 
 
 class WatchIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A text, an image, a filter, or several of them. With `min_similarity`, the image of a product must have this
-    cosine similarity to the text and the image of the watch."""
+    """A text, an image, a filter, or several of them. With `min_similarity`, an image of a product must have at least
+    this cosine similarity to the text and the image of the watch."""
 
     name: Name
     query: Text | None = None

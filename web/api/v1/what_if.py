@@ -17,7 +17,7 @@ from web.http.problems import ApiError
 from web.http.wording import for_rest
 
 _FILTERS = ("hide", "boost", "bury", "filter")  # the actions of a rule with a filter
-# The errors with a message of shop.what_if. 55000: a signal cannot be read.
+# The errors whose message a client gets, and the kind of their problem. 55000: a signal cannot be read.
 _PROBLEMS = {"42704": "invalid", "54000": "invalid", "55000": "invalid", "55P03": "overloaded"}
 
 

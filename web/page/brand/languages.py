@@ -57,7 +57,8 @@ def plurals() -> set[tuple[str, ...]]:
 
 
 def has_placeholders_of(own: str, text: str) -> bool:
-    """Returns whether a text of a theme has the same placeholders, such as %(count)s, as the English text."""
+    """Returns whether a text of a theme is not blank, has the placeholders of the English text, such as %(count)s, and
+    has no other percent sign."""
     placeholders = sorted(_PLACEHOLDER.findall(text))
     return (
         bool(own.strip()) and sorted(_PLACEHOLDER.findall(own)) == placeholders and "%" not in _PLACEHOLDER.sub("", own)

@@ -1,4 +1,4 @@
-"""Serves robots.txt and the sitemap, which lead search engines to the start page and to every product."""
+"""Serves robots.txt and the sitemap, which lead search engines to the start page and to the products."""
 
 from typing import Annotated, Any
 from xml.sax.saxutils import escape
@@ -23,8 +23,8 @@ _XMLNS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http:
 
 @get("/robots.txt", include_in_schema=False, sync_to_thread=False)
 def robots() -> Response[str]:
-    """Return the theme's robots.txt. The page's own file lets search engines visit the start page and the
-    products, but no results of searches."""
+    """Return the robots.txt of the theme, or else the page's own, which lets search engines visit the start page and
+    the products, but no results of searches."""
     rules = visit.theme().robots
     if rules is None:
         open_to_all = (

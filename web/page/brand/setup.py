@@ -70,7 +70,8 @@ def _offered(settings: WebSettings, theme: Theme) -> tuple[str, ...]:
 
 
 def _check_texts(theme: Theme, folder: Path, offered: Collection[str]) -> None:
-    """Raises SettingsError for a text that the page does not have, or whose placeholders are not the page's."""
+    """Raises SettingsError for a language or a text that the page does not have, and for a text that
+    `has_placeholders_of` refuses."""
     known = languages.texts()
     for language, texts in theme.texts.items():
         if language not in (*visit.LANGUAGES, *offered):

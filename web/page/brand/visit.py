@@ -76,7 +76,7 @@ def chosen_language() -> str:
 
 
 def language() -> str:
-    """Returns the language of the address, or else the one that the visitor's browser likes best, or else the first."""
+    """Returns the language of the address, or else the one that the visitor's browser prefers, or else the first."""
     now = _visit.get() or _nobody
     if now.scope is None:
         return now.site.languages[0]
@@ -92,8 +92,9 @@ def locale() -> str:
     if not now.locale:
         own = language()
         tags = _tags(header(b"accept-language")) if now.scope else []
-        regions = ((_REGION.search(tag), likes) for name, tag, likes in tags if name == own)
-        best, _ = max(((found[1], likes) for found, likes in regions if found), key=lambda one: one[1], default=("", 0))
+        regions = ((_REGION.search(tag), weight) for name, tag, weight in tags if name == own)
+        known = ((found[1], weight) for found, weight in regions if found)
+        best, _ = max(known, key=lambda one: one[1], default=("", 0))
         now.locale = _known(own, best.upper()) if best else own
     return now.locale
 
@@ -115,7 +116,7 @@ def _tags(accepted: str) -> list[tuple[str, str, float]]:
 
 
 def _accepted(header_: str, offered: tuple[str, ...]) -> str:
-    known = [(name, likes) for name, _, likes in _tags(header_) if name in offered]
+    known = [(name, weight) for name, _, weight in _tags(header_) if name in offered]
     return max(known, key=lambda one: one[1])[0] if known else offered[0]
 
 

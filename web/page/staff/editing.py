@@ -232,7 +232,8 @@ def _number(form: dict[str, str], field: str) -> int:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Tells staff why the database refuses a rule, a synonym or a preview."""
+    """Turns the errors _REFUSED into ApiError, which tells staff why the database refuses a rule, a synonym or a
+    preview."""
     try:
         yield
     except DatabaseError as error:

@@ -1,9 +1,9 @@
 """Keeps the sessions of signed-in staff in the memory of this process.
 
-The cookie of a session is a random name; the API key stays here. A session ends after 30 minutes without a request or
-after 8 hours, by signing out, by a restart, or as the longest unused of too many. Litestar's sessions on the server
-would keep a name that the browser brings, so that a stranger could choose it. They would also set `Secure` for every
-request or for none.
+The cookie of a session is a random name; the API key stays here. A session ends after 30 minutes without a request,
+after 8 hours, by signing out, or by a restart. If there are too many sessions, the one that was used longest ago ends.
+Litestar's sessions on the server would keep a name that the browser brings, so that a stranger could choose it. They
+would also set `Secure` for every request or for none.
 """
 
 import secrets
@@ -22,7 +22,7 @@ PATH = "/staff"
 COOKIE = "windowshop_staff"
 IDLE_SECONDS = 30 * 60
 LONGEST_SECONDS = 8 * 3600
-_MOST = 1000  # sessions; a further one ends the session that was used longest ago
+_MOST = 1000  # sessions
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Renders the page for staff and its errors, and refuses forms that come from another page."""
+"""Renders the page for staff and its errors, and refuses forms of other origins."""
 
 from dataclasses import dataclass
 from typing import Any
