@@ -85,7 +85,7 @@ def test_the_settings_of_all_processes_are_read_without_the_libraries_of_the_ext
 # --- sizes
 
 
-def test_a_file_has_at_most_350_lines() -> None:
+def test_a_source_file_has_at_most_350_lines() -> None:
     lines = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in source_files(".py", ".sql")}
     long = {file: count for file, count in lines.items() if count > MAX_FILE_LINES}
     assert set(long) == set(), long
@@ -111,11 +111,11 @@ def test_a_folder_has_at_most_20_source_files() -> None:
 
 
 def test_no_module_has_a_vague_name() -> None:
-    empty = {"utils", "util", "helpers", "helper", "common", "misc", "lib"}
-    assert [name(path) for path in source_files(".py", ".sql") if empty & {path.stem, path.parent.name}] == []
+    vague = {"utils", "util", "helpers", "helper", "common", "misc", "lib"}
+    assert [name(path) for path in source_files(".py", ".sql") if vague & {path.stem, path.parent.name}] == []
 
 
-def test_no_two_classes_share_a_name() -> None:
+def test_no_two_public_classes_share_a_name() -> None:
     places = defaultdict(list)
     for path in source_files(".py", folders=PACKAGES):
         for node in ast.walk(syntax(path)):

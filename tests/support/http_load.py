@@ -30,7 +30,7 @@ def service(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start `windowshop serve` and wait until it answers at the port. Kill the process when the context ends.
 
-    `code` is the folder of the packages that the process runs. The default is the folder of the tests.
+    `code` is the folder of the packages that the process runs. The default is the working folder of the tests.
     """
     own = {"api_keys": "off", "rate_per_address": 0, "metrics_port": "null", **settings}
     given = {f"WINDOWSHOP_WEB_{name.upper()}": str(value) for name, value in own.items()}

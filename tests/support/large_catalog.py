@@ -36,8 +36,8 @@ def product_id(sku: str) -> str:
 
 
 def fill(database: Database, products: int = PRODUCTS) -> None:
-    """Insert the products. Product n has SKU 'sku n', price (n * 7919) mod 160 and one of 200 words in its title. The
-    brand names the product's cluster, so the products of a brand are neighbours."""
+    """Insert the products. Product n has SKU 'sku n', price (n * 7919) mod 160 and one of 200 words in its title. Each
+    brand is one cluster, so the products of a brand are neighbours."""
     address = database.write.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address) as conn:
         conn.execute("set session_replication_role = replica")

@@ -164,7 +164,7 @@ class Shop:
             thread.join()
 
     def cache(self, query: str, model_id: int = 1, dimension: int = TOY.dimension, seed: int = 0) -> None:
-        """Put the vector of a text into the cache, so that no encoder is needed."""
+        """Put a random vector of a text into the query cache, so that no encoder is needed."""
         [vector] = unit_vectors(1, dimension, seed)
         self.run(
             "insert into shop_private.query_embedding (model_id, key, query, embedding) values "
@@ -233,9 +233,9 @@ def _transaction_id(made: Shop) -> int:
     return int(made.value("select pg_current_xact_id()::text"))
 
 
-# Empties a database that tests share. To copy a database for each test would take ten times as long. Deleted rows would
-# leave empty pages, and search and the planner estimate the size of a table by its pages. The counters of live rows are
-# updated now, not up to ten seconds later.
+# Empties a database that tests share. To copy a database for each test would take ten times as long. Deleted products
+# would leave empty pages, and search and the planner estimate the size of a table by its pages. The counters of live
+# rows are updated now, not up to ten seconds later.
 EMPTY = "; ".join(
     [
         "truncate shop.product, shop.synonym cascade",

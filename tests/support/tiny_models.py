@@ -79,7 +79,7 @@ def make_siglip(folder: Path, seed: int = 0, dimension: int = SIGLIP_DIMENSION) 
 
 
 def make_siglip2(folder: Path, seed: int = 0, dimension: int = SIGLIP_DIMENSION) -> Path:
-    """Makes a SigLIP 2 of fixed resolution: the towers of SigLIP with the tokenizer of Gemma, in small letters."""
+    """Makes a SigLIP 2 of fixed resolution: the towers of SigLIP with Gemma's tokenizer for texts in lower case."""
     pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581"]
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
     vocabulary = {piece: n for n, piece in enumerate(pieces + letters)}
@@ -128,8 +128,8 @@ def make_multilingual_clip(folder: Path, seed: int = 0) -> Path:
     return folder / "pair"
 
 
-# Configurations of OpenCLIP: a ViT with the tokenizer of CLIP, and the parts of SigLIP and of Marqo's models: an image
-# tower of timm, images that are squashed, and a tokenizer beside the weights.
+# Configurations of OpenCLIP. `vit` is a ViT with the tokenizer of CLIP. `siglip` has what SigLIP and Marqo's models
+# have: an image tower of timm, squashed images, and a tokenizer beside the weights.
 OPEN_CLIP: dict[str, dict[str, Any]] = {
     "vit": {
         "model_cfg": {
@@ -174,7 +174,7 @@ OPEN_CLIP: dict[str, dict[str, Any]] = {
 
 
 def make_open_clip(folder: Path, kind: str = "vit", seed: int = 0) -> Path:
-    """Makes a checkpoint of OpenCLIP in the files of a hub: a configuration, weights, and the tokenizer of `siglip`."""
+    """Makes the files of an OpenCLIP model on a hub: a configuration, weights and, for `siglip`, a tokenizer."""
     import open_clip
     from safetensors.torch import save_file
 

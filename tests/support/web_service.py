@@ -1,4 +1,4 @@
-"""Runs the web service at a port, and puts query vectors into the query cache, so that tests need no encoder."""
+"""Runs the web service at a port. Its queries get their vectors from the query cache or from an encoder in a thread."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,5 +1,5 @@
-"""A watch reports each matching product once. The transaction that makes the product searchable
-also writes the report."""
+"""A watch reports each matching product once. The transaction that makes the product searchable also writes the
+report."""
 
 import pytest
 from sqlalchemy import text

@@ -58,7 +58,7 @@ class ContainerTools:
         return image
 
     def command(self, *words: str) -> list[str]:
-        """Return the command that runs a container, as compose.yaml does: no capabilities, and a read-only root.
+        """Return the command that runs a container as compose.yaml does, without capabilities and on a read-only root.
 
         Some machines have no cgroups that containers may use, so the command hides cgroups from podman.
         """
@@ -88,7 +88,7 @@ class ContainerTools:
 
     def _torch_index(self) -> Path:
         """Return a folder that serves as a package index with the CPU build of the pinned torch. The wheel comes from
-        the index in images.yaml. If that index does not answer, pip may find the wheel in a folder of this machine."""
+        the index in images.yaml. If that download fails, pip looks where its own configuration tells it to."""
         index = self.folder / "torch-index"
         folder = index / "torch"
         given = yaml.safe_load(IMAGES.read_text())["services"]["own"]["build"]["args"]["TORCH_CPU_INDEX"]

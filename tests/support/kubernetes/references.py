@@ -1,4 +1,5 @@
-"""Checks that the manifests of an overlay name only things that exist, and fit each other."""
+"""Checks that the manifests of an overlay name only things that exist, fit each other, and keep the rules of their
+kind."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -13,7 +13,7 @@ from tests.support.compose.rules import SECRET
 from tests.support.kubernetes.manifests import Manifest, Pod, matches, of_kind, pods
 
 USER = 10001
-AUTHORITY = "/run/secrets/database/ca.crt"  # as create_secrets.py writes it into the addresses
+AUTHORITY = "/run/secrets/database/ca.crt"  # create_secrets.py writes this path into the addresses
 PROTOCOLS = re.compile(r"(http|grpc|tcp)(-|$)")  # a service mesh reads the protocol from the name of a port
 PROBES = {"startupProbe": ("/health", "/ready"), "livenessProbe": ("/health",), "readinessProbe": ("/ready",)}
 GPU = "nvidia.com/gpu"
@@ -231,7 +231,7 @@ def _volumes(pod: Pod, known: Known, configs: Mapping[str, set[str]]) -> Iterato
         if "secret" in volume:
             secret = volume["secret"]["secretName"]
             yield from _missing(f"secret {secret}", volume["secret"], known.secrets.get(secret))
-            is_public = secret.endswith("-ca")  # _process sees to it that no container mounts the key of the authority
+            is_public = secret.endswith("-ca")  # _process checks that no container mounts the key of the authority
             if not is_public and volume["secret"].get("defaultMode") != 0o440:
                 yield f"every user may read the volume {name}"
             if any(mount["name"] == name and not mount.get("readOnly") for mount in mounts):

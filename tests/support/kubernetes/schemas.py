@@ -35,7 +35,7 @@ def core_faults(manifest: Manifest, version: str) -> list[str]:
 
 @cache
 def crd_folder() -> Path | None:
-    """Return the folder with the definitions of the operators' resources, which is no part of this project."""
+    """Return the folder with the definitions of the operators' resources, or None. It is no part of this project."""
     return next((folder for folder in _FOLDERS if folder.is_dir()), None)
 
 
@@ -62,7 +62,7 @@ def _schemas(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _strict(schema: Any) -> Any:
-    """Return the schema, in which an object with known properties has no others."""
+    """Return the schema with the rule that an object with known properties has no others."""
     if isinstance(schema, list):
         return [_strict(each) for each in schema]
     if not isinstance(schema, dict):

@@ -52,7 +52,7 @@ class KubernetesSite:
         self._hosts |= {host: f"localhost:{free_port()}" for host in (REPLICAS, POOLER_OF_REPLICAS)}
 
     def start_postgres(self) -> None:
-        """Start a server as the operator does: with TLS, and with the settings of the Cluster."""
+        """Start a server as the operator does: with the settings of the Cluster, and with TLS if the build has it."""
         spec = one(self.manifests, "Cluster", "windowshop-db")["spec"]
         initdb = spec["bootstrap"]["initdb"]
         folder = self.folder / "postgres"
@@ -207,7 +207,7 @@ class KubernetesSite:
         mounts = {
             mount["mountPath"]: root / mount["mountPath"].removeprefix("/")
             for mount in container["volumeMounts"]
-            if mount["mountPath"] != "/tmp"  # of this machine, which has the folders of the site too
+            if mount["mountPath"] != "/tmp"  # this machine's /tmp is used, because it has the folders of the site
         }
         for mount in container["volumeMounts"]:
             volume = volumes.get(mount["name"], {})

@@ -1,4 +1,4 @@
-"""No answer names a catalog that its client may not read, not even to a client that asks for a missing catalog."""
+"""No answer names a catalog that the client may not read, not even if the client asks for a missing catalog."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -80,7 +80,9 @@ def test_the_deadline_is_far_away_while_a_body_arrives() -> None:
 
 
 @pytest.mark.parametrize(("rate", "upload_ms"), [(10_000_000, 60_000), (1, 500)])
-def test_a_slow_trickle_is_ended(serve: Serve, monkeypatch: pytest.MonkeyPatch, rate: int, upload_ms: int) -> None:
+def test_a_body_that_arrives_too_slowly_is_refused(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, rate: int, upload_ms: int
+) -> None:
     monkeypatch.setattr(arriving, "MIN_RATE", rate)
     with serve(deadline_ms=300, upload_ms=upload_ms) as client:
         began = time.monotonic()
@@ -90,7 +92,7 @@ def test_a_slow_trickle_is_ended(serve: Serve, monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize("path", ["/v1/search", "/v1/products", "/mcp"])
-def test_a_compressed_body_is_refused_by_its_encoding(client: httpx.Client, path: str) -> None:
+def test_a_compressed_body_is_refused_with_the_name_of_its_encoding(client: httpx.Client, path: str) -> None:
     method = "PUT" if path == "/v1/products" else "POST"
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "Accept": "application/json"}
     answer = client.request(method, path, content=b'{"query": "bag"}', headers=headers)

@@ -1,4 +1,4 @@
-"""A request that cannot be read gets a problem that names the fault and its place, and what to send instead."""
+"""A request that cannot be read gets a problem that names the fault, often with its place and what to send instead."""
 
 import socket
 from typing import Any

@@ -1,4 +1,4 @@
-"""The tools at /mcp answer like REST, within the limits of the key and its budget."""
+"""The tools at /mcp answer like REST, and a failed call says what is wrong."""
 
 import base64
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_a_client_lists_the_tools_with_a_schema_and_a_description(client: httpx.
     )
 
 
-def test_the_examples_and_the_fields_of_the_filter_are_those_of_filters(client: httpx.Client) -> None:
+def test_the_tools_accept_the_examples_and_the_fields_that_describe_a_filter(client: httpx.Client) -> None:
     tools = with_client(f"{address_of(client)}/mcp", lambda mcp: mcp.list_tools()).tools
     filter_ = tools[0].input_schema["properties"]["filter"]
     for example in filter_["examples"]:

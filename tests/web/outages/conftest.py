@@ -1,4 +1,4 @@
-"""A fixture of a primary behind a proxy, which a test can interrupt."""
+"""The fixture provides a primary behind a proxy that a test can interrupt."""
 
 from collections.abc import Iterator
 

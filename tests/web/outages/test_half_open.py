@@ -1,4 +1,4 @@
-"""A request ends at its deadline, even if the server has become silent without closing the connection."""
+"""A request ends at its deadline, even if the database server has become silent without closing the connection."""
 
 import time
 from collections.abc import Iterator

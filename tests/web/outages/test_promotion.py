@@ -102,7 +102,7 @@ class Client:
 
 
 def during_the_outage(client: Client, primary: Cluster) -> Counter[str]:
-    """Send REQUESTS searches in SECONDS, half of them for new texts. The primary is killed after DIES_AFTER seconds."""
+    """Send REQUESTS searches in SECONDS s, half of them for new texts. Kill the primary after DIES_AFTER s."""
     outcomes: Counter[str] = Counter()
 
     def ask(number: int, is_away: bool) -> None:

@@ -1,4 +1,4 @@
-"""The database is upgraded while processes of the earlier release run. Then they are replaced one by one."""
+"""The database is upgraded while processes of the earlier release run. Then these processes are replaced one by one."""
 
 import shutil
 import subprocess
@@ -146,7 +146,7 @@ def test_four_processes_are_replaced_one_by_one_across_a_revision_without_a_fail
     code, env = next_release(tmp_path / "next"), environment(own_database)
     limits = "select rolname, rolconnlimit from pg_roles where rolname in ('shop_web_reader', 'shop_web_writer')"
     before = admin(own_database, limits)
-    for name, _ in before:  # the limits of a test's database are for fewer processes
+    for name, _ in before:  # the limits of the test server's roles are for fewer processes
         admin(own_database, f"alter role {name} connection limit 60")
     try:
         with ExitStack() as stack:

@@ -1,5 +1,5 @@
-"""axe-core finds no violation in the states of the page that STATES has, at a wide and a narrow width. In dark colours,
-only the rules that depend on colours are checked."""
+"""axe-core finds no violation on the page: in STATES, without an encoder, in each language, and with opened parts. In
+dark colours, only the rules that depend on colours are checked."""
 
 import re
 from collections.abc import Callable

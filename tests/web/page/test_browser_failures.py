@@ -73,7 +73,7 @@ def test_an_error_page_of_a_proxy_is_not_shown_in_place_of_the_results(shop: str
     page.locator(".chip-image").wait_for()
 
 
-def test_images_that_cannot_be_loaded_become_a_sign(shop: str, visit: Visit) -> None:
+def test_an_icon_replaces_an_image_that_cannot_be_loaded(shop: str, visit: Visit) -> None:
     page = visit("about:blank")
     page.route(re.compile("/images/"), lambda route: route.fulfill(status=404, body=""))
     page.goto(shop)

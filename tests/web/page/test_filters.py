@@ -29,7 +29,7 @@ def test_the_field_that_most_products_have_comes_first() -> None:
     assert [group.name for group in groups(PageState(), few)] == ["size", "brand"]
 
 
-def test_the_only_currency_is_no_filter_and_several_are_one() -> None:
+def test_the_only_currency_is_no_filter_and_several_currencies_are_a_filter() -> None:
     assert groups(PageState(), [facet("currency", 0, "EUR")]) == []
     assert [group.name for group in groups(PageState(), [facet("currency", 0, "EUR", "JPY")])] == ["currency"]
 

@@ -75,7 +75,7 @@ def test_tiles_are_not_bright_in_the_dark_colour_scheme(shop: str, visit: Visit)
     assert max(int(part) for part in re.findall(r"\d+", color)[:3]) < 170, color
 
 
-def test_an_empty_page_offers_queries_and_categories_with_images(shop: str, visit: Visit) -> None:
+def test_the_start_page_offers_queries_and_categories_with_images(shop: str, visit: Visit) -> None:
     page = visit(shop)
     page.wait_for_load_state("networkidle")
     images = page.locator(".categories img")

@@ -1,4 +1,4 @@
-"""A shop's theme gives the page its name, description, logo, colours, rules and templates. A theme that cannot be used
+"""A shop's theme gives the page its name, description, logo, colours, CSS and templates. A theme that cannot be used
 ends the start with one error."""
 
 import re

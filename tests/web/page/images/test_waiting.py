@@ -1,4 +1,4 @@
-"""While results load for longer than a moment, the cards are calm placeholders, and nothing moves."""
+"""While results load for longer than a moment, placeholders of the same size replace the cards."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -31,7 +31,7 @@ def recalled(own_database: Database) -> Database:
 def test_lists_searches_and_counts_leave_out_what_is_always_hidden(serve: Serve, recalled: Database) -> None:
     with serve(recalled) as client:
         start = client.get("/").text
-        # of 60 without 20 red ones and sku 1; sku 2, 4 and 5 are one card
+        # 39 of the 60 products are not hidden: all but 20 red ones and sku 1. sku 2, 4 and 5 share a card.
         assert count(start) == "37 products <span>· 39 variants</span>"
         assert '<input id="color' in start and ">red</span>" not in start
         for address in ("/?shown=240", "/?like=sku%201&cut=none&shown=240", "/?like=sku%204&cut=none&shown=240"):

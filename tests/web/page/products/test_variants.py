@@ -87,19 +87,21 @@ def test_a_product_of_a_very_large_group_is_among_its_listed_variants(
         assert "Only the first 100 variants are listed." in page
 
 
-def test_the_heading_counts_the_variants_too_as_the_filters_do(grouped: httpx.Client) -> None:
+def test_the_heading_and_the_filters_count_the_variants(grouped: httpx.Client) -> None:
     page = grouped.get("/?q=striped&cut=none&price_max=45").text
     assert count(page) == "1 product <span>· 30 variants</span>"
     assert re.findall(r"<span>(bags|shoes)</span><small>(\d+)</small>", page) == [("bags", "15"), ("shoes", "15")]
     assert count(grouped.get("/?q=number40").text) == "1 product"
 
 
-def test_the_heading_of_a_list_with_further_pages_counts_cards(grouped: httpx.Client, own_database: Database) -> None:
+def test_the_heading_of_a_list_with_further_pages_counts_the_cards_of_all_pages(
+    grouped: httpx.Client, own_database: Database
+) -> None:
     assert count(grouped.get("/").text) == "31 products <span>· 60 variants</span>"
     assert count(grouped.get("/?price_min=15").text) == "31 products <span>· 51 variants</span>"
     assert count(grouped.get("/?q=bag&cut=none").text) == "31 products <span>· 60 variants</span>"
 
 
-def test_the_product_of_a_list_is_no_variant_if_the_filter_excludes_it(grouped: httpx.Client) -> None:
+def test_the_requested_product_is_no_variant_if_the_filter_excludes_it(grouped: httpx.Client) -> None:
     assert sizes(grouped.get("/variants?sku=sku%201&price_min=40", headers=HTMX).text) == ["27", "28", "29", "30"]
     assert "1" in sizes(grouped.get("/variants?sku=sku%201", headers=HTMX).text)

@@ -82,7 +82,7 @@ def test_visitors_read_what_happened_and_no_error_page_of_the_proxy(
         def expect(status: int, *texts: str) -> None:
             for text in texts:
                 page.get_by_role("alert").get_by_text(text).wait_for()
-            assert set(statuses) == {status}  # suggestions fail too, and nobody is told
+            assert set(statuses) == {status}  # suggestions fail too, and the page does not say so
             assert "nginx" not in page.locator("body").inner_text()
             assert page.locator(CARDS).count() == 24
             assert page.locator("#results").get_attribute("aria-busy") is None

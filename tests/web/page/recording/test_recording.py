@@ -78,7 +78,7 @@ def test_a_search_and_the_click_on_a_result_are_recorded_without_javascript_and_
         assert "set-cookie" not in page.headers and "set-cookie" not in view.headers
         [canonical] = re.findall(r'<link rel="canonical" href="([^"]*)">', view.text)
         assert "from=" not in canonical
-        # The page, the product and further pages of the search again are no new events.
+        # The same search, this search with a filter, and the same click are no new events.
         for address in ("/?q=bag&cut=none", "/?q=%20Bag&color=red&cut=none", link):
             client.get(address)
         recorded(own_database, 2)
@@ -190,7 +190,9 @@ def _another_name(database: Database) -> str:
     return next(f"Browser {n}" for n in range(100) if name(f"Browser {n}") != own)
 
 
-def test_an_address_with_many_browsers_makes_no_suggestion_and_few_counts(serve: Serve, own_database: Database) -> None:
+def test_an_address_with_many_browsers_counts_as_four_visitors_and_makes_no_suggestion(
+    serve: Serve, own_database: Database
+) -> None:
     with recording(serve, own_database) as client:
         for n in range(40):
             page = client.get("/?q=bag&cut=none", headers={"User-Agent": f"Browser {n}"})
@@ -225,7 +227,7 @@ def test_an_address_with_many_browsers_makes_no_suggestion_and_few_counts(serve:
 
 
 @pytest.mark.soak
-def test_a_flood_of_one_visitor_ends_at_the_limit_of_a_day(
+def test_at_most_the_limit_of_events_of_one_visitor_is_recorded_a_day(
     serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "MOST_A_DAY", 5)
@@ -290,7 +292,7 @@ def test_the_variants_of_a_card_name_the_search_too(serve: Serve, own_database: 
         assert "from=" not in client.get("/variants?sku=sku%201&from=%22%3E").text
 
 
-def test_the_salt_lasts_a_day_and_is_deleted_with_it(own_database: Database) -> None:
+def test_the_salt_lasts_a_day_and_is_deleted_afterwards(own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(text("insert into shop_private.visitor_salt values (current_date - 2, '\\x00')"))
         first, again = (conn.execute(text("select * from shop_private.salt_of_day()")).one() for _ in range(2))

@@ -1,4 +1,4 @@
-"""Fixtures serve a shop with keys, whose page for staff the tests use without a browser."""
+"""The fixtures serve a shop with keys. Tests use its page for staff without a browser."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The page for staff in a browser: accessible, usable by keyboard, with a live preview and without JavaScript."""
+"""In a browser, the page for staff is accessible, can be used with the keyboard, and works without JavaScript."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING

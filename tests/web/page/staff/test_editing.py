@@ -1,5 +1,5 @@
-"""The pages for staff show rules, synonyms, queries, items in quarantine and models, and their forms change these.
-These tests need no browser."""
+"""The pages for staff show rules, synonyms, queries, items in quarantine and models. Their forms change rules and
+synonyms, and let encoders try items in quarantine again. These tests need no browser."""
 
 import re
 from html import unescape
@@ -12,7 +12,7 @@ from tests.support.web_service import Serve
 from tests.web.page.staff.signing_in import OWN, RULE, Keys, sign_in
 
 
-def pages_of(client: httpx.Client, key: str) -> list[str]:
+def skus_for_bag(client: httpx.Client, key: str) -> list[str]:
     """Returns the SKUs of the search for bag, over REST."""
     answer = client.post("/search/text", json={"query": "bag", "top_k": 5}, headers={"Authorization": f"Bearer {key}"})
     return [each["sku"] for each in answer.json()["results"]]
@@ -20,23 +20,23 @@ def pages_of(client: httpx.Client, key: str) -> list[str]:
 
 def test_a_rule_of_the_page_changes_a_search_and_a_draft_does_not(client: httpx.Client, keys: Keys) -> None:
     sign_in(client, keys["admin"])
-    before = pages_of(client, keys["admin"])
+    before = skus_for_bag(client, keys["admin"])
     assert before[0] != "sku 3"
     assert client.post("/staff/rules", data=RULE).status_code == 303
-    assert pages_of(client, keys["admin"]) == before
+    assert skus_for_bag(client, keys["admin"]) == before
     shown = client.get("/staff/rules").text
     assert 'the search is exactly bag</td><td data-name="Then">sku 3 comes at place 1<' in shown
     given = {"rule": re.findall(r'name="rule" value="(\d+)"', shown)[0]}
     live = client.post("/staff/rules/live", data=given, follow_redirects=True)
     assert "The rule is live." in live.text
-    assert pages_of(client, keys["admin"])[0] == "sku 3"
+    assert skus_for_bag(client, keys["admin"])[0] == "sku 3"
     assert client.post("/staff/rules/draft", data=given).status_code == 303
-    assert pages_of(client, keys["admin"]) == before
+    assert skus_for_bag(client, keys["admin"]) == before
     outdated = {**given, "version": re.findall(r'name="version" value="&#34;(\w+)&#34;"', shown)[0]}
     for action in ("live", "delete"):  # as if somebody else had changed the rule since the page was opened
         answer = client.post(f"/staff/rules/{action}", data={**outdated, "version": f'"{outdated["version"]}"'})
         assert answer.status_code == 412 and "Somebody else has changed the rule." in answer.text
-    assert pages_of(client, keys["admin"]) == before
+    assert skus_for_bag(client, keys["admin"]) == before
     assert client.post("/staff/rules/delete", data=given).status_code == 303
     assert client.post("/staff/rules/delete", data=given).status_code == 404
     assert "There is no rule yet." in client.get("/staff/rules").text
@@ -74,7 +74,7 @@ def test_a_preview_shows_the_change_and_leaves_nothing_behind(
     )
     with own_database.connect(None) as conn:
         before = conn.execute(rows).one()
-    searched = pages_of(client, keys["admin"])
+    searched = skus_for_bag(client, keys["admin"])
     sign_in(client, keys["admin"])
     seen = client.post("/staff/preview/rules", data=RULE, headers={"HX-Request": "true"})
     assert seen.status_code == 200
@@ -91,7 +91,7 @@ def test_a_preview_shows_the_change_and_leaves_nothing_behind(
         "/staff/preview/rules", data={**RULE, "then_value": "sku 999"}, headers={"HX-Request": "true"}
     )
     assert refused.status_code == 422 and "sku 999" in refused.text
-    assert pages_of(client, keys["admin"]) == searched
+    assert skus_for_bag(client, keys["admin"]) == searched
     with own_database.connect(None) as conn:
         assert conn.execute(rows).one() == before
 

@@ -1,4 +1,4 @@
-"""The page for staff speaks the visitor's language, and looks as the theme of the shop says."""
+"""The page for staff is in the language of its visitor, and has the look of the shop's theme."""
 
 import re
 from html import unescape
