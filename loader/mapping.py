@@ -64,7 +64,7 @@ def parse_changes(
     assignments: Sequence[str], file: Path | None, currency: str | None, base_url: str | None
 ) -> ValueChanges:
     """Returns the changes that the options `--map-values`, `--currency` and `--base-url` describe. Raises
-    SettingsError."""
+    SettingsError if an option or the file is invalid."""
     try:
         code = values.currency(currency) if currency else None
     except ValueError as error:

@@ -38,7 +38,8 @@ class PipedFile:
         self._max_bytes = max_bytes
 
     def copy(self, on_progress: Progress = lambda done, size: None) -> None:
-        """Copies the pipe until its writer closes it. Raises SourceUnreadable."""
+        """Copies the pipe until its writer closes it. Raises SourceUnreadable if this fails, or if the pipe has more
+        than `max_bytes` bytes."""
         copied = 0
         try:
             with open(self._pipe, "rb", BUFFER, closefd=self._pipe != 0) as pipe, self.path.open("wb") as copy:

@@ -1,7 +1,7 @@
 """Downloads a catalog file from a web address, and downloads it again only if it has changed.
 
 The person who runs the command gives the address, so the host may have a private address and any port. A redirect to
-another host is guarded like the address of an image. Messages show the address without its query, because shops put
+another host is checked like the address of an image. Messages show the address without its query, because shops put
 keys into the query.
 """
 

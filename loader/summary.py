@@ -58,7 +58,7 @@ class LoadSummary:
     # Fields that are empty in every product. A field of OFFER_COLUMNS is listed only if a column of the file fills it.
     empty_fields: set[str] = field(default_factory=lambda: set(COLUMNS).difference(OFFER_COLUMNS))
     attributes: set[str] = field(default_factory=set)  # the names of the attributes, see MAX_ATTRIBUTES
-    private: dict[str, int] = field(default_factory=dict)  # dropped private attribute -> number of rows that had it
+    private: dict[str, int] = field(default_factory=dict)  # private attribute -> how often it was dropped
     warnings: dict[str, Warnings] = field(default_factory=dict)  # field -> its warnings
     rejects_file: Path | None = None  # the file that lists the rejected rows
     first_reject: Reject | None = field(default=None, repr=False)

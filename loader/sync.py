@@ -34,7 +34,7 @@ class MissingLimit:
 
     @classmethod
     def parse(cls, written: str) -> "MissingLimit":
-        """Parses "20%" or "500". Raises SettingsError."""
+        """Parses "20%" or "500". Raises SettingsError for other texts."""
         if match := re.fullmatch(r"(\d{1,3}(?:\.\d{1,4})?)\s*%", written.strip()):
             share = float(match[1]) / 100
             if share <= 1:

@@ -16,7 +16,7 @@ def function_statements(roles: Roles, schemas: Mapping[str, str]) -> Iterator[st
     """Yield the statements that create every function, view and result type again, in one transaction.
 
     A function whose arguments or result have changed is dropped first. If an object depends on such a function, the
-    script stops. Functions that no file defines any more are dropped at the end.
+    script stops. Functions that no file defines any more are dropped before the grants.
     """
     files = named_files(roles.by_word(), schemas)
     defined = {name for _, text in files for name in DEFINED.findall(text)} | FROZEN

@@ -20,7 +20,8 @@ EARLIER_LIMIT = (
 def create_roles(conn: Connection, roles: Roles) -> None:
     """Create the missing roles, and let the current user act as the owner.
 
-    Roles belong to the whole server, so the attributes of an existing role stay as they are.
+    Roles belong to the whole server, so the attributes of an existing role stay as they are. Only the connection limit
+    that the gateway has from an earlier release is removed.
     """
     quote = conn.dialect.identifier_preparer.quote
     existing = set(conn.scalars(text("select rolname from pg_roles where rolname = any(:names)"), {"names": roles.all}))

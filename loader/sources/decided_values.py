@@ -10,8 +10,8 @@ from loader.sources.wrapping import WrappedSource
 
 
 class DecidedValues(WrappedSource):
-    """The rows of another source, in which no price or date is ambiguous if the file allows a decision. The first
-    ambiguous value starts an extra pass over the file. Without an ambiguous value, there is no extra pass."""
+    """The rows of another source. An ambiguous price or date in them is decided if the file allows a decision. The
+    first ambiguous value starts an extra pass over the file. Without an ambiguous value, there is no extra pass."""
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
         super().__init__(opened())

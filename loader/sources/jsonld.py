@@ -23,7 +23,7 @@ from loader.sources.reading.offers import offered
 
 MAX_DOCUMENT = 16 << 20  # a document has at most this many bytes, because it is parsed in one piece
 LEADS_ON = ("@graph", "itemListElement", "item", "mainEntity", "hasVariant")
-TEXTS = {  # field: schema.org's names for the field, best first; the first name that is present is read
+TEXTS = {  # field: schema.org's names for the field, best first; the first name with a value is read
     "sku": ("sku", "productID", "mpn"),  # a product without these names gets its SKU from `_other_identifier`
     "title": ("name",),
     "description": ("description",),

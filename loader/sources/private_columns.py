@@ -26,7 +26,7 @@ class WithoutPrivateColumns(WrappedSource):
     """The rows of another source, without private and ignored attributes.
 
     `kept` names private attributes that are not dropped. `ignored` names further attributes that are dropped.
-    `dropped` counts the rows from which each private attribute was dropped.
+    `dropped` counts how often each private attribute was dropped.
     """
 
     def __init__(self, source: CatalogSource, *, kept: Collection[str] = (), ignored: Collection[str] = ()) -> None:

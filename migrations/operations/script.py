@@ -17,7 +17,7 @@ def is_script(operations: Operations | Any) -> bool:
 
 
 def run_raw(operations: Operations | Any, statement: str) -> None:
-    """Run or write a statement that may contain % and : as they are."""
+    """Run or write a statement in which % and : have no special meaning."""
     context = operations.get_context()
     if context.as_sql:
         context.impl.static_output(f"{statement.strip().removesuffix(';')};\n")

@@ -28,7 +28,7 @@ ALWAYS_ALLOWED = 64 << 20
 class CatalogFile:
     """A plain or gzipped file. The constructor raises SourceUnreadable or SourceDamaged, before anything is loaded.
 
-    Text in UTF-16, or in the given `encoding`, is converted to UTF-8 as it is read.
+    Text in UTF-16, or in the given `encoding`, is converted to UTF-8 when it is read.
     """
 
     def __init__(self, path: Path, encoding: str | None = None) -> None:

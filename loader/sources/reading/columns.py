@@ -74,7 +74,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 
 def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Collection[str] = ()) -> Columns:
     """Returns the columns of a table. `mapping` names the columns of a field, and takes precedence over the usual
-    names. A column in `empty` is chosen only if no other column has a usual name of the same field.
+    names. A column in `empty` is chosen only if all columns with a usual name of the same field are in `empty`.
 
     Raises MissingColumns, or NotACatalog if two columns have the same name.
     """
