@@ -19,8 +19,9 @@ SIZES = (1_000_000, 10_000_000, 100_000_000, 1_000_000_000)  # products, with on
 DIMENSION = 512
 GB = 1 << 30
 
-# Bytes of a product's row and its indexes without vectors: the short generated texts of the search benchmark, and the
-# generated feed of the load benchmark, whose rows are about as long as those of a shop's feed.
+# Bytes of a product's row and its indexes without vectors. SHORT_PRODUCT is for the short generated texts of the search
+# benchmark. PRODUCT is for the generated feed of the load benchmark, whose rows are about as long as those of a shop's
+# feed.
 SHORT_PRODUCT, PRODUCT = 1_130, 2_520
 IMAGE = 160  # bytes of an image's row and its indexes
 KEY = 50  # bytes of a vector's row in the primary key

@@ -1,6 +1,6 @@
-"""Measures how much longer SQL takes to encode a query text than the exported model alone takes in ONNX Runtime, and
-how long SQL takes if the vector is in the cache. SQL is measured in one session, in 32 sessions at the same time, and
-while the catalog is encoded.
+"""Measures how much longer SQL takes to encode a query text than the exported model alone takes in ONNX Runtime. Also
+measures how long SQL takes if the vector is in the cache. SQL is measured in one session, in 32 sessions at the same
+time, and while the catalog is encoded.
 
 The baseline calls the model directly in this process, on texts of the same kind, in turns with the SQL statements.
 Sessions are psycopg connections with the login web_reader.

@@ -1,6 +1,6 @@
-"""Measures what 1,000 watches add to the work of an encoder. Two processor times are compared for 64 products: that of
-the database, which compares the products with the watches, and that of the starter model, which encodes their titles
-and images."""
+"""Measures what 1,000 watches add to the work of an encoder. Two processor times are compared for 64 products: the time
+in which the database compares the products with the watches, and the time in which the starter model encodes their
+titles and images."""
 
 import os
 import time

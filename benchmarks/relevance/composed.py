@@ -1,8 +1,9 @@
 """Measures searches by a product and a change of it in words, such as "but red", on the triples of triples.py.
 
-Four searches are compared: by the image of the product alone; by the words of the change alone; by the product and the
-words as two inputs of one search, whose legs are fused; and by the product with the option `change`. The metric is the
-mean reciprocal rank (MRR) of the first right product. The product that is given is never a result.
+Four searches are compared. The first two are by the image of the product alone, and by the words of the change alone.
+The third has the product and the words as its two inputs, and fuses its legs. The fourth is by the product with the
+option `change`. The metric is the mean reciprocal rank (MRR) of the first right product. The product that is given is
+never a result.
 
 The starter's head has not been trained on the concepts of the products. The constants of the option were chosen on the
 half `tuning`; all figures with a goal come from the half `test`.

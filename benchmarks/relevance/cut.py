@@ -1,5 +1,5 @@
-"""Measures the option cut => 'relevant' of shop.search: which share of the relevant products in the results passes the
-cut, and how many products pass the cut for a query of random letters.
+"""Measures the option cut => 'relevant' of shop.search. One figure is the share of the relevant products in the results
+that passes the cut. Another is the number of products that pass the cut for a query of random letters.
 
 The queries, products and judgements come from held_out.py, so the starter's head has not been trained on their
 concepts. The search uses its default weights; no weight is fitted on these queries.

@@ -1,4 +1,4 @@
-"""Loads the generated catalog into a Windowshop database. Triggers are off and the indexes are built at the end, so
+"""Loads the generated catalog into a Windowshop database. Triggers are off and most indexes are built at the end, so
 that loading takes only minutes.
 
 The folder of the caller keeps one server home for each catalog size. A home is used again as long as the database

@@ -1,6 +1,6 @@
 """Generates the titles and other words of the catalog, and query texts that fit the titles.
 
-Words consist of syllables. The frequency of a word falls with the rank of the word: each of the ten most frequent words
+Words consist of syllables. The frequency of a word falls with the rank of the word. Each of the ten most frequent words
 is in 5 to 17% of all titles, and most words are rare. Each kind of product has words of its own. One title in fifty has
 a typing error.
 """

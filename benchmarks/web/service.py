@@ -8,7 +8,7 @@
 The baseline is `select * from shop.search(...)` through psycopg, on the same database and with the same texts, whose
 vectors are in the cache. The ways of searching take turns of ten calls. The time of one part, such as the log, is the
 difference between the times of a service with this part and of a service without this part. The peak rate and the
-overload take turns too. The rate of answers in a turn is divided by the peak rate of the same turn, so a machine that
+overload take turns too. The rate of answers in a turn is divided by the peak rate of the same turn. So a machine that
 becomes slower between two turns does not change this share.
 """
 

@@ -1,6 +1,7 @@
--- Returns a page of the list of shop.browse with group_by: the first product of each group of variants, in the order of
--- the list, after the position that p_after and p_after_cursor give. `key` is the price by which the list is sorted.
--- The first product of a group is the one that comes first in the whole list, so it is the same on every page.
+-- Returns a page of the list of shop.browse with group_by. The page has the first product of each group of variants, in
+-- the order of the list, after the position that p_after and p_after_cursor give. `key` is the price by which the list
+-- is sorted. The first product of a group is the one that comes first in the whole list, so it is the same on every
+-- page.
 --
 -- The function first reads the list in its order. For each product, the index on item_group_id finds the other products
 -- of the group, until one of them comes before the product. At most @group_most_read@ products of a group are read, so

@@ -2,7 +2,7 @@
 -- statement finds all products. With p_sort, a first statement finds the products with a sort key, and a second
 -- statement finds the products without a key. If the previous page ended with a product without a key, only the second
 -- statement is returned. A statement returns product_id, key (the price by which the product is sorted) and
--- item_group_id. The parameter $1 of each statement is the largest number of products that it returns.
+-- item_group_id. A statement returns at most $1 products.
 --
 -- Each statement reads an index from the place at which the previous page ended. The effective price of a product is
 -- its price or its sale price, so a statement for this key merges scans of the indexes on both. Only one of the two

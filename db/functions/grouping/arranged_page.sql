@@ -3,10 +3,10 @@
 --
 -- The first places come from p_run, in the order of the fusion or of diversified. Products that a rule pins keep their
 -- places; with group_by, their groups get these places. If the page ends after the first places or p_run has too few
--- groups for the page, the same search with legs of the largest depth adds the groups that p_run does not have. This
--- second search is run only if a leg of p_run reached its depth. If even these legs end at their depth with too few
--- groups, `note` says so. With `sort`, no product is pinned, all products that pass the cut are grouped, and a page
--- begins after a product of p_mark, as in sorted_products.
+-- groups for the page, the same search is run with legs of the largest depth. It adds the groups that p_run does not
+-- have. This second search is run only if a leg of p_run reached its depth. If even these legs end at their depth with
+-- too few groups, `note` says so. With `sort`, no product is pinned, all products that pass the cut are grouped, and a
+-- page begins after a product of p_mark, as in sorted_products.
 create or replace function shop_private.arranged_page(
     p_request shop_private.search_request, p_run shop_private.search_run, p_first_k integer, p_skip integer,
     p_k integer, p_mark text

@@ -1,7 +1,7 @@
 -- Returns the vector of an image, or null for a null image. The serving model computes the vector. The serving model
 -- stays the same until the transaction ends (see shop.clip_text). With image_box, only a region of the image is
 -- encoded. image_box lists the left, top, width and height of the region, as shares of the width and height of the
--- image that a viewer shows (turned upright).
+-- upright image that a viewer shows.
 --
 --   select shop.clip_image(pg_read_binary_file('/srv/room.jpg'), image_box => '{0.25, 0.5, 0.5, 0.5}');
 create or replace function shop.clip_image(image bytea, image_box double precision[] default null)

@@ -3,10 +3,10 @@
 --
 -- The candidates are the first products of the fusion, as many as a leg ranks; after a change (p_run.change), there are
 -- @signal_candidates@. Signals, and rules that boost or bury, change only the scores of candidates. The new score of a
--- candidate is its score plus weight times value of every signal, in units of the first rank of a leg of weight 1: 1 /
--- (rrf_k + 1). After a change, the unit is a standard deviation. Then rules that boost or bury multiply the score, or
--- divide a negative score. Named products (p_run.exact) stay before the others; after a change, the neighbourhood does
--- so instead. Last, rules put pinned products at their places.
+-- candidate is its score plus weight times value of every signal. The unit of this sum is the first rank of a leg of
+-- weight 1, which is 1 / (rrf_k + 1). After a change, the unit is a standard deviation. Then rules that boost or bury
+-- multiply the score, or divide a negative score. Named products (p_run.exact) stay before the others; after a change,
+-- the neighbourhood does so instead. Last, rules put pinned products at their places.
 create or replace function shop_private.ranked_products(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )

@@ -2,18 +2,18 @@
 --
 --   select kind, text, count from shop.suggest('guit');
 --
--- `kind` is query (`count` visitors of the catalog have searched for the text and found something), type or brand
--- (`count` products have it), or product (a title; product_id and sku name the product, and `count` is null). A query,
--- type or brand is suggested if one of its words begins with the prefix. A title is suggested only if its first word
--- does. Capitals and accents make no difference. If nothing begins with the prefix, the prefixes with two neighbouring
--- letters exchanged are tried (see meant_prefix). If no query, type or brand is found with them either, the queries,
--- types and brands with a similar word are suggested. `corrected` is true in both cases. An empty prefix returns the
--- most frequent queries, types and brands.
+-- `kind` is query, type, brand or product. For a query, `count` visitors of the catalog have searched for the text and
+-- found something. For a type or brand, `count` products have it. For a product, the text is its title, product_id and
+-- sku name it, and `count` is null. A query, type or brand is suggested if one of its words begins with the prefix. A
+-- title is suggested only if its first word does. Capitals and accents make no difference. If nothing begins with the
+-- prefix, the prefixes with two neighbouring letters exchanged are tried (see meant_prefix). If no query, type or brand
+-- is found with them either, the queries, types and brands with a similar word are suggested. `corrected` is true in
+-- both cases. An empty prefix returns the most frequent queries, types and brands.
 --
 -- Queries, types and brands come from the last shop.refresh_suggestions. A query is suggested only if at least
 -- @suggestion_visitors@ different visitors of the catalog have searched for it. A filter, or a row policy that hides
 -- products from the caller, leaves only types, brands and titles of products that the caller sees and that pass the
--- filter, counted at the time of the call. shop.blocked_suggestion lists texts that are not suggested.
+-- filter. They are counted at the time of the call. shop.blocked_suggestion lists texts that are not suggested.
 create or replace function shop.suggest(
     prefix text, catalog text default 'main', k integer default 10,
     kinds text[] default array['query', 'type', 'brand', 'product'], filter jsonb default null

@@ -1,5 +1,5 @@
--- Returns the pairs of an active watch of p_catalog and a product of p_products in which the product resembles the text
--- or the image of the watch, or has all words of its text. The filters are not tested here. One statement compares all
+-- Returns pairs of an active watch of p_catalog and a product of p_products. In a pair, the product resembles the text
+-- or the image of the watch, or has all words of the text. The filters are not tested here. One statement compares all
 -- products with all watches. A similarity is null if it is below the floor. All vectors have unit length, so the inner
 -- product is the cosine similarity, and takes less time than the cosine distance.
 create or replace function shop_private.watch_near(p_model shop.model, p_catalog text, p_products uuid[])

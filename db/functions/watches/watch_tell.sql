@@ -1,5 +1,5 @@
 -- Compares the products of p_products that have a note and are searchable with the watches of their catalog, and stores
--- the matches. The caller's transaction has locked the notes. The function deletes the notes, with one exception: if a
+-- the matches. The caller's transaction has locked the notes. The function deletes the notes, with one exception. If a
 -- watch of the catalog has no vector or no floor of the serving model yet, the notes of this catalog stay, and
 -- watch_renew compares these products again. A transaction calls the function at most once, so that all transactions
 -- lock notes, products and watches in the same order.

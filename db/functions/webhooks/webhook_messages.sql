@@ -5,8 +5,8 @@
 --
 -- A webhook is busy while more than p_busy messages wait for it, unless its last message failed. The notes for a busy
 -- webhook are moved to shop_private.webhook_held, so that the other webhooks do not wait. Each of the two tables of
--- notes is bounded: webhook_note has at most one row for a product and a kind, and webhook_held at most one for a
--- webhook, a product and a kind. The function deletes the notes and the matches of disabled webhooks.
+-- notes is bounded. webhook_note has at most one row for a product and a kind, and webhook_held has at most one row for
+-- a webhook, a product and a kind. The function deletes the notes and the matches of disabled webhooks.
 create or replace function shop_private.webhook_messages(p_rows integer, p_busy integer)
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

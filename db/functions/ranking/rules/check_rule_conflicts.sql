@@ -4,8 +4,8 @@
 --   (2) both replace the query, and the new query of one meets the condition of the other;
 --   (3) one hides the product that the other pins, under the same condition or always.
 -- It does not matter which of the two rules is saved first. The function also raises an error if the new query of
--- p_rule meets the condition of p_rule, or if @max_general_rules@ other live rules of the catalog have the same lookup
--- key (see rule_lookup).
+-- p_rule meets the condition of p_rule. An error is also raised if @max_general_rules@ other live rules of the catalog
+-- have the same lookup key (see rule_lookup).
 create or replace function shop_private.check_rule_conflicts(p_rule shop.rule)
 returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
--- Reads the signals that have a weight in a search, for p_product_ids: the built-in ones with the rights of the caller,
--- the others with the rights of the role that defined each of them. Returns rows as read_signals does. If p_product_ids
--- is null, the signals of every role are read.
+-- Reads the signals that have a weight in a search, for p_product_ids. The built-in signals are read with the rights of
+-- the caller, and each other signal with the rights of the role that defined it. Returns rows as read_signals does. If
+-- p_product_ids is null, the signals of every role are read.
 --
 -- The functions in shop_signals belong to roles that may change them. So the function calls one of them only if it is
 -- SECURITY DEFINER and belongs to the role whose signals it reads. If the caller has the rights of the role @owner@,

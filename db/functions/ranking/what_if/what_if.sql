@@ -3,16 +3,16 @@
 --   select query, before, after, ndcg_before, ndcg_after from shop.what_if(
 --       '[{"synonym": {"terms": ["sofa", "couch"]}}, {"signal": {"name": "stock", "weight": 0.3}}]', 'default');
 --
--- `changes` is an array of objects with one of the keys rule, remove_rule, synonym, remove_synonym, weights, signal and
--- products. docs/relevance.md describes them. The function searches with every query of `suite` in shop.judgement
--- before and after the changes. The first row has no query. It has the number of queries, of queries with a relevant
--- product, and of queries whose first k products change. It also has the mean nDCG@10 and recall@k of the queries with
--- a relevant product, as `windowshop evaluate` measures them. Then follows a row for each query whose first k products
--- change, the greatest loss of nDCG first. `before` and `after` are the SKUs of the first page; `entered`, `gone` and
--- `moved` say which SKUs came, went or have another place.
+-- `changes` is an array of objects, each with one of the keys rule, remove_rule, synonym, remove_synonym, weights,
+-- signal and products. docs/relevance.md describes them. The function searches with every query of `suite` in
+-- shop.judgement before and after the changes. The first row has no query. It has three numbers: of all queries, of
+-- queries with a relevant product, and of queries whose first k products change. It also has the mean nDCG@10 and
+-- recall@k of the queries with a relevant product, as `windowshop evaluate` measures them. Then follows a row for each
+-- query whose first k products change, the greatest loss of nDCG first. `before` and `after` are the SKUs of the first
+-- page; `entered`, `gone` and `moved` say which SKUs came, went or have another place.
 --
 -- The changes are made in a subtransaction that is always rolled back. If a session has waited for one of the changed
--- rows for 200 ms, the function ends its present search or step of the changes, rolls the changes back, lets the
+-- rows for 200 ms, the function finishes its present search or step of the changes. It rolls the changes back, lets the
 -- session go first, makes the changes again and continues with the next query. So the session waits half a second at
 -- most, unless that search or step takes more than 300 ms. All pages in `after` show the changes, but each page shows
 -- the products as they were when it was searched. The function itself waits half a second at most for a lock, and then
