@@ -1,5 +1,5 @@
-"""The service reads SKUs with slashes, names the methods of an address, refuses unknown parameters, and answers below a
-path prefix and to its host names only."""
+"""The service reads SKUs with slashes, names the methods of an address, and refuses unknown parameters. It answers
+below a path prefix, and only to its host names."""
 
 import json
 from ipaddress import ip_network

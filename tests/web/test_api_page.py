@@ -1,5 +1,5 @@
-"""The examples of docs/api.md that send a request run, and print the output that the page shows. The page lists every
-route."""
+"""Each example of docs/api.md that sends a request can be run, and prints the output that the page shows. The page
+lists every route."""
 
 import re
 import shutil

@@ -1,4 +1,5 @@
-"""Of a batch, only the faulty items are refused. A batch for a mistyped catalog is refused as a whole."""
+"""Only the faulty items of a batch are refused, unless all items are faulty. A batch for a mistyped catalog is refused
+as a whole."""
 
 import httpx
 import pytest

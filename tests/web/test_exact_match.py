@@ -23,6 +23,6 @@ def test_an_exact_match_shows_the_field_that_the_text_matches(
     assert page.count(words) == 1
 
 
-def test_a_search_for_a_brand_finds_the_products_of_the_brand_first(client: httpx.Client) -> None:
+def test_a_search_for_a_brand_finds_exactly_the_products_of_the_brand(client: httpx.Client) -> None:
     results = client.post("/search/text", json={"query": "nord", "top_k": 60}).json()["results"]
     assert [(result["brand"], result["why"]["exact_match"]) for result in results] == [("Nord", "brand")] * 45

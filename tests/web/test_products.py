@@ -205,7 +205,7 @@ def test_events_are_stored_as_rows_that_join_with_products(
         {"events": [{"kind": "click"}] * 1001},
     ],
 )
-def test_an_invalid_event_is_refused(client: httpx.Client, body: Any) -> None:
+def test_an_invalid_list_of_events_is_refused(client: httpx.Client, body: Any) -> None:
     assert client.post("/events", json=body).status_code == 422
 
 

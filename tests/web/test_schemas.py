@@ -1,4 +1,4 @@
-"""Each option of a REST search except `explain` becomes an argument of shop.search."""
+"""Each option of a REST search becomes an argument of shop.search, except `explain` and `language`."""
 
 from dataclasses import fields
 

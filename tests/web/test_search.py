@@ -1,4 +1,4 @@
-"""Searches through a real socket return the results of shop.search."""
+"""Searches over HTTP return the results of shop.search, and answers say whether an encoder runs."""
 
 import base64
 

@@ -1,5 +1,5 @@
-"""The web service and `windowshop search` work behind PgBouncer in transaction mode. Other processes refuse the
-pooler."""
+"""The web service and `windowshop search` work behind PgBouncer in transaction mode. Commands that need a session
+refuse the pooler."""
 
 import os
 import shutil

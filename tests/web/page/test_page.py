@@ -183,7 +183,7 @@ def test_a_visitor_can_search_with_the_name_of_an_uploaded_image(serve: Serve, o
         assert upload(client, png(size=(2000, 1000))).text == taken.text
 
 
-def test_an_image_of_another_site_is_not_fetched_from_an_address_of_this_machine_or_a_file(
+def test_no_image_is_fetched_from_an_address_of_this_machine_or_from_a_file(
     client: httpx.Client,
 ) -> None:
     refused = client.post("/picture", files={"address": (None, "http://127.0.0.1:1/guitar.png")}, headers=HTMX)

@@ -66,7 +66,7 @@ def test_filters_and_chips_keep_the_order(client: httpx.Client) -> None:
     assert answer.headers["hx-push-url"] == "/?color=red&sort=price_asc"
 
 
-def test_a_search_is_sorted_by_price_and_only_among_relevant_products(client: httpx.Client) -> None:
+def test_a_search_that_is_sorted_by_price_lists_only_relevant_products(client: httpx.Client) -> None:
     relevant = all_titles(client, "/?q=bag")
     assert titles(client.get("/?q=bag").text) != sorted(relevant, key=lambda title: numbers([title]))[:24]
     for order, sign in (("price_asc", 1), ("price_desc", -1)):

@@ -44,7 +44,7 @@ def test_a_search_is_sorted_over_all_pages_and_its_facets_count_the_same_product
     ] == [r["sku"] for r in answer["results"]]
 
 
-def test_a_signal_sorts_a_search_over_all_pages_and_no_list(client: httpx.Client) -> None:
+def test_a_signal_sorts_a_search_over_all_pages_but_cannot_sort_a_list(client: httpx.Client) -> None:
     body = {"query": "bag", "sort": "stock desc, freshness, price desc"}
     whole = [result["sku"] for result in ask(client, top_k=1000, **body)["results"]]
     assert [result["sku"] for result in pages(client, top_k=7, **body)] == whole

@@ -1,4 +1,4 @@
-"""A write waits until its products are encoded, and the state of the encoding tells what waits and why."""
+"""A write can wait until its products are encoded, and the state of the encoding tells what waits and why."""
 
 import threading
 import time

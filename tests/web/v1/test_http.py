@@ -59,7 +59,7 @@ def test_the_rate_limit_is_in_the_headers_of_every_answer(serve: Serve) -> None:
     assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"minute";q=3;w=60'}
     left = [answer.headers["ratelimit"].split(";")[1] for answer in answers]
     assert left == ["r=2", "r=1", "r=0", "r=0"]
-    # The window slides: up to 60 s until the limiter's window ends, and 20 s until a third of it counts no longer.
+    # The request fits when the limiter's window of 60 s has ended. The bound has a reserve of 20 s.
     assert 1 <= int(answers[3].headers["retry-after"]) <= 80
     waits = [int(answer.headers["ratelimit"].split(";")[2].removeprefix("t=")) for answer in answers]
     assert all(57 < wait <= 120 for wait in waits)
@@ -190,7 +190,7 @@ def test_the_same_key_of_two_clients_is_two_keys(own_database: Database) -> None
         assert put(client, "k-1").status_code == 401
 
 
-def test_a_write_that_is_running_with_the_same_key_gets_409(serve: Serve, own_database: Database) -> None:
+def test_a_write_gets_409_while_a_write_with_the_same_key_is_running(serve: Serve, own_database: Database) -> None:
     answers: list[httpx.Response] = []
     with serve(own_database) as client, own_database.connect(None) as conn, conn.begin():
         client.put("/v1/products", json=PRODUCT).raise_for_status()
@@ -262,7 +262,7 @@ def test_an_answer_is_stored_when_the_first_tries_fail(
         assert answer.json() == answers[0].json()
 
 
-def test_only_the_claim_itself_is_ended_and_a_repeated_request_uses_no_identity_value(own_database: Database) -> None:
+def test_an_outdated_claim_ends_nothing_and_a_repeated_request_uses_no_identity_value(own_database: Database) -> None:
     key, request = b"k" * 32, b"r" * 32
     with own_database.connect(None) as conn, conn.begin():
         first = idempotency.claim(conn, key, request)

@@ -1,4 +1,4 @@
-"""POST /v1/search takes operators, names corrections, marks words, and /v1/synonyms changes what a query finds."""
+"""POST /v1/search takes operators, names corrections and marks words. /v1/synonyms changes what a query finds."""
 
 from collections.abc import Iterator
 from typing import Any

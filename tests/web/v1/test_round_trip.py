@@ -30,7 +30,7 @@ EVERY_FIELD = {
 
 
 def test_every_field_of_an_export_survives_a_put(serve: Serve, own_database: Database) -> None:
-    """The service has no image root, and the catalog was loaded with one. No product has an attribute to keep."""
+    """The service has no image root, and the catalog was loaded with one. No product has a private attribute."""
     assert {*COLUMNS, "attributes", "images"} == set(EVERY_FIELD)
 
     def images() -> list[Any]:
@@ -55,7 +55,9 @@ def test_every_field_of_an_export_survives_a_put(serve: Serve, own_database: Dat
         assert len(images()) == len(before) - 1
 
 
-def test_a_path_that_a_product_loses_before_it_is_locked_is_not_stored(serve: Serve, own_database: Database) -> None:
+def test_an_image_path_is_not_stored_if_its_product_is_deleted_before_the_write_locks_it(
+    serve: Serve, own_database: Database
+) -> None:
     waiting = text(
         "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
     )

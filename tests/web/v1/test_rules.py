@@ -176,7 +176,7 @@ def test_a_rule_that_has_moved_to_another_catalog_is_not_changed(own_database: D
         assert rules.find(conn, old.rule_id) == moved
 
 
-def test_of_two_changes_of_the_same_version_one_is_saved(keyed: Keyed) -> None:
+def test_of_several_changes_of_the_same_version_only_one_is_saved(keyed: Keyed) -> None:
     client, keys = keyed
     created = client.post("/v1/rules", json=RULE, headers=keys["admin"])
     address, headers = f"/v1/rules/{created.json()['rule_id']}", {**keys["admin"], "If-Match": created.headers["etag"]}

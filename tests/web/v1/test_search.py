@@ -55,7 +55,7 @@ def test_a_search_returns_the_same_results_at_both_paths(client: httpx.Client) -
     assert new["search_id"] != old["search_id"]
 
 
-def test_the_similarity_is_the_cosine_similarity_of_the_image(client: httpx.Client) -> None:
+def test_the_similarity_is_the_cosine_similarity_of_the_image_and_at_least_0(client: httpx.Client) -> None:
     results = found(client, query="bag", top_k=50)["results"]
     for result in results:
         distance = result["why"]["image"]["distance"]
@@ -180,7 +180,7 @@ def host(served_images: Path) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def encoding(databases: Databases, shop_template: str, host: int) -> Iterator[httpx.Client]:
-    """Yields a client of a service whose encoder answers, and which may fetch from `host`."""
+    """Yields a client of a service that may fetch from `host`. An encoder answers its queries."""
     database = databases.copy(shop_template)
     settings = SETTINGS.model_copy(update={"fetch_hosts": ["127.0.0.1"], "fetch_ports": [host]})
     with answering(database), served(database, settings) as client:

@@ -163,7 +163,7 @@ def test_the_catalog_main_always_exists_and_a_missing_catalog_is_named(serve: An
             assert (answer.status_code, answer.json()["detail"]) == (404, "There is no catalog nosuch.")
 
 
-def test_attributes_that_are_a_list_reject_the_product(serve: Any, own_database: Any) -> None:
+def test_a_product_whose_attributes_are_a_list_is_rejected(serve: Any, own_database: Any) -> None:
     with serve(own_database) as client:
         [outcome] = client.put(
             "/v1/products", json={"products": [{"sku": "a", "title": "a", "attributes": [1]}]}
