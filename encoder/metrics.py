@@ -99,7 +99,7 @@ class EncoderMetrics:
         counters: "Counters",
         read_backlog: Callable[[], Backlog],
     ) -> None:
-        """Call these functions when Prometheus scrapes, instead of the functions of an earlier call."""
+        """Read the metrics from these sources when Prometheus scrapes, instead of the sources of an earlier call."""
         self._heartbeat.set_function(heartbeat_age)
         self._lane.set_function(lambda: float(lane_is_ready()))
         self._work.source = _Source(counters, read_backlog)

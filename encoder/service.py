@@ -110,7 +110,7 @@ def run(
     """Serve queries and encode the catalog until `stop` is set or, with `once`, until `work.is_idle` finds nothing to
     encode.
 
-    With `follow`, models that are added while the encoder runs are loaded and served too.
+    With `follow` and without `once`, models that are added while the encoder runs are loaded and served too.
 
     `on_ready` is called when queries can be answered. `on_start` gets the counters and the outstanding work at the
     start of each pass over the catalog.
@@ -232,8 +232,8 @@ class _Encoder:
         self._stop.set()
 
     def encode_catalog(self, on_start: OnStart) -> None:
-        """Encode the catalog until `halt` is called. After a database error, connect again; with `once`, raise the
-        error."""
+        """Encode the catalog until `halt` is called or, with `once`, until nothing is left to encode. After a database
+        error, connect again; with `once`, raise the error."""
         is_lost, is_deferred = False, False
         while True:
             try:
@@ -278,8 +278,8 @@ class _Encoder:
         return RunSummary(self._catalog.counters, self._pipeline.timer, left, failing)
 
     def _one_pass(self, on_start: OnStart) -> None:
-        """Run the catalog lane until `stop` is set or the database fails. Claiming, preparing and writing have a
-        connection each."""
+        """Run the catalog lane until it ends or the database fails. Claiming, preparing and writing have a connection
+        each."""
         with ExitStack() as stack:
             claiming, preparing, writing = (stack.enter_context(self._database.connect(Role.ENCODER)) for _ in range(3))
             with claiming.begin():

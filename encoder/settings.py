@@ -32,8 +32,8 @@ class EncoderSettings(EnvironmentSettings):
     engine: Literal["auto", "torch", "onnx"] = Field(
         "auto",
         description="What runs models on a CPU: torch, or ONNX Runtime with the model's export. auto: ONNX Runtime, "
-        "but torch for a tower that is not exported and for an image tower in bfloat16. onnx: as auto, but an error if "
-        "the export is missing or cannot be used.",
+        "but torch for a tower that is not exported and for an image tower in bfloat16. onnx: like auto, but an error "
+        "if the export is missing or cannot be used.",
     )
     exports: Path | None = Field(
         None,

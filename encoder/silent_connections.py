@@ -7,7 +7,7 @@ the server has no such session. A connection is closed on two conditions that ho
 and give the same time of the last change of state, and no byte is sent, acknowledged or received. The encoder's other
 threads connect again. A new connection is closed if its first statements take too long.
 
-The bytes are counted only on Linux. On other systems, nothing is closed.
+The bytes are counted only on Linux. On other systems, only new connections are closed.
 """
 
 import fcntl
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 Waiting = psycopg.Connection[Any]
 
 EVERY_SECONDS = 0.2
-LONGEST_PAUSE = 5.0  # seconds between two questions about a statement that runs for long
+LONGEST_PAUSE = 5.0  # largest number of seconds between two questions about a long statement
 # A proxy can still send bytes that it has acknowledged. A connection is therefore closed after SILENT_SECONDS, and
 # after a second more for each SLOWEST_BYTES of its statement.
 SILENT_SECONDS = 0.5
@@ -153,7 +153,7 @@ class SilentConnections(threading.Thread):
 
 
 def _waits(connection: Waiting) -> bool:
-    """Returns whether the connection still waits, and no bytes have arrived that its thread has yet to read."""
+    """Returns whether the connection still waits and has no unread bytes."""
     try:
         arrived = select.poll()
         arrived.register(connection.pgconn.socket, select.POLLIN)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Catalogs: list all, delete one. To create a catalog, load products into it: windowshop load --catalog NAME",
+    help="Catalogs: list all, delete one, load the sample. To create a catalog, load products into it: "
+    "windowshop load --catalog NAME",
 )
 
 BATCH_PRODUCTS = 2_000  # a transaction deletes at most this many products, so that it holds row locks only briefly
@@ -59,7 +60,7 @@ def drop(
     name: Annotated[str, typer.Argument(help='Name of the catalog. "windowshop catalog list" lists all catalogs.')],
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking for confirmation.")] = False,
 ) -> None:
-    """Delete a catalog with everything that belongs to the catalog.
+    """Delete a catalog with everything that belongs to it.
 
     The command deletes the catalog's products with their images and vectors, waiting work, judgements, evaluations,
     events, synonyms, rules and watches. It keeps image files, other catalogs, models, calibrations and the cache of

@@ -29,7 +29,7 @@ app.add_typer(login.app, name="login")
 
 @app.command()
 def start() -> None:
-    """Start the embedded server and keep it running until "windowshop db stop". Then read its indexes into memory."""
+    """Start the embedded server, which runs until "windowshop db stop", and read its indexes into memory."""
     from db.embedded import server
     from db.settings import Settings
 
@@ -204,7 +204,7 @@ def upgrade(
 
 @app.command()
 def roles() -> None:
-    """Create the roles of the site on this server. Run this command before a dump is restored to another server.
+    """Create the roles of the site on this server. Run this command on a new server before a dump is restored there.
 
     The database may be empty. Existing roles stay as they are. "windowshop db upgrade" creates missing roles, too.
     """

@@ -125,7 +125,8 @@ def _load_models(database: "Database", settings: "EncoderSettings") -> "dict[int
 
 
 def _serve_the_page(database: "Database", encoder: threading.Thread, given: dict[str, str | int]) -> bool:
-    """Serve the page until SIGTERM or Ctrl-C. Returns False if the web service is not installed."""
+    """Serve the page until SIGTERM, Ctrl-C or the end of the encoder. Returns False if the web service is not
+    installed."""
     from rich.console import Console
 
     from encoder.service import stopping_on_signals
@@ -211,7 +212,7 @@ def _encoding(database: "Database") -> Iterator[threading.Thread]:
 
 
 def _watch(database: "Database", model_ids: list[int], encoder: threading.Thread) -> None:
-    """Show a progress bar until everything is encoded."""
+    """Show a progress bar until everything is encoded or the encoder has ended."""
     from db.roles import Role
     from db.work import items as work
     from windowshop.output.progress import progress_bar

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Indexes: list all, build the deferred indexes, rebuild the indexes of a model, add indexes of labels, read "
-    "indexes into memory.",
+    help="Indexes: list all, build the deferred indexes, rebuild the indexes of a model, add or drop labels, "
+    "read indexes into memory.",
 )
 
 

@@ -119,7 +119,8 @@ Keep = Annotated[
 Watch = Annotated[
     str | None,
     typer.Option(
-        metavar="INTERVAL", help="Check the file at this interval, such as 30s, 15m or 2h. Load a changed file."
+        metavar="INTERVAL",
+        help="Load the file again when it changes. It is checked at this interval, such as 30s, 15m or 2h.",
     ),
 ]
 

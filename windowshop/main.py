@@ -1,6 +1,6 @@
-"""Defines the command `windowshop`, which registers the command groups and prints errors.
+"""Defines the command `windowshop`: registers its commands and prints errors.
 
-Every command imports its modules only when it runs, so that `windowshop search` does not wait for torch.
+A command imports slow modules only when it runs, so that `windowshop search` does not wait for torch.
 """
 
 import sys

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Models: add a model, switch search to a model, list all models. Each model has its own tables and indexes, "
-    "so several models can exist side by side.",
+    help="Models: add, export, compare, serve, retire and list models. Each model has its own tables and indexes, so "
+    "several models can exist side by side.",
 )
 
 
@@ -73,8 +73,8 @@ def add(
 def export(name: str) -> None:
     """Export a model's towers for ONNX Runtime. Encoders on this machine's CPU then use the exported towers.
 
-    On a machine without a GPU, "windowshop model add" does the same. A tower is kept only if each of its vectors has a
-    cosine of at least .9999 to the vector of torch.
+    On a machine without a GPU, "windowshop model add" does the same. A tower is kept only if its vector of each
+    sample has a cosine of at least .9999 to the vector of torch.
     """
     from db.engine import open_database
     from db.settings import Settings
@@ -294,7 +294,7 @@ def retire(name: str) -> None:
 
 
 def _carry_labels(database: "Database", settings: "Settings", name: str) -> None:
-    """Create label indexes for the model `name`, for the same labels as those of the serving model."""
+    """Create label indexes for the model `name`, for the labels of the serving model."""
     from migrations.label_indexes import carry_labels
     from windowshop.index import build_with_progress
 

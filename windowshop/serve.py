@@ -161,7 +161,7 @@ def create(
             expires_at=expires and expires.replace(tzinfo=UTC),
         )
 
-    # The logins that search and load may not read or create keys.
+    # The logins for searching and for loading may not read or create keys.
     typer.echo(as_administrator(create_key))
 
 

@@ -86,7 +86,8 @@ def draw_splits(seed: Annotated[int, typer.Option()] = splits.SEED) -> None:
 
 @app.command("golden")
 def write_golden() -> None:
-    """Store the vectors of the shipped head for the fixed inputs. Run this command once after the head is trained."""
+    """Store the vectors of the fixed inputs, computed with the shipped head. Run this command once after the head is
+    trained."""
     golden.write(assemble("cpu", weights.HEAD_FILE))
 
 

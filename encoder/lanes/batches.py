@@ -1,4 +1,4 @@
-"""Defines the batches of the catalog lane, in the order of the lane's stages."""
+"""Defines the batches of the catalog lane, in the order of the lane's stages, and the counters of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -3,7 +3,7 @@
     claim (start decoding) -> prepare (wait for pixels) -> model (forward pass) -> write (store, delete items)
 
 Images on other hosts are fetched in parallel with the pipeline. They enter the pipeline when the model has no title and
-no image file to encode. No transaction stays open until a batch is decoded or encoded. While an item is tried alone,
+no image file to encode. No transaction stays open while a batch is decoded or encoded. While an item is tried alone,
 the pipeline holds no other item: if the process dies, that item is known to be the cause.
 """
 
@@ -168,7 +168,8 @@ class CatalogLane:
         self._finish()
 
     def _store(self, conn: Connection, encoded: EncodedBatch) -> int:
-        """Store the vectors and failures of a batch in one transaction. Returns the number of stored vectors."""
+        """Store the vectors and failures of a batch in one transaction. Returns the number of items that have a
+        vector."""
         batch = encoded.batch
         good = [n for n, vector in enumerate(encoded.vectors) if not isinstance(vector, str)]
         with conn.begin():

@@ -130,7 +130,7 @@ class Pipeline:
 
 
 class _Ends:
-    """Each thread of a stage calls `last` when it ends. `last` returns True only for the last of these threads."""
+    """Counts the threads of a stage that have ended. `last` returns True only in the last of them."""
 
     def __init__(self, threads: int) -> None:
         self._left = threads

@@ -153,7 +153,7 @@ class QueryLane(threading.Thread):
         return answers, refusals
 
     def _encode_images(self, model: Model, sent: list[Request], answers: Answers, refusals: Refusals) -> None:
-        """Decode the images in another process, as the catalog lane does, because images of unknown origin may crash
+        """Decode the images in another process, like the catalog lane, because images of unknown origin may crash
         their decoder. Then encode the pixels."""
         sources = [ImageSource("", "", *regions.split(request.payload)) for request in sent]
         decoding = self._decoder.begin(sources, model.tower.shape)

@@ -1,8 +1,8 @@
 """Chooses what runs a model's towers on a CPU: ONNX Runtime, if the model has an export, or torch.
 
-CLIP's and SigLIP's image tower runs in torch with products in bfloat16, if the CPU has instructions for them and the
-vectors were close enough to float32 when the model was exported. ONNX Runtime, which has no such products, takes 1.7
-times as long.
+By default, CLIP's and SigLIP's image tower runs in torch with products in bfloat16, if the CPU has instructions for
+them and the vectors were close enough to float32 when the model was exported. ONNX Runtime, which has no such products,
+takes 1.7 times as long.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class EngineChoice:
 def choose(source: str, revision: str, device: str, *, engine: str, precision: str, root: Path) -> EngineChoice:
     """Returns what runs the model on `device`. `engine` is auto, torch or onnx. `root` has the exports.
 
-    Raises ModelUnavailable if `engine` is onnx and the device is no CPU, or if there is no export that can be read.
+    If `engine` is onnx, raises ModelUnavailable for a device that is no CPU, and without an export that can be read.
     """
     required = engine == "onnx"
     if required and device != "cpu":

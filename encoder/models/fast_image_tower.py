@@ -1,9 +1,10 @@
 """Defines image towers of CLIP and SigLIP that are faster than the towers in transformers. They use the weights of the
 checkpoint and give the same results up to rounding, with fewer passes over memory.
 
-The towers differ from the towers in transformers in three points. The input is bytes, and the normalisation of the
-bytes is folded into the patch embedding. One matrix product computes queries, keys and values. CLIP's last layer
-computes only the class token, because the outputs of all other tokens are not used.
+The towers differ from the towers in transformers in four points. The input is bytes, and the normalisation of the bytes
+is folded into the patch embedding. One matrix product computes queries, keys and values. CLIP's activation becomes
+SiLU, and its factor is folded into the weights. CLIP's last layer computes only the class token, because the outputs of
+all other tokens are not used.
 """
 
 from collections.abc import Sequence

@@ -47,7 +47,7 @@ def image_tower(module: SentenceTransformer, device: str, precision: str = "auto
 
 def input_shape(processor: Any) -> InputShape | None:
     """Returns the input shape of a transformers image processor. Returns None unless the processor only resizes,
-    optionally crops, scales by 1/255 and normalises."""
+    optionally crops without padding, scales by 1/255 and normalises."""
     wanted = ("do_resize", "do_rescale", "do_normalize")
     if not all(getattr(processor, name, False) for name in wanted) or getattr(processor, "do_pad", False):
         return None

@@ -179,7 +179,8 @@ def _model(source: str, folder: Path, named: Path, device: str, module: Module, 
 
 
 def folder_revision(folder: Path) -> str:
-    """Returns 16 hex digits of a hash over the paths and contents of the configuration and weights in a folder."""
+    """Returns 16 hex digits of a hash over the paths and contents of the configuration, tokenizer files and weights in
+    a folder."""
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".json", ".safetensors", ".txt", ".model")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")

@@ -19,9 +19,8 @@ WEIGHTS = ".safetensors"
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ModelUnavailable if the folder has a file that may be a pickle. Do the same if the folder's files list
-    weights or modules outside the folder or code that is not part of sentence-transformers, or if such a list cannot be
-    read."""
+    """Raise ModelUnavailable if the folder has a file that may be a pickle, if its files list weights or modules
+    outside the folder or code that is not part of sentence-transformers, or if such a list cannot be read."""
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in PICKLES:
             raise ModelUnavailable(

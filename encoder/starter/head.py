@@ -20,7 +20,7 @@ SHARED = 32
 _RESIDUAL = 0.3  # weight of the learned correction that is added to the prior
 _SERVED_PRIOR = 0.3  # serving adds the prior again with this weight, for concepts that no training pair shows
 
-# These tensors are stored as float16. Statistics are stored as float32, because they take little space and some of
+# These tensors are stored as float16. All others are stored as float32, because they take little space and some of
 # their values are too small for float16.
 _MATRICES = ("classes", "shared", "hidden.weight", "out.weight")
 
@@ -84,7 +84,7 @@ class Head(nn.Module):
 
 
 def save(head: Head, path: Path) -> None:
-    """Write a file of about 3.6 MB, with matrices as float16 and statistics as float32."""
+    """Write a file of about 3.6 MB, with matrices as float16 and all other tensors as float32."""
     tensors = {
         name: tensor.to(torch.float16 if name in _MATRICES else torch.float32).contiguous()
         for name, tensor in head.state_dict().items()

@@ -79,7 +79,7 @@ def _pad_inside(conv: nn.Conv2d) -> nn.Conv2d:
 
 
 def _lean(block: nn.Module) -> nn.Module:
-    """Fold the convolutions of an inverted residual block in place."""
+    """Fold the convolutions of an inverted residual block in place, and let its activation work in place."""
     for conv, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
         if hasattr(block, conv):
             setattr(block, conv, _fold(getattr(block, conv), getattr(block, norm)))

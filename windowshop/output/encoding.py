@@ -34,7 +34,7 @@ def encode_with_progress(
 ) -> RunSummary:
     """Run the encoder until a signal. With `once`, the run also ends when `work.is_idle` finds nothing to encode.
 
-    Quarantined items, and images whose next fetch is more than ten seconds away, then remain on the work list.
+    Quarantined items, and images whose next fetch is more than ten seconds away, are then left.
     """
     console = console or Console(stderr=True)
     stop = threading.Event()

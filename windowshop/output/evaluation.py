@@ -1,4 +1,4 @@
-"""Prints evaluations as tables and as JSON."""
+"""Prints evaluations as tables, and returns them as JSON."""
 
 import json
 import math

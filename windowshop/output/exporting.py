@@ -26,7 +26,7 @@ _LONG = "a text that is longer than the texts that a shopper types, " * 40
 
 def export_model(database: Database, name: str) -> None:
     """Export the model of this name. Raises EncoderError if there is no such model, if its files have changed, or if it
-    cannot be exported."""
+    cannot be loaded or exported."""
     with database.connect(Role.ANALYST) as conn:
         found = [row for row in every_model(conn) if row.name == name]
     if not found:

@@ -1,4 +1,4 @@
-"""Reads logs of filters, and prints the advice on indexes of labels as a table or as JSON."""
+"""Reads logs of filters. Prints the advice on indexes of labels as a table, or returns it as JSON."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""Prints models and their indexes as tables and as JSON."""
+"""Prints models and their indexes as tables, and returns models as JSON."""
 
 import json
 from collections.abc import Mapping, Sequence

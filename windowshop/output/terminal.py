@@ -54,7 +54,7 @@ def plain(text: str) -> "Text":
 
 
 def _log(message: str) -> None:
-    """Log the message at the level that its first word names."""
+    """Log the message at the level that its first word names, or else as info."""
     level, separator, rest = message.strip().partition(": ")
     if level in ("warning", "error") and separator:
         structlog.get_logger().log(logging.getLevelNamesMapping()[level.upper()], rest)

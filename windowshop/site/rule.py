@@ -143,7 +143,7 @@ def set_live(names: Names, catalog: Of = "main") -> None:
 
 @app.command()
 def set_draft(names: Names, catalog: Of = "main") -> None:
-    """Let searches no longer follow rules."""
+    """Turn rules into drafts, which searches do not follow."""
     _set_status(names, "draft", catalog)
 
 

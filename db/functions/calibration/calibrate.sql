@@ -1,18 +1,18 @@
 -- Measures the live catalog, so that searches can choose a route. The function chooses ef_search for searches without a
--- filter, and the stop margin (see filtered_hnsw_leg) for searches with a filter. It chooses the smallest value whose
--- recall@k reaches the target with 95 % confidence. If no value reaches the target, the function keeps the knee, which
--- is the smallest value whose recall is nearly the best. The function also measures the time of one comparison, the
--- time of one candidate of the index, and how similar queries are to unrelated products. With these figures, the
--- function then measures searches for mixes of products, and searches whose filter is far from the query. Messages of
--- level INFO report the progress.
+-- filter. For searches with a filter, it chooses the stop margin (see filtered_hnsw_leg), unless the index is over
+-- bits. Of the values that it tries, it chooses the smallest whose recall@k reaches the target with 95 % confidence. If
+-- no value reaches the target, the function chooses the knee, which is the smallest value whose recall is nearly the
+-- best. The function also measures the time of one comparison, the time of one candidate of the index, and how similar
+-- queries are to unrelated products. With these figures, the function then measures searches for mixes of products, and
+-- searches whose filter is far from the query. Messages of level INFO report the progress.
 --
 -- Every stored duration comes from the lower quartile of the measured durations. Other load on the machine makes some
 -- measured durations longer, but this extra time is not a cost of a search. The function stores the result as a row of
 -- shop.calibration and returns that row. Later searches use the row.
 --
--- The function keeps its locks on the views until the caller's transaction ends. It analyzes only tables that were
--- never analyzed, because the lock of ANALYZE would also be kept until then. `windowshop calibrate` measures in short
--- transactions instead (see shop_private.calibration_step), and can be stopped and continued.
+-- The function keeps all its locks until the caller's transaction ends. It therefore analyzes only tables that were
+-- never analyzed. `windowshop calibrate` measures in short transactions instead (see shop_private.calibration_step),
+-- and can be stopped and continued.
 create or replace function shop.calibrate(
     target_recall double precision default 0.98, k integer default 10, queries integer default 150
 )

@@ -1,10 +1,10 @@
--- If a run of a calibration with these arguments is unfinished, returns this run (`resumed` is true). Otherwise deletes
--- every unfinished run and begins a new run. A run is continued only if it began less than a day ago, with the same
--- model, index and schema revision, and with about the same number of products. Raises an error if an argument is out
--- of range or if another session is calibrating.
+-- If a calibration with this target, k and number of queries is unfinished, returns its run (`resumed` is true).
+-- Otherwise deletes every unfinished run and begins a new run. A run is continued only if it began less than a day ago,
+-- with the same model, index and schema revision, and with about the same number of products. Raises an error if an
+-- argument is out of range or if another session is calibrating.
 --
--- A new run needs statistics. The function analyzes shop.product and the two tables of vectors. Without p_analyze, it
--- leaves out each table that has been analyzed before.
+-- Before a new run, the function analyzes shop.product and the two tables of vectors, and refreshes the common words.
+-- Without p_analyze, it analyzes only tables that were never analyzed.
 create or replace function shop_private.calibration_begin(
     p_target double precision, p_k integer, p_queries integer, p_analyze boolean,
     out run shop_private.calibration_run, out resumed boolean

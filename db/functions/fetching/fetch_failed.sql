@@ -53,7 +53,7 @@ begin
                 and w.due_at < at - interval '1 day'
               order by w.due_at limit 10000 for update skip locked) o;
         if exists (select from shop_private.webhook w where w.disabled_at is null) then
-            -- Notes all products at once, which locks the notes in the order that all transactions use.
+            -- All products are noted in one call, so that the notes are locked in the order that all transactions use.
             perform shop_private.webhook_note('quarantined', p_model_id, products || p_product);
         end if;
     end if;

@@ -1,7 +1,7 @@
 -- Returns the host from which an encoder fetches an image, such as "cdn.example", "cdn.example:8080" or "s3://bucket".
--- The host of an http address is the name and the port. The host of an object store is the scheme and the bucket.
--- Returns null for a file below an image root. Encoders limit the fetches of each host, so that a host that does not
--- answer delays only its own images.
+-- The host of an http or https address is the name and the port, without the ports 80 and 443. The host of an object
+-- store is the scheme and the bucket. Returns null for a file below an image root, and if p_uri is null. Encoders limit
+-- the fetches of each host, so that a host that does not answer delays only its own images.
 --
 -- The function has no SET clause, so that the planner inlines it: a load calls it for each image. For speed,
 -- regexp_replace is not called for a host that follows https:// and consists of lower-case letters, digits, dots and

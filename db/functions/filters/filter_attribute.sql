@@ -45,7 +45,7 @@ begin
                 when items <> '{}' then
                     format('p.attributes @> any (%L)', array(select opening || i || closing from unnest(items) i)) end,
             case when or_null then value_text || ' is null' end);
-    elsif p_operator = 'eq' and jsonb_typeof(p_operand) = 'array' then  -- containment also accepts a longer list
+    elsif p_operator = 'eq' and jsonb_typeof(p_operand) = 'array' then  -- containment alone would accept a longer list
         perform shop_private.filter_items('scalar', p_operand, p_place);
         return format('(p.attributes @> %L and %s = %L)', opening || p_operand || closing, value, p_operand);
     end if;

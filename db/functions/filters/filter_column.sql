@@ -1,7 +1,8 @@
--- Returns the SQL condition of one operator of column p_field. p_operator is eq, in, lt, lte, gt, gte, exists, contains
--- or prefix. p_kind is the kind of the column (see filter_kind). p_place is the path of the operator in the filter;
--- error messages show this path. In the condition, the column stands alone on one side of the SQL operator, so that
--- PostgreSQL can use the column's index. A column of whole numbers is compared with any number, such as 0.5.
+-- Returns the SQL condition of one operator of column p_field, or of effective_price. p_operator is eq, in, lt, lte,
+-- gt, gte, exists, contains or prefix. p_kind is the kind of the column (see filter_kind). p_place is the path of the
+-- operator in the filter; error messages show this path. In the condition, the column stands alone on one side of the
+-- SQL operator, so that PostgreSQL can use the column's index. A column of whole numbers is compared with any number,
+-- such as 0.5.
 create or replace function shop_private.filter_column(
     p_field text, p_kind text, p_operator text, p_operand jsonb, p_place text
 ) returns text language plpgsql stable parallel safe as $$

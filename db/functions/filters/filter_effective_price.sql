@@ -1,9 +1,10 @@
 -- Returns the SQL condition of one operator of the field effective_price. p_operator is one of the operators that
 -- filter_column lists. p_place is the path of the operator in the filter; error messages show this path.
 --
--- The first part of the condition uses the indexes on price and sale_price. The first part also selects products by a
--- sale price that is not in effect, and the second part excludes these products. The second part is true for every
--- product without a sale price, so most products need no comparison of times, and the planner's estimate stays right.
+-- The first part of the condition uses the indexes on price and sale_price. Because the first part tests the price and
+-- the sale price, it also selects products whose effective price does not fit; the second part excludes these. The
+-- second part is true for every product without a sale price, so most products need no comparison of times, and the
+-- planner's estimate stays right.
 create or replace function shop_private.filter_effective_price(p_operator text, p_operand jsonb, p_place text)
 returns text language plpgsql stable parallel safe as $$
 declare

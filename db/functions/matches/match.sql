@@ -16,4 +16,4 @@ comment on column shop.match.title_distance is 'cosine distance of the titles';
 comment on column shop.match.trigram_similarity is 'share of the two titles'' trigrams that both titles contain';
 comment on column shop.match.score is
     'score of the pair: 1 or more is a match; the argument min_score is the lowest score that is returned';
-comment on column shop.match.evidence is 'the signals that add a quarter or more to the score';
+comment on column shop.match.evidence is 'the signals whose closeness is 0.25 or more';

@@ -2,9 +2,9 @@
 -- apart or cannot be compared; null sets no limit. `evidence` lists the signals whose closeness is 0.25 or more. See
 -- match_candidates for the other parameters.
 --
--- In each returned pair, the images or the titles add at least half of the score. The function therefore requests only
--- three kinds of candidates: those with an equal hash, and those whose images or titles are near enough, by vector, to
--- have a closeness of half of p_min_score.
+-- In each returned pair, the images or the titles add at least half of the score. The function requests only candidates
+-- that probably reach this half: those with an equal hash, and those whose image vectors or title vectors are near
+-- enough for a closeness of half of p_min_score.
 create or replace function shop_private.match_pairs(
     p_mine text, p_theirs text, p_k integer, p_min_score double precision, p_max_distance double precision
 )

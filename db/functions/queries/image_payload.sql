@@ -3,7 +3,8 @@
 --
 -- With p_box, the bytes begin with a line that names a region of the image (see db/images/regions.py), so the region
 -- has a cache key of its own. p_box is left, top, width and height, as shares of the width and height of the upright
--- image. Raises an error if the region has no area or reaches outside the image.
+-- image. Raises an error if p_box is not a list of 4 finite numbers, or if the region has no area or reaches outside
+-- the image.
 create or replace function shop_private.image_payload(p_image bytea, p_box double precision[] default null)
 returns bytea
 language plpgsql stable parallel safe as $$

@@ -1,5 +1,5 @@
 -- Returns the bytes of a query text. An encoder encodes these bytes, and the cache key is computed from them. Raises an
--- error for a text that is empty or too long.
+-- error for a text that is blank or too long.
 create or replace function shop_private.text_payload(p_query text)
 returns bytea
 language plpgsql stable parallel safe as $$

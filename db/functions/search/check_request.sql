@@ -1,5 +1,6 @@
--- Raises an error if an option of a request has a value that is out of range or unknown, or if two options of the
--- request cannot be combined. The function has no SET clause, because it runs under the settings of run_search.
+-- Raises an error if an option of a request has a value that is out of range or unknown, if it lacks another option
+-- that it needs, or if two options cannot be combined. The function has no SET clause, because it runs under the
+-- settings of run_search.
 create or replace function shop_private.check_request(p_request shop_private.search_request)
 returns void
 language plpgsql stable as $$

@@ -59,7 +59,7 @@ declare
     version text;
     first_k integer := k;  -- k of the first page
     skip integer := 0;  -- the number of results on earlier pages
-    mark text;  -- the last row of the page before in a sorted list
+    mark text;  -- in a sorted list, the mark of the last row of the previous page
     reason text;
     corrected text;
     total bigint;

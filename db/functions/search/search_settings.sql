@@ -1,7 +1,7 @@
 -- Returns the figures that control a search: the serving model, its tables and indexes, the fitted weights, and the
--- newest calibration. ef_search is scaled to the present number of products. Before the first calibration, the function
--- returns default figures, which hold for vectors of 512 half-precision numbers on one core. Raises an error if no
--- model is serving.
+-- newest calibration. If the number of products has grown since the calibration, ef_search is larger. Before the first
+-- calibration, the function returns default figures, which hold for vectors of 512 half-precision numbers on one core.
+-- Raises an error if no model is serving.
 create or replace function shop_private.search_settings()
 returns shop_private.search_settings
 language plpgsql stable parallel safe
@@ -51,7 +51,7 @@ begin
         newest.hnsw_us_per_candidate := null;
         other_kind := true;
     end if;
-    -- For equal recall, ef_search must grow about as the square root of the number of vectors.
+    -- For equal recall, ef_search must grow about in proportion to the square root of the number of vectors.
     ef_search := newest.ef_search * sqrt(greatest(
         1, settings.products / greatest(1.0, coalesce(newest.products, settings.products))));
     settings.ef_search := least(@max_ef_search@, case when newest.recall is not null and newest.bits is null

@@ -7,8 +7,8 @@ create type shop.search_step as (
 );
 
 comment on column shop.search_step.step is
-    'calibration, query, filter, exact, image, title, keyword, change, cut, sort, group, fusion, or a product if the '
-    'argument sku is given';
+    'calibration, query, filter, operators, synonyms, exact, image, title, keyword, correction, change, cut, sort, '
+    'group, rules, "signal" and its name, other signals, fusion, or "sku" and a SKU if the argument sku is given';
 comment on column shop.search_step.route is 'route of a leg, or a word about the result of another step';
 comment on column shop.search_step.index_name is 'the index that the step used';
 comment on column shop.search_step.ef_search is

@@ -1,6 +1,6 @@
 -- Returns products that look like the product `sku`; the results exclude this product. By default, the products are
 -- ranked by their images alone. A title_weight above 0 also ranks the products by their titles. change => 'but red'
--- ranks the products that look like this product by a change, see shop.search.
+-- says how the products should differ from this product (see shop.search).
 --
 --   select sku, title, price from shop.similar('A-17', filter := '{"price": {"lt": 40}}');
 create or replace function shop.similar(

@@ -27,7 +27,7 @@ class Features:
 
 def of(pairs: Sequence[Pair], cache: Path, progress: Callable[[int], None] = lambda done: None) -> Features:
     """Returns the features from the cache. Without a cache, computes the features and writes the cache. ``progress`` is
-    called with the number of pairs whose features have been computed."""
+    called with the number of pairs whose features are known."""
     path = cache / f"features-{_key(pairs)}.npz"
     if not path.exists():
         computed = _compute(pairs, progress)

@@ -24,7 +24,7 @@ class Pair:
 
     @property
     def words(self) -> frozenset[str]:
-        """The words of title and keywords in the singular. Training on this pair teaches the head these words."""
+        """The words of title and keywords in the singular. Training on this pair may teach the head these words."""
         return frozenset(words(" ".join((self.title, *self.keywords))))
 
 

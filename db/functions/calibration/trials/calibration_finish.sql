@@ -5,7 +5,7 @@
 -- `recall` is the mean recall of the queries. `lowest` is the lower confidence bound of that mean, because other
 -- queries would have another mean. `candidates` is the median number of rows that a search examines.
 -- `ms` is the lower quartile of the searches' times, in milliseconds. us_per_candidate is the lower quartile, over the
--- searches, of the time divided by the number of candidates, in microseconds.
+-- searches, of the time divided by the number of these rows, in microseconds.
 create or replace function shop_private.calibration_finish(p_step text, p_truth text, p_condition integer)
 returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

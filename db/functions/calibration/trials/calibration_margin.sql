@@ -1,12 +1,12 @@
--- Chooses the stop margin (see filtered_hnsw_leg) for one filter by recall and cost: the smallest margin whose recall@k
--- reaches the target with 95 % confidence. If no margin reaches the target at a reasonable cost, the function chooses
--- the knee instead: the smallest margin whose recall is at most @calibration_knee@ below the best recall measured.
--- p_condition is the number of the filter in calibration_conditions. A share p_share of all products passes the filter.
+-- Chooses the stop margin (see filtered_hnsw_leg) for one filter: the smallest of the tried margins whose recall@k
+-- reaches the target with 95 % confidence. If no tried margin reaches the target, the function chooses the knee
+-- instead: the smallest margin whose recall is at most @calibration_knee@ below the best recall measured. p_condition
+-- is the number of the filter in calibration_conditions. A share p_share of all products passes the filter.
 --
--- The trials begin with the margin p_least. They end when one of these conditions holds:
+-- The trials begin with the smallest margin of at least p_least. They end when one of these conditions holds:
 --   (1) the margin reaches the target,
 --   (2) a margin above @default_stop_margin@ added less than @calibration_gain@ to the recall,
---   (3) a scan takes longer than p_most_ms,
+--   (3) the lower quartile of the scans' times exceeds p_most_ms,
 --   (4) there is no larger margin.
 -- Returns a list with the recall, the candidates and the time of each margin tried. The last entry is the chosen
 -- margin. Returns null if the time p_until comes before a trial is complete.

@@ -1,5 +1,5 @@
 -- Measures searches for mixes of products (see calibration_mixed_queries), with the settings of p_settings. Returns a
--- list of one entry for shop.calibration.measured, or an empty list if the catalog is so small that a search for a mix
+-- list of one entry for shop.calibration.measured, or an empty list if the site is so small that a search for a mix
 -- compares all products. Returns null if the time p_until comes before the trial is complete.
 create or replace function shop_private.calibration_mixes(
     p_run shop_private.calibration_run, p_settings shop_private.search_settings, p_until timestamptz

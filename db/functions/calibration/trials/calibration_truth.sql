@@ -6,8 +6,9 @@
 -- The function compares all queries with all vectors in one scan of the table, because one scan for each query would
 -- read the table as often as there are queries. It compares one range of pages after another until p_until, and returns
 -- whether all pages were compared. If not, a later call continues. `examined` is the number of compared pages, or
--- infinity after the last page. p_bounds[n] is a cosine distance within which query n has p_k matches of each
--- condition, besides its own product; farther products are dropped immediately. A bound of 2 drops nothing.
+-- infinity after the last page. p_bounds[n] is a cosine distance within which query n has p_k matches of each condition
+-- (or all, if there are fewer), besides its own product; farther products are dropped immediately. A bound of 2 drops
+-- nothing.
 --
 -- The planner expects that a third of the pairs lie within the bounds, but hardly any do. Hash and merge joins are
 -- therefore disabled: they would read all of shop.product for each range of pages. The pairs are materialized before

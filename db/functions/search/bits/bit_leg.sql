@@ -5,8 +5,9 @@
 -- The order of the index is only similar to the order of the cosine distances. The scan therefore takes many candidates
 -- and ranks those that meet the condition by their cosine distances. p_candidates is the number that a search without a
 -- filter takes. p_share is the share of the products of p_source that meet p_condition. The nearest matches have fewer
--- rivals if fewer products match, so about p_candidates * sqrt(p_share) of the candidates must meet the condition. The
--- scan is repeated with twice as many candidates until so many meet it, up to p_most candidates.
+-- rivals if fewer products match, so about p_candidates * sqrt(p_share) of the candidates must meet the condition, or
+-- more if p_depth products need more. The scan is repeated with twice as many candidates until so many meet it, up to
+-- p_most candidates.
 --
 -- `complete` is true if p_depth products were found, even if too few candidates met the condition; leg.reason then says
 -- after how many candidates the scan ended. There are two exceptions. The leg is not complete if far fewer candidates

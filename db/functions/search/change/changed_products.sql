@@ -1,7 +1,7 @@
 -- Returns the ranked products of a run with a change (see rank_by_change). fuse_legs calls this function in place of
--- the fusion. A product is dropped in the cases that fuse_legs names. Case (3) has an exception: an incomplete cut
--- does not drop a product whose image reaches the floor of the cut (cut.image_floor). `place`
--- numbers the returned products from 1.
+-- the fusion. A product is dropped in the cases that fuse_legs names. Case (3) has only one exception here: an
+-- incomplete cut does not drop a product whose image reaches the floor of the cut (cut.image_floor). `place` numbers
+-- the returned products from 1.
 create or replace function shop_private.changed_products(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )

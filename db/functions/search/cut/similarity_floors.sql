@@ -9,10 +9,10 @@
 -- Some products reach the floor even if the query is a text without meaning. For this reason, a query that is only a
 -- text has floors only if the text is recognised. A text is recognised in two cases:
 --   (1) a product has one of the text's words. The caller then passes p_known = true;
---   (2) the nearest image or title is far more similar to the text than chance explains. The comparison
---       counts in standard deviations, of the similarities of this text or of those of product titles
---       (typical_deviation), whichever is larger. Similarities to a text without meaning vary less.
--- For a query with an image or a product, the caller always passes p_known = true. With p_by_index, the HNSW index
+--   (2) the nearest image or title is far more similar to the text than chance explains. The unit of this comparison is
+--       the larger of two standard deviations: that of the similarities of this text, and that of the similarities of
+--       product titles (typical_deviation). Similarities to a text without meaning vary less.
+-- For a query with an image or with inputs, the caller always passes p_known = true. With p_by_index, the HNSW index
 -- finds the nearest image or title.
 --
 -- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case, the text is

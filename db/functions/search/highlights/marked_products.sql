@@ -1,5 +1,5 @@
--- Returns where the titles of products of one catalog have words of a query, as shop.highlights does for one product.
--- With p_described, the descriptions are read too. The query is read once for all products.
+-- Returns where the titles of p_products have words of a query (see shop.highlights). With p_described, the
+-- descriptions are read too. The products must be of one catalog, because the query is read once for all of them.
 create or replace function shop_private.marked_products(p_query text, p_products uuid[], p_described boolean)
 returns table (product_id uuid, field text, first integer, length integer)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$

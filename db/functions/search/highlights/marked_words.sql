@@ -6,9 +6,10 @@
 -- A run is a sequence of letters, digits and marks of scripts with blanks, or a sequence of characters of scripts
 -- without blanks; Korean is treated as a script without blanks. A run of the first kind is marked if its stem is in
 -- p_words. It is also marked if it is split between letters and digits (15cm into 15 and cm) and every part is in
--- p_words. Two runs with one sign between them (T-shirt, Wi-Fi) are marked together if this holds for the two runs
--- joined (tshirt). In a run of the second kind, each pair of neighbouring characters is a word; a run of one character
--- is never marked. The function has no SET clause, because it runs under the settings of marked_products.
+-- p_words. Two runs with one sign between them (T-shirt, Wi-Fi) are marked together if one of these two conditions
+-- holds for the joined runs (tshirt). In a run of the second kind, each pair of neighbouring characters is a word; a
+-- run of one character is never marked. The function has no SET clause, because it runs under the settings of
+-- marked_products.
 create or replace function shop_private.marked_words(p_text text, p_language regconfig, p_words text[])
 returns table (first integer, length integer)
 language plpgsql stable as $$

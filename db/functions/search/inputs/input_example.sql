@@ -1,5 +1,5 @@
--- Returns a hint that describes the parameter `inputs` of shop.search. Errors about an entry of `inputs` show this
--- hint.
+-- Returns a hint that describes the parameter `inputs` of shop.search. Errors about the form of `inputs` and of its
+-- entries show this hint.
 create or replace function shop_private.input_example()
 returns text
 language sql immutable parallel safe as $$

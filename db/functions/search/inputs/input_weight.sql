@@ -1,5 +1,6 @@
 -- Returns the weight of p_entry, an entry of `inputs` (a parameter of shop.search), or 1 if the entry has no weight.
--- Raises an error if the keys of the entry, its weight, or the type of its text, image or sku is not valid.
+-- Raises an error if the entry is not an object, or if its keys, its weight, or the type of its text, image or sku is
+-- not valid.
 create or replace function shop_private.input_weight(p_entry jsonb)
 returns double precision
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

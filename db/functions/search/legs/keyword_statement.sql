@@ -8,8 +8,8 @@
 --   $6   the collected matches
 --   $7   a query for every word
 --   $8   the products of $3, and the products that common_products found
---   $9   the points of a product that has every word
---   $10  a query for the codes as typed, or null; a product that matches this query gets 1 point more
+--   $9   the points of a product that has every word; it gets 1 point more if it also matches $10
+--   $10  a query for the codes as typed, or for any word if there are no codes, or null
 --   $11  the keys of the brands in the text
 --   $12  a query for any word that is not in a brand; if p_by_brand is true, products of a brand of $11 must match $12
 --   $13  the factor of the rank of a product that has no selecting word; used if p_weighted is true

@@ -1,5 +1,5 @@
--- Runs further walks through the HNSW index of p_source and p_bits (see leg_source), and adds the products that they
--- find to a vector leg. The leg then ranks all of its products by their distance from the query.
+-- Runs further walks through the HNSW index of p_source, and adds the products that they find to a vector leg. The leg
+-- then ranks all of its products by their distance from the query. p_bits says what the index has (see leg_source).
 --
 -- A single walk can end in a region of the graph that is far from the nearest products. This can happen for a mix (a
 -- query of several inputs), whose vector lies between the products that resemble the inputs. It can also happen under a

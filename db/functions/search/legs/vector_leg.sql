@@ -1,5 +1,5 @@
 -- Runs a vector leg (p_part: image or title) by the cheapest route that is accurate enough. The leg has p_depth
--- products, or all encoded matches if there are fewer.
+-- products, or all encoded matches if there are fewer. A partial leg (see compared_leg) can have fewer.
 --
 --   the whole catalog                          -> one scan of the HNSW index (unfiltered_hnsw_leg)
 --   a catalog among several, or all products

@@ -3,8 +3,9 @@
 --
 -- A code is split into pieces at separators, and each piece into parts between letters and digits. A product must have
 -- each part, or a joined form that covers the part: ABC123 becomes (abc | abc123) & (123 | abc123). Two neighbouring
--- pieces get a joined form if letters meet letters or digits meet digits: 16-07 becomes (16 | 1607) & (07 | 1607). Two
--- neighbouring words get a joined form too if one of the two has at most two letters, so "t shirt" finds Tshirt.
+-- pieces get a joined form if letters meet letters, if digits meet digits, or if the first piece is one character:
+-- 16-07 becomes (16 | 1607) & (07 | 1607). Two neighbouring words get a joined form too if one of the two has at most
+-- two letters, so "t shirt" finds Tshirt.
 --
 --   words            all stemmed words, including joined forms and bigrams
 --   terms            the words, and the units of letters and digits, as tsquery texts; one term selects a product

@@ -1,7 +1,7 @@
 -- Returns the condition on p (shop.product) that the title has each sign that distinguishes a word of a text: the signs
--- of C++, C# and .NET, the inches of 24", and the fraction of 1/2". shop.product.keywords keeps no signs, so these
--- words are otherwise equal to C, NET, 24, and 1 and 2. Returns null if the text has no such word. At most 5 such words
--- are used.
+-- of C++, C# and .NET, the inches of 24", and the slash of 1/2. shop.product.keywords keeps no signs, so these words
+-- are otherwise equal to C, NET, 24, and the two words 1 and 2. Returns null if the text has no such word. At most 5
+-- such words are used.
 create or replace function shop_private.symbol_condition(p_text text)
 returns text
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
