@@ -262,7 +262,7 @@ def wait(what: str, seconds: float, database_url: str) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def test_a_process_waits_for_the_schema_and_the_migration_only_for_the_database(
+def test_a_process_waits_for_the_schema_but_the_migration_waits_only_for_the_database(
     database: Database, server: Server, server_home: Path
 ) -> None:
     url = database.write.set(drivername="postgresql")

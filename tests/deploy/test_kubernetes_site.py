@@ -42,7 +42,7 @@ def test_all_containers_start_at_once_and_wait_for_the_migration(site: Kubernete
             site.wait_for(name, probe)
 
 
-def test_the_toolbox_loads_a_catalog_and_a_key_searches_it(site: KubernetesSite) -> None:
+def test_the_toolbox_loads_a_catalog_and_a_search_with_a_key_finds_its_products(site: KubernetesSite) -> None:
     lines = (FOLDER / "products.csv").read_text(encoding="utf-8").splitlines()
     feed = site.folder / "products.csv"
     feed.write_text("\n".join(lines[: PRODUCTS + 1]) + "\n", encoding="utf-8")

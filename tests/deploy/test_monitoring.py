@@ -37,7 +37,7 @@ OTHERS = {
     "pg_stat_database_xact_commit", "pg_stat_database_xact_rollback", "pg_stat_user_tables_autovacuum_count",
     "pg_stat_user_tables_index_size_bytes", "pg_stat_user_tables_n_dead_tup", "pg_stat_user_tables_n_live_tup", "pg_up",
 }  # fmt: skip
-# The processes read these from the database; tests/web/test_metrics.py, tests/encoder/test_probes.py and
+# Only a process at work computes these; tests/web/test_metrics.py, tests/encoder/test_probes.py and
 # tests/jobs/test_jobs_metrics.py cover them.
 COLLECTED = {
     "windowshop_encoder_running", "windowshop_encoder_waiting", "windowshop_encoder_quarantined",

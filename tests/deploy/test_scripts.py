@@ -1,4 +1,4 @@
-"""The scripts of the containers create passwords, start PostgreSQL, and write the digests of images."""
+"""The scripts of deploy/ create passwords, start PostgreSQL in its container, and write the digests of images."""
 
 import os
 import re

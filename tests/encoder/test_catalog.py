@@ -98,7 +98,7 @@ def test_an_encoder_that_gets_sigterm_finishes_its_batches_and_releases_its_othe
     assert rows(clip_database, "select count(*) from shop_private.worker") == [(0,)]
 
 
-def test_two_encoders_at_the_same_time_encode_each_item_once(
+def test_two_encoders_at_the_same_time_store_one_vector_of_each_item(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     env = environment(clip_database)

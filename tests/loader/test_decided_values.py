@@ -1,5 +1,5 @@
 """A price such as 1.290 could mean two amounts, and a date such as 4/1/26 could mean two days. The other prices and
-dates of the file decide the meaning."""
+dates of the file decide the meaning, or the value is dropped."""
 
 import json
 from decimal import Decimal

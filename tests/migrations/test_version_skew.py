@@ -32,7 +32,7 @@ def test_the_database_keeps_the_oldest_code_of_its_newest_revision(database: Dat
 
 
 @pytest.mark.parametrize("serves", ["0001", schema.HEAD])
-def test_code_in_the_range_of_a_later_schema_works(database: Database, serves: str) -> None:
+def test_code_that_a_later_schema_serves_works(database: Database, serves: str) -> None:
     later_schema(database, "9999", serves)
     with database.connect(None) as conn:
         assert schema.check(conn) == "9999"

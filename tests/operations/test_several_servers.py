@@ -101,7 +101,7 @@ def test_a_standby_is_made_and_promoted(site: Site) -> None:
         standby.stop("immediate")
 
 
-def test_the_commands_work_through_pgbouncer(site: Site) -> None:
+def test_reader_and_writer_work_through_pgbouncer_and_an_encoder_is_refused(site: Site) -> None:
     if PGBOUNCER is None:
         pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
     site.set_passwords()

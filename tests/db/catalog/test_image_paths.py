@@ -93,7 +93,9 @@ def test_a_path_below_the_root_or_an_address_becomes_a_uri_and_only_a_missing_fi
         ("x/" * 501, "is longer than 1000 characters"),
     ],
 )
-def test_an_unsafe_or_malformed_path_is_refused_with_the_reason(root: Path, written: str, reason: str):
+def test_a_path_that_cannot_name_an_image_below_the_root_is_refused_with_the_reason(
+    root: Path, written: str, reason: str
+):
     with pytest.raises(ValueError) as refused:
         ImageRoot(root).uri(written)
     assert reason in str(refused.value)

@@ -1,5 +1,5 @@
 """Only the owner of a home can read the file with the passwords of the embedded server. The server runs as the user who
-starts it, or as the user windowshop if root starts it. An error about a home has a hint with a remedy."""
+starts it, or as the user windowshop if root starts it. The error of a failed start has a hint with a remedy."""
 
 import os
 import pwd

@@ -1,5 +1,5 @@
 """The first process that attaches starts the embedded server, and the last process stops the server. If the last
-process is killed, a reaper process stops the server."""
+process is killed, a reaper process stops the server. The server is durable and local, and needs a password."""
 
 import os
 import signal
@@ -101,7 +101,7 @@ def test_attached_processes_share_a_server_and_the_last_process_stops_it(
     assert not cluster.running(home)
 
 
-def test_two_simultaneous_first_starts_start_one_server(
+def test_two_processes_that_attach_to_a_new_home_at_once_share_one_server(
     new_home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     first, second = attached_process(new_home), attached_process(new_home)

@@ -24,7 +24,7 @@ def here(*_: object) -> list[str]:
 
 
 @pytest.mark.parametrize(("status", "final"), [(404, True), (410, True), (403, True), (401, False), (418, False)])
-def test_a_request_with_a_client_error_is_not_retried_and_the_error_names_the_status(
+def test_a_request_that_is_answered_with_401_403_404_410_or_418_is_not_retried(
     fetcher: MakeFetcher, site: ScriptedServer, status: int, final: bool
 ) -> None:
     site.answers["/"] = response(b"no", status)

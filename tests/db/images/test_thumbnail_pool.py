@@ -1,4 +1,5 @@
-"""Decoder processes create thumbnails. If an image crashes its decoder, only the request for that image fails."""
+"""Decoder processes create thumbnails and cut out regions. If an image crashes its decoder, only the request for that
+image fails."""
 
 import os
 import signal

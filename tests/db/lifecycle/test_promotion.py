@@ -65,7 +65,7 @@ def test_promotion_is_refused_for_an_item_without_a_vector_and_without_a_work_it
         promote(filled_shop.database, "wide")
 
 
-def test_promotion_with_quarantined_items_is_refused_or_allowed_by_allow_quarantined(
+def test_promotion_with_quarantined_items_is_refused_unless_allow_quarantined_is_given(
     filled_shop: "Shop",
 ) -> None:
     filled_shop.add(*(f"bad {n}" for n in range(7)))
