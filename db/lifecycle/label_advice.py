@@ -9,7 +9,7 @@ import random
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from db.search.ranking import SearchParams
 
 MOST_PAIRS = 10_000  # pairs of a field and a value that are counted
 MOST_SHARE = 0.9  # of the products; the index of a larger label would hardly be smaller than that of all vectors
-MOST_ATTRIBUTES = 20
+MOST_OTHER = 20
 MOST_VALUE = 300  # characters of a field and its value
 MOST_LINE = 1_000_000  # characters of a line
 MEASURED = 12  # values whose searches are timed
@@ -32,6 +32,7 @@ BUILD_MS = 0.25  # to copy and to index a vector of 512 numbers, measured with 1
 WORTHWHILE = 1.3  # a label pays if the searches take more than this many times the expected time
 
 _CONSTANTS = {constant.name: float(constant.value) for constant in SEARCH}
+_UNION = int(_CONSTANTS["label_union"])  # a search reads the indexes of at most this number of values
 
 
 @dataclass(slots=True)
@@ -65,31 +66,57 @@ class Advice:
         return self.ms_now is not None and self.ms_now > WORTHWHILE * self.ms_label
 
 
-def implied(asked: Any) -> dict[str, Any]:
-    """Return the fields that a filter restricts to one value, with this value. Unlike shop_private.implied_labels,
-    leave out lists of several values and the top of product_type."""
-    found: dict[str, Any] = {}
+def implied(asked: Any) -> dict[str, list[Any]]:
+    """Return the fields for which a filter accepts only a few values, with these values.
+
+    shop_private.implied_labels does the same for searches. If a filter restricts a field twice, the shorter list
+    counts.
+    """
+    found: dict[str, list[Any]] = {}
+
+    def accept(name: str, values: list[Any]) -> None:
+        distinct = list({json.dumps(value): value for value in values}.values())
+        if not distinct or not all(isinstance(value, str | int | float) for value in distinct):
+            return
+        if len(distinct) <= min(_UNION, len(found.get(name, distinct))):
+            found[name] = distinct
+        if name == "product_type":
+            accept(label_indexes.TOP, [_top(value) for value in distinct])
+
     for name, test in asked.items() if isinstance(asked, dict) else ():
         if name == "and" and isinstance(test, list):
             for part in test:
-                found |= implied(part)
+                for inner, values in implied(part).items():
+                    accept(inner, values)
         elif name in label_indexes.COLUMNS or name.startswith("attributes."):
-            tests = [test] if not isinstance(test, dict) else [test.get("eq"), test.get("in")]
-            for one in tests:
-                value = one[0] if isinstance(one, list) and len(one) == 1 else one
-                if isinstance(value, str | int | float):
-                    found[name] = value
+            lists = [test] if isinstance(test, list) else [[test]]
+            if isinstance(test, dict):
+                lists = [test["in"] if isinstance(test.get("in"), list) else [], [test["eq"]] if "eq" in test else []]
+            for values in lists:
+                accept(name, values)
+            if name == "product_type" and isinstance(test, dict) and ">" in str(test.get("prefix")):
+                accept(label_indexes.TOP, [_top(test["prefix"])])
     return found
 
 
-def labels_of(asked: str | None, catalog: str | None) -> dict[str, Any]:
+def _top(path: Any) -> str | None:
+    """Return the top of a path as shop_private.label_top does."""
+    return str(path).partition(">")[0].strip(" ").lower() or None
+
+
+def labels_of(asked: str | None, catalog: str | None) -> dict[str, list[Any]]:
     """Return the fields and values that a search implies: its catalog, and the fields of `implied` for its filter
     `asked`.
 
-    A field is left out if it and its value have more than MOST_VALUE characters.
+    A value is left out if it and its field have more than MOST_VALUE characters.
     """
-    found = {"catalog": catalog or "main", **implied(json.loads(asked) if asked else None)}
-    return {name: value for name, value in found.items() if len(name) + len(str(value)) <= MOST_VALUE}
+    found = {"catalog": [catalog or "main"], **implied(json.loads(asked) if asked else None)}
+    short = {name: [value for value in values if _is_short(name, value)] for name, values in found.items()}
+    return {name: values for name, values in short.items() if values}
+
+
+def _is_short(name: str, value: Any) -> bool:
+    return len(name) + len(str(value)) <= MOST_VALUE
 
 
 def read_filters(lines: Iterable[str]) -> Filters:
@@ -112,9 +139,7 @@ def read_filters(lines: Iterable[str]) -> Filters:
             filters.skipped += 1
             continue
         filters.searches += 1
-        for name, value in labels.items():
-            if not isinstance(value, str | int | float) or len(name) + len(str(value)) > MOST_VALUE:
-                continue
+        for name, value in _pairs(labels):
             pair = (name, json.dumps(value, ensure_ascii=False))
             if pair in filters.values or len(filters.values) < MOST_PAIRS:
                 filters.values[pair] += 1
@@ -123,17 +148,27 @@ def read_filters(lines: Iterable[str]) -> Filters:
     return filters
 
 
+def _pairs(labels: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields and values of a search. The tops of product types are left out if the types have no path."""
+    for name, values in labels.items():
+        if name == label_indexes.TOP and ">" not in str(labels.get("product_type", ">")):
+            continue
+        for value in values[:_UNION] if isinstance(values, list) else [values]:
+            if isinstance(value, str | int | float) and _is_short(name, value):
+                yield name, value
+
+
 def fields_of(filters: Filters) -> list[str]:
-    """Return the fields to look at: the columns, and the MOST_ATTRIBUTES attributes by which searches filter most
+    """Return the fields to look at: the columns, and the MOST_OTHER other fields by which searches filter most
     often."""
     asked: Counter[str] = Counter()
     for (name, _), searches in filters.values.items():
         asked[name] += searches
-    attributes = [name for name, _ in asked.most_common() if is_attribute(name)]
-    return [*label_indexes.COLUMNS, *attributes[:MOST_ATTRIBUTES]]
+    others = [name for name, _ in asked.most_common() if is_other(name)]
+    return [*label_indexes.COLUMNS, *others[:MOST_OTHER]]
 
 
-def is_attribute(name: str) -> bool:
+def is_other(name: str) -> bool:
     try:
         label_indexes.field_sql(name)
     except SettingsError:
@@ -215,7 +250,11 @@ class _Clock:
         self._base = self._median({"price": {"lt": 0}})
 
     def time(self, name: str, value: Any) -> float | None:
-        return self._median({} if name == "catalog" else {name: {"eq": value}}, value if name == "catalog" else None)
+        if name == "catalog":
+            return self._median({}, value)
+        if name == label_indexes.TOP:
+            return self._median({"product_type": {"prefix": f"{value} >"}})
+        return self._median({name: {"eq": value}})
 
     def expected(self, share: float) -> float:
         """Return the expected milliseconds of a search with a label: a search without a result, the candidates, and the

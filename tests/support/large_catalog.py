@@ -76,6 +76,16 @@ def fill(database: Database, products: int = PRODUCTS) -> None:
         conn.execute("vacuum analyze")
 
 
+def calibration(**changed: float) -> str:
+    """Returns the statement that stores a calibration for the products of `fill`. `changed` replaces its values."""
+    row: dict[str, float | str] = {
+        "model_id": 1, "products": PRODUCTS, "k": 10, "target_recall": 0.98, "recall": 0.99, "queries": 60,
+        "query_kind": "'text'", "ef_search": 200, "slack": 0.02, "exact_us_per_row": 4, "hnsw_us_per_candidate": 8,
+        "crossover_rows": 700, **changed,
+    }  # fmt: skip
+    return f"insert into shop.calibration ({', '.join(row)}) values ({', '.join(map(str, row.values()))})"
+
+
 @contextmanager
 def policy(database: Database, condition: str) -> Iterator[None]:
     """Enable row level security with this condition on shop.product until the context ends."""

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import text
 
 from db.engine import Database
+from db.lifecycle.label_advice import read_filters
 from tests.support.processes import COMMAND, wait_until
 from tests.support.web_service import Serve
 
@@ -123,6 +124,7 @@ def service_process(
     log = tmp_path / "log"
     env = {**environment(own_database), "WINDOWSHOP_WEB_METRICS_PORT": "0", "WINDOWSHOP_WEB_API_KEYS": "off"}
     env["WINDOWSHOP_LOG_FORMAT"] = "json"
+    env["WINDOWSHOP_WEB_LOG_LABELS"] = "true"
     with log.open("wb") as output:
         running = subprocess.Popen([*COMMAND, "serve", "--port", "0"], env=env, stderr=output)
     try:
@@ -160,11 +162,13 @@ def test_the_service_finishes_open_requests_after_sigterm(
     assert running.wait(60) == 0
 
 
-def test_the_log_has_one_line_per_request_without_the_query(
+def test_the_log_has_one_line_per_request_with_labels_and_without_the_query(
     service_process: tuple[subprocess.Popen[bytes], Path, str],
 ) -> None:
     running, log, address = service_process
-    httpx.post(f"{address}/search/text", json={"query": "a secret wish"}, headers={"X-Request-ID": "mine"})
+    asked = {"brand": ["acme", "other"], "title": {"contains": "secret"}}
+    body = {"query": "a secret wish", "filter": asked}
+    httpx.post(f"{address}/search/text", json=body, headers={"X-Request-ID": "mine"})
     httpx.get(f"{address}/nowhere?secret=wish")
     running.terminate()
     running.wait(60)
@@ -174,6 +178,9 @@ def test_the_log_has_one_line_per_request_without_the_query(
     [search] = [line for line in lines if line.get("request_id") == "mine"]
     assert search | {"status": 200, "route": "/search/text", "method": "POST", "event": "request"} == search
     assert lines[-1]["route"] == "unmatched"
+    filters = read_filters(text_.splitlines())
+    assert (filters.searches, filters.skipped) == (1, 0)
+    assert sorted(filters.values) == [("brand", '"acme"'), ("brand", '"other"'), ("catalog", '"main"')]
 
 
 def test_an_address_in_use_is_reported(

@@ -12,17 +12,13 @@ from db.lifecycle import deferred_indexes
 from db.settings import Settings
 from migrations.label_indexes import add_labels
 from tests.support.databases import Databases, admin
+from tests.support.large_catalog import calibration
 from tests.support.shop import Shop, product
 
 STORED = """
     select p.sku, l.value #>> '{}', v.embedding = i.embedding
     from shop.toy_image_label v join shop.label_index l using (label_id) join shop.product p using (product_id)
     join shop.toy_image i on i.product_id = v.product_id and i.position = v.position order by 1, 2"""
-CALIBRATION = (
-    "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, "
-    "slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
-    "values (1, 20000, 10, .98, .99, 60, 'text', 1000, .04, 40, 8, 300)"
-)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +46,7 @@ def labelled(databases: Databases, large: Database, labelled_home: Path) -> Data
     for field in ("product_type", "attributes.yarn"):
         add_labels(database, settings, field, min_rows=1000)
     deferred_indexes.build(database)
-    admin(database, CALIBRATION)
+    admin(database, calibration(ef_search=1000, slack=0.04, exact_us_per_row=40, crossover_rows=300))
     admin(database, "analyze shop.product")
     return database
 

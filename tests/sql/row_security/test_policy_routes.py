@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from db.engine import Database
 from db.roles import Role
 from tests.sql.search.test_search_routes import plans
-from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vectors
+from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, calibration, policy, query_vector, vectors
 
 N = np.arange(1, PRODUCTS + 1)
 SHARES = {"third": N % 3 == 0, "21st": N % 21 == 0, "thousandth": N % 1000 == 0}
@@ -34,11 +34,9 @@ def price_lists(large: Database) -> Iterator[None]:
             "grant select on site.price_list to shop_analyst; "
             "insert into site.price_list select c.name, shop.product_id('sku ' || n) from generate_series(1, 20000) n, "
             "(values ('third', 3), ('21st', 21), ('thousandth', 1000)) c(name, every) where mod(n, c.every) = 0; "
-            "insert into site.price_list select 'other', shop.product_id('sku ' || n) from generate_series(1, 9000) n; "
-            "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
-            "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
-            "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.02, 4, 8, 700)"
+            "insert into site.price_list select 'other', shop.product_id('sku ' || n) from generate_series(1, 9000) n"
         )
+        conn.exec_driver_sql(calibration())
         conn.exec_driver_sql("analyze site.price_list")
     yield
     with large.connect(None) as conn, conn.begin():

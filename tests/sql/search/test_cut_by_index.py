@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, text
 
 from db.engine import Database
 from db.roles import Role
-from tests.support.large_catalog import CLUSTER, CLUSTERS, PRODUCTS, QUERY, policy, query_vector, vectors
+from tests.support.large_catalog import CLUSTER, CLUSTERS, PRODUCTS, QUERY, calibration, policy, query_vector, vectors
 
 NUMBERS = np.arange(1, PRODUCTS + 1)
 # (filter, the same condition as a function of the product number n from 1 to 20,000, total_is)
@@ -27,11 +27,7 @@ FILTERS: list[tuple[str | None, Any, str]] = [
 @pytest.fixture(scope="module", autouse=True)
 def calibration_of_four_microseconds_a_row(large: Database) -> Iterator[None]:
     with large.connect(None) as conn, conn.begin():
-        conn.exec_driver_sql(
-            "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
-            "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
-            "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.02, 4, 8, 700)"
-        )
+        conn.exec_driver_sql(calibration())
     yield
     with large.connect(None) as conn, conn.begin():
         conn.exec_driver_sql("delete from shop.calibration")

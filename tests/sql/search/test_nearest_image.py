@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from db.engine import Database
-from tests.support.large_catalog import QUERY, query_vector, vectors
+from tests.support.large_catalog import QUERY, calibration, query_vector, vectors
 
 IMAGES = 8
 NEAREST = 400  # the number of products near the query that get further images
@@ -36,11 +36,7 @@ def many_images(large: Database) -> Iterator[Connection]:
             ),
             {"numbers": order.tolist(), "vectors": [str(vector.tolist()) for vector in images]},
         )
-        conn.exec_driver_sql(
-            "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
-            "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
-            "values (1, 20000, 10, .98, .99, 60, 'text', 10, 0.0025, 4, 8, 700)"
-        )
+        conn.exec_driver_sql(calibration(ef_search=10, slack=0.0025))
         yield conn
         transaction.rollback()
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, text
 from db.engine import Database
 from db.errors import EncoderUnavailable
 from db.roles import Role
-from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vectors
+from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, calibration, policy, query_vector, vectors
 
 # Each entry has a name, a filter, and the same condition as a function of the product number n from 1 to 20,000.
 FILTERS: list[tuple[str, str | None, Any]] = [
@@ -35,11 +35,7 @@ FILTERS: list[tuple[str, str | None, Any]] = [
 def calibration_of_20000_products(large: Database) -> Iterator[None]:
     """Stores a calibration with which a search uses the index for more than 700 matches."""
     with large.connect(None) as conn, conn.begin():
-        conn.exec_driver_sql(
-            "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
-            "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
-            "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.02, 4, 8, 700)"
-        )
+        conn.exec_driver_sql(calibration())
         conn.exec_driver_sql("select shop_private.refresh_common_words()")
     yield
     with large.connect(None) as conn, conn.begin():
@@ -312,11 +308,7 @@ def test_a_cursor_is_invalid_in_another_search_and_after_a_calibration(large: Da
     with pytest.raises(StatementRefused, match="the cursor belongs to another search"):
         search(analyst, query=QUERY, k=5, after=cursor, filter='{"price": {"lt": 80}}')
     with large.connect(None) as conn, conn.begin() as transaction:
-        conn.exec_driver_sql(
-            "insert into shop.calibration (model_id, products, k, target_recall, queries, query_kind, ef_search, "
-            "slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
-            "values (1, 20000, 10, .98, 60, 'text', 90, 0.02, 4, 8, 1)"
-        )
+        conn.exec_driver_sql(calibration(ef_search=90, crossover_rows=1))
         with pytest.raises(DatabaseError, match="calibration has changed since the first page") as raised:
             conn.execute(text("select * from shop.search(:q, k => 5, after => :c)"), {"q": QUERY, "c": cursor})
         assert raised.value.sqlstate == "55000"

@@ -14,17 +14,13 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, text
 
 from db.engine import Database
-from tests.support.large_catalog import CLUSTERS, PRODUCTS, query_vector, vectors
+from tests.support.large_catalog import CLUSTERS, PRODUCTS, calibration, query_vector, vectors
 
 
 @pytest.fixture
 def calibrated(large: Database) -> Iterator[Connection]:
     with large.connect(None) as conn, conn.begin() as transaction:
-        conn.exec_driver_sql(
-            "insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, "
-            "ef_search, slack, exact_us_per_row, hnsw_us_per_candidate, crossover_rows) "
-            "values (1, 20000, 10, .98, .99, 60, 'text', 200, 0.02, 4, 8, 400)"
-        )
+        conn.exec_driver_sql(calibration(crossover_rows=400))
         yield conn
         if transaction.is_active:  # the fixture `catalogs` has rolled back already
             transaction.rollback()
