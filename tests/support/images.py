@@ -23,7 +23,7 @@ def draw(path: Path, number: int, size: int = 48) -> None:
 
 
 def load_drawings(database: Database, folder: Path, count: int) -> UpsertCounts:
-    """Load `count` products with one drawn image each. The SKUs begin with `p0`."""
+    """Load `count` products with one drawn image each. The SKUs are `p0`, `p1` and so on."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         draw(folder / f"{number}.png", number)

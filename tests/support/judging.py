@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def judged(shop: "Shop", *rows: tuple[str, str, int], suite: str = "default", **fields: object) -> None:
-    """Store judgements from rows of (query, sku, grade), with the role of the app."""
+    """Store judgements from rows of (query, sku, grade), as the role app."""
     with shop.database.connect(Role.APP) as conn, conn.begin():
         add(conn, [one(query, sku, grade, suite=suite, **fields) for query, sku, grade in rows])
 

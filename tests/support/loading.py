@@ -31,8 +31,9 @@ def load_catalog(
     on_failure: Callable[[LoadSummary], None] = lambda summary: None,
     **options: Any,
 ) -> LoadSummary:
-    """Load a catalog file. `options` are fields of `LoadOptions`. Without `image_root`, known paths keep their folder,
-    as in `windowshop load`."""
+    """Load a catalog file. `options` are fields of `LoadOptions`. Without `image_root`, an image path that is
+    stored already keeps its folder, unless the folder of the catalog file has this file. `windowshop load` does the
+    same."""
     options.setdefault("keeps_roots", image_root is None)
     source = open_source(path, mapping=mapping, image_root=image_root)
     return ingest(database, source, LoadOptions(**options), on_progress=on_progress, on_failure=on_failure)

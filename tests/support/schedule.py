@@ -1,8 +1,8 @@
 """Decides which tests run in the same process of a parallel run, and in which order.
 
 The tests of a file run in one process, as with --dist loadfile. The files of a group of GROUPS also run in one process,
-because they share a fixture that takes at least ten seconds of processor time. Long files and groups start
-first, so that the processes end at about the same time.
+because they share a fixture or a process whose start takes at least ten seconds of processor time. Long files and
+groups start first, so that the processes end at about the same time.
 """
 
 from xdist.scheduler import LoadFileScheduling

@@ -42,7 +42,7 @@ def unit_vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
 
 
 def cache(conn: Any, kind: bytes, payload: bytes, query: str | None, seed: int) -> None:
-    """Put the vector of a text (kind t) or an image (kind i) into the cache, so that no encoder is needed."""
+    """Put a random vector of a text (kind t) or an image (kind i) into the query cache. Then no encoder is needed."""
     conn.execute(
         text(
             "insert into shop_private.query_embedding (model_id, key, query, embedding) values "

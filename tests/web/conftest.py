@@ -37,7 +37,7 @@ def image_folder(public_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def shop_template(databases: Databases, template: str, public_folder: Path, image_folder: Path) -> str:
-    """Returns the name of a database of 60 products with vectors. For example, 'sku 1' is black shoes for 1.50 EUR."""
+    """Returns the name of a database of 60 products with vectors. For example, 'sku 1' costs 1.50 EUR."""
     database = databases.copy(template)
     add_model(database, Settings(home=public_folder / "web-home"), NewModel("toy", "toy", "revision 1", DIMENSION))
     serve_model(database, "toy")

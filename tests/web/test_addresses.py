@@ -186,7 +186,7 @@ def test_with_keys_every_host_name_is_allowed_unless_allowed_hosts_is_set(serve:
 
 
 @pytest.mark.parametrize("value", ["https://shop.example", "shop example", "*shop.example", "a/b", "shop.example:8000"])
-def test_a_setting_that_is_not_a_host_name_is_refused(value: str) -> None:
+def test_an_allowed_host_that_is_not_a_host_name_is_refused(value: str) -> None:
     with pytest.raises(ValidationError, match="allowed_hosts"):
         WebSettings(allowed_hosts=value)  # type: ignore[arg-type]
 

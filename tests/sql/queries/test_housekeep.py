@@ -1,4 +1,4 @@
-"""shop_private.housekeep deletes old requests, old cached vectors, and workers that stopped and hold no item.
+"""shop_private.housekeep deletes old requests, the oldest cached vectors, and workers that stopped and hold no item.
 
 shop.popular_queries counts the requests for each text.
 """

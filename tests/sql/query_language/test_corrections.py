@@ -53,7 +53,7 @@ def test_the_result_names_the_corrected_query(bags: "Shop", query: str, correcte
     assert {row.corrected_query for row in found.rows} == {corrected}
 
 
-def test_a_word_that_resembles_another_word_a_little_is_not_corrected(bags: "Shop") -> None:
+def test_a_word_that_resembles_another_word_only_a_little_is_not_corrected(bags: "Shop") -> None:
     bags.load(Product("nike", "Nike camera bag"), Product("pump", "Pump shoes"))
     assert search(bags, "nikon camera").corrected is None
     assert search(bags, "puma shoes").corrected is None

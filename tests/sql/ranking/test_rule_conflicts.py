@@ -48,7 +48,8 @@ def test_rules_that_replace_a_query_of_similar_meaning_do_not_lead_back_to_each_
     for near in ("sandals", "slippers"):
         with pytest.raises(DatabaseError, match="rule 'two' replaces its new query again"):
             save(stocked, "three", {"contains": "beach"}, {"query": near})
-    with pytest.raises(DatabaseError, match="no encoder"):  # nobody can tell whether rule two would replace it again
+    # The query "unknown" has no vector, and rule two might replace it again.
+    with pytest.raises(DatabaseError, match="no encoder"):
         save(stocked, "three", {"contains": "beach"}, {"query": "unknown"})
     save(stocked, "three", {"contains": "beach"}, {"query": "unknown"}, status="draft")
 

@@ -47,7 +47,7 @@ def answered(shop: Shop, model_id: int, dimension: int) -> None:
     raise AssertionError("the watch has no vector of the model")
 
 
-def test_a_model_that_is_built_encodes_the_watches_before_it_serves(two_models: Shop) -> None:
+def test_a_building_model_encodes_the_watches_before_it_serves(two_models: Shop) -> None:
     two_models.cache("dark")
     watch(two_models, "'dark', 'dark', min_similarity => 0.9")
     assert two_models.value("select array_agg(model_id) from shop_private.watch_vector") == [1]
@@ -143,7 +143,7 @@ def test_a_watch_with_too_many_matches_is_disabled(shop: Shop) -> None:
     assert shop.value("select error from shop.watch") == "too many products match"
 
 
-def test_vectors_of_a_model_that_is_built_report_nothing(two_models: Shop) -> None:
+def test_vectors_of_a_building_model_report_nothing(two_models: Shop) -> None:
     two_models.add("a")
     encode(two_models, 1, TOY.dimension)
     watch(two_models, """'all', filter => '{"sku": {"ne": "x"}}'""")

@@ -1,4 +1,4 @@
-"""Images are fetched host by host: a host that does not answer is paused, and delays only its own images."""
+"""Fetches of images are limited for each host. A host that does not answer is paused, and delays only its images."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

@@ -35,7 +35,7 @@ def read_compose(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
 
 
 def interpolated(text: str, variables: Mapping[str, str]) -> str:
-    """Return the text with the values of its variables. Raises KeyError for a variable without value and default."""
+    """Return the text with the values of its variables. Raises KeyError if a variable has neither value nor default."""
 
     def value(match: re.Match[str]) -> str:
         default = match["default"]

@@ -38,8 +38,8 @@ class Lookups:
 
 
 def admitted(checked: Access) -> str | None:
-    """Sends a request with a key through `checked`. Returns the name of the key, or None without a key. Raises the
-    error of a refusal."""
+    """Sends a request with a key through `checked`. Returns the name of the key that was found. Raises the error
+    of a refusal."""
     scope: Any = {
         "path": "/products/a",
         "headers": [(b"authorization", b"Bearer ws_token")],

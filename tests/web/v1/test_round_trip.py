@@ -84,7 +84,7 @@ def test_an_image_path_is_not_stored_if_its_product_is_deleted_before_the_write_
 def test_an_export_that_is_loaded_elsewhere_keeps_its_images(
     serve: Serve, own_database: Database, tmp_path: Path
 ) -> None:
-    """A load looks for the files in the folder of the catalog file. A path that is not there stays where it was."""
+    """A load looks for the files in the folder of the catalog file. A path without a file there keeps its folder."""
 
     def images() -> list[Any]:
         with own_database.connect(None) as conn:

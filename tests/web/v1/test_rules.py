@@ -148,7 +148,7 @@ def test_a_change_of_a_version_that_is_not_the_last_one_is_refused(keyed: Keyed)
         assert client.delete(address, headers=headers).status_code == 404
 
 
-def test_if_none_match_forbids_to_replace_a_rule(keyed: Keyed) -> None:
+def test_if_none_match_prevents_the_replacement_of_a_rule(keyed: Keyed) -> None:
     client, keys = keyed
     client.headers = keys["admin"]  # type: ignore[assignment]
     created = client.post("/v1/rules", json=RULE)

@@ -48,7 +48,7 @@ def frame(page: "Page") -> Any:
 
 
 def drag(page: "Page", start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Drag between two places, which are shares of the image."""
+    """Drag between two places, given as shares of the width and height of the image."""
     box = frame(page)
     (x, y), (to_x, to_y) = ((box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in (start, end))
     page.mouse.move(x, y)

@@ -1,4 +1,4 @@
-"""Events that cannot be written are counted, and a click on a product of a search that is not recorded is left out."""
+"""Events that cannot be written are counted. A click is left out if its search was not recorded."""
 
 import time
 from typing import Any

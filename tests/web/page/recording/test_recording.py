@@ -174,7 +174,7 @@ def test_a_click_needs_a_search_of_the_same_visitor_and_catalog(serve: Serve, ow
 
 
 def _another_name(database: Database) -> str:
-    """Returns a browser that makes 127.0.0.1 another visitor of this day than BROWSER does."""
+    """Returns the name of a browser with which 127.0.0.1 is another visitor today than with BROWSER."""
     from db.roles import Role
     from db.search.events import salt_of_day
     from web.page.recording.visitors import name_of
