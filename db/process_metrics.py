@@ -1,4 +1,5 @@
-"""Registers the metrics that every process of Windowshop has: version, memory, processor time and open files."""
+"""Registers the metrics that encoders, the web service and jobs have in common: version, memory, processor time and
+open files."""
 
 from importlib.metadata import PackageNotFoundError, version
 

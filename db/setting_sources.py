@@ -127,7 +127,8 @@ def sources(settings: type[BaseSettings]) -> tuple[Environment, SecretFiles, Con
 
 
 def read_config() -> tuple[Path, dict[str, Any]]:
-    """Returns the path and the content of the settings file; without such a file, the content is empty."""
+    """Returns the path and the content of the settings file. Without a file windowshop.toml, the content is empty.
+    Raises SettingsError if the file that WINDOWSHOP_CONFIG names is missing, or if a file cannot be read."""
     named = os.environ.get(CONFIG)
     path = Path(named or CONFIG_FILE)
     try:

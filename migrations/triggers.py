@@ -26,6 +26,6 @@ def unchanged_triggers(conn: Connection, files: Iterable[tuple[str, str]]) -> se
 
 def _words(definition: str) -> str:
     """Return a definition without differences of case and white space. A file must write the parentheses and casts of a
-    condition like `pg_get_triggerdef`. Otherwise, every upgrade creates the trigger again."""
+    condition as `pg_get_triggerdef` writes them. Otherwise, every upgrade creates the trigger again."""
     definition = definition.lower().replace("create or replace ", "create ").rstrip(";")
     return " ".join(definition.split()).replace("( ", "(").replace(" )", ")")

@@ -228,7 +228,7 @@ end $$;"""
 
 
 def _option(name: str, value: str, listed: Sequence[tuple[str, int | None]]) -> str:
-    """Return the SQL of an option's value. The database's name and port are known when the script is run."""
+    """Return the SQL of an option's value. The database and its port are known only when the script is run."""
     if name == "dbname":
         return "current_database()::text"
     if name == "port":

@@ -79,7 +79,7 @@ def every_catalog(conn: Connection) -> list[CatalogCounts]:
 
 @dataclass(frozen=True, slots=True)
 class CatalogOverview:
-    """A catalog as the serving model has encoded it. The counts are those of shop.coverage."""
+    """How far the serving model has encoded a catalog. The counts are those of shop.coverage."""
 
     catalog: str
     language: str

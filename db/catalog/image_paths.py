@@ -32,7 +32,8 @@ class ImageRoot:
         A percent sequence in a path is not decoded, because it is part of a file's name. Some archives write an
         accented letter as one character (é), others as a letter and a separate accent. If no file has the name as
         written, the function tries the other form. Raises ValueError with the reason if `written` is not a valid path
-        or address, or if the path leaves the root, directly or through links, or is not the path of a file.
+        or address. Also raises it if the path leaves the root, directly or through links, or leads to something else
+        than a file.
         """
         if address := _address(written):
             return address, ""

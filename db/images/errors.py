@@ -3,7 +3,7 @@
 EncoderError            (db/errors.py)
 └── ImageRejected       this image can never be opened                 -> quarantined immediately
     ├── AddressForbidden  its host has an address that is not allowed
-    └── ImageUnreadable the file cannot be read now, but maybe later   -> tried again, up to three times
+    └── ImageUnreadable the file cannot be read now, but maybe later   -> tried up to three times
         └── FetchFailed the image's host does not answer, or is busy   -> tried again for about a day
 """
 

@@ -20,8 +20,8 @@ _MODES = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}  # by colour type; an image with
 def reduced_png(image: Image.Image, data: bytes, least: tuple[int, int]) -> Image.Image | None:
     """Return the PNG `data` scaled by a whole factor to at least twice the size `least`, with 8 bits a channel.
 
-    `image` is the same PNG, opened and not loaded. Returns None for an image that Pillow has to decode as a whole, for
-    example an image that is small, interlaced or animated, or has a palette or less than 8 bits. Raises OSError,
+    `image` is the same PNG, opened and not loaded. Returns None for an image that Pillow has to decode as a whole. Such
+    an image is, for example, small, interlaced or animated, or has a palette or less than 8 bits. Raises OSError,
     ValueError or zlib.error for damaged pixels.
     """
     width, height, bits, colour, _, _, interlace = _HEADER.unpack_from(data, 16)

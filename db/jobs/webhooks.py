@@ -57,8 +57,9 @@ def make_poster(settings: "JobsSettings") -> "Poster":
 def add(
     conn: Connection, name: str, url: str, kinds: Sequence[str], catalogs: Sequence[str] | None, poster: "Poster"
 ) -> str:
-    """Store a webhook and return its secret. Raises SettingsError if the name is in use, a catalog does not exist, the
-    URL is too long or nothing may be sent to it, or the site has MAX_WEBHOOKS webhooks."""
+    """Store a webhook and return its secret. Raises SettingsError if the name is in use, a catalog does not exist, or
+    the site has MAX_WEBHOOKS webhooks. Also raises it if the URL is too long or invalid, or nothing may be sent to it.
+    """
     from db.fetching.posting import NotPosted
 
     if len(url) > MAX_URL:

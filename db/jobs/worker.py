@@ -44,7 +44,7 @@ log = structlog.get_logger()
 # The queues. A long load or a slow receiver in one queue does not delay the jobs of another.
 FEEDS, SITE, WEBHOOKS = "feeds", "site", "webhooks"
 POOL = 2  # connections of a process beside those of a running load and of the check of the schema
-ATTEMPTS = 3  # attempts of a load that fails because the database does not answer, and of a job whose process died
+ATTEMPTS = 3  # attempts of a load that ends with an error of the database, and of a job whose process died
 RETRY_SECONDS = 60
 BATCH = 5_000  # rows that one statement deletes
 KEEP_FAILED_HOURS = 30 * 24

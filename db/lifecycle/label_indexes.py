@@ -1,9 +1,9 @@
 """Counts the values of a field that can be labels, and fills the tables of labelled vectors.
 
 A label is a value of a field, such as the product type "bags". A model's labels are in `shop.label_index`, and
-`<model>_image_label` and `<model>_title_label` have a copy of the vectors of their products, with a partial HNSW index
-for each label. A search whose filter implies a label reads this index alone (docs/search.md). A copy costs disk, but
-a column in the embedding tables would cost more: PostgreSQL would insert each row again into the whole index.
+`<model>_image_label` and `<model>_title_label` have copies of the vectors of products with these labels, and a partial
+HNSW index for each label. A search whose filter implies a label reads this index alone (docs/search.md). A copy costs
+disk, but a column in the embedding tables would cost more: PostgreSQL would insert each row again into the whole index.
 """
 
 import re

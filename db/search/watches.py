@@ -78,6 +78,6 @@ def remove(conn: Connection, name: str, catalog: str) -> bool:
 
 
 def matches(conn: Connection, name: str, catalog: str, *, after: int = 0, rows: int = 100) -> Sequence[Match]:
-    """Return the matches of a watch with a larger match_id than `after`, the oldest first."""
+    """Return a watch's matches that have a larger match_id than `after`, the oldest first."""
     found = conn.execute(_MATCHES, {"name": name, "catalog": catalog, "after": after, "rows": rows})
     return [Match(*row) for row in found]

@@ -78,7 +78,7 @@ serving_history = Table(
     comment="A row for each switch to another serving model.",
 )
 
-# A row names an index or a foreign key that is deferred while its table is filled for the first time. When the index is
+# A row names an index or a foreign key that is deferred while its table is filled. When the index is
 # built or the foreign key is added again, the row is deleted.
 
 deferred_index = Table(

@@ -189,7 +189,8 @@ def backlog(conn: Connection, model_ids: Sequence[int]) -> Backlog:
 
 
 def is_idle(conn: Connection, model_ids: Sequence[int]) -> bool:
-    """Return whether the models have nothing to encode soon. Images of a host that does not answer do not count."""
+    """Return whether the models have nothing to encode in the next ten seconds. Images of a host with a longer pause do
+    not count."""
     return bool(conn.scalar(_IDLE, {"models": list(model_ids)}))
 
 

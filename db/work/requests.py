@@ -34,7 +34,7 @@ class Request:
 
 @contextmanager
 def connect(database: Database) -> Iterator[Connection[Any]]:
-    """Yield a connection for the calls below, as the encoder role."""
+    """Yield a connection of the encoder role for the calls below."""
     with database.connect(Role.ENCODER) as conn:
         raw = conn.connection.driver_connection
         assert raw is not None

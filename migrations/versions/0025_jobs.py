@@ -1,4 +1,4 @@
-"""Adds the schema of the jobs, which procrastinate 3.10 defines, and the table of feeds."""
+"""Adds the tables and functions of procrastinate 3.10 in the schema shop_jobs, and the table of feeds."""
 
 import sqlalchemy as sa
 from alembic import op

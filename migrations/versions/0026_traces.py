@@ -1,4 +1,4 @@
-"""Adds the trace of a request, which goes from the session that asks to the batch of the encoder."""
+"""Adds the trace of a request, so that one trace covers the session that asks and the encoder's batch."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Adds the change of a search, which ranks the products near an image by a text such as "but red"."""
+"""Adds the option change of a search, a text such as "but red" by which the products near an image are ranked."""
 
 from alembic import op
 

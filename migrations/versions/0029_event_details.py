@@ -1,4 +1,4 @@
-"""Adds details and two kinds of events, and the table of idempotency keys."""
+"""Adds details of events, two kinds of events, and the table of idempotency keys."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Adds the option image_box of a search, a region of the image that is searched."""
+"""Adds the option image_box of a search, the region of the query image with which products are compared."""
 
 from alembic import op
 

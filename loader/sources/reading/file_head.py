@@ -39,8 +39,8 @@ class FileHead:
     def is_json_lines(self) -> bool:
         """Whether the file is JSON Lines.
 
-        A file of one line with one object may be JSON Lines or a document. It is JSON Lines in three cases: its suffix
-        says so, the object has a SKU and a title, or no member of the object is an object or a list.
+        A file of one line with one object may be JSON Lines or a document. It is JSON Lines if its suffix says so, if
+        the object has a SKU and a title, or if no member of the object is an object or a list.
         """
         if not self.is_json or self.is_by_line or self._first_object is None:
             return self.is_json and self.is_by_line
