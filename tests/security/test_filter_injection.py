@@ -63,7 +63,8 @@ VALUES: dict[str, Callable[[str], Any]] = {
     "not": lambda payload: {"not": {"not": {"and": [{"brand": {"eq": payload, "exists": True}}]}}},
 }
 
-# Places of a filter where a text is no valid value. The compiler refuses the payload, or reads the payload as a name.
+# Places of a filter that take a name, or a value of another type. The compiler refuses the payload, or reads the
+# payload as a name.
 ELSEWHERE: dict[str, Callable[[str], Any]] = {
     "field": lambda payload: {payload: "x"},
     "field in or": lambda payload: {"or": [{"not": {payload: ["x"]}}]},

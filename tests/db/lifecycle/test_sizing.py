@@ -16,7 +16,7 @@ def test_a_larger_catalog_needs_more_links(products: int, parameters: tuple[int,
 
 
 def test_the_sizes_are_those_of_measured_indexes() -> None:
-    """With m 16, an index of 100,000 vectors of 512 numbers has 130 MB, or 37 MB over bits.
+    """With m 16, an index of 100,000 vectors of 512 numbers has 136 MB, or 37 MB over bits.
 
     The graph has 1.7 kB for each vector.
     """
