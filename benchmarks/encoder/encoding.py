@@ -76,7 +76,8 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
 
 
 def clip(count: int = 256) -> None:
-    """Measure the lanes with CLIP ViT-B/32, whose image tower runs in bfloat16 if the CPU has instructions for it."""
+    """Measure the lanes with CLIP ViT-B/32. In the lane with the export, the image tower can run in bfloat16, if the
+    CPU has instructions for this."""
     with tempfile.TemporaryDirectory() as folder:
         source = str(save_clip(Path(folder) / "clip"))
         model = load(source)

@@ -46,7 +46,8 @@ def run(count: int = 9_000) -> None:
 
 
 def killed(measured: Site, count: int) -> tuple[float, float]:
-    """Returns how many images per second are encoded before an encoder is killed, and `RECOVERY` seconds later."""
+    """Returns how many images per second are encoded before an encoder is killed, and `RECOVERY` seconds after the
+    kill."""
     _load_drawn(measured, count)
     with encoder(measured) as first:
         while _waiting(measured, "title"):
@@ -76,8 +77,8 @@ def _load_drawn(measured: Site, count: int) -> None:
 
 
 def unreachable_addresses(measured: Site) -> tuple[list[float], list[float]]:
-    """Returns, for each round, the seconds until the images in files are encoded: first without any other images, and
-    then with images at addresses that do not answer."""
+    """Returns the seconds of each round until the images in files are encoded. The first list is without any other
+    images, and the second list is with images at addresses that do not answer."""
     alone: list[float] = []
     beside: list[float] = []
     with _silent_server() as port:

@@ -52,7 +52,7 @@ def run(device: str, count: int, side: int) -> None:
     with site(NewModel("clip", str(source), model.revision, model.dimension)) as measured:
         print(f"Drawing and loading {count} images", flush=True)
         paths = _images(measured, count, side)
-        _without_index(measured)
+        _drop_indexes(measured)
         model.warm_up()
         size = sum(path.stat().st_size for path in paths) / count
         print(f"{count} images of {side} px, {size / 1000:.0f} kB; {architecture.name} on {device}", flush=True)
@@ -64,7 +64,7 @@ def run(device: str, count: int, side: int) -> None:
         print({stage: round(rate) for stage, rate in alone.items()}, flush=True)
         rounds = []
         for _ in range(3):
-            _again(measured)
+            _reset_images(measured)
             rounds.append(drive(measured, model, settings))
             print(f"end to end {count / rounds[-1][0].wall:.0f}/s", rounds[-1][0].busy, flush=True)
         few = paths[: max(64, min(count, int(alone["decode"] / 2)))]
@@ -157,7 +157,7 @@ def _forward(model: Model, settings: EncoderSettings, count: int) -> float:
 def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
     """Returns how many seconds it takes to claim all work items, to record the metadata of the images, and to complete
     the items. The vectors are random, so no model runs."""
-    _again(measured)
+    _reset_images(measured)
     size, worker = settings.images_a_batch(model.device), uuid.uuid4()
     vectors = np.random.default_rng(1).normal(size=(size, model.dimension)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -207,9 +207,8 @@ def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, ba
         return time.perf_counter() - started
 
 
-def _without_index(measured: Site) -> None:
-    """Drop the vector indexes, like an encoder before a first backfill. Then set the work list to all images and no
-    titles."""
+def _drop_indexes(measured: Site) -> None:
+    """Drop the vector indexes, as an encoder does before a first backfill. Then reset the images."""
     with measured.database.connect(None) as conn, conn.begin():
         found = text(
             "select indexrelid::regclass::text from pg_index where indrelid in ('shop.clip_image'::regclass, "
@@ -217,10 +216,10 @@ def _without_index(measured: Site) -> None:
         )
         for index in conn.scalars(found).all():
             conn.execute(text(f"drop index {index}"))
-    _again(measured)
+    _reset_images(measured)
 
 
-def _again(measured: Site) -> None:
+def _reset_images(measured: Site) -> None:
     """Delete the vectors and metadata of images, and set the work list to all images and no titles."""
     with measured.database.connect(None) as conn, conn.begin():
         conn.execute(text("truncate shop.clip_image, shop_private.work"))

@@ -73,7 +73,8 @@ class Texts:
 
 def ask(conn: psycopg.Connection[tuple[object]], text: str) -> float:
     started = time.perf_counter()
-    conn.execute("select vector_dims(shop.clip_text(%s))", (text,))  # the vector stays in the server, as in ORDER BY
+    # The vector stays in the server, as it does in ORDER BY.
+    conn.execute("select vector_dims(shop.clip_text(%s))", (text,))
     return time.perf_counter() - started
 
 

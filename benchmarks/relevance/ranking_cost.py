@@ -94,7 +94,7 @@ def measure(shops: dict[str, Shop], questions: Questions, texts: Sequence[str]) 
 
 @contextmanager
 def copied(plain: Shop, name: str) -> Iterator[Shop]:
-    """Yields the shop in a copy of its database, which is dropped at the end."""
+    """Yields the shop in a copy of its database, and drops the copy at the end."""
     database = plain.database
     copy = replace(database, write=database.write.set(database=name), read=database.read.set(database=name))
     with psycopg.connect(address(database, None, "postgres"), autocommit=True) as conn:

@@ -4,7 +4,7 @@ A triple is a product, a text that says how another product should differ from i
 right. The products are drawings whose head noun is held out from training, so the model has learned neither the nouns
 nor the drawings. There are two kinds of triples:
 
-- *drawn*: the title of the right products names the difference: the title for "mountain" and "with snow" is
+- *drawn*: the title of the right products names the difference. For "mountain" and "with snow", the title is
   "snow-capped mountain". Whoever wrote these triples saw the titles, but not the results of any search;
 - *coloured*: the catalog of a split has twelve of its drawings in six colours. The right products have the same head
   noun and the wanted colour. They include other drawings in which this colour dominates.

@@ -104,7 +104,7 @@ def run(rows: int, folder: Path | None) -> None:
 
 
 def judge(measured: Shop) -> None:
-    """Store the vectors of the texts, and judge the products that are first now."""
+    """Store the vectors of the texts, and judgements of the products that come first now."""
     queries = measured.catalog.queries("text", QUERIES, seed=13)
     texts = query_texts(measured.catalog, queries.clusters, "mixed")
     texts = [f"{text} {number}" if text in texts[:number] else text for number, text in enumerate(texts)]

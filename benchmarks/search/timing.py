@@ -42,7 +42,7 @@ class Questions:
         return len(self.queries)
 
     def recall(self, number: int, products: Sequence[int]) -> float:
-        """Returns the share of a query's right answers that are in `products`, or 1 if there is no right answer."""
+        """Returns the share of a query's right answers that `products` contains, or 1 if there is no right answer."""
         if self.needed == 0:
             return 1.0
         found = np.unique(np.asarray(products, np.int64))

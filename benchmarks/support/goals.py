@@ -1,5 +1,5 @@
-"""Reads goals.toml, which has the question of each benchmark, the code that the benchmark measures, its goals, and the
-reason for each missed goal."""
+"""Reads goals.toml, which has the question of each benchmark, the code that the benchmark measures, its goals, the
+reason for each missed goal, and notes."""
 
 import tomllib
 from collections.abc import Mapping, Sequence

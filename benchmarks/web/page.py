@@ -2,7 +2,8 @@
 the page shifts while it loads. The time is compared with that of the same page with one image.
 
 The page with one image comes from a second service, whose theme shows only the image of the first card. Each load has a
-new browser context, so nothing is cached. Loads of the two pages take turns. The figure is the ratio of the medians.
+new browser context, so the browser has cached nothing. Loads of the two pages take turns. The figure is the ratio of
+the medians.
 """
 
 import os
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 QUERY = "red shoes"
-MOST = 1.5  # goal of the ratio
+MOST = 1.5  # goal: the ratio is at most this
 SCREENS = {
     "desktop": {"viewport": {"width": 1280, "height": 800}},
     "phone": {

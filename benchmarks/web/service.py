@@ -47,7 +47,7 @@ BARE, HEALTH, SILENT, REST, KEYS = "SQL", "/health", "search, without log", "sea
 MCP = "search by MCP"
 SEARCH = "/v1/search"
 MIB = 2**20
-MOST_BYTES = 4096  # goal of a compressed answer with ten results
+MOST_BYTES = 4096  # goal: a compressed answer with ten results has at most this many bytes
 
 
 @dataclass(frozen=True)
@@ -285,8 +285,8 @@ def _in_turns(
 
 
 def _asker(stack: ExitStack, address: str) -> Callable[..., None]:
-    """Returns a client with one connection, like the psycopg baseline. The client takes little time, so the measured
-    time is nearly the time of the service alone."""
+    """Returns a client that has one connection, as the psycopg baseline has. The client takes little time, so the
+    measured time is nearly the time of the service alone."""
     connection = HTTPConnection(address.removeprefix("http://"))
     stack.callback(connection.close)
 

@@ -1,5 +1,5 @@
--- Returns a statement that counts the items of p_source, a table expression, for the model p_model. The items are the
--- images or the titles, as p_part says. The statement returns a row with the numbers of shop.model_coverage. The caller
+-- Returns a statement that counts the items of p_source, a table expression, for the model p_model. p_part says whether
+-- the items are images or titles. The statement returns a row with the numbers of shop.model_coverage. The caller
 -- passes the key of the model as $1 and p_part as $4; the statement does not use $2 and $3.
 create or replace function shop_private.model_coverage_counts(
     p_model text, p_part shop_private.part, p_source text

@@ -1,6 +1,6 @@
--- Returns the newest calibration of model p_model_id for a role that does not see shop.calibration. Only the figures
--- that a search needs are returned: no number of products, no measurements and no advice. ef_search is scaled to the
--- present number of products, as search_settings scales it for other roles.
+-- Returns the newest calibration of model p_model_id for a role that does not see shop.calibration. The numbers of
+-- products and queries, the measurements and the advice are left out. ef_search is scaled to the present number of
+-- products, as search_settings scales it for other roles.
 create or replace function shop_private.calibration_figures(p_model_id smallint)
 returns shop.calibration
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$

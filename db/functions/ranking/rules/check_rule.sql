@@ -6,6 +6,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     condition constant jsonb := p_rule.condition;
     action constant jsonb := p_rule.action;
+    -- the key of the condition, the key of the action, and the text of the action
     asked constant text := (select string_agg(k, ' ') from jsonb_object_keys(case jsonb_typeof(condition)
         when 'object' then condition - 'threshold' else '{}' end) k);
     done constant text := (select string_agg(k, ' ') from jsonb_object_keys(case jsonb_typeof(action)
@@ -70,7 +71,7 @@ begin
     if done in ('boost', 'bury', 'filter') then
         perform shop_private.filter_condition(action -> done);
     elsif done = 'hide' and jsonb_typeof(action -> 'hide') = 'object' then
-        perform shop_private.filter_condition(jsonb_build_object('not', action -> 'hide'));  -- as a search has it
+        perform shop_private.filter_condition(jsonb_build_object('not', action -> 'hide'));  -- the filter of a search
     elsif done = 'signals' then
         perform shop_private.check_signals(action -> 'signals');
         if exists (select from shop.signal s where s.visible = 'staff' and action -> 'signals' ? s.name) then

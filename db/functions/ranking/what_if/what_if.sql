@@ -30,7 +30,8 @@ declare
     suite_name constant text := suite;
     page_size constant integer := k;
     depth constant integer := greatest(k, 10);
-    asked jsonb[];
+    asked jsonb[];  -- the rows of suite_queries
+    entry jsonb;  -- one of them
     pages jsonb[];
     new_pages jsonb[] := '{}';
     change jsonb;
@@ -48,8 +49,8 @@ begin
     asked := array(select to_jsonb(q) from shop_private.suite_queries(suite_name) q);
     perform shop_private.require_signals();
     perform shop_private.encode_texts(shop_private.new_texts('[]', asked));
-    foreach change in array asked loop
-        pages := pages || shop_private.suite_page(change, depth);
+    foreach entry in array asked loop
+        pages := pages || shop_private.suite_page(entry, depth);
     end loop;
     perform shop_private.encode_texts(shop_private.new_texts(changes, asked));
     while cardinality(new_pages) < cardinality(asked) loop
