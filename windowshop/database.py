@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The database: the embedded server, its schema, and connections to it. If WINDOWSHOP_DATABASE_URL is set, "
-    "these commands use your own database instead of the embedded one.",
+    help="The database: the embedded server, its schema, and connections to it. If WINDOWSHOP_DATABASE_URL is set, all "
+    "commands but start and stop use your own database instead of the embedded one.",
 )
 
 app.add_typer(login.app, name="login")

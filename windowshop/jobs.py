@@ -52,12 +52,12 @@ def jobs(context: typer.Context) -> None:
     from db.jobs.settings import JobsSettings
     from db.settings import Settings
 
-    settings, running = JobsSettings.read(), Settings.read()
+    settings, own = Settings.read(), JobsSettings.read()
     stop = threading.Event()
-    with open_database(running, on_progress=say) as database:
-        worker = _worker(database, running, settings)
+    with open_database(settings, on_progress=say) as database:
+        worker = _worker(database, settings, own)
         worker.check()
-        with _probes(worker, settings), _stopping(worker, stop):
+        with _probes(worker, own), _stopping(worker, stop):
             worker.run(on_ready=lambda: say("Jobs are running."))
     say("Stopped.")
 

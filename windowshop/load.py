@@ -175,9 +175,9 @@ def load(
     settings = Settings.read()
     check_catalog(catalog)
     kind, mapping = parse_format(format_), parse_mapping(map_ or [], map_file)
-    every = parse_interval(watch) if watch is not None else None
+    interval = parse_interval(watch) if watch is not None else None
     synced = _sync_options(sync, delete, max_missing)
-    with located(path, is_watched=every is not None) as feed:
+    with located(path, is_watched=interval is not None) as feed:
         base = base_url or (feed.base_url if image_root is None else None)
         changes = parse_changes(map_values or [], map_file, currency, base)
         options = LoadOptions(catalog, rejects, dry_run, limit, synced, feed.shown, strict, image_root is None)
@@ -197,9 +197,9 @@ def load(
         first = feed.state()
         source = opened()  # before the embedded server starts, so that a wrong path is reported without delay
         with open_database(settings, on_progress=say) as database:
-            if every is not None:
+            if interval is not None:
                 with suppress(KeyboardInterrupt):
-                    watch_file(lambda: _ingest(database, opened(), options), feed.state, first, every, tell_now)
+                    watch_file(lambda: _ingest(database, opened(), options), feed.state, first, interval, tell_now)
                 return
             summary = _ingest(database, source, options, on_failure=_report)
         _report(summary)

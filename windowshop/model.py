@@ -247,9 +247,9 @@ def promote(
 ) -> None:
     """Let a model serve, in one transaction.
 
-    The command refuses if the model does not cover the whole catalog, if it lacks a valid index that the catalog needs,
-    or if no encoder runs the model. It also refuses if the model did worse than the serving model in its newest
-    evaluation.
+    If another model serves, the command refuses if the new model does not cover the whole catalog, if it lacks a valid
+    index that the catalog needs, or if no encoder runs it. It also refuses if the new model did worse than the serving
+    model in its newest evaluation.
     """
     from db.engine import open_database
     from db.lifecycle import promotion

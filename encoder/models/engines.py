@@ -47,12 +47,12 @@ class EngineChoice:
             try:
                 model = with_tower(model, part, self.export)  # type: ignore[arg-type]  # an export has the parts
             except ExportUnusable as error:
-                self._torch_runs(model.source, error)
+                self._fall_back_to_torch(model.source, error)
         if model.engines["text"] == ONNX_RUNTIME:
             _free_weights(loaded._module, model)
         return model
 
-    def _torch_runs(self, source: str, error: ExportUnusable) -> None:
+    def _fall_back_to_torch(self, source: str, error: ExportUnusable) -> None:
         if self.is_required:
             raise ModelUnavailable(error.message, hint=error.hint) from error
         log.warning("torch runs a tower in place of ONNX Runtime", model=source, reason=error.message, hint=error.hint)
@@ -78,7 +78,7 @@ def choose(source: str, revision: str, device: str, *, engine: str, precision: s
         wanted = [part for part in export.towers if part == "text" or (precision in ("auto", "float32") and not fast)]
         chosen = "bfloat16" if fast else precision
     except ExportUnusable as error:
-        EngineChoice(precision, None, (), required)._torch_runs(source, error)
+        EngineChoice(precision, None, (), required)._fall_back_to_torch(source, error)
         return EngineChoice(precision, None)
     return EngineChoice(chosen, export, tuple(wanted), required)
 

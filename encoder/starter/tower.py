@@ -32,7 +32,7 @@ class Tower(nn.Module):
         net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         net.eval()
         self.stem = _fold(net._conv_stem, net._bn0)
-        self.blocks = nn.ModuleList(_lean(block) for block in net._blocks)
+        self.blocks = nn.ModuleList(_fold_block(block) for block in net._blocks)
         self.top = _fold(net._conv_head, net._bn1)
         self.classifier: nn.Linear = net._fc
         self.requires_grad_(False)
@@ -78,7 +78,7 @@ def _pad_inside(conv: nn.Conv2d) -> nn.Conv2d:
     return conv
 
 
-def _lean(block: nn.Module) -> nn.Module:
+def _fold_block(block: nn.Module) -> nn.Module:
     """Fold the convolutions of an inverted residual block in place, and let its activation work in place."""
     for conv, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
         if hasattr(block, conv):

@@ -31,12 +31,12 @@ def print_hits(hits: list[ListedProduct], console: Console | None = None) -> Non
     numbers, price, similarity = len(str(len(hits))), max(5, *map(len, prices)), len("similarity")
     # Figures are always shown in full. SKU, title and type share the remaining width. If the remaining width is too
     # small, the title shrinks to half of this width; then the type shrinks, and then the SKU.
-    left = console.width - numbers - price - similarity - 13  # 13 characters are between columns
+    remaining = console.width - numbers - price - similarity - 13  # 13 characters are between columns
     sku = min(16, max(len(hit.sku) for hit in hits))
     kind = min(18, max(len(hit.product_type or "") for hit in hits))
-    title = min(40, max(len(hit.title) for hit in hits), max(left - sku - kind, left // 2, 5))
-    kind = min(kind, max(4, left - sku - title))
-    sku = min(sku, max(3, left - title - kind))
+    title = min(40, max(len(hit.title) for hit in hits), max(remaining - sku - kind, remaining // 2, 5))
+    kind = min(kind, max(4, remaining - sku - title))
+    sku = min(sku, max(3, remaining - title - kind))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", justify="right", min_width=numbers)
     table.add_column("sku", no_wrap=True, max_width=sku)

@@ -13,10 +13,10 @@
 --   (1) the product's image is less similar to the query than p_min_similarity;
 --   (2) the product's image is less similar to the query than the best image, by more than p_max_gap;
 --   (3) the product does not pass the cut of the run (p_run.cut).
--- Cases (1) and (2) apply only if the query has an image vector. For a product that the image leg did not find, the
--- function compares the first image with the query, and drops the product if this image is not encoded. If the cut is
--- incomplete, case (3) has exceptions: a product stays if the keyword leg found it, or if its image or title reaches
--- the floor of the cut.
+-- Cases (1) and (2) apply only if the query has an image vector. If one of them applies, a product that the image leg
+-- did not find is tested by its first image, and dropped if this image is not encoded. If the cut is incomplete, case
+-- (3) has exceptions: a product stays if the keyword leg found it, or if its image or title reaches the floor of the
+-- cut.
 --
 -- A run with a change (p_run.change, see rank_by_change) is already ranked; changed_products returns its products. If
 -- signals or rules apply to the run (p_run.ranking), ranked_products ranks the products again.

@@ -12,7 +12,7 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     measured jsonb := '[]';
     kind record;
-    nearest constant text[] := array(  -- the product type of the nearest product of each query
+    nearest_types constant text[] := array(  -- the product type of the nearest product of each query
         select coalesce(p.product_type, '') from shop_private.calibration_list l
         left join shop.product p on p.product_id = l.product_ids[1]
         where l.step = 'nearest products' and l.condition = 1 order by l.query);
@@ -29,7 +29,7 @@ begin
             and c.share * p_run.products > p_settings.exact_limit
         order by c.share desc, c.name limit @calibration_far_types@
     loop
-        far := array(select q.vector from unnest(p_run.vectors, nearest) with ordinality q(vector, name, place)
+        far := array(select q.vector from unnest(p_run.vectors, nearest_types) with ordinality q(vector, name, place)
             where q.name <> kind.name order by q.place limit @calibration_mixes@);
         continue when cardinality(far) < 5;
         tried := shop_private.calibration_routes(format('product type %s, far from the query', kind.name), p_run.k, far,
