@@ -1,7 +1,7 @@
 """Runs the services of compose.yaml as local processes: their commands, environment, volumes, order and health checks.
 
-A volume is a folder. In commands and variables, the path of a mount becomes the path of its folder or file. The name of
-another service becomes 127.0.0.1, and each port becomes a free port. Users, limits and networks are not applied.
+A volume is a folder. In commands and variables, the path of a mount becomes the path of its folder or file. The host
+postgres becomes 127.0.0.1, and each port becomes a free port. Users, limits and networks are not applied.
 """
 
 import os
