@@ -79,7 +79,9 @@ def target(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_an_image_has_no_build_tools_no_embedded_server_and_no_capabilities(images: Images, target: str) -> None:
+def test_an_image_has_no_build_tools_and_no_embedded_server_and_runs_with_few_rights(
+    images: Images, target: str
+) -> None:
     done = images.tools.run("--entrypoint", "python", images.image(target), "-c", FACTS)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {

@@ -1,5 +1,6 @@
 """Every role may take any advisory lock, and an open transaction holds locks on the tables that it has read. None of
-these locks stops an encoder, counts as a running encoder, or stops an upgrade, an index build or housekeeping.
+these locks stops a query or housekeeping, counts as a running encoder, or prevents the locks of an upgrade or an index
+build.
 
 A new attempt is a row of HELD: its name, and the statements of an analyst's session that stays open.
 """

@@ -71,7 +71,7 @@ def test_searches_and_lines_that_cannot_be_read_are_counted() -> None:
     assert filters.values == {("catalog", '"main"'): 1, ("brand", '"acme"'): 3}
 
 
-def test_names_and_values_that_no_label_has_are_not_counted(tmp_path: Path, conn: Connection) -> None:
+def test_names_and_values_that_no_label_can_have_give_no_advice(tmp_path: Path, conn: Connection) -> None:
     log = tmp_path / "web.log"
     log.write_text(
         "\n".join(
