@@ -38,7 +38,7 @@ class WebSettings(EnvironmentSettings):
         ge=100,
         le=600_000,
         description="Longest time of a request in milliseconds, including its database statements. The time in which "
-        "its body arrives does not count.",
+        "its body arrives does not count. Exports and requests with `?wait=` may take longer.",
     )
     upload_ms: int = Field(
         60_000,

@@ -4,8 +4,8 @@ or an assistant knows other names. This table is the only place where the names 
 import re
 from collections.abc import Callable, Mapping
 
-# A text at the beginning or the end of a message or hint of SQL, and what REST and a tool of MCP say instead. In the
-# middle of a message are names and values of the client, which no text replaces.
+# A text at the beginning or the end of a message or hint of SQL, or of REST itself, and what REST and a tool of MCP say
+# instead. In the middle of a message are names and values of the client, which no text replaces.
 TEXTS = (
     ("after is not a cursor", "page is not a cursor", "cursor is not a cursor of an answer"),
     (
