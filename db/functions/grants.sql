@@ -1,5 +1,5 @@
 -- Grants the rights of all roles, which tests/security/grants.golden.txt lists. PUBLIC may execute no function or
--- procedure of these schemas.
+-- procedure of the schemas shop and shop_private.
 revoke all on all functions in schema shop, shop_private from public;
 revoke all on all procedures in schema shop, shop_private from public;
 

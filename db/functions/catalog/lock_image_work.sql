@@ -1,4 +1,4 @@
--- Locks the work items of images in the order of product_id and position. Every writer locks them in this order. A load
+-- Locks the work items of images in the order of product_id and position, as work_begin and work_complete do. A load
 -- changes work items in several statements. It calls this function first, so that the load and an encoder cannot
 -- deadlock. The arrays are parallel: one element for each image.
 create or replace function shop_private.lock_image_work(p_products uuid[], p_positions smallint[]) returns void

@@ -53,7 +53,7 @@ begin
                 and coalesce(i.phash = s.image_phashes[i.position + 1]::bit(64), true)), true)
             from shop.product_image i where i.product_id = k.product_id);
 
-    -- Every writer locks products in the order of product_id. The INSERT locks all products of staged_key in this order
+    -- Every call locks products in the order of product_id. The INSERT locks all products of staged_key in this order
     -- in one pass. It also locks the products that need no update: those of which only the images differ, and those
     -- whose columns another session has made equal.
     with changed as (

@@ -1,5 +1,5 @@
 -- Makes a number of any view or table a ranking signal. `view` has a column product_id or sku (`key` says which), and
--- the column value_column. Each search reads the signal live, for its candidates only.
+-- the column value_column. A search that uses the signal reads it live, for its candidates only.
 --
 --   select shop.add_signal('margin', 'erp.margin', key => 'sku', catalog => 'main', weight => 0.3);
 --

@@ -4,12 +4,12 @@
 --       '[{"synonym": {"terms": ["sofa", "couch"]}}, {"signal": {"name": "stock", "weight": 0.3}}]', 'default');
 --
 -- `changes` is an array of objects, each with one of the keys rule, remove_rule, synonym, remove_synonym, weights,
--- signal and products. docs/relevance.md describes them. The function searches with every query of `suite` in
--- shop.judgement before and after the changes. The first row has no query. It has three numbers: of all queries, of
--- queries with a relevant product, and of queries whose first k products change. It also has the mean nDCG@10 and
--- recall@k of the queries with a relevant product, as `windowshop evaluate` measures them. Then follows a row for each
--- query whose first k products change, the greatest loss of nDCG first. `before` and `after` are the SKUs of the first
--- page; `entered`, `gone` and `moved` say which SKUs came, went or have another place.
+-- signal and products. docs/relevance.md describes them. The function searches with the queries of `suite` in
+-- shop.judgement (see suite_queries) before and after the changes. The first row has no query. It has three numbers: of
+-- all queries, of queries with a relevant product, and of queries whose first k products change. It also has the mean
+-- nDCG@10 and recall@k of the queries with a relevant product, as `windowshop evaluate` measures them. Then follows a
+-- row for each query whose first k products change, the greatest loss of nDCG first. `before` and `after` are the SKUs
+-- of the first page; `entered`, `gone` and `moved` say which SKUs came, went or have another place.
 --
 -- The changes are made in a subtransaction that is always rolled back. If a session has waited for one of the changed
 -- rows for 200 ms, the function finishes its present search or step of the changes. It rolls the changes back, lets the
