@@ -86,7 +86,7 @@ def test_an_exact_search_finds_the_nearest_products_in_every_cell(shop: Shop, ce
                 assert (figures.recall, figures.short) == (1, 0), (cell.name, strategy.name)
 
 
-def test_every_cell_has_figures_of_the_oracle_and_the_planner_and_the_installed_peers(
+def test_every_cell_of_a_kind_of_query_has_figures_of_the_oracle_and_the_planner_and_the_peers(
     shop: Shop, cells: list[filtered.Cell], others: list[Peer], tmp_path: Path
 ) -> None:
     with_search = postgres.calibrate(shop)

@@ -25,7 +25,7 @@ def test_the_computed_size_and_time_of_an_index_are_near_the_measured_values(one
         assert scale.build_seconds(one.rows, one.m, one.ef_construction) == pytest.approx(one.seconds, rel=0.15)
 
 
-def test_the_computed_tables_and_searches_are_near_the_measured_values() -> None:
+def test_the_computed_size_of_tables_and_time_of_searches_are_near_the_measured_values() -> None:
     rows, size = scale.MEASURED_TABLES
     assert scale.table_bytes(rows, product=scale.SHORT_PRODUCT) == pytest.approx(size, rel=0.03)
     for products, milliseconds in scale.MEASURED_MS:

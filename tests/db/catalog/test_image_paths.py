@@ -128,7 +128,7 @@ def test_another_file_of_equal_size_and_modification_time_has_another_version(tm
     st.sampled_from(["http", "https"]), st.text(" /.ab\x00\t\x7f\x85\xa0é\u200b") | st.text(min_size=980, max_size=1010)
 )
 def test_the_case_of_the_scheme_makes_no_difference_to_an_address(scheme: str, rest: str):
-    # An address whose scheme is in lower case takes a fast path in the code, and a scheme in capitals does not.
+    # An address with a scheme in lower case takes a fast path in the code, and one with a scheme in capitals does not.
     def read(written: str) -> object:
         try:
             return AddressesOnly().uri(written)

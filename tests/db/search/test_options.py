@@ -65,7 +65,7 @@ def test_search_params_are_the_arguments_of_shop_search(admin: Connection) -> No
     assert list(found) == list(PARAMS)
 
 
-def test_explain_search_takes_the_arguments_of_shop_search_and_a_sku(admin: Connection) -> None:
+def test_explain_search_takes_a_sku_and_the_arguments_of_shop_search_except_after(admin: Connection) -> None:
     found = arguments(admin, "shop.explain_search")
     assert found == {name: PARAMS[name] for name in OPTIONS_OF_EXPLAIN} | {"sku": None}
     assert set(PARAMS) - set(OPTIONS_OF_EXPLAIN) == {"after"}
