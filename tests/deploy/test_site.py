@@ -8,6 +8,7 @@ import pytest
 
 from db.embedded.server import Server, binary
 from loader.sample import FOLDER
+from tests.support.compose.files import read_compose, read_stages
 from tests.support.compose.site import Site, running
 from tests.support.processes import wait_until
 
@@ -53,6 +54,16 @@ def test_db_check_passes_and_cli_may_not_list_keys(site: Site) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
     refused = site.run("cli", "key", "list")
     assert refused.returncode != 0
+
+
+@pytest.mark.soak
+def test_an_export_by_admin_is_in_the_folder_from_which_encoders_read_exports(site: Site) -> None:
+    exported = site.run("admin", "model", "export", "starter")
+    assert exported.returncode == 0, exported.stderr
+    volume, folder = site.folder / "volumes" / "models", "/var/cache/windowshop"
+    assert f"models:{folder}" in read_compose()["services"]["encoder"]["volumes"]
+    exports = Path(read_stages()["encoder-cpu"].environment["WINDOWSHOP_ENCODER_EXPORTS"])
+    [_] = (volume / exports.relative_to(folder)).glob("*/export.json")
 
 
 def test_a_second_start_replaces_only_a_deleted_password(site: Site) -> None:
