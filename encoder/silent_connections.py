@@ -87,7 +87,7 @@ class SilentConnections(threading.Thread):
         # the bytes that each connection had sent when it was last seen without a statement
         self._sent_before: WeakKeyDictionary[Waiting, int] = WeakKeyDictionary()
         self._to_end: dict[tuple[int, datetime], float] = {}  # the session and its state, and when the session is ended
-        self._is_blind = False
+        self._cannot_ask = False
 
     def run(self) -> None:
         while not self._stop_event.wait(EVERY_SECONDS):
@@ -99,11 +99,11 @@ class SilentConnections(threading.Thread):
             if due or any(end <= now for end in self._to_end.values()):
                 try:
                     self._ask(due, now)
-                    self._is_blind = False
+                    self._cannot_ask = False
                 except psycopg.Error as error:  # the threads that use the connections report an outage
-                    if not self._is_blind:
+                    if not self._cannot_ask:
                         log.warning("half-open connections to the database cannot be found", error=str(error))
-                    self._is_blind = True
+                    self._cannot_ask = True
 
     def _waiting(self) -> dict[Waiting, int]:
         found = {}

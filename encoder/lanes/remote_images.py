@@ -97,7 +97,7 @@ class RemoteImages:
         """Record the outcomes of the fetches that have ended since the last call. Drop the images of models that are
         not in `models`. Returns the number of failures."""
         for model_id in [each for each in self._ready if each not in models]:
-            self._leave(self._ready.pop(model_id))
+            self._subtract_bytes(self._ready.pop(model_id))
         with self._changed:
             outcomes = list(self._outcomes)
             self._outcomes.clear()
@@ -146,7 +146,7 @@ class RemoteImages:
         self._ready[model_id] = deque(
             image for image in ready if (image.item.product_id, image.item.position) not in chosen
         )
-        self._leave(alike)
+        self._subtract_bytes(alike)
         return alike
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
@@ -168,7 +168,7 @@ class RemoteImages:
         queued = sum(map(len, self._queued.values()))
         return queued + self._running.total() + len(self._outcomes) + sum(map(len, self._ready.values()))
 
-    def _leave(self, images: Collection[FetchedImage]) -> None:
+    def _subtract_bytes(self, images: Collection[FetchedImage]) -> None:
         """Subtract the size of these images from the waiting bytes. If fetches stopped because too many bytes waited,
         start them again."""
         with self._changed:

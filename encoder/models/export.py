@@ -163,9 +163,11 @@ def _tower(
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     exported = with_tower(model, part, Export(export.folder, {part: ExportedTower(sha256, 1.0)}, None))
     if part == "image":
-        cosine = _least(exported.encode_pixels(pixels), wanted)
+        cosine = _least_cosine(exported.encode_pixels(pixels), wanted)
     else:  # a text alone, and texts of many lengths together
-        cosine = min(_least(_one_by_one(exported, texts), wanted), _least(exported.encode_texts(texts), wanted))
+        cosine = min(
+            _least_cosine(_one_by_one(exported, texts), wanted), _least_cosine(exported.encode_texts(texts), wanted)
+        )
     if cosine < MIN_COSINE:
         raise ExportUnusable(f"the least cosine of its vectors to those of torch is {cosine:.5f}, below {MIN_COSINE}")
     return ExportedTower(sha256, cosine)
@@ -176,8 +178,8 @@ def _bfloat16(model: Model, pixels: Sequence[Pixels], wanted: Vectors) -> float 
     such products."""
     if not has_bfloat16() or not model.tower.has_precision:
         return None
-    return _least(load(model.source, "cpu", model.revision, precision="bfloat16").encode_pixels(pixels), wanted)
+    return _least_cosine(load(model.source, "cpu", model.revision, precision="bfloat16").encode_pixels(pixels), wanted)
 
 
-def _least(found: Vectors, wanted: Vectors) -> float:
+def _least_cosine(found: Vectors, wanted: Vectors) -> float:
     return float((found.astype(np.float64) * wanted).sum(axis=1).min())

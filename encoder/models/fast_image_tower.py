@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, normalize, scaled_dot_product_attention
 
 FAMILIES = ("clip", "siglip")
-_QUICK = 1.702
+_QUICK_GELU_FACTOR = 1.702
 
 
 class FastImageTower(nn.Module):
@@ -112,9 +112,9 @@ def _fold_quick_gelu(mlp: Any) -> None:
     if type(mlp.activation_fn).__name__ != "QuickGELUActivation":
         return
     with torch.no_grad():
-        mlp.fc1.weight.mul_(_QUICK)
-        mlp.fc1.bias.mul_(_QUICK)
-        mlp.fc2.weight.div_(_QUICK)
+        mlp.fc1.weight.mul_(_QUICK_GELU_FACTOR)
+        mlp.fc1.bias.mul_(_QUICK_GELU_FACTOR)
+        mlp.fc2.weight.div_(_QUICK_GELU_FACTOR)
     mlp.activation_fn = nn.SiLU()
 
 

@@ -32,11 +32,11 @@ declare
     scored constant text := 'select p.product_id, ts_rank(p.keywords, $1, 1)'
         || case when p_weighted then ' * case when p.keywords @@ $2 then 1 else $13 end' else '' end || ' as score,
         case when p.keywords @@ $7 then $9 + coalesce((p.keywords @@ $10)::integer, 0)'
-        || coalesce(' + 2 * (' || p_symbols || ')::integer', '') || ' else 0 end as tier ';
+        || coalesce(' + 2 * (' || p_symbols || ')::integer', '') || ' else 0 end as points ';
     brand_condition constant text := case when p_by_brand then
         '(p.keywords @@ $12 or (shop_private.identifier_key(p.brand) = any($11)) is not true)' else 'true' end;
     condition constant text := case when p_in_matches then 'p.product_id = any($6)' else p_condition end;
-    fence constant text := case when p_in_matches then '' else ' limit @keyword_most_read@' end;
+    read_limit constant text := case when p_in_matches then '' else ' limit @keyword_most_read@' end;
     reads constant boolean := p_selects and not p_in_matches;
     -- "offset 0" keeps the planner from using the keyword index, which covers all products: $6 and $8 have few
     -- products.
@@ -55,15 +55,15 @@ declare
             'from (select p.* from shop.product p where p.product_id = any($8) offset 0) p
             where p.keywords @@ $1 and %s and %s', condition, brand_condition) end,
         case when p_by_trigrams then format(
-            '(select p.product_id, @typo_weight@ * max(@trgm@.word_similarity(t.word, p.title)) as score, 0 as tier
+            '(select p.product_id, @typo_weight@ * max(@trgm@.word_similarity(t.word, p.title)) as score, 0 as points
             from unnest($5) t(word), lateral (select * from shop.product p
                 where t.word operator(@trgm@.<%%) p.title%s) p
-            where %s group by 1 order by 2 desc limit @keyword_common@)', fence, condition) end,
+            where %s group by 1 order by 2 desc limit @keyword_common@)', read_limit, condition) end,
         case when p_any_part is not null then format(
             '(select p.product_id, @compound_weight@ * (%s) + @compound_weight@ / length(p.title) as score,
-                (%s)::integer * 2 as tier
+                (%s)::integer * 2 as points
             from (select * from shop.product p where (%s)%s) p where %s limit @keyword_common@)',
-            p_part_score, p_every_part, p_any_part, fence, condition) end], null);
+            p_part_score, p_every_part, p_any_part, read_limit, condition) end], null);
 begin
     if branches = '{}' then
         return 'select null::uuid[], null::double precision[], 0::bigint';
@@ -76,8 +76,8 @@ begin
         select array_agg(b.product_id), array_agg(b.score), (select count(*) from best)%s
         from (select b.* from best b %s b.product_id limit $4) b',
         case when cardinality(branches) = 1
-            then format('select h.product_id, h.tier + h.score as score from (%s) h', branches[1])
-            else format('select h.product_id, max(h.tier) + %s as score from (%s) h group by 1',
+            then format('select h.product_id, h.points + h.score as score from (%s) h', branches[1])
+            else format('select h.product_id, max(h.points) + %s as score from (%s) h group by 1',
                 case when p_any_part is null then 'max(h.score)' else 'sum(distinct h.score)' end,
                 array_to_string(branches, ' union all ')) end,
         case when reads then ' + (select count(*) from selected s where not s.passes)' else '' end,

@@ -2,8 +2,8 @@
 -- p_matching lists the matches in the order in which they were found. p_matched_after[n] is the number of candidates
 -- examined until p_matching[n] was found, and p_examined is the number of candidates examined so far. p_batch_nearest
 -- is the distance of the nearest candidate of the newest batch. The function has no SET clause, because
--- filtered_hnsw_leg calls it many times per scan and a SET clause would cost time on each call. The function runs under
--- the settings of filtered_hnsw_leg.
+-- filtered_hnsw_leg and secured_hnsw_leg call it many times per scan and a SET clause would cost time on each call. It
+-- runs under the settings of these functions.
 create or replace function shop_private.scan_converged(
     p_matching shop_private.candidate[], p_matched_after integer[], p_k integer, p_depth integer,
     p_stop_margin double precision, p_examined integer, p_batch_nearest double precision
