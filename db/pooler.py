@@ -24,7 +24,7 @@ _PID = "select pg_backend_pid()"
 
 def note_pooler(connection: Any, record: Any) -> None:
     """Note in `record.info` the id of the server process, and whether the connection leads to a pooler. If so, no
-    statements are prepared on it.
+    statements are prepared on the connection.
 
     A pooler tells its client a process id that is not that of the server process. `connection` is psycopg's connection,
     or SQLAlchemy's wrapper of an asynchronous connection.
@@ -63,7 +63,7 @@ def _shares(first: Connection, second: Connection) -> bool:
     """Return whether two transactions of `first` use different server processes, or share one with `second`."""
     before = first.scalar(text(_PID))
     first.commit()
-    other = second.scalar(text(_PID))  # keeps its connection until the end of the transaction
+    other = second.scalar(text(_PID))  # `second` keeps its server process until its transaction ends
     after = first.scalar(text(_PID))
     first.commit()
     second.commit()

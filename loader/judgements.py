@@ -61,8 +61,8 @@ def load_judgements(
     rejects: Path | None = None,
     on_progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Judged:
-    """Load all good rows of the table in one transaction. If a product was judged for the same query before, it gets
-    the new grade.
+    """Load all good rows of the table in one transaction. If a product has a grade for the same query of the same
+    suite, the new grade replaces it.
 
     `suite` and `catalog` are the defaults for rows without a suite or catalog. Images are paths below the table's
     folder. Raises LoaderError or DatabaseError. The table shop.judgement is then unchanged, unless the only fault is

@@ -45,7 +45,8 @@ def write(
 ) -> Literal["updated", "unchanged"]:
     """Give the columns in `values` their new values. `before` is the result of `read_for_update`.
 
-    `images` replaces all images; None leaves them. Raises StatementRefused if the database refuses a value.
+    `images` replaces all images; None leaves the images as they are. Raises StatementRefused if the database refuses a
+    value.
     """
     changed = {name: value for name, value in values.items() if before[name] != value}
     this = product.c.product_id == before["product_id"]

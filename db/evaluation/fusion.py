@@ -19,7 +19,7 @@ from db.evaluation.metrics import NDCG_DEPTH, ideal_dcg
 from db.functions.constants import KEYWORD_FEW, KEYWORD_FEW_FACTOR
 
 LEGS = ("image", "title", "keyword")
-# `fit` tries these weights. Only ratios matter, so the weights above 0 differ by factors of 2 to 2.5.
+# `fit` tries these weights. Only ratios matter, so each weight above 0 is 2 or 2.5 times the weight before it.
 LEVELS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 RRF_KS = (3, 10, 30, 60)  # `fit` tries these values of rrf_k
 
@@ -63,8 +63,8 @@ class Case:
 
 
 def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
-    """Return the factors of the keyword leg's weight. A product gets a factor if it has at least 2 points, and more
-    points than the product that follows the first KEYWORD_FEW products.
+    """Return the factors of the keyword leg's weight. A product gets a factor if its score is at least 2, and at least
+    1 above the whole part of the score of the product that follows the first KEYWORD_FEW products.
 
     The computation is the same as in fuse_legs.sql. `scores` maps products to scores of the keyword leg, best first.
     """

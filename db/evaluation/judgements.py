@@ -73,10 +73,10 @@ select count(*) filter (where added), count(*) filter (where not added),
 
 
 def add(conn: Connection, judgements: Iterable[Judgement]) -> JudgementCounts:
-    """Add judgements. If a product was judged for the same query before, the new grade replaces the old grade.
+    """Add judgements. If a product has a grade for the same query of the same suite, the new grade replaces it.
 
     `conn` belongs to the role app, and the caller commits. No two of `judgements` may judge the same product for the
-    same query.
+    same query of the same suite.
     """
     conn.execute(text(_STAGE))
     raw = conn.connection.driver_connection

@@ -78,7 +78,7 @@ _IMAGE = _Request("image/*,*/*;q=0.5", _IDENTITY)
 
 
 class _Retryable(FetchFailed):
-    """An error after which the same call makes another attempt, after a wait of at least `seconds`."""
+    """An error after which the same call may make another attempt, after a wait of at least `seconds`."""
 
 
 class Fetcher:

@@ -13,7 +13,7 @@ from db.images.errors import ImageRejected
 
 
 class NotPosted(Exception):
-    """The receiver did not answer, or its address is invalid or forbidden."""
+    """The receiver gave no valid answer, or its address is invalid or forbidden."""
 
 
 class Poster:

@@ -1,4 +1,7 @@
-"""The named numbers of the SQL functions for calibration, tags, matches, what_if and encoders (see constants.py)."""
+"""The named numbers of the SQL functions for calibration, tags, matches, what_if, coverage and encoders.
+
+constants.py says how SQL files use such numbers, and has those of searches.
+"""
 
 from db.functions.constant import Constant
 

@@ -40,7 +40,7 @@ class InputShape:
     def at_least(self, width: int, height: int) -> tuple[int, int]:
         """Return the smallest size to which a `width` x `height` image may be decoded.
 
-        A JPEG decoder can return the image in half, a quarter or an eighth of its size, in a fraction of the time. The
+        A JPEG decoder can return the image at half, a quarter or an eighth of its size, in a fraction of the time. The
         smaller size changes the image's vector less than another JPEG quality does.
         """
         if self.fit == "crop":

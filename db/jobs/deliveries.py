@@ -80,11 +80,14 @@ class Deliveries:
     def __init__(self, settings: JobsSettings) -> None:
         self._settings = settings
         self._poster: Poster | None = None
-        # Each receiver has a thread, so that none waits for another.
+        # There is a thread for each webhook that may exist, so that no receiver waits for another.
         self._threads = ThreadPoolExecutor(webhooks.MAX_WEBHOOKS, "webhook")
 
     async def make_messages(self, connector: PsycopgConnector) -> list[int]:
-        """Turn notes into messages, but not for busy receivers. Return the ids of the webhooks with due messages."""
+        """Turn notes into messages, but not for busy receivers. Disable the failing webhooks with too many messages.
+
+        Return the ids of the webhooks with due messages.
+        """
         taken = NOTES
         while taken == NOTES:
             async with connector.pool.connection() as conn:
@@ -98,7 +101,10 @@ class Deliveries:
             return [row[0] for row in await (await conn.execute(_DUE)).fetchall()]
 
     async def deliver(self, connector: PsycopgConnector, webhook_id: int) -> None:
-        """Send the messages of a webhook that are due, in the order in which they became due."""
+        """Send the due messages of a webhook, in the order in which they became due.
+
+        Stops after RUN_SECONDS, or after FAILURES failed attempts in a row.
+        """
         try:
             poster = self._poster = self._poster or webhooks.make_poster(self._settings)
         except SettingsError as error:

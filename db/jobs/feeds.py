@@ -65,7 +65,10 @@ def next_time(cron: str, after: datetime) -> datetime:
 
 
 def add(conn: Connection, name: str, cron: str, arguments: Sequence[str]) -> datetime:
-    """Store a schedule and return the time of its first load. A schedule of this name is replaced."""
+    """Store a schedule and return the time of its first load. A schedule of this name is replaced.
+
+    Raises SettingsError for too many or too long arguments, and in the cases of `next_time`.
+    """
     if len(arguments) > MAX_ARGUMENTS or sum(map(len, arguments)) > MAX_CHARACTERS:
         raise SettingsError(f"a schedule has at most {MAX_ARGUMENTS} arguments of {MAX_CHARACTERS:,} characters")
     due = next_time(cron, datetime.now(UTC))

@@ -77,7 +77,7 @@ LoadFeed = Callable[[str, list[str], float], Awaitable[Ended]]  # name, argument
 
 
 class FeedFailed(Exception):
-    """A load that may succeed later has failed. procrastinate keeps the job for another attempt."""
+    """A load that may succeed later has failed. procrastinate makes another attempt, up to ATTEMPTS in all."""
 
 
 class _Retry(BaseRetryStrategy):
@@ -92,7 +92,7 @@ class _Retry(BaseRetryStrategy):
 
 
 class _ToLog(logging.Handler):
-    """Writes each message of procrastinate and of its pool as one line of our log, without a traceback."""
+    """Writes each warning and error of procrastinate and its pool as one line of our log, without a traceback."""
 
     def emit(self, record: logging.LogRecord) -> None:
         cause = record.exc_info[1] if record.exc_info else None

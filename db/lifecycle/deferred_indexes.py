@@ -108,9 +108,9 @@ def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
 def build(
     database: Database, names: Sequence[str] | None = None, on_progress: Progress = lambda _name, _phase, _share: None
 ) -> list[str]:
-    """Build the deferred indexes, or only those in `names`. Returns the names of the built indexes.
+    """Build the deferred indexes and add the deferred foreign keys, or only those in `names`. Returns their names.
 
-    If another session is building indexes, no index is built. Searches, loads and encoders continue during a build.
+    If another session is doing this, nothing is built or added. Searches, loads and encoders continue during a build.
     Raises DatabaseError if the login may not build indexes.
     """
     engine = database.engine(None).execution_options(isolation_level="AUTOCOMMIT")

@@ -1,4 +1,7 @@
-"""Lists the HNSW indexes of every model that has tables, with their parameters and whether search may use them."""
+"""Lists the HNSW indexes of every model that has tables, with their parameters and whether search may use them.
+
+Also reports the progress of index builds.
+"""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +25,7 @@ class IndexState:
     model: str
     part: "Part"
     name: str
-    rows: int  # estimated rows of the table
+    rows: int  # estimated rows of the table, or of the index of a label
     size: int  # bytes on disk
     m: int
     ef_construction: int
@@ -41,7 +44,7 @@ class IndexState:
         return "not valid" if self.progress is None else f"building, {self.progress:.0%}"
 
 
-# A missing parameter has pgvector's default.
+# A parameter that the index does not set has pgvector's default.
 _INDEXES = text(
     """
     select m.name, part, c.relname,
@@ -102,7 +105,10 @@ def every_index(conn: Connection, building: Mapping[int, float]) -> list[IndexSt
 
 
 def building(conn: Connection) -> dict[int, float]:
-    """Return the progress of index builds by index oid. Only the builder's login and administrators can see a build."""
+    """Return the progress of index builds by index oid.
+
+    PostgreSQL shows a build only to the builder's login and to logins with the rights of pg_read_all_stats.
+    """
     return {oid: share for oid, _, share in conn.execute(text(_BUILDING))}
 
 

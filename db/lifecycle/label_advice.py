@@ -257,8 +257,10 @@ class _Clock:
         return self._median({name: {"eq": value}})
 
     def expected(self, share: float) -> float:
-        """Return the expected milliseconds of a search with a label: a search without a result, the candidates, and the
-        sample that tests the scan."""
+        """Return the expected milliseconds of a search with a label.
+
+        This is the sum for a search without a result, for the candidates, and for the sample that tests the scan.
+        """
         wanted = _CONSTANTS["label_ef_factor"] * self._settings.ef_search * share**0.5
         work = max(_CONSTANTS["default_ef_min"], wanted) * self._settings.hnsw_us_per_candidate
         return float((self._base or 0) + (work + _CONSTANTS["label_sample"] * self._settings.exact_us_per_row) / 1000)

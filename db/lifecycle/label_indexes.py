@@ -2,8 +2,9 @@
 
 A label is a value of a field, such as the product type "bags". A model's labels are in `shop.label_index`, and
 `<model>_image_label` and `<model>_title_label` have copies of the vectors of products with these labels, and a partial
-HNSW index for each label. A search whose filter implies a label reads this index alone (docs/search.md). A copy costs
-disk, but a column in the embedding tables would cost more: PostgreSQL would insert each row again into the whole index.
+HNSW index for each label. A search whose filter implies a label can read the index of this label instead of the index
+of all vectors (docs/search.md). A copy costs disk, but a column in the embedding tables would cost more: PostgreSQL
+would insert each row again into the whole index.
 """
 
 import re
@@ -50,7 +51,7 @@ def values_of(conn: Connection, field: str, min_rows: int) -> list[Any]:
     """Return up to 2 * MOST texts, numbers and booleans that at least `min_rows` products have, the most frequent
     first.
 
-    Raises SettingsError if one of these values is too long for a label.
+    Raises SettingsError if the field cannot be a label, or if one of these values is too long for a label.
     """
     sql = field_sql(field)
     rows = conn.execute(
@@ -111,7 +112,7 @@ def least_rows(conn: Connection) -> int:
 def fill(conn: Connection, table: str, on_progress: Callable[[str, str, float], None]) -> None:
     """Copy the vectors of the products with labels into a table of labelled vectors. `conn` is in autocommit mode.
 
-    An interrupted copy starts again and finds most vectors copied.
+    After an interruption, the next call reads all vectors again, but writes only the copies that are missing or old.
     """
     vectors = table.removesuffix("_label")
     model, part = vectors.rsplit("_", 1)
@@ -132,7 +133,7 @@ def fill(conn: Connection, table: str, on_progress: Callable[[str, str, float], 
 
 
 def _wait_for_writers(conn: Connection, vectors: str) -> None:
-    """Wait for the transactions that may not have seen the labels when they wrote. Later ones store the labels."""
+    """Wait for the transactions that may not have seen the labels when they wrote. Later ones see the labels."""
     writing = (
         "from pg_locks where database = (select oid from pg_database where datname = current_database()) "
         "and relation in ('shop.product'::regclass, to_regclass(:name)) and mode = 'RowExclusiveLock'"

@@ -107,7 +107,7 @@ def serving_name(conn: Connection) -> str | None:
 
 
 def comparisons_of(conn: Connection, name: str, rival: str) -> list[ModelComparison]:
-    """Return the newest comparison for each suite, catalog and kind of query that both models were measured on."""
+    """Return the newest comparison for each suite, catalog and kind of query on which trials measured both models."""
     pairs = conn.execute(
         text(
             """

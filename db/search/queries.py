@@ -1,4 +1,4 @@
-"""Lists queries that show a shop what to improve: queries without a result, with few clicks, or asked often."""
+"""Lists queries that show a shop what to improve: queries without a result, with few clicks, or often not cached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,7 +79,8 @@ def with_few_clicks(conn: Connection, catalog: str, rows: int) -> Sequence[Click
 
 
 def popular(conn: Connection, rows: int) -> Sequence[PopularQuery]:
-    """Return query texts of all catalogs. The text whose vector was missing in the cache most often comes first.
+    """Return query texts of all catalogs, and their variants with synonyms. The text whose vector was missing in the
+    cache most often comes first.
 
     `conn` belongs to the role app.
     """

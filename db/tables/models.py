@@ -92,7 +92,7 @@ deferred_index = Table(
         DateTime(timezone=True),
         nullable=False,
         server_default=text("clock_timestamp()"),
-        comment="when the first load or an encoder dropped it, to create it again after the table is filled",
+        comment="when the index or the foreign key was deferred",
     ),
     PrimaryKeyConstraint("name"),
     schema=SHOP,

@@ -6,8 +6,9 @@
     op.rebuild_hnsw_index("starter_image_hnsw", "starter_image", m=16, ef_construction=64, was=(16, 64), bits=384)
 
 An operation may end the revision's transaction, and can be run again after an interruption. So such operations stand in
-a revision of their own, or before all statements that cannot run twice. An index is built CONCURRENTLY; an INVALID
-index of an interrupted build is dropped first. The operations on HNSW indexes can be reversed.
+a revision of their own, or before all statements that cannot run twice. An index is built CONCURRENTLY, unless
+create_index_concurrently finds an empty table; an INVALID index of an interrupted build is dropped first. The
+operations on HNSW indexes can be reversed.
 """
 
 import time

@@ -42,14 +42,14 @@ class NestedVariants:
         self._list = next((lists[name] for name in LISTS if name in lists and name not in mapped), None)
 
     def split(self, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """Returns an object for each variant. Returns only the object itself if it has no variants, or if a variant has
-        no identifier."""
+        """Returns an object for each variant. Returns only the object itself if it has no variants, if a variant has no
+        identifier, or if two members of the object have the same normalised name."""
         variants = [_normalised(variant) for variant in _members(record.get(self._list))] if self._list else []
         if not variants or not all(map(_identifier, variants)):
             return [record]
         product = _normalised({name: value for name, value in record.items() if name != self._list})
         if len(product) < len(record) - 1:
-            return [record]  # two members have the same normalised name; the load rejects such a record
+            return [record]  # the load rejects a record in which two members have the same normalised name
         return _Product(product, variants).records()
 
 
