@@ -24,7 +24,8 @@ log = structlog.get_logger()
 
 ONNX_RUNTIME = "onnxruntime"
 INSTALL = "Run: pip install 'windowshop[onnx]'"
-_CHUNKS: Mapping[Part, int] = {"image": 8, "text": 32}  # ONNX Runtime keeps the memory of its largest batch
+# The number of inputs of a run. It is small, because ONNX Runtime keeps the memory of its largest run.
+_CHUNKS: Mapping[Part, int] = {"image": 8, "text": 32}
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class EngineChoice:
         loaded = model
         for part in self.parts:
             try:
-                model = with_tower(model, part, self.export)  # type: ignore[arg-type]  # an export has the parts
+                model = with_tower(model, part, self.export)  # type: ignore[arg-type]  # only an export has parts
             except ExportUnusable as error:
                 self._fall_back_to_torch(model.source, error)
         if model.engines["text"] == ONNX_RUNTIME:

@@ -25,7 +25,7 @@ from encoder.models.exports import MIN_COSINE, Export, ExportedTower, Part
 from encoder.models.loading import Model, Vectors, load
 
 _OPSET = 18
-_ABANDONED_SECONDS = 3600.0  # no export takes this long
+_ABANDONED_SECONDS = 3600.0  # an older temporary folder is deleted, because no export takes this long
 _TRACED_TEXTS = ["a red shoe", "a longer text about blue shoes"]
 
 Step = Callable[[str], AbstractContextManager[Any]]  # shows that a step with this description is running

@@ -53,7 +53,8 @@ def image_file() -> Path:
 def check(folder: Path, files: Mapping[str, str], package: str) -> None:
     """Compare each of ``files`` in ``folder`` with its SHA-256. This takes about 0.1 s for 100 MB.
 
-    Raises MissingPackage if a file is absent, as after an incomplete removal, and UnexpectedWeights if a file differs.
+    Raises MissingPackage if a file is absent, for example after an incomplete removal, and UnexpectedWeights if a file
+    differs.
     """
     for name, expected in files.items():
         path = folder / name

@@ -55,8 +55,8 @@ def export_if_possible(loaded: "Model", name: str) -> None:
 
 
 def exported_towers(models: "Sequence[ModelStatus]") -> dict[str, list[str]]:
-    """Return the towers of each model that encoders on this machine can run with ONNX Runtime. An export that cannot be
-    read counts as none; an encoder logs the reason."""
+    """Return for each model the towers that encoders on this machine can run with ONNX Runtime. An export that cannot
+    be read counts as none; an encoder logs the reason."""
     found: dict[str, list[str]] = {}
     for model in models:
         try:

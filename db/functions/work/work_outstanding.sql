@@ -1,4 +1,5 @@
--- Counts the work items of the models in p_models, by state. Progress bars and readiness checks show the numbers.
+-- Counts the work items of the models in p_models, by state. Progress bars and the summary of an encoder show the
+-- numbers.
 create or replace function shop_private.work_outstanding(p_models smallint[])
 returns table (pending bigint, leased bigint, quarantined bigint)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$

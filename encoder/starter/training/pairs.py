@@ -29,7 +29,7 @@ class Pair:
 
 
 def read(folder: Path = PAIRS) -> list[Pair]:
-    """Returns all pairs. Raises MissingPairs in an installed wheel, which does not contain the pairs."""
+    """Returns all pairs. Raises MissingPairs if the folder has no pairs.csv, for example in an installed wheel."""
     table = folder / "pairs.csv"
     if not table.is_file():
         raise MissingPairs(str(folder))

@@ -1,5 +1,5 @@
--- Returns the rows of shop.explain_search that come before the legs: the calibration if it missed its target recall,
--- the query's vectors, and the filter.
+-- Returns the first rows of shop.explain_search: the calibration if it missed its target recall, the query's vectors,
+-- and the filter.
 create or replace function shop_private.explain_query(p_run shop_private.search_run)
 returns setof shop.search_step
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
