@@ -198,7 +198,7 @@ ALL_WELL = {"primary": True, "reads": "standby", "encoder": True}
         ("prometheus", set(), ALL_WELL),
     ],
 )
-def test_a_killed_process_fires_its_alert_and_no_other_until_it_runs_again(
+def test_a_killed_process_causes_only_the_expected_alerts_until_it_runs_again(
     whole: Whole, name: str, alerts: set[str], ready: dict[str, Any] | None
 ) -> None:
     whole.sink.clear()

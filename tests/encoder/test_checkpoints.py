@@ -49,8 +49,8 @@ def example_images() -> list[Image.Image]:
 
 
 def reproducible_model(family: str, folder: Path) -> Path:
-    """Creates a tiny model. Each weight depends only on its name, not on a library's random numbers. The tokenizer sets
-    no maximum text length, like the tokenizers of some real models."""
+    """Creates a tiny model. The name of a weight is the seed of its values, so every run creates the same weights. The
+    tokenizer sets no maximum text length, like the tokenizers of some real models."""
     made = FAMILIES[family][0](folder)
     weights = load_file(made / "model.safetensors")
     for name, tensor in weights.items():

@@ -54,7 +54,7 @@ SEARCH = (
 @dataclass
 class Churn:
     """The products 'sku `first`' to 'sku `next` - 1' exist. A step, such as `update_price`, runs in a thread and
-    returns the number of its rows."""
+    returns the number of its rows or searches."""
 
     database: Database
     first: int = 1

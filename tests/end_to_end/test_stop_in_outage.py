@@ -1,4 +1,5 @@
-"""SIGTERM ends the processes with exit code 0 while the database refuses connections or does not answer."""
+"""SIGTERM ends `serve`, `encode`, `jobs` and `up` with exit code 0 while the database refuses connections or does not
+answer."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -104,7 +104,7 @@ def test_the_load_prints_the_columns_of_the_file_before_the_counts(
     ]
 
 
-def test_the_names_of_marketplace_files_are_usual_names(tmp_path: Path) -> None:
+def test_the_column_names_of_marketplace_files_are_recognised(tmp_path: Path) -> None:
     path = tmp_path / "inventory.txt"
     path.write_text(
         "seller-sku\titem_name\tbrand_name\tstandard_price\tmain_image_url\n"

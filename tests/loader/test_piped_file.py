@@ -41,7 +41,7 @@ def test_the_standard_input_is_loaded_and_its_rejects_are_listed(
     done = load_from_pipe("-", content=b"sku,title,price,image\n" + rows, env=env, cwd=tmp_path)
     assert done.returncode == 6
     assert "3 rows of standard input (delimited), catalog main: 2 new" in done.stdout
-    assert "not on this disk" not in done.stderr  # image paths start in the current folder
+    assert "not on this disk" not in done.stderr  # an image path is relative to the current folder
     products = stored(database)
     assert (products["1"]["price"], products["1"]["images"]) == (1290, ["a.jpg"])
     assert "sku is empty" in (tmp_path / "stdin.rejects.csv").read_text()

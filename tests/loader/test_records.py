@@ -65,7 +65,7 @@ def test_a_line_with_text_after_a_closing_quote_is_rejected():
     assert "text follows a closing quote" in reasons(found)[0][1]
 
 
-def test_a_ten_megabyte_line_is_rejected():
+def test_a_line_of_ten_mebibytes_is_rejected():
     found = read(b"1," + b"x" * (10 << 20) + b"\n2,b\n")
     assert reasons(found) == [(1, "the line is longer than 1 MiB")]
     assert cells(found) == [["2", "b"]]

@@ -99,7 +99,7 @@ def test_a_downgrade_to_the_first_of_two_models_removes_only_the_newer_model(
     drift(with_toy, settings)
     with with_toy.connect(Role.ANALYST) as conn:
         assert [(row.name, row.status) for row in every_model(conn)] == [("toy", "building"), ("wide", "serving")]
-    downgrade(with_toy, settings, "model_toy_index")  # removes the newer model, although searches use this model
+    downgrade(with_toy, settings, "model_toy_index")  # removes the newer model, although it is serving
     with with_toy.connect(Role.ANALYST) as conn:
         assert [row.name for row in every_model(conn)] == ["toy"]
     assert admin(with_toy, "select count(*) from shop.searchable") == [(0,)]

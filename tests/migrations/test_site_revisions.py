@@ -1,4 +1,4 @@
-"""The database keeps the site's revisions, so that a dump and any home are enough to migrate it."""
+"""The database keeps the site's revisions, so it can be migrated with any home, even after a restore from a dump."""
 
 import subprocess
 from pathlib import Path

@@ -40,7 +40,7 @@ def shell(
 ) -> subprocess.CompletedProcess[str]:
     """Run commands in a new session, so that programs that ask for a password read `typed`.
 
-    With `as_server`, the system user of the test servers runs the commands. They may call `windowshop`.
+    With `as_server`, the system user of the test servers runs the commands. All commands may call `windowshop`.
     """
     words = f'windowshop() {{ "{sys.executable}" -m windowshop "$@"; }}\nset -e\n{commands}'
     return subprocess.run(

@@ -18,7 +18,7 @@ from tests.support.scripted_server import ScriptedServer, redirect, response, sc
 # {p} stands for the port of the listening servers. The fetcher allows this port, so an address with {p} is refused for
 # its host, its scheme or its notation.
 FORBIDDEN = [
-    # loopback and "this host" (0.0.0.0), as numbers in all notations that programs accept
+    # loopback and "this host" (0.0.0.0), in notations that at least some programs accept
     "http://127.0.0.1:{p}/",
     "https://127.0.0.1:{p}/",
     "http://127.0.0.2:{p}/",

@@ -1,4 +1,5 @@
-"""No role of the database can exceed its rights: the server refuses each attempt with the expected message.
+"""The roles analyst, app, encoder and gateway cannot exceed their rights: the server refuses each attempt with the
+expected message.
 
 A new attempt is a row: the role, the statement, and the expected refusal. test_grants.py compares all privileges.
 """
@@ -128,7 +129,7 @@ def test_every_attempt_of_a_role_is_refused(shop: "Shop", role: Role) -> None:
 
 @pytest.mark.parametrize("role", [Role.ANALYST, Role.APP, Role.ENCODER, Role.GATEWAY])
 @pytest.mark.parametrize("other", ["postgres", "template1"])
-def test_no_role_can_connect_to_another_database_of_the_embedded_server(shop: "Shop", role: Role, other: str) -> None:
+def test_a_role_cannot_connect_to_another_database_of_the_embedded_server(shop: "Shop", role: Role, other: str) -> None:
     url = make_url(shop.database.url(role).render_as_string(hide_password=False))
     with pytest.raises(psycopg.OperationalError, match="permission denied for database|User does not have CONNECT"):
         psycopg.connect(url.set(drivername="postgresql", database=other).render_as_string(hide_password=False))

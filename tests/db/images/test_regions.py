@@ -32,7 +32,7 @@ def quarters(width: int, height: int) -> Image.Image:
 
 
 def stored(image: Image.Image, orientation: int) -> bytes:
-    """Returns a JPEG that a viewer shows as `image`, and whose pixels are stored in another orientation."""
+    """Returns a JPEG that a viewer shows as `image`, and whose pixels are stored in the given EXIF orientation."""
     turn = {1: None, 3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}[
         orientation
     ]

@@ -1,4 +1,4 @@
-"""Warming reads the indexes and tables that a search uses into memory."""
+"""Warming reads into memory the indexes and tables that a search uses."""
 
 import threading
 

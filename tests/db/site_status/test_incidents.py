@@ -1,4 +1,5 @@
-"""Checks end and say what they found while a standby, the gateway or a lock stops one of their steps."""
+"""Checks end with a true finding or error while a synchronous standby does not answer, the query cache is locked,
+a standby is promoted, or a query fails at the gateway."""
 
 from threading import Thread
 
@@ -33,7 +34,7 @@ def test_a_probe_ends_while_a_synchronous_standby_does_not_answer(
     shop.add("a")
     shop.encode_all()
     monkeypatch.setattr(probe.secrets, "token_hex", lambda _: "0" * 16)
-    shop.cache(f"windowshop status {'0' * 16}")  # an encoder commits this row without a wait
+    shop.cache(f"windowshop status {'0' * 16}")  # an encoder would commit this row without waiting for the standby
     with databases.without_synchronous_standby():
         assert probed(shop, 5_000).level is Level.FINE
         assert shop.value("select count(*) from shop_private.query_embedding") == 0

@@ -1,4 +1,5 @@
-"""Changed or missing weights raise an error, and the revision of the model depends on the file of its head."""
+"""Changed or missing weights raise an error, and the revision of the model depends on the file of its head. The head is
+small, and importing encoder.starter does not import torch."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A Shopify export gives the expected products. The export was written by hand from Shopify's public list of
+"""Shopify exports give the expected products. The exports were written by hand from Shopify's public list of
 columns."""
 
 from decimal import Decimal

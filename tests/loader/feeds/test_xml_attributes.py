@@ -41,7 +41,7 @@ def test_a_price_may_have_its_currency_in_an_attribute(tmp_path: Path):
         (
             "<g:product_detail><g:attribute_name>Supplier</g:attribute_name>"
             "<g:attribute_value>Acme</g:attribute_value></g:product_detail>",
-            {},
+            {},  # a supplier is private, so it is not loaded
         ),
     ],
 )  # fmt: skip

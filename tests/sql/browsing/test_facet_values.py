@@ -1,4 +1,4 @@
-"""Each row of shop.facets keeps the JSON type of its value. The row's filter finds the products that the row counts.
+"""Each row of shop.facets keeps the JSON type of its value. The row's filter finds as many products as the row counts.
 Prices are counted separately for each currency."""
 
 import json

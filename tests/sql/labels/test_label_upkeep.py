@@ -1,4 +1,5 @@
-"""The labelled vectors follow the vectors and the labels of the products, for every model that has labels."""
+"""The labelled vectors follow the vectors and the labels of the products, for every model that has labels. A search
+uses the labels of its filter or its catalog. Fields and values that cannot be labels are refused."""
 
 import json
 import shutil
