@@ -36,9 +36,8 @@ def home(folder: Path, tmp_path: Path) -> Path:
         pytest.skip(f"{EARLIER} cannot be installed: {done.stderr.strip()[-200:]}")
     home = folder / "earlier"
     (home / "data").mkdir(parents=True)
-    (
-        home / "data" / "postgresql.conf"
-    ).touch()  # pg0 unpacks its programs before it finds that the folder is no database
+    # pg0 unpacks its programs before it finds that the folder is no database.
+    (home / "data" / "postgresql.conf").touch()
     environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": os.defpath}
     start = [tmp_path / "pg0" / "bin" / "pg0", "start", "--data-dir", home / "data"]
     subprocess.run(start, env=environment, capture_output=True, check=False, timeout=120, umask=0o022)

@@ -103,7 +103,7 @@ BROKEN = {
     "closed immediately": b"",
     "not HTTP": b"SSH-2.0-OpenSSH_9.6\r\n",
     "two lengths": HEAD + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nhalf!",
-    "no length": HEAD + b"Content-Length: many\r\n\r\nhalf",
+    "a length that is no number": HEAD + b"Content-Length: many\r\n\r\nhalf",
     "a giant header": HEAD + b"X: " + b"y" * 200_000 + b"\r\n\r\n",
 }
 

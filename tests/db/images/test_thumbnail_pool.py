@@ -149,7 +149,7 @@ def test_a_closed_pool_refuses_to_create_a_thumbnail(pool: ThumbnailPool) -> Non
         pool.thumbnail(encoded(Image.new("RGB", (300, 200)), "PNG"), 64)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.1, 1.0])  # by then, the process starts or decodes its image
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 1.0])  # at these times, the process starts or decodes its image
 def test_a_pool_that_is_closed_during_calls_ends_every_call(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
     pool = ThumbnailPool(1, limits=DecodeLimits(seconds=60))

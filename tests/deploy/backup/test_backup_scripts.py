@@ -111,9 +111,8 @@ def test_a_second_restore_from_the_folder_finds_what_the_first_restored_server_h
     first = restore_target(cluster, "first")
     first.own(first.data.parent)
     folder = first.data.parent / "backup"
-    subprocess.run(
-        ["cp", "-R", "-p", str(backup), str(folder)], check=True
-    )  # the tests after this one use the original
+    # The tests after this one use the original folder.
+    subprocess.run(["cp", "-R", "-p", str(backup), str(folder)], check=True)
     first.done("restore.sh", folder, first.data)
     first.port = cluster.port + 1
     first.start(f"-c archive_command='sh {ARCHIVE} {folder} %p %f'")

@@ -165,10 +165,8 @@ def test_the_amounts_of_medusa_2_are_in_the_currency_and_an_ambiguous_amount_is_
         ({"amount": 19.5, "currency_code": "eur"}, "19.50"),  # an amount in the smallest unit has no decimals
         ({"amount": 1999, "currency_code": "jpy"}, "1999.00"),  # the yen has no smaller unit
         ({"amount": 1999, "currency_code": "eur"}, None),
-        (
-            {"id": "ma_1", "amount": 1999, "currency_code": "eur", "rules": {}},
-            None,
-        ),  # the ID is of Medusa 1, and `rules` is of Medusa 2
+        # The ID is of Medusa 1, and `rules` is of Medusa 2.
+        ({"id": "ma_1", "amount": 1999, "currency_code": "eur", "rules": {}}, None),
         ({"id": "ma_1", "amount": "free", "currency_code": "eur"}, None),
         ({"id": "ma_1", "amount": None, "currency_code": "eur"}, None),
         ({"id": "ma_1", "amount": 1999, "currency_code": "eur", "min_quantity": 10}, "no price"),

@@ -63,16 +63,8 @@ STRUCTURE = {
     "magento.csv": {"default", "category", "selection", "configurable", "sku", "manufacturer"},
     "merchant_odd.xml": {"two", "ids"},  # the title of a rejected item
     "prestashop_de.csv": {"2", "neu"},  # the position of a feature, and the condition, which is stored in English
-    "product.jsonld": {
-        "bags",
-        "page",
-        "size",
-        "nameless",
-        "to",
-        "a",
-        "shop",
-        "outofstock",
-    },  # some of these words are in a product that is rejected, because it has no SKU
+    # Some of these words are in a product that is rejected, because it has no SKU.
+    "product.jsonld": {"bags", "page", "size", "nameless", "to", "a", "shop", "outofstock"},
     "products.json": {"17", "j4", "twice"},  # words of rejected members
     "shopify.csv": {"default", "title", "1"},
     "shopify_2025.csv": {"default", "title", "1"},

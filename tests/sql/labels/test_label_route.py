@@ -19,7 +19,7 @@ PRICE = (NUMBERS * 7919) % 160
 
 
 def queries(count: int) -> NDArray[np.float32]:
-    """Returns vectors near random products, as the queries of shoppers are."""
+    """Returns vectors near random products, like the vectors of shoppers' queries."""
     random = np.random.default_rng(5)
     made = vectors(0)[random.choice(PRODUCTS, count, replace=False)] + 0.1 * random.standard_normal((count, 24))
     return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
