@@ -16,7 +16,7 @@ class Lock(IntEnum):
     INDEX_BUILD = 740_200  # held by the only session that builds the deferred indexes
 
 
-TRIES = 4  # two sessions that take a lock at the same moment both release it and try again
+TRIES = 4  # more than one, because two sessions that take a lock at the same moment both release it
 LONGEST_PAUSE = 0.1  # seconds between two tries
 
 _TAKE = text("select pg_try_advisory_lock(:lock, :own)")

@@ -28,8 +28,8 @@ from loader.sources.private_columns import WithoutPrivateColumns
 from loader.summary import LoadSummary
 from loader.sync import SyncOptions, SyncRun
 
-# The indexes of shop.product are deferred if a load has at least this many rows. For fewer rows, building the indexes
-# takes longer than updating them.
+# The indexes of shop.product are deferred only if a load seems to have at least this many rows. For fewer rows,
+# building the indexes takes longer than updating them.
 WORTH_DEFERRING = 50_000
 
 

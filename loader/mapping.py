@@ -43,7 +43,10 @@ def parse_mapping(assignments: Sequence[str], file: Path | None = None) -> dict[
 
 def parse_values(assignments: Sequence[str], file: Path | None = None) -> dict[str, dict[str, str]]:
     """Returns, for each field, a dict from values to their replacements. Assignments like `field:value=replacement`
-    take precedence over the table [values.field] of the file."""
+    take precedence over the table [values.field] of the file.
+
+    Raises SettingsError if an assignment, the file or the name of a field is invalid.
+    """
     replacements: dict[str, dict[str, str]] = _values_in(file) if file else {}
     for assignment in assignments:
         field, separator, rest = assignment.partition(":")

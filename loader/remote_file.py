@@ -1,7 +1,7 @@
-"""Downloads a catalog file from a web address, and downloads it again only if it has changed.
+"""Downloads a catalog file from a web address, and later again, unless the server says that it has not changed.
 
 The person who runs the command gives the address, so the host may have a private address and any port. A redirect to
-another host is checked like the address of an image. Messages show the address without its query, because shops put
+another host must pass the checks of an image's address. Messages show the address without its query, because shops put
 keys into the query.
 """
 
@@ -83,7 +83,7 @@ class RemoteFile:
         )
 
     def refresh(self, on_progress: Progress = lambda done, size: None) -> str:
-        """Download the file if the server has a newer version. Returns the SHA-256 of the file.
+        """Download the file, unless the server says that the copy is current. Returns the SHA-256 of the file.
 
         If the download fails, raises SourceUnreadable and keeps the previous copy.
         """

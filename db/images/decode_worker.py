@@ -54,8 +54,10 @@ def _decode(source: ImageSource, shape: InputShape, offset: int, limits: DecodeL
 
 
 def _at_least(shape: InputShape, box: Box | None) -> AtLeast:
-    """Returns the smallest size to which an image may be decoded, so that its region keeps the pixels that the model
-    needs, whether the image is rotated or not."""
+    """Returns a function that maps an image's size to the smallest size to which the image may be decoded.
+
+    At this size, the region `box` has the pixels that the model needs, whether the image is rotated or not.
+    """
     if box is None:
         return shape.at_least
     share = min(box[2:])

@@ -12,8 +12,8 @@ def read_file(root: str, uri: str, max_bytes: int) -> bytes:
 
     A symbolic link may lead to another path below the root. The resolved path is then opened folder by folder without
     following links, so that a link created in the meantime cannot lead out of the root. Raises ImageRejected if the
-    path leaves the root, or if the file is too large or not a plain file. Raises ImageUnreadable if the file cannot be
-    read now.
+    path is not valid or leaves the root, or if the file is too large or not a plain file. Raises ImageUnreadable if the
+    file cannot be read now.
     """
     try:
         top = os.path.realpath(root)

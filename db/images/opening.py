@@ -1,7 +1,8 @@
 """Turns the bytes of an image file into an upright image, or raises an error with the reason.
 
-An animation is opened at the first frame that shows something. The declared size is checked before decoding. This code
-runs in decoder processes, because Pillow's decoders are C code that parses untrusted files.
+An animation is opened at the first frame that shows something, if one of the first _MOST_FRAMES does. The declared size
+is checked before decoding. This code runs in decoder processes, because Pillow's decoders are C code that parses
+untrusted files.
 """
 
 import warnings

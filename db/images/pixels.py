@@ -19,7 +19,7 @@ Fit = Literal["crop", "stretch", "pad", "within"]
 class InputShape:
     """How an image of any size becomes an image of `height` x `width` pixels, or within this size.
 
-    crop     the shortest edge is scaled to `edge` pixels, then the middle is cut out (CLIP)
+    crop     the shorter side is scaled to `edge` pixels, then the middle is cut out (CLIP)
     stretch  both sides are resized to fit, so the proportions may change (SigLIP)
     pad      the whole image is scaled to fit and centred on a white background (starter)
     within   a larger image is reduced in proportion; the model's own processor does the remaining steps

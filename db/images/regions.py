@@ -14,7 +14,7 @@ _MOST = 200  # bytes of the longest line
 
 
 def split(payload: bytes) -> tuple[bytes, Box | None]:
-    """Return the image file and its region. Without such a line, the payload is the file, and the region is None."""
+    """Return the image file and its region. Without a valid line, the payload is the file, and the region is None."""
     if not payload.startswith(_NAME):
         return payload, None
     line = payload[:_MOST].partition(b"\n")[0]

@@ -32,7 +32,10 @@ def region(data: bytes, box: Box, edge: int, limits: DecodeLimits) -> bytes | De
     width, height = box[2:]
 
     def at_least(columns: int, rows: int) -> tuple[int, int]:
-        """The region's longer side keeps `edge` pixels, whether the image is rotated or not."""
+        """Return a size at which the region's longer side has `edge` pixels or more, even if the image is rotated.
+
+        A region that has fewer pixels keeps them all.
+        """
         scale = min(1, edge / max(1, max(width, height) * min(columns, rows)))
         return max(1, ceil(scale * columns)), max(1, ceil(scale * rows))
 

@@ -40,7 +40,7 @@ class Filters:
     """The filters of searches. `values` counts the searches for each pair of a field and a value as JSON."""
 
     searches: int = 0
-    skipped: int = 0  # lines that are no JSON object, or whose filter is no object
+    skipped: int = 0  # lines that are too long or no JSON object, or whose `labels` are no object
     values: Counter[tuple[str, str]] = field(default_factory=Counter)
     more: bool = False  # whether further pairs were left out
 

@@ -75,7 +75,10 @@ def search(conn: Connection, query: Query) -> list[ListedProduct]:
 
 
 def as_sql(query: Query, image_literal: sql.Composable | None = None) -> sql.Composed:
-    """Return the statement to show, with `image_literal` in place of the image's bytes."""
+    """Return the statement to show, with `image_literal` in place of the image's bytes.
+
+    Raises SettingsError in the same cases as `search`.
+    """
     _check(query, has_image=image_literal is not None)
     return _ranked(query, image_literal) if query.where is None else _ordered(query, image_literal)
 

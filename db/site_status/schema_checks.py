@@ -134,7 +134,7 @@ def _index_fix(name: str, *, is_deferred: bool) -> str:
     return f"SQL: reindex index concurrently {name}"
 
 
-# A failed REINDEX CONCURRENTLY leaves such an index. PostgreSQL appends a number if the name is in use.
+# A failed REINDEX CONCURRENTLY leaves an index with such a name. PostgreSQL appends a number if the name is in use.
 _LEFTOVER = re.compile(r'_cc(new|old)\d*"?$')
 INSUFFICIENT_PRIVILEGE = "42501"
 _IS_SUPERUSER = text("select rolsuper from pg_roles where rolname = current_user")

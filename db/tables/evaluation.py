@@ -52,7 +52,7 @@ judgement = Table(
         comment="from 0 (wrong) to 3 (exactly what was searched for)",
     ),
     Column(
-        "judged_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when the row was inserted"
+        "judged_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when the grade was stored"
     ),
     Column(
         "query_id",
@@ -73,7 +73,7 @@ judgement = Table(
     comment="How well products answer queries, as people judged. A product has one grade for each query of a suite.",
 )
 
-# There is a row for each suite, direction and setting that a run measured.
+# There is a row for each suite, catalog, direction and setting that a run measured.
 evaluation = Table(
     "evaluation",
     metadata,
@@ -116,7 +116,7 @@ evaluation = Table(
     PrimaryKeyConstraint("evaluation_id"),
     Index(None, "run"),
     schema=SHOP,
-    comment="A row for each measured suite, direction and setting.",
+    comment="A row for each suite, catalog, direction and setting that a run measured.",
 )
 
 # A row holds the results and metrics of one query of an evaluation. Two evaluations are compared query by query.
@@ -154,7 +154,7 @@ event = Table(
     Column("catalog", Text, nullable=False, server_default="main", comment="the catalog that was searched"),
     Column("query", Text, comment="the text of the search that led to the event"),
     Column("results", Integer, comment="number of results of a search"),
-    Column("sku", Text, comment="the product that was clicked, put into the cart or bought"),
+    Column("sku", Text, comment="the product that was viewed, clicked, put into the cart or bought"),
     Column("rank", Integer, comment="place of the product in the results, from 1"),
     Column("search_id", Text, comment="the id of the search answer that led to the event"),
     Column(

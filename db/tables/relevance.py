@@ -48,5 +48,5 @@ synonym = Table(
     UniqueConstraint("catalog", "language", "from_term", "terms", postgresql_nulls_not_distinct=True),
     Index("synonym_keys_idx", "keys", postgresql_using="gin"),
     schema=SHOP,
-    comment="Terms that mean the same in searches. A query with one of them also finds the others.",
+    comment="Terms that mean the same in searches. With from_term, only a query with from_term finds the others.",
 )

@@ -27,7 +27,7 @@ class Request:
     id: int
     model_id: int
     key: bytes
-    kind: str  # t: UTF-8 text, i: bytes of an image file, after a line for a region of it
+    kind: str  # t: UTF-8 text; i: bytes of an image file, after a line if the request names a region
     payload: bytes
     waited_seconds: float
 

@@ -1,8 +1,8 @@
 """Reads schema.org products in JSON-LD, which web pages embed. A file has one document, or a document on each line.
 
 A document is a product, a list, or an object whose @graph, itemListElement or mainEntity leads to products. Each
-variant in the hasVariant of a ProductGroup becomes a product. If the variant lacks a field, it inherits the field from
-the group.
+variant in the hasVariant of a ProductGroup becomes a product. A variant inherits the members that it lacks from the
+group, except those in OF_THE_GROUP.
 """
 
 from collections.abc import Iterator

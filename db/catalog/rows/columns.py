@@ -37,7 +37,7 @@ class Columns:
     def row(self, line: int, cells: Sequence[Any]) -> RawProduct:
         """Returns the product in a record, whose cells are texts or JSON values.
 
-        Raises ValueError for a SKU or title that the field cannot hold; the faults of other fields are in the product.
+        Raises ValueError for a SKU or title that cannot be converted; the faults of other fields are in the product.
         """
         fields: dict[str, str] = {}
         images: tuple[str, ...] = ()

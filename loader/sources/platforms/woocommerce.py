@@ -1,6 +1,7 @@
-"""Reads WooCommerce's product export. If a variation lacks a cell, it gets the cell of its parent.
+"""Reads WooCommerce's product export.
 
-A variable product with variations in the file is not loaded itself.
+A variation inherits the cells that it lacks from its parent, except those in OF_THE_PARENT. A variable product with
+variations in the file is not loaded itself.
 """
 
 import re
