@@ -153,8 +153,7 @@ def start(home: Path, on_progress: Progress = _quiet) -> Server:
 def stop(home: Path, *, force: bool = False) -> bool:
     """Stop the server. Returns whether it was running.
 
-    Raises EmbeddedServerError while other processes use the server, unless `force`. Also raises it if the server does
-    not stop within 60 seconds.
+    Raises EmbeddedServerError if other processes use the server, unless `force`, or if it does not stop in 60 seconds.
     """
     home = home.absolute()
     if not home.exists():
@@ -202,10 +201,8 @@ def secrets(home: Path) -> Secrets:
 
 
 def binary(home: Path, name: str) -> tuple[Path, dict[str, str]]:
-    """Return the path of a PostgreSQL program such as psql or pg_dump, and the variables that the program needs.
-
-    Raises EmbeddedServerError if the program is not unpacked yet.
-    """
+    """Return the path of a PostgreSQL program such as psql, and the variables that it needs. Raises EmbeddedServerError
+    if the program is not unpacked yet."""
     folder = binaries.unpacked(home.absolute())
     if folder is None or not (folder / "bin" / name).exists():
         raise EmbeddedServerError(

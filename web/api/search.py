@@ -128,9 +128,7 @@ async def similar(
     change: Annotated[
         str | None,
         QueryParameter(
-            min_length=1,
-            max_length=MAX_TEXT,
-            description="How the results should differ from the product, such as `but red`.",
+            min_length=1, max_length=MAX_TEXT, description="What should differ from the product, such as `but red`."
         ),
     ] = None,
     sort: Annotated[

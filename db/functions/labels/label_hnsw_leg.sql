@@ -15,6 +15,7 @@ set search_path = pg_catalog, pg_temp
 set enable_sort = off
 set jit = off
 set hnsw.iterative_scan = relaxed_order
+set hnsw.scan_mem_multiplier = @scan_mem_multiplier@
 set hnsw.ef_search = 40
 set hnsw.max_scan_tuples = @max_scan_tuples@
 as $$

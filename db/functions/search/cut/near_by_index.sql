@@ -20,6 +20,7 @@ set enable_mergejoin = off
 set jit = off
 set plan_cache_mode = force_generic_plan
 set hnsw.iterative_scan = relaxed_order
+set hnsw.scan_mem_multiplier = @scan_mem_multiplier@
 set hnsw.ef_search = @hnsw_batch@
 set hnsw.max_scan_tuples = @max_scan_tuples@
 as $$

@@ -12,6 +12,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set jit = off
 set hnsw.iterative_scan = relaxed_order
+set hnsw.scan_mem_multiplier = @scan_mem_multiplier@
 set hnsw.max_scan_tuples = @max_scan_tuples@
 as $$
 declare
