@@ -28,10 +28,10 @@ clients: $(VENV)/.installed  ## check the OpenAPI document and the service with 
 
 # A test that fails runs once more, because some tests wait for processes and a browser. The summary lists each repeated test.
 test: $(VENV)/.installed  ## run the tests, except those of clients, deploy-check and soak
-	$(BIN)/pytest -m "not soak and not deploy and not clients" --numprocesses 4 --no-loadscope-reorder --reruns 1
+	$(BIN)/pytest -m "not soak and not deploy and not clients" --ignore tests/clients --ignore tests/deploy --numprocesses 4 --no-loadscope-reorder --reruns 1
 
-deploy-check: $(VENV)/.installed  ## check compose.yaml, deploy/kubernetes, the images and the monitoring, and run the commands of compose.yaml
-	$(BIN)/pytest -m "deploy and not soak" tests/deploy
+deploy-check: $(VENV)/.installed  ## check compose.yaml, deploy/kubernetes, the images, the monitoring and the operation of a site
+	$(BIN)/pytest -m "deploy and not soak" tests/deploy tests/db/site_status tests/end_to_end tests/migrations tests/web/outages
 
 pin: $(VENV)/.installed  ## write the digest of each image into deploy/images.yaml; needs skopeo and the registries
 	$(BIN)/python deploy/pin.py

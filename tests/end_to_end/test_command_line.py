@@ -148,6 +148,7 @@ def test_a_model_that_cannot_be_added_is_an_error(env: dict[str, str], tmp_path:
     assert "there is no model" in refused("model", "serve", "nothing", env=env, code=3)
 
 
+@pytest.mark.deploy
 def test_an_encoder_refuses_weights_that_changed_since_the_model_was_added(env: dict[str, str], tmp_path: Path) -> None:
     folder = tiny_models.make_clip(tmp_path / "changing", dimension=16)
     assert windowshop("model", "add", str(folder), env=env).returncode == 0
@@ -197,6 +198,7 @@ def test_a_search_prints_a_table_or_json_or_sql_that_psql_runs(
         assert windowshop("db", "psql", "--role", "analyst", "-At", "-f", str(script), env=env).stdout.count("\n") == 10
 
 
+@pytest.mark.deploy
 def test_model_serve_switches_the_model_and_refuses_a_model_without_an_encoder(
     env: dict[str, str], clip_database: Database, tmp_path: Path
 ) -> None:
@@ -242,6 +244,7 @@ def test_commands_and_groups_of_commands_have_a_help_text(env: dict[str, str]) -
         assert len(shown.stdout) > 200
 
 
+@pytest.mark.deploy
 def test_people_get_logins_and_db_check_counts_their_connections(env: dict[str, str]) -> None:
     added = windowshop("db", "login", "add", "erika", "--connections", "2", env=env)
     assert added.returncode == 0, added.stderr

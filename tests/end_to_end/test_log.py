@@ -39,6 +39,7 @@ def parsed(said: str, process: str) -> list[dict[str, Any]]:
     return lines
 
 
+@pytest.mark.deploy
 def test_every_line_of_the_migrations_and_the_loader_and_the_encoder_and_web_is_json(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
@@ -64,6 +65,7 @@ def test_every_line_of_the_migrations_and_the_loader_and_the_encoder_and_web_is_
     assert "WINDOWSHOP_LOG_FORMAT: " in parsed(format_.stderr, "encoder")[0]["event"]
 
 
+@pytest.mark.deploy
 def test_no_line_of_web_and_encoder_has_the_text_of_a_query_even_if_the_query_fails(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:

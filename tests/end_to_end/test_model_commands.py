@@ -17,6 +17,7 @@ from tests.support import tiny_models
 from tests.support.images import load_drawings
 from tests.support.processes import running_encoder, windowshop
 
+pytestmark = pytest.mark.deploy
 PRODUCTS = 12
 Environment = Callable[[Database], dict[str, str]]
 

@@ -25,6 +25,7 @@ from migrations.upgrade import downgrade, drift, upgrade
 from tests.support.databases import Databases, admin
 from tests.support.processes import wait_until
 
+pytestmark = pytest.mark.deploy
 TOY = NewModel("toy", "toy", "revision 1", 24)
 WIDE = NewModel("wide", "wide", "revision 1", 40)
 PRODUCTS = 300

@@ -64,6 +64,7 @@ def receiver() -> Iterator[Receiver]:
     thread.join()
 
 
+@pytest.mark.deploy
 def test_a_trace_goes_from_http_through_sql_to_the_batch_of_the_encoder(
     clip_database: Database, environment: Environment, receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_trace_goes_from_http_through_sql_to_the_batch_of_the_encoder(
     assert SECRET not in str(receiver.spans)
 
 
+@pytest.mark.deploy
 def test_a_failed_request_has_a_failed_span_without_the_message(
     clip_database: Database, environment: Environment, receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -138,6 +140,7 @@ def test_an_sql_session_may_set_its_trace_and_a_text_that_is_no_trace_is_ignored
         assert together(ask, look)[1] == kept
 
 
+@pytest.mark.deploy
 def test_nothing_of_opentelemetry_is_imported_while_its_variables_are_unset() -> None:
     code = """
 import sys
@@ -157,6 +160,7 @@ print(sorted(name for name in sys.modules if name.startswith("opentelemetry")))
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.deploy
 def test_an_endpoint_without_the_packages_is_an_error(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def test_an_upgrade_fails_when_the_gateway_cannot_be_reached(empty: Database, se
     upgrade(empty, settings)  # with the right address, the upgrade succeeds
 
 
+@pytest.mark.deploy
 def test_an_upgrade_keeps_the_tls_of_the_gateway_unless_the_setting_is_given(
     database: Database, settings: Settings
 ) -> None:
@@ -64,6 +65,7 @@ def test_an_upgrade_keeps_the_tls_of_the_gateway_unless_the_setting_is_given(
 # --- several sites on one server, and a site's owner without superuser rights
 
 
+@pytest.mark.deploy
 def test_an_owner_without_superuser_rights_can_upgrade_after_the_commands_in_the_hint(
     tenants: Tenants, managed_database: Database, settings: Settings
 ) -> None:
@@ -133,6 +135,7 @@ def test_an_upgrade_refuses_dblink_functions_that_public_may_execute_and_names_t
     assert admin(database, "select to_regclass('shop_private.alembic_version')") == [(None,)]
 
 
+@pytest.mark.deploy
 def test_dblink_may_be_installed_in_a_schema_with_an_odd_name(tenants: Tenants, settings: Settings) -> None:
     database = tenants.database("tenant_")
     tenants.admin(
@@ -151,6 +154,7 @@ def test_dblink_may_be_installed_in_a_schema_with_an_odd_name(tenants: Tenants, 
         conn.exec_driver_sql("select shop.clip_text('a')")
 
 
+@pytest.mark.deploy
 def test_two_sites_that_share_roles_must_share_the_password_of_the_gateway(tenants: Tenants, tmp_path: Path) -> None:
     first, second = tenants.database("tenant_"), tenants.database("tenant_")
     upgrade(first, Settings(home=tmp_path / "first"))
@@ -164,6 +168,7 @@ def test_two_sites_that_share_roles_must_share_the_password_of_the_gateway(tenan
         upgrade(database, Settings(home=tmp_path / home))  # each user mapping now holds the shared password
 
 
+@pytest.mark.deploy
 def test_an_upgrade_keeps_the_random_password_of_the_gateway_while_the_password_works(
     tenants: Tenants, settings: Settings
 ) -> None:

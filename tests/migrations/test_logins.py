@@ -43,6 +43,7 @@ def current_user(database: Database, role: Role) -> str:
         return str(conn.exec_driver_sql("select session_user || ' ' || current_user").scalar())
 
 
+@pytest.mark.deploy
 def test_after_an_upgrade_the_processes_of_a_site_with_shared_logins_have_logins_of_their_own(
     earlier_site: Database, settings: Settings
 ) -> None:
@@ -84,6 +85,7 @@ def test_an_upgrade_keeps_a_password_that_the_site_has_set(
         assert current_user(Database(own, own, database.roles), Role(name.removeprefix("tenant_"))) == f"{name} {name}"
 
 
+@pytest.mark.deploy
 def test_an_upgrade_gives_the_logins_the_passwords_of_a_folder(
     earlier_site: Database, settings: Settings, tenants: Tenants, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ def kept(database: Database) -> list[str]:
     return [revision for (revision,) in admin(database, KEPT)]
 
 
+@pytest.mark.deploy
 def test_an_upgrade_with_an_empty_home_changes_nothing_and_restores_the_files(
     with_toy: Database, settings: Settings, tmp_path: Path
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(with_toy: Database, tmp_pat
         upgrade(with_toy, Settings(home=tmp_path / "a file"))
 
 
+@pytest.mark.deploy
 def test_a_dump_can_be_restored_under_another_name_with_an_empty_home(
     with_toy: Database, databases: Databases, server_home: Path, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def with_gateway(empty: Database) -> None:
     )
 
 
+@pytest.mark.deploy
 def test_psql_gives_an_empty_database_the_same_catalog_as_an_upgrade(
     databases: Databases,
     database: Database,
@@ -108,6 +109,7 @@ create function shop_private.request_refuse(bigint) returns integer language sql
 reset role"""
 
 
+@pytest.mark.deploy
 @pytest.mark.parametrize(("start", "functions"), [("0008", "select 1"), ("0022", CHANGED)])
 def test_psql_upgrades_a_database_of_an_earlier_revision_that_has_products(
     start: str,
@@ -136,6 +138,7 @@ def test_psql_upgrades_a_database_of_an_earlier_revision_that_has_products(
     assert admin(database, "select count(*) from shop.product where keywords @@ 'cafe'::tsquery") == [(1200,)]
 
 
+@pytest.mark.deploy
 def test_the_script_gives_the_gateway_of_a_copy_a_new_password(
     databases: Databases,
     tenants: Tenants,

@@ -106,6 +106,7 @@ def own_client(serve: Serve) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.soak
 def test_at_most_one_thumbnail_fails_when_decoders_are_killed(own_client: httpx.Client) -> None:
     before = {child.pid for child in decoders()}
     addresses = [address(own_client, f"sku {number}") for number in range(1, 21)]

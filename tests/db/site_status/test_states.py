@@ -22,6 +22,7 @@ from tests.support.processes import windowshop_in_new_interpreter
 from tests.support.servers.replica import streaming_replica
 from tests.support.shop import Shop
 
+pytestmark = pytest.mark.deploy
 Environment = Callable[..., dict[str, str]]
 THRESHOLDS = StatusSettings()
 

@@ -25,6 +25,7 @@ from tests.support.web_service import SETTINGS, answering, encoding, served
 from web.http import standby
 from web.http.database import Pools
 
+pytestmark = pytest.mark.deploy
 Environment = Callable[[Database], dict[str, str]]
 SEARCH = {"query": "bag", "top_k": 3}
 

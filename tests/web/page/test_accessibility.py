@@ -68,6 +68,7 @@ def test_the_page_without_an_encoder_violates_no_accessibility_rule(
     assert violations(visit(f"{sleeping_shop}/?q=guitar")) == []
 
 
+@pytest.mark.clients
 def test_pages_in_every_language_violate_no_accessibility_rules_and_fit_the_window(
     shop_database: Database, visit: Callable[..., "Page"]
 ) -> None:
@@ -86,6 +87,7 @@ def test_pages_in_every_language_violate_no_accessibility_rules_and_fit_the_wind
             assert direction == ("rtl" if language == "ar" else "ltr")
 
 
+@pytest.mark.clients
 def test_parts_that_open_violate_no_accessibility_rules(own_database: Database, visit: Callable[..., "Page"]) -> None:
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(text("update shop.product set item_group_id = 'g' where substr(sku, 5)::int <= 12"))
