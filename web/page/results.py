@@ -63,7 +63,7 @@ class PageResult:
         if kind == "about":
             text = ngettext("About %(count)s product", "About %(count)s products", total)
         elif kind == "at least":
-            text = ngettext("More than %(count)s product", "More than %(count)s products", total)
+            text = ngettext("At least %(count)s product", "At least %(count)s products", total)
         return text % {"count": number(total)}
 
     def variants(self, state: PageState) -> str:
