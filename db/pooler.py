@@ -1,9 +1,9 @@
 """Recognises a connection pooler, such as PgBouncer, between a process and the server.
 
-In transaction mode, a pooler may give each transaction another connection to the server. Settings, named statements,
-temporary tables, advisory locks and LISTEN of a session therefore end with the transaction. Searches and the web
-service need none of these. Encoders, loads, jobs, upgrades, calibrations and retries need a session, and refuse such a
-pooler.
+In transaction mode, a pooler may give each transaction another connection to the server. The settings, named
+statements, temporary tables, advisory locks and LISTEN of a session stay on their connection, so the next transaction
+of the session may lack them. Searches and the web service need none of these. Encoders, loads, jobs, upgrades,
+calibrations and retries need a session, and refuse such a pooler.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,8 +1,9 @@
 -- Returns one page of a search with group_by or diversity, as search_page does for other searches. With group_by, a row
 -- stands for a group of products and shows the first product of the group in the order of the ranking, or of `sort`.
 --
--- The first places come from p_run, in the order of the fusion or of diversified. Products that a rule pins keep their
--- places; with group_by, their groups get these places. If the page ends after the first places or p_run has too few
+-- The first p_first_k places, and with diversity at least the first @diversity_candidates@, come from p_run. Their
+-- order is that of fuse_legs or, with diversity, that of the function diversified. Products that a rule pins keep their
+-- places; with group_by, their groups get these places. If the page ends after these first places or p_run has too few
 -- groups for the page, the same search is run with legs of the largest depth. It adds the groups that p_run does not
 -- have. This second search is run only if a leg of p_run reached its depth. If even these legs end at their depth with
 -- too few groups, `note` says so. With `sort`, no product is pinned, all products that pass the cut are grouped, and a
@@ -19,8 +20,8 @@ declare
         else p_first_k end;
     ranked shop_private.fused_product[];
     ids uuid[];
-    pins uuid[];  -- the pinned products, and the place of each
-    places bigint[];
+    pins uuid[];  -- the pinned products
+    places bigint[];  -- the place of each pinned product
     groups shop_private.product_group[];
     first_heads uuid[];
     widened shop_private.search_run;
