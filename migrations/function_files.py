@@ -7,8 +7,8 @@
     alter type            a result type of schema shop whose file has more columns at the end
     create or replace     a trigger whose definition changes: see `triggers.py`
 
-All changes happen in the caller's transaction, together with the revisions. So a revision need not drop a function
-whose file is renamed or changed. A revision drops a function (`op.drop_functions`) only before the revision changes a
+All changes happen in the caller's transaction, after the revisions. So a revision need not drop a function whose file
+is renamed or changed. A revision drops a function (`op.drop_functions`) only before the revision changes a
 type or a table that the old function uses.
 
 Objects that a site has built on our functions are never dropped: `check_dependents` stops an upgrade before its first
@@ -40,7 +40,7 @@ _DEFINITION = re.compile(
 )
 RESULT_TYPE = re.compile(r"^create type (shop\.\w+) as \(.*?\n\);", re.DOTALL | re.MULTILINE)
 DEFINED = re.compile(r"create or replace (?:function|procedure|view) (shop|shop_private)\.(\w+)")
-# Revisions define these functions, because generated columns and indexes use them.
+# Revisions define these functions, because generated columns, indexes and check constraints use them, directly or not.
 FROZEN = {
     ("shop_private", name)
     for name in (
@@ -145,7 +145,8 @@ def check_dependents(conn: Connection, files: Files) -> None:
 def _own_dependents(conn: Connection, files: Files, changes: Changes) -> list[Dependent]:
     """Return our own objects that depend on changed functions. The files of these objects create them again.
 
-    Raises DependentObjects if objects of the site depend on the changed functions.
+    Raises DependentObjects if objects of the site depend on changed or removed functions, or hold rows of a type that
+    gets new columns.
     """
     ours = _defined(files)
     found = dependents(conn, "pg_proc", [routine.oid for routine in changes.routines + changes.removed])
@@ -175,7 +176,7 @@ def _changes(conn: Connection, files: Files) -> Changes:
     with conn.begin_nested() as attempt:
         conn.execute(text("set local check_function_bodies = off"))
         known = [one for one in _definitions(files) if one[:2] in names]
-        # One statement with all definitions saves about 600 statements. Usually no definition conflicts.
+        # One statement with all definitions saves a savepoint for each. Usually no definition conflicts.
         if not _replaces(conn, "\n".join(definition for _, _, definition in known)):
             refused = {(schema, name) for schema, name, definition in known if not _replaces(conn, definition)}
         before = {routine.oid for routine in present}
@@ -195,7 +196,7 @@ def _replaces(conn: Connection, definition: str) -> bool:
             _execute(conn, definition)
         except DatabaseError as error:
             savepoint.rollback()
-            # These errors show a changed result, a changed argument name, or a type that a later revision creates.
+            # These errors show a changed result, a changed argument name, or an object that a later revision creates.
             if not (error.sqlstate or "").startswith(("42", "3F")):
                 raise
             return False

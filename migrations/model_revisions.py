@@ -49,7 +49,7 @@ class NewModel:
 
 
 def check_name(name: str) -> None:
-    """Raise SettingsError if the name cannot be part of the names of tables."""
+    """Raise SettingsError if the name cannot be part of the names of a model's tables and revisions."""
     if not NAME.fullmatch(name) or name in TAKEN:
         raise SettingsError(
             f"{name!r} cannot be a model name",
@@ -63,7 +63,7 @@ def add_model(
 ) -> list[Path]:
     """Write the model's revisions and apply them. Returns the written files, or no files if the model exists already.
 
-    A retired model gets empty tables again.
+    For a retired model, the revisions create empty tables again, and their files are returned.
 
     Raises SettingsError if `check_name` refuses the name, or if a model with this name has other weights or another
     dimension.

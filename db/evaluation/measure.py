@@ -173,7 +173,8 @@ def measure(
 ) -> list[MeasuredLeg]:
     """Run every query of the task on every leg. `on_progress` is called after each query of each leg.
 
-    Raises DatabaseError if, at the end, another model is serving or the settings of `model` have changed.
+    Raises DatabaseError if, at the end, the settings of `model` have changed or, except in a trial, another model is
+    serving.
     """
     how = how or MeasureOptions()
     measured = [_measure_leg(conn, task, leg, model, how, on_progress) for leg in task.legs]

@@ -16,7 +16,7 @@ feed = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("ended_at", DateTime(timezone=True), comment="when the last load ended"),
     Column("exit_code", SmallInteger, comment="exit code of the last load; negative: the signal that ended it"),
-    Column("report", Text, comment="the output of the last load"),
+    Column("report", Text, comment="the end of the output of the last load"),
     PrimaryKeyConstraint("name"),
     CheckConstraint("name ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'", name="name"),
     CheckConstraint("length(report) <= 4000", name="report"),

@@ -64,7 +64,7 @@ def order(conn: Connection, sort: str, **more: Any) -> str:
 
 
 def by_id(conn: Connection, skus: str) -> str:
-    """Returns the SKUs in the order of product_id, which orders products with equal keys and without a key."""
+    """Returns the SKUs in the order of product_id. A sort uses it for products with equal values and without values."""
     rows = conn.execute(
         text("select sku from shop.product where sku = any(:skus) order by product_id"), {"skus": [*skus]}
     )
@@ -92,7 +92,7 @@ def test_a_further_key_orders_products_whose_first_key_is_equal(analyst: Connect
     assert order(analyst, " price , title ") == by_id(analyst, "be") + "dacf"
 
 
-def test_a_sorted_product_has_the_rank_of_its_image_leg_and_its_nearest_image(analyst: Connection) -> None:
+def test_a_sort_keeps_the_score_image_rank_and_nearest_image_of_each_product(analyst: Connection) -> None:
     ranked = {hit.sku: hit for hit in search(analyst, None)}
     for hit in search(analyst, "title"):
         assert (hit.image_rank, hit.image_distance) == (ranked[hit.sku].image_rank, ranked[hit.sku].image_distance)

@@ -129,7 +129,7 @@ def test_a_key_with_invalid_limits_is_refused(
         key(own_database, "invalid", *scopes, **limits)
 
 
-def test_with_keys_the_page_and_image_addresses_show_only_public_catalogs(own_database: Database) -> None:
+def test_while_keys_are_on_pages_and_images_without_a_key_show_only_public_catalogs(own_database: Database) -> None:
     new_product(own_database, "x", "other")
     headers = key(own_database, "any", "search")
 

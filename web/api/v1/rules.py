@@ -63,7 +63,7 @@ class Rules(msgspec.Struct):
 class SignalOut(msgspec.Struct):
     name: str
     source: Annotated[str | None, Meta(description="The view with the number; null: a built-in signal.")]
-    weight: Annotated[float, Meta(description="In searches that name no other weight. 0: the signal is not read.")]
+    weight: Annotated[float, Meta(description="The weight in searches, unless the search or a rule sets another.")]
     visible: Literal["all", "staff"]
     refreshed_at: datetime | None
     problem: Annotated[str | None, Meta(description="Why the signal cannot be read; searches then leave it out.")]

@@ -11,7 +11,8 @@
 --   $9   the points of a product that has every word; it gets 1 point more if it also matches $10
 --   $10  a query for the codes as typed, or for any word if there are no codes, or null
 --   $11  the keys of the brands in the text
---   $12  a query for any word that is not in a brand; if p_by_brand is true, products of a brand of $11 must match $12
+--   $12  a query for any word that is not in a brand; if p_by_brand is true, products of a brand of $11 that
+--        are found by their keywords must match $12
 --   $13  the factor of the rank of a product that has no selecting word; used if p_weighted is true
 --
 -- If p_in_matches is true, the statement looks for the words in the products of $6 only. Otherwise the statement reads
