@@ -326,7 +326,7 @@ def _no_route(error_page: ErrorPage) -> Callable[[Request[Any, Any, Any], Except
 
 
 def _error_page(settings: WebSettings) -> ErrorPage:
-    """Returns the function that finds the page of a request that fails outside the routes."""
+    """Returns a function that asks the search page and the staff page, if they are on, for an error page."""
     pages: list[ErrorPage] = []
     if settings.public_page:
         pages.append(rendering.error_page)

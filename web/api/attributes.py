@@ -9,7 +9,7 @@ from web.http.problems import ApiError
 ALL = "*"
 PREFIX = "attributes."
 _DOT = re.compile(r"(?<!\\)\.")  # shop_private.filter_attribute splits a path at the same dots
-# One key of `sort`, as shop_private.sort_keys reads it.
+# One key of `sort`, in the syntax of shop_private.sort_keys.
 _SORT_KEY = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([^\s,"]+))(?:\s+(?:asc|desc))?\s*(,|\Z)', re.ASCII | re.IGNORECASE)
 
 
@@ -26,8 +26,9 @@ class ShownAttributes:
     def check(
         self, filter_: Any, fields: Iterable[str] = (), sort: str | None = None, group_by: str | None = None
     ) -> None:
-        """Raises ApiError if a filter, a facet, a sort or group_by reads a hidden attribute. The number, the order or
-        the groups of the found products would reveal values of that attribute."""
+        """Raises ApiError if a filter, a facet, a sort or group_by reads a hidden attribute, or if an attribute is
+        hidden and `sort` cannot be read. The number, the order or the groups of the found products would reveal values
+        of the hidden attribute."""
         if self._names is None:
             return
         named = (
@@ -50,7 +51,7 @@ def _name(field: str) -> str:
 
 
 def _fields_of(filter_: Any) -> Iterator[str]:
-    """Yields the name of every field in a filter, including the fields inside operators, at any depth."""
+    """Yields the names of all members of a filter, at any depth. Some are fields, and the others are operators."""
     waiting = [filter_]
     while waiting:
         part = waiting.pop()

@@ -178,10 +178,11 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clarify(schema: Any) -> None:
-    """Write a schema so that every generator reads it in the same way.
+    """Change a schema where openapi-typescript would misread it.
 
-    A default becomes a sentence, because openapi-typescript makes a field with a default a required one. An object that
-    may have any fields gets `additionalProperties`, because openapi-typescript would take it for an empty object.
+    A default becomes a sentence, or is removed if it is null or empty, because openapi-typescript makes a field with a
+    default a required one. An object that may have any fields gets `additionalProperties`, because openapi-typescript
+    would take it for an empty object.
     """
     if isinstance(schema, list):
         for each in schema:

@@ -22,7 +22,7 @@ from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
 _FUTURE = timedelta(days=1)  # the clocks of shoppers' devices differ
-_PAST = timedelta(days=3653)  # an older time comes from a wrong unit or an unset clock
+_PAST = timedelta(days=3653)  # an older time probably comes from a wrong unit or an unset clock
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Rank = Annotated[int, Meta(ge=1, le=1_000_000)]

@@ -61,7 +61,7 @@ async def image(
     """Return an image of a product, if the catalog stores it as a file. The image of a catalog that is not public needs
     a key of scope search.
 
-    For each image that is stored as a file, search results contain this address.
+    For an image that is stored as a file, search results contain this address.
     """
     key = context_of(request.scope).api_key
     limits = KeyLimits(key)

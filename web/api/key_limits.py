@@ -66,7 +66,8 @@ class KeyLimits:
         """Returns the parameters with the key's filter added to their filter.
 
         The key's filter is put inside `and`. A facet ignores the condition on its own field at the top level of a
-        filter, and would otherwise count products that the key does not allow.
+        filter, and would otherwise count products that the key does not allow. Raises ApiError if the filter's `and` is
+        not a list.
         """
         if self._filter is None:
             return params
@@ -78,7 +79,8 @@ class KeyLimits:
         return replace(params, filter=msgspec.json.encode(both).decode())
 
     def check_products(self, conn: Connection, catalog: str, skus: Iterable[str]) -> None:
-        """Raises ApiError if a product does not meet the key's filter, as if the catalog had no such product."""
+        """Raises ApiError if the key has a filter and a product does not meet it, as if the catalog had no such
+        product."""
         wanted = sorted(set(skus))
         if self._filter is None or not wanted:
             return

@@ -13,8 +13,8 @@ from db.catalog.rows.notation import Notation, ambiguous
 from db.catalog.validation import MAX_IMAGES
 from web.api.batches import Refused, shown_as
 
-# A field takes any JSON value. If it cannot hold the value, it stays empty, and the answer gives the reason. The
-# OpenAPI document shows the usual types, so that generated clients have types.
+# A field takes any JSON value, and db/catalog/validation.py decides whether the field can hold it. The OpenAPI document
+# shows the usual types, so that generated clients have types.
 Required = Annotated[Any, Meta(extra_json_schema={"type": "string", "minLength": 1})]
 Cell = Annotated[Any, Meta(extra_json_schema={"type": ["string", "null"]})]
 Price = Annotated[
@@ -84,7 +84,8 @@ class _ProductFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 class ProductIn(_ProductFields, forbid_unknown_fields=True, kw_only=True):
     """A whole product. An absent field is stored as empty. A field takes a text, or another JSON value that
-    `windowshop load` reads; a value that the field cannot hold is omitted, and `reason` of the answer names it."""
+    `windowshop load` reads. Without `strict`, a value that the field cannot hold is omitted, and `reason` of the answer
+    names it."""
 
     sku: Required
     title: Required
@@ -125,8 +126,8 @@ def shown_sku(item: ProductIn | Refused) -> str:
 def raw_products(given: Sequence[ProductIn]) -> Iterator[RawProduct | str]:
     """Yields each product as a row, or the reason why it cannot be read.
 
-    A price such as `1.290` or a date such as `4/1/26` has two meanings. The other prices and dates of the request show
-    which meaning is right, as in a file.
+    A price such as `1.290` or a date such as `4/1/26` has two meanings. The other prices and dates of the request may
+    show which meaning is right, as in a file.
     """
     has_images = any(not is_empty(product.images) for product in given)
     rows = [_raw_product(product, has_images) for product in given]

@@ -154,11 +154,11 @@ async def put_products(
 ) -> Outcomes:
     """Insert or replace up to 1,000 products in one transaction.
 
-    Unchanged products are not written. A product is rejected with a reason if its SKU or title is faulty, if it has an
-    unknown field, or if its `attributes` is a list without names. Any other faulty value is omitted, and `reason` names
-    it; with `strict`, the product is rejected. A catalog that does not exist is refused without `create`. Private
-    attributes, such as costs and suppliers, are stored only if `keep` names them. Changed titles and images are encoded
-    again automatically.
+    Unchanged products are not written. A product is rejected with a reason, for example if its SKU or title is faulty,
+    if it has an unknown field, or if its SKU is in the request twice. Most other faulty values are omitted, and
+    `reason` names them; with `strict`, the product is rejected. A catalog that does not exist is refused without
+    `create`. Private attributes, such as costs and suppliers, are stored only if `keep` names them. Changed titles and
+    images are encoded again automatically.
     """
     KeyLimits.of(request).check_catalog(data.catalog)
     root = state.settings.image_root
@@ -258,7 +258,7 @@ async def delete_product(
 
 
 def no_product(conn: Connection, catalog: str) -> ApiError:
-    """Return the error about a product that does not exist."""
+    """Return the error about a product that does not exist, or about its catalog if that does not exist."""
     if not catalogs.exists(conn, catalog):
         return ApiError("not-found", f"There is no catalog {catalog}.")
     return ApiError("not-found", "There is no such product in this catalog.")

@@ -126,7 +126,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     explain: Annotated[bool, Meta(description="Also return the steps of the search.")] = False
 
     def arguments(self) -> dict[str, Any]:
-        """Returns the arguments of shop.search. `explain` and `language` are none of them."""
+        """Returns arguments of shop.search. `explain` and `language` are no arguments of it."""
         weights = self.weights or Weights()
         return {
             "k": self.top_k,
@@ -236,10 +236,10 @@ class Why(msgspec.Struct):
         ),
     ]
     shop_ranking: Annotated[
-        float | None, Meta(description="What the signals and rules of the shop add to the score; null: none applies.")
+        float | None, Meta(description="What the signals and rules of the shop add to the score; null if none applies.")
     ] = None
     rules: Annotated[
-        list[str] | None, Meta(description="The names of the rules that acted on the search; null: none.")
+        list[str] | None, Meta(description="The names of the rules that acted on the search; null if none did.")
     ] = None
 
 
@@ -287,7 +287,7 @@ class Explained(msgspec.Struct):
 
 
 class Results(msgspec.Struct):
-    """The results, best first. `degraded` means that the text could not be encoded and only keywords were searched."""
+    """The results of a page. `degraded` means that the text could not be encoded and only keywords were searched."""
 
     search_id: SearchId
     results: list[Result]

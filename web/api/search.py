@@ -337,8 +337,8 @@ def picture_of(
 ) -> Picture | None:
     """Returns the address from which a browser loads the image, or None if there is no such address.
 
-    This service serves image files, at an address with a hash of the content. An image on the web has its own address.
-    For an image in an object store, the browser gets the image link of the feed.
+    This service serves image files, at an address with a hash of the content if it is known. An image on the web has
+    its own address. For an image in an object store, the browser gets the image link of the feed, if there is one.
     """
     if uri is None:
         return None

@@ -65,7 +65,7 @@ class Access:
         self._find_key = find_key
         self._cache: OrderedDict[str, _FoundKey] = OrderedDict()
         # At most two look-ups run at the same time. Many requests with invented keys then delay only requests whose
-        # keys are not cached.
+        # keys are looked up too.
         self._lookups = asyncio.Semaphore(2)
         self._allowances = Allowances()
         self._hosts = settings.allowed_hosts
@@ -74,7 +74,8 @@ class Access:
 
     async def admit(self, scope: Scope) -> None:
         """Put the request's key into the request's context, and count the request. Raises ApiError if the host name is
-        not allowed, the key is unknown or the limit is exceeded."""
+        not allowed, the header Authorization has no known key or the limit is exceeded. Also raises the errors of
+        `key_of`."""
         host = _host(scope)
         if (self._hosts or self._loopback_only) and host not in LOOPBACK and not _matches(host, self._hosts):
             rule = "Without API keys this service accepts only loopback names in the Host header."
@@ -101,8 +102,8 @@ class Access:
         await self._count(scope, self._per_key, client_of(scope))
 
     async def key_of(self, token: str) -> ApiKey | None:
-        """Returns the key with this token, or None if there is none. Raises DatabaseError or TimeoutError if no
-        database answers."""
+        """Returns the key with this token, or None if there is none. Raises DatabaseError or TimeoutError if the key is
+        not remembered and cannot be looked up."""
         return await self._key(token, self._remembered(token)) if 0 < len(token) <= _MAX_TOKEN else None
 
     async def count_more(self, scope: Scope, requests: int) -> None:
@@ -125,8 +126,8 @@ class Access:
         await self._refuse(scope, per_minute, client, requests + 1)
 
     async def _key(self, token: str, found: _FoundKey | None) -> ApiKey | None:
-        """Returns the key, or None if there is no such key. Raises DatabaseError or TimeoutError if no database
-        answers and the key was not `found` before."""
+        """Returns the key, or None if there is no such key. Raises DatabaseError or TimeoutError if the look-up fails
+        and the key was not `found` before."""
         if found is not None:
             if time.monotonic() < found.look_up_at:
                 return found.key
@@ -219,7 +220,7 @@ def _token(scope: Scope) -> str | None:
 
 
 def _host(scope: Scope) -> str:
-    """Returns the name in the Host header, without the port.
+    """Returns the name in the Host header, without the port, or `localhost` without such a header.
 
     Checking the name protects against DNS rebinding, in which the name of another site resolves to this machine. The
     browser then sends the name of that site in the Host header.
@@ -229,7 +230,8 @@ def _host(scope: Scope) -> str:
 
 
 def _matches(host: str, allowed: list[str]) -> bool:
-    """Returns whether a host name is allowed. `*` allows every name, and `*.shop.example` every name below it."""
+    """Returns whether a host name is allowed. `*` allows every name, and `*.shop.example` every name below
+    shop.example."""
     return any(one in ("*", host) or (one.startswith("*.") and host.endswith(one[1:])) for one in allowed)
 
 

@@ -1,6 +1,7 @@
 """Finds the path of a request below the service's path prefix, and builds addresses that browsers can follow.
 
-A proxy may serve this service below a prefix, such as /shop. Every address in an answer then begins with the prefix.
+A proxy may serve this service below a prefix, such as /shop. The addresses of this service in its answers then begin
+with the prefix.
 """
 
 import re
@@ -64,8 +65,8 @@ def _product_path(rest: str) -> str:
 class ForwardedPrefix:
     """Passes X-Forwarded-Prefix on as the ASGI `root_path`, if the request comes from one of the trusted `proxies`.
 
-    uvicorn's handling of X-Forwarded-For replaces the address of the proxy. This application wraps it, so it still sees
-    that address.
+    uvicorn's handling of X-Forwarded-For replaces the address of the proxy. This application wraps that handling, so it
+    still sees the address of the proxy.
     """
 
     def __init__(self, app: Callable[..., Any], proxies: list[IPv4Network | IPv6Network]) -> None:

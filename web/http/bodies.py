@@ -46,7 +46,7 @@ class StrictRequest(Request[Any, Any, Any]):
 
     async def json(self) -> Any:
         """Returns the body, decoded as the type that the handler declares for `data`."""
-        # Without CORS permission, pages of other origins cannot send this media type.
+        # Without CORS permission, pages of other origins cannot send these media types.
         taken = _MERGE_PATCHES if self.method == "PATCH" else ("application/json",)
         if self.content_type[0] not in taken:
             raise ApiError("media-type", f"Send {' or '.join(taken)}.")
@@ -55,8 +55,9 @@ class StrictRequest(Request[Any, Any, Any]):
 
 
 def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
-    """Decode JSON. `name` is the form part or the parameter that holds the JSON, or None for the body. Raises
-    ApiError, also for an object that gives a name twice: two programs may understand such an object differently."""
+    """Decode JSON. `name` is the form part or the parameter that holds the JSON, or None for the body. Raises ApiError
+    for a text that is not JSON or does not fit `kind`, and for one with a NUL character. Also raises ApiError for an
+    object that gives a name twice, because two programs may understand such an object differently."""
     try:
         found = msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
@@ -149,7 +150,7 @@ def _path_of_nul(value: Any, path: str) -> str | None:
 
 async def form_as(request: Request[Any, Any, Any], kind: type[Struct], *, file: str, json: tuple[str, ...]) -> Struct:
     """Decode a multipart form as the struct `kind`. The part `file` holds bytes, the parts in `json` hold JSON, and
-    other parts hold plain text. A boolean may have any usual spelling."""
+    other parts hold plain text. A boolean may have each spelling in _BOOLEANS. Raises ApiError for a faulty form."""
     values: dict[str, Any] = {}
     booleans = {field.name for field in msgspec.structs.fields(kind) if field.type is bool or field.default is False}
     for name, value in (await request.form()).multi_items():

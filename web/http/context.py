@@ -1,5 +1,5 @@
-"""Defines the data that the service keeps about a request in the `state` of its ASGI scope. The outermost middleware
-adds the data, and logs a part of it at the end of the request."""
+"""Defines the data that the service keeps about a request in the `state` of its ASGI scope. RequestMiddleware adds the
+data, and logs a part of it at the end of the request."""
 
 import asyncio
 from dataclasses import dataclass

@@ -1,10 +1,11 @@
 """Runs the web service's database calls, with pools of connections, two concurrency limits and the request's deadline.
 
-Searches and most other reads go through the read address, with the login `web_reader`. If it leads to standbys that all
-lag too much, these reads go to the primary instead, with the same login. Writes go to the primary, with the login
-`web_writer`. While the primary answers, some reads use this login too, such as those of image paths and rules.
-PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement is cancelled earlier when the
-deadline of its request passes. A reading statement is also cancelled when the client closes the connection.
+Searches and most other reads go through the read address, with the login `web_reader`. If it leads to standbys of which
+none is usable, these reads go to the primary instead, with the same login, while the primary answers. Writes go to the
+primary, with the login `web_writer`. While the primary answers, some reads use this login too, such as those of image
+paths and rules. PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement is cancelled
+earlier when the deadline of its request passes. A reading statement is also cancelled when the client closes the
+connection.
 """
 
 import asyncio
@@ -136,7 +137,8 @@ class Pools:
             return await self._writing.run(call, retry=False, transaction=True)
 
     async def probe(self, call: Call[Result], target: Target = "reads", *, seconds: float = 2) -> Result:
-        """Run `call` without a limiter; a spare connection is free for it. Raises TimeoutError after `seconds`."""
+        """Run `call` without a limiter; each pool has a spare connection for such calls. Raises TimeoutError after
+        `seconds`."""
         async with asyncio.timeout(seconds):
             if isinstance(target, Reader):
                 return await target.pool.run(call)

@@ -102,7 +102,7 @@ class _Recorder:
 async def _end(pools: Pools, key: bytes, claimed: datetime, answer: _Recorder) -> None:
     status, body = answer.remembered() or (None, None)
     until = asyncio.get_running_loop().time() + END_SECONDS
-    # After that, a request with the key gets a 409 until the claim is two minutes old (idempotency_claim).
+    # If no try succeeds, a request with the key gets a 409 until the claim is two minutes old (idempotency_claim).
     while asyncio.get_running_loop().time() < until:
         with suppress(DatabaseError, TimeoutError):
             await pools.probe(

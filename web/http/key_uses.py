@@ -13,7 +13,7 @@ EVERY_SECONDS = 60  # the use of a key is recorded at most once in this time
 class KeyUses:
     def __init__(self, pools: Pools) -> None:
         self._pools = pools
-        self._until: dict[str, float] = {}  # for each token, when its next use is recorded
+        self._until: dict[str, float] = {}  # for each token, the time before which no further use is recorded
         self._tasks: set[asyncio.Task[None]] = set()
 
     def record(self, token: str) -> None:

@@ -1,4 +1,4 @@
-"""Answers OPTIONS, and refuses parameters that a route of the REST API does not have."""
+"""Answers OPTIONS, and refuses faulty parameters of REST, such as those that the route does not have."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +15,8 @@ _parameters_of: dict[Callable[..., Any], frozenset[str]] = {}
 
 
 async def check_request(request: Request[Any, Any, Any]) -> Response[None] | None:
-    """Litestar calls this function before each route. Raises ApiError for a parameter of the address that is unknown,
-    given twice, or has a NUL character."""
+    """Litestar calls this function before each route. For a route with the option `strict`, raises ApiError for a
+    parameter of the address that is unknown, given twice, or has a NUL character."""
     if request.method == "OPTIONS":
         return Response(None, status_code=204, headers={"Allow": _allowed(request)})
     if request.scope["query_string"] and request.route_handler.opt.get("strict"):
@@ -35,7 +35,8 @@ async def check_request(request: Request[Any, Any, Any]) -> Response[None] | Non
 
 
 def _parameters(request: Request[Any, Any, Any]) -> frozenset[str]:
-    """Returns the names of the route's parameters. Litestar copies a handler for each request, but not its function."""
+    """Returns the names of the route's parameters. A request may have its own copy of the handler, but not of its
+    function."""
     handler: Any = request.route_handler
     if (known := _parameters_of.get(handler.fn)) is None:
         fields = handler.parsed_fn_signature.parameters.items()

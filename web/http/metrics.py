@@ -21,7 +21,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "windowshop_http_requests", "Answered requests.", ("method", "route", "status"), registry=self.registry
+            "windowshop_http_requests",
+            "Requests that have ended.",
+            ("method", "route", "status"),
+            registry=self.registry,
         )
         self.seconds = Histogram(
             "windowshop_http_request_seconds",
@@ -48,7 +51,9 @@ class Metrics:
             "windowshop_search_short", "Searches with fewer results than top_k.", ("kind",), registry=self.registry
         )
         self.degraded = Counter(
-            "windowshop_search_degraded", "Texts that were searched by keywords alone.", registry=self.registry
+            "windowshop_search_degraded",
+            "Searches by keywords alone, because the text could not be encoded.",
+            registry=self.registry,
         )
         self.query_cache = Counter(
             "windowshop_query_cache",
@@ -136,7 +141,7 @@ class _StandbyCollector(Collector):
 class _EncoderCollector(Collector):
     """Reads the state of the serving model's encoder when Prometheus scrapes, at most once in 5 seconds.
 
-    While the database does not answer, the encoder's metrics are absent, so that no scrape shows an older value.
+    While the state is not known, the encoder's metrics are absent, so that no scrape shows a value that is older.
     """
 
     CACHE_SECONDS = 5

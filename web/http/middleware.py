@@ -59,8 +59,8 @@ class RequestMiddleware:
         note: Callable[[Scope], None],
     ) -> None:
         """`is_full` takes a path and returns whether the application would refuse a request for that path now.
-        `route_of` returns the route of a request. The method `stop` sets `stopping`. `note` gets each request before
-        the request is answered."""
+        `route_of` returns the route of a request. The method `stop` sets `stopping`. `note` gets each request that
+        `refuse_early` lets pass, before the request is answered."""
         self._app = app
         self._is_full = is_full
         self._settings = settings
@@ -111,7 +111,8 @@ class RequestMiddleware:
     def refuse_early(
         self, method: bytes, address: bytes, headers: Sequence[Header]
     ) -> tuple[Sequence[Header], bytes] | None:
-        """Returns the headers and body of a 503 if the application would refuse the request anyway, otherwise None.
+        """Returns the headers and body of a 503 if the application would refuse the request anyway, otherwise None. A
+        HEAD request is not refused here.
 
         The protocol calls this method before it starts a task, because a refusal must take almost no time when
         thousands of requests a second arrive.
@@ -212,7 +213,7 @@ def _describe(span: Any, method: str, route: str | None, status: int | None) -> 
 
 
 class _Answer:
-    """Wraps `send`: adds the request's id and its rate limit as headers, and remembers the status."""
+    """Wraps `send`: adds headers, such as the request's id and its rate limit, and remembers the status."""
 
     def __init__(self, send: Send, context: RequestContext) -> None:
         self._send = send

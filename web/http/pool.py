@@ -40,7 +40,8 @@ Result = TypeVar("Result")
 _LOCAL = "windowshop.local_settings"
 # A server confirms a cancelled statement within milliseconds. A connection without this confirmation is closed.
 CANCEL_SECONDS = 2.0
-# PostgreSQL ends one of several transactions that wait for each other, such as a search during an upgrade.
+# Of several transactions that wait for each other, such as a search during an upgrade, PostgreSQL ends one with 40P01.
+# A serialization failure is 40001.
 ROLLED_BACK = ("40P01", "40001")
 
 
@@ -67,8 +68,8 @@ class Pool:
         self, call: Callable[[Connection], Result], *, retry: bool = True, transaction: bool = False
     ) -> Result:
         """Run `call` on a connection; `transaction` puts `call` into a transaction. An idle connection that the server
-        has closed is replaced. With `retry`, `call` runs again if the connection breaks during the first run; a second
-        run of `call` must be harmless. After a deadlock or a serialization failure, `call` runs again once."""
+        has closed is replaced. With `retry`, `call` runs again if an idle connection breaks during the first run; a
+        second run of `call` must be harmless. After a deadlock or a serialization failure, `call` runs again once."""
         work = asyncio.ensure_future(self._run_twice(call, retry, transaction))
         self.active += 1
         try:
@@ -212,8 +213,8 @@ def _execute_raw(conn: Connection, statements: str) -> None:
 
 
 def _is_alive(conn: AsyncConnection) -> bool:
-    """Returns whether an idle connection has no data to read. The server sends data on an idle connection only when it
-    closes the connection."""
+    """Returns whether an idle connection has no data to read. The server rarely sends data on an idle connection unless
+    it closes the connection."""
     poll = select.poll()
     poll.register(_raw(conn).socket, select.POLLIN)
     return not poll.poll(0)

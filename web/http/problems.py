@@ -164,8 +164,8 @@ def _of_database(error: DatabaseError) -> ApiError:
 
 
 def _of_validation(error: ValidationException) -> ApiError:
-    """Returns the problem of an invalid path or query string, or of a missing body. web/http/bodies.py checks all other
-    bodies."""
+    """Returns the problem of an invalid path, query string or header, or of a missing body. web/http/bodies.py checks
+    all other bodies."""
     items = [item for item in error.extra or [] if isinstance(item, dict)]
     if any(item.get("key") == "data" for item in items):
         return ApiError("malformed", "A JSON body is needed.")
@@ -225,7 +225,7 @@ def _hint_of_catalogs(request: Request[Any, Any, Any], hint: str) -> str:
 
 
 def handle_exception(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Returns the answer to an exception. Litestar calls this function for every exception in a route."""
+    """Returns the answer to an exception. Litestar calls this function for exceptions in routes."""
     problem, headers = problem_of(request, error)
     if isinstance(error, MethodNotAllowedException):
         headers["Allow"] = allow(error)

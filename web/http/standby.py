@@ -28,8 +28,8 @@ Result = TypeVar("Result")
 
 
 class Standbys:
-    """Reads do not use a standby while it lags by more than `max_lag` seconds or does not answer. While they use no
-    standby and the primary answers, they go to the primary."""
+    """A standby is not usable while it lags by more than `max_lag` seconds or does not answer. While no standby is
+    usable and the primary answers, reads go to the primary."""
 
     def __init__(self, pools: Pools, max_lag: float) -> None:
         self._pools, self._max_lag = pools, max_lag
@@ -37,8 +37,8 @@ class Standbys:
 
     @property
     def lag(self) -> float | None:
-        """The largest lag of the standbys that reads use, or the smallest lag while they use none. In seconds, or None
-        while the lag is unknown."""
+        """The largest lag of the usable standbys, or the smallest lag while none is usable. In seconds, or None while
+        the lag is unknown."""
         known = [(reader.is_usable, reader.lag) for reader in self._pools.readers if reader.lag is not None]
         used = [lag for is_usable, lag in known if is_usable]
         return max(used) if used else min((lag for _, lag in known), default=None)

@@ -1,5 +1,5 @@
 """Rewords the messages of SQL functions for clients. A message names the arguments of shop.search, and a client of REST
-or an assistant knows other names. This table is the only place where the names are mapped."""
+or an assistant knows other names. This table is the only place where the names in messages are replaced."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -29,8 +29,8 @@ NICENESS = 10  # a lower priority than that of searches and thumbnails
 
 
 class Uploads:
-    """Visitors' images. The name of an image is a hash of its content, so only someone who has an image can compute its
-    name."""
+    """Visitors' images. The name of an image is a hash of its smaller copy, so only someone who has the image can
+    compute its name."""
 
     def __init__(self, bytes_kept: int = 64_000_000) -> None:
         # Uploaded images are opened in a process of their own, so that they do not delay thumbnails of the catalog.

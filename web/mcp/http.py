@@ -73,7 +73,8 @@ class McpOverHttp:
         await self._sessions.handle_request(cast(Any, scope), whole, cast(Any, send))
 
     async def _body(self, scope: Scope, receive: Receive) -> list[Any]:
-        """Returns the body as one message. Raises ApiError for a body that is too large or too slow."""
+        """Returns the body as one message. Raises ApiError for a body that is too large or too slow, and ClientGone if
+        the client has left."""
         arriving, parts, most = Arriving(receive, context_of(scope), self._settings), bytearray(), self._max_bytes
         while True:
             message: Any = await arriving()
@@ -86,7 +87,8 @@ class McpOverHttp:
                 return [{"type": "http.request", "body": bytes(parts), "more_body": False}]
 
     def _check_origin(self, request: Request) -> None:
-        """Raises ApiError for a page of another site, as the protocol demands."""
+        """Raises ApiError for a page of another origin, as the protocol demands, unless the settings allow the
+        origin."""
         origin = request.headers.get("origin")
         own = f"{request.url.scheme}://{request.headers.get('host')}"
         if origin is not None and origin != own and not {origin, "*"} & {*self._origins}:

@@ -28,7 +28,7 @@ async def _never() -> None:
 async def ask(
     app: ASGIApp, base: Mapping[str, Any], request: RestRequest, disconnect: Callable[[], Awaitable[Any]] = _never
 ) -> Any:
-    """Returns the decoded answer. Raises RestRefused.
+    """Returns the decoded answer. Raises RestRefused if the answer is a problem.
 
     `base` has the parts of the ASGI scope that the request does not decide. `disconnect` returns when the client has
     closed its connection.

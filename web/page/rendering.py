@@ -1,4 +1,4 @@
-"""Sets up the templates and their variables, and defines the headers of every page."""
+"""Sets up the templates and their variables, and defines the headers of the shop's pages."""
 
 import hashlib
 from collections.abc import Iterable
@@ -84,7 +84,7 @@ def config(templates: Environment) -> TemplateConfig[JinjaTemplateEngine]:
 
 
 def page_headers() -> dict[str, str]:
-    """Returns the headers of every page of the current site."""
+    """Returns the headers of the pages of the current site."""
     policy = HEADERS["Content-Security-Policy"]
     return HEADERS | {
         "Content-Security-Policy": f"{policy}; frame-ancestors {visit.site().frame_ancestors}",
@@ -149,7 +149,8 @@ def context(
 
 
 def _more(state: PageState, result: PageResult | None) -> str | None:
-    """Returns the address of the next page. It has the number of products so far, if the first of them is known."""
+    """Returns the address of the next page. The address has the number of products so far, unless this page was opened
+    by a link to a later page."""
     if result is None or not result.cursor:
         return None
     shown = state.shown or (0 if state.after else PAGE)  # unknown after a link to a later page

@@ -46,7 +46,7 @@ class PageResult:
         default_factory=dict
     )  # product_id -> positions of the query's words in its title
     start: Start = EMPTY  # categories and queries for an empty page
-    groups: int = 0  # the cards of the whole list; 0: not counted
+    groups: int = 0  # number of cards of the whole list; 0 if they were not counted
 
     @property
     def is_degraded(self) -> bool:
@@ -96,7 +96,7 @@ class PageResult:
 
 
 class Caches:
-    """Keeps the facets of filters, which do not depend on a query, and what is known about a catalog."""
+    """Keeps facets that do not depend on a query, and what is known about a catalog."""
 
     def __init__(self) -> None:
         self.hidden = Hidden()
@@ -129,9 +129,9 @@ def read_page(
     with_filters: bool,
 ) -> PageResult:
     """Read the results for `state`, from the default catalog if `state` names no catalog. `image` is the uploaded image
-    that `state` names. Facets and examples are read only if `with_filters` is set.
+    that `state` names. Facets, examples and the start are read only if `with_filters` is set.
 
-    Raises ApiError for a catalog that is not in `public_catalogs`. None stands for all catalogs."""
+    Raises ApiError for a catalog that is not in `public_catalogs`, which is None if all catalogs are public."""
     catalog = state.catalog or default_catalog(conn, public_catalogs)
     if public_catalogs is not None and catalog not in public_catalogs:
         raise ApiError(

@@ -34,7 +34,7 @@ EMPTY = Start([], [])
 
 def read_start(conn: Connection, catalog: str, facets: Sequence[FacetOf], hidden: Conditions) -> Start:
     """Read the most frequent product types with a product of each, and the most frequent queries of visitors. While
-    there are none, short titles of these products serve as queries. No product is shown that does not pass `hidden`."""
+    there are no such queries, short titles of these products serve instead. Every product passes `hidden`."""
     types = next((facet.values for facet in facets if facet.field == "product_type"), [])
     names = [one.value for one in types if one.kind == "value" and one.value][:CATEGORIES]
     categories = [found for name in names if (found := _category(conn, catalog, name, hidden))]

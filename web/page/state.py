@@ -203,5 +203,5 @@ def _price(written: str) -> float | None:
 
 
 def amount(price: float | None) -> str:
-    """Returns a price in as few characters as possible, such as 20, 9.5 or 12.34."""
+    """Returns a price with at most two decimals and no needless zeros, such as 20, 9.5 or 12.34."""
     return "" if price is None else f"{price:.2f}".rstrip("0").rstrip(".")

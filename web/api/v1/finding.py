@@ -63,8 +63,8 @@ class _Read:
 
 
 async def find(request: Request[Any, Any, Any], state: State, data: ProductSearch) -> Found:
-    """Returns the answer to one search or list. Raises ApiError for a search that contradicts itself or that the key
-    does not allow."""
+    """Returns the answer to one search or list. Raises ApiError for a search that is refused, such as one that
+    contradicts itself or that the key does not allow."""
     data.check()
     shown = ShownAttributes(state.settings.attributes)
     shown.check(data.filter, data.facets or (), data.sort, data.group_by)

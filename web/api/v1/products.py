@@ -52,7 +52,7 @@ async def patch_product(
     catalog: CatalogInQuery = "main",
     wait: WaitInQuery = 0,
 ) -> Outcome:
-    """Change the named fields of a product. Null clears a field. A request with a faulty value is refused."""
+    """Change the named fields of a product. Null clears a field. A value that its field cannot hold is refused."""
     sku = sku_in(sku)
     KeyLimits.of(request).check_catalog(catalog)
     names = list(msgspec.json.decode(await request.body(), type=dict[str, msgspec.Raw]))
@@ -190,7 +190,7 @@ class EncodingState(msgspec.Struct):
     part in quarantine is not tried again before its image or title changes, or an operator runs `windowshop retry`."""
 
     sku: str
-    model: Annotated[str | None, Meta(description="The serving model; null: no model serves.")]
+    model: Annotated[str | None, Meta(description="The serving model; null if no model serves.")]
     state: Literal["done", "waiting", "quarantined"]
     parts: list[PartState]
 

@@ -57,12 +57,12 @@ class RuleOut(RuleIn, kw_only=True):
 
 class Rules(msgspec.Struct):
     rules: list[RuleOut]
-    next: Annotated[int | None, Meta(description="`after` of the next answer; null: there are no more.")]
+    next: Annotated[int | None, Meta(description="Send this as `after` for the next rules; null if there are no more.")]
 
 
 class SignalOut(msgspec.Struct):
     name: str
-    source: Annotated[str | None, Meta(description="The view with the number; null: a built-in signal.")]
+    source: Annotated[str | None, Meta(description="The view that has the number; null for a built-in signal.")]
     weight: Annotated[float, Meta(description="The weight in searches, unless the search or a rule sets another.")]
     visible: Literal["all", "staff"]
     refreshed_at: datetime | None

@@ -81,7 +81,7 @@ class ProductSearch(GeneralSearch, forbid_unknown_fields=True, kw_only=True):
         return self.query is None and self.image is None and self.image_url is None and self.inputs is None
 
     def check(self) -> None:
-        """Raises ApiError if options contradict each other."""
+        """Raises ApiError if options contradict each other, the query is empty or the box is faulty."""
         if self.image is not None and self.image_url is not None:
             raise ApiError("invalid", "Give image or image_url, not both.")
         if self.box is not None:
@@ -161,7 +161,7 @@ COLUMNS = _NAMES[_FIRST_COLUMN:-1]  # the columns of shop.product that are read 
 
 
 class Found(msgspec.Struct, kw_only=True):
-    """The results, best first. `degraded` means that the text could not be encoded and only keywords were searched.
+    """The results of a page. `degraded` means that the text could not be encoded and only keywords were searched.
     `facets` is null without `facets` in the request."""
 
     search_id: SearchId

@@ -29,9 +29,9 @@ class SynonymIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     terms: Annotated[list[Term], Meta(min_length=1, max_length=MAX_SYNONYM_TERMS)]
     from_term: Term | None = None
     catalog: Annotated[
-        Annotated[str, Meta(max_length=MAX_CATALOG)] | None, Meta(description="null: every catalog.")
+        Annotated[str, Meta(max_length=MAX_CATALOG)] | None, Meta(description="Null for every catalog.")
     ] = None
-    language: Annotated[Annotated[str, Meta(max_length=63)] | None, Meta(description="null: every language.")] = None
+    language: Annotated[Annotated[str, Meta(max_length=63)] | None, Meta(description="Null for every language.")] = None
 
 
 class SynonymOut(SynonymIn, kw_only=True):
@@ -40,7 +40,9 @@ class SynonymOut(SynonymIn, kw_only=True):
 
 class Synonyms(msgspec.Struct):
     synonyms: list[SynonymOut]
-    next: Annotated[int | None, Meta(description="`after` of the next answer; null: there are no more.")]
+    next: Annotated[
+        int | None, Meta(description="Send this as `after` for the next synonyms; null if there are no more.")
+    ]
 
 
 _documented: dict[str, Any] = {"security": KEY, "tags": ["Synonyms"]}

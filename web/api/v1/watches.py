@@ -46,7 +46,9 @@ class WatchOut(msgspec.Struct):
     filter: dict[str, Any] | None
     min_similarity: float | None
     created_at: datetime
-    disabled_at: Annotated[datetime | None, Meta(description="Since when it compares nothing; null: it is in use.")]
+    disabled_at: Annotated[
+        datetime | None, Meta(description="When the watch stopped being compared; null while it is in use.")
+    ]
     error: Annotated[str | None, Meta(description="Why the watch is disabled.")]
 
 
@@ -58,8 +60,10 @@ class MatchOut(msgspec.Struct):
     match: Annotated[int, Meta(description="Ascends in the order in which the matches of the watch are stored.")]
     sku: str
     title: str
-    image_similarity: Annotated[float | None, Meta(description="Of the nearest image; null: below the floor.")]
-    title_similarity: Annotated[float | None, Meta(description="Null: below the floor.")]
+    image_similarity: Annotated[
+        float | None, Meta(description="Similarity of the nearest image; null below the floor.")
+    ]
+    title_similarity: Annotated[float | None, Meta(description="Similarity of the title; null below the floor.")]
     matched_at: datetime
 
 

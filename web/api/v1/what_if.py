@@ -30,7 +30,7 @@ class WhatIfIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class QualityOut(msgspec.Struct):
-    """Means for all judged queries, or the figures of one query. Null: not judged."""
+    """Means for all judged queries, or the figures of one query. Null if not judged."""
 
     ndcg_before: float | None
     ndcg_after: float | None
@@ -79,7 +79,7 @@ async def ask_what_if(request: Request[Any, Any, Any], state: State, data: JSONB
     ShownAttributes(state.settings.attributes).check([used for change in data.changes for used in _filters(change)])
     changes = msgspec.json.encode(data.changes).decode()
     try:
-        async with state.what_ifs:  # so that a few questions leave connections for writes
+        async with state.what_ifs:  # one question at a time, so that connections are left for writes
             # Nothing is committed, so the question ends when its client leaves.
             answer = await state.pools.read(
                 request, lambda conn: what_if.ask(conn, changes, suite=data.suite, k=data.k), primary=True

@@ -40,7 +40,7 @@ def alternates(here: str) -> list[tuple[str, str]]:
 
 def indexed(own: str | None) -> str | None:
     """Returns the address under which search engines may list the page of this request: `own`, the address of a
-    product, or that of the start page. Returns None for results of searches."""
+    product, or that of the start page. Returns None for other pages, such as results of searches."""
     return own or (visit.in_language(address("/")) if visit.is_home() else None)
 
 

@@ -29,7 +29,7 @@ _PRODUCT = BrowseItem(
 
 
 def make_site(settings: WebSettings) -> Site:
-    """Returns the site. Raises SettingsError for a theme that cannot be used."""
+    """Returns the site. Raises SettingsError for a theme that cannot be used, or a language that the page lacks."""
     theme = read_theme(settings.theme) if settings.theme else Theme()
     if settings.theme:
         theme = replace(theme, translations=read_translations(settings.theme / "translations"))

@@ -68,7 +68,8 @@ def header(name: bytes) -> str:
 
 
 def chosen_language() -> str:
-    """Returns the language that the address of the request names, or an empty text. Links of the page keep it."""
+    """Returns the language that the address of the request names, or an empty text. Links of the page keep this
+    language."""
     now = _visit.get() or _nobody
     found = _LANG.search(now.scope["query_string"]) if now.scope else None
     name = found[1].decode() if found else ""
@@ -125,7 +126,7 @@ def direction() -> str:
 
 
 def is_home() -> bool:
-    """Returns whether the request is for the start page, in any language, without a search."""
+    """Returns whether the request is for the start page, in any language, without other parameters."""
     scope = (_visit.get() or _nobody).scope
     return scope is not None and scope["path"] == "/" and not _LANG.sub(b"", scope["query_string"], count=1)
 

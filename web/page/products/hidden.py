@@ -20,7 +20,7 @@ from web.page.timed_cache import TimedCache
 # A filter has at most 1,000 conditions, 20 levels and 1 MB (docs/filters.md). The rest is for the visitor's filter.
 _MOST_KEYS, _MOST_LEVELS, _MOST_BYTES = 900, 17, 500_000
 
-Conditions = dict[str, Any]  # a filter in the language of docs/filters.md; empty: nothing is hidden
+Conditions = dict[str, Any]  # a filter in the language of docs/filters.md, empty if nothing is hidden
 
 
 class Hidden:

@@ -30,7 +30,7 @@ _Similar = tuple[str, list[SearchHit], Mapping[UUID, Offer]]  # the catalog, the
 
 @get("/similar", include_in_schema=False)
 async def similar(request: Request[Any, Any, Any], state: State, sku: Sku, catalog: CatalogName = "") -> Template:
-    """Return products that look like a product. For a product without an encoded image, return nothing."""
+    """Return products that look like a product. For a product without an encoded image, return no products."""
     hidden: Hidden = state.page_caches.hidden
 
     def read(conn: Connection) -> _Similar:

@@ -30,7 +30,7 @@ Kind = Literal["rules", "synonyms"]
 _ADMIN: dict[str, Any] = {"scope": "admin"}
 _ROWS = 1000  # rules or synonyms of a page
 _PAGES = 10  # changed searches of a preview
-_REFUSED = ("42704", "54000", "23502", "23505", "23514")  # a missing name, a limit, or a row that cannot be stored
+_REFUSED = ("42704", "54000", "23502", "23505", "23514")  # a name that does not exist, a limit, or a bad row
 
 
 @get("/synonyms", opt=_ADMIN)
