@@ -6,9 +6,9 @@
 -- queries are to unrelated products. With these figures, the function then measures searches for mixes of products, and
 -- searches whose filter is far from the query. Messages of level INFO report the progress.
 --
--- Every stored duration comes from the lower quartile of the measured durations. Other load on the machine makes some
--- measured durations longer, but this extra time is not a cost of a search. The function stores the result as a row of
--- shop.calibration and returns that row. Later searches use the row.
+-- The function computes the stored durations from lower quartiles of the measured durations. Other load on the machine
+-- makes some measured durations longer, but this extra time is not a cost of a search. The function stores the result
+-- as a row of shop.calibration and returns that row. Later searches use the row.
 --
 -- The function keeps all its locks until the caller's transaction ends. It therefore analyzes only tables that were
 -- never analyzed. `windowshop calibrate` measures in short transactions instead (see shop_private.calibration_step),

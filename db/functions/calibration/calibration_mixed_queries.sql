@@ -1,6 +1,6 @@
 -- Returns at most @calibration_mixes@ mixes of products as query vectors of unit length. A mix is the sum of the unit
 -- vectors of the first images of two products. In every second mix, 0.5 times the unit vector of a third product is
--- subtracted from this sum. A sum shorter than @min_inputs_norm@ is left out. `inputs` holds the two vectors that each
+-- subtracted from this sum. A mix shorter than @min_inputs_norm@ is left out. `inputs` holds the two vectors that each
 -- mix adds, one after the other. The products are those with the largest product_ids. Because product_id is a hash,
 -- they are a random sample.
 create or replace function shop_private.calibration_mixed_queries(

@@ -1,7 +1,7 @@
 -- Returns the cosine similarity below which an image has nothing to do with the query. The result lies `deviations`
 -- standard deviations above the mean similarity of queries to random products. Callers pass the result as
--- min_similarity. The result differs from model to model. Raises an error if the serving model was never calibrated, or
--- if deviations is not between -100 and 100.
+-- min_similarity. The result differs from model to model. Raises an error if no calibration of the serving model is
+-- stored, or if deviations is not between -100 and 100.
 create or replace function shop.relevance_floor(deviations double precision default 3)
 returns double precision
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -4,7 +4,7 @@ create or replace function shop_private.fetch_return(
     p_worker uuid, p_model_id smallint, p_products uuid[], p_positions smallint[]
 ) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    with locked as materialized (  -- locks rows in the order of product_id and position, like every writer
+    with locked as materialized (  -- locks rows in the order of product_id and position, as a load does
         select w.ctid
         from shop_private.work w
         join unnest(p_products, p_positions) as i(product_id, "position") using (product_id, "position")

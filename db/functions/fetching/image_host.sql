@@ -1,11 +1,12 @@
 -- Returns the host from which an encoder fetches an image, such as "cdn.example", "cdn.example:8080" or "s3://bucket".
 -- The host of an http or https address is the name and the port, without the ports 80 and 443. The host of an object
--- store is the scheme and the bucket. Returns null for a file below an image root, and if p_uri is null. Encoders limit
--- the fetches of each host, so that a host that does not answer delays only its own images.
+-- store is the scheme and the bucket. The result is 'unknown' for an address without a host, and null for a file below
+-- an image root or a null p_uri. Encoders limit the fetches of each host, so that a host that does not answer delays
+-- only its own images.
 --
 -- The function has no SET clause, so that the planner inlines it: a load calls it for each image. For speed,
--- regexp_replace is not called for a host that follows https:// and consists of lower-case letters, digits, dots and
--- hyphens.
+-- regexp_replace is not called for a host between https:// and a slash that consists of lower-case letters, digits,
+-- dots and hyphens.
 create or replace function shop_private.image_host(p_image_root_id smallint, p_uri text) returns text
 language sql immutable parallel safe as $$
     select case

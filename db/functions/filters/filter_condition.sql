@@ -4,7 +4,7 @@
 --   * every value and every key is a quoted literal (%L, which is correct under either setting of
 --     standard_conforming_strings), and every column is in the list of filter_kind; no text from a caller becomes SQL;
 --   * filter_value checks each value against the kind of its field, so the condition raises no error on any row;
---   * an indexed column stands alone on its side of an operator that its index supports.
+--   * an indexed column stands alone on its side of an operator, so that PostgreSQL can use the index.
 --
 -- The filter functions that this function calls run with the search_path of this function.
 create or replace function shop_private.filter_condition(filter jsonb) returns text

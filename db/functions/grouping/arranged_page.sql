@@ -5,9 +5,9 @@
 -- order is that of fuse_legs or, with diversity, that of the function diversified. Products that a rule pins keep their
 -- places; with group_by, their groups get these places. If the page ends after these first places or p_run has too few
 -- groups for the page, the same search is run with legs of the largest depth. It adds the groups that p_run does not
--- have. This second search is run only if a leg of p_run reached its depth. If even these legs end at their depth with
--- too few groups, `note` says so. With `sort`, no product is pinned, all products that pass the cut are grouped, and a
--- page begins after a product of p_mark, as in sorted_products.
+-- have. This second search is run only if a leg of p_run reached its depth. If this search finds at least @max_results@
+-- products but too few groups for the page, `note` says so. With `sort`, no product is pinned, all products that pass
+-- the cut are grouped, and a page begins after a product of p_mark, as in sorted_products.
 create or replace function shop_private.arranged_page(
     p_request shop_private.search_request, p_run shop_private.search_run, p_first_k integer, p_skip integer,
     p_k integer, p_mark text

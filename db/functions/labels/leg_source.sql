@@ -2,8 +2,8 @@
 -- columns product_id, position and embedding: the vectors of p_settings.labels if this is one label, otherwise the view
 -- of all vectors. `index` names the HNSW indexes of the labels, or without labels the HNSW index of all vectors; it is
 -- null if there is none. `bits` is null if the index of the source has vectors; if it has bits, `bits` is the dimension
--- of the vectors. `share` is the fraction of all products that have one of the labels, or 1 without labels. ef_search
--- suits the number of vectors of the labels: an index of a small label needs few candidates, but at least
+-- of the vectors. `share` is the fraction of all products that have one of the labels, or 1 without labels. With
+-- labels, ef_search suits the number of their vectors: an index of a small label needs few candidates, but at least
 -- @default_ef_min@. `route` is 'label', 'bit' or 'hnsw'. The function has no SET clause, because it runs under the
 -- settings of vector_leg.
 create or replace function shop_private.leg_source(

@@ -1,7 +1,7 @@
--- Reports how much of each catalog is encoded, with a row for each catalog and model. The sum of searchable, waiting,
--- quarantined and without_picture is products. searchable is the number of products whose title and first image are
--- encoded; for the serving model, these products are the rows of shop.searchable. words_only is the number of products
--- without an encoded image; a search can find them only by title and keywords.
+-- Reports how much of each catalog is encoded, with a row for each catalog and each model that is not retired. The sum
+-- of searchable, waiting, quarantined and without_picture is products. searchable is the number of products whose title
+-- and first image are encoded; for the serving model, these products are the rows of shop.searchable. words_only is the
+-- number of products without an encoded image; a search can find them only by title and keywords.
 --
 -- If the site has at most @coverage_exact_rows@ products, counts_are is 'exact'. In a larger site, counts_are is
 -- 'about': the numbers are estimated from a sample of about @coverage_sample_rows@ products. waiting and quarantined

@@ -10,6 +10,6 @@ begin
         shop_private.vectors_of(p_model, 'title'));
     comment on view shop.title_vector is 'The title vectors of the serving model.';
     comment on column shop.title_vector.product_id is 'key of the product';
-    comment on column shop.title_vector.position is '0: a product has one title';
+    comment on column shop.title_vector.position is 'always 0, because a product has one title';
     comment on column shop.title_vector.embedding is 'vector of the title; <=> is the cosine distance';
 end $$;

@@ -1,9 +1,9 @@
 -- Queues a request for the vector of a query, wakes an encoder and waits for the vector. p_kind is 't' (text) or 'i'
 -- (image). On failure, `vector` is null, `code` is a SQLSTATE and `err` is the message.
 --
--- This is the only procedure of the gateway. It commits several times. A SECURITY DEFINER routine cannot commit, and
--- neither can a routine with a SET clause. The procedure therefore runs with the few rights and the search_path of the
--- gateway role.
+-- This is the only procedure of the gateway. After it has queued a request, it commits several times. A SECURITY
+-- DEFINER routine cannot commit, and neither can a routine with a SET clause. The procedure therefore runs with the few
+-- rights and the search_path of the gateway role.
 --
 -- The procedure does not poll while an encoder works on the request. Instead, the encoder holds a lock on the request's
 -- row, and the procedure waits for that lock. An advisory lock could not serve here, because every role may take it.

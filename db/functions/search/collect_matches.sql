@@ -13,10 +13,10 @@
 --
 -- If the caller passes a known fraction as `share`, no sample is taken. No sample is taken either if p_products is at
 -- most twice p_most, unless reading the table could take longer than both limits above. After a sample, `share` is the
--- fraction of the sample that meets the condition, or a larger fraction if more matches were collected. The sample of a
--- table with row level security also has hidden products, whose number is estimated. If the caller's policy has a
--- subquery (see visible_products), a product of the sample costs an index lookup, so a smaller sample is taken first.
--- If this sample has no match, no other sample is taken.
+-- fraction of the sample that meets the condition, or a larger fraction if more than p_most matches were found. The
+-- sample of a table with row level security also has hidden products, whose number is estimated. If the caller's policy
+-- has a subquery (see visible_products), a product of the sample costs an index lookup, so a smaller sample is taken
+-- first. If this sample has no match, no other sample is taken.
 create or replace function shop_private.collect_matches(
     p_condition text, p_most bigint, p_products bigint, p_scan_us double precision default null,
     inout share double precision default null, out matched uuid[]

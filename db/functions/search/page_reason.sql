@@ -1,5 +1,5 @@
 -- Returns p_reason, the reason of a search. If it is empty, returns why the search has fewer results than p_total, or
--- null if there is no reason. p_place is the place of the last result of a page, and p_has_next tells whether another
+-- null if no reason is known. p_place is the place of the last result of a page, and p_has_next tells whether another
 -- page follows. The function has no SET clause, because it runs under the settings of shop.search.
 create or replace function shop_private.page_reason(
     p_reason text, p_request shop_private.search_request, p_place bigint, p_total bigint, p_total_is text,

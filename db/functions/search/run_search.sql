@@ -1,7 +1,7 @@
 -- Runs a search up to the fusion. Returns the vectors, the weights and the condition of the search, and the result of
--- each leg. shop.search fuses the results of the legs; shop.explain_search shows the results. p_depth is the number of
--- products that each leg ranks; if p_depth is null, leg_depth computes the number. Before the legs run, at most
--- exact_limit matches are collected, because comparing these costs less than an index scan that gives up.
+-- each leg. shop.search fuses the results of the legs; shop.explain_search shows the results. p_depth is the depth that
+-- the caller wants, or null (see choose_weights). Before the legs run, at most exact_limit matches are collected,
+-- because comparing these costs less than an index scan that gives up.
 create or replace function shop_private.run_search(p_request shop_private.search_request, p_depth integer default null)
 returns shop_private.search_run
 language plpgsql stable
@@ -14,7 +14,7 @@ declare
     inputs record;  -- the result of search_inputs
     leg record;
     filtered boolean;
-    share double precision;  -- share of all products that match, estimated under a filter; null: not known
+    share double precision;  -- share of all products that match, estimated under a filter; null if not known
     known_share double precision;  -- the share of the catalog or the label if no other filter applies, otherwise null
     -- whether policies may hide products from the caller; the statistics of the table count hidden products too
     secured constant boolean := row_security_active('shop.product'::regclass) and not shop_private.sees_every_product();

@@ -24,9 +24,10 @@
 -- search of its own. Without sort, group_by and diversity, all further pages come from one larger search without the
 -- products of the first page; each leg of this search ranks @max_results@ products. With one of these three, every page
 -- repeats the search of the first page; with group_by or diversity, a search with legs of the largest depth can follow
--- (see arranged_page.sql). Pages therefore neither repeat nor skip products while catalog, model, calibration and
--- synonyms stay the same. There is one exception: a variant of the query with a synonym that is encoded between two
--- pages changes the vector of the query (see text_vector.sql).
+-- (see arranged_page.sql). Pages therefore neither repeat nor skip products while the catalog, the model, its
+-- calibration and what the shop sets (such as synonyms, rules and signals) stay the same. There is one exception: a
+-- variant of the query with a synonym that is encoded between two pages changes the vector of the query (see
+-- text_vector.sql).
 --
 -- A new option is an argument with a default at the end; a new result column comes at the end of shop.search_result.
 -- Statements that name the arguments and the columns then keep working. A new argument changes the signature, so the

@@ -6,7 +6,7 @@
 -- other products were inserted or deleted. If no product of p_mark can be used, the function skips p_skip products,
 -- less one for each product of p_mark.
 --
--- A signal is read for all of these products. Its values change with the time and with each refresh of its
+-- A signal in p_sort is read for all of p_product_ids. Its values change with the time and with each refresh of its
 -- distribution, even if the order stays the same, so they are not in the hash. Instead, the first product of p_mark is
 -- used only if it has its former place or comes directly after the second product, and the second product only if it
 -- has its former place. `note` names the signals that could not be read. Such a signal does not change the order.

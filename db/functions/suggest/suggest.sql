@@ -7,8 +7,8 @@
 -- sku name it, and `count` is null. A query, type or brand is suggested if the prefix stands at the beginning of one of
 -- its first words. A title is suggested only if it begins with the prefix. Capitals and accents make no difference. If
 -- nothing begins with the prefix, the prefixes with two neighbouring letters exchanged are tried (see meant_prefix). If
--- no query, type or brand is found with them either, the queries, types and brands with a similar word are suggested.
--- `corrected` is true in both cases. An empty prefix returns the most frequent queries, types and brands.
+-- no query, type or brand is found in this way, those with a similar word are suggested. `corrected` is true in both
+-- cases. An empty prefix returns the most frequent queries, types and brands.
 --
 -- Queries, types and brands come from the last shop.refresh_suggestions. A query is suggested only if at least
 -- @suggestion_visitors@ different visitors of the catalog have searched for it. A filter, or a row policy that hides

@@ -2,8 +2,8 @@
 --
 --   select shop.watch('red-shoes', query => 'red shoes', filter => '{"price": {"lt": 80}}');
 --
--- When a product becomes searchable, the same transaction compares it with the watches of its catalog. A product
--- matches if it passes the filter and one of three conditions holds:
+-- When a product becomes searchable, it is compared with the watches of its catalog, usually in the same transaction
+-- (otherwise by watch_renew). A product matches if it passes the filter and one of three conditions holds:
 --   - an image of the product is far more similar to the vector of the watch than most images are (see watch_floors);
 --   - the title of the product is far more similar to this vector than most titles are;
 --   - the product has every word of the text.

@@ -1,4 +1,4 @@
--- Does the regular work for the watches, in three steps:
+-- Deletes the vectors of retired models, and does the regular work for the watches in three steps:
 --   (1) compares up to @watch_renew_products@ of the products whose notes are left, from a random one on;
 --   (2) disables watches with more than @max_watch_matches@ matches;
 --   (3) has each serving or building model encode the watches that it has not encoded yet. The floors of a watch are

@@ -4,7 +4,7 @@ create or replace function shop_private.record_image_metadata(
     p_products uuid[], p_positions smallint[], p_sha256 bytea[], p_width integer[], p_height integer[], p_phash text[]
 ) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-    with found as materialized (  -- locks rows in the order of product_id and position, like every writer
+    with found as materialized (  -- locks rows in the order of product_id and position, as a load does
         select i.product_id, i.position, s.sha256, s.width, s.height, s.phash
         from shop.product_image i
         join unnest(p_products, p_positions, p_sha256, p_width, p_height, p_phash)

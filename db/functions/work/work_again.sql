@@ -1,6 +1,6 @@
--- Puts the titles and images of products on the work list again, although no title and no image has changed. The
--- vectors of these titles and images are computed again. The function deletes the content hash of each image; otherwise
--- the image would get the vector of an image with the same bytes. Returns the number of work items.
+-- Puts the titles and images of products on the work list of a model again, although no title and no image has changed.
+-- The vectors of these titles and images are computed again. The function deletes the content hash of each image;
+-- otherwise the image would get the vector of an image with the same bytes. Returns the number of work items.
 create or replace function shop_private.work_again(p_model_id smallint, p_products uuid[]) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

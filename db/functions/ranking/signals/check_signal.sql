@@ -1,4 +1,4 @@
--- Raises an error if an argument of shop.add_signal cannot be used.
+-- Raises an error if an argument of shop.add_signal cannot be used, or if there are already @max_signals@ signals.
 create or replace function shop_private.check_signal(
     p_name text, p_view text, p_key text, p_normalise text, p_half_life interval, p_weight double precision,
     p_visible text, p_catalog text

@@ -1,6 +1,5 @@
--- Returns whether the three indexes that exact_matches and brand_words read exist and are valid. While a large first
--- load runs, these indexes do not exist. The function has no SET clause, because it runs under the settings of its
--- callers.
+-- Returns whether the three indexes that exact_matches and brand_words read exist and are valid. A large first load can
+-- defer these indexes. The function has no SET clause, because it runs under the settings of its callers.
 create or replace function shop_private.exact_indexes_ready()
 returns boolean
 language plpgsql stable as $$

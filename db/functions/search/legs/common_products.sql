@@ -12,7 +12,7 @@
 -- The work has a limit, whatever the words are: the index is read only if the rarest word has at most
 -- @keyword_most_listed@ products. At most @keyword_most_read@ products are read by the index, and twice as many in the
 -- sample. If the sample has too few products that pass a filter, a second sample is five times as large. rows_read is
--- the number of read products.
+-- about the number of read products.
 create or replace function shop_private.common_products(
     p_every tsquery, p_any tsquery, p_shares double precision[], p_condition text, p_products bigint,
     p_needed integer,

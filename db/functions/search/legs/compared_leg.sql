@@ -1,8 +1,8 @@
 -- Builds a vector leg by comparing the matches with the query. A match is a product that meets p_condition, a condition
--- on p (shop.product). p_matched lists the matches, or is null if the matches were not collected. If p_most is null,
--- all matches are compared, however many they are. Otherwise at most p_most matches are collected and compared. If
--- these are all matches, p_matched returns them. If not, `partial` of the leg is true, and the leg keeps the products
--- of p_tried, which the index found.
+-- on p (shop.product). p_matched lists the matches, or is null if the matches were not collected. If the matches were
+-- collected or p_most is null, all matches are compared, however many they are. Otherwise at most p_most matches are
+-- collected and compared. If these are all matches, p_matched returns them. If not, `partial` of the leg is true, and
+-- the leg keeps the products of p_tried, which the index found.
 --
 -- exact_leg describes p_part, p_depth, p_rows_per_product and p_table. The rows and the time of p_tried are added to
 -- the leg. If all matches were compared, the leg has the reason of p_tried.

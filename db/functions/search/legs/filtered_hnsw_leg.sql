@@ -24,8 +24,8 @@
 --       The matches are then mostly far from the query, where the index finds few of them.
 -- If `converged` is false, `ended` says whether the scan examined all of its candidates and found p_depth products. If
 -- both are false, the caller compares the matches or walks from several starts (see vector_leg). p_share is null if the
--- caller forces this route. The scan then never gives up; if it ends at p_max_candidates and has found p_depth
--- products, it counts as converged.
+-- caller forces or measures this route. The scan then never gives up; if it ends at p_max_candidates and has found
+-- p_depth products, it counts as converged.
 --
 -- Only a nested loop keeps the order of the index scan, so the other join plans are disabled. JIT is disabled too,
 -- because the cost estimate of this plan would trigger it.

@@ -31,9 +31,9 @@
 -- p_starts lists the inputs of a mix with a positive weight, and is null for a single input. The first p_k products
 -- have the calibrated recall. The later products are only needed for the fusion. p_route is the route that the caller
 -- forces, or null. A search compares more than @compare_limit@ matches, or exact_limit of p_settings if that is larger,
--- only on the route 'exact' or if the leg has no index. Under a filter, a scan examines at most @hnsw_usual_candidates@
--- candidates or, if this is more, @hnsw_depth_factor@ times the number that should contain p_depth matches
--- (p_depth / source_share). No scan examines more than @hnsw_max_candidates@.
+-- only on the route 'exact' or if the leg has no index. Under a filter and without p_route, a scan examines at most
+-- @hnsw_usual_candidates@ candidates or, if this is more, @hnsw_depth_factor@ times the number that should contain
+-- p_depth matches (p_depth / source_share). No scan examines more than @hnsw_max_candidates@.
 create or replace function shop_private.vector_leg(
     p_part text, p_vector @vector@.halfvec, p_starts @vector@.halfvec[], p_condition text, p_k integer,
     p_depth integer, p_route text, p_share double precision, p_filtered boolean,

@@ -1,5 +1,5 @@
--- Refuses a statement after which shop.synonym has more than @synonym_max_rows@ rows. A row takes more than 100 bytes,
--- so a small table is not counted.
+-- Refuses an INSERT after which shop.synonym has more than @synonym_max_rows@ rows. A row takes more than 100 bytes, so
+-- a small table is not counted.
 create or replace function shop_private.synonyms_counted() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

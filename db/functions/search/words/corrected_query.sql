@@ -1,5 +1,5 @@
--- Returns the query with its misspelt words replaced, or null if no word was replaced. Each misspelt word is replaced
--- by the most similar word in the titles that the keyword leg found by the misspelt words. p_typed is the query as the
+-- Returns the query with its misspelt words replaced, or null if no word was replaced. A misspelt word is replaced by
+-- the most similar word in those titles of the keyword leg's products that resemble it. p_typed is the query as the
 -- caller gave it, and p_products the number of products that the leg ran with. The words of at most @correction_titles@
 -- titles are compared. A word is replaced only if its trigram similarity to the other word is at least
 -- @correction_similarity@, or if both words have the same letters in another order. A word with a digit is not
