@@ -3,7 +3,7 @@
     postgresql://user:password@db1:5432,db2:5433/shop?target_session_attrs=primary
 
 libpq tries the hosts in this order, or with load_balance_hosts=random in a random order. In a parsed address, several
-hosts and their ports are in the query. Both SQLAlchemy and libpq read this form:
+hosts are in the query, with their ports if one has a port. Both SQLAlchemy and libpq read this form:
 `postgresql://user:password@/shop?host=db1,db2&port=5432,5433`.
 """
 

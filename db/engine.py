@@ -86,7 +86,7 @@ class Database:
         return [replace(self, read=url) for url in addresses.servers(self.read)]
 
     def reading_primary(self) -> "Database":
-        """Return this database with another address for reading, which leads to the primary and keeps the login."""
+        """Return this database with an address for reading that leads to the primary. The login for reading stays."""
         if not self.reads_elsewhere:
             return self
         return replace(self, read=self.write.set(username=self.read.username, password=self.read.password))
@@ -131,7 +131,7 @@ class Database:
 
     def sessions(self) -> "dict[psycopg.Connection[Any], int]":
         """Return the connections that `engine` opened to the address for writing, with the ids of their server
-        processes."""
+        processes. A connection whose id is not known is left out."""
         opened = [found for reference in self._opened.keyrefs() if (found := reference()) is not None]
         known = {each: self._opened[each] for each in opened}
         return {each: pid for each, (pid, read) in known.items() if pid is not None and not read}

@@ -1,7 +1,8 @@
 """Takes the advisory locks by which sessions with the rights of the owner exclude each other.
 
 Every role may take any advisory lock. So a lock of another session counts only if the login of that session has the
-rights of the owner. The second key of each lock is random, so that nobody can take the lock in advance.
+rights of the owner, or of the owner of the database. The second key of each lock is random, so that nobody can take the
+lock in advance.
 """
 
 import random
@@ -31,7 +32,7 @@ _OTHERS = text(
 
 
 def hold(conn: Connection, lock: Lock, owner: str) -> bool:
-    """Take `lock` until the session of `conn` ends. Returns False if a session with the rights of `owner` holds it."""
+    """Take `lock` until the session of `conn` ends. Returns False if another session with such rights holds it."""
     for _ in range(TRIES):
         parameters = {"lock": int(lock), "own": random.randrange(2**31)}
         taken = conn.scalar(_TAKE, parameters)

@@ -1,4 +1,4 @@
-"""Checks that the schema in the database fits this code. Every process runs this check before it starts work.
+"""Checks that the schema in the database fits this code. A process runs this check before it starts work.
 
 A schema may be newer than the code, because each revision states the oldest code that works with it
 (docs/migrations.md). So the database can be upgraded while processes of the earlier code run.

@@ -20,7 +20,7 @@ CONFIG = "WINDOWSHOP_CONFIG"  # the path of the settings file
 CONFIG_FILE = "windowshop.toml"  # the settings file if WINDOWSHOP_CONFIG is unset
 MAX_SECRET_BYTES = 65_536
 
-# Kubernetes sets such variables in every pod, for each service of the pod's namespace.
+# By default, Kubernetes sets such variables in a pod, for each service of the pod's namespace.
 _SERVICE_LINK = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 _SERVICE_LINK_TO_ADDRESS = re.compile(r".+_PORT(_.+)?=(tcp|udp|sctp)://.*")
 
@@ -128,7 +128,8 @@ def sources(settings: type[BaseSettings]) -> tuple[Environment, SecretFiles, Con
 
 def read_config() -> tuple[Path, dict[str, Any]]:
     """Returns the path and the content of the settings file. Without a file windowshop.toml, the content is empty.
-    Raises SettingsError if the file that WINDOWSHOP_CONFIG names is missing, or if a file cannot be read."""
+    Raises SettingsError if the file that WINDOWSHOP_CONFIG names is missing, or if the file cannot be read or is not
+    TOML."""
     named = os.environ.get(CONFIG)
     path = Path(named or CONFIG_FILE)
     try:
@@ -149,7 +150,7 @@ def table(settings: type[BaseSettings]) -> str:
 
 
 def check_names(known: Iterable[type[BaseSettings]]) -> None:
-    """Raises SettingsError for an environment variable or a key of the settings file that is no setting."""
+    """Raises SettingsError for a variable WINDOWSHOP_... or a key of the settings file that is no setting."""
     variables: set[str] = set()
     tables: dict[str, set[str]] = {}
     for settings in known:

@@ -57,10 +57,11 @@ def ingest(
     """Make the catalog's products equal to the source's rows. Without `sync`, all other products stay unchanged.
 
     Rejected rows are counted and listed in a file; they raise no error. A dry run writes every row and rolls the write
-    back, so its counts equal the counts of a load. A load of many rows into a database without products drops indexes
-    of shop.product and builds them again at the end. If that load is killed, the next load builds the indexes. Raises
-    LoaderError or DatabaseError; the chunks that were committed before the error stay in the database. If the load ends
-    with an error or is interrupted after it has read a row, `on_failure` gets the counts up to that point.
+    back, so its counts equal the counts of a load. If its login has the rights of the owner, a load of many rows into a
+    database without products drops indexes of shop.product and builds them again at the end. If that load is killed,
+    the next load builds the indexes. Raises LoaderError, DatabaseError or SettingsError; the chunks that were committed
+    before the error stay in the database. If the load ends with an error or is interrupted after it has read a row,
+    `on_failure` gets the counts up to that point.
     """
     rejects_path = _checked_rejects_path(source, options)
     summary = LoadSummary(source.name, options.shown_as or str(source.path), options.catalog, options.dry_run)
@@ -160,8 +161,8 @@ def _load_rows(
 
 
 def _expected_rows(source: CatalogSource, options: LoadOptions, read: int) -> float:
-    """Estimates how many rows the source has, from the number of rows `read` so far. Returns 0 if the source does not
-    know its size."""
+    """Estimates how many rows the load will read, from the number of rows `read` so far. Returns 0 if the source does
+    not know its size."""
     expected = read * source.size / source.done if source.size and source.done else 0.0
     return expected if options.limit is None else min(expected, options.limit)
 

@@ -47,7 +47,7 @@ def is_address(written: str) -> bool:
 class RemoteFile:
     """A catalog file at a web address. `path` is the path of its copy in `folder`. `refresh` creates the copy.
 
-    Raises SettingsError for an address that cannot be requested.
+    Raises SettingsError for an address that is not valid, or that contains a user name or password.
     """
 
     def __init__(self, address: str, settings: FeedSettings, folder: Path) -> None:

@@ -7,6 +7,7 @@ Each comment comes from one place:
     embedding tables of a model     `_EMBEDDING`
     functions, views and types      the header of the file in `db/functions/`
     objects that revisions create   `_OF_REVISIONS`
+    tables of labelled vectors      `operations/labels.py`
 
 COMMENT ON in the files of `db/functions/` sets the comments of the columns of views and types.
 """
@@ -46,7 +47,8 @@ Name = tuple[str, str, str]  # schema, table and column; an empty column stands 
 
 
 def header_comments(files: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield a COMMENT ON for each public function, view and type: the header of its file, without the dashes."""
+    """Yield a COMMENT ON for each public function, view and type: the header of its file, without the dashes. Also
+    yield one for each object in `_OF_REVISIONS`."""
     for _, content in files:
         if header := _HEADER.match(content):
             comment = "\n".join(line.removeprefix("--").removeprefix(" ") for line in header[0].splitlines())
@@ -80,7 +82,7 @@ def table_comments(conn: Connection) -> Iterator[str]:
 
 
 def wanted_table_comments() -> Iterator[str]:
-    """Yield a COMMENT ON for each table and column of `db/tables/`."""
+    """Yield a COMMENT ON for each table and column of `db/tables/` that has a comment."""
     return (_of_table(name, comment) for name, comment in _of_metadata())
 
 

@@ -1,7 +1,8 @@
 """Sets up the loopback connection over which a read-only session requests the encoding of a new query.
 
-The connection needs a foreign server, a user mapping and settings of the database. Every upgrade sets all three again,
-because a restore or a copy from a template brings the address of the old database and loses the settings.
+The connection needs a foreign server, a user mapping and settings of the database. Every upgrade sets the server and
+the settings again, and replaces a mapping whose password does not work: a restore or a copy from a template brings the
+address of the old database and loses the settings.
 """
 
 import secrets

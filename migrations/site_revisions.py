@@ -4,7 +4,8 @@ A revision is stored by the transaction that applies it, and deleted by the tran
 reads the folder of the revisions, `restore` writes the files that the folder lacks.
 
 A stored revision is a program, and the machine of the administrator runs it. So that a changed row cannot run other
-code there, `restore` accepts only operations with literal arguments, such as `op.list_catalog("starter")`.
+code there, `restore` accepts only operations whose arguments are literals or texts of SQL, such as
+`op.list_catalog("starter")`.
 """
 
 import ast
@@ -78,7 +79,7 @@ def restore(conn: Connection, folder: Path) -> list[Path]:
 
 
 def only_operations(script: str) -> bool:
-    """Returns whether a revision consists of literals and of operations with literal arguments."""
+    """Returns whether a revision has only literals, and operations whose arguments are literals or texts of SQL."""
     try:
         return all(_is_allowed(statement) for statement in ast.parse(script).body)
     except (SyntaxError, ValueError, RecursionError):

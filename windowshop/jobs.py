@@ -154,7 +154,7 @@ def remove(name: FeedName) -> None:
 
 @feed_app.command("run")
 def run_now(name: FeedName) -> None:
-    """Load a feed now: a running "windowshop jobs" begins within 15 seconds."""
+    """Load a feed now: a running "windowshop jobs" begins within about 15 seconds."""
     from db.jobs import feeds
 
     _expect(as_administrator(lambda conn: feeds.run_soon(conn, name)), name)

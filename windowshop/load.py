@@ -261,8 +261,8 @@ def judge(
 
     A row may have an image instead of the text, or both. The column picture names an image file below the table's
     folder. The column picture_sku names a product: its first image is the query, and the results exclude the product.
-    If a product was judged before, the new grade replaces the old one. If rows cannot be loaded, they are listed with
-    line and reason, the other rows are loaded, and the exit code is 6.
+    If a product has a grade for the same query of the suite, the new grade replaces it. If rows cannot be loaded, they
+    are listed with line and reason, the other rows are loaded, and the exit code is 6.
     """
     from db.engine import open_database
     from db.settings import Settings

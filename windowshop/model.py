@@ -249,7 +249,7 @@ def promote(
 
     If another model serves, the command refuses if the new model does not cover the whole catalog, if it lacks a valid
     index that the catalog needs, or if no encoder runs it. It also refuses if the new model did worse than the serving
-    model in its newest evaluation.
+    model in the newest trials of both models.
     """
     from db.engine import open_database
     from db.lifecycle import promotion

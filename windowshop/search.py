@@ -28,7 +28,7 @@ def search(
     catalog: Annotated[
         str | None,
         typer.Option(
-            help="The catalog to search. Default: main, or the first catalog if there is no main; with --where, all."
+            help="The catalog to search. Default: main, or the first with products if main has none; with --where, all."
         ),
     ] = None,
     sort: Annotated[

@@ -16,7 +16,7 @@ def status(
         bool, typer.Option("--probe", help="Also send a new text through the encoder, and search with it.")
     ] = False,
 ) -> None:
-    """Show what is wrong with the site, since when, and what repairs it: one line for each check, the worst first.
+    """Show what is wrong with the site, since when, and what repairs it: one line for each finding, the worst first.
 
     The exit code is 0 if all is fine, 1 for a warning, and 2 if something is broken. Run the command with the
     administrator's address. Without --probe, the command changes nothing. It does not start the embedded server.

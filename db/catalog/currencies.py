@@ -30,8 +30,8 @@ SYMBOLS = {
     "ر.س": "SAR", "ر.ق": "QAR", "ج.م": "EGP", "د.م": "MAD", "د.ج": "DZD", "ل.ل": "LBP",
 }  # fmt: skip
 
-# Codes of ISO 4217, some of them former codes, and codes of some digital and local currencies. A word of three letters
-# that is in no table of this file, such as "PCS", is not a currency.
+# Codes of ISO 4217, some of them former codes, and codes of some digital and local currencies. In a price, a word of
+# three letters that is in no table of this file, such as "PCS", is not read as a currency.
 CODES = frozenset((
     "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF",
     "BMD", "BND", "BOB", "BRL", "BSD", "BTC", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLF", "CLP", "CNH",

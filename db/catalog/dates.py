@@ -13,8 +13,8 @@ from functools import lru_cache
 from db.catalog.prices import shown
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
-# In a date such as "26/04/01", the first number could be the year and the last number the day. So the date is refused
-# if its last number, read as a year of this century, is before FIRST_SHORT_YEAR.
+# In a date such as "26/04/01", the first number could be the year and the last number the day. So `moment` refuses the
+# date if its last number, read as a year of this century, is before FIRST_SHORT_YEAR.
 FIRST_SHORT_YEAR = 2010
 
 _TIME = (
@@ -55,8 +55,8 @@ def moment(cell: str, *, is_end: bool = False) -> datetime | None:
     "Jan 31, 2026" or "Sat, 31 Jan 2026 09:30:00 GMT". A time without a zone is UTC.
 
     `is_end` means that a date without a time is the end of the day. Returns None for MySQL's empty date. Also returns
-    None for an end after the year 2999, which shops write for a sale without an end. Raises ValueError if the cell is
-    not a date, or could be two dates.
+    None for an end after the year 2999, which shops write for a sale without an end. Raises ValueError if the cell
+    cannot be read as a date, or could be two dates.
     """
     if _NO_DATE.fullmatch(cell):
         return None

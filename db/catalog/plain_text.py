@@ -53,7 +53,7 @@ def plain_line(html: str) -> str:
 
 
 def plain_members(value: Any) -> Any:
-    """Returns the value of an attribute, with each text in the value replaced by its `plain_text`.
+    """Returns the value of an attribute, with each text that may have HTML replaced by its `plain_text`.
 
     A text that is an address stays the same.
     """

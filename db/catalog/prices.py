@@ -54,8 +54,8 @@ def price(cell: str, currency: str | None = None, decimal_mark: str | None = Non
     """Return the amount, and the currency if the cell names one: "12.50", "12.50 USD", "€ 1.299,00".
 
     `currency` is the currency from another column. `decimal_mark` is the mark that separates decimals in this file, if
-    known. Raises AmbiguousPrice for a price that could mean two amounts, if neither `decimal_mark` nor the currency
-    decides. Raises ValueError if the cell is not a price.
+    known. Raises AmbiguousPrice for a price that could mean two amounts, if `decimal_mark` and the currency do not
+    decide. Raises ValueError if the cell is not a valid price, or if its symbol does not stand for `currency`.
     """
     if _PLAIN.fullmatch(cell):
         return _checked(Decimal(cell), cell), None
@@ -82,14 +82,14 @@ def is_ambiguous(cell: str) -> bool:
 
 
 def has_three_decimals(cell: str, currency: str) -> bool:
-    """Return whether a valid price has a third decimal other than 0."""
+    """Return whether a valid price has a digit other than 0 after its second decimal."""
     amount = _amount(split(cell).digits, currency, None, cell)
     return amount != amount.quantize(CENT)
 
 
 @lru_cache(maxsize=10_000)
 def split(cell: str) -> WrittenPrice:
-    """Split a price into its digits and its currency. Raises ValueError if the text is not a price."""
+    """Split a price into its digits and its currency. Raises ValueError if the text is not a valid price."""
     text = cell.strip() if cell.isascii() else "".join(map(_plain_character, cell)).strip()
     try:
         return _without_words(text, cell)
@@ -149,8 +149,8 @@ class DecimalMarks:
     """Finds out which character separates the decimals in the prices of a file.
 
     A price such as "1.290,00" or "12,90" shows the decimal mark of its currency. If a currency has no such price, the
-    prices of the other currencies count. Currencies with three decimals are left out of this exchange. If prices
-    contradict each other, the mark stays unknown.
+    prices of the other currencies count. Currencies with three decimals neither use such prices nor count for other
+    currencies. If prices contradict each other, the mark stays unknown.
     """
 
     def __init__(self) -> None:
@@ -284,7 +284,10 @@ def _split_at_decimal_mark(digits: str, cell: str) -> tuple[str, str, str]:
 
 
 def _join_groups(digits: str, cell: str) -> str:
-    """Remove the characters between groups of digits. A group has three digits, or two in India's "12,34,567"."""
+    """Remove the characters between groups of digits. The first group has one to three digits.
+
+    Each other group has three digits. In India's "12,34,567", the groups between the first and the last have two.
+    """
     if digits.isdecimal():
         return digits
     marks = {character for character in digits if not character.isdecimal()}

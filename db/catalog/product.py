@@ -1,7 +1,4 @@
-"""Defines a product as a feed writes it (RawProduct) and as the database stores it (Product).
-
-The fields have the names that product feeds use.
-"""
+"""Defines a product as a feed writes it (RawProduct) and as the database stores it (Product)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -125,7 +125,7 @@ def put(
 
     outcomes: dict[str, PutStatus | StatementRefused] = {}
     if products:
-        # Every writer writes products in the order of product_id. Otherwise two writers could deadlock, because the
+        # The products are written in the order of product_id. Otherwise two writers could deadlock, because the
         # locks of one part are still held while the next part is written.
         for part, result in write_each(write, sorted(products, key=lambda each: _product_id(each.sku, catalog))):
             of_each = [result] if isinstance(result, StatementRefused) else result
@@ -167,7 +167,7 @@ def _state(conn: Connection, skus: Sequence[str], catalog: str) -> dict[str, tup
 
 
 def lock(conn: Connection, skus: Sequence[str], catalog: str = "main") -> None:
-    """Lock products, so that no other session writes them or their images until the transaction ends."""
+    """Lock products, so that no other session changes their rows until the transaction ends."""
     statement = text(
         "select from shop.product where product_id in (select shop.product_id(s, :catalog) "
         "from unnest(cast(:skus as text[])) s) order by product_id for no key update"
@@ -191,7 +191,7 @@ def delete(conn: Connection, sku: str, catalog: str = "main") -> bool:
     return conn.execute(statement, {"sku": sku, "catalog": catalog}).rowcount == 1
 
 
-# Locks the rows in the order of product_id, as every writer does.
+# Locks the rows in the order of product_id, as `put` does.
 def delete_list(conn: Connection, skus: Sequence[str], catalog: str = "main") -> set[str]:
     """Delete products. Returns the SKUs of the deleted products."""
     statement = text(
@@ -207,7 +207,8 @@ def delete_filtered(
 ) -> tuple[int, bool]:
     """Delete up to `rows` products that pass a filter, which is JSON. Returns their number, and whether others pass.
 
-    Raises StatementRefused for a filter that every product of the catalog passes, unless `every` is set.
+    Raises StatementRefused for an invalid filter and, unless `every` is set, for a filter that every product of the
+    catalog passes.
     """
     statement = text(
         "select deleted, more from shop_private.delete_filtered(:catalog, cast(:filter as jsonb), :rows, :every)"

@@ -24,7 +24,7 @@ _COUNT = text(
     "and exists (select from pg_temp.named n where n.product_id = p.product_id)), "
     "(select count(*) from shop.product p where p.catalog = :catalog)"
 )
-# Locks products in the order of product_id, as every writer does. The limits of m.number are two parameters. The second
+# Locks products in the order of product_id, as `store.put` does. The limits of m.number are two parameters. The second
 # one cannot be :after + :rows, because PostgreSQL would type the sum as smallint and fail beyond 32,767 products.
 _BATCH = """
 with batch as materialized (

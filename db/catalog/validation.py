@@ -1,4 +1,4 @@
-"""Turns a `RawProduct` into a `Product` that meets every constraint of the database, or lists all faults of the row.
+"""Turns a `RawProduct` into a `Product` that meets the constraints of the database, or lists all faults of the row.
 
 The loader and `PUT /products` validate by the same rules. A spelling that can have only one meaning is corrected, for
 example white space, letter case, availability words and decimal commas. HTML becomes plain text. Values are never

@@ -97,7 +97,8 @@ def remove_others(home: Path, programs: Path) -> None:
     """
     for copy in (home / "postgres").glob("[0-9]*"):
         if not programs.is_relative_to(copy):
-            removed = copy.with_name(f".unpack-{copy.name}")  # `unpack` would use a partly deleted copy
+            # Under its old name, `unpack` would use a partly deleted copy.
+            removed = copy.with_name(f".unpack-{copy.name}")
             with suppress(OSError):
                 copy.rename(removed)
             shutil.rmtree(removed, ignore_errors=True)

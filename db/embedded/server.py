@@ -78,7 +78,7 @@ def _quiet(_: str) -> None:
 
 @contextmanager
 def attach(home: Path, on_progress: Progress = _quiet) -> Iterator[Server]:
-    """Use the server, and start it if needed. The last process to leave stops the server and waits for its end."""
+    """Use the server, and start it if needed. Unless `start` keeps it, the last process to leave stops the server."""
     home = home.absolute()
     server, user = _enter(home, on_progress, keep=False)
     try:
@@ -153,7 +153,7 @@ def start(home: Path, on_progress: Progress = _quiet) -> Server:
 def stop(home: Path, *, force: bool = False) -> bool:
     """Stop the server. Returns whether it was running.
 
-    Raises EmbeddedServerError if other processes use the server, unless `force`, or if it does not stop in 60 seconds.
+    Raises EmbeddedServerError if other processes use the server, unless `force`, or if it cannot be stopped.
     """
     home = home.absolute()
     if not home.exists():
@@ -225,7 +225,7 @@ class _User:
             self._locks.append(lock)
 
     def drop(self) -> bool:
-        """Release the locks. Returns False in a forked child, because the attachment belongs to its parent."""
+        """Release the locks. Returns False if this process no longer holds them, or is a forked child of the holder."""
         released = [lock.release() for lock in self._locks]
         return all(released)
 

@@ -19,7 +19,7 @@ from db.evaluation.metrics import NDCG_DEPTH, ideal_dcg
 from db.functions.constants import KEYWORD_FEW, KEYWORD_FEW_FACTOR
 
 LEGS = ("image", "title", "keyword")
-# `fit` tries these weights. Only ratios matter, so each weight above 0 is 2 or 2.5 times the weight before it.
+# `fit` tries these weights. Only ratios matter, so each weight above 0.01 is 2 or 2.5 times the weight before it.
 LEVELS = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
 RRF_KS = (3, 10, 30, 60)  # `fit` tries these values of rrf_k
 
@@ -100,8 +100,8 @@ def in_dev_half(query_id: UUID) -> bool:
 def fit(cases: Sequence[Case]) -> tuple[LegWeights, float]:
     """Return the weights with the highest mean nDCG@10 over the cases, and that mean.
 
-    Tries every point of a grid. Of points with an equal mean, takes the point with the largest rrf_k, then with the
-    largest sum of weights.
+    Tries every point of a grid at which the largest weight is 1. Of points with an equal mean, takes the point with the
+    largest rrf_k, then with the largest sum of weights.
     """
     ranks, factors, gains, ideal = _arrays(cases)
     discounts = 1 / np.log2(np.arange(2, NDCG_DEPTH + 2))

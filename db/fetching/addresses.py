@@ -24,7 +24,7 @@ _UNICAST_V6 = ip_network("2000::/3")
 _CLOSED_V6 = [ip_network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
-# A host whose last label is a number is refused, because resolvers read 0x7f.1 and 2130706433 as 127.0.0.1.
+# A host name whose last label is a number is refused, because resolvers read 0x7f.1 and 2130706433 as 127.0.0.1.
 _NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")
 
 
@@ -37,7 +37,7 @@ class Reachable:
     settings: str | None = "WINDOWSHOP_ENCODER_FETCH"  # prefix of the settings that allow more; None: no setting does
 
     def url(self, written: str) -> httpx2.URL:
-        """Parse and check a URL. The request uses the result, so no URL is parsed twice. Raises ImageRejected."""
+        """Parse and check a URL. Requests use the result, so they go to the checked URL. Raises ImageRejected."""
         if "\\" in written or written != written.strip():
             raise ImageRejected("not a URL")
         try:

@@ -1,8 +1,8 @@
 """Connects only to IP addresses that were checked, and ends every connection at a deadline.
 
 httpcore applies a timeout to each read, so a server that sends a byte now and then would never exceed the timeout. In
-this module every `timeout` argument is a deadline, a value of `time.monotonic()`, and each read gets the time until the
-deadline.
+this module every `timeout` argument is a deadline, a value of `time.monotonic()`, and each step gets at most the time
+until the deadline.
 """
 
 import socket
@@ -42,7 +42,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Connect. Raises ImageRejected if an address of the host is forbidden."""
+        """Connect. Raises ImageRejected for an invalid host name or a forbidden address."""
         assert timeout is not None
         try:
             ips = self.addresses(host, port, timeout)
@@ -64,7 +64,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
         """Return the addresses of a host. Raises ImageRejected if any address is forbidden, even if others are allowed.
 
         A host name with both allowed and forbidden addresses is a sign of an attack. Raises TimeoutError at the
-        deadline, and httpcore2.ConnectError if the host has no address.
+        deadline, and httpcore2.ConnectError if the host name cannot be resolved.
         """
         ips = self._resolved(host, port, deadline)
         for ip in ips:

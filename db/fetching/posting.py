@@ -24,7 +24,7 @@ class Poster:
         self._ssl = httpcore2.default_ssl_context()
 
     def check(self, address: str) -> None:
-        """Raise NotPosted if nothing may be sent to this URL, or if its host has no address."""
+        """Raise NotPosted if nothing may be sent to this URL, or if its host name cannot be resolved."""
         try:
             url = self._reachable.url(address)
             port = url.port or PORTS[url.scheme]

@@ -1,7 +1,7 @@
 """Decodes images in separate processes, to protect the encoder.
 
 An image that crashes or hangs its decoder, or uses up the memory, ends only a decoder process. A batch is split into
-tasks of several images. If a task fails, each of its images is decoded alone, to find the image that failed.
+tasks of up to 16 images. If a task fails, each of its images is decoded alone, to find the image that failed.
 
 The decoders return pixels through shared memory. Only a few other values of each image return through a pipe.
 """
@@ -27,7 +27,7 @@ _MAX_TASK = 16
 class DecodePool:
     """A pool of `processes` decoders, with memory for `slots` open batches of up to `slot_bytes` of pixels each.
 
-    Beside that memory, each process may take `memory_bytes`; None: no limit.
+    Beside that memory, each process may take `memory_bytes`, or any amount if this is None.
     """
 
     def __init__(

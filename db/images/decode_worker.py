@@ -1,7 +1,7 @@
 """Runs in a decoder process: decodes image files to a model's input pixels, in memory shared with the encoder.
 
-The module imports little, because an encoder starts many processes: by default one for each core, and a new process
-for each process that crashed.
+The module imports little, because an encoder starts many processes: by default one for each core, up to 32, and a new
+process for each process that crashed.
 """
 
 import hashlib

@@ -1,7 +1,6 @@
 """Lists the formats of the images that Windowshop opens, in the catalog, in uploads and in the API.
 
-The first bytes of a file decide its format, because the file's name proves nothing. Pages show every image as a WebP
-thumbnail.
+The first bytes of a file decide its format, because the file's name proves nothing.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Scales a large PNG while it is read, because Pillow would decode the whole image first: 4 bytes for each pixel.
+"""Scales a large PNG while it is read, because Pillow would decode the whole image first: up to 4 bytes for each pixel.
 
 Rows of the image are inflated, and Pillow decodes one strip of rows after the other. Each strip gets the last row of
 the strip above it, because a row of a PNG may depend on the row above it. libvips also reads strips, but when the
@@ -14,7 +14,8 @@ from PIL import Image
 LARGE_PIXELS = 16_000_000  # a smaller image is decoded as a whole, in at most 64 MB
 _STRIP_BYTES = 2_000_000
 _HEADER = struct.Struct(">IIBBBBB")  # width, height, bits, colour type, compression, filter, interlace
-_MODES = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}  # by colour type; an image with a palette takes 1 byte for each pixel
+# By colour type. Images with a palette are left out, because they take 1 byte for each pixel.
+_MODES = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
 
 
 def reduced_png(image: Image.Image, data: bytes, least: tuple[int, int]) -> Image.Image | None:

@@ -51,9 +51,9 @@ def open_image(
     """Decode an image to RGB and put transparent parts on white. With `keep_alpha`, a transparent image becomes RGBA.
 
     `at_least` maps an image's width and height to the smallest size that decoding may return. A JPEG and a large PNG
-    are scaled while they are read. With `reduce`, any other image is scaled before it is copied. With `box`, only this
-    region of the image is copied; the result has at least one pixel. Raises ImageRejected with a reason that a shop can
-    act on, and ImageUnreadable if memory runs out or a WebP has more than `max_webp_pixels`.
+    are scaled while they are read. With `reduce`, most other images are scaled before they are copied. With `box`, only
+    this region of the image is copied; the result has at least one pixel. Raises ImageRejected with a reason that a
+    shop can act on, and ImageUnreadable if memory runs out or a WebP has more than `max_webp_pixels`.
     """
     if not data:
         raise ImageRejected("the image is empty: 0 bytes")
@@ -111,7 +111,8 @@ def _decoded(
 
 
 def _reduced(image: Image.Image, least: tuple[int, int]) -> Image.Image:
-    """Returns the image scaled to at least twice the size `least`. Only images of the modes _EIGHT_BIT are scaled.
+    """Returns the image scaled to at least twice the size `least`, but only if it is large and its mode is in
+    _EIGHT_BIT.
 
     The image is converted and scaled in strips. A whole copy would take as much memory as the image itself.
     """
@@ -161,7 +162,7 @@ def _pixels(begin: float, end: float, size: int) -> tuple[int, int]:
 
 
 def _prepare(kind: ImageFormat) -> None:
-    """Register Pillow's plugin of HEIC. Raises ImageRejected if the plugin is not installed."""
+    """For a HEIC image, register Pillow's plugin. Raises ImageRejected if the plugin is not installed."""
     if kind.plugin != "HEIF":
         return
     try:

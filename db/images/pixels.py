@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Pixels = NDArray[np.uint8]  # (height, width, 3)
+Pixels = NDArray[np.uint8]  # (height, width, 3), or (images, height, width, 3)
 
 Fit = Literal["crop", "stretch", "pad", "within"]
 
@@ -53,7 +53,7 @@ class InputShape:
     def pixels(self, image: Image.Image) -> Pixels:
         """Return the pixels of an RGB image.
 
-        The pixels equal the pixels that the model's published processor returns, if that processor uses Pillow.
+        With crop and stretch, they equal the pixels that the model's published processor returns, if it uses Pillow.
         """
         if self.fit == "crop":
             return np.asarray(self._crop(image))

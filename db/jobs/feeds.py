@@ -88,7 +88,7 @@ def remove(conn: Connection, name: str) -> bool:
 
 
 def run_soon(conn: Connection, name: str) -> bool:
-    """Make a feed due. A running `windowshop jobs` notices this within 15 seconds."""
+    """Make a feed due. A running `windowshop jobs` notices this within about 15 seconds."""
     return conn.execute(feed.update().where(feed.c.name == name).values(due_at=func.clock_timestamp())).rowcount > 0
 
 

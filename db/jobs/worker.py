@@ -44,7 +44,7 @@ log = structlog.get_logger()
 # The queues. A long load or a slow receiver in one queue does not delay the jobs of another.
 FEEDS, SITE, WEBHOOKS = "feeds", "site", "webhooks"
 POOL = 2  # connections of a process beside those of a running load and of the check of the schema
-ATTEMPTS = 3  # attempts of a load that ends with an error of the database, and of a job whose process died
+ATTEMPTS = 3  # attempts of a load that may succeed later, and of a job whose process died
 RETRY_SECONDS = 60
 BATCH = 5_000  # rows that one statement deletes
 KEEP_FAILED_HOURS = 30 * 24
@@ -54,7 +54,7 @@ SILENT_SECONDS = 5.0  # after a stop, connections that wait for the server are b
 PAUSE_SECONDS = 5.0  # before the next attempt to reach the database
 MAX_REPORT = 4_000  # characters
 
-_DUE = (  # the time is the database's, because the clock of this machine may be slower
+_DUE = (  # the time is the database's, because the clock of this machine may be wrong
     "select name, cron, clock_timestamp() from shop_private.feed where due_at <= clock_timestamp() order by due_at "
     "for update skip locked"
 )

@@ -3,14 +3,14 @@
 Building an index on a filled table takes a fraction of the time that maintaining the index during a load takes.
 `shop.deferred_index` holds the definition of each deferred index. The load or the encoder that deferred an index also
 builds the index. If that process was killed, the next load, the next encoder or `windowshop index build` builds the
-index. Until then, searches compare row by row.
+index. Until then, searches do without it.
 
 A first load also defers the foreign keys in PRODUCT_KEYS, because PostgreSQL checks the key of each inserted row
 separately. These checks take a seventh of the time that the database spends on the load. The process that builds the
 deferred indexes also adds the foreign keys again. While a foreign key is missing, the trigger of
 db/functions/catalog/products_deleted.sql deletes the rows of deleted products.
 
-Only the administrator's login defers indexes, because only a login with the rights of the owner can build indexes.
+Only a login with the rights of the owner defers indexes, because only such a login can build them.
 """
 
 import threading
@@ -248,7 +248,7 @@ def _build(conn: Connection, index: Deferred) -> None:
 
 
 def _drop_invalid(conn: Connection, name: str) -> None:
-    """Drop the INVALID index that an interrupted build left behind."""
+    """Drop the INVALID index that an interrupted build may have left behind."""
     valid = text("select indisvalid from pg_index where indexrelid = to_regclass(:name)")
     if conn.scalar(valid, {"name": f'shop."{name}"'}) is False:
         conn.execute(text(f'drop index concurrently shop."{name}"'))

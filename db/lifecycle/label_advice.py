@@ -233,7 +233,7 @@ def _frequent(conn: Connection, name: str, least: int) -> list[tuple[Any, int]]:
 
 
 class _Clock:
-    """Times searches for the nearest images of random products."""
+    """Times searches for the nearest images of a few products."""
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn

@@ -56,7 +56,8 @@ def run(
     fit: bool,
     progress: ShowProgress,
 ) -> Trial:
-    """Measure both models and store a run of each; the rival's run has the higher number.
+    """Measure both models and store a run of each; the rival's run has the higher number. With `fit`, also fit weights
+    for the model and store them.
 
     `conn` belongs to the role app, in autocommit mode.
     """

@@ -69,10 +69,10 @@ def without_result(conn: Connection, catalog: str, rows: int) -> Sequence[NoResu
 
 
 def with_few_clicks(conn: Connection, catalog: str, rows: int) -> Sequence[ClickedQuery]:
-    """Return the queries that found products, those with the smallest share of clicks first.
+    """Return queries, those with the smallest share of clicks first.
 
-    Only the newest MOST_EVENTS events of the last DAYS days count, and only queries with at least LEAST_SEARCHES
-    searches.
+    Searches that found nothing do not count. Only the newest MOST_EVENTS events of the last DAYS days count, and only
+    queries with at least LEAST_SEARCHES searches.
     """
     given = {"catalog": catalog, "days": DAYS, "events": MOST_EVENTS, "least": LEAST_SEARCHES, "rows": rows}
     return [ClickedQuery(*row) for row in conn.execute(_FEW_CLICKS, given)]

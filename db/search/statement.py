@@ -52,9 +52,9 @@ class ListedProduct:
 def search(conn: Connection, query: Query) -> list[ListedProduct]:
     """Return the k best products, best first.
 
-    Raises SettingsError for an empty query, a `k` out of range, an invalid filter, and a filter or a sort together with
-    `where`. Raises StatementRefused for a condition that PostgreSQL refuses, and EncoderUnavailable if the query cannot
-    be encoded.
+    Raises SettingsError for an empty query, a `k` out of range, a filter that is not JSON, and a filter or a sort
+    together with `where`. Raises StatementRefused for a condition or a filter that the database refuses, and
+    EncoderUnavailable if the query cannot be encoded.
     """
     _check(query)
     if query.where is not None:

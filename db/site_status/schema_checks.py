@@ -73,7 +73,7 @@ def signals(conn: Connection, roles: Roles) -> Finding:
 
 
 def gateway_target(conn: Connection, roles: Roles) -> Finding:
-    """Open the gateway, as a search for a new text does, and check that it leads to this server and database."""
+    """Open the gateway, as a search for a new text does. On a primary, check that it leads to this database."""
     if gateway.is_elsewhere(conn):
         since = conn.scalar(_CREATED) if conn.scalar(_IS_SUPERUSER) else None
         return broken("gateway", "this database is a copy, and its gateway leads to the original", UPGRADE, since)

@@ -34,7 +34,7 @@ ACTIVITY_CHECKS = {
     "connections": activity_checks.connections,
 }
 MISSING = ("42883", "42P01", "42703", "3F000", "42704")  # SQLSTATEs of a function, table and so on that does not exist
-CHECK_SECONDS = 10  # time limit of the statements of a check; an upgrade may hold locks for which a check waits
+CHECK_SECONDS = 10  # time limit of each statement of a check; an upgrade may hold locks for which a check waits
 
 
 def survey(settings: Settings, thresholds: StatusSettings, *, probe: bool = False) -> list[Finding]:

@@ -55,7 +55,7 @@ product = Table(
         JSONB,
         nullable=False,
         server_default=text("'{}'"),
-        comment="every other field of the feed, a JSON object",
+        comment="further fields of the feed, a JSON object",
     ),
     Column(
         "created_at",

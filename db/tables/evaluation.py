@@ -181,8 +181,8 @@ event = Table(
     comment="Searches, clicks and purchases of shoppers, as their shop reports them or the page records them.",
 )
 
-# The only row is the salt of this day, from which the page computes the names of its visitors. The table is unlogged,
-# because base backups, archives and standbys would keep a salt after its day.
+# The only row is the salt of a day, from which the page computes the names of its visitors on this day. The table is
+# unlogged, because base backups, archives and standbys would keep a salt after its day.
 visitor_salt = Table(
     "visitor_salt",
     metadata,

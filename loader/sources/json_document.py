@@ -1,5 +1,5 @@
-"""Reads one JSON document, piece by piece. The document is a list of products, or an object with such a list in it, as
-in {"products": [...]}."""
+"""Reads one JSON document, piece by piece. The document is a list of products, an object with such a list in it, as in
+{"products": [...]}, or a single product."""
 
 from collections.abc import Generator
 from contextlib import closing

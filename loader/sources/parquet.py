@@ -1,4 +1,4 @@
-"""Reads Parquet files, a few hundred rows at a time.
+"""Reads Parquet files, at most 512 rows at a time.
 
 The names of the columns are assigned to product fields in the same way as the header of a CSV file.
 """

@@ -3,9 +3,9 @@
     op.replace_keywords("create or replace function shop_private.keywords(...) ...")
 
 The operation replaces the function that computes the generated column. It then writes the rows whose keywords change,
-in small transactions. If many rows have changed, it builds a new index beside the old index. The operation ends the
-revision's transaction. After an interruption, the operation can be run again: a row whose keywords are right is not
-written. The operation reports progress to the `progress` option of Alembic's context.
+in small transactions. If many rows have changed, it builds a new index beside the old index. Unless there are no
+products, the operation ends the revision's transaction. After an interruption, the operation can be run again: a row
+whose keywords are right is not written. The operation reports progress to the `progress` option of Alembic's context.
 """
 
 import time
@@ -82,7 +82,7 @@ def _replace_function(operations: Operations, function: str) -> None:
                 time.sleep(0.5)
 
 
-# Rows are locked in the order in which every writer locks products. Setting `language` to its own value computes the
+# Rows are locked in the order of product_id, as in a load. Setting `language` to its own value computes the
 # keywords again and fires no trigger, because no trigger depends on `language`.
 _STATEMENT = """
     with batch as (

@@ -52,7 +52,7 @@ execute function shop_private.product_image_changed()""",
 
 
 def upgrade() -> None:
-    # Writers lock products before the work list. If the order differed here, a deadlock could end a load or the upgrade.
+    # Loads lock products before the work list. If the order differed here, a deadlock could end a load or the upgrade.
     # Searches read products and images, so the locks on these two tables block only writers.
     op.execute("lock table shop.product, shop.product_image in share row exclusive mode")
     op.execute("lock table shop_private.work in access exclusive mode")

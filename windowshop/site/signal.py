@@ -86,7 +86,10 @@ def list_signals() -> None:
 def set_weight(
     name: Name,
     weight: Annotated[
-        float, typer.Argument(min=-MAX_SIGNAL_WEIGHT, max=MAX_SIGNAL_WEIGHT, help="0: the signal is not read.")
+        float,
+        typer.Argument(
+            min=-MAX_SIGNAL_WEIGHT, max=MAX_SIGNAL_WEIGHT, help="The weight. If it is 0, the signal is not read."
+        ),
     ],
 ) -> None:
     """Set the weight of a signal in searches that name no other:

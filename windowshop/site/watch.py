@@ -26,7 +26,8 @@ def add(
     filter_: Annotated[str | None, typer.Option("--filter", help="The filter that a product passes, as JSON.")] = None,
     catalog: InCatalog = "main",
     min_similarity: Annotated[
-        float | None, typer.Option(help="Least cosine similarity of the product's image. Default: the model's floor.")
+        float | None,
+        typer.Option(help="Least cosine similarity of the product's image. Default: a floor that is measured."),
     ] = None,
 ) -> None:
     """Create a watch. From now on, each product that becomes searchable is compared with it:

@@ -34,7 +34,7 @@ _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
 
 @dataclass(frozen=True)
 class FaultyValue:
-    """A value that a reader cannot convert. The field stays empty, and a warning gives the reason."""
+    """A value that a reader cannot convert, with the reason."""
 
     reason: str
 
@@ -148,8 +148,9 @@ def _money(field: str, value: Mapping[str, Any]) -> str:
     """Returns a price such as "12.50 EUR".
 
     `value` is like {"value": "12.50", "currency": "EUR"}, {"amountMicros": "12500000", "currencyCode": "EUR"} or
-    {"amount": 1250, "divisor": 100, "currency_code": "EUR"}. Raises ValueError if the object has no amount, or
-    if the amount may be in the smallest unit of the currency and no member gives the number of decimals.
+    {"amount": 1250, "divisor": 100, "currency_code": "EUR"}. Raises ValueError if the object has no amount of
+    these forms, if its currency is not a text, or if the amount may be in the smallest unit of the currency and no
+    member gives the number of decimals.
     """
     currency = value.get("currency") or value.get("currencyCode") or value.get("currency_code") or ""
     amount = value.get("value", value.get("amount", value.get("centAmount")))

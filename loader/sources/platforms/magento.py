@@ -2,7 +2,7 @@
 
 A variant inherits the cells that it lacks from its configurable product, except those in OF_THE_PARENT. A configurable
 product with variants in the file is not loaded itself. The rows of store views become the attribute `store_views` of
-their product.
+their product, if the file has the product.
 """
 
 import re

@@ -89,7 +89,7 @@ def _row(line: int, cells: Cells) -> RawProduct:
     images = [each.pop("url", "") for _, each in sorted(lists.get("image", {}).items())]
     availability = _availability(cells)
     cells.take(NAMES["availability"])
-    # A number is the ID of a category in Google's list, not a name.
+    # A number is the ID of a category, not a name.
     ids = {name: cells.pop(name) for name in NAMES["product_type"] if cells.get(name, "").isdecimal()}
     fields = {
         name: cells.take(NAMES[name])

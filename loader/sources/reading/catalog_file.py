@@ -59,7 +59,7 @@ class CatalogFile:
         """Yields the decompressed file in UTF-8, from its start. With `decompress=False`, yields the file as it is on
         the disk.
 
-        Raises SourceUnreadable if the disk fails, and SourceDamaged if decompression fails.
+        Raises SourceUnreadable if the disk fails, and SourceDamaged if decompression or conversion fails.
         """
         try:
             with self.path.open("rb", buffering=BUFFER) as file:

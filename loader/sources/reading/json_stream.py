@@ -12,7 +12,7 @@ from loader.sources.reading.catalog_file import CatalogFile
 from loader.sources.reading.lines import BOM, MAX_RECORD, TOO_LONG
 
 PIECE = 256 * 1024  # this many bytes are read at a time
-DEEPEST = 20  # reading ends at an object outside the lists that is nested deeper than this many levels
+DEEPEST = 20  # reading fails at an object outside the lists that is nested deeper than this many levels
 MOST_NAMES = 10_000  # to find a repeated name, at most this many names of an object outside the lists are kept
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)

@@ -1,6 +1,6 @@
 """Defines the base class of sources that read a platform's export, which is a table with fixed names of columns.
 
-A source removes the cells that it knows from each row. All remaining cells become attributes, so that no cell is lost.
+A source removes the cells that it knows from each row. All remaining cells become attributes.
 """
 
 import re
