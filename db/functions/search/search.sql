@@ -17,8 +17,8 @@
 -- rank_by_change.sql). sort => 'effective_price, title desc' sorts the products that pass the cut by these fields (see
 -- sort_keys.sql); with sort, cut is 'relevant' by default. group_by => 'item_group_id' returns one row for each group
 -- of products with the same value (see group_heads.sql). diversity, from 0 to 1, puts products that look different
--- first (see diversified.sql). A word that no product has is replaced by similar words of titles, and corrected_query
--- is the query with these words. correct => false takes every word as typed.
+-- first (see diversified.sql). A word that no product has finds titles with similar words, and corrected_query is the
+-- query with such words in its place. correct => false takes every word as typed.
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
 -- search of its own. Without sort, group_by and diversity, all further pages come from one larger search without the

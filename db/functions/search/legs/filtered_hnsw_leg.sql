@@ -1,5 +1,5 @@
 -- Finds the nearest products that meet p_condition, a condition on p (shop.product), through the HNSW index. p_source
--- is the source of the vectors (see vector_leg) and p_index the name of its index. p_depth is the number of products.
+-- is the source of the vectors (see leg_source) and p_index the name of its index. p_depth is the number of products.
 -- Each product is listed once, with its nearest image.
 --
 -- The index returns one batch of candidates after another. The scan has converged when three conditions hold:

@@ -1,5 +1,5 @@
 -- Finds the nearest products that meet p_condition, a condition on p (shop.product). p_source is the source of the
--- vectors (see vector_leg) and p_index the name of its index. p_depth is the number of products. p_share is the share
+-- vectors (see leg_source) and p_index the name of its index. p_depth is the number of products. p_share is the share
 -- of the products of p_source that meet p_condition. The share must be known and must not depend on the query. Both
 -- requirements are met if the condition selects a catalog among several, a label, or all products except the products
 -- given as input. Each product is listed once, with its nearest image.
