@@ -3,15 +3,16 @@
 --
 --   4  the product has every word, and the parts of each code stand together
 --   3  the product has every word
---   2  the title has every word, and some of the words are parts of longer words; or the query has stop words only, and
---      the title has all of them
+--   2  every_part of title_parts holds: in German and Dutch, a word may be a part of a longer word of the title; in a
+--      query of stop words only, the title has all of them
 --   1  the product has every word, but the words are so common that not all such products are read
 --   0  the product has some of the words, or its title has a word that is similar to a misspelt word
 --
 -- If words of the text have signs, such as C++, a product with every word gets 2 more points if its title has the signs
 -- (see symbol_condition).
 --
--- If the text names a brand among other words, a product of that brand must also have one of the other words.
+-- If the text names a brand among other words, a product of that brand that is found by its keywords must also have one
+-- of the other words.
 --
 -- The work of the leg has a limit, whatever the words are and however many products the catalog has. The document
 -- frequencies in shop.common_word decide which words select products:
