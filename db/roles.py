@@ -17,8 +17,8 @@ class Role(StrEnum):
     ENCODER = "encoder"  # reads the work list and stores vectors
     APP = "app"  # group: loads and writes products
     ANALYST = "analyst"  # group: reads and searches
-    WEB_READER = "web_reader"  # runs the searches of the web service
-    WEB_WRITER = "web_writer"  # runs all other statements of the web service
+    WEB_READER = "web_reader"  # runs the searches and most other reads of the web service
+    WEB_WRITER = "web_writer"  # runs the writes and some reads of the web service
     LOADER = "loader"  # runs the commands that write
     JOBS = "jobs"  # loads feeds on a schedule, sends webhooks, and deletes what is too old
     CLI = "cli"  # runs the commands that only read, on the administrator's machine

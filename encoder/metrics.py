@@ -112,8 +112,8 @@ class _Source:
 
 
 class _Work(Collector):
-    """The metrics of what the encoder has encoded, and those of the work list. While the database does not answer, the
-    metrics of the work list are absent, so that no scrape shows an old value."""
+    """The metrics of what the encoder has encoded, and those of the work list. The metrics of the work list are absent
+    if the database did not answer when they were last read."""
 
     def __init__(self) -> None:
         self.source: _Source | None = None

@@ -49,7 +49,7 @@ OnStart = Callable[[Counters, Outstanding], None]
 class RunSummary:
     counters: Counters
     timer: StageTimer
-    left: Outstanding | None  # None: the encoder was stopped while the database did not answer
+    left: Outstanding | None  # None if the encoder was stopped while the database did not answer
     failing: list[FailingHost]
 
 
@@ -74,8 +74,8 @@ def load_models(database: Database, settings: EncoderSettings, only: list[str] |
     """Load all models that are not retired. Returns the models by model_id, with the serving model first.
 
     With `only`, loads only the models with these names. Raises ModelUnavailable if there is no model to load, or if a
-    model cannot be loaded. Raises ModelMismatch for a model with other weights or another dimension than when it was
-    added.
+    model cannot be loaded, and ModelMismatch for a model with other weights or another dimension than when it was
+    added. Also raises errors of the database, such as SchemaMismatch.
     """
     refuse_transaction_pooler(database, Role.ENCODER, "an encoder")
     with database.connect(Role.ENCODER) as conn:
@@ -112,8 +112,8 @@ def run(
 
     With `follow` and without `once`, models that are added while the encoder runs are loaded and served too.
 
-    `on_ready` is called when queries can be answered. `on_start` gets the counters and the outstanding work at the
-    start of each pass over the catalog.
+    `on_ready` is called when queries can be answered or, without `queries`, after the start. `on_start` gets the
+    counters and the outstanding work at the start of each pass over the catalog.
     """
     for model in models.values():
         # Searches expect fast answers as soon as `requests.report_alive` is called, so the models warm up first.

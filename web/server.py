@@ -1,4 +1,5 @@
-"""Runs the web service as a process. On SIGTERM or Ctrl-C, the service finishes the open requests and exits."""
+"""Runs the web service as a process. On SIGTERM or Ctrl-C, the service gives the open requests some seconds to finish,
+and exits."""
 
 import signal
 import socket
@@ -29,7 +30,8 @@ class CannotListen(WindowshopError):
 def serve(database: Database, settings: WebSettings, on_ready: Callable[[str], None] = lambda _: None) -> None:
     """Serve until SIGTERM or Ctrl-C. `on_ready` gets the address of the service.
 
-    Raises CannotListen for an address that is in use or is not local.
+    Raises CannotListen if the service or its metrics cannot listen, for example because the port is in use, and
+    SettingsError for a setting or a theme that cannot be used.
     """
     with _listening(database, settings) as (server, listener, address):
         on_ready(address)
@@ -57,7 +59,7 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def running(database: Database, settings: WebSettings) -> Iterator[str]:
-    """Serve in a thread of this process until the context ends, and yield the address. Raises CannotListen."""
+    """Serve in a thread of this process until the context ends, and yield the address. Raises the errors of `serve`."""
     with _listening(database, settings) as (server, listener, address):
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web")
         thread.start()

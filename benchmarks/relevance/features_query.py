@@ -87,7 +87,7 @@ class Case:
     feature: str
     query: str
     right: Sequence[str]  # exactly these products come first, in any order
-    without: str | None = None  # the query without the feature; None: the same text
+    without: str | None = None  # the query without the feature; None if it is the same text
     options: dict[str, bool] = field(default_factory=dict)  # options that turn the feature off
 
 

@@ -37,7 +37,7 @@ class Case:
     feature: str
     query: str
     is_right: Check
-    signals: dict[str, float] | None = None  # the weights that the search sets; None: a rule acts
+    signals: dict[str, float] | None = None  # the weights that the search sets; None if a rule acts
 
 
 def run() -> None:

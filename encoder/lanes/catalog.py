@@ -173,8 +173,8 @@ class CatalogLane:
         batch = encoded.batch
         good = [n for n, vector in enumerate(encoded.vectors) if not isinstance(vector, str)]
         with conn.begin():
-            # Every transaction records failures in the order of product_id, and before `complete` locks watches, so
-            # that no two transactions wait for each other.
+            # Failures are recorded in the order of product_id, and before `complete` locks watches, so that two of
+            # these transactions do not wait for each other.
             results = zip(batch.items, encoded.vectors, strict=True)
             for item, reason in sorted(results, key=lambda one: one[0].product_id):
                 if isinstance(reason, str):

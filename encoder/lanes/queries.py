@@ -38,7 +38,7 @@ POLL_SECONDS = 0.5  # without a notification, the lane looks for requests after 
 
 class QueryLane(threading.Thread):
     """Serves `models` (by model_id) until `stop` is set. While the lane answers requests, `idle` is clear. The catalog
-    lane then waits up to a second before each batch.
+    lane then waits up to a second before each forward pass.
 
     After a database error the lane connects again. Any other error is stored in `error` and sets `broken`, which ends
     the process.

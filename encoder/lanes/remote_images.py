@@ -27,7 +27,7 @@ from encoder.settings import EncoderSettings
 log = structlog.get_logger()
 
 _FULL_SECONDS = 0.5  # an incomplete batch waits at most this long for images that are being fetched
-_MAX_BYTES = 256 * 2**20  # no image is claimed or fetched while more than this many bytes wait to be encoded
+_MAX_BYTES = 256 * 2**20  # no image is claimed, and no fetch begins, while more bytes than this wait to be encoded
 _SETTLE_SECONDS = 30.0  # longest expected time between the end of a fetch and the record of its outcome
 _LOG_SECONDS = 60.0  # at most one log line for each host in this time
 _LOG_HOSTS = 1000  # at most this many hosts have log lines of their own in _LOG_SECONDS

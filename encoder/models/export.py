@@ -102,7 +102,8 @@ class _Traced(nn.Module):
 
 
 def _trace(model: Model, part: Part, path: Path) -> None:
-    """Write the ONNX file of a tower. Raises ExportUnusable with the reason if torch cannot export the tower."""
+    """Write the ONNX file of a tower. Raises ExportUnusable with the reason if the tower cannot be exported, and
+    OSError if the file cannot be written."""
     function, given = _image_tower(model) if part == "image" else _text_tower(model)
     axes = {name: {0: "n"} for name in (*given, "vectors")}
     for name, values in given.items():
@@ -157,8 +158,8 @@ def _text_tower(model: Model) -> tuple[Callable[..., Tensor], dict[str, Tensor]]
 def _tower(
     model: Model, export: Export, part: Part, texts: Sequence[str], pixels: Sequence[Pixels], wanted: Vectors
 ) -> ExportedTower:
-    """Returns the tower in the file that `_trace` wrote. Raises ExportUnusable if its vectors are too far from
-    `wanted`."""
+    """Returns the tower in the file that `_trace` wrote. Raises ExportUnusable if ONNX Runtime cannot load it, or if
+    its vectors are too far from `wanted`."""
     with export.file(part).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     exported = with_tower(model, part, Export(export.folder, {part: ExportedTower(sha256, 1.0)}, None))

@@ -32,13 +32,13 @@ class ExportedTower:
 class Export:
     folder: Path
     towers: Mapping[Part, ExportedTower]  # the towers that passed MIN_COSINE
-    bfloat16: float | None  # the least cosine of torch's image tower with products in bfloat16; None: not measured
+    bfloat16: float | None  # the least cosine of torch's image tower with products in bfloat16, if it was measured
 
     def file(self, part: Part) -> Path:
         return self.folder / f"{part}.onnx"
 
     def checked_file(self, part: Part) -> Path:
-        """Returns the file of a tower. Raises ExportUnusable if it is not the file that the export wrote."""
+        """Returns the file of a tower. Raises ExportUnusable if it cannot be read or is not what the export wrote."""
         path = self.file(part)
         try:
             with path.open("rb") as opened:

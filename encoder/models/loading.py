@@ -131,7 +131,7 @@ def load(
     """Load `starter`, a folder, or a name on a hub at `revision`. Without a network, the hub's local cache is used.
 
     `image_tower` explains `precision` and `compiled`. Raises ModelUnavailable with the reason if the model cannot be
-    loaded, and UnexpectedWeights if the files of the starter have changed.
+    loaded, and ModelMismatch if the files of the starter have changed or a vector of the model is zero or not finite.
     """
     transformers_log.set_verbosity_error()
     transformers_log.disable_progress_bar()

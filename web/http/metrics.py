@@ -141,7 +141,7 @@ class _StandbyCollector(Collector):
 class _EncoderCollector(Collector):
     """Reads the state of the serving model's encoder when Prometheus scrapes, at most once in 5 seconds.
 
-    While the state is not known, the encoder's metrics are absent, so that no scrape shows a value that is older.
+    While the state is not known, the encoder's metrics are absent.
     """
 
     CACHE_SECONDS = 5

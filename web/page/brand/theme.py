@@ -1,6 +1,6 @@
 """Reads a shop's theme: a folder with its name, logo, colours, texts, files and templates.
 
-The folder is read once, when the service starts. Everything in it is optional:
+The files are read once, when the service starts; only templates are read again when they change. Each file is optional:
 
     theme.toml      name, description, colours and texts
     theme.css       rules after those of the page
