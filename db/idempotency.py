@@ -28,5 +28,5 @@ def claim(conn: Connection, key: bytes, request: bytes) -> Claim:
 
 def end(conn: Connection, key: bytes, claimed: datetime, status: int | None, answer: bytes | None) -> None:
     """Store the answer to the request that has claimed the key at the time `claimed`, or give the claim up if `status`
-    is None. Does nothing if this claim has ended."""
+    is None. Does nothing if this claim has ended, or if the key was claimed again."""
     conn.execute(_END, {"key": key, "claimed": claimed, "status": status, "answer": answer})

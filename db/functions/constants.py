@@ -40,9 +40,7 @@ LIMITS = (
         "characters",
         "length of the longest query text; a model reads about 60 words, and a longer text only takes time",
     ),
-    Constant(
-        "max_inputs", MAX_INPUTS, "entries", "largest number of inputs of a query; each input may have to be encoded"
-    ),
+    Constant("max_inputs", MAX_INPUTS, "entries", "largest number of inputs of a query; each may have to be encoded"),
     Constant(
         "min_input_weight", 0.001, "", "smallest absolute weight of an input; a smaller weight changes no ranking"
     ),
@@ -87,17 +85,17 @@ SEARCH = (
     ),
     Constant("exclusion_weight", 0.3, "", "weight with which the vector leans away from an excluded word"),
     Constant("exclusion_texts", 2, "texts", "largest number of excluded words or phrases that are encoded"),
-    Constant("leg_depth_factor", 3, "x k", "depth of a leg; it exceeds k, because fusion reorders the legs' products"),
-    Constant(
-        "leg_depth_min", 50, "products", "least depth of a leg, so that fusion can also reorder products for a small k"
-    ),
+    Constant("leg_depth_factor", 3, "x k", "depth with several legs; exceeds k, because fusion reorders products"),
+    Constant("leg_depth_min", 50, "products", "least such depth, so that fusion can reorder products for a small k"),
     Constant("exact_floor", 100, "matches", "comparing up to this number of matches is no slower than an index scan"),
-    Constant("compare_limit", 20_000, "matches", "largest number that a leg compares, except on the route 'exact'"),
+    Constant(
+        "compare_limit", 20_000, "matches", "most that a leg compares, or exact_limit if larger; 'exact' has no limit"
+    ),
     Constant(
         "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
     ),
     Constant("attribute_us", 0.4, "us per product", "time to compare an attribute, for which no index exists"),
-    Constant("attribute_most_us", 10_000, "us", "attributes of all products are read if that takes at most 10 ms"),
+    Constant("attribute_most_us", 10_000, "us", "reading all products' attributes may take 10 ms, or as long as scans"),
     Constant(
         "assumed_share", 0.5, "of products", "assumed share of matches if no sample was taken; most products then match"
     ),
@@ -112,7 +110,7 @@ SEARCH = (
     Constant(
         "default_ef_factor", 0.65, "x sqrt(vectors)", "ef_search before a calibration; recall@10 was 0.98 with texts"
     ),
-    Constant("default_ef_min", 100, "candidates", "smallest ef_search before a calibration"),
+    Constant("default_ef_min", 100, "candidates", "smallest ef_search before a calibration, and for a label"),
     Constant(
         "default_stop_margin",
         0.03,
@@ -241,14 +239,14 @@ SEARCH = (
         "group_scan_products",
         100_000,
         "products",
-        "in a larger catalog, a group of a field without an index counts ranked products",
+        "in a larger site, a group of a field without an index counts ranked products",
     ),
     Constant("cut_least_vectors", 50, "vectors", "a sample of fewer vectors does not show which similarity is usual"),
     Constant(
         "cut_unrelated",
         1000,
         "vectors",
-        "the floor lies sqrt(2 ln(1 + n / 1000)) deviations above the mean of n vectors",
+        "the floor lies sqrt(2 ln(1 + n / 1000)) deviations, but at least 1, above the mean of n vectors",
     ),
     Constant(
         "cut_recognised",
@@ -269,8 +267,8 @@ SEARCH = (
         "signal_candidates", 1000, "products", "number of products for which a search with a change reads the signals"
     ),
     Constant("max_rule_place", 100, "place", "last place at which a rule can pin a product"),
-    Constant("max_general_rules", 100, "rules", "live rules of a catalog that a search finds by one key"),
-    Constant("rule_similarity", 0.9, "cosine", "similarity from which a query has the meaning of a rule"),
+    Constant("max_general_rules", 100, "rules", "most live rules of a catalog that a search finds by one key"),
+    Constant("rule_similarity", 0.9, "cosine", "default similarity from which a query has the meaning of a rule"),
     Constant("change_neighbours", 500, "products", "number of products by image that a change ranks again"),
     Constant(
         "change_source", 1, "x deviation", "weight of the similarity of the titles of a product and a given product"
@@ -279,11 +277,11 @@ SEARCH = (
     Constant("change_title", 1, "x deviation", "weight of the similarity of a change and a title"),
     Constant("change_words", 10, "", "score of a product that has every word of a change"),
     Constant(
-        "keyword_common", 500, "products", "a word that is in more products selects no products; it only ranks products"
+        "keyword_common", 500, "products", "a word that is in more products is common and does not select all of them"
     ),
-    Constant("keyword_most_read", 3000, "products", "largest number of products that a branch of the leg reads"),
+    Constant("keyword_most_read", 3000, "products", "largest number that a branch of the leg reads, except samples"),
     Constant("keyword_most_listed", 100_000, "products", "largest number of products with the rarest looked-up word"),
-    Constant("keyword_margin", 5, "x keyword_common", "largest expected number of products with all looked-up words"),
+    Constant("keyword_margin", 5, "x keyword_common", "largest expected number with all words, if another leg runs"),
     Constant(
         "keyword_max_words",
         32,
@@ -303,7 +301,7 @@ SEARCH = (
         "largest number of products with a key, a brand or a code that are read before the filter applies",
     ),
     Constant("typo_min_letters", 4, "letters", "a shorter word has too few trigrams to be looked up by trigrams"),
-    Constant("typo_similarity", 0.5, "word similarity", "least similarity at which a title fits a misspelt word"),
+    Constant("typo_similarity", 0.5, "word similarity", "least similarity of a title to a typo; large sites need more"),
     Constant("typo_weight", 0.5, "x similarity", "score of a product that a misspelt word found"),
     Constant("correction_titles", 50, "titles", "number of found titles whose words may replace a misspelt word"),
     Constant("correction_similarity", 0.44, "similarity", "least trigram similarity of a word and its correction"),

@@ -13,14 +13,24 @@ CALIBRATION = (
         "standard errors",
         "distance of the lower confidence bound from the mean: one-sided 95 % of the normal distribution",
     ),
-    Constant("calibration_few_products", 500, "products", "smaller number of matches whose comparison is timed"),
-    Constant("calibration_many_products", 2500, "products", "larger number of matches whose comparison is timed"),
+    Constant(
+        "calibration_few_products",
+        500,
+        "products",
+        "smaller number of matches whose comparison is timed; a quarter of a site below 2,000 products",
+    ),
+    Constant(
+        "calibration_many_products",
+        2500,
+        "products",
+        "larger number of matches whose comparison is timed; all products of a smaller site",
+    ),
     Constant("least_exact_us", 0.5, "us per row", "lower bound of a comparison's time; even a cached row takes longer"),
     Constant(
         "calibration_mixes",
         40,
         "searches",
-        "number of measured mixes of products, and largest number of queries measured for a far filter",
+        "largest number of measured mixes of products, and of queries measured for a far filter",
     ),
     Constant(
         "own_category_margin",
@@ -32,11 +42,13 @@ CALIBRATION = (
     Constant(
         "calibration_comparisons", 5_000_000, "comparisons", "size of a part of the exact search; takes about a second"
     ),
-    Constant("calibration_growth", 1.1, "x products", "largest change of the catalog for which a run is continued"),
+    Constant("calibration_growth", 1.1, "x products", "largest change of the site for which a run is continued"),
     Constant("calibration_knee", 0.005, "recall", "if no setting reaches the target, largest gap to the best recall"),
     Constant("calibration_gain", 0.002, "recall", "trials end after a larger setting that adds less recall than this"),
-    Constant("calibration_far_types", 3, "product types", "number of product types that are measured as far filters"),
-    Constant("calibration_index_products", 2000, "products", "the index of a smaller catalog is not measured"),
+    Constant(
+        "calibration_far_types", 3, "product types", "largest number of product types that are measured as far filters"
+    ),
+    Constant("calibration_index_products", 2000, "products", "the index of a smaller site is not measured"),
 )
 
 TAGS = (
@@ -51,7 +63,7 @@ MATCHES = (
         "up to this number of products are compared one by one, without an index",
     ),
     Constant("match_scan_tuples", 2000, "vectors", "value of hnsw.max_scan_tuples for the matches of one product"),
-    Constant("match_shared_images", 50, "products", "an image that more products have is a placeholder"),
+    Constant("match_shared_images", 50, "products", "an image that more products have is taken for a placeholder"),
     Constant(
         "match_phash_min_bits",
         16,
@@ -95,7 +107,10 @@ WHAT_IF = (
 
 WORK = (
     Constant(
-        "coverage_exact_rows", 100_000, "rows", "largest number of products, images or work items that are counted"
+        "coverage_exact_rows",
+        100_000,
+        "rows",
+        "largest number of products, images or work items that are counted, except on request or under a row policy",
     ),
     Constant("coverage_sample_rows", 3000, "rows", "size of the sample from which larger numbers are estimated"),
     Constant(

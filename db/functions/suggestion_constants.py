@@ -7,7 +7,12 @@ SUGGESTION_VISITORS = 5
 
 SUGGESTIONS = (
     Constant("max_suggestions", MAX_SUGGESTIONS, "suggestions", "largest k; a list under a search box shows fewer"),
-    Constant("max_suggestion", 200, "characters", "length of the longest prefix, and of the longest suggested text"),
+    Constant(
+        "max_suggestion",
+        200,
+        "characters",
+        "length of the longest prefix, and of the longest suggested text other than a title",
+    ),
     Constant(
         "suggestion_visitors",
         SUGGESTION_VISITORS,
@@ -25,7 +30,7 @@ SUGGESTIONS = (
         "suggestion_scan_products",
         10_000,
         "products",
-        "in a larger site, a call with a filter reads the texts of the last refresh",
+        "in a larger site, a call with a filter reads the texts of the last refresh, except under a row policy",
     ),
     Constant("suggestion_titles", 200, "titles", "largest number of different titles that are read for a prefix"),
     Constant("suggestion_copies", 20, "products", "largest number of products of a title that are read for a prefix"),

@@ -16,6 +16,8 @@ WATCHES = (
     ),
     Constant("watch_deviations", 3, "deviations", "by chance, one product in 700 is this far above the mean"),
     Constant("watch_requests", 100, "requests", "no vector of a watch is requested while this many requests wait"),
-    Constant("watch_renew_ms", 100, "ms", "time to encode watches in a call of watch_renew; queries wait meanwhile"),
+    Constant(
+        "watch_renew_ms", 100, "ms", "time to disable and to encode watches in a call of watch_renew; queries wait"
+    ),
     Constant("watch_renew_products", 256, "products", "largest number that a call of watch_renew compares; ~100 ms"),
 )
