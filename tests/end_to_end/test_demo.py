@@ -100,26 +100,11 @@ def test_the_demo_finds_products_of_the_kind_that_the_query_names(first: "subpro
     assert guitar.count("uitar") >= 3
 
 
-def test_a_second_demo_encodes_no_product_again(
-    first: "subprocess.CompletedProcess[str]", env: dict[str, str], home: Path, sample: Sample
-) -> None:
-    last = (
-        "select max(encoded_at) from (select encoded_at from shop.starter_image "
-        "union all select encoded_at from shop.starter_title)"
-    )
-    before = windowshop("db", "psql", "-At", "-c", last, env=env).stdout
-    second = windowshop("demo", "--no-serve", "--keep", env=env, before=sample.before)
-    assert second.returncode == 0, second.stderr
-    assert f"0 new, {sample.products} unchanged" in second.stdout
-    assert server.status(home).kept
-    assert windowshop("db", "psql", "-At", "-c", last, env=env).stdout == before
-    assert windowshop("db", "stop", env=env).returncode == 0
-
-
 @pytest.mark.parametrize(
-    ("number", "port_in_use"), [pytest.param(signal.SIGTERM, False, marks=pytest.mark.soak), (signal.SIGINT, True)]
+    ("number", "port_in_use", "keep"),
+    [pytest.param(signal.SIGTERM, False, False, marks=pytest.mark.soak), (signal.SIGINT, True, True)],
 )
-def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
+def test_a_second_demo_encodes_no_product_and_serves_the_page_until_a_signal_stops_the_process(
     first: "subprocess.CompletedProcess[str]",
     env: dict[str, str],
     home: Path,
@@ -127,12 +112,19 @@ def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
     tmp_path: Path,
     number: signal.Signals,
     port_in_use: bool,
+    keep: bool,
 ) -> None:
     log = tmp_path / "demo.log"
+    last = (
+        "select max(encoded_at) from (select encoded_at from shop.starter_image "
+        "union all select encoded_at from shop.starter_title)"
+    )
+    before = windowshop("db", "psql", "-At", "-c", last, env=env).stdout
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1] if port_in_use else 0)
         ports = {"WINDOWSHOP_WEB_PORT": port, "WINDOWSHOP_WEB_METRICS_PORT": "null"}
-        process = Command("demo", env=env | ports, output=log, errors=log, before=sample.before)
+        options = ("--keep",) if keep else ()
+        process = Command("demo", *options, env=env | ports, output=log, errors=log, before=sample.before)
         try:
             wait_until(
                 lambda: says(log, "The search page is at") or process.poll() is not None,
@@ -147,6 +139,14 @@ def test_the_demo_serves_the_page_until_a_signal_stops_the_process(
             process.send_signal(number)
         assert process.wait(60) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
+    assert f"0 new, {sample.products} unchanged" in log.read_text()
+    if keep:
+        assert server.status(home).kept
+    else:
+        wait_until(lambda: not left_running(home), 60, "the end of every process")
+    assert windowshop("db", "psql", "-At", "-c", last, env=env).stdout == before
+    if keep:
+        assert windowshop("db", "stop", env=env).returncode == 0
     wait_until(lambda: not left_running(home), 60, "the end of every process")
 
 

@@ -23,6 +23,7 @@ from migrations.reindex import rebuild_indexes
 from migrations.upgrade import downgrade, drift, upgrade
 from tests.support.databases import Databases, admin
 from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vectors
+from tests.support.shop import Shop
 
 NUMBERS = np.arange(1, PRODUCTS + 1)
 FILTERS: dict[str, tuple[str | None, Any, str]] = {
@@ -202,11 +203,21 @@ def test_the_check_of_the_database_names_the_indexes_over_bits(over_bits: Databa
     assert found.message == "all are valid; over bits: toy_image_hnsw, toy_title_hnsw"
 
 
-def test_a_downgrade_brings_the_vectors_back_into_the_index(
-    databases: Databases, over_bits: Database, bit_home: Path, tmp_path: Path
-) -> None:
-    database, settings = databases.copy(str(over_bits.write.database)), Settings(home=tmp_path / "home")
-    shutil.copytree(bit_home, settings.home)
+@pytest.fixture
+def small(databases: Databases, toy_template: tuple[str, Path], settings: Settings) -> Iterator[Shop]:
+    """Yields a shop of 300 products whose indexes are over bits. `settings.home` has the revisions."""
+    shutil.copytree(toy_template[1], settings.home)
+    shop = Shop(databases.copy(toy_template[0]))
+    shop.add(*(f"sku {n}" for n in range(300)))
+    shop.encode_all()
+    shop.cache(QUERY)
+    rebuild_indexes(shop.database, settings, quantize="bit")
+    yield shop
+    shop.close()
+
+
+def test_a_downgrade_brings_the_vectors_back_into_the_index(small: Shop, settings: Settings) -> None:
+    database = small.database
     assert {state.quantize for state in _states(database)} == {"bit"}
     downgrade(database, settings, "site@-1")
     assert {(state.name, state.quantize, state.valid) for state in _states(database)} == {
@@ -254,16 +265,11 @@ def test_an_interrupted_rebuild_over_bits_is_finished_by_the_next_upgrade(
     }
 
 
-def test_a_rebuild_with_another_m_keeps_the_indexes_over_bits(
-    databases: Databases, toy_template: tuple[str, Path], settings: Settings
-) -> None:
-    database = databases.copy(toy_template[0])
-    shutil.copytree(toy_template[1], settings.home)
-    rebuild_indexes(database, settings, quantize="bit")
-    written = rebuild_indexes(database, settings, m=8)
+def test_a_rebuild_with_another_m_keeps_the_indexes_over_bits(small: Shop, settings: Settings) -> None:
+    written = rebuild_indexes(small.database, settings, m=8)
     assert "was=(16, 64), bits=24, was_bits=24)" in written.read_text()
-    assert {(state.m, state.quantize) for state in _states(database)} == {(8, "bit")}
-    drift(database, settings)
+    assert {(state.m, state.quantize) for state in _states(small.database)} == {(8, "bit")}
+    drift(small.database, settings)
 
 
 def _states(database: Database) -> list[Any]:
