@@ -9,12 +9,12 @@
 -- from the ignored conditions and rules, the total of shop.search with the same arguments counts the same products.
 -- `exact` tells whether the counts of a row are exact, and `note` tells how the counts were found.
 --
--- The function lists the most frequent values of a field and adds up all other values in one row. It divides numbers
--- into ranges; prices have separate ranges for each currency. The field effective_price is the price at the time of the
--- statement (shop.effective_price). value_json is the value with its type. row_filter is a filter that finds the
--- products of the row. It replaces the filter's condition on the field of the row. The row of all other values has no
--- row_filter. Objects, lists that contain objects or lists, and very long values always count among the other values,
--- because no filter can name them.
+-- The function lists the most frequent values of a field and adds up all other values in one row. It divides a field
+-- that has only numbers into ranges; prices have separate ranges for each currency. The field effective_price is the
+-- price at the time of the statement (shop.effective_price). value_json is the value with its type. row_filter is a
+-- filter that finds the products of the row. It replaces the filter's condition on the field of the row. The row of all
+-- other values has no row_filter. Objects, lists that contain objects or lists, and very long values always count among
+-- the other values, because no filter can name them.
 create or replace function shop.facets(
     query text default null, filter jsonb default null,
     fields text[] default array['product_type', 'brand', 'color', 'availability', 'price'],

@@ -1,6 +1,6 @@
 -- Returns the SQL expression that computes, as text, the group of a product p (shop.product) for the option group_by.
 -- The expression is null for 'image'. by_index tells whether an index finds the products of a group. Raises an error
--- for an unknown field.
+-- for an unknown field, and for a wrong path of an attribute.
 create or replace function shop_private.group_field(p_field text, out expression text, out by_index boolean)
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare

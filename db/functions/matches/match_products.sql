@@ -5,9 +5,9 @@
 -- is the largest number of products in a group. k is the number of nearest products that are compared with each
 -- product.
 --
--- Raises an error if an argument is out of range, or if more than @match_max_products@ products pass the filter. For a
--- larger catalog, call the function once for each part of the catalog. Choose filters that keep similar products
--- together, such as one filter for each product type.
+-- Raises an error if an argument is wrong, or if more than @match_max_products@ products pass the filter. For a larger
+-- catalog, call the function once for each part of the catalog. Choose filters that keep similar products together,
+-- such as one filter for each product type.
 create or replace function shop.match_products(
     filter jsonb default null, catalog text default 'main', max_distance double precision default null,
     min_score double precision default 1, max_size integer default 50, k integer default 50
