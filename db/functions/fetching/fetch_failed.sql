@@ -6,7 +6,8 @@
 -- if the host has never answered. The pause doubles with each further failure, up to a limit. If the host asks for a
 -- pause (p_retry_seconds), the host is paused for that time, at most an hour. Each image has a pause of its own, too.
 -- This pause grows to an hour, and the image is tried again for about a day. If the fetches from a host have failed for
--- a day, each further failure quarantines its image, and up to 10,000 images of the host that have been due for a day.
+-- a day, each further failure quarantines its image. It also quarantines up to 10,000 images of the host that have been
+-- due for a day.
 create or replace function shop_private.fetch_failed(
     p_worker uuid, p_model_id smallint, p_product uuid, p_position smallint, p_host text, p_error text,
     p_answered boolean, p_retry_seconds double precision

@@ -3,8 +3,8 @@
 -- products that the query's text names (p_run.exact, see exact_matches) come first, ordered by grade, then by score.
 -- `place` numbers the returned products from 1.
 --
--- The words of the query point to a product if the product's keyword score has at least 2 whole points (see
--- keyword_leg.sql), and if at most @keyword_few@ products have as many points or more. For such a product, the
+-- The words of the query point to a product under two conditions: its keyword score has at least 2 whole points (see
+-- keyword_leg.sql), and at most @keyword_few@ products have as many points or more. For such a product, the
 -- contribution of the keyword leg is multiplied by a factor. The factor is @keyword_few_factor@ times the number of
 -- whole points above 1. Without the factor, a product with fewer points would come first if both vector legs ranked it
 -- first. The factor applies only if a vector leg has a weight.

@@ -7,9 +7,9 @@
 -- less one for each product of p_mark.
 --
 -- A signal in p_sort is read for all of p_product_ids. Its values change with the time and with each refresh of its
--- distribution, even if the order stays the same, so they are not in the hash. Instead, the first product of p_mark is
--- used only if it has its former place or comes directly after the second product, and the second product only if it
--- has its former place. `note` names the signals that could not be read. Such a signal does not change the order.
+-- distribution, even if the order stays the same, so they are not in the hash. Instead, a product of p_mark is used
+-- only if it has its former place. The first product is also used if it comes directly after the second. `note` names
+-- the signals that could not be read. Such a signal does not change the order.
 create or replace function shop_private.sorted_products(
     p_product_ids uuid[], p_sort text, p_mark text, p_skip integer, p_limit integer
 )

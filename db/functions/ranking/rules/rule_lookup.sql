@@ -1,5 +1,5 @@
--- Returns the key by which a search finds the rules of a condition. The key of the condition query is made of all its
--- words, that of contains of its first word, and that of category of the category. All other conditions share the key
+-- Returns the key by which a search finds the rules of a condition. For the condition query, the key is made of all
+-- words; for contains, of the first word; and for category, of the category. All other conditions share the key
 -- 'other'.
 create or replace function shop_private.rule_lookup(p_condition jsonb)
 returns text

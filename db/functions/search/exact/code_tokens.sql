@@ -1,7 +1,7 @@
 -- Returns the parts of a text that can be an identifier (SKU, GTIN, MPN or model number). A part is a word with a
 -- digit. A run of at most @code_most_words@ adjacent words with a digit among them is a part too, because an identifier
--- can be typed with blanks. A single word is not returned if it is a size, a year, a price or the number of a measure
--- (42, 2024, 1,299.00, 10mm, the 20000 of 20000 mAh, 100x200), because many products share such words. `token` is the
+-- can be typed with blanks. A single word is not returned if it is a size, a year, a price or the number of a measure,
+-- because many products share such words: 42, 2024, 1,299.00, 10mm, the 20000 of 20000 mAh, and 100x200. `token` is the
 -- part as typed, and `key` is its identifier_key.
 --
 -- If `strong` is true, the part alone names its product. If `strong` is false, the part names only products that also

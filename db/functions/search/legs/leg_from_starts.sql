@@ -8,7 +8,7 @@
 --
 -- For a mix, the starts of the first round are the inputs with a positive weight (p_starts). If a filter excludes the
 -- query's neighbourhood, p_sampled lists sampled products that match, nearest first; otherwise it is null. With
--- p_sampled, a walk to the shifted query (see shifted_query) comes before the first round, and the first round also
+-- p_sampled, a walk to the shifted query (see shifted_query) comes before the first round. The first round then also
 -- starts from the nearest of the sampled and of the found products. In later rounds, the starts are the nearest
 -- products found so far that lie far enough from each other and from all earlier starts (see next_starts). The rounds
 -- end after round @start_rounds@. They end earlier after a round, other than the first, that does not change the
