@@ -203,7 +203,7 @@ product_image = Table(
         name="uri",
     ),
     Index(None, "phash", postgresql_where=text("position = 0")),  # finds products with equal first images
-    Index(None, "sha256"),  # finds identical files, so that each file is encoded once
+    Index(None, "sha256"),  # finds identical files, whose vectors are copied
     schema=SHOP,
     comment="A row for each image of each product.",
 )

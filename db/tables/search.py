@@ -170,8 +170,9 @@ calibration_list = Table(
     prefixes=["UNLOGGED"],
 )
 
-# A row is a word that is in too many products for the keyword leg to scan. Such a word alone selects no products, but
-# several of these words can select products together, and each of them counts for the rank of a product.
+# A row is a word that many products contain. If more than keyword_common products contain the word, the word alone
+# selects no products while another leg runs. Several such words can select products together, and each of them counts
+# for the rank of a product.
 
 common_word = Table(
     "common_word",
@@ -188,7 +189,7 @@ common_word = Table(
     comment="Words in too many products for the keyword leg to scan: such a word alone selects no products.",
 )
 
-# A row is a number that was fitted for a model: a fusion weight, a temperature or a threshold.
+# A row is a number that was fitted for a model: a weight or the rrf_k of the fusion, a temperature or a threshold.
 
 tuning = Table(
     "tuning",

@@ -108,9 +108,9 @@ watch_vector = Table(
     schema=PRIVATE,
 )
 
-# The number of matches that were stored, including those deleted since. If it exceeds the limit, watch_renew replaces
-# it by the number of matches that remain. The table is private, because the role of a watch may see fewer products than
-# match.
+# The number of matches that were stored, including those deleted since. If it exceeds the limit, watch_renew counts
+# the matches that remain. If there are too many, watch_renew disables the watch; otherwise the new number is stored.
+# The table is private, because the role of a watch may see fewer products than match.
 watch_count = Table(
     "watch_count",
     metadata,

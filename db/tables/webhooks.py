@@ -1,8 +1,8 @@
 """Defines the tables of webhooks: the receivers, the notes about products, and the messages that wait.
 
-Transactions write notes while a webhook is in use. A transaction writes a note if it stores a vector of the serving
-model, quarantines an item, or deletes an image with a work item. `windowshop jobs` turns the notes into messages for
-each receiver, and sends the messages.
+Transactions write notes while a webhook that needs them is in use. A transaction writes a note if, for the serving
+model, it stores a vector, quarantines an item, or deletes an image with a work item. `windowshop jobs` turns the notes
+into messages for each receiver, and sends the messages.
 """
 
 from sqlalchemy import (
