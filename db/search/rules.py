@@ -136,7 +136,8 @@ def read(conn: Connection, catalog: str | None = None, *, after: int = 0, rows: 
 
 
 def hidden_always(conn: Connection, catalog: str) -> list[str]:
-    """Return what live rules of a catalog hide from every search, as JSON: a text is a SKU, and an object a filter."""
+    """Return what live rules of a catalog hide from every search now, as JSON: a text is a SKU, and an object a
+    filter."""
     return list(conn.scalars(_HIDDEN_ALWAYS, {"catalog": catalog}))
 
 

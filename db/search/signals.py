@@ -49,7 +49,7 @@ def add(
     catalog: str | None = None,
 ) -> None:
     """Make a column of a view a signal. Searches read the signal with the rights of the role of `conn`. Raises
-    DatabaseError if the view cannot be a signal."""
+    DatabaseError if shop.add_signal refuses the view or another argument."""
     values = {"name": name, "view": view, "value_column": value_column, "key": key, "normalise": normalise}
     more = {"half_life": half_life, "weight": weight, "visible": visible, "catalog": catalog}
     conn.execute(_ADD, {**values, **more})

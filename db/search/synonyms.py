@@ -40,8 +40,8 @@ def add(
 ) -> Synonym:
     """Add a synonym. An equal synonym is kept and returned.
 
-    `conn` belongs to the role app or the administrator, and the caller commits. Raises StatementRefused for a term,
-    a catalog or a language that the database refuses.
+    `conn` belongs to the role app or the administrator, and the caller commits. Raises StatementRefused if
+    the database refuses a term, the catalog, the language or a further synonym.
     """
     given = {"catalog": catalog, "language": language, "from_term": from_term, "terms": list(terms)}
     return Synonym(*conn.execute(_ADD, given).one())

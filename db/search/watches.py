@@ -57,13 +57,13 @@ def add(
     catalog: str = "main",
     min_similarity: float | None = None,
 ) -> None:
-    """Create a watch. `filter_` is JSON. Raises DatabaseError if the watch cannot work."""
+    """Create a watch. `filter_` is JSON. Raises DatabaseError if the database refuses the watch."""
     values = {"name": name, "query": query, "image": image, "filter": filter_, "catalog": catalog}
     conn.execute(_ADD, {**values, "min_similarity": min_similarity})
 
 
 def listed(conn: Connection, catalog: str, *, after: str = "", rows: int = 1000) -> Sequence[Watch]:
-    """Return the watches of a catalog whose names come after `after`, in the order of the names."""
+    """Return at most `rows` watches of a catalog whose names come after `after`, in the order of the names."""
     found = conn.execute(_LIST, {"catalog": catalog, "name": None, "after": after, "rows": rows})
     return [Watch(*row) for row in found]
 
@@ -78,6 +78,6 @@ def remove(conn: Connection, name: str, catalog: str) -> bool:
 
 
 def matches(conn: Connection, name: str, catalog: str, *, after: int = 0, rows: int = 100) -> Sequence[Match]:
-    """Return a watch's matches that have a larger match_id than `after`, the oldest first."""
+    """Return at most `rows` matches of a watch that have a larger match_id than `after`, in the order of match_id."""
     found = conn.execute(_MATCHES, {"name": name, "catalog": catalog, "after": after, "rows": rows})
     return [Match(*row) for row in found]
