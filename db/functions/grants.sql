@@ -74,7 +74,7 @@ grant execute on function shop.what_if, shop_private.somebody_waits, shop_privat
     to @app@;
 grant execute on function shop_private.api_key_find, shop_private.image_folder, shop_private.encoder_reached
     to @web_reader@, @app@;
--- Row level security hides the queries from a role that does not see every product.
+-- Row level security hides shop.suggestion from a role that does not see every product.
 grant select on shop.suggestion, shop.blocked_suggestion to @analyst@, @app@;
 grant select (beat_at) on shop_private.primary_heartbeat to @analyst@, @app@;
 grant execute on function shop_private.primary_beat to @app@;

@@ -1,7 +1,7 @@
--- The row type of shop.search and shop.similar. Distances are cosine distances. The columns of a leg that did not find
--- the product are null. New columns come at the end, so that a site's own SQL on shop.search keeps working. exact_match
--- is the field by which the query names the product: 'sku', 'gtin', 'mpn', 'attribute', 'brand' or 'text'. 'text' means
--- a code, such as a model number, that is in the query and in the product's words.
+-- The row type of shop.search and shop.similar. Distances are cosine distances. The rank and the contribution of a leg
+-- that did not find the product are null. New columns come at the end, so that a site's own SQL on shop.search keeps
+-- working. exact_match is the field by which the query names the product: 'sku', 'gtin', 'mpn', 'attribute', 'brand' or
+-- 'text'. 'text' means a code, such as a model number, that is in the query and in the product's words.
 create type shop.search_result as (
     rank integer, product_id uuid, sku text, title text, brand text, product_type text, price numeric, currency text,
     availability text, color text, link text, image_link text, image_uri text, image_position smallint,
@@ -29,7 +29,7 @@ comment on column shop.search_result.image_link is 'address of the first image, 
 comment on column shop.search_result.image_uri is
     'the image at image_position: a path below the image root, or an address';
 comment on column shop.search_result.image_position is
-    'position of the image that the image leg found nearest; 0 if that leg did not find the product';
+    'position of the image that was found nearest to the query; 0 if none was found';
 comment on column shop.search_result.score is 'sum of the three contributions and shop_ranking';
 comment on column shop.search_result.image_rank is 'rank in the image leg; null: the leg did not find the product';
 comment on column shop.search_result.image_distance is

@@ -71,7 +71,7 @@ begin
     if done in ('boost', 'bury', 'filter') then
         perform shop_private.filter_condition(action -> done);
     elsif done = 'hide' and jsonb_typeof(action -> 'hide') = 'object' then
-        perform shop_private.filter_condition(jsonb_build_object('not', action -> 'hide'));  -- the filter of a search
+        perform shop_private.filter_condition(jsonb_build_object('not', action -> 'hide'));  -- as in a search
     elsif done = 'signals' then
         perform shop_private.check_signals(action -> 'signals');
         if exists (select from shop.signal s where s.visible = 'staff' and action -> 'signals' ? s.name) then

@@ -38,7 +38,7 @@ declare
     products record;  -- the result of change_products
     held uuid;  -- a product that another session held in the last round
     count_before integer;
-    idle integer := 0;  -- rounds without a result since the last result
+    idle integer := 0;  -- rounds since the last result; a wait for a lock counts twice
     written bigint := 0;  -- rows that all rounds have written
     -- the ids of the transaction that have written before the call
     own constant xid[] := array(select l.transactionid from pg_locks l
