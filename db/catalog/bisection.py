@@ -19,8 +19,8 @@ def write_each(
     """Write `rows` together, or in parts if the database refuses a row. Yields each part with the result of `write`.
 
     The parts come in the order of `rows`. A refused row is a part of its own, with the error as its result. If `write`
-    raises an error, it must have undone its changes. Raises StatementRefused if the class of the error is not in
-    ROW_AT_FAULT, because then the statement is at fault and not a row.
+    raises an error, it must have undone its changes. Raises StatementRefused if the error has a SQLSTATE whose class is
+    not in ROW_AT_FAULT, because then the statement is at fault and not a row.
     """
     try:
         result: Result | StatementRefused = write(rows)

@@ -31,7 +31,7 @@ PutStatus = Literal["inserted", "updated", "unchanged"]
 class UpsertCounts:
     inserted: int
     updated: int
-    unchanged: int
+    unchanged: int  # also counts products of which only the images changed
     images: int  # images that were added, replaced or removed
 
 
@@ -88,7 +88,8 @@ def _quoted(text: str) -> str:
 
 
 def upsert(conn: Connection, *, catalog: str = "main", image_root: Path | None = None) -> UpsertCounts:
-    """Insert or update the staged products. Relative image paths start at the folder `image_root`.
+    """Insert or update the staged products. Relative image paths start at the folder `image_root`, except those that
+    keep their folder (see upsert_staged_images.sql).
 
     A product that is not staged, or that already equals its staged row, is not written.
     """

@@ -56,7 +56,7 @@ class Advice:
     products: int
     share: float  # of all products
     ms_now: float | None  # median of measured searches; None: not measured
-    ms_label: float  # estimate from the calibration and from a measured search that finds nothing
+    ms_label: float  # estimate from search_settings and from a measured search that finds nothing
     vectors: int
     index_bytes: int
     build_seconds: float

@@ -103,8 +103,7 @@ def is_in(values: Sequence[Any], value: Any) -> bool:
 
 
 def least_rows(conn: Connection) -> int:
-    """Return the number of matches up to which searches compare all, by the newest calibration, or LEAST_ROWS if that
-    is larger."""
+    """Return the number of matches up to which searches compare all (exact_limit), or LEAST_ROWS if that is larger."""
     limit = conn.scalar(text("select (shop_private.search_settings()).exact_limit"))
     return max(LEAST_ROWS, int(limit or 0))
 

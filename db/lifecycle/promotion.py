@@ -78,8 +78,8 @@ def promote(database: Database, name: str, *, force: bool = False, allow_quarant
 def rollback(database: Database, *, force: bool = False) -> Switched:
     """Switch back to the model that served before. A second call undoes the first call.
 
-    Raises DatabaseError if no model served before, or if the model that served before is retired. Without `force`, it
-    also raises DatabaseError if that model lacks vectors or if no encoder runs it.
+    Raises DatabaseError if no other model served before, or if the model that served before is retired. Without
+    `force`, it also raises DatabaseError if that model lacks vectors or if no encoder runs it.
     """
     with _as_administrator(database) as conn:
         before, name = serving_name(conn), _previous(conn)

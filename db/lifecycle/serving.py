@@ -45,8 +45,9 @@ def serve_model(database: Database, name: str, *, force: bool = False) -> None:
     waiting switch. Each attempt to switch therefore waits at most half a second, and the queued searches run before the
     next attempt.
 
-    Raises DatabaseError if the model does not exist or is retired, if the switch would lose results (unless `force`),
-    or if no attempt gets the locks within 30 seconds.
+    Raises DatabaseError if the model does not exist or is retired, or if no attempt gets the locks within about 30
+    seconds. If another model serves, it also raises DatabaseError, unless `force`, if no encoder runs the model or if
+    the model has items to encode.
     """
     deadline = time.monotonic() + SWITCH_SECONDS
     with database.connect(None) as conn:
