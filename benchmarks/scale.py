@@ -72,7 +72,7 @@ class Estimate:
 
     products: int
     suits: Suitable
-    bits: int  # both HNSW indexes, over bits
+    bits: int  # both indexes, over bits
     tables: int  # all tables, and all indexes but HNSW
     build_hours: float  # of one core, for both HNSW indexes
     cpu_hours: float  # to encode the images with two cores
@@ -96,7 +96,7 @@ def estimate(products: int, dimension: int = DIMENSION) -> Estimate:
     return Estimate(
         products,
         suits,
-        2 * hnsw_bytes(products, dimension, suits.m, bits=True),
+        suits.bit_index_bytes,
         table_bytes(products, dimension),
         2 * build_seconds(products, suits.m, suits.ef_construction) / 3600,
         products / CPU_IMAGES / 3600,
@@ -184,11 +184,11 @@ def draw(path: Path = RESULTS / "scale.png") -> None:
     pyplot.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
     figure, (sizes, times) = pyplot.subplots(1, 2, figsize=(10.5, 4.2), facecolor="white")
     rows = [round(5_000 * 10 ** (step / 8)) for step in range(43)]
-    for bits, label, colour in ((False, "over vectors", "#14813f"), (True, "over bits", "#5b8fb9")):
-        computed = [hnsw_bytes(each, DIMENSION, suitable(each, each, DIMENSION).m, bits=bits) / GB for each in rows]
-        sizes.plot(rows, computed, color=colour, label=label)
+    suits = [suitable(each, each, DIMENSION) for each in rows]
+    sizes.plot(rows, [each.index_bytes / 2 / GB for each in suits], color="#14813f", label="over vectors (HNSW)")
+    sizes.plot(rows, [each.bit_index_bytes / 2 / GB for each in suits], color="#5b8fb9", label="over bits (IVFFlat)")
     _points(sizes, [(one.rows, one.size / GB) for one in MEASURED if one.size])
-    sizes.set(title="an HNSW index of 512 numbers, GB", xlabel="vectors", xscale="log", yscale="log")
+    sizes.set(title="an index of 512 numbers, GB", xlabel="vectors", xscale="log", yscale="log")
     for m, ef_construction, colour in ((16, 64, "#14813f"), (24, 128, "#b08d57"), (32, 200, "#c0392b")):
         computed = [build_seconds(each, m, ef_construction) / 3600 for each in rows]
         times.plot(rows, computed, color=colour, label=f"m {m}, ef_construction {ef_construction}")

@@ -146,7 +146,7 @@ def _model(conn: Connection, name: str | None) -> tuple[str, int]:
 def _parameters(conn: Connection, model: str) -> tuple[int, int]:
     """Return m and ef_construction of the model's index of all images."""
     of = [index for index in every_index(conn, {}) if index.model == model and index.label is None]
-    return (of[0].m, of[0].ef_construction) if of else (16, 64)
+    return (of[0].m or 16, of[0].ef_construction or 64) if of else (16, 64)
 
 
 def _revise(

@@ -58,7 +58,8 @@ def rebuild_indexes(
         lines = []
         for index in indexes:
             bits = dimension if (quantize or index.quantize) == "bit" else None
-            wanted, present = (m, ef_construction, bits), (index.m, index.ef_construction, _bits(index, dimension))
+            wanted = (m, ef_construction, bits)
+            present = (index.m or 16, index.ef_construction or 64, _bits(index, dimension))
             lines.append((_rebuild(index.name, wanted, present), _rebuild(index.name, present, wanted)))
         over = {None: "", "bit": " over bits", "none": " over vectors"}[quantize]
         what = f"rebuilds its indexes{over} with m {m} and ef_construction {ef_construction}"

@@ -27,7 +27,10 @@ app = typer.Typer(
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Show every HNSW index with its size, parameters and state, and which parameters and settings suit the catalog."""
+    """Show every vector index with its size, parameters and state, and which parameters and settings suit the catalog.
+
+    A line names each index over bits whose table has grown so much since the build that a rebuild pays.
+    """
     from rich.console import Console
 
     from db.engine import open_database
@@ -47,6 +50,8 @@ def status(as_json: AsJson = False) -> None:
         typer.echo(json.dumps(rows, indent=2))
     else:
         report.print_indexes(Console(), indexes)
+    for line in report.outgrown(indexes):
+        say(line)
     if advice:
         say(f"The newest calibration missed its target: {advice}.")
     for line in suited:
@@ -259,8 +264,10 @@ def rebuild(
 ) -> None:
     """Build a model's indexes again beside the old ones, then drop the old ones. Searches continue during the build.
 
-    With "--quantize bit" the indexes take about a quarter of the memory, and a search takes longer. "--quantize none"
-    undoes this. See "Indexes over bits" in docs/search.md.
+    With "--quantize bit" the indexes take less than a tenth of the memory, and a search takes longer. Indexes of 10,000
+    vectors or more then have lists, so --m and --ef-construction do not apply. Build them again when "windowshop index
+    status" says that a table has outgrown its lists. "--quantize none" undoes this. See "Indexes over bits" in
+    docs/search.md.
 
     Larger values of --m and --ef-construction give a higher recall and a longer build. "windowshop db upgrade"
     continues an interrupted build. Run "windowshop calibrate" afterwards.

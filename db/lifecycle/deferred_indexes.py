@@ -13,6 +13,7 @@ db/functions/catalog/products_deleted.sql deletes the rows of deleted products.
 Only a login with the rights of the owner defers indexes, because only such a login can build them.
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from db.engine import Database
 from db.errors import DatabaseError
 from db.lifecycle import label_indexes
 from db.lifecycle.indexes import progress_of
+from db.lifecycle.sizing import index_lists
 from db.locks import Lock, hold
 
 PRODUCT_INDEXES = (
@@ -233,6 +235,9 @@ def _build(conn: Connection, index: Deferred) -> None:
         return
     concurrently = index.definition.replace("CREATE INDEX", "create index concurrently if not exists", 1)
     if conn.scalar(text("select to_regclass(:table)"), {"table": f'shop."{index.table}"'}) is not None:
+        if "USING ivfflat" in concurrently:  # the number of lists suited the rows of an earlier build
+            rows = conn.scalar(text(f'select count(*) from shop."{index.table}"')) or 0
+            concurrently = re.sub(r"lists='?\d+'?", f"lists='{index_lists(rows)}'", concurrently)
         _drop_invalid(conn, index.name)
         raise_memory(conn, index.table)
         try:

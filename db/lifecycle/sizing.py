@@ -1,12 +1,12 @@
 """Computes which index parameters and server settings suit a catalog of a given size."""
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, sqrt
 
 from sqlalchemy import Connection, text
 
 MB = 1 << 20
-PAGE = 8192 - 32  # bytes of a page that an HNSW index can use: without the header and the page's special space
+PAGE = 8192 - 32  # bytes of a page that a vector index can use: without the header and the page's special space
 HUGE_PAGE = 2 * MB
 
 # (largest number of vectors, m, ef_construction). With pgvector's defaults (16, 64), texts needed an ef_search of 60
@@ -15,6 +15,12 @@ HUGE_PAGE = 2 * MB
 # The authors of HNSW call an m of 5 to 48 reasonable (Malkov and Yashunin, "Efficient and robust approximate nearest
 # neighbor search using HNSW graphs", 2018). pgvector refuses an ef_construction below 2 m.
 PARAMETERS = ((500_000, 16, 64), (2_000_000, 24, 128), (None, 32, 200))
+
+# An index over bits has lists (IVFFlat) from LISTED_ROWS vectors on. The number of lists is the square root of the
+# number of vectors, so finding the nearest lists takes about as long as reading one. pgvector's build needs 204 bytes
+# x lists squared of maintenance_work_mem for its sample of 50 vectors a list: 1.8 GB for MOST_LISTS.
+LISTED_ROWS = 10_000
+MOST_LISTS = 3_000
 
 # The rows of a table are counted up to this number. Larger numbers are estimates, and the estimate for a table without
 # statistics can be seven times too large.
@@ -30,7 +36,7 @@ class Suitable:
     m: int
     ef_construction: int
     index_bytes: int  # both HNSW indexes of a model
-    bit_index_bytes: int  # both HNSW indexes of a model if they are over bits
+    bit_index_bytes: int  # both indexes of a model if they are over bits
     maintenance_work_mem: int  # holds the graph of the larger index during its build
     shared_buffers: int  # holds both indexes
     huge_pages: int | None  # number of huge pages of 2 MB for the shared memory; None: not worthwhile
@@ -49,9 +55,8 @@ def suitable(images: int, titles: int, dimension: int) -> Suitable:
     """Return the values that suit a model of this dimension with these numbers of images and titles."""
     larger = max(images, titles)
     m, ef_construction = next((m, ef) for most, m, ef in PARAMETERS if most is None or larger <= most)
-    index_bytes, bit_index_bytes = (
-        sum(hnsw_bytes(vectors, dimension, m, bits=bits) for vectors in (images, titles)) for bits in (False, True)
-    )
+    index_bytes = sum(hnsw_bytes(vectors, dimension, m) for vectors in (images, titles))
+    bit_index_bytes = sum(bits_bytes(vectors, dimension) for vectors in (images, titles))
     shared_buffers = max(256 * MB, _rounded(1.2 * index_bytes))
     huge = ceil((1.05 * shared_buffers + 64 * MB) / HUGE_PAGE) if shared_buffers >= HUGE_FROM else None
     return Suitable(
@@ -65,11 +70,22 @@ def suitable(images: int, titles: int, dimension: int) -> Suitable:
     )
 
 
-def hnsw_bytes(vectors: int, dimension: int, m: int, *, bits: bool = False) -> int:
-    """Return the size of an HNSW index, over the vectors or over a bit for each number. A page holds complete vectors,
-    each with 2 m links of 6 bytes."""
-    per_vector = (ceil(dimension / 8) if bits else 2 * dimension) + 12 * m + 100
-    return ceil(vectors / max(1, PAGE // per_vector)) * 8192
+def hnsw_bytes(vectors: int, dimension: int, m: int) -> int:
+    """Return the size of an HNSW index. A page holds complete vectors, each with 2 m links of 6 bytes."""
+    return ceil(vectors / max(1, PAGE // (2 * dimension + 12 * m + 100))) * 8192
+
+
+def bits_bytes(vectors: int, dimension: int) -> int:
+    """Return the size of an IVFFlat index over a bit for each number. The last page of each list is half empty on
+    average, and each list has a centre."""
+    lists, code = index_lists(vectors), ceil(dimension / 8)
+    pages = vectors / (PAGE // (code + 20)) + lists / 2 + lists / (PAGE // (code + 32))
+    return ceil(pages) * 8192
+
+
+def index_lists(vectors: int) -> int:
+    """Return the number of lists of an IVFFlat index."""
+    return max(1, min(MOST_LISTS, round(sqrt(vectors))))
 
 
 def _graph_bytes(dimension: int, m: int) -> int:

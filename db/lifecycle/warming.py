@@ -39,7 +39,7 @@ _RELATIONS = text(
     from shop_private.serving() s
     cross join lateral (
         select i.indexrelid, 1 from pg_index i join pg_class c on c.oid = i.indexrelid
-        join pg_am a on a.oid = c.relam and a.amname = 'hnsw'
+        join pg_am a on a.oid = c.relam and a.amname in ('hnsw', 'ivfflat')
         where i.indrelid in (s.image_table, s.title_table) and i.indisvalid
         union all
         select i.indexrelid, 2 from pg_index i where i.indrelid = 'shop.product'::regclass and i.indisvalid

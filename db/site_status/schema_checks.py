@@ -156,7 +156,7 @@ _EXTENSIONS = text(
     "where e.extname in ('vector', 'dblink', 'pg_trgm', 'pg_prewarm') order by e.extname = 'vector' desc, 1"
 )
 _BITS = text(
-    "select c.relname from pg_class c join pg_am h on h.oid = c.relam and h.amname = 'hnsw' "
+    "select c.relname from pg_class c join pg_am h on h.oid = c.relam and h.amname in ('hnsw', 'ivfflat') "
     "join pg_attribute a on a.attrelid = c.oid and a.attnum = 1 "
     "where c.relnamespace = to_regnamespace('shop') and a.atttypid = 'bit'::regtype order by 1"
 )

@@ -9,6 +9,10 @@ An operation may end the revision's transaction, and can be run again after an i
 a revision of their own, or before all statements that cannot run twice. An index is built CONCURRENTLY, unless
 create_index_concurrently finds an empty table; an INVALID index of an interrupted build is dropped first. The
 operations on HNSW indexes can be reversed.
+
+An index over bits is an IVFFlat index without m and ef_construction. The number of its lists follows from the rows at
+the build. If the table then has fewer than LISTED_ROWS rows, an HNSW index over the bits is built instead, because
+lists of so few rows would not suit later rows.
 """
 
 import time
@@ -21,6 +25,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db.errors import DatabaseError
 from db.lifecycle.deferred_indexes import raise_memory
+from db.lifecycle.sizing import LISTED_ROWS, MOST_LISTS
 from migrations.operations.script import (
     is_script,
     literal,
@@ -139,22 +144,31 @@ def _create_index(operations: Operations, operation: CreateIndex) -> None:
 @Operations.implementation_for(CreateHnswIndex)
 def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> None:
     vector = quoted(operations, vector_schema(operations))
-    key = f"embedding {vector}.halfvec_cosine_ops"
-    if operation.bits is not None:
-        # Searches read the embedding through views, which cast it, and only an equal expression uses the index.
-        code = f"{vector}.binary_quantize(embedding::{vector}.halfvec)"
-        key = f"({code}::bit({int(operation.bits)})) {vector}.bit_hamming_ops"
+    graph = f"with (m = {int(operation.m)}, ef_construction = {int(operation.ef_construction)})"
+    if operation.bits is None:
+        key = f"(embedding {vector}.halfvec_cosine_ops)"
+        _create_concurrently(operations, operation.name, operation.table, f"using hnsw {key} {graph}")
+        return
+    # Searches read the embedding through views, which cast it, and only an equal expression uses the index.
+    code = f"{vector}.binary_quantize(embedding::{vector}.halfvec)::bit({int(operation.bits)})"
+    key = f"(({code}) {vector}.bit_hamming_ops)"
     _create_concurrently(
-        operations,
-        operation.name,
-        operation.table,
-        f"using hnsw ({key}) with (m = {int(operation.m)}, ef_construction = {int(operation.ef_construction)})",
+        operations, operation.name, operation.table, f"using hnsw {key} {graph}", f"using ivfflat {key} with (lists = "
     )
 
 
-def _create_concurrently(operations: Operations, index: str, table: str, definition: str) -> None:
+def _create_concurrently(
+    operations: Operations, index: str, table: str, definition: str, listed: str | None = None
+) -> None:
+    """Create an index. If the table has LISTED_ROWS rows or more, `listed` and the number of lists take the place of
+    `definition`."""
     name = quoted(operations, index)
-    create = f"create index concurrently if not exists {name} on shop.{quoted(operations, table)} {definition}"
+    create = f"create index concurrently if not exists {name} on shop.{quoted(operations, table)} "
+    choice = (
+        f"select {literal(create)} || case when n < {LISTED_ROWS} then {literal(definition)} "
+        f"else {literal(listed)} || least({MOST_LISTS}, round(sqrt(n))) || ')' end "
+        f"from (select count(*) as n from shop.{quoted(operations, table)}) c"
+    )
     if is_script(operations):
         with outside_transaction(operations):
             run_if_found(
@@ -162,7 +176,10 @@ def _create_concurrently(operations: Operations, index: str, table: str, definit
                 f"select 'drop index concurrently shop.{name}' from pg_index "
                 f"where indexrelid = to_regclass('shop.{name}') and not indisvalid",
             )
-            run_raw(operations, create)
+            if listed is None:
+                run_raw(operations, create + definition)
+            else:
+                run_if_found(operations, choice)
             _not_deferred(operations, index)
         return
     bind = operations.get_bind()
@@ -176,7 +193,9 @@ def _create_concurrently(operations: Operations, index: str, table: str, definit
             operations.execute(f"drop index concurrently shop.{name}")
         if _knows_deferred(operations):
             raise_memory(bind, table)
-        operations.execute(create)
+        if listed is not None:
+            create, definition = str(bind.scalar(text(choice))), ""
+        operations.execute(create + definition)
         _not_deferred(operations, index)
 
 
@@ -200,20 +219,22 @@ def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> 
     old, new = operation.name, f"{operation.name}_next"
     old_name, new_name = quoted(operations, old), quoted(operations, new)
     create = CreateHnswIndex(new, operation.table, *operation.parameters)
-    wanted = f"m={create.m} ef_construction={create.ef_construction} bits={create.bits or ''}"
+    wanted = [f"m={create.m} ef_construction={create.ef_construction} bits={create.bits or ''}"]
+    if create.bits is not None:
+        wanted.append(f"lists bits={create.bits}")
     if is_script(operations):
         with operations.get_context().autocommit_block():
             run_if_found(
                 operations,
                 f"select 'drop index concurrently shop.{new_name}' {_PARAMETERS_OF.format(name=new_name)} "
-                f"and {_PARAMETERS} <> '{wanted}'",
+                f"and {_PARAMETERS} not in ({', '.join(map(literal, wanted))})",
             )
     else:
         with operations.get_context().autocommit_block():
             parameters = operations.get_bind().scalar(
                 text(f"select {_PARAMETERS} {_PARAMETERS_OF.format(name=new_name)}")
             )
-        if parameters not in (None, wanted):  # left by another rebuild
+        if parameters not in (None, *wanted):  # left by another rebuild
             operations.invoke(DropHnswIndex(new, operation.table, 16, 64))
     operations.invoke(create)
     operations.invoke(DropHnswIndex(old, operation.table, *operation.was))
@@ -222,7 +243,8 @@ def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> 
 
 
 _PARAMETERS = (
-    "concat(array_to_string(c.reloptions, ' '), ' bits=', case when a.atttypid = 'bit'::regtype then a.atttypmod end)"
+    "concat(regexp_replace(array_to_string(c.reloptions, ' '), '^lists=.*', 'lists'), ' bits=', "
+    "case when a.atttypid = 'bit'::regtype then a.atttypmod end)"
 )
 _PARAMETERS_OF = (
     "from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum = 1 "

@@ -46,11 +46,24 @@ def print_indexes(console: Console, indexes: Sequence[IndexState]) -> None:
     for index in indexes:
         of = f"{index.part}s" if index.label is None else f"{index.part}s, {index.label}"
         has = "bits" if index.quantize == "bit" else "vectors"
+        if index.lists is not None:
+            has += f",\n{index.lists:,} lists"
         table.add_row(
             index.name, of, has, f"{index.rows:,}", f"{index.size / 2**20:,.1f} MB",
-            str(index.m), str(index.ef_construction), index.state,
+            str(index.m or ""), str(index.ef_construction or ""), index.state,
         )  # fmt: skip
     console.print(table)
+
+
+def outgrown(indexes: Sequence[IndexState]) -> list[str]:
+    """Return a line for each index over bits whose table has grown so much since the build that a rebuild pays."""
+    return [
+        f"{index.name} was built over {f'about {index.built_over:,}' if index.built_over else 'few'} vectors, and the "
+        f'table now has about {index.rows:,}. "windowshop index rebuild --model {index.model}" makes '
+        f"{'searches faster' if index.built_over else 'the index smaller'}."
+        for index in indexes
+        if index.built_over is not None
+    ]
 
 
 def as_json(models: Sequence[ModelStatus], exported: Mapping[str, Sequence[str]]) -> str:

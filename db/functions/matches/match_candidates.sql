@@ -5,9 +5,10 @@
 --   (3) b is one of at most p_k products whose first image has the same perceptual hash as the first image of a.
 -- p_image and p_title are cosine distances. A null p_image excludes case (1); a null p_title excludes case (2).
 --
--- If at most @match_exact_products@ products meet p_theirs, a is compared with each of them. Otherwise the HNSW indexes
--- find the nearest products; hnsw.max_scan_tuples then limits the scan for each product a, even if it has found fewer
--- than p_k products that meet p_theirs. Sorting is disabled, because a plan with a sort would not use these indexes.
+-- If at most @match_exact_products@ products meet p_theirs, a is compared with each of them. Otherwise the indexes of
+-- the vectors find the nearest products; hnsw.max_scan_tuples or ivfflat.max_probes then limits the scan for each
+-- product a, even if it has found fewer than p_k products that meet p_theirs. Sorting is disabled, because a plan with
+-- a sort would not use these indexes.
 --
 -- Neither the perceptual hash nor the vector of a's first image is compared in two cases:
 --   (1) the image is flat: of the 64 bits of the hash, fewer than @match_phash_min_bits@ are set or fewer than
@@ -28,6 +29,9 @@ set enable_sort = off
 set hnsw.ef_search = 100
 set hnsw.iterative_scan = relaxed_order
 set hnsw.max_scan_tuples = @match_scan_tuples@
+set ivfflat.iterative_scan = relaxed_order
+set ivfflat.max_probes = @bit_lists@
+set ivfflat.probes = @bit_walk_lists@
 as $$
 declare
     others integer;

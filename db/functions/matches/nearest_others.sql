@@ -1,5 +1,5 @@
 -- Returns a subquery for match_candidates. The subquery finds the products nearest to product m by image or title
--- vector (p_part). With p_by_index, the subquery reads the HNSW index, over the bits p_bits or over vectors, and
+-- vector (p_part). With p_by_index, the subquery reads the index, over the bits p_bits or over vectors, and
 -- keeps the products that meet p_theirs. Without p_by_index, the subquery reads the rows of `theirs`, a WITH query
 -- of match_candidates. The subquery returns up to $1 + 1 products, because product m itself can be among them.
 create or replace function shop_private.nearest_others(

@@ -43,7 +43,7 @@ comment on column shop.search_result.keyword_rank is 'rank in the keyword leg; n
 comment on column shop.search_result.keyword_score is 'score of the keyword leg, above 1 if the product has every word';
 comment on column shop.search_result.keyword_contribution is 'part of the score that the keyword leg adds';
 comment on column shop.search_result.route is
-    'how the vectors were compared: hnsw, bit (hnsw over bits), label (hnsw of a label), exact, or keyword if no '
+    'how the vectors were compared: hnsw, bit (index over bits), label (hnsw of a label), exact, or keyword if no '
     'vector leg ran; the same in every row';
 comment on column shop.search_result.rows_examined is 'rows that all legs read; the same in every row';
 comment on column shop.search_result.complete is

@@ -34,7 +34,8 @@ begin
     join pg_attribute a on a.attrelid = i.indexrelid and a.attnum = 1
     cross join lateral (select case when a.atttypid = 'bit'::regtype then a.atttypmod end as bits) b
     where i.indrelid in (serving.image_table, serving.title_table) and i.indisvalid
-        and c.relam = (select a.oid from pg_am a where a.amname = 'hnsw');
+        and (c.relam = (select m.oid from pg_am m where m.amname = 'hnsw')
+            or b.bits is not null and c.relam = (select m.oid from pg_am m where m.amname = 'ivfflat'));
     settings.products := shop_private.row_estimate(serving.title_table);
     settings.images := shop_private.row_estimate(serving.image_table);
 

@@ -240,7 +240,7 @@ def test_the_hnsw_index_of_an_empty_table_is_built_once_after_many_items_are_enc
     assert build_vectors(own_shop.database, [1]) == []
 
 
-def states(database: Database) -> dict[str, tuple[int, str]]:
+def states(database: Database) -> dict[str, tuple[int | None, str]]:
     with database.connect(Role.ANALYST) as conn:
         return {index.name: (index.m, index.state) for index in every_index(conn, {})}
 

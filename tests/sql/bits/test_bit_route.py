@@ -6,6 +6,7 @@ The toy model has 24 dimensions, so an index has 24 bits of each vector.
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import Connection, Row, text
 
 from db.engine import Database
+from db.lifecycle import deferred_indexes
 from db.lifecycle.indexes import every_index
 from db.roles import Role
 from db.settings import Settings
@@ -24,6 +26,7 @@ from migrations.upgrade import downgrade, drift, upgrade
 from tests.support.databases import Databases, admin
 from tests.support.large_catalog import CLUSTER, PRODUCTS, QUERY, policy, query_vector, vectors
 from tests.support.shop import Shop
+from windowshop.output.models import outgrown
 
 NUMBERS = np.arange(1, PRODUCTS + 1)
 FILTERS: dict[str, tuple[str | None, Any, str]] = {
@@ -109,6 +112,34 @@ def test_the_statement_of_a_scan_uses_the_index_over_bits_only_by_its_expression
                 ).scalars()
             )
             assert (f"Index Scan using {index}" in plan) == (bits is not None), plan
+
+
+def test_an_index_of_many_rows_has_lists_and_the_status_says_when_its_table_has_outgrown_them(
+    over_bits: Database,
+) -> None:
+    states = _states(over_bits)
+    assert {(state.lists, state.m, state.built_over) for state in states} == {(141, None, None)}
+    assert outgrown(states) == []
+    [image, title] = states
+    assert outgrown([replace(image, rows=79_000), replace(image, rows=80_000), replace(title, lists=None, m=16)]) == [
+        'toy_image_hnsw was built over about 19,881 vectors, and the table now has about 80,000. "windowshop index '
+        'rebuild --model toy" makes searches faster.',
+        'toy_title_hnsw was built over few vectors, and the table now has about 20,000. "windowshop index rebuild '
+        '--model toy" makes the index smaller.',
+    ]
+
+
+def test_a_vector_that_changes_after_the_build_is_found(over_bits: Database) -> None:
+    with over_bits.connect(None) as conn, conn.begin() as transaction:
+        conn.execute(
+            text(
+                "update shop.toy_image set embedding = cast(:v as halfvec) where product_id = shop.product_id('sku 20')"
+            ),
+            {"v": str(query_vector().tolist())},
+        )
+        [first, *_] = call(conn, "search", query=QUERY, title_weight=0, keyword_weight=0)
+        assert (first.sku, first.route) == ("sku 20", "bit")
+        transaction.rollback()
 
 
 def test_the_router_scans_the_index_and_never_the_whole_table(over_bits: Database) -> None:
@@ -270,6 +301,22 @@ def test_a_rebuild_with_another_m_keeps_the_indexes_over_bits(small: Shop, setti
     assert "was=(16, 64), bits=24, was_bits=24)" in written.read_text()
     assert {(state.m, state.quantize) for state in _states(small.database)} == {(8, "bit")}
     drift(small.database, settings)
+
+
+def test_a_deferred_index_gets_the_lists_that_suit_its_rows(
+    databases: Databases, toy_template: tuple[str, Path]
+) -> None:
+    database = databases.copy(toy_template[0])
+    admin(
+        database,
+        "drop index shop.toy_image_hnsw; "
+        "insert into shop.deferred_index (name, table_name, definition) values ('toy_image_hnsw', 'toy_image', "
+        "'CREATE INDEX toy_image_hnsw ON shop.toy_image USING ivfflat "
+        "(((binary_quantize(embedding::halfvec))::bit(24)) bit_hamming_ops) WITH (lists=''400'')')",
+    )
+    assert [state.lists for state in _states(database) if state.state == "deferred"] == [400]
+    assert deferred_indexes.build(database) == ["toy_image_hnsw"]
+    assert [(state.lists, state.state) for state in _states(database) if state.part == "image"] == [(1, "valid")]
 
 
 def _states(database: Database) -> list[Any]:

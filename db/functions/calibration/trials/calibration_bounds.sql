@@ -4,10 +4,10 @@
 -- row p of shop.product. p_table stores the image vectors. Returns true, or false if the time p_until has come; a later
 -- call then continues.
 --
--- A bound is the distance of a match that the HNSW index found, so the index can only make a bound too large. If the
+-- A bound is the distance of a match that the index found, so the index can only make a bound too large. If the
 -- index finds too few matches, for example because products have many images, the function compares all products that
 -- meet the condition. If too few products meet the condition, the bound is 2, the largest cosine distance.
-do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the settings of scans
 
 create or replace function shop_private.calibration_bounds(
     p_run shop_private.calibration_run, p_condition text, p_table regclass, p_until timestamptz
@@ -18,6 +18,8 @@ set search_path = pg_catalog, pg_temp
 set enable_sort = off
 set hnsw.iterative_scan = relaxed_order
 set hnsw.ef_search = @max_ef_search@
+set ivfflat.iterative_scan = relaxed_order
+set ivfflat.probes = @bit_lists@
 as $$
 declare
     matches constant integer := p_run.k + 1;  -- one match may be the query's own product

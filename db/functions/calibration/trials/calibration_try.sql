@@ -1,4 +1,4 @@
--- Runs the image leg through the HNSW index once for each query of a run, and returns the recall and the cost (see
+-- Runs the image leg through the index once for each query of a run, and returns the recall and the cost (see
 -- calibration_finish). With an index over vectors and a p_ef_search, the searches use this ef_search and have no
 -- filter. In all other searches, the filter is condition number p_condition of calibration_conditions. With an index
 -- over bits, p_ef_search is the number of candidates. With an index over vectors and no p_ef_search, the searches use

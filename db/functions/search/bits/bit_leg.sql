@@ -1,20 +1,22 @@
--- Finds the nearest products that meet p_condition, a condition on p (shop.product), through an HNSW index over
--- bits. p_source is the source of the vectors of p_part (see vector_leg), p_bits their dimension and p_index the
--- name of the index. p_depth is the number of products. Each product is listed once, with its nearest image.
+-- Finds the nearest products that meet p_condition, a condition on p (shop.product), through an index over bits:
+-- IVFFlat, or HNSW over few rows. p_source is the source of the vectors of p_part (see vector_leg), p_bits their
+-- dimension and p_index the name of the index. p_depth is the number of products. Each product is listed
+-- once, with its nearest image.
 --
 -- The order of the index is only similar to the order of the cosine distances. The scan therefore takes many candidates
 -- and ranks those that meet the condition by their cosine distances. p_candidates is the number that a search without a
 -- filter takes. p_share is the share of the products of p_source that meet p_condition. The nearest matches have fewer
 -- rivals if fewer products match, so about p_candidates * sqrt(p_share) of the candidates must meet the condition, or
 -- more if p_depth products need more. The scan is repeated with twice as many candidates until so many meet it, up to
--- p_most candidates.
+-- p_most candidates. An IVFFlat index reads one list for each @bit_list_candidates@ candidates, and then more lists
+-- until it has so many candidates.
 --
 -- `complete` is true if p_depth products were found, even if too few candidates met the condition; leg.reason then says
 -- after how many candidates the scan ended. There are two exceptions. The leg is not complete if far fewer candidates
 -- match than p_share predicts, because the filter then excludes the query's neighbourhood. If p_most is below
 -- @hnsw_max_candidates@, p_most candidates cost as much as comparing all matches. Nothing is then scanned if more than
 -- p_most candidates seem to be needed. With p_forced, the scan continues in both cases.
-do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the settings of scans
 
 create or replace function shop_private.bit_leg(
     p_part text, p_source text, p_bits integer, p_vector @vector@.halfvec, p_condition text,
@@ -30,6 +32,9 @@ set jit = off
 set hnsw.iterative_scan = relaxed_order
 set hnsw.ef_search = 40
 set hnsw.max_scan_tuples = @max_scan_tuples@
+set ivfflat.iterative_scan = relaxed_order
+set ivfflat.max_probes = @bit_most_lists@
+set ivfflat.probes = @bit_lists@
 as $$
 declare
     began constant timestamptz := clock_timestamp();
@@ -55,7 +60,8 @@ begin
         return;
     end if;
     loop
-        perform set_config('hnsw.ef_search', least(@max_ef_search@, row_limit)::text, true);
+        perform set_config('hnsw.ef_search', least(@max_ef_search@, row_limit)::text, true),
+            set_config('ivfflat.probes', ceil(row_limit / @bit_list_candidates@::real)::integer::text, true);
         execute statement into nearest, scanned using p_vector, row_limit;
         examined := examined + scanned;
         matching := coalesce(cardinality(nearest), 0);

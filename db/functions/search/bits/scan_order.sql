@@ -1,4 +1,4 @@
--- Returns the SQL by which a scan of an HNSW index orders the vectors of a source i, nearest to p_vector first.
+-- Returns the SQL by which a scan of a vector index orders the vectors of a source i, nearest to p_vector first.
 -- p_vector is the SQL of a vector. If p_bits is null, the index has the vectors, and the order is that of the cosine
 -- distance. Otherwise the index has the sign of each of the p_bits numbers of a vector, and the order is that of the
 -- number of different signs. The planner uses the index over bits only for exactly this expression.

@@ -1,6 +1,6 @@
 -- Returns the products that meet p_condition, a condition on p (shop.product), and have an image or a title (p_part)
 -- with at least the cosine similarity p_floor to the query. p_matched lists the products that meet the condition, or
--- is null if these products were not collected. With p_by_index, the HNSW index, over the bits p_bits or over
+-- is null if these products were not collected. With p_by_index, the index, over the bits p_bits or over
 -- vectors, finds the products (see near_by_index). Without p_by_index, the function compares every product that
 -- meets the condition, and `complete` is true.
 create or replace function shop_private.near_products(

@@ -1,8 +1,8 @@
 -- Returns the cosine similarity of a query to the nearest image or title (p_part) of a catalog, or null if the
 -- catalog has no vectors. p_in_catalog is the condition on p (shop.product) that selects the catalog. With
--- p_by_index, the HNSW index, over the bits p_bits or over vectors, finds the vector; otherwise all vectors of the
+-- p_by_index, the index, over the bits p_bits or over vectors, finds the vector; otherwise all vectors of the
 -- catalog are compared.
-do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the settings of scans
 
 create or replace function shop_private.nearest_similarity(
     p_part text, p_bits integer, p_vector @vector@.halfvec, p_in_catalog text, p_by_index boolean
@@ -11,9 +11,13 @@ returns double precision
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set jit = off
+set enable_sort = off
 set hnsw.iterative_scan = relaxed_order
 set hnsw.scan_mem_multiplier = @scan_mem_multiplier@
 set hnsw.max_scan_tuples = @max_scan_tuples@
+set ivfflat.iterative_scan = relaxed_order
+set ivfflat.max_probes = @bit_most_lists@
+set ivfflat.probes = @bit_lists@
 as $$
 declare
     nearest double precision;

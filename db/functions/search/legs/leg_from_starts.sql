@@ -1,4 +1,4 @@
--- Runs further walks through the HNSW index of p_source, and adds the products that they find to a vector leg. The leg
+-- Runs further walks through the index of p_source, and adds the products that they find to a vector leg. The leg
 -- then ranks all of its products by their distance from the query. p_bits says what the index has (see leg_source).
 --
 -- A single walk can end in a region of the graph that is far from the nearest products. This can happen for a mix (a
@@ -14,8 +14,9 @@
 -- end after round @start_rounds@. They end earlier after a round, other than the first, that does not change the
 -- nearest p_k products.
 --
--- A walk through an index over bits takes @bit_walk_factor@ times the candidates.
-do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
+-- A walk through an index over bits takes @bit_walk_factor@ times the candidates. If the index is IVFFlat, the walk
+-- reads the nearest @bit_walk_lists@ lists.
+do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the settings of scans
 
 create or replace function shop_private.leg_from_starts(
     p_part text, p_source text, p_bits integer, p_vector @vector@.halfvec, p_starts @vector@.halfvec[],
@@ -30,6 +31,8 @@ set jit = off
 set plan_cache_mode = force_generic_plan
 set hnsw.iterative_scan = off
 set hnsw.ef_search = @start_candidates@
+set ivfflat.iterative_scan = off
+set ivfflat.probes = @bit_walk_lists@
 as $$
 declare
     began constant timestamptz := clock_timestamp();

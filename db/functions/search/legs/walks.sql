@@ -1,4 +1,4 @@
--- Walks through the HNSW index once to each of p_targets, with p_candidates candidates a walk. Returns the candidates
+-- Walks through the index once to each of p_targets, with p_candidates candidates a walk. Returns the candidates
 -- whose product meets p_condition, a condition on p (shop.product), with their distances from the query p_vector, and
 -- the number of all candidates. p_source is the source of the vectors, and p_bits says what its index has (see
 -- leg_source). One statement runs all walks, because planning a statement takes as long as examining about 20
