@@ -1,4 +1,5 @@
-"""An upgrade computes the keywords of every product again, in small transactions, while searches and loads continue."""
+"""An upgrade from revision 0008 computes the keywords of every product again, in small transactions. Searches and loads
+continue meanwhile."""
 
 import threading
 import time

@@ -49,8 +49,8 @@ def script(path: Path, settings: Settings, start: str = "base") -> Path:
 
 
 def catalog(program: Callable[..., subprocess.CompletedProcess[str]], database: Database) -> list[str]:
-    """Return the statements that would create the database's objects, without its name, its gateway's identity and the
-    key of the dump."""
+    """Return the statements that would create the database's objects, without its name, passwords, its gateway's
+    identity and the key of the dump."""
     done = program("pg_dump", database, "--schema-only")
     assert done.returncode == 0, done.stderr
     text = re.sub(r"\\(un)?restrict \w+", "", done.stdout)

@@ -211,7 +211,7 @@ def test_a_region_is_cut_from_the_upright_image(patient_pool: ThumbnailPool, ori
         patient_pool.region(content.getvalue(), (0.5, 0.5, 1e-6, 1e-6), 512)
 
 
-def test_a_region_of_a_photo_of_48_megapixels_needs_less_than_two_copies_of_the_photo() -> None:
+def test_a_region_of_a_photo_of_48_megapixels_is_cut_with_a_memory_limit_of_350_megabytes() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the upper half of the file is the right half of the upright image
     photo = Image.new("RGB", (8064, 6048), "white")

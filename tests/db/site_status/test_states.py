@@ -326,7 +326,6 @@ def test_the_command_prints_one_line_for_each_check_and_its_exit_code_is_the_wor
     shown = json.loads(done.stdout)
     assert (done.returncode, shown["state"]) == (0, "fine"), done.stdout
     assert {check["check"] for check in shown["checks"]} >= {*SCHEMA_CHECKS, *ACTIVITY_CHECKS, "standby", "probe"}
-
     with fine.database.connect(Role.ANALYST) as conn:
         conn.execute(text("select 1"))
         late = windowshop_in_new_interpreter("status", env={**env, "WINDOWSHOP_STATUS_TRANSACTION_SECONDS": "0"})

@@ -1,4 +1,6 @@
-"""With indexes over bits, searches find nearly all of the nearest products, and all ways to search return enough rows.
+"""Searches with indexes over bits find nearly all of the nearest products and are not short of rows.
+
+Calibrations, downgrades and rebuilds of these indexes are tested too.
 
 The toy model has 24 dimensions, so an index has 24 bits of each vector.
 """
@@ -83,7 +85,9 @@ def nearest(passes: Any, k: int, query: Any = None) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_a_search_by_bits_is_never_short_and_finds_nearly_all_nearest_products(analyst: Connection, name: str) -> None:
+def test_a_search_with_indexes_over_bits_is_not_short_and_finds_95_percent_of_the_nearest(
+    analyst: Connection, name: str
+) -> None:
     condition, passes, route = FILTERS[name]
     for k in (10, 60):
         truth = nearest(passes, k)
@@ -200,7 +204,7 @@ def test_walks_from_several_starts_find_the_products_of_a_mix_and_of_a_far_filte
         assert walked == 10
 
 
-def test_a_role_under_a_row_policy_finds_only_what_it_sees(over_bits: Database) -> None:
+def test_a_role_under_a_row_policy_finds_nine_of_the_ten_nearest_products_that_it_sees(over_bits: Database) -> None:
     with policy(over_bits, "price < 80"), over_bits.connect(Role.ANALYST) as conn:
         rows = call(conn, "search", query=QUERY, title_weight=0, keyword_weight=0)
         assert len(rows) == 10
@@ -209,7 +213,7 @@ def test_a_role_under_a_row_policy_finds_only_what_it_sees(over_bits: Database) 
         assert len({row.sku for row in rows} & set(truth)) >= 9
 
 
-def test_a_calibration_measures_the_candidates_and_another_kind_of_index_does_not_use_them(over_bits: Database) -> None:
+def test_a_calibration_sets_bit_candidates_and_one_of_another_kind_of_index_is_not_used(over_bits: Database) -> None:
     with over_bits.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql("delete from shop.calibration")
         unknown = conn.exec_driver_sql("select bit_candidates from shop_private.search_settings()").scalar()

@@ -37,7 +37,7 @@ def make(n: int, chance: random.Random) -> Product:
 
 @pytest.fixture
 def grouped(shop: "Shop") -> dict[str, Product]:
-    """Loads 60 products, of which 45 belong to 8 groups, and returns them by SKU."""
+    """Loads 60 products, of which 45 belong to 8 groups, and returns them by SKU. Another catalog has one product."""
     chance = random.Random(7)
     products = [make(n, chance) for n in range(60)]
     shop.load(*products)
@@ -87,7 +87,9 @@ def test_without_group_by_the_columns_of_the_group_are_empty(shop: "Shop", group
         (GROUP, "title", 'a list has no group_by => "item_group_id" with sort => "title"'),
     ],
 )
-def test_another_field_or_sort_is_refused(shop: "Shop", group_by: str, sort: str | None, message: str) -> None:
+def test_group_by_with_another_field_or_with_a_sort_by_title_is_refused(
+    shop: "Shop", group_by: str, sort: str | None, message: str
+) -> None:
     with pytest.raises(StatementRefused, match=message):
         ranking.browse(shop.connect(Role.ANALYST), SearchParams(group_by=group_by), sort)
 

@@ -196,7 +196,7 @@ def test_a_page_reads_few_entries_of_the_price_indexes(session: Session, sort: s
             assert set(read) == {BY_PRICE, BY_SALE_PRICE}, plan
 
 
-def test_a_page_reads_few_entries_of_both_price_indexes_if_every_product_is_on_sale(session: Session) -> None:
+def test_a_page_reads_few_entries_of_both_price_indexes_if_every_price_has_a_sale(session: Session) -> None:
     session.execute("reset role")
     with session.transaction(force_rollback=True):
         session.execute("update shop.product set sale_price = price / 2, sale_ends_at = null")
@@ -209,7 +209,7 @@ def test_a_page_reads_few_entries_of_both_price_indexes_if_every_product_is_on_s
     assert read[BY_SALE_PRICE] <= 30, plan
 
 
-# The following tests check sorts by other fields, which no index has.
+# The next three tests sort in orders that no index has.
 
 GENERAL = st.sampled_from(
     ["title", "color desc", "color, effective_price desc", "discount desc, color", "price, color"]
@@ -218,7 +218,7 @@ GENERAL = st.sampled_from(
 
 @given(PRODUCTS, GENERAL, st.sampled_from(FILTERS), st.integers(1, 7))
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_all_pages_of_several_keys_together_have_the_order_of_a_plain_order_by(
+def test_all_pages_of_a_sort_without_an_index_have_the_order_of_a_plain_order_by(
     shop: "Shop", products: list[tuple[Any, ...]], sort: str, filter_: Any, k: int
 ) -> None:
     effective = "shop.effective_price(price, sale_price, sale_starts_at, sale_ends_at)"

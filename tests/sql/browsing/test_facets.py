@@ -1,7 +1,7 @@
-"""shop.facets counts, for each value of a field, the products that have the value.
+"""shop.facets counts the products that have a value of a field, or a number in a range.
 
-The counts of a field ignore the filter's condition on that field. The note of a row says whether the row's count is an
-estimate.
+The counts of a field ignore the conditions on that field that are not nested in the filter. The note of a row says
+whether the row's count is an estimate.
 """
 
 import json
@@ -57,7 +57,7 @@ def analyst(shop: "Shop") -> Connection:
 
 @pytest.fixture
 def facets(analyst: Connection) -> Facets:
-    """Returns a function that calls shop.facets in a read-only session of an analyst."""
+    """Returns a function that calls shop.facets as an analyst."""
 
     def ask(**arguments: Any) -> list[Facet]:
         values = {k: json.dumps(v, ensure_ascii=False) if k == "filter" else v for k, v in arguments.items()}
@@ -291,8 +291,8 @@ def test_twenty_fields_are_allowed_and_a_repeated_field_is_counted_once(shop: "S
 
 @pytest.fixture(scope="module")
 def many_products(databases: Databases, toy_template: tuple[str, Path]) -> Iterator["psycopg.Connection[Any]"]:
-    """Yields an analyst's connection to a database of 120,000 products. The products were inserted without triggers
-    and without the dropped indexes."""
+    """Yields an analyst's connection to a database of 120,000 products. Some indexes are dropped
+    before the products are inserted, and triggers do not run."""
     database = databases.copy(toy_template[0])
     with psycopg.connect(databases.admin_url(str(database.write.database)), autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")

@@ -226,7 +226,7 @@ def test_a_stopped_calibration_continues_after_its_last_step_and_holds_no_lock_b
         wait_until(lambda: ended(admin, pid), 30, "the end of the first session")
         before, trials = admin.scalar(lists), set(admin.scalars(finished))
         assert any(trial.startswith("without a filter") for trial in trials)
-        with large.connect(Role.APP) as killed:  # the last step is not committed
+        with large.connect(Role.APP) as killed:  # neither step is committed
             assert killed.execute(STEP, arguments).one_or_none() is None
             assert killed.execute(STEP, {**arguments, "k": 5}).one_or_none() is None
             pid = killed.scalar(text("select pg_backend_pid()"))

@@ -148,8 +148,8 @@ def test_a_product_that_another_writer_changes_during_a_write_has_the_columns_an
     shop: "Shop", threads: ThreadPoolExecutor, write: Write, images: int, change: str
 ) -> None:
     """The writer waits for the lock of its first product. During this wait, another session changes the writer's last
-    product and commits. Before that change, the stored product equals the product that the writer writes. In the
-    second case, only the images of the two differ."""
+    product and commits. In the first case, the writer writes this product as it was stored before that change. In the
+    second case, it writes other images."""
     first, last = in_key_order(shop, ["a", "b"])
     for expected in (
         version("old", last, 2),

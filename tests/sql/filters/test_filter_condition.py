@@ -101,7 +101,7 @@ def listed(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
 def member(
     names: tuple[str, ...], values: st.SearchStrategy[Any], **others: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[tuple[str, Any]]:
-    """Draws a field name and a condition whose operands come from `values`. The argument `equal` adds operands for eq
+    """Draws a field name and a condition. Most operands come from `values`. The argument `equal` adds operands for eq
     and ne. The argument `order` has the operands for lt, lte, gt and gte, in place of `values`. The argument `part` has
     the operands for contains, and allows the operators contains and prefix."""
     operands = {

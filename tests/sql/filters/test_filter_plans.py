@@ -1,5 +1,5 @@
 """The query plan of a compiled filter uses the index of the filtered field. The functions that compile filters are
-stable and parallel safe."""
+parallel safe and not volatile."""
 
 import re
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def test_a_condition_uses_the_index_of_its_field(analyst: Session, wanted: Any, 
     assert index in re.findall(r"'Index Name': '(\w+)'", str(row[0])), (condition, row[0])
 
 
-def test_the_filter_functions_are_stable_and_parallel_safe(analyst: Session) -> None:
+def test_the_filter_functions_are_parallel_safe_and_not_volatile(analyst: Session) -> None:
     rows = analyst.execute(
         "select distinct provolatile = 'v', proparallel, prosecdef from pg_proc where proname like 'filter\\_%'"
     ).fetchall()

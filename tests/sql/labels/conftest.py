@@ -1,4 +1,4 @@
-"""The fixtures provide a catalog of 20,000 products whose toy model has label indexes."""
+"""The fixtures provide a catalog of 20,000 products and one of four products. The toy model has label indexes."""
 
 import shutil
 from collections.abc import Iterator

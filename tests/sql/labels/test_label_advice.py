@@ -39,7 +39,7 @@ FILTERS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("asked", FILTERS, ids=json.dumps)
-def test_a_filter_implies_the_same_values_as_in_sql(conn: Connection, asked: dict[str, Any]) -> None:
+def test_python_and_sql_agree_on_the_values_that_a_filter_implies(conn: Connection, asked: dict[str, Any]) -> None:
     rows = conn.execute(
         text("select field, vals from shop_private.implied_labels(cast(:asked as jsonb)) where field <> 'price'"),
         {"asked": json.dumps(asked)},

@@ -1,4 +1,4 @@
-"""Labelled vectors agree with the vectors and the products, whatever other sessions do at the same time."""
+"""Labelled vectors agree with the vectors and the products although other sessions write during copies and drops."""
 
 from threading import Thread
 
@@ -30,7 +30,8 @@ def waits(shop: Shop) -> bool:
 
 
 def test_a_copy_waits_for_a_vector_that_is_being_stored(small: Shop) -> None:
-    """Otherwise the copy of the old vector would replace the copy of the new one."""
+    """The copy locks the product first, so the copy of image vectors waits for a title vector too. Without the lock,
+    the copy of an old vector could replace the copy of a new one."""
     small.load(product("a", "another title", product_type="bags"))
     worker = small.worker()
     items = worker.claim("title")

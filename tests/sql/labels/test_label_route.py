@@ -1,4 +1,4 @@
-"""A search whose filter implies a label reads the index of the label, and finds the nearest matches."""
+"""A search whose filter implies a label can read the index of the label. It finds nearly all of the nearest matches."""
 
 import json
 from typing import Any

@@ -1,5 +1,5 @@
-"""A switch to another model changes views, functions and status in one transaction. The switch is refused if no
-encoder runs for the new model or if items still wait to be encoded."""
+"""A switch to another model changes views, functions and status in one transaction. Unless it is forced, the switch
+is refused if no encoder runs for the new model or if items still wait to be encoded."""
 
 import threading
 import time

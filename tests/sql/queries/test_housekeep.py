@@ -1,4 +1,5 @@
-"""shop_private.housekeep deletes old requests, the oldest cached vectors, and workers that stopped and hold no item.
+"""shop_private.housekeep deletes old requests that no encoder has claimed, the oldest cached vectors above a limit, and
+workers that hold no item and whose leases expired long ago.
 
 shop.popular_queries counts the requests for each text.
 """

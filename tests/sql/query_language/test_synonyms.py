@@ -243,7 +243,7 @@ def test_a_search_under_a_policy_does_not_read_the_products_of_other_catalogs_fo
 
 
 def test_a_site_has_at_most_100000_synonyms(shoes: "Shop") -> None:
-    shoes.run("alter table shop.synonym disable trigger synonym_checked")  # the checks of 100,000 rows take ten seconds
+    shoes.run("alter table shop.synonym disable trigger synonym_checked")  # checks of 100,000 rows take long
     try:
         shoes.run(
             "insert into shop.synonym (from_term, terms, keys) "

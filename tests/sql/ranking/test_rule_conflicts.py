@@ -1,5 +1,5 @@
 """Live rules do not contradict each other, in whatever order and by whichever sessions they are saved. The names and
-times of rules and the number of live rules with one key are checked too."""
+times of rules and the number of live rules with one lookup key are checked too."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -162,7 +162,9 @@ def test_times_that_a_client_cannot_read_are_refused(stocked: Shop, time: str) -
         ({"always": True}, {"query": "boots"}, "with the conditions similar, filter and always"),
     ],
 )
-def test_a_key_has_at_most_100_live_rules(stocked: Shop, condition: Any, other: Any, message: str) -> None:
+def test_a_lookup_key_has_at_most_100_live_rules_of_a_catalog(
+    stocked: Shop, condition: Any, other: Any, message: str
+) -> None:
     stocked.run(
         "insert into shop.rule (name, condition, action, status) select 'r' || n, cast(:condition as jsonb), "
         '\'{"boost": {"brand": "Nord"}}\', \'live\' from generate_series(1, 100) n',

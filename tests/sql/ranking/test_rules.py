@@ -44,7 +44,7 @@ def test_a_pinned_product_keeps_its_place_over_pages(stocked: Shop) -> None:
 
 
 def pages(conn: Connection, query: str, more: str, k: int) -> list[str]:
-    """Returns the products of the first ten pages of k rows."""
+    """Returns the products of up to ten pages of k rows."""
     seen: list[str] = []
     after = None
     for _ in range(10):
@@ -256,7 +256,7 @@ def test_a_wrong_rule_is_refused_with_a_message_that_names_the_fault(stocked: Sh
     assert stocked.value("select count(*) from shop.rule") == 0
 
 
-def test_each_filter_of_a_rule_has_the_limits_of_a_filter(stocked: Shop) -> None:
+def test_the_limits_of_a_filter_apply_to_each_filter_of_a_rule_alone(stocked: Shop) -> None:
     many = {"or": [{"brand": "Nord"}, *({"brand": f"b{n}"} for n in range(600))]}
     save(stocked, "one", {"always": True}, {"filter": many})
     save(stocked, "two", {"contains": "shoes"}, {"filter": many})

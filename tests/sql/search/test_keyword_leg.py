@@ -44,7 +44,8 @@ def found(conn: Connection, words: str, catalog: str = "main") -> list[str]:
 @pytest.mark.parametrize(
     ("words", "skus"),
     [
-        # The first product has the word in a short title, the second in a longer title, the third in its description.
+        # Without stop words, the first product has the word in a title of two words, the second in a title of three
+        # words, and the third in its description.
         ("backpack", ["B-3", "B-2", "B-1"]),
         # A product with all words in its description ranks before a product with one word in its title.
         ("black leather backpack", ["B-2", "B-1", "B-3"]),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from tests.support.shop import Shop
 
-# Fragments that begin, end or interrupt codes, joined words and numbers
+# These fragments begin, end or interrupt codes, joined words and numbers.
 FRAGMENTS = [
     *("a", "T", "b", "shirt", "men", "1", "0", "12", "000", "1234567", "0123456789", "\ue001", "é", "ß"),
     *(" ", "  ", "\t", "\n", "-", "_", "/", ".", ",", "&", "'", "+", '"', "\\", "x", "[", ": "),

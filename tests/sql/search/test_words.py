@@ -133,8 +133,8 @@ GERMAN_WRONG_PAIRS = [
     ("tee", "G4", "G3"), ("tasse", "G10", "G3"), ("ring", "G11", "G12"), ("ring", "G11", "G13"), ("uhr", "G14", "G15"),
     ("hut", "G16", "G17"), ("eis", "G18", "G19"), ("bein", "G20", "G21"), ("ringe", "G11", "G12"), ("grün", "G4", "G3"),
 ]  # fmt: skip
-# Titles of the products P1 to P51. Each entry of WRONG_PAIRS and GERMAN_WRONG_PAIRS is a query, the SKU of the right
-# product and the SKU of a wrong product.
+# PAIRS has the titles of the products P1 to P51. Each entry of WRONG_PAIRS and GERMAN_WRONG_PAIRS is a query, the SKU
+# of the right product and the SKU of a wrong product.
 PAIRS = {
     "P1": "Shirt blue linen", "P2": "Sweatshirt pink", "P3": "Apple juice 1 l", "P4": "Pineapple slicer",
     "P5": "Bolt M8 x 40", "P6": "Bolt M80 washer", "P7": "Cable 15 m", "P8": "Rope 1 mm", "P9": "Rope 10 cm",

@@ -1,4 +1,4 @@
-"""Most routes need an API key with the scope of the route, and requests are limited per minute."""
+"""While API keys are on, most routes need a key with the scope of the route. Requests are limited per minute."""
 
 import socket
 from collections.abc import Callable, Iterator

@@ -13,8 +13,8 @@ Visit = Callable[..., "Page"]
 PLACES = "all => all.map(card => Object.values(card.getBoundingClientRect().toJSON()).join())"
 SHIFTS = """new PerformanceObserver(list => { for (const one of list.getEntries()) window.shifted += one.value; })
   .observe({ type: "layout-shift", buffered: true })"""
-# A request with an hx-sync of its own, like the request for similar products. A request without hx-sync would end the
-# search.
+# OTHER sends a request with an hx-sync of its own, like the request for similar products. A request without hx-sync
+# would end the search.
 OTHER = """() => {
   const notice = document.querySelector("#notice");
   notice.setAttribute("hx-sync", "this");

@@ -1,4 +1,5 @@
-"""Only an admin key opens the page for staff, and the page takes only its own forms. These tests need no browser."""
+"""While keys are on, only an admin key opens the page for staff. The page takes only its own forms. These tests need
+no browser."""
 
 import re
 

@@ -16,7 +16,7 @@ from web.page.staff.wording import TITLES
 
 PAGES = ("/staff", "/staff/synonyms", "/staff/rules", "/staff/quarantine", "/staff/models")
 TITLE = re.compile(r"<h1>(.*?)</h1>")
-# Problems that nobody sees on a page for staff in a browser: those of API programs, and those without an answer.
+# Nobody sees these problems on a page for staff in a browser. Programs that use the API get them, or nobody does.
 ELSEWHERE = {"method", "body-timeout", "conflict", "cursor-outdated", "media-type", "idempotency-key", "client-gone",
              "method-unknown"}  # fmt: skip
 
