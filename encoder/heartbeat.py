@@ -20,7 +20,7 @@ from db.work import requests
 
 log = structlog.get_logger()
 
-BEAT_SECONDS = 5.0  # longest time between two heartbeats
+BEAT_SECONDS = 5.0  # longest pause between two heartbeats
 
 
 class Heartbeat(threading.Thread):

@@ -112,8 +112,8 @@ def run(
 
     With `follow` and without `once`, models that are added while the encoder runs are loaded and served too.
 
-    `on_ready` is called when queries can be answered or, without `queries`, after the start. `on_start` gets the
-    counters and the outstanding work at the start of each pass over the catalog.
+    `on_ready` is called after the start, which, with `queries`, waits until queries can be answered. `on_start` gets
+    the counters and the outstanding work at the start of each pass over the catalog.
     """
     for model in models.values():
         # Searches expect fast answers as soon as `requests.report_alive` is called, so the models warm up first.
@@ -211,7 +211,7 @@ class _Encoder:
         self._is_released = False
 
     def start(self) -> None:
-        """Start the side threads, and wait until queries can be answered."""
+        """Start the side threads, and wait until queries can be answered or the query lane or the encoder ends."""
         self._heartbeat.start()
         lane = self._queries
         if lane is not None:

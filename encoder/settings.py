@@ -69,8 +69,8 @@ class EncoderSettings(EnvironmentSettings):
     query_seconds: float = Field(
         1.0,
         gt=0,
-        description="Longest compute time of a query batch, in seconds. Measured times determine the number of queries "
-        "in a batch.",
+        description="Compute time that a query batch should not exceed, in seconds. Measured times determine the "
+        "number of queries in a batch.",
     )
     hung_seconds: int = Field(
         4, ge=1, description="Seconds after which another encoder may take the requests of a running query batch."

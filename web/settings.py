@@ -38,7 +38,7 @@ class WebSettings(EnvironmentSettings):
         ge=100,
         le=600_000,
         description="Longest time of a request in milliseconds, including its database statements. The time in which "
-        "its body arrives does not count. Exports and requests with `?wait=` may take longer.",
+        "its body arrives does not count. Some requests may take longer, such as exports.",
     )
     upload_ms: int = Field(
         60_000,
@@ -66,7 +66,8 @@ class WebSettings(EnvironmentSettings):
         16,
         ge=0,
         le=10_000,
-        description="Largest number of requests that may wait for a connection. Further requests get a 503.",
+        description="Largest number of reading requests that may wait for a connection, and of writing ones. Further "
+        "requests get a 503.",
     )
     max_lag_seconds: int = Field(
         10,
@@ -96,8 +97,8 @@ class WebSettings(EnvironmentSettings):
     )
     trusted_proxies: Annotated[list[IPv4Network | IPv6Network], NoDecode] = Field(
         [],
-        description="Networks of proxies whose X-Forwarded-For and X-Forwarded-Prefix are trusted, separated by "
-        "commas, such as 10.0.0.0/8.",
+        description="Networks of proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Prefix are trusted, "
+        "separated by commas, such as 10.0.0.0/8.",
     )
     root_path: str = Field(
         "",
@@ -113,9 +114,9 @@ class WebSettings(EnvironmentSettings):
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[A-Za-z0-9.\[\]:-]+$",
-        description="Scheme and host by which visitors reach the page, such as https://shop.example. All absolute "
-        "addresses, such as those in the sitemap and in the data for search engines, begin with it. Unset: the scheme "
-        "and host of the request.",
+        description="Scheme and host by which visitors reach the page, such as https://shop.example. The page's "
+        "absolute addresses, such as those in the sitemap and in the data for search engines, begin with it. Unset: "
+        "the scheme and host of the request.",
     )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         [],

@@ -31,7 +31,7 @@ Input = TypeVar("Input")
 Answers = list[tuple[list[int], Vectors]]
 Refusals = list[tuple[int, str]]
 
-HOUSEKEEPING_SECONDS = 15.0  # shortest time between two calls of `housekeep`
+HOUSEKEEPING_SECONDS = 15.0  # shortest time between two calls of `housekeep` on a connection
 QUERY_IMAGE_BYTES = 1_500_000_000  # memory limit of the process that decodes images of queries
 POLL_SECONDS = 0.5  # without a notification, the lane looks for requests after this time
 

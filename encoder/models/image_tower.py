@@ -18,7 +18,7 @@ Forward = Callable[[Tensor], Tensor]  # uint8 (n, height, width, 3) on the devic
 class ImageTower:
     shape: InputShape
     forward: Forward | None  # None if only the model's own processor can prepare its images
-    has_precision: bool = False  # whether the precision of `load` applies to it
+    has_precision: bool = False  # whether it is a FastImageTower, in the precision of `load`
 
 
 def image_tower(module: SentenceTransformer, device: str, precision: str = "auto", compiled: int = 0) -> ImageTower:

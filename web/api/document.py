@@ -103,7 +103,7 @@ _IDEMPOTENCY_KEY: dict[str, Any] = {
     "in": "header",
     "required": False,
     "description": "A text that the client chooses for this request, such as a UUID. A repeated request with the same "
-    "text within 24 hours gets the answer to the first one.",
+    "text within 24 hours gets the answer to the first one, if the first one succeeded.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
 }
 

@@ -44,7 +44,8 @@ class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     time: Annotated[
         Annotated[datetime, Meta(tz=True)] | None,
         Meta(
-            description="When the event happened, with a time zone: at most ten years ago and a day in the future. "
+            description="When the event happened, with a time zone: at most a day in the future, and in version 1 at "
+            "most ten years ago. "
             "Without `time`, the time of arrival is stored."
         ),
     ] = None
@@ -114,7 +115,7 @@ async def record_events(
     data: JSONBody[EventsIn],
 ) -> Recorded:
     """Record up to 1,000 events of shoppers. An event that cannot be recorded is listed in `refused`. If none can be
-    recorded, the request is refused."""
+    recorded, or if the key does not allow the catalog of an event, the request is refused."""
     items = read_items(data.events, EventIn)
     is_v1 = request.scope["path"].startswith("/v1/")
     limits = KeyLimits.of(request)

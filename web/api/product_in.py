@@ -83,9 +83,9 @@ class _ProductFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class ProductIn(_ProductFields, forbid_unknown_fields=True, kw_only=True):
-    """A whole product. An absent field is stored as empty. A field takes a text, or another JSON value that
-    `windowshop load` reads. Without `strict`, a value that the field cannot hold is omitted, and `reason` of the answer
-    names it."""
+    """A whole product. An absent field is stored as empty. A field takes a text, or another JSON value that `windowshop
+    load` reads. Without `strict`, most values that their fields cannot hold are omitted, and `reason` of the answer
+    names them."""
 
     sku: Required
     title: Required
@@ -93,8 +93,8 @@ class ProductIn(_ProductFields, forbid_unknown_fields=True, kw_only=True):
 
 
 class ProductPatch(_ProductFields, forbid_unknown_fields=True, kw_only=True):
-    """The fields that change. Null clears a field. A member of `attributes` changes or, if it is null, is removed;
-    `images` replaces all images."""
+    """The fields that change. Null clears a field, but not the title. A member of `attributes` changes or, if it is
+    null, is removed; `images` replaces all images."""
 
     title: Required = None
 

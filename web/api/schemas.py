@@ -204,7 +204,8 @@ class GeneralSearch(ChangeableSearch, forbid_unknown_fields=True, kw_only=True):
             "correct": self.correct,
             "image": self.image,
             "inputs": None if self.inputs is None else as_json(self.inputs),
-            # When no encoder runs, a text alone is searched by keywords. Images and inputs cannot be searched that way.
+            # When no encoder runs, a new text alone is searched by keywords. Images and inputs cannot be searched that
+            # way.
             "degrade": self.image is None and self.inputs is None,
         }
 

@@ -2,7 +2,7 @@
 
 A valid key is cached, so a revoked key still works for a few seconds. While no database answers, a key that was found
 in the last ten minutes works, unless it has expired. Requests without a valid key, such as attempts to guess a key, are
-counted by client address.
+counted by client address. So are requests with a key that has not been found in the last ten minutes.
 """
 
 import asyncio
@@ -94,7 +94,7 @@ class Access:
             return
         key = await self._key(token, found)
         if key is None and in_session:
-            return  # the key was revoked, so the page asks for another one
+            return  # the key is no longer valid, so the page asks for another one
         if key is None:
             detail = "This API key is unknown or revoked." if token else "The header Authorization has no API key."
             raise ApiError("key-missing", detail, hint="" if token else _SEND_KEY)

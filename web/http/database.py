@@ -47,7 +47,7 @@ class Reader:
     pool: Pool
     lag: float | None = None
     is_usable: bool = True
-    last_read: int = 0  # number of the last read for which this server was the first choice
+    last_read: int = 0  # number of the last read for which this reader came before the others
 
 
 # The server that a probe asks: a server that searches use now, a server at the read address, or the primary with the
@@ -95,8 +95,8 @@ class Pools:
         return self.primary_answers and not any(reader.is_usable for reader in self.readers)
 
     async def _read(self, call: Call[Result]) -> Result:
-        """Run `call` on the first server that can be reached: on a usable standby, on the primary, or on a standby that
-        lags."""
+        """Run `call` on the first server that can be reached: on a usable standby, on the primary, or on another
+        standby."""
         *others, last = self._reading_order()
         for pool in others:
             with suppress(DatabaseUnreachable):
@@ -104,8 +104,8 @@ class Pools:
         return await last.run(call)
 
     def _reading_order(self) -> list[Pool]:
-        """Return the pools in the order in which a read tries them. The first is the usable standby with the fewest
-        running reads; among equals, the one whose last read is oldest."""
+        """Return the pools in the order in which a read tries them. Usable readers come first, ordered by their number
+        of running and waiting calls; among equals, the one whose last read is oldest comes first."""
         readers = sorted(self.readers, key=lambda each: (not each.is_usable, each.pool.active, each.last_read))
         readers[0].last_read = next(self._reads)
         if not (self.has_standby and self.primary_answers):

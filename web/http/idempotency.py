@@ -31,7 +31,7 @@ HEADER = "Idempotency-Key"
 REPLAYED = (b"idempotency-replayed", b"true")
 IDEMPOTENT = "idempotent"  # in a route's `opt`: the route takes the header
 MAX_ANSWER = 100_000  # bytes; a longer answer is not remembered, and a repeated request runs again
-END_SECONDS = 30.0  # the service tries for this time to store an answer
+END_SECONDS = 30.0  # after this time, no further try to store an answer begins
 TRY_SECONDS = 10.0  # time limit of a try
 _WAIT_SECONDS = 2.0  # an answer waits at most this long until it is stored; the tries go on after that
 _PAUSE_SECONDS = 1.0  # between two tries
@@ -102,7 +102,7 @@ class _Recorder:
 async def _end(pools: Pools, key: bytes, claimed: datetime, answer: _Recorder) -> None:
     status, body = answer.remembered() or (None, None)
     until = asyncio.get_running_loop().time() + END_SECONDS
-    # If no try succeeds, a request with the key gets a 409 until the claim is two minutes old (idempotency_claim).
+    # If no try succeeds, a repeated request gets a 409 until the claim is two minutes old (idempotency_claim).
     while asyncio.get_running_loop().time() < until:
         with suppress(DatabaseError, TimeoutError):
             await pools.probe(

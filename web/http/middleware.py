@@ -174,7 +174,7 @@ class RequestMiddleware:
     def _record(
         self, context: RequestContext, method: str, route: str | None, status: int | None, seconds: float
     ) -> None:
-        """Count and log the request. `status` is None if the client disconnected before its answer began."""
+        """Count and log the request. `status` is None if no answer began; this counts as 499."""
         route = route or "unmatched"
         status = status or 499
         method = method if method in _METHODS else "other"
@@ -196,7 +196,7 @@ class RequestMiddleware:
 
 def _span(scope: Scope, method: str) -> AbstractContextManager[Any]:
     """Returns the span of a request. If the request names a span of the caller, that span is the parent. A probe has no
-    span."""
+    span, and without tracing no request has one."""
     if not tracing.is_on() or scope["path"] in PROBES:
         return nullcontext()
     given = next((value for name, value in scope["headers"] if name == b"traceparent"), None)

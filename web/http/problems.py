@@ -119,8 +119,8 @@ _LOCKED = ("overloaded", "Other requests are writing the same rows.", "")
 _BAD_VALUE = ("invalid", "A value cannot be stored or compared as the type of its field.", "")
 _NOT_FOUND = "42704"
 # Maps a SQLSTATE, or the beginning of one, to a problem type, detail and hint; the longest match counts. If detail and
-# hint are None, the client gets the message and hint of the error. They are None for errors that our statements get
-# only from Windowshop's own SQL functions.
+# hint are None, the client gets the message and hint of the error. They are None for errors that our statements usually
+# get from Windowshop's own SQL functions.
 _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
     "WS003": ("invalid", None, None),  # the encoder refused the query and gives the reason
     "08": _UNAVAILABLE,
@@ -136,7 +136,7 @@ _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
         "not-found",
         None,
         None,
-    ),  # a catalog or product does not exist; only Windowshop's functions raise this
+    ),  # such as a catalog or product that does not exist
     "53": _UNAVAILABLE,
     "54": ("invalid", None, None),
     "55000": ("cursor-outdated", None, None),
@@ -216,8 +216,8 @@ def allow(error: MethodNotAllowedException) -> str:
 
 
 def _hint_of_catalogs(request: Request[Any, Any, Any], hint: str) -> str:
-    """Returns the hint of a catalog that does not exist. The database names all catalogs, and so this hint is only for
-    a client that may read all of them."""
+    """Returns the hint for something that does not exist. The hint of the database may name all catalogs, and so it is
+    only for a client that may read all of them. Another client gets the catalogs of its key, or no hint."""
     key = context_of(request.scope).api_key
     if key is None:
         return hint if request.app.state.public_catalogs is None else ""

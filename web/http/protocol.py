@@ -28,8 +28,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from web.http.problems import MEDIA_TYPE, ApiError, problem_and_headers
 
-IDLE_TIMEOUT_SECONDS = 10.0  # a client that makes no progress for this time is disconnected at the next check
-MAX_HEADER_BYTES = 64 * 1024  # largest header of a request
+IDLE_TIMEOUT_SECONDS = (
+    10.0  # a client that completes no request, or reads nothing, for so long is cut off at the next check
+)
+MAX_HEADER_BYTES = 64 * 1024  # a request is refused if its header is longer and has not ended yet
 MAX_ADDRESS_BYTES = 65_535  # longest address that httptools reads
 _REQUEST_LINE = re.compile(rb"^[A-Za-z][A-Za-z_-]{0,39} [!-~]+ HTTP/1\.[01]\r?$", re.MULTILINE)
 
@@ -71,8 +73,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.send_400_response("The header is too long.")
 
     def send_400_response(self, msg: str) -> None:
-        """Answer with a problem if the bytes are not HTTP, the method is unknown, or the header is too long. Such a
-        request never reaches the application."""
+        """Answer with a problem if the bytes are not HTTP, the method is unknown, or the header or the address is too
+        long. Such a request never reaches the application."""
         error = ApiError("malformed", msg)
         if isinstance(sys.exception(), HttpParserInvalidMethodError) and _REQUEST_LINE.search(self._received):
             error = ApiError("method-unknown")

@@ -20,7 +20,7 @@ from web.mcp import answers
 MAX_RESULTS = 50  # an assistant reads every result, so its pages are smaller than those of REST
 MAX_VALUES = 100
 SEARCH = "/v1/search"
-STEPS = 20  # more than the steps of any search
+STEPS = 20  # counted for the steps of a search
 
 Filter = Annotated[
     dict[str, Any] | None,
@@ -69,7 +69,7 @@ class Tool(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     @property
     @abstractmethod
     def rows(self) -> int:
-        """The largest number of rows that the call can return. They count towards the budget of the key."""
+        """The number of rows that the call counts towards the budget of the key."""
 
     @abstractmethod
     def request(self) -> RestRequest: ...
@@ -98,12 +98,12 @@ class PageTool(Tool, forbid_unknown_fields=True, kw_only=True):
 class SearchTool(PageTool, forbid_unknown_fields=True, kw_only=True):
     """Search the products of the shop by what they look like and what their words say.
 
-    Give query, an image (image or image_url), or sku. Together they find products that fit all of them. Without them,
-    the products that pass the filter are listed. Results are best first. Every product is somewhat similar, so set cut
-    to relevant to get only products that fit. Put conditions that must hold (price, color, brand) into filter and not
-    only into query. In query, "two words" must stand together, and -word excludes products that have the word.
-    `effective_price` is the price today, and `price` the one without a sale. `similarity` is that of the images, from 0
-    to 1.
+    Give query, an image (image or image_url), or sku. Together they find products that fit all of them, best first.
+    Without them, the products that pass the filter are listed. Every product is somewhat similar, so set cut to
+    relevant to get only products that fit. Put conditions that must hold (price, color, brand) into filter and not only
+    into query. In query, "two words" must stand together, and -word excludes products that have the word.
+    `effective_price` is the price today, and `price` the one without a sale. `similarity` is that of query and image,
+    from 0 to 1.
     """
 
     query: Annotated[Text | None, Meta(description="A description, such as: black leather backpack.")] = None
@@ -122,7 +122,7 @@ class SearchTool(PageTool, forbid_unknown_fields=True, kw_only=True):
 
 class SimilarTool(PageTool, forbid_unknown_fields=True, kw_only=True):
     """Find products that look like a product of the shop, without that product itself, or like an image on the web.
-    Give sku or image_url. Best first."""
+    Give sku or image_url. The best results come first."""
 
     sku: Sku | None = None
     image_url: ImageUrl = None

@@ -1,7 +1,7 @@
 """Builds the chips above the results.
 
-Each chip shows one part of the search: the text, an example product, the visitor's image, a filter, or the choice to
-include less relevant products. The chip links to the same search without that part.
+Each chip shows one part of the search: the text, an example product, the visitor's image, values of a filter, or the
+choice to include less relevant products. The chip links to the same search without that part.
 """
 
 from collections.abc import Iterator, Mapping

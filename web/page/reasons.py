@@ -63,7 +63,8 @@ def _looks(rank: int | None, what: str) -> str | None:
 
 
 def _words_found(row: SearchHit, positions: WordPositions) -> str | None:
-    """Returns which words of the query the title has. If it has none, returns that the product's details have them."""
+    """Returns which words of the query the title has. If it has none, returns that the product's details have them.
+    Returns None if the words did not find the product."""
     if row.keyword_rank is None:
         return None
     if title := positions.get("title"):

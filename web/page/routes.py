@@ -44,7 +44,8 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     if result.search is not None:
         count_search(state, "page", result.search, PAGE, result.seconds)
     origin = state.recorder.searched(request.scope, wanted, result) if state.recorder else ""
-    # After "More results", the address has the number of products, so that "back" and another visitor see all of them.
+    # After "More results", the address has the number of products, so that "back" and another visitor see them, up to
+    # MAX_SHOWN.
     template = "more.html" if is_more else "part.html" if is_htmx(request) else "page.html"
     headers = page_headers()
     if is_more and wanted.shown:
@@ -115,7 +116,7 @@ async def _image_in(form: FormMultiDict, state: State) -> bytes:
 
 @get("/picture/{name:str}", include_in_schema=False)
 async def uploaded_image(state: State, name: Annotated[str, PathParameter()]) -> Response[bytes]:
-    """Return an uploaded image, which was scaled down when it was uploaded."""
+    """Return the copy of an uploaded image that the service keeps."""
     image = state.uploads.get(name)
     if image is None:
         raise ApiError("not-found", "This image is not here any more.")

@@ -33,8 +33,8 @@ EMPTY = Start([], [])
 
 
 def read_start(conn: Connection, catalog: str, facets: Sequence[FacetOf], hidden: Conditions) -> Start:
-    """Read the most frequent product types with a product of each, and the most frequent queries of visitors. While
-    there are no such queries, short titles of these products serve instead. Every product passes `hidden`."""
+    """Read frequent product types, each with a product that has an image, and the most frequent queries of visitors.
+    While there are no such queries, short titles of these products serve instead. Every product passes `hidden`."""
     types = next((facet.values for facet in facets if facet.field == "product_type"), [])
     names = [one.value for one in types if one.kind == "value" and one.value][:CATEGORIES]
     categories = [found for name in names if (found := _category(conn, catalog, name, hidden))]

@@ -64,7 +64,7 @@ class PageState:
     catalog: str = ""  # empty for the site's default catalog
     cut: str | None = RELEVANT
     correct: bool = True  # whether misspelt words are corrected
-    sort: str = ""  # a key of SORTS; empty: a search puts the best product first, other pages have no special order
+    sort: str = ""  # a key of SORTS; without it, a search puts the best product first
     after: str = ""
     shown: int = 0  # without `after`: products that the page shows from the first one on; 0 for one page
     remarks: tuple[str, ...] = ()  # messages about invalid parameters
@@ -122,8 +122,8 @@ class PageState:
 
 
 def read(parameters: Iterable[tuple[str, str]]) -> PageState:
-    """Returns the state of an address. An invalid value is dropped, and a remark names it. An invalid value of
-    `correct` or `shown` gets a remark only if it is too long. An unknown parameter is ignored."""
+    """Returns the state of an address. An invalid value is dropped, and usually a remark names its parameter. An
+    unknown parameter is ignored."""
     lists: dict[str, list[str]] = {name: [] for name in _LISTS}
     single: dict[str, str] = {}
     remarks: list[str] = []

@@ -41,7 +41,7 @@ async def suggested(
     q: Annotated[str, QueryParameter(max_length=1000)] = "",
     catalog: Annotated[str, QueryParameter(max_length=MAX_CATALOG)] = "",
 ) -> Template:
-    """Return what shop.suggest suggests for a text, as options of a list box."""
+    """Return what shop.suggest suggests for a text, without hidden products, as options of a list box."""
 
     hidden: Hidden = state.page_caches.hidden
 

@@ -187,7 +187,8 @@ class PartState(msgspec.Struct):
 
 class EncodingState(msgspec.Struct):
     """`state` is `waiting` if a part waits, otherwise `quarantined` if a part is in quarantine, and otherwise `done`. A
-    part in quarantine is not tried again before its image or title changes, or an operator runs `windowshop retry`."""
+    part in quarantine is tried again only after its image or title has changed, or when an operator asks for it, for
+    example by `windowshop retry`."""
 
     sku: str
     model: Annotated[str | None, Meta(description="The serving model; null if no model serves.")]

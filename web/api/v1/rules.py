@@ -96,7 +96,7 @@ async def list_rules(
         limits.check_catalog(catalog)
     found = await state.pools.read(
         request, lambda conn: rules.read(conn, catalog, after=after, rows=_ROWS), primary=True
-    )  # an integrator may write back what it reads
+    )  # from the primary, because an integrator may write back what it reads
     return Rules([_out(row) for row in found], found[-1].rule_id if len(found) == _ROWS else None)
 
 

@@ -81,7 +81,7 @@ class ProductSearch(GeneralSearch, forbid_unknown_fields=True, kw_only=True):
         return self.query is None and self.image is None and self.image_url is None and self.inputs is None
 
     def check(self) -> None:
-        """Raises ApiError if options contradict each other, the query is empty or the box is faulty."""
+        """Raises ApiError if options do not fit together, the query is empty or the box is faulty."""
         if self.image is not None and self.image_url is not None:
             raise ApiError("invalid", "Give image or image_url, not both.")
         if self.box is not None:

@@ -29,9 +29,11 @@ class SynonymIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     terms: Annotated[list[Term], Meta(min_length=1, max_length=MAX_SYNONYM_TERMS)]
     from_term: Term | None = None
     catalog: Annotated[
-        Annotated[str, Meta(max_length=MAX_CATALOG)] | None, Meta(description="Null for every catalog.")
+        Annotated[str, Meta(max_length=MAX_CATALOG)] | None, Meta(description="Null means every catalog.")
     ] = None
-    language: Annotated[Annotated[str, Meta(max_length=63)] | None, Meta(description="Null for every language.")] = None
+    language: Annotated[Annotated[str, Meta(max_length=63)] | None, Meta(description="Null means every language.")] = (
+        None
+    )
 
 
 class SynonymOut(SynonymIn, kw_only=True):
@@ -77,7 +79,9 @@ async def list_synonyms(
     state: State,
     catalog: Annotated[
         str | None,
-        QueryParameter(max_length=MAX_CATALOG, description="Only synonyms of this catalog and of every catalog."),
+        QueryParameter(
+            max_length=MAX_CATALOG, description="Only synonyms of this catalog, and those for every catalog."
+        ),
     ] = None,
     after: Annotated[int, QueryParameter(ge=0, description="`next` of the previous answer.")] = 0,
 ) -> Synonyms:

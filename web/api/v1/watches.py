@@ -61,9 +61,11 @@ class MatchOut(msgspec.Struct):
     sku: str
     title: str
     image_similarity: Annotated[
-        float | None, Meta(description="Similarity of the nearest image; null below the floor.")
+        float | None, Meta(description="Similarity of the nearest image; null if it is too low for a match.")
     ]
-    title_similarity: Annotated[float | None, Meta(description="Similarity of the title; null below the floor.")]
+    title_similarity: Annotated[
+        float | None, Meta(description="Similarity of the title; null if it is too low for a match.")
+    ]
     matched_at: datetime
 
 

@@ -30,7 +30,7 @@ class WhatIfIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class QualityOut(msgspec.Struct):
-    """Means for all judged queries, or the figures of one query. Null if not judged."""
+    """Means for all judged queries, or the figures of one query. They are null without a judged query."""
 
     ndcg_before: float | None
     ndcg_after: float | None

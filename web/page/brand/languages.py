@@ -104,7 +104,7 @@ def sign(currency: str | None) -> str:
 
 
 def group_separator() -> str:
-    """Returns what the visitor's locale writes between thousands: a comma, a full stop, an apostrophe or a space."""
+    """Returns what the visitor's locale writes between thousands, such as a comma, a full stop or a space."""
     return get_group_symbol(visit.locale())
 
 

@@ -56,7 +56,8 @@ async def sitemap_part(
     parts: Annotated[int, PathParameter(ge=1, le=MAX_PARTS)],
     part: Annotated[int, PathParameter(ge=0, lt=MAX_PARTS)],
 ) -> Response[str]:
-    """Return the addresses of the products of one part. The first part also has the address of the start page."""
+    """Return the addresses of those products of one part that visitors may see. The first part also has the address of
+    the start page."""
     if part >= parts:
         raise ApiError("not-found", f"There are only {parts:,} parts, from 0 on.")
     hidden: Hidden = state.page_caches.hidden

@@ -26,8 +26,8 @@ _MOST = 20  # languages of Accept-Language that are read
 @dataclass(frozen=True, slots=True)
 class Site:
     """What one service shows. `frame_ancestors` are the sources of the directive of this name. The first language is
-    for visitors who accept none of the languages. `public_url` is the scheme and the host of all absolute addresses.
-    Without `public_url`, absolute addresses have the scheme and the host of the request."""
+    for visitors who accept none of the languages. `public_url` is the scheme and the host of the page's absolute
+    addresses. Without `public_url`, they have the scheme and the host of the request."""
 
     theme: Theme = field(default_factory=Theme)
     frame_ancestors: str = "'none'"
@@ -77,7 +77,8 @@ def chosen_language() -> str:
 
 
 def language() -> str:
-    """Returns the language of the address, or else the one that the visitor's browser prefers, or else the first."""
+    """Returns the language of the address, or else the one of the site's languages that the visitor's browser prefers,
+    or else the site's first."""
     now = _visit.get() or _nobody
     if now.scope is None:
         return now.site.languages[0]
@@ -88,7 +89,8 @@ def language() -> str:
 
 def locale() -> str:
     """Returns the locale of numbers and prices, such as en_GB: the language of the page, and the region that the
-    visitor's browser names for this language. Returns the language if the browser names no known region."""
+    visitor's browser prefers for this language. Returns the language if the browser names no region or this region is
+    unknown."""
     now = _visit.get() or _nobody
     if not now.locale:
         own = language()
@@ -139,7 +141,7 @@ def in_language(path: str) -> str:
 
 def absolute(path: str) -> str:
     """Returns the address of a path of this service, with a scheme and a host. An address of another host is returned
-    unchanged. No path prefix is added: `path` has it already."""
+    unchanged, and so is a path outside a request. No path prefix is added: `path` has it already."""
     scope = (_visit.get() or _nobody).scope
     if scope is None or not path.startswith("/"):
         return path

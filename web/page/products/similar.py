@@ -1,7 +1,7 @@
 """Serves the products that are similar to a product, as a part of its view.
 
-The browser loads the part when the visitor scrolls to its place. So a crawler that reads every view starts no searches.
-The page's robots.txt forbids the address of the part.
+The browser loads the part when the visitor scrolls to its place. So a crawler that reads every view without scrolling
+starts no searches. The page's robots.txt forbids the address of the part.
 """
 
 from collections.abc import Mapping

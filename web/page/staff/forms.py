@@ -22,7 +22,7 @@ _NUMBERED = {"pin": ("at", int, "1"), "boost": ("factor", float, "2"), "bury": (
 
 
 async def fields(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """Returns the texts of a form."""
+    """Returns the texts of a form. Raises ApiError for a body that is no form."""
     if request.content_type[0] not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise ApiError("media-type", marked("Send a form."))
     return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
