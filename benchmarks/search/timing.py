@@ -162,8 +162,8 @@ def with_smallest_ef(
 def smallest_ef(
     make: Callable[[int], Strategy], target: float, efs: Sequence[int] = EFS, max_p50: float = float("inf")
 ) -> int:
-    """Returns the smallest ef in the ascending `efs` whose recall reaches `target`, or the last ef if no ef reaches the
-    target.
+    """Returns, by bisection, the smallest of the ascending `efs` whose recall reaches `target`, or the last ef if no ef
+    reaches the target.
 
     An ef whose median query takes more than `max_p50` seconds counts as large enough.
     """
