@@ -10,6 +10,7 @@ from db.functions.bit_constants import BITS
 from db.functions.browsing_constants import BROWSING
 from db.functions.constant import Constant
 from db.functions.job_constants import CALIBRATION, MATCHES, TAGS, WHAT_IF, WORK
+from db.functions.start_constants import STARTS
 from db.functions.suggestion_constants import SUGGESTIONS
 from db.functions.watch_constants import WATCHES
 
@@ -185,6 +186,8 @@ SEARCH = (
         "a scan that expects fewer matches so far cannot tell whether the filter excludes the neighbourhood; with 8, "
         "recall@10 was .02 less for 2 % of a million products",
     ),
+    Constant("narrow_share", 0.5, "of products", "a filter that fewer products pass needs a smaller stop margin"),
+    Constant("narrow_power", 0.25, "", "the margin shrinks with share / narrow_share to this power"),
     Constant(
         "hnsw_anti_correlation",
         4,
@@ -194,26 +197,7 @@ SEARCH = (
     Constant(
         "mix_ef_search", 400, "candidates", "least ef_search of a mix; its nearest products lie in several regions"
     ),
-    Constant(
-        "start_candidates", 200, "candidates", "candidates of each walk; walks of 100 find fewer products near a mix"
-    ),
-    Constant(
-        "start_pull", 0.3, "x query", "moves a start to the query; 0 moves too little, 1 leaves the start's region"
-    ),
-    Constant(
-        "start_rounds", 4, "rounds", "largest number of rounds of walks; later rounds would change hardly anything"
-    ),
-    Constant("start_count", 4, "walks", "largest number of walks of a later round"),
-    Constant("start_distance", 0.2, "cosine distance", "two starts whose distance is smaller lie in the same region"),
-    Constant("far_start_count", 12, "walks", "start_count under a far filter; 8 walks find fewer of the nearest"),
-    Constant("far_start_distance", 0.1, "cosine distance", "start_distance under a far filter; its matches lie closer"),
-    Constant("start_choice", 50, "products", "number of nearest products from which the next starts are chosen"),
-    Constant("start_sample", 3000, "matches", "size of the sample from which starts under a far filter are chosen"),
-    Constant("start_sample_most", 20_000, "products", "largest number of products that are read for this sample"),
-    Constant("shift", 0.85, "x direction", "shifts the query to the matches; half of the walk's candidates then match"),
-    Constant("shift_candidates", 600, "candidates", "candidates of the walk to the shifted query"),
-    Constant("shift_matches", 10, "matches", "number of nearest matches whose mean the query is shifted to"),
-    Constant("shift_neighbours", 40, "products", "number of neighbours whose mean the query is shifted from"),
+    *STARTS,
     Constant(
         "exact_random_page_cost",
         1.8,

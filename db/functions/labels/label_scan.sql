@@ -44,7 +44,7 @@ begin
                 source.vectors, p_vector, p_depth, rows_per_product, source.index, ef_search);
         elsif p_filtered then
             scan := shop_private.filtered_hnsw_leg(source.vectors, p_vector, p_condition, p_k, p_depth, source.index,
-                p_settings.stop_margin, p_share, ef_search, p_usual);
+                shop_private.narrow_margin(p_settings.stop_margin, p_share), p_share, ef_search, p_usual);
             tried.reason := case when scan.ended then format('%s: the scan of the index ended after %s candidates',
                 p_part, (scan.leg).rows_examined) else tried.reason end;
             scan.converged := scan.converged

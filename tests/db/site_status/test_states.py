@@ -117,9 +117,8 @@ def test_lost_settings_of_the_database_are_reported(fine: Shop, tmp_path: Path) 
 def test_a_missing_role_is_reported(fine: Shop, tmp_path: Path) -> None:
     with faulty(fine, "alter role shop_loader rename to shop_gone", "alter role shop_gone rename to shop_loader"):
         found = [finding for finding in faults(fine.database, tmp_path) if finding.check == "roles"]
-    assert [(finding.level, finding.message, finding.fix) for finding in found] == [
-        (Level.BROKEN, "missing: shop_loader", "windowshop db upgrade")
-    ]
+    [(level, message, fix)] = [(finding.level, finding.message, finding.fix) for finding in found]
+    assert (level, message, fix) == (Level.BROKEN, "missing: shop_loader", "windowshop db upgrade")
 
 
 def test_dblink_that_everybody_may_use_is_broken(fine: Shop, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 -- calibration_finish). With an index over vectors and a p_ef_search, the searches use this ef_search and have no
 -- filter. In all other searches, the filter is condition number p_condition of calibration_conditions. With an index
 -- over bits, p_ef_search is the number of candidates. With an index over vectors and no p_ef_search, the searches use
--- p_stop_margin. p_step describes the trial and is its name in calibration_list. If the time p_until comes before the
--- trial is complete, the function returns null, and a later call continues the trial.
+-- the narrow_margin of p_stop_margin. p_step describes the trial and is its name in calibration_list. If the time
+-- p_until comes before the trial is complete, the function returns null, and a later call continues the trial.
 create or replace function shop_private.calibration_try(
     p_step text, p_run shop_private.calibration_run, p_condition integer, p_ef_search integer,
     p_stop_margin double precision, p_index regclass, p_until timestamptz
@@ -32,7 +32,8 @@ begin
             when p_ef_search is not null
             then shop_private.unfiltered_hnsw_leg('image', p_run.vectors[n], k, 1, p_index, p_ef_search)
             else (shop_private.filtered_hnsw_leg('shop.image_vector', p_run.vectors[n], passing, k, k, p_index::text,
-                p_stop_margin, null, @hnsw_first_check@, @hnsw_max_candidates@)).leg end;
+                shop_private.narrow_margin(p_stop_margin, share), null, @hnsw_first_check@,
+                @hnsw_max_candidates@)).leg end;
         perform shop_private.calibration_add(p_step, n, leg);
         if clock_timestamp() >= p_until then
             return null;

@@ -14,8 +14,9 @@
 -- end after round @start_rounds@. They end earlier after a round, other than the first, that does not change the
 -- nearest p_k products.
 --
--- A walk through an index over bits takes @bit_walk_factor@ times the candidates. If the index is IVFFlat, the walk
--- reads the nearest @bit_walk_lists@ lists.
+-- A walk has @start_candidates@ candidates, or @far_start_candidates@ if a filter excludes the query's neighbourhood. A
+-- walk through an index over bits takes @bit_walk_factor@ times as many. If the index is IVFFlat, the walk reads the
+-- nearest @bit_walk_lists@ lists.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the settings of scans
 
 create or replace function shop_private.leg_from_starts(
@@ -67,7 +68,8 @@ begin
         if cardinality(starts) > 0 then
             walked := shop_private.walks(p_source, p_bits, p_vector,
                 array(select @vector@.l2_normalize(s::@vector@.vector operator(@vector@.+) pull)::@vector@.halfvec
-                    from unnest(starts) s), p_condition, @start_candidates@ * factor);
+                    from unnest(starts) s), p_condition,
+                    factor * case when p_sampled is null then @start_candidates@ else @far_start_candidates@ end);
             leg.rows_examined := leg.rows_examined + walked.examined;
             found := found || walked.matching;
             used := used || starts;

@@ -89,7 +89,8 @@ begin
             p_part, coalesce(cardinality(tried.product_ids), 0));
     elsif p_filtered or p_share is null then
         scan := shop_private.filtered_hnsw_leg(
-            source.vectors, p_vector, p_condition, p_k, p_depth, index, p_settings.stop_margin,
+            source.vectors, p_vector, p_condition, p_k, p_depth, index,
+            shop_private.narrow_margin(p_settings.stop_margin, coalesce(p_share / source.share, 1)),
             case when p_route is null then share end, @hnsw_first_check@, usual);
         tried := scan.leg;
         tried.reason := case when scan.ended then format(

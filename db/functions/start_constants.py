@@ -1,0 +1,27 @@
+"""The named numbers of walks through an HNSW index from several starts (see constants.py)."""
+
+from db.functions.constant import Constant
+
+STARTS = (
+    Constant(
+        "start_candidates", 200, "candidates", "candidates of each walk; walks of 100 find fewer products near a mix"
+    ),
+    Constant(
+        "start_pull", 0.3, "x query", "moves a start to the query; 0 moves too little, 1 leaves the start's region"
+    ),
+    Constant(
+        "start_rounds", 4, "rounds", "largest number of rounds of walks; later rounds would change hardly anything"
+    ),
+    Constant("start_count", 4, "walks", "largest number of walks of a later round"),
+    Constant("start_distance", 0.2, "cosine distance", "two starts whose distance is smaller lie in the same region"),
+    Constant("far_start_count", 24, "walks", "start_count under a far filter; its nearest matches lie far apart"),
+    Constant("far_start_candidates", 100, "candidates", "start_candidates under a far filter, for as much time"),
+    Constant("far_start_distance", 0.1, "cosine distance", "start_distance under a far filter; its matches lie closer"),
+    Constant("start_choice", 100, "products", "number of nearest products from which the next starts are chosen"),
+    Constant("start_sample", 3000, "matches", "size of the sample from which starts under a far filter are chosen"),
+    Constant("start_sample_most", 20_000, "products", "largest number of products that are read for this sample"),
+    Constant("shift", 0.85, "x direction", "shifts the query to the matches; half of the walk's candidates then match"),
+    Constant("shift_candidates", 600, "candidates", "candidates of the walk to the shifted query"),
+    Constant("shift_matches", 10, "matches", "number of nearest matches whose mean the query is shifted to"),
+    Constant("shift_neighbours", 40, "products", "number of neighbours whose mean the query is shifted from"),
+)
