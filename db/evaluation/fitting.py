@@ -71,8 +71,8 @@ def dev_queries(tasks: Sequence[Task]) -> int:
 
 
 def on_test_half(measured: Sequence[MeasuredLeg]) -> list[HeldOutResult]:
-    """Return a result for each group: the queries of one suite, catalog and kind. If there are several groups, also
-    return a result for all queries together."""
+    """Return a result for each group: the queries of one suite, catalog, kind and filter. If there are several
+    groups, also return a result for all queries together."""
     values = test_values(measured)
     rows = [compare_with_legs(what, mine) for what, mine in values.items()]
     return [*rows, compare_with_legs("together", joined(list(values.values())))] if len(rows) > 1 else rows
@@ -84,6 +84,8 @@ def test_values(measured: Sequence[MeasuredLeg]) -> dict[str, dict[str, Values]]
     values: dict[str, dict[str, Values]] = {}
     for leg in measured:
         what = f"{leg.task.suite}{f' ({leg.task.catalog})' if several else ''}: {leg.task.kind}"
+        if leg.task.filter is not None:
+            what += f", {json.dumps(leg.task.filter, ensure_ascii=False)}"
         test = np.array([not in_dev_half(query.query_id) for query in leg.task.queries])
         values.setdefault(what, {})[leg.leg] = leg.column(METRIC)[test]
     return values

@@ -9,7 +9,7 @@ from db.errors import SettingsError
 from db.evaluation import fitting
 from db.evaluation.fusion import LegWeights, fuse, in_dev_half
 from db.evaluation.judgements import read
-from db.evaluation.measure import MeasureOptions, leg_lists, prepare, search, serving
+from db.evaluation.measure import MeasureOptions, leg_lists, measure, prepare, search, serving
 from db.roles import Role
 from tests.support.judging import fill, run, suite_of_words
 
@@ -71,6 +71,14 @@ def test_the_test_half_contains_only_queries_outside_the_dev_half(shop: "Shop", 
     assert row.hybrid.value == pytest.approx(measured[3].column("nDCG@10")[queries].mean())
     difference = measured[3].column("nDCG@10")[queries] - measured[2].column("nDCG@10")[queries]
     assert row.over["keyword"].value == pytest.approx(difference.mean())
+
+
+def test_queries_with_and_without_a_filter_are_tested_as_groups_of_their_own(shop: "Shop", analyst: Connection) -> None:
+    suite_of_words(shop)
+    tasks = prepare(analyst, read(analyst, ["default"]), [None, {"sku": {"ne": "none"}}])
+    rows = fitting.on_test_half([leg for task in tasks for leg in measure(analyst, task, serving(analyst))])
+    assert len({row.what for row in rows}) == 3
+    assert rows[0].queries == rows[1].queries == rows[2].queries / 2
 
 
 def test_a_fit_needs_at_least_ten_queries_in_each_half(shop: "Shop", analyst: Connection) -> None:
