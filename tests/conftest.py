@@ -1,7 +1,8 @@
-"""Tests share one real PostgreSQL server, and a test that requests `database` gets a fresh, migrated database.
+"""The tests of one process share a real PostgreSQL server. A test that requests `database` gets a fresh, migrated
+database.
 
-The server is the embedded server, in a temporary home. The database of a test is a copy of a migrated template. A test
-may commit, open many connections or kill processes without an effect on other tests.
+The server is the embedded server, in a temporary home. The database of a test is a copy of a migrated template, so a
+test may commit without an effect on other tests.
 """
 
 import gc
@@ -171,7 +172,8 @@ def clip_database(databases: Databases, clip_template: tuple[str, Path], setting
 
 @pytest.fixture
 def environment(settings: Settings) -> Callable[[Database], dict[str, str]]:
-    """Returns a function that takes a database and a role and returns the environment of a `windowshop` process."""
+    """Returns a function that takes a database and optionally a role, and returns the environment of a `windowshop`
+    process."""
 
     def variables(database: Database, role: Role | None = None) -> dict[str, str]:
         address = database.url(role).set(drivername="postgresql").render_as_string(hide_password=False)

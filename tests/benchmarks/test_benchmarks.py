@@ -34,7 +34,7 @@ def shop(databases: Databases, template: str, public_folder: Path) -> Shop:
 
 @pytest.fixture(scope="module")
 def others(shop: Shop) -> list[Peer]:
-    """Returns hnswlib and Faiss, each only if it is installed. Both index these products within a second."""
+    """Returns hnswlib and Faiss, each only if it is installed."""
     return peers(shop.catalog, shop.folder, [Hnswlib, Faiss])
 
 

@@ -1,4 +1,4 @@
-"""The official MCP clients for Python and TypeScript use the tools over HTTP and over stdio."""
+"""The official MCP clients for Python and TypeScript list the tools and call two of them, over HTTP and over stdio."""
 
 import json
 import os
@@ -106,23 +106,25 @@ def typescript(folder: Path, transport: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_the_python_client_uses_the_tools_over_http(keyed: tuple[httpx.Client, dict[str, str]], mode: Mode) -> None:
+def test_the_python_client_lists_and_calls_tools_over_http(
+    keyed: tuple[httpx.Client, dict[str, str]], mode: Mode
+) -> None:
     client, header = keyed
     check(with_client(f"{address_of(client)}/mcp", use, header, mode))
 
 
-def test_the_python_client_uses_the_tools_over_stdio(process: StdioServerParameters) -> None:
+def test_the_python_client_lists_and_calls_tools_over_stdio(process: StdioServerParameters) -> None:
     check(with_client(process, use))
 
 
-def test_the_typescript_client_uses_the_tools_over_http(
+def test_the_typescript_client_lists_and_calls_tools_over_http(
     keyed: tuple[httpx.Client, dict[str, str]], tmp_path: Path
 ) -> None:
     client, header = keyed
     check(typescript(tmp_path, {"url": f"{address_of(client)}/mcp", "headers": header}))
 
 
-def test_the_typescript_client_uses_the_tools_over_stdio(process: StdioServerParameters, tmp_path: Path) -> None:
+def test_the_typescript_client_lists_and_calls_tools_over_stdio(process: StdioServerParameters, tmp_path: Path) -> None:
     check(typescript(tmp_path, {"command": process.command, "args": process.args, "env": process.env}))
 
 

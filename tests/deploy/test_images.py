@@ -93,7 +93,9 @@ def test_an_image_has_no_build_tools_and_no_embedded_server_and_runs_with_few_ri
     }
 
 
-def test_an_image_is_smaller_than_its_limit(images: Images, target: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_image_without_its_base_is_smaller_than_its_limit(
+    images: Images, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     size, base = images.tools.size(images.image(target)), images.tools.size(BASE)
     with capsys.disabled():
         print(f"\nThe image {target} has {size / 1e6:.0f} MB, of which the base has {base / 1e6:.0f} MB.")

@@ -148,7 +148,7 @@ def valid(promtool: Run, folder: Path, query: str) -> bool:
 
 
 @pytest.mark.parametrize("name", ["gpu", "ha"])
-def test_the_largest_number_of_pods_stays_below_the_limits_of_the_logins(name: str) -> None:
+def test_the_largest_number_of_pods_does_not_exceed_the_limits_of_the_logins(name: str) -> None:
     """`db upgrade` gives each login a share of the server's connections (`db/roles.py`)."""
     manifests = overlay(name)
     parameters = one(manifests, "Cluster", "windowshop-db")["spec"]["postgresql"]["parameters"]

@@ -1,6 +1,7 @@
 """The processes of a site with a standby, exporters, Prometheus and Alertmanager are killed in turn.
 
-Alertmanager sends the expected alerts and no others, and tells when they are over. /ready tells the state of the site.
+Alertmanager sends the expected alerts and tells when they are over. Other alerts are not sent, except JobsDown after
+the database was down. /ready tells the state of the site.
 """
 
 import json
@@ -116,7 +117,7 @@ class Whole:
                 self.monitored.site.start_again(name)
 
     def ready(self) -> dict[str, Any] | None:
-        """Return what /ready says, or None while web does not answer."""
+        """Return what /ready says, only its status code if that is not 200, or None while web does not answer."""
         try:
             answer = httpx.get(f"{self.monitored.site.address}/ready", timeout=30)
         except httpx.TransportError:

@@ -1,4 +1,5 @@
-"""The configuration of Prometheus and Alertmanager is valid, every alert fires when it should, and has a runbook."""
+"""The configuration of Prometheus and Alertmanager is valid. Every alert fires in one case and not in another,
+and has a runbook."""
 
 import json
 import re
@@ -169,7 +170,9 @@ def test_every_alert_has_a_case() -> None:
     assert set(CASES) == set(alerts())
 
 
-def test_every_alert_fires_when_it_should_and_not_otherwise(promtool: Run, tmp_path: Path) -> None:
+def test_every_alert_fires_with_the_series_fires_of_its_case_and_not_with_the_series_quiet(
+    promtool: Run, tmp_path: Path
+) -> None:
     fires = [unit_test(alert, case.fires, case.minutes, 1) for alert, case in CASES.items()]
     quiet = [unit_test(alert, case.quiet, case.minutes, 0) for alert, case in CASES.items()]
     done = run_unit_tests(promtool, tmp_path, fires + quiet)

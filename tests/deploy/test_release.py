@@ -1,4 +1,4 @@
-"""The scripts of the release workflow run here. GitHub's actions do not. jactionlint checks the workflow file."""
+"""Three scripts of the release workflow run here. GitHub's actions do not. jactionlint checks the workflow file."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ def run(script: str, folder: Path, **environment: str) -> subprocess.CompletedPr
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Returns a folder with the files that the scripts read, and a changelog with two releases."""
+    """Returns a folder with the files that the scripts read, and a changelog with one release and later changes."""
     (tmp_path / "deploy").mkdir()
     for name in ("pyproject.toml", "deploy/images.yaml"):
         shutil.copy(ROOT / name, tmp_path / name)

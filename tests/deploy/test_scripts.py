@@ -27,7 +27,9 @@ def run(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_only_passwords_for_containers_of_other_images_are_readable_by_every_user(tmp_path: Path) -> None:
+def test_the_passwords_differ_and_all_but_those_for_other_images_are_readable_only_by_their_owner(
+    tmp_path: Path,
+) -> None:
     assert run(sys.executable, DEPLOY / "passwords.py", tmp_path).returncode == 0
     modes = {path.relative_to(tmp_path).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*/*")}
     shared = {"administrator/password", "monitoring/exporter", "monitoring/grafana"}

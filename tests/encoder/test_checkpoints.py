@@ -1,5 +1,5 @@
 """A model is pinned to a commit and loaded from safetensors. No code of a model's author runs, and a cached model needs
-no network. The vectors of each model family equal those that the library transformers computes.
+no network. The vectors of CLIP, SigLIP and SigLIP 2 models equal those that the library transformers computes.
 
 After an intended change of the vectors, run UPDATE_GOLDEN=1 pytest tests/encoder/test_checkpoints.py and review the
 change of the golden file.

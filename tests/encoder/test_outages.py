@@ -186,7 +186,7 @@ def test_a_connection_that_is_half_open_from_its_first_statement_is_noticed(
 
 
 @pytest.mark.soak
-def test_queries_are_answered_within_2_seconds_after_each_of_100_drops_and_nothing_is_lost(
+def test_a_query_at_each_of_100_drops_is_answered_within_2_seconds_and_nothing_is_lost(
     clip_database: Database, model: Model, tmp_path: Path
 ) -> None:
     """Half of the drops leave half-open connections. A third of the drops come while the query waits or is encoded."""

@@ -23,7 +23,7 @@ SETTINGS = EncoderSettings(port=0, device="cpu")
 
 
 def values(text: str) -> dict[str, float]:
-    """Returns the samples of a scrape: the name and labels, and the value."""
+    """Returns the value of each sample of a scrape, by the name of the sample and the values of its labels."""
     return {
         sample.name + "".join(f" {value}" for _, value in sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -143,7 +143,7 @@ def test_a_port_in_use_is_an_error_and_without_a_port_there_is_no_server() -> No
         assert address is None
 
 
-def test_an_encoder_without_a_heartbeat_or_a_query_lane_is_not_ready() -> None:
+def test_an_old_heartbeat_and_an_unready_query_lane_and_a_schema_fault_are_faults_of_an_encoder() -> None:
     class Beats:
         age, lease = 40.0, 30
         is_behind = False

@@ -80,7 +80,8 @@ def test_bytes_that_are_not_an_image_are_refused_with_the_reason_and_a_region_ha
 
 
 def _check_regions(conn: Connection) -> None:
-    """A region has the vector of the part that it cuts out, and a key of its own in the cache."""
+    """Checks that a region of an image has the vector of the part that the region cuts out, and that the whole image
+    keeps its own vector."""
     drawing = Image.effect_noise((120, 80), 100).convert("RGB")
     files = []
     for image in (drawing, drawing.crop((30, 20, 90, 80))):

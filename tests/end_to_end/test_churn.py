@@ -1,5 +1,5 @@
-"""A catalog changes without a pause while it is searched and vacuumed: no call fails, and the indexes find as much as
-rebuilt ones.
+"""A catalog changes without a pause while it is searched and vacuumed. No call fails, and the recall of the indexes is
+at most 0.01 below that of rebuilt indexes.
 
 The churn lasts CHURN_MINUTES minutes, by default 3. `pytest -s` prints the recall before, during and after it.
 """
@@ -209,7 +209,7 @@ def site(server_home: Path, public_folder: Path, tmp_path: Path) -> Iterator[Dat
 
 
 @pytest.mark.soak
-def test_indexes_find_as_much_after_the_churn_as_rebuilt_ones(site: Database) -> None:
+def test_no_call_fails_and_the_recall_after_the_churn_is_near_that_of_rebuilt_indexes(site: Database) -> None:
     churn = Churn(site)
     print(f"\nrecall@10 before: {recall(site)}")
     paces = (

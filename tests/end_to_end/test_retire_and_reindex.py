@@ -34,7 +34,7 @@ PRODUCTS = 300
 @pytest.fixture(scope="module")
 def two_template(databases: Databases, template: str, public_folder: Path) -> tuple[str, Path]:
     """Returns the name of a migrated database and the home folder with its revisions. Model toy is serving, and model
-    wide has status building. Both models have encoded the catalog."""
+    wide has status building. Both models have a vector of each image and title."""
     database, home = databases.copy(template), public_folder / "retire-home"
     for model in (TOY, WIDE):
         add_model(database, Settings(home=home), model)

@@ -58,7 +58,7 @@ def test_a_preferred_column_with_a_value_in_the_last_row_is_chosen(suffix: str, 
     assert source.columns[next(name for name in source.columns if name.startswith("Product"))] == "sku"
 
 
-def test_a_file_whose_preferred_columns_have_values_is_not_read_in_advance(tmp_path: Path):
+def test_a_file_whose_preferred_columns_have_values_is_not_read_to_its_end_in_advance(tmp_path: Path):
     path = tmp_path / "goods.csv"
     path.write_text("sku,id,title\n" + "1,2,A\n" * 200_000 + '"\n')
     source = open_source(path)

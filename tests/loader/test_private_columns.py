@@ -1,4 +1,5 @@
-"""A private column holds values that customers must not see. A load skips the column unless an option names it."""
+"""A private column holds values that customers must not see. A load skips the column unless an option says to
+keep it."""
 
 import json
 import tempfile

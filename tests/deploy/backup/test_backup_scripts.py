@@ -235,7 +235,7 @@ def test_a_number_of_copies_that_is_not_1_or_more_is_refused(
     assert "must be 1 or more" in done.stderr
 
 
-def test_a_backup_that_fails_leaves_nothing(cluster: Cluster, backup: Path) -> None:
+def test_a_backup_that_fails_leaves_no_file(cluster: Cluster, backup: Path) -> None:
     before = sorted(backup.rglob("*"))
     nobody = Cluster(cluster.home, cluster.data, 1)
     for words in (("base-backup.sh", backup), ("dump.sh", backup, "postgres")):

@@ -1,4 +1,4 @@
-"""Images of many modes and sizes become RGB squares of 256 pixels."""
+"""Images of many modes and sizes become RGB images of 256 x 256 pixels."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_transparent_pixels_become_white() -> None:
 
 
 @pytest.mark.parametrize("mode", ["P", "RGBa"])
-def test_an_image_with_a_palette_or_premultiplied_alpha_looks_the_same_as_rgba(mode: str) -> None:
+def test_an_image_with_a_palette_or_premultiplied_alpha_looks_nearly_the_same_as_rgba(mode: str) -> None:
     # A palette has 256 colours and one bit of alpha, so the edges of the disc differ a little.
     plain = np.asarray(pixels.square(red_disc_on_nothing()), dtype=int)
     other = np.asarray(pixels.square(red_disc_on_nothing(mode)), dtype=int)

@@ -1,4 +1,4 @@
-"""The image tower computes the output of the published network, and a training loop cannot change the tower."""
+"""The image tower computes the output of the published network, and stays frozen after a call of train()."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_pooled_features_lie_between_the_mean_and_the_maximum(tower: Tower) -> N
     assert (pooled <= last.amax((2, 3)) + 1e-6).all()
 
 
-def test_a_training_loop_cannot_unfreeze_the_tower(tower: Tower) -> None:
+def test_the_tower_stays_in_evaluation_mode_and_its_parameters_need_no_gradient(tower: Tower) -> None:
     assert not tower.train().training
     assert not any(parameter.requires_grad for parameter in tower.parameters())
 

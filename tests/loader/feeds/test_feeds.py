@@ -74,7 +74,7 @@ def test_parquet_types_become_json_types(emptied_database: Database, tmp_path: P
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "xml"])
-def test_columns_are_mapped_to_fields_in_every_format_that_names_its_columns(suffix: str, tmp_path: Path):
+def test_columns_of_csv_and_json_lines_and_parquet_and_xml_are_mapped_to_fields(suffix: str, tmp_path: Path):
     path = tmp_path / f"goods.{suffix}"
     if suffix == "csv":
         path.write_text("Code,Label,title\n1,One,internal\n")

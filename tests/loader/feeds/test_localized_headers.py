@@ -12,7 +12,7 @@ from loader.sources import open_source
 from loader.sources.platforms.woocommerce_headers import english
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-# The English headers of an export, and the cells of a product that has a size
+# Maps the English headers of an export to the cells of a product that has a size.
 WOOCOMMERCE = {
     "ID": "7", "Type": "simple", "SKU": "mug", "GTIN, UPC, EAN, or ISBN": "4006381333931", "Name": "Mug",
     "Published": "1", "Is featured?": "0", "Visibility in catalog": "visible", "Short description": "Big",

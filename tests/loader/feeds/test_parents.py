@@ -1,5 +1,5 @@
-"""A product with variants is not loaded itself. Its identifiers, prices and stock become attributes of each variant. A
-variant without others has the identifiers themselves."""
+"""A product with variants is not loaded itself. Its identifiers, prices and stock become attributes of each variant.
+The only variant of a product has the identifiers themselves."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`--sync` changes 40,000 products in batches. Like a load, a sync locks products in the order of their keys."""
+"""`--sync` changes 40,000 products in batches. Like a load, a sync locks products in the order of product_id."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,9 +28,10 @@ def test_sync_changes_40000_products(emptied_database: Database, tmp_path: Path,
     assert counts(summary) == (1, 0, 40_000, 0) if delete else (1, 40_000, 0, 0)
 
 
-def test_sync_locks_products_in_the_order_of_their_keys(emptied_database: Database, tmp_path: Path):
-    """While the sync waits for the lock of the product with the smallest key, it must hold no other lock."""
-    for number in (10, 20):  # two loads, so that the order of rows in the table is not the order of keys
+def test_sync_locks_products_in_the_order_of_product_id(emptied_database: Database, tmp_path: Path):
+    """While the sync waits for the lock of the product with the smallest product_id, it must hold the lock of no other
+    product."""
+    for number in (10, 20):  # two loads, so that the order of rows in the table is not that of product_id
         load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(number)))
     lock = text(
         "select from shop.product where product_id in (select product_id from shop.product order by product_id "

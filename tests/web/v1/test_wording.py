@@ -1,5 +1,5 @@
-"""Errors of REST and of the tools of assistants use the names that their clients know. Empty and short answers give a
-reason. Numbers, prices and catalogs have one meaning in every request."""
+"""Errors of REST use no names of SQL, and errors of the tools of assistants use no names of SQL or REST. Empty and
+short answers give a reason. Any number can be compared with a numeric field."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ SKU = [{"sku": "sku 1"}]
         {"query": "bag", "catalog": "nosuch"},
     ],
 )
-def test_errors_of_a_search_use_the_names_of_rest(client: httpx.Client, body: dict[str, Any]) -> None:
+def test_errors_of_a_search_use_no_names_of_sql(client: httpx.Client, body: dict[str, Any]) -> None:
     problem = client.post("/v1/search", json=body).json()
     assert 400 <= problem["status"] < 500, problem
     shown = f" {problem['detail']} {problem.get('hint', '')} "
@@ -64,7 +64,7 @@ def test_errors_of_a_search_use_the_names_of_rest(client: httpx.Client, body: di
         ("search", {"sku": "nosuch"}),
     ],
 )
-def test_errors_of_a_tool_use_the_names_of_its_arguments(
+def test_errors_of_a_tool_use_no_names_of_sql_or_rest(
     client: httpx.Client, tool: str, arguments: dict[str, Any]
 ) -> None:
     with pytest.raises(ToolFailed) as failed:
@@ -101,7 +101,7 @@ def test_a_parameter_that_is_given_twice_or_has_a_nul_is_refused(client: httpx.C
     assert (answer.status_code, answer.json()["detail"]) == (422, detail)
 
 
-def test_every_number_compares_as_a_number(serve: Any, own_database: Any) -> None:
+def test_each_numeric_field_can_be_compared_with_fractions_and_large_numbers(serve: Any, own_database: Any) -> None:
     cases: list[tuple[dict[str, Any], bool]] = [
         ({"quantity": {"gte": 0.5}}, True),
         ({"quantity": {"lt": 1.0}}, False),
@@ -189,7 +189,9 @@ def test_faults_of_a_request_to_mcp_are_problems(client: httpx.Client, content: 
     assert answer.json()["detail"]
 
 
-def test_a_price_means_the_same_in_every_tool(serve: Any, own_database: Any) -> None:
+def test_the_tools_search_and_product_show_the_same_two_prices_and_a_filter_uses_each(
+    serve: Any, own_database: Any
+) -> None:
     product = {"sku": "S", "title": "bag", "price": 100, "sale_price": 60, "currency": "EUR"}
     with serve(own_database) as client:
         client.put("/v1/products", json={"products": [product]}).raise_for_status()
