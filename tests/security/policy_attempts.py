@@ -4,11 +4,11 @@ from tests.security.tenants import FIRST, QUERY
 
 BY_TENANT = "create policy tenants on shop.product for select to shop_analyst using (catalog = current_user)"
 
-# A statement of tenant {own}, and the number of rows that it returns; None: any number. No row, notice or error names
-# another tenant or has the product_id of another tenant's product.
+# Each attempt is a statement of tenant {own} and the number of rows that the statement returns. None stands for any
+# number. No row or notice names another tenant or has the product_id of another tenant's product.
 Attempts = list[tuple[str, int | None]]
 
-# Tables and views, as whole rows
+# Reads rows of tables and views, most of them as whole rows.
 TABLES: Attempts = [
     ("select t::text from shop.product t", 3),
     ("select t::text from shop.product_image t", 3),
@@ -151,7 +151,7 @@ GUESSES = [
     "select count(*) from shop.tuning where name = 'zero_shot:attributes.{other}'",
 ]
 
-# Policies of other shapes that hide the products of all other tenants from {own}, too
+# Policies of other shapes also hide the products of all other tenants from {own}.
 POLICIES = {
     "a policy of one role": ["create policy mine on shop.product to {own} using (catalog = '{own}')"],
     "a restrictive policy": [

@@ -1,4 +1,5 @@
-"""The validation of products and the pattern of the database refuse addresses that run code."""
+"""The validation of products and the pattern of the database refuse addresses that could run code or
+name a file."""
 
 import re
 
@@ -42,7 +43,7 @@ ACCEPTED = [
 
 @pytest.mark.parametrize("link", REFUSED)
 @pytest.mark.parametrize("column", ["link", "image_link"])
-def test_an_address_that_runs_code_is_refused(link: str, column: str) -> None:
+def test_an_address_that_could_run_code_or_name_a_file_is_refused(link: str, column: str) -> None:
     raw = RawProduct({"sku": "a", "title": "a", column: link})
     found = validate(raw, None)
     assert isinstance(found, list)
@@ -54,7 +55,7 @@ def test_an_address_that_runs_code_is_refused(link: str, column: str) -> None:
 
 
 @pytest.mark.parametrize("link", ACCEPTED)
-def test_any_other_address_or_path_is_accepted_unchanged(link: str) -> None:
+def test_an_address_or_path_without_such_a_scheme_is_accepted_unchanged(link: str) -> None:
     found = validate(RawProduct({"sku": "a", "title": "a", "link": link}), None)
     assert not isinstance(found, list)
     assert found.product.link == (link or None)

@@ -1,4 +1,4 @@
-"""No text in a filter can inject SQL: the compiler writes the text as a literal or raises SQLSTATE 22023.
+"""No payload in a filter injects SQL: the compiler writes the payload as a literal or raises SQLSTATE 22023.
 
 Each test puts every payload at one place of a filter. The tests run as the analyst and as the administrator, who has
 all privileges. Each payload is the title, the brand and an attribute of one product. A filter must find the products

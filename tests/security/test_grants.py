@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).with_name("grants.golden.txt")
 
-# Lists the privileges on every object, except the privileges of the object's owner. The functions of dblink are not
-# listed: `test_the_analyst_and_app_and_encoder_and_gateway_may_not_use_dblink` checks them.
+# Lists the privileges on objects of Windowshop, except the privileges of the object's owner. The functions of dblink
+# are not listed: `test_the_analyst_and_app_and_encoder_and_gateway_may_not_use_dblink` checks them.
 PRIVILEGES = """
 with acl as (
     select 'schema ' || nspname as object, nspacl as acl, acldefault('n', nspowner) as absent, nspowner as owner
@@ -70,7 +70,7 @@ def test_the_privileges_of_every_role_equal_the_golden_file(shop: "Shop") -> Non
     assert actual.splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()
 
 
-def test_the_role_public_has_no_privileges(shop: "Shop") -> None:
+def test_the_role_public_has_no_privileges_on_the_listed_objects(shop: "Shop") -> None:
     assert [row for row in shop.run(PRIVILEGES) if row.grantee == "PUBLIC"] == []
 
 
@@ -167,7 +167,9 @@ def test_an_analyst_cannot_write_to_any_table_of_schema_shop(shop: "Shop", analy
         denied(analyst, statement)
 
 
-def test_an_analyst_cannot_read_any_private_table(shop: "Shop", analyst: Connection) -> None:
+def test_an_analyst_cannot_read_all_columns_of_any_private_table_or_the_popular_queries(
+    shop: "Shop", analyst: Connection
+) -> None:
     found = tables(shop, "shop_private")
     assert {"shop_private.request", "shop_private.work", "shop_private.query_embedding"} <= set(found)
     for table in found:

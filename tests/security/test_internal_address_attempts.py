@@ -201,7 +201,7 @@ def test_the_listening_servers_count_a_direct_connection(listening_servers: list
 
 
 def test_a_redirect_to_a_forbidden_address_is_not_followed(listening_servers: list[ScriptedServer]) -> None:
-    """An allowed server at 127.0.0.3 redirects to each forbidden address."""
+    """An allowed server at 127.0.0.3 redirects to each forbidden address that a Location header can contain."""
     with scripted_server("127.0.0.3", listening_servers[0].port) as outside:
         settings = EncoderSettings.model_validate(
             {"fetch_networks": "127.0.0.3/32", "fetch_ports": f"{outside.port}", "fetch_attempts": 1}

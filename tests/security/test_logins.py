@@ -99,7 +99,7 @@ def people(shop: "Shop") -> Iterator[list[str]]:
         shop.run(f"drop role if exists {name}")
 
 
-def test_rules_that_a_login_lifted_for_itself_are_reported_and_an_upgrade_sets_them_again(
+def test_rules_that_no_longer_hold_for_a_login_are_reported_and_repair_sets_them_again(
     shop: "Shop", people: list[str]
 ) -> None:
     roles, admin = shop.database.roles, shop.connect(None)

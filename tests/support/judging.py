@@ -32,8 +32,8 @@ def fill(shop: "Shop", count: int = 40) -> None:
 
 
 def suite_of_words(shop: "Shop", count: int = 40) -> None:
-    """Judge each product relevant to the query that equals its SKU. Keywords find the product; random vectors do not.
-    For each of the first five queries, the next product is relevant too, with a lower grade."""
+    """Judge each product relevant to the query that equals its SKU. Keywords find the product, and random vectors find
+    it only by chance. For each of the first five queries, the next product is relevant too, with a lower grade."""
     fill(shop, count)
     for n in range(count):
         shop.cache(f"sku{n}", seed=n)

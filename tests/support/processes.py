@@ -37,7 +37,7 @@ def nothing() -> None:
 class Command:
     """A running `windowshop` command, with methods like those of subprocess.Popen.
 
-    The command is forked from a process that has already imported all modules, because the import of torch and
+    The command is forked from a process that has already imported PRELOADED, because the import of torch and
     sentence-transformers takes about ten seconds.
     """
 

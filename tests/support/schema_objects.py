@@ -25,7 +25,8 @@ CATALOG = {
 
 
 def catalog(database: Database) -> dict[str, list[str]]:
-    """Returns the objects of schemas shop and shop_private, for each kind, as text without object ids."""
+    """Returns the objects of schemas shop and shop_private for each kind, as text without object ids. The triggers,
+    policies and enums are those of all schemas."""
     schemas = "'shop'::regnamespace, 'shop_private'::regnamespace"
     return {
         kind: sorted(str(row) for row in admin(database, query.format(s=schemas))) for kind, query in CATALOG.items()

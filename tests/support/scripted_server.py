@@ -47,7 +47,8 @@ def dripping(start: bytes, drop: bytes) -> Answer:
 
 @dataclass
 class ScriptedServer:
-    """A server with scripted answers by path. A list of answers is sent in order, and the last answer repeats."""
+    """A server with scripted answers by path. A list of answers is sent in order, and the last answer repeats.
+    A path without an answer gets a 404."""
 
     host: str = "127.0.0.1"
     tls: ssl.SSLContext | None = None

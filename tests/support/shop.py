@@ -233,7 +233,7 @@ def _transaction_id(made: Shop) -> int:
     return int(made.value("select pg_current_xact_id()::text"))
 
 
-# Empties a database that tests share. To copy a database for each test would take ten times as long. Deleted products
+# Empties a database that tests share. To copy a database for each test would take longer. Deleted products
 # would leave empty pages, and search and the planner estimate the size of a table by its pages. The counters of live
 # rows are updated now, not up to ten seconds later.
 EMPTY = "; ".join(

@@ -1,5 +1,5 @@
-"""Each example of docs/api.md that sends a request can be run, and prints the output that the page shows. The page
-lists every route."""
+"""Each example of docs/api.md that sends a request can be run. If the page shows its output, the example prints this
+output. The page lists every route."""
 
 import re
 import shutil
@@ -36,7 +36,7 @@ def service(databases: Databases, shop_template: str) -> Iterator[httpx.Client]:
 @pytest.mark.parametrize(
     ("language", "code", "output"), EXAMPLES, ids=[f"{n} {match[0]}" for n, match in enumerate(EXAMPLES, 1)]
 )
-def test_an_example_of_the_page_runs_and_prints_the_shown_output(
+def test_an_example_of_the_page_runs_and_prints_the_output_if_the_page_shows_one(
     service: httpx.Client, image_folder: Path, tmp_path: Path, language: str, code: str, output: str
 ) -> None:
     command = LANGUAGES[language]

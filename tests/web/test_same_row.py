@@ -108,7 +108,7 @@ ODD: dict[str, list[Any]] = {
         [f"{n}.jpg" for n in range(101)], "/etc/passwd", ["", "b.jpg", "b.jpg"], {"alt": "x"},
     ],
 }  # fmt: skip
-# PUT rejects such attributes, as it rejects unknown fields. A load stores both as attributes.
+# PUT rejects a product whose `attributes` is such a list. A load stores the list as the attribute named attributes.
 WITHOUT_NAMES: list[Any] = [["a", "b"], [{"name": "A"}, 5], [[[1]]]]
 ODD_PRODUCTS = [
     {"sku": f"{field} {number}", "title": "Thing", field: value}

@@ -104,7 +104,8 @@ class Site:
         )
 
     def stop(self) -> list[Stopped]:
-        """Stop the services in the reverse order of their dependencies, each within its grace period."""
+        """Stop the services in the reverse order of their dependencies. Kill a service that does not end within its
+        grace period."""
         stopped = []
         while self.running:
             needed = {name for one in self.running for name in self._needed(one.name)}

@@ -52,7 +52,8 @@ class KubernetesSite:
         self._hosts |= {host: f"localhost:{free_port()}" for host in (REPLICAS, POOLER_OF_REPLICAS)}
 
     def start_postgres(self) -> None:
-        """Start a server as the operator does: with the settings of the Cluster, and with TLS if the build has it."""
+        """Start a server with the parameters of the Cluster, and with TLS if the build has it. Addresses,
+        shared_buffers and fsync differ from those of the operator."""
         spec = one(self.manifests, "Cluster", "windowshop-db")["spec"]
         initdb = spec["bootstrap"]["initdb"]
         folder = self.folder / "postgres"

@@ -84,7 +84,7 @@ def _photo(original: Image.Image, chance: random.Random) -> Image.Image:
 
 
 def _words(thing: dict[str, str], chance: random.Random) -> list[str]:
-    """Returns the words of a product: its title, one to three of its keywords, and often a maker and a model number."""
+    """Returns the words of a product: its title, up to three of its keywords, and often a maker and a model number."""
     keywords = [word for word in thing["keywords"].replace(";", " ").split() if len(word) > 2]
     own = thing["title"].split() + chance.sample(keywords, min(len(keywords), chance.randint(1, 3)))
     if chance.random() < 0.6:

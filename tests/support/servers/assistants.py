@@ -24,7 +24,7 @@ def address_of(client: httpx.Client) -> str:
 
 
 def key(database: Database, *, scopes: Sequence[str] = ("search",), **limits: Any) -> dict[str, str]:
-    """Create a key and return its header."""
+    """Create an API key and return the header of a request with this key."""
     with database.connect(None) as conn, conn.begin():
         return {"Authorization": f"Bearer {api_keys.create(conn, token_hex(8), scopes, **limits)}"}
 

@@ -335,6 +335,6 @@ def test_the_paths_without_v1_are_aliases(client: httpx.Client) -> None:
     assert client.get("/v1/products/a%2Fb").status_code == 404
 
 
-def test_the_searches_add_and_delete_no_product(shop_database: Database) -> None:
+def test_the_searches_leave_the_number_of_products_unchanged(shop_database: Database) -> None:
     with shop_database.connect(None) as conn:
         assert conn.scalar(text("select count(*) from shop.product")) == PRODUCTS
