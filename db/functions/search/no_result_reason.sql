@@ -11,20 +11,24 @@ declare
             when shop_private.catalog_condition(p_request.catalog) <> 'true'
                 then format(' in catalog %L', p_request.catalog) else '' end) end;
     any_match boolean := p_run.total > 0;
+    any_product boolean;
 begin
     if p_run.total_is <> 'exact' then  -- the total is an estimate from statistics, which may be out of date
         execute format('select exists (select from shop.product p where %s)', p_run.condition) into any_match;
     end if;
+    if not any_match then
+        execute format('select exists (select from shop.product p where %s)',
+            shop_private.catalog_condition(p_request.catalog)) into any_product;
+    end if;
     return case
+        when not any_product then format('catalog %L has no products', p_request.catalog)
         when not any_match and p_request.filter is not null then 'none matches the filter'
             || case when (p_request.parsed).condition is not null
                 then ' and the phrases, exclusions and fields of the query' else '' end
         when not any_match and (p_request.parsed).condition is not null
             then 'none meets the phrases, exclusions and fields of the query'
         when not any_match and (p_run.ranking).filters is not null then 'rules of the shop leave out all products'
-        when not any_match and p_request.inputs is not null
-            then format('catalog %L has no other product', p_request.catalog)
-        when not any_match then format('catalog %L has no products', p_request.catalog)
+        when not any_match then format('catalog %L has no other product', p_request.catalog)
         when p_request.cut is not null then 'none is similar to the query or has a word of it'
         when greatest(cardinality((p_run.image_leg).product_ids), cardinality((p_run.title_leg).product_ids),
             cardinality((p_run.keyword_leg).product_ids)) > 0 then 'none is similar enough'

@@ -17,6 +17,8 @@ BY_WORDS = "image_weight => 0, title_weight => 0"
 NOTICES = [
     ("'dark', filter => '{\"color\": \"green\"}'", "none matches the filter"),
     ("'dark', catalog => 'bare'", "catalog 'bare' has no products"),
+    ("'dark', catalog => 'bare', filter => '{\"color\": \"green\"}'", "catalog 'bare' has no products"),
+    (f"'dark -blue', catalog => 'bare', {BY_WORDS}", "catalog 'bare' has no products"),
     (
         "'dark', image_weight => 1, title_weight => 0, keyword_weight => 0, min_similarity => 1",
         "none is similar enough",

@@ -138,7 +138,8 @@ def _listed(conn: Connection, params: SearchParams) -> _Read:
         total, total_is = _count(conn, params)
     reason = None
     if total == 0:  # in the words of shop_private.no_result_reason
-        reason = "none matches the filter" if params.filter else f"catalog '{params.catalog}' has no products"
+        has_products = params.filter and ranking.browse(conn, replace(params, filter=None, after=None, k=1))
+        reason = "none matches the filter" if has_products else f"catalog '{params.catalog}' has no products"
     cursor = start + page[-1].cursor if has_next else None
     return _Read(None, page, cursor, total, total_is, {}, {}, {}, None, None, 0, reason)
 
