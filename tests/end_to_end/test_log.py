@@ -200,3 +200,18 @@ def test_on_a_terminal_the_log_is_text() -> None:
         assert not stream.getvalue().startswith("{")
 
     assert in_child(work) == 0
+
+
+def test_text_has_colors_only_on_a_terminal_and_without_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(*, terminal: bool, colors: bool) -> None:
+        stream = io.StringIO()
+        stream.isatty = lambda: terminal  # type: ignore[method-assign]
+        logs.configure("web", logs.LogSettings(format="text"), stream)
+        structlog.get_logger().warning("the database does not answer", place=1)
+        assert ("\x1b[" in stream.getvalue()) is colors
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert in_child(lambda: work(terminal=True, colors=True)) == 0
+    assert in_child(lambda: work(terminal=False, colors=False)) == 0
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert in_child(lambda: work(terminal=True, colors=False)) == 0

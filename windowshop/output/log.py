@@ -8,6 +8,7 @@ because other messages may quote the text of a query or an image.
 
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -106,7 +107,7 @@ def configure(process: str | None, chosen: LogSettings, stream: TextIO) -> bool:
     else:
         processors += [
             structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(),
+            structlog.dev.ConsoleRenderer(colors=stream.isatty() and not os.environ.get("NO_COLOR")),
         ]
     structlog.configure(
         processors=processors,
