@@ -22,11 +22,7 @@ http {{
   access_log off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  client_max_body_size 16m;
-  server {{
-    listen 127.0.0.1:{port};
-    {locations}
-  }}
+  {server}
 }}
 """
 
@@ -34,6 +30,14 @@ http {{
 @contextmanager
 def nginx(folder: Path, locations: str) -> Iterator[str]:
     """Run nginx with the given `location` blocks until the context ends, and yield its address."""
+    server = f"server {{ listen 127.0.0.1:PORT; client_max_body_size 16m; {locations} }}"
+    with nginx_server(folder, server) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def nginx_server(folder: Path, server: str) -> Iterator[int]:
+    """Run nginx with the given `server` block, whose PORT is replaced by a free port, and yield this port."""
     path = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if path is None:
         pytest.skip("nginx is not installed")
@@ -42,12 +46,12 @@ def nginx(folder: Path, locations: str) -> Iterator[str]:
         port = free.getsockname()[1]
     config = folder / "nginx.conf"
     user = "user root;" if os.getuid() == 0 else ""  # the workers write below `folder`
-    config.write_text(_CONFIG.format(folder=folder, port=port, locations=locations, user=user))
+    config.write_text(_CONFIG.format(folder=folder, server=server.replace("PORT", str(port)), user=user))
     process = subprocess.Popen([path, "-e", str(folder / "error.log"), "-c", str(config)], stderr=subprocess.PIPE)
     try:
         wait_until(lambda: _answers(port) or process.poll() is not None, 30, "nginx answers")
         assert process.poll() is None, (folder / "error.log").read_text()
-        yield f"http://127.0.0.1:{port}"
+        yield port
     finally:
         process.terminate()
         process.wait(30)

@@ -1,5 +1,7 @@
-"""Behind a real nginx, the page and REST work below a path prefix."""
+"""Behind a real nginx, the page and REST work below a path prefix, also with the configuration of docs/api.md."""
 
+import io
+import os
 import re
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -8,12 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
+from PIL import Image
 
 from db.engine import Database
 from tests.support.browser import CARDS, GUITAR, box, expect_first
-from tests.support.servers.nginx import nginx
+from tests.support.servers.nginx import nginx, nginx_server
 from tests.support.web_service import LONG_DEADLINE
 from web.server import running
+from web.settings import WebSettings
 
 # nginx passes the prefix on, or removes it and perhaps names it in a header. A `location` with an address that ends in
 # a slash removes the prefix, and decodes encoded slashes.
@@ -26,6 +31,10 @@ KINDS = {
         {"trusted_proxies": [ip_network("127.0.0.0/8")]},
     ),
 }
+
+NGINX = re.search(
+    r"```nginx\n(.*?)```", (Path(__file__).parents[3] / "docs" / "api.md").read_text(encoding="utf-8"), re.DOTALL
+)
 
 pytestmark = pytest.mark.clients
 
@@ -80,3 +89,31 @@ def test_the_api_works_below_a_prefix(prefixed: str) -> None:
         assert refused.headers["allow"] == "DELETE, GET, HEAD, OPTIONS"
         document = client.get(f"{prefixed}/openapi/openapi.json").json()
         assert document["servers"] == [{"url": httpx.URL(prefixed).path}]
+
+
+def test_the_configuration_in_the_docs_serves_the_page_with_tls(encoding_database: Database, tmp_path: Path) -> None:
+    assert NGINX
+    told = {name.lower(): value for name, value in re.findall(r"# WINDOWSHOP_WEB_(\w+)=(\S+)", NGINX[1])}
+    options = WebSettings.model_validate(told).model_dump(include=set(told))
+    certificate = trustme.CA().issue_cert("shop.example")
+    certificate.private_key_pem.write_to_path(tmp_path / "shop.example.key")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "shop.example.pem")
+    image = Image.frombytes("RGB", (1200, 1000), os.urandom(1200 * 1000 * 3))
+    image.save(photo := io.BytesIO(), "PNG")
+    headers = {"Host": "shop.example", "X-Forwarded-Prefix": "/other", "X-Forwarded-Proto": "http"}
+    with running(encoding_database, LONG_DEADLINE.model_copy(update=options)) as service:
+        block = NGINX[1].replace("http://127.0.0.1:8000", service).replace("/etc/ssl", str(tmp_path))
+        with (
+            nginx_server(tmp_path, block.replace("listen 443", "listen 127.0.0.1:PORT")) as port,
+            httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=False, headers=headers, timeout=60) as client,
+        ):
+            page = client.get("/shop/").raise_for_status().text
+            assert '<link rel="canonical" href="https://shop.example/shop/">' in page
+            styles = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)
+            assert all(client.get(style).status_code == 200 for style in styles)
+            assert {style.split("/")[1] for style in styles} == {"shop"}
+            assert len(photo.getvalue()) > 3_000_000
+            files = {"image": ("photo.png", photo.getvalue())}
+            searched = client.post("/shop/picture", files=files, headers={"Origin": "https://shop.example"})
+            assert searched.status_code == 303, searched.text
+            assert searched.headers["location"].startswith("/shop/?picture=")
