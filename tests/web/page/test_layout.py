@@ -107,3 +107,27 @@ def test_a_printed_page_has_the_results_and_no_controls(shop: str, visit: Visit)
     page.emulate_media(media="print")
     assert page.locator(".view h1").is_visible() and page.locator(".view img").first.is_visible()
     assert not page.locator(".top").is_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 320])
+def test_without_javascript_the_page_offers_only_what_works(shop: str, visit: Visit, width: int) -> None:
+    page = visit(f"{shop}/?lang=de", java_script_enabled=False, width=width)
+    assert page.locator(".intro p:visible").first.inner_text() == (
+        "Beschreiben Sie es in eigenen Worten oder wählen Sie ein Bild."
+    )
+    button = page.locator("#upload button", has_text="Mit einem Bild suchen").bounding_box()
+    assert button
+    assert button["x"] + button["width"] <= width
+    assert button["height"] < 50  # the text of the button is on one line
+
+
+def test_without_javascript_the_first_value_of_a_long_list_stands_below_its_name(shop: str, visit: Visit) -> None:
+    page = visit(shop, java_script_enabled=False)
+    lists = page.locator(".filters fieldset:has([data-find])")
+    name, first, second = (
+        lists.first.locator(each).bounding_box() for each in ("legend", "li >> nth=0", "li >> nth=1")
+    )
+    assert name and first and second
+    assert not lists.first.locator("[data-find]").is_visible()
+    assert first["y"] >= name["y"] + name["height"]
+    assert first["height"] == pytest.approx(second["height"], abs=20)  # a long value has two lines
