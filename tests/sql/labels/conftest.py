@@ -33,14 +33,16 @@ def labelled(databases: Databases, large: Database, labelled_home: Path) -> Data
     """Returns the database of `large` with label indexes of product_type and attributes.yarn.
 
     Each of the four labels of product_type has half of the products in 25 of the 50 clusters. The yarn is wool for
-    the brands 20 to 29, which are far from the query "bag", and silk for the other brands.
+    the brands 20 to 29, which are far from the query "bag", and silk for the brands 30 to 39. Each other brand has a
+    yarn of its own, of too few products for a label.
     """
     database = databases.copy(str(large.write.database))
     admin(
         database,
         "set session_replication_role = replica; update shop.product set attributes = attributes "
         "|| jsonb_build_object('yarn', "
-        "case when substr(brand, 7)::integer between 20 and 29 then 'wool' else 'silk' end)",
+        "case when substr(brand, 7)::integer between 20 and 29 then 'wool' "
+        "when substr(brand, 7)::integer between 30 and 39 then 'silk' else brand end)",
     )
     settings = Settings(home=labelled_home)
     for field in ("product_type", "attributes.yarn"):
