@@ -3,6 +3,7 @@ Deep nesting is an error too, because recursive functions would exceed the recur
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,8 +49,7 @@ def is_deep(value: Any, deepest: int = DEEPEST) -> bool:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise ValueError(f'"{twice[:40]}" is given twice')
     return found
 

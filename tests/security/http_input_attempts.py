@@ -18,6 +18,8 @@ from tests.security.http_access_attempts import (
 SQL = "main'; drop table shop.product; --"
 PNG = b"\x89PNG\r\n\x1a\n"
 
+_FIELDS = b'{"filter": {%s, "99999": 1}}' % b", ".join(b'"%d": 1' % number for number in range(100_000))
+
 OPTIONS = [
     search(*row, path)
     for path in (TEXT, GENERAL)
@@ -73,6 +75,7 @@ BODIES = [
         ("a trailing comma", b'{"catalog": "main",}', 400),
         ("a field given twice", b'{"catalog": "main", "catalog": "other"}', 422),
         ("a field of the filter given twice", b'{"filter": {"price": {"lt": 1}, "price": {"lt": 2}}}', 422),
+        ("100,000 fields, the last one given twice", _FIELDS, 422),
         ("17 MB", b" " * 17_000_000, 413),
     )
 ]

@@ -44,7 +44,7 @@ from web.api.schemas import (
     Why,
 )
 from web.http.addresses import address, sku_in
-from web.http.bodies import decoded, form_as
+from web.http.bodies import decoded, decoded_aside, form_as
 from web.http.context import context_of
 from web.http.pool import in_language
 from web.http.problems import ApiError
@@ -80,7 +80,7 @@ async def search_image(request: Request[Any, Any, Any], state: State) -> Respons
         return await _search_by_form(request, state)
     if request.content_type[0] != "application/json":
         raise ApiError("media-type", "Send application/json or multipart/form-data.")
-    return await _respond(request, state, "image", decoded(await request.body(), ImageSearch), ())
+    return await _respond(request, state, "image", await decoded_aside(await request.body(), ImageSearch), ())
 
 
 @post("/search/image/file", operation_id="searchImageFile", operation_class=ImageAsForm, **_documented)

@@ -1,6 +1,7 @@
 """Decodes JSON bodies strictly, because Litestar's own decoding would accept the text "5" as a number. Also decodes
 multipart forms."""
 
+import asyncio
 import re
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, Iterable, Iterator
@@ -25,6 +26,7 @@ _STEP = re.compile(r"\.([^.\[\]`]+)|\[[^\]]*\]")  # of the path in a message of 
 _LONE_SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
+_LARGE = 100_000  # bytes; decoding so many takes up to 50 ms, in which the event loop would answer nobody
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -51,7 +53,14 @@ class StrictRequest(Request[Any, Any, Any]):
         if self.content_type[0] not in taken:
             raise ApiError("media-type", f"Send {' or '.join(taken)}.")
         declared = self.route_handler.parsed_data_field
-        return decoded(await self.body(), object if declared is None else declared.annotation)
+        return await decoded_aside(await self.body(), object if declared is None else declared.annotation)
+
+
+async def decoded_aside(content: bytes, kind: type[T], *, name: str | None = None) -> T:
+    """Do what `decoded` does, in a thread if the JSON is large, so that other requests are answered meanwhile."""
+    if len(content) > _LARGE:
+        return await asyncio.to_thread(decoded, content, kind, name=name)
+    return decoded(content, kind, name=name)
 
 
 def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
@@ -163,7 +172,7 @@ async def form_as(request: Request[Any, Any, Any], kind: type[Struct], *, file: 
         if name == file:
             values[name] = content
         elif name in json:
-            values[name] = decoded(content, object, name=name)
+            values[name] = await decoded_aside(content, object, name=name)
         else:
             text = content.decode("utf-8", "replace")
             values[name] = _BOOLEANS.get(text.strip().lower(), text) if name in booleans else text

@@ -12,7 +12,7 @@ from web.api.openapi import BODY, KEY, KEYED, answers
 from web.api.search import DEGRADED, REFUSALS
 from web.api.v1.finding import find
 from web.api.v1.schemas import Found, ManyAnswers, MultiSearch, OneAnswer, ProductSearch
-from web.http.bodies import decoded
+from web.http.bodies import decoded_aside
 from web.http.context import context_of
 from web.http.problems import ClientGone, problem_of
 
@@ -56,7 +56,7 @@ async def _one(request: Request[Any, Any, Any], state: State, given: msgspec.Raw
         if asyncio.get_running_loop().time() >= end:
             raise TimeoutError
         async with asyncio.timeout_at(end):
-            return OneAnswer(await find(request, state, decoded(bytes(given), ProductSearch)), None)
+            return OneAnswer(await find(request, state, await decoded_aside(bytes(given), ProductSearch)), None)
     except ClientGone:
         raise
     except Exception as error:
