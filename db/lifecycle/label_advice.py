@@ -25,6 +25,8 @@ MOST_PAIRS = 10_000  # pairs of a field and a value that are counted
 MOST_SHARE = 0.9  # of the products; the index of a larger label would hardly be smaller than that of all vectors
 MOST_OTHER = 20
 MOST_VALUE = 300  # characters of a field and its value
+MOST_FIELDS = 20  # fields of a search in the log
+MOST_LIST = 1_000  # values of a list in a filter that are compared with each other
 MOST_LINE = 1_000_000  # characters of a line
 MEASURED = 12  # values whose searches are timed
 QUERIES = 12  # searches that time a value
@@ -69,12 +71,14 @@ class Advice:
 def implied(asked: Any) -> dict[str, list[Any]]:
     """Return the fields for which a filter accepts only a few values, with these values.
 
-    shop_private.implied_labels does the same for searches. If a filter restricts a field twice, the shorter list
-    counts.
+    shop_private.implied_labels does the same for searches, but reads longer lists than MOST_LIST too. If a filter
+    restricts a field twice, the shorter list counts.
     """
     found: dict[str, list[Any]] = {}
 
     def accept(name: str, values: list[Any]) -> None:
+        if len(values) > MOST_LIST:
+            return
         distinct = list({json.dumps(value): value for value in values}.values())
         if not distinct or not all(isinstance(value, str | int | float) for value in distinct):
             return
@@ -106,13 +110,13 @@ def _top(path: Any) -> str | None:
 
 def labels_of(asked: str | None, catalog: str | None) -> dict[str, list[Any]]:
     """Return the fields and values that a search implies: its catalog, and the fields of `implied` for its filter
-    `asked`.
+    `asked`, at most MOST_FIELDS in all.
 
     A value is left out if it and its field have more than MOST_VALUE characters.
     """
     found = {"catalog": [catalog or "main"], **implied(json.loads(asked) if asked else None)}
     short = {name: [value for value in values if _is_short(name, value)] for name, values in found.items()}
-    return {name: values for name, values in short.items() if values}
+    return dict([(name, values) for name, values in short.items() if values][:MOST_FIELDS])
 
 
 def _is_short(name: str, value: Any) -> bool:

@@ -162,18 +162,21 @@ def test_the_service_finishes_open_requests_after_sigterm(
     assert running.wait(60) == 0
 
 
-def test_the_log_has_one_line_per_request_with_labels_and_without_the_query(
+def test_the_log_has_one_line_per_request_with_labels_of_answered_searches_and_without_the_query(
     service_process: tuple[subprocess.Popen[bytes], Path, str],
 ) -> None:
     running, log, address = service_process
     asked = {"brand": ["acme", "other"], "title": {"contains": "secret"}}
     body = {"query": "a secret wish", "filter": asked}
     httpx.post(f"{address}/search/text", json=body, headers={"X-Request-ID": "mine"})
+    refused = {**body, "filter": {"brand": ["unanswered"] * 10_001}}
+    assert httpx.post(f"{address}/search/text", json=refused).status_code == 422
     httpx.get(f"{address}/nowhere?secret=wish")
     running.terminate()
     running.wait(60)
     text_ = log.read_text()
     assert "secret" not in text_
+    assert "unanswered" not in text_
     lines = [json.loads(line) for line in text_.splitlines()]
     [search] = [line for line in lines if line.get("request_id") == "mine"]
     assert search | {"status": 200, "route": "/search/text", "method": "POST", "event": "request"} == search

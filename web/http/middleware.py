@@ -181,6 +181,8 @@ class RequestMiddleware:
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
         log_query = self._settings.log_queries and context.query_text is not None
+        # A search that is answered has a filter of bounded size. A filter that was refused may have megabytes.
+        log_labels = self._settings.log_labels and context.asked is not None and status < 400
         self._log.info(
             "request",
             request_id=context.request_id,
@@ -190,7 +192,7 @@ class RequestMiddleware:
             ms=round(seconds * 1000, 1),
             key=None if context.api_key is None else context.api_key.name,
             **({"query": context.query_text} if log_query else {}),
-            **({"labels": labels_of(*context.asked)} if self._settings.log_labels and context.asked else {}),
+            **({"labels": labels_of(*context.asked)} if log_labels and context.asked else {}),
         )
 
 

@@ -10,7 +10,17 @@ from rich.console import Console
 from sqlalchemy import Connection, text
 
 from db.errors import SettingsError
-from db.lifecycle.label_advice import Advice, Filters, advise, fields_of, implied, labels_of, read_filters
+from db.lifecycle.label_advice import (
+    MOST_FIELDS,
+    MOST_LIST,
+    Advice,
+    Filters,
+    advise,
+    fields_of,
+    implied,
+    labels_of,
+    read_filters,
+)
 from db.lifecycle.label_indexes import COLUMNS, field_sql
 from windowshop.output.labels import commands, print_advice, read
 
@@ -53,6 +63,9 @@ def test_the_log_has_only_fields_and_values_that_can_be_labels() -> None:
     asked = {"title": {"contains": "secret"}, "price": {"lt": 9}, "brand": "acme", "product_type": "x" * 400}
     assert labels_of(json.dumps(asked), None) == {"catalog": ["main"], "brand": ["acme"]}
     assert labels_of(None, "acme") == {"catalog": ["acme"]}
+    many = labels_of(json.dumps({f"attributes.{number}": "x" for number in range(1000)}), None)
+    assert len(many) == MOST_FIELDS and "catalog" in many
+    assert implied({"brand": ["acme"] * (MOST_LIST + 1), "color": ["red"] * MOST_LIST}) == {"color": ["red"]}
 
 
 def test_searches_and_lines_that_cannot_be_read_are_counted() -> None:
