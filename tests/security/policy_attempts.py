@@ -45,6 +45,9 @@ TABLES: Attempts = [
     ("select t::text from shop.serving_history t", None),
     ("select t::text from shop.deferred_index t", None),
     ("select t::text from shop.synonym t", 1),
+    ("select name, source, catalog from shop.signal where catalog is not null", 1),
+    ("select t::text from shop.signal_state() t where source is not null", 1),
+    ("select prosrc from pg_proc where pronamespace = 'shop_signals'::regnamespace", 2),
 ]
 STATISTICS_OF_THE_PLANNER: Attempts = [
     ("select most_common_vals::text, histogram_bounds::text from pg_stats where schemaname like 'shop%'", None),

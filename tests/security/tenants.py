@@ -35,6 +35,12 @@ insert into shop_private.work (product_id, model_id, part, state, error)
 select p.product_id, 1, 'title', 'quarantined', 'cannot read ' || p.title from shop.product p where p.sku like '%%-1';
 insert into shop.synonym (catalog, terms)
 select t, array[t || ' word', 'word of ' || t] from unnest(%(tenants)s::text[]) t;
+create schema erp;
+create table erp.margin (sku text, value numeric);
+insert into erp.margin select p.sku, p.price from shop.product p where p.catalog = 't08mark';
+select shop.add_signal('margin', 'erp.margin', key => 'sku', catalog => 't08mark', weight => 0.1);
+insert into shop.signal (name, source, value_column, key, catalog, normalise, defined_by)
+select t, 'erp.margin', 'value', 'sku', t, 'log', 'nobody' from unnest(%(tenants)s::text[]) t;
 insert into shop.common_word (word, share) select t, 0.02 from unnest(%(tenants)s::text[]) t;
 insert into shop.tuning (model_id, name, value, detail) values (1, 'rrf_k', 50, '{}'), (1, 'match:image', 0.3, '{}');
 insert into shop.tuning (model_id, name, value, detail) select 1, 'zero_shot:attributes.' || t, 1,

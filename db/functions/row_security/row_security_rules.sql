@@ -4,8 +4,8 @@
 --   (1) a row belongs to the product in its column product_id. The role must see the product. To read a match of a
 --       watch, the role must also see the watch;
 --   (2) a row belongs to a catalog. The role must see a product of the catalog, and the product that a rule names. A
---       synonym without a catalog is visible to every role. A label belongs to the products that have its value; a role
---       that does not see every product sees only labels of the fields product_type, brand and catalog;
+--       synonym or signal without a catalog is visible to every role. A label belongs to the products that have its
+--       value; a role that does not see every product sees only labels of the fields product_type, brand and catalog;
 --   (3) a row describes many products, or names products in texts and lists. The role must see every product. A role
 --       also sees the watches that it has created itself.
 -- A role that sees every product sees every row of all three kinds, except image vectors in the case below. A role may
@@ -47,8 +47,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
             'then exists (select from shop.product p where p.catalog = catalog.catalog offset 0) '
             'else shop_private.sees_catalog(catalog.catalog) end'
         union all
-        select to_regclass('shop.synonym'), true, false, 'synonym.catalog is null
-            or exists (select from shop.product p where p.catalog = synonym.catalog offset 0)'
+        select to_regclass(format('shop.%I', t)), true, false, format('%1$I.catalog is null
+            or exists (select from shop.product p where p.catalog = %1$I.catalog offset 0)', t)
+        from unnest('{synonym,signal}'::text[]) t
         union all
         select to_regclass('shop.label_index'), true, false,
             (select string_agg(format('label_index.field = %1$L and exists (select from shop.product p '

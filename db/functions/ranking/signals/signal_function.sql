@@ -7,8 +7,9 @@
 -- choose a nested loop. With the clauses `offset 0`, the number of a row is computed only once. A percentile between
 -- two quantiles is interpolated, so that products with different numbers have different values.
 --
--- Besides p_relation, the function reads only shop.signal and, for the key sku, shop.product. It waits at most 100 ms
--- for a lock of another session.
+-- Besides p_relation, the function reads only shop.signal and, for the key sku, shop.product. Every role can read the
+-- source of the function, so the source does not name the catalog. The function waits at most 100 ms for a lock of
+-- another session.
 create or replace function shop_private.signal_function(
     p_name text, p_relation regclass, p_column text, p_type regtype, p_key text, p_catalog text, p_normalise text,
     p_half_life interval
@@ -36,7 +37,8 @@ declare
             number, p_relation)
         else format('select p.product_id, %s as number from shop.product p join %s v on v.sku = p.sku%s '
             'where p.product_id = any(p_product_ids)', number, p_relation,
-            case when p_catalog is not null then format(' and p.catalog = %L', p_catalog)
+            case when p_catalog is not null
+                then format(' and p.catalog = (select s.catalog from shop.signal s where s.name = %L)', p_name)
                 else ' and v.catalog = p.catalog' end) end;
     body text;
 begin
