@@ -16,7 +16,7 @@ from litestar.types import Scope
 
 from db.images.formats import MEDIA_TYPES, SUFFIXES
 from web.http.addresses import address
-from web.http.problems import Problem, problem_of
+from web.http.problems import ApiError, Problem, problem_of
 from web.page import errors, filters, static_files
 from web.page import state as page_state
 from web.page.brand import language_links, languages, script_texts, visit
@@ -29,6 +29,7 @@ from web.page.results import PageResult
 from web.page.start import Start
 from web.page.state import MAX_SHOWN, PAGE, PageState
 
+MOST_PARAMETERS = 20_000  # bytes of the parameters of an address
 HEADERS = {
     # The page loads only its own files and images of any host by https. Inline scripts and styles are blocked.
     "Content-Security-Policy": "default-src 'self'; img-src 'self' https:; object-src 'none'; base-uri 'none'; "
@@ -176,6 +177,14 @@ def _categories(state: PageState, start: Start) -> list[tuple[str, str, str | No
 
 def is_htmx(request: Request[Any, Any, Any]) -> bool:
     return request.headers.get("hx-request") == "true"
+
+
+def wanted_by(request: Request[Any, Any, Any]) -> PageState:
+    """Returns the state that the address of a request names. Raises ApiError for an address that is too long, because
+    nearly every link of a page contains the parameters of its address."""
+    if len(request.scope["query_string"]) > MOST_PARAMETERS:
+        raise ApiError("malformed", f"The parameters of the address have more than {MOST_PARAMETERS:,} bytes.")
+    return page_state.read(request.query_params.multi_items())
 
 
 def is_own_form(headers: Headers) -> bool:

@@ -18,14 +18,14 @@ from web.page import errors, static_files, suggesting
 from web.page import state as page_state
 from web.page.brand.languages import gettext, marked
 from web.page.products import product, similar, variants
-from web.page.rendering import context, is_htmx, is_own_form, page_headers, show_error
+from web.page.rendering import context, is_htmx, is_own_form, page_headers, show_error, wanted_by
 from web.page.results import PageResult, read_page
 from web.page.state import MAX_SHOWN, PAGE
 
 
 @get("/", include_in_schema=False, exception_handlers={Exception: show_error})
 async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
-    wanted = page_state.read(request.query_params.multi_items())
+    wanted = wanted_by(request)
     uploads: Uploads = state.uploads
     uploaded = uploads.get(wanted.image) if wanted.image else None
     if wanted.image and uploaded is None:

@@ -68,6 +68,17 @@ def test_an_address_with_1199_values_gives_a_page_of_bounded_size(client: httpx.
     assert len(page.content) < 4_000_000  # each link of the page contains 18 kB of colors
 
 
+@pytest.mark.parametrize(
+    "parameters", [{"q": "鞄" * 3000}, {"brand": [f"b{n}" for n in range(3000)]}], ids=["q", "brand"]
+)
+def test_an_address_with_more_than_20000_bytes_of_parameters_gives_a_short_error_page(
+    client: httpx.Client, parameters: dict[str, Any]
+) -> None:
+    page = client.get("/", params=parameters)
+    assert page.status_code == 400 and "Check the address" in page.text
+    assert len(page.content) < 1_000_000
+
+
 @pytest.mark.parametrize("query", ["q=%ff%fe", "q=%ed%a0%80", "q=%00", "&&&==&", "q=bag&q=shoes", "%00=1", "q"])
 def test_an_address_with_an_odd_query_string_gives_a_page(client: httpx.Client, query: str) -> None:
     assert client.get(f"/?{query}").status_code == 200

@@ -26,11 +26,10 @@ from db.search.rows import BrowseItem
 from web.api.products import no_product
 from web.api.schemas import MAX_CATALOG, MAX_SKU
 from web.http.problems import ApiError
-from web.page import state as page_state
 from web.page.brand.languages import gettext, money, number
 from web.page.cards import image_address, product_address
 from web.page.products.hidden import Conditions, Hidden
-from web.page.rendering import page_headers
+from web.page.rendering import page_headers, wanted_by
 from web.page.state import PageState
 
 LISTED, BELOW_CARD = 24, 8  # variants that are visible before "more" is opened; "more" holds at least two variants
@@ -63,7 +62,7 @@ class Variants:
 async def variants(request: Request[Any, Any, Any], state: State, sku: Sku, catalog: CatalogName = "") -> Template:
     """Return the variants that a card counts, which replace the card's link to them. The address has the parameters of
     the search."""
-    wanted = page_state.read(request.query_params.multi_items())
+    wanted = wanted_by(request)
     given = request.query_params.get("from", "")
     origin = given if _ORIGIN.fullmatch(given) else ""
     image = await state.uploads.part(wanted.image, wanted.box)
