@@ -8,6 +8,8 @@ from web.http.problems import ApiError
 
 ALL = "*"
 PREFIX = "attributes."
+_MOST_VALUES = 300_000  # in the 1 MB of a filter; each value takes at least 4 bytes
+_SPREAD = "Spread the conditions over several searches."
 _DOT = re.compile(r"(?<!\\)\.")  # shop_private.filter_attribute splits a path at the same dots
 # One key of `sort`, in the syntax of shop_private.sort_keys.
 _SORT_KEY = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([^\s,"]+))(?:\s+(?:asc|desc))?\s*(,|\Z)', re.ASCII | re.IGNORECASE)
@@ -51,10 +53,14 @@ def _name(field: str) -> str:
 
 
 def _fields_of(filter_: Any) -> Iterator[str]:
-    """Yields the names of all members of a filter, at any depth. Some are fields, and the others are operators."""
-    waiting = [filter_]
+    """Yields the names of all members of a filter, at any depth. Some are fields, and the others are operators. Raises
+    ApiError for a filter with more values than the database accepts."""
+    waiting, seen = [filter_], 0
     while waiting:
         part = waiting.pop()
+        seen += 1
+        if seen > _MOST_VALUES:
+            raise ApiError("invalid", f"The filter has more than {_MOST_VALUES:,} values.", hint=_SPREAD)
         if isinstance(part, Mapping):
             yield from part
             waiting += part.values()

@@ -46,6 +46,13 @@ def test_rest_shows_only_the_named_attributes(own_client: httpx.Client) -> None:
     assert own_client.post("/facets", json=shown).status_code == 200
 
 
+def test_a_filter_with_more_values_than_the_database_accepts_is_refused() -> None:
+    shown = ShownAttributes(["glaze"])
+    shown.check({"sku": {"in": [None] * 262_000}})
+    with pytest.raises(ApiError, match="more than 300,000 values"):
+        shown.check({"sku": {"in": [None] * 300_001}})
+
+
 @pytest.mark.parametrize(
     "option",
     [
