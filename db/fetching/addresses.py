@@ -23,6 +23,9 @@ _CLOSED_V4 = [ip_network(n) for n in ("192.0.0.0/24", "192.88.99.0/24", "168.63.
 _UNICAST_V6 = ip_network("2000::/3")
 _CLOSED_V6 = [ip_network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 
+# The addresses outside the link-local networks at which Amazon, Google, Alibaba and Azure serve their own machines.
+_CREDENTIALS = ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16")
+
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 # A host name whose last label is a number is refused, because resolvers read 0x7f.1 and 2130706433 as 127.0.0.1.
 _NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")
@@ -76,8 +79,7 @@ class Reachable:
         """
         if any(ip in network for network in self.networks) or _is_public(ip):
             return
-        # In a cloud, a link-local address serves credentials. So a listed host may not lead to a link-local address.
-        if self._is_listed(host) and not ip.is_link_local:
+        if self._is_listed(host) and not _serves_credentials(ip):
             return
         remedy = f"; {self.settings}_HOSTS or {self.settings}_NETWORKS can allow it" if self.settings else ""
         raise AddressForbidden(f"leads to an address that is not public{remedy}")
@@ -85,6 +87,13 @@ class Reachable:
     def _is_listed(self, host: str) -> bool:
         host = host.lower()
         return any(host == each or (each.startswith(".") and host.endswith(each)) for each in self.hosts)
+
+
+def _serves_credentials(ip: Ip) -> bool:
+    """Return whether a cloud may serve the credentials of its machines at this address. No listed host may lead there,
+    because the listed name may have a wildcard, or belong to somebody else."""
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_link_local or str(mapped or ip) in _CREDENTIALS
 
 
 def _is_public(ip: Ip) -> bool:

@@ -39,9 +39,23 @@ def test_only_a_listed_host_may_have_a_private_address(hosts: str, name: str, al
             fetcher.close()
 
 
-def test_a_listed_host_with_the_address_of_a_metadata_service_is_refused() -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "::ffff:169.254.169.254",
+        "::ffff:a9fe:a9fe",
+        "fe80::1",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "100.100.100.200",
+        "::ffff:100.100.100.200",
+        "168.63.129.16",
+    ],
+)
+def test_a_listed_host_with_the_address_of_a_metadata_service_is_refused(address: str) -> None:
     limits = EncoderSettings(fetch_hosts=".corp.example", fetch_attempts=1).fetch_limits()
-    fetcher = Fetcher(limits, lambda *_: ["169.254.169.254"])
+    fetcher = Fetcher(limits, lambda *_: [address])
     with pytest.raises(ImageRejected, match="not public"):
         fetcher.read("http://images.corp.example/")
     fetcher.close()
