@@ -182,9 +182,13 @@ def is_htmx(request: Request[Any, Any, Any]) -> bool:
 def wanted_by(request: Request[Any, Any, Any]) -> PageState:
     """Returns the state that the address of a request names. Raises ApiError for an address that is too long, because
     nearly every link of a page contains the parameters of its address."""
-    if len(request.scope["query_string"]) > MOST_PARAMETERS:
+    if _is_long(request.scope):
         raise ApiError("malformed", f"The parameters of the address have more than {MOST_PARAMETERS:,} bytes.")
     return page_state.read(request.query_params.multi_items())
+
+
+def _is_long(scope: Scope) -> bool:
+    return len(scope["query_string"]) > MOST_PARAMETERS
 
 
 def is_own_form(headers: Headers) -> bool:
@@ -200,7 +204,7 @@ def is_own_form(headers: Headers) -> bool:
 def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Show a message to the visitor in place of the results."""
     problem, headers = problem_of(request, error)
-    pairs = list(request.query_params.multi_items())
+    pairs = [] if _is_long(request.scope) else list(request.query_params.multi_items())
     state = page_state.read(pairs)
     uploaded = request.app.state.uploads.get(state.image) if state.image else None
     variables = context(state, None, problem=problem, failed=_view(request.scope["path"], pairs), uploaded=uploaded)
@@ -224,7 +228,7 @@ def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] |
     if not is_page or b"text/html" not in accept:
         return None
     # The answer shows the query, and its link "Try again" leads to the same search or product.
-    pairs = parse_qsl(scope["query_string"].decode("latin-1"), errors="replace")
+    pairs = [] if _is_long(scope) else parse_qsl(scope["query_string"].decode("latin-1"), errors="replace")
     variables = context(page_state.read(pairs), None, problem=problem, failed=_view(scope["path"], pairs))
     body = (visit.site().templates or TEMPLATES).get_template("page.html").render(variables)
     return body.encode(), page_headers() | {"Content-Type": f"{MediaType.HTML.value}; charset=utf-8"}
