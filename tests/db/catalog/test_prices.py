@@ -233,11 +233,11 @@ def test_the_function_decided_writes_an_ambiguous_price_as_a_text_with_one_meani
 
 
 @pytest.mark.parametrize("number", [1.125, 1290.0, 12.5, Decimal("1.250"), Decimal(7), 19.989999771118164])
-def test_the_text_of_a_number_is_never_ambiguous(number: float | Decimal):
+def test_the_text_of_a_number_is_not_ambiguous(number: float | Decimal):
     assert not is_ambiguous(number_text(number))
 
 
-def test_prices_in_the_notation_of_every_locale_are_read_or_ambiguous():
+def test_a_price_in_the_notation_of_a_locale_is_read_with_its_amount_or_is_ambiguous():
     for locale, rows in groupby(BY_LOCALE, key=lambda row: row["locale"]):
         cells = [row["written"] for row in rows]
         assert set(read(cells)) != {"refused"}, locale

@@ -16,7 +16,7 @@ CACHED = text(
 )
 
 
-def test_warming_reads_every_page_of_the_indexes_and_tables_of_search(large: Database) -> None:
+def test_warming_reads_every_page_of_both_vector_indexes_and_of_the_table_of_products(large: Database) -> None:
     with large.connect(None) as admin:
         admin.exec_driver_sql("create extension pg_buffercache")
         admin.commit()

@@ -292,7 +292,7 @@ def test_pages_neither_repeat_nor_skip_products(analyst: Connection) -> None:
             assert distances == sorted(distances)
 
 
-def test_a_page_can_start_after_any_row_and_have_any_size(analyst: Connection) -> None:
+def test_a_page_can_start_after_a_row_inside_another_page_and_have_another_size(analyst: Connection) -> None:
     first = search(analyst, query=QUERY, k=10)
     second = search(analyst, query=QUERY, k=10, after=first[-1].cursor)
     inside = search(analyst, query=QUERY, k=10, after=first[4].cursor)

@@ -39,7 +39,7 @@ def test_unknown_hashes_have_no_vectors(shop: "Shop") -> None:
     assert work.known_vectors(worker.conn, 1, []) == {}
 
 
-def test_known_vectors_are_returned_for_images_of_every_catalog(shop: "Shop") -> None:
+def test_known_vectors_are_returned_for_images_of_two_catalogs(shop: "Shop") -> None:
     shop.load(Product("a", "a", images=(Image("a-0.jpg"),)), into="other")
     shop.add("b")
     worker = shop.worker()

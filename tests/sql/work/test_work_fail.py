@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-def test_a_permanent_error_quarantines_the_item_immediately(shop: "Shop") -> None:
+def test_a_permanent_error_quarantines_the_item_after_one_attempt(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     [item] = worker.claim()

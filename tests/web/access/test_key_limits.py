@@ -45,7 +45,9 @@ REQUESTS_OF_A_CATALOG: list[tuple[str, str, Any]] = [
 ]
 
 
-def test_a_key_of_one_catalog_is_refused_for_every_other_catalog(serve: Serve, own_database: Database) -> None:
+def test_a_key_of_one_catalog_is_refused_for_another_and_for_an_unknown_catalog(
+    serve: Serve, own_database: Database
+) -> None:
     new_product(own_database, "x", "other")
     allowed = key(own_database, "allowed", "admin", catalogs=["main", "other"])
     refused = key(own_database, "refused", "admin", catalogs=["main"])

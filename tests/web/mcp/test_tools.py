@@ -83,7 +83,7 @@ def test_search_takes_an_image_and_a_product(client: httpx.Client, shop_database
     assert len(by_product["results"]) == 1
 
 
-def test_similar_product_facets_and_explain_answer_like_rest(client: httpx.Client) -> None:
+def test_similar_finds_what_rest_finds_and_product_and_facets_and_explain_answer(client: httpx.Client) -> None:
     address = address_of(client)
     similar = call(address, "similar", {"sku": "sku 3", "limit": 4, "filter": {"color": "red"}})
     rest = client.get("/products/sku 3/similar", params={"top_k": 4, "filter": '{"color": "red"}'}).json()
@@ -161,6 +161,6 @@ def test_an_unknown_tool_is_refused(client: httpx.Client) -> None:
     assert with_client(f"{address_of(client)}/mcp", use) == f"There is no tool delete. The tools: {tools}."
 
 
-def test_null_is_the_same_as_an_absent_argument(client: httpx.Client) -> None:
+def test_null_is_the_same_as_an_absent_argument_of_the_tool_search(client: httpx.Client) -> None:
     with_nulls = {"query": "bag", "image": None, "sku": None, "filter": None, "cut": None, "cursor": None}
     assert call(address_of(client), "search", with_nulls) == call(address_of(client), "search", {"query": "bag"})

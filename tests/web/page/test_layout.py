@@ -61,7 +61,7 @@ def test_actions_appear_when_a_card_has_the_pointer_or_the_focus(shop: str, visi
     until(page, f"{opacity} === 1")
 
 
-def test_actions_are_always_visible_on_a_touch_screen(shop: str, visit: Visit) -> None:
+def test_actions_are_visible_without_a_tap_on_a_touch_screen(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar", width=390, height=844, has_touch=True, is_mobile=True)
     acts = page.locator(CARDS).first.locator(".acts")
     assert acts.evaluate("acts => getComputedStyle(acts).opacity") == "1"

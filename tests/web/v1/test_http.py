@@ -52,7 +52,7 @@ def test_images_and_short_answers_are_not_compressed(client: httpx.Client) -> No
         assert len(answer.content) == int(answer.headers["content-length"])
 
 
-def test_the_rate_limit_is_in_the_headers_of_every_answer(serve: Serve) -> None:
+def test_the_rate_limit_is_in_the_headers_of_answers_and_refusals(serve: Serve) -> None:
     with serve(rate_per_address=3) as client:
         answers = [client.get("/v1/products/sku 1") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]

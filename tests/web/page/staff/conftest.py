@@ -1,4 +1,4 @@
-"""The fixtures serve a shop with keys. Tests use its page for staff without a browser."""
+"""The fixtures create API keys and serve a shop while keys are on. Tests use its page for staff without a browser."""
 
 from collections.abc import Iterator
 
