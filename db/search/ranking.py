@@ -139,10 +139,10 @@ class LegTime(NamedTuple):
 class SearchResult:
     """The results of a search, best first, and properties of the search.
 
-    `degraded` means that the query could not be encoded and only keywords were searched, or, in a search with rows,
-    that a leg compared only some of the matches. `cache_hits` and `cache_misses` count the texts and images of the
-    query that the query cache had and did not have. If the session's client_min_messages is not NOTICE_LEVEL, both
-    numbers are 0, and `total`, `total_is`, `route` and `rows_examined` are None for a search without rows.
+    `degraded` means that the query could not be encoded and only keywords were searched. `cache_hits` and
+    `cache_misses` count the texts and images of the query that the query cache had and did not have. If the session's
+    client_min_messages is not NOTICE_LEVEL, both numbers are 0, and `total`, `total_is`, `route` and `rows_examined`
+    are None for a search without rows.
     """
 
     rows: list[SearchHit]
@@ -265,7 +265,7 @@ def _result(conn: Connection, statement: str, parameters: dict[str, Any]) -> Sea
     states = [notice.sqlstate for notice in notices]
     if rows:
         first = rows[0]
-        reason, degraded = first.reason, not first.complete
+        reason, degraded = first.reason, not first.complete and first.route == "keyword"
         figures = {name: getattr(first, name) for name in _FIGURES}
     else:
         figures = next((json.loads(n.detail) for n in notices if n.sqlstate == EMPTY_PAGE and n.detail), {})

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, text
 
 from db.engine import Database
+from db.search import ranking
+from db.search.ranking import SearchParams
 from tests.support.large_catalog import CLUSTERS, PRODUCTS, calibration, query_vector, vectors
 
 
@@ -222,3 +224,7 @@ def test_without_a_given_route_a_leg_compares_at_most_the_limit_of_matches_and_e
         if partial:
             assert {row.reason for row in rows} == {"image: only 1000 of the products that match were compared"}
             assert {row.total_is for row in rows} == {"at least"}
+            inputs = json.dumps([{"vector": query_vector().tolist(), "model": "toy"}])
+            params = SearchParams(inputs=inputs, filter='{"price": {"lt": 80}}', title_weight=0, k=5)
+            found = ranking.search(calibrated, params)
+            assert len(found.rows) == 5 and not found.degraded  # degraded means that only keywords were searched
