@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 DENIED = "permission denied"
 PROCESSES = list(LOGINS)
 
-# role, statement, expected refusal
+# An attempt has a role, a statement and the expected refusal.
 ATTEMPTS = [
     *[(role, f"alter role shop_{other} password 'mine'", DENIED) for role in PROCESSES for other in Role
       if other is not role],

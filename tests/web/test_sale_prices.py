@@ -11,7 +11,7 @@ from sqlalchemy import text
 from db.engine import Database
 from tests.support.web_service import Serve
 
-# For each SKU: the change of the product, the effective price after the change, and the price before the reduction.
+# Maps each SKU to the change of the product, the effective price after the change, and the price before the reduction.
 # Before the change, product n costs 1.5 n EUR.
 SALES: dict[str, tuple[str, float | None, float | None]] = {
     "sku 40": ("sale_price = 1.25", 1.25, 60),

@@ -34,7 +34,7 @@ STRUCTURE = {
     "prestashop_fr.csv": {"1", "000", "neuf", "occasion"},  # a quantity with a blank, and conditions in French
     "woocommerce_odd.csv": {"variable"},
     "bigcommerce_3.csv": {"name", "value", "rectangles", "smalltype", "swatch", "ff0000", "image", "9", "10", "false"},
-    # names in custom_attributes, the zeros of 18.000000, and a cost
+    # Most of these are words of names in custom_attributes.
     "magento_rest.json": {
         "small",
         "special",
@@ -54,7 +54,7 @@ STRUCTURE = {
         "mpn",
         "brand",
     },
-    # IDs of images, options, tags and prices, and an amount whose unit is unknown
+    # These are parts of IDs, and an amount whose unit is unknown.
     "medusa_1_api.json": {"img", "opt", "optval", "ma", "3", "ptag"},
     "medusa_2_api.json": {"img", "opt", "v1", "v2", "v3", "color", "1000"},
     "shopify_bulk.jsonl": {"02t00", "00", "00z", "7", "77", "31", "mediaimage", "default"},

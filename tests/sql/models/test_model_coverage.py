@@ -35,7 +35,7 @@ def test_each_state_of_an_item_has_its_own_count(shop: "Shop") -> None:
     with shop.database.connect(Role.ANALYST) as conn:
         assert coverage(conn) == {
             "toy": {
-                # a replaced image is not counted as done, although its old vector is still stored
+                # A replaced image is not counted as done, although its old vector is still stored.
                 "image": PartCoverage(items=10, done=2, waiting=4, leased=2, quarantined=2),
                 "title": PartCoverage(items=6, done=0, waiting=6, leased=0, quarantined=0),
             }

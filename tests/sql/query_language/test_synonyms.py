@@ -229,7 +229,7 @@ def test_a_search_under_a_policy_does_not_read_the_products_of_other_catalogs_fo
     )
     shoes.run("analyze shop.synonym, shop.product")
     shoes.run("alter table shop.product enable row level security")
-    # the condition raises an error for a product of the other catalog
+    # The condition raises an error for a product of the other catalog.
     shoes.run("create policy one on shop.product for select to public using (catalog = 'main' or sku::integer = 0)")
     try:
         statement = (

@@ -115,7 +115,7 @@ def test_of_two_sessions_that_replace_rules_the_second_waits_for_the_first(stock
         while not stocked.value(waits):
             assert not waiting.done()
         first.exec_driver_sql(replaced.format("a", json.dumps(QUERY), pin))
-        # the vector of a condition is computed before the insert waits for other sessions
+        # The vector of a condition is computed before the insert waits for other sessions.
         with pytest.raises(DatabaseError, match="no encoder"):
             stocked.connect(Role.APP).exec_driver_sql(
                 "set lock_timeout = '5s'; " + replaced.format("c", json.dumps({"similar": "boots"}), pin)

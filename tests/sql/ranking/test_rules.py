@@ -74,7 +74,7 @@ def test_pins_keep_their_places_among_diverse_products_and_groups(stocked: Shop,
     assert sorted(int(sku[1:]) // 2 for sku in groups) == [0, 1, 2, 3]
     both = pages(analyst, "red shoes", ", group_by => 'color', diversity => 0.9", k)
     assert both[2] == last
-    # the product that the text names stays in front of all that are not pinned
+    # The product that the text names stays in front of all that are not pinned.
     save(stocked, "first", {"query": "s3"}, {"pin": "s5", "at": 1})
     assert pages(analyst, "s3", ", diversity => 1", k)[:2] == ["s5", "s3"]
 

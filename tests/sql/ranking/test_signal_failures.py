@@ -75,7 +75,7 @@ def test_a_changed_function_is_not_run_with_the_rights_of_the_caller(erp: Shop) 
     app.exec_driver_sql(f'alter function shop_signals."{reader}"(uuid[], jsonb, bigint[]) security invoker')
     assert found(analyst) != before
     assert "missing or changed" in str(explained(analyst))
-    # a function of the same name with other arguments does not take the place of the changed one
+    # A function of the same name with other arguments does not take the place of the changed one.
     app.exec_driver_sql(
         f'create function shop_signals."{reader}"(integer) returns setof shop_private.signal_part '
         "language sql stable security definer as 'select null::shop_private.signal_part'"

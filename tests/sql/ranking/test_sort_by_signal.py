@@ -102,7 +102,7 @@ def test_only_app_sorts_by_a_signal_for_staff(erp: Shop) -> None:
             search(conn, "title, margin desc")
         assert "would tell its values" in str(refused.value.hint)
         assert refused.value.sqlstate == "22023", "the client of REST gets this message"
-    # the function that reads the signals does not return them to an analyst either
+    # The function that reads the signals does not return them to an analyst either.
     ids = "array(select product_id from shop.product order by sku)"
     reader = erp.value("select shop_private.signal_reader(defined_by::name) from shop.signal where name = 'margin'")
     assert not analyst.execute(text(f"""select * from shop_signals."{reader}"({ids}, '"margin"', null)""")).all()

@@ -157,7 +157,7 @@ def test_the_next_page_of_sorted_groups_continues_after_the_last_row_despite_cha
         lambda: shop.load(product("new", "thing new", price="0.1", currency="EUR", item_group_id="new")),
         lambda: shop.load(product("dear", "thing dear", price="0.2", currency="EUR", item_group_id="g2")),
         lambda: shop.run(f"delete from shop.product where item_group_id = 'g0' or sku = '{first[0].sku}'"),
-        # the group of the last row
+        # This change deletes the group of the last row.
         lambda: shop.run("delete from shop.product where item_group_id = 'g2'"),
     )
     for change in changes:
@@ -250,7 +250,7 @@ def test_the_reason_says_how_many_groups_the_window_has(shop: "Shop") -> None:
     shop.run("analyze shop.product")
     conn = shop.connect(Role.ANALYST)
     found = ranking.search(conn, SearchParams(query="thing", group_by="item_group_id", degrade=True))
-    # at most 1,000 products of a group are counted
+    # At most 1,000 products of a group are counted.
     assert {hit.group_value: hit.group_products for hit in found.rows} == {"a": 1000, "b": 10}
     assert found.reason is not None
     assert "the first 1000 products have only 2 groups" in found.reason

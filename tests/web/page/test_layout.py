@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Visit = Callable[..., "Page"]
-# In each case: width, height, whether the screen is a phone, products in a row.
+# A case has the width and the height of a screen, whether it is a phone, and the number of products in a row.
 SCREENS = [
     (320, 640, True, 2),
     (768, 1024, False, 3),
