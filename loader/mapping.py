@@ -54,7 +54,7 @@ def parse_values(assignments: Sequence[str], file: Path | None = None) -> dict[s
         if not separator or not equals or not field.strip() or not given.strip():
             raise SettingsError(
                 f'--map-values "{assignment}" is not FIELD:VALUE=VALUE',
-                hint='For example: --map-values "availability:auf Lager=in_stock".',
+                hint='For example: --map-values "availability:nur im Laden=in_stock".',
             )
         replacements.setdefault(field.strip(), {})[given.strip()] = wanted.strip()
     for field in replacements:
@@ -99,7 +99,7 @@ def _values_in(path: Path) -> dict[str, dict[str, str]]:
     ):
         raise SettingsError(
             f"--map-file: [{VALUES}] in {path} has no tables of texts",
-            hint=f'For example: [{VALUES}.availability] and a line "auf Lager" = "in_stock".',
+            hint=f'For example: [{VALUES}.availability] and a line "nur im Laden" = "in_stock".',
         )
     return {field: dict(table) for field, table in tables.items()}
 

@@ -47,7 +47,7 @@ ValueMapping = Annotated[
     typer.Option(
         "--map-values",
         metavar="FIELD:VALUE=VALUE",
-        help='Replace a value of a field: --map-values "availability:auf Lager=in_stock".',
+        help='Replace a value of a field: --map-values "availability:nur im Laden=in_stock".',
     ),
 ]
 Currency = Annotated[

@@ -46,6 +46,7 @@ _ZONE_WITH_NAME = re.compile(
     r"(?:[A-Z][a-z]{2},\s+)?[0-9]{1,2}\s[A-Z][a-z]{2}\s[0-9]{4}\s[0-9]{2}:[0-9]{2}(?::[0-9]{2})?\s[ECMP][SD]T"
 )
 _SECONDS = re.compile(r"[0-9]{10}|[0-9]{13}")  # seconds or milliseconds since 1970
+_WHOLE_DAY = re.compile(r"(?<=[0-9])T0?0:00-23:59$")  # Meta's template writes a day as "2026-01-31T0:00-23:59"
 _NO_DATE = re.compile(r"0000-00-00( 00:00:00)?")  # MySQL writes an empty date like this
 
 
@@ -60,6 +61,7 @@ def moment(cell: str, *, is_end: bool = False) -> datetime | None:
     """
     if _NO_DATE.fullmatch(cell):
         return None
+    cell = _WHOLE_DAY.sub("", cell)
     try:
         for pattern in (_YEAR_FIRST, _DAY_FIRST, _EITHER_FIRST, *_NAMED):
             if found := pattern.fullmatch(cell):

@@ -39,8 +39,7 @@ class ImageRoot:
             return address, ""
         if other := _SCHEME.match(written):
             raise ValueError(f'{_shown(written)} begins with "{other[0]}"; give a path or an http(s) address')
-        if "\\" in written:
-            raise ValueError(f"{_shown(written)} has a backslash; separate folders with /")
+        written = written.replace("\\", "/")  # as Windows separates folders
         if written.startswith("/"):
             raise ValueError(f"{_shown(written)} is absolute; give the path below the image root")
         parts = [part for part in written.split("/") if part not in ("", ".")]

@@ -17,5 +17,8 @@ def normalised(name: str) -> str:
 @lru_cache(maxsize=10_000)
 def plain_words(name: str) -> tuple[str, ...]:
     """Returns the words of a column's name in lower case, without accents and punctuation."""
-    decomposed = normalize("NFKD", normalised(name).casefold()).replace(*DOTLESS_I)
-    return tuple(re.findall(r"[^\W_]+", re.sub("[\u0300-\u036f]", "", decomposed)))
+    return tuple(re.findall(r"[^\W_]+", without_accents(normalised(name).casefold()).replace(*DOTLESS_I)))
+
+
+def without_accents(text: str) -> str:
+    return text if text.isascii() else re.sub("[\u0300-\u036f]", "", normalize("NFKD", text))

@@ -5,22 +5,42 @@ from decimal import Decimal
 from functools import lru_cache
 
 from db.catalog.currencies import SYMBOLS
+from db.catalog.names import without_accents
 from db.catalog.prices import shown
 
-_AVAILABILITY = {
+_WORDS = {
     **dict.fromkeys((
         "instock", "available", "limitedavailability", "instoreonly", "onlineonly", "lowstock", "lowinstock",
         "limitedstock", "instockonline", "onstock", "yes", "y", "true", "1",
+        # German, French, Spanish, Italian, Dutch, Portuguese, Polish, Swedish and Danish
+        "auflager", "vorrätig", "lieferbar", "sofortlieferbar", "verfügbar", "sofortverfügbar", "amlager", "ja",
+        "enstock", "disponible", "disponibleimmédiatement", "stocklimité", "oui", "hayexistencias", "sí",
+        "disponibile", "disponibilitàimmediata", "sì", "opvoorraad", "leverbaar", "beschikbaar", "emestoque",
+        "disponível", "sim", "dostępny", "wmagazynie", "tak", "ilager", "pålager",
     ), "in_stock"),
     **dict.fromkeys((
         "outofstock", "outstock", "nostock", "notinstock", "soldout", "unavailable", "notavailable", "discontinued",
         "reserved", "no", "n", "false", "0",
+        "nichtauflager", "nichtvorrätig", "nichtlieferbar", "nichtverfügbar", "ausverkauft", "vergriffen", "nein",
+        "rupturedestock", "enrupturedestock", "enrupture", "épuisé", "indisponible", "nondisponible", "non",
+        "agotado", "sinexistencias", "sinstock", "nodisponible", "esaurito", "nondisponibile", "nietopvoorraad",
+        "uitverkocht",
+        "nietleverbaar", "nee", "esgotado", "indisponível", "semestoque", "não", "niedostępny", "brak", "wyprzedany",
+        "nie", "slut", "slutilager", "slutsåld", "ejilager", "udsolgt", "ikkepålager",
     ), "out_of_stock"),
-    **dict.fromkeys(("preorder", "presale", "onpreorder"), "preorder"),
+    **dict.fromkeys((
+        "preorder", "presale", "onpreorder", "vorbestellbar", "vorbestellung", "précommande", "enprécommande",
+        "preventa", "preordine", "prevendita", "prévenda",
+    ), "preorder"),
     **dict.fromkeys(
-        ("backorder", "backorders", "backordered", "onbackorder", "madetoorder", "availablefororder"), "backorder"
+        (
+            "backorder", "backorders", "backordered", "onbackorder", "madetoorder", "availablefororder",
+            "aufbestellung", "nachbestellt", "surcommande", "bajopedido", "suordinazione", "opbestelling",
+            "sobencomenda", "nazamówienie",
+        ), "backorder"
     ),
 }  # fmt: skip
+_AVAILABILITY = {without_accents(word): value for word, value in _WORDS.items()}
 
 MAX_INTEGER = 2_147_483_647  # the largest value of the columns' type, integer
 BEST_RATING = 5
@@ -46,8 +66,8 @@ def currency(cell: str) -> str:
 
 @lru_cache
 def availability(cell: str) -> str:
-    """Read a feed's value ("in stock", "in_stock") or schema.org's value ("https://schema.org/InStock")."""
-    word = re.sub(r"[\s_]|(?<=\w)-", "", cell.rstrip("/").rpartition("/")[2]).lower()
+    """Read a feed's value ("in stock", "in_stock", "auf Lager") or schema.org's ("https://schema.org/InStock")."""
+    word = without_accents(re.sub(r"[\s_]|(?<=\w)-", "", cell.rstrip("/").rpartition("/")[2]).lower())
     if word not in _AVAILABILITY:
         raise ValueError(f'availability "{shown(cell)}" is none of in_stock, out_of_stock, preorder, backorder')
     return _AVAILABILITY[word]

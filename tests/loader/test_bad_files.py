@@ -133,7 +133,7 @@ ROWS: dict[str, tuple[bytes, str, str, str]] = {  # a bad row, and its line, SKU
     "huge price": (b"bad,a,10000000000,\n", "3", "bad", 'price "10000000000" is over 9,999,999,999.99'),
     "..": (b"bad,a,5,../../etc/passwd\n", "3", "bad", 'image "../../etc/passwd" leaves the image root'),
     "absolute": (b"bad,a,5,/etc/passwd\n", "3", "bad", 'image "/etc/passwd" is absolute'),
-    "backslash": (b"bad,a,5,..\\a.jpg\n", "3", "bad", "has a backslash"),
+    "backslash": (b"bad,a,5,..\\a.jpg\n", "3", "bad", "leaves the image root"),
     "link out": (b"bad,a,5,link.jpg\n", "3", "bad", 'image "link.jpg" is a link that leaves the image root'),
     "file address": (b"bad,a,5,file:///etc/passwd\n", "3", "bad", 'begins with "file:"'),
     "every fault": (b"bad,,-5,/x\n", "3", "bad", 'title is empty; price "-5" is negative; image "/x" is absolute'),

@@ -55,7 +55,7 @@ def test_the_value_of_a_field_is_converted_to_text(field: str, value: Any, text:
     ("field", "value", "reason"),
     [
         ("sku", ["1", "2"], "sku has 2 values; it takes one"),
-        ("title", {"en": "One"}, "title is an object, not a text or a number"),
+        ("title", {"en": "One"}, r"title is an object \(en\), not a text or a number"),
         ("price", {"amount": None}, 'price is an object without "value" and "currency"'),
         ("price", {"amountMicros": "1e3", "currencyCode": "EUR"}, "price is an object without"),
         ("price", {"amount": 1999, "exponent": 2, "currency": "EUR"}, "may be in the smallest unit"),
@@ -70,6 +70,11 @@ def test_image_paths_are_found_in_texts_and_lists_and_objects():
     assert image_paths("a.jpg|b.jpg;c.jpg") == ["a.jpg", "b.jpg", "c.jpg"]
     assert image_paths("http://a/1,2.jpg,http://a/3.jpg") == ["http://a/1,2.jpg", "http://a/3.jpg"]
     assert image_paths(["a;b.jpg", " ", {"url": "c.jpg"}, None]) == ["a;b.jpg", "c.jpg"]
+    assert image_paths(["http://a/1,2.jpg,http://a/3.jpg", "http://a/https://b/4.jpg"]) == [
+        "http://a/1,2.jpg",
+        "http://a/3.jpg",
+        "http://a/https://b/4.jpg",
+    ]
     assert image_paths({"contentUrl": ["d.jpg"], "url": "page"}) == ["d.jpg"]
     with pytest.raises(ValueError, match="an image must be a path or an address, not a number"):
         image_paths(17)

@@ -114,3 +114,65 @@ def test_the_column_names_of_marketplace_files_are_recognised(tmp_path: Path) ->
     expected = {"sku": "A-1", "title": "Yoga mat", "brand": "Flexi", "price": "24.99"}
     assert {name: product.fields[name] for name in expected} == expected
     assert list(product.images) == ["https://m.example/y.jpg"]
+
+
+def only(path: Path, text: str, encoding: str = "utf-8") -> RawProduct:
+    path.write_bytes(text.encode(encoding))
+    [product] = [row for row in open_source(path, encoding=encoding).rows() if isinstance(row, RawProduct)]
+    return product
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("Artikelnummer;Bezeichnung;Langtext;Warengruppe;Hersteller;VK brutto;Währung;Lagerbestand;Verfügbarkeit;"
+         "EAN-Code;Farbe;Größe;Aktionspreis;Aktion von;Aktion bis;UVP;Bild",
+         ("sku", "title", "description", "product_type", "brand", "price", "currency", "quantity", "availability",
+          "gtin", "color", "size", "sale_price", "sale_starts_at", "sale_ends_at", "compare_at_price", "image")),
+        ("Référence;Désignation;Prix TTC;Prix promo;Devise;Catégorie;Marque;Code-barres;Disponibilité;Couleur;Matière",
+         ("sku", "title", "price", "sale_price", "currency", "product_type", "brand", "gtin", "availability", "color",
+          "material")),
+        ("Código;Nombre;Precio;Moneda;Existencias", ("sku", "title", "price", "currency", "quantity")),
+        ("Codice articolo;Nome prodotto;Prezzo;Giacenza;Taglia", ("sku", "title", "price", "quantity", "size")),
+        ("Artikelcode;Productnaam;Prijs incl. btw;Voorraad;Merk", ("sku", "title", "price", "quantity", "brand")),
+        ("Kod produktu;Nazwa;Cena brutto;Ilość", ("sku", "title", "price", "quantity")),
+        ("*Action;CustomLabel;*Title;*StartPrice;*C:Farbe", ("attributes.*action", "sku", "title", "price", "color")),
+    ],
+)  # fmt: skip
+def test_the_names_of_columns_are_known_in_several_languages(header: str, cells: tuple[str, ...], tmp_path: Path):
+    path = tmp_path / "goods.csv"
+    path.write_text(f"{header}\n{';'.join('x' for _ in cells)}\n")
+    assert tuple(open_source(path).columns.values()) == cells
+
+
+def test_a_translated_name_does_not_replace_a_column_with_values_by_an_empty_column(tmp_path: Path):
+    product = only(tmp_path / "goods.csv", "Artikelnummer,Bestellnr.,Titel\n,B-1,Stuhl\n")
+    assert product.fields == {"sku": "B-1", "title": "Stuhl"}
+
+
+def test_images_are_gathered_from_numbered_columns(tmp_path: Path):
+    product = only(
+        tmp_path / "goods.csv", "sku,title,Bild 2,Image URL,image_3,image_1920\n1,A,b.jpg,a.jpg,c.jpg,iVBOR\n"
+    )
+    assert list(product.images) == ["a.jpg", "b.jpg", "c.jpg"]
+    assert product.attributes == {"image_1920": "iVBOR"}
+
+
+def test_the_cost_in_a_table_of_odoo_is_neither_the_price_nor_an_attribute(tmp_path: Path):
+    product = only(tmp_path / "goods.csv", "id,name,default_code,list_price,standard_price\n1,Desk,F-1,750.00,500.00\n")
+    assert product.fields == {"sku": "1", "title": "Desk", "price": "750.00"}
+    assert product.attributes == {"default_code": "F-1"}
+
+
+def test_the_header_may_stand_below_a_title_and_names_for_people(tmp_path: Path):
+    text = (
+        "TemplateType=fptcustom\tVersion=2021\t\nSeller SKU\tProduct Name\tFoto\nitem_sku\titem_name\tmain_image_url\n"
+    )
+    product = only(tmp_path / "goods.txt", f"{text}B-1\tRucksack grün\thttps://a.example/1.jpg\n", "cp1252")
+    assert product.fields == {"sku": "B-1", "title": "Rucksack grün"}
+    assert (product.line, list(product.images)) == (4, ["https://a.example/1.jpg"])
+
+
+def test_a_row_below_a_header_with_the_names_of_a_sku_and_a_title_is_not_taken_for_the_header(tmp_path: Path):
+    product = only(tmp_path / "goods.csv", "sku,title\nid,name\n")
+    assert product.fields == {"sku": "id", "title": "name"}

@@ -37,10 +37,10 @@ def test_a_field_takes_the_first_of_its_columns_that_has_a_value(tmp_path: Path)
 
 def test_a_mapping_file_has_lists_of_columns_and_tables_of_values(tmp_path: Path) -> None:
     path = tmp_path / "map.toml"
-    path.write_text('sku = "Code"\nimage = ["P1", "P2"]\n[values.availability]\n"auf Lager" = "in_stock"\n')
+    path.write_text('sku = "Code"\nimage = ["P1", "P2"]\n[values.availability]\n"nur im Laden" = "in_stock"\n')
     assert parse_mapping([], path) == {"sku": ["Code"], "image": ["P1", "P2"]}
     assert parse_changes(["availability:weg=out_of_stock"], path, None, None) == ValueChanges(
-        {"availability": {"auf Lager": "in_stock", "weg": "out_of_stock"}}
+        {"availability": {"nur im Laden": "in_stock", "weg": "out_of_stock"}}
     )
 
 

@@ -81,7 +81,7 @@ ODD: dict[str, list[Any]] = {
     "product_type": ["a > b"],
     "price": PRICES,
     "currency": ["coins", "eur", "€"],
-    "availability": ["auf Lager", "In Stock", False, "https://schema.org/InStock"],
+    "availability": ["auf Anfrage", "auf Lager", "In Stock", False, "https://schema.org/InStock"],
     "gtin": ["4006381333932", 4006381333931, "4.00638E+12", "12"],
     "mpn": ["00017"],
     "item_group_id": [17],

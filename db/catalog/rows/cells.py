@@ -29,6 +29,7 @@ IN_SMALLEST_UNIT = (
 NUMBERS_OF_DECIMALS = ("minor_unit", "minorUnit", "currency_minor_unit")
 NANOS = 1_000_000_000  # nanos in a unit of a currency
 _BETWEEN_PATHS = re.compile(r"[|;]")
+_NEXT_ADDRESS = re.compile(r"[;,\s]+(?=https?://)")
 _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
 
 
@@ -79,9 +80,11 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
 
 
 def _paths_of_member(member: Any, faults: list[tuple[str, str]] | None) -> list[str]:
-    """Returns the paths in a member of a list of images. A text in a list is one path and is not split."""
+    """Returns the paths in a member of a list of images. A text in a list is not split, except where another address
+    begins."""
     if isinstance(member, str):
-        return [member.strip()] if member.strip() else []
+        parts = _NEXT_ADDRESS.split(member) if member.count("://") > 1 else [member]
+        return [found for part in parts if (found := part.strip())]
     try:
         return image_paths(member)
     except ValueError as error:
@@ -141,7 +144,8 @@ def _texts(field: str, value: Any) -> Iterator[str]:
     elif isinstance(value, FaultyValue):
         raise ValueError(value.reason)
     elif value is not None:
-        raise ValueError(f"{field} is {_kind(value)}, not a text or a number")
+        members = ", ".join(list(value)[:5])[:60] if isinstance(value, Mapping) else ""
+        raise ValueError(f"{field} is {_kind(value)}{members and f' ({members})'}, not a text or a number")
 
 
 def _money(field: str, value: Mapping[str, Any]) -> str:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from db.catalog.names import normalised, plain_words
 from db.catalog.plain_text import plain_text
+from db.catalog.prices import CENT
 from db.catalog.product import RawProduct
 from db.catalog.rows.cells import image_paths
 from db.catalog.rows.options import condition_of, is_false, is_true, stock_sign
@@ -43,6 +45,10 @@ NAMES = {
               "precio_sin_impuestos", "prezzo_tasse_escl.", "prezzo_iva_esclusa", "preis_zzgl._steuern",
               "preis_ohne_mwst.", "preis_exkl._mwst.", "prijs_exclusief_btw", "preço_imp._excl.",
               "cena_bez_podatku"),
+    "amount_off": ("discount_amount", "montant_de_la_remise", "rabattbetrag"),
+    "percent_off": ("discount_percent", "pourcentage_de_la_remise", "rabatt_prozent"),
+    "sale_starts_at": ("discount_from", "remise_à_partir_du", "rabatt_von"),
+    "sale_ends_at": ("discount_to", "remise_jusqu'au", "rabatt_bis"),
     "gtin": ("ean13", "ean_13", "gtin", "ean", "upc", "isbn"),
     "mpn": ("mpn",),
     "image": ("image_urls", "image", "url_des_images", "urls_des_images", "url_de_las_imágenes", "url_de_imágenes",
@@ -69,7 +75,11 @@ SHOWN = {
     "keywords": "attributes.keywords",
     "feature": "color, size, material, attributes",
     **dict.fromkeys(("active", "visibility", "orderable", "when_out"), "availability"),
+    **dict.fromkeys(("amount_off", "percent_off"), "sale_price"),
 }
+AMOUNT, PERCENT = NAMES["amount_off"], NAMES["percent_off"]
+WITHOUT_SALE = {field: names for field, names in NAMES.items() if field not in ("sale_starts_at", "sale_ends_at")}
+WITH_TAX = NAMES["price"][: NAMES["price"].index("price_tax_excluded_or_price_tax_included")]
 # A column with one of these names holds the condition (new, used) if another column says whether the product is active.
 # Otherwise the column itself says whether the product is active.
 STATE = ("état", "estado", "stato")
@@ -129,6 +139,9 @@ def _row(line: int, cells: Cells, of_condition: tuple[str, ...]) -> RawProduct:
     condition = condition_of(cells.take(of_condition))
     availability = _availability(cells)
     sku = cells.take(NAMES["sku"]) or cells.take(NAMES["id"])
+    with_tax = bool(cells.peek(WITH_TAX))
+    price = price_in_cents(cells, NAMES["price"])
+    sale_price = _reduced(cells, price, with_tax)
     categories = [part.strip() for part in cells.take(NAMES["product_type"]).split(",") if part.strip()]
     fields = {
         "sku": sku,
@@ -136,12 +149,13 @@ def _row(line: int, cells: Cells, of_condition: tuple[str, ...]) -> RawProduct:
         "description": plain_text(cells.take(NAMES["description"])),
         "brand": cells.take(NAMES["brand"]),
         "product_type": categories[-1].replace("/", " > ") if categories else "",
-        "price": price_in_cents(cells, NAMES["price"]),
+        "price": price,
         "gtin": cells.take(NAMES["gtin"]),
         "mpn": cells.take(NAMES["mpn"]),
         "condition": condition,
         "availability": availability,
-        **offer(cells, NAMES),
+        **offer(cells, NAMES if sale_price else WITHOUT_SALE),
+        "sale_price": sale_price,
     }
     written = cells.take(NAMES["image"])
     images = re.findall(r"""src=["']([^"']+)""", written) or (
@@ -156,6 +170,20 @@ def _row(line: int, cells: Cells, of_condition: tuple[str, ...]) -> RawProduct:
     attributes["product_types"] = categories if len(categories) > 1 else []
     set_options(fields, attributes, options)
     return product(fields, images, attributes, line)
+
+
+def _reduced(cells: Cells, price: str, with_tax: bool) -> str:
+    """Returns the price less the discount, or "" if there is no discount or if a number cannot be read. A discount is a
+    percentage, or an amount with tax, which cannot be taken from a price without tax."""
+    full, amount, percent = (_number(text) for text in (price, cells.peek(AMOUNT), cells.peek(PERCENT)))
+    if not full or not (percent or (amount and with_tax)):
+        return ""
+    reduced = full * (100 - percent) / 100 if percent else full - (amount or 0)
+    return str(reduced.quantize(CENT, ROUND_HALF_UP)) if 0 < reduced < full else ""
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text.replace(",", ".")) if re.fullmatch(r"[0-9]{1,10}([.,]([0-9]{1,2}|[0-9]{4,6}))?", text) else None
 
 
 def _features(cell: str) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """Assigns the columns of a table to fields, by the usual names of the columns or by `--map`."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,40 +11,57 @@ from db.catalog.rows.cells import is_empty
 from db.catalog.rows.columns import NEEDED, Columns, stripped
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
+from loader.sources.reading.translated_names import english
 
 FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--map` gives them, best first
 
 # The column names that shops use for each field, best first. If several columns have a name of the same field, the
 # field takes the column with the best name, if possible one with values. The other columns become attributes.
+# TRANSLATIONS has these names in other languages.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     **{column: (column,) for column in COLUMNS if column != "image_link"},
-    "sku": ("sku", "id", "offer_id", "posting_id", "product_id", "item_id", "retailer_id", "handle", "article_number",
-            "listing_id", "product_number", "seller_sku"),
-    "title": ("title", "name", "product_title", "product_name", "product_display_name", "item_name"),
+    "sku": ("sku", "seller_sku", "item_sku", "product_sku", "merchant_sku", "sku_code", "id", "offer_id", "posting_id",
+            "product_id", "item_id", "retailer_id", "handle", "article_number", "listing_id", "product_number",
+            "item_number", "item_no", "article_no", "product_code", "item_code", "stock_code", "external_id",
+            "internal_reference", "default_code", "custom_label"),
+    "title": ("title", "name", "product_title", "product_name", "product_display_name", "item_name", "item_title",
+              "article_name"),
     "description": ("description", "product_description", "long_description", "body_html", "description_html",
-                    "desc", "short_description"),
-    "brand": ("brand", "vendor", "manufacturer", "brand_name", "manufacturer_name"),
-    "product_type": ("product_type", "product_types", "category", "categories", "department", "type"),
-    "price": ("price", "unit_price", "regular_price", "standard_price"),
-    "currency": ("currency", "currency_code", "price_currency"),
-    "availability": ("availability", "stock_status", "availability_status", "in_stock", "is_in_stock"),
-    "gtin": ("gtin", "ean", "upc", "isbn", "barcode"),
+                    "desc", "item_description", "full_description", "long_desc", "sales_description",
+                    "description_sale", "short_description"),
+    "brand": ("brand", "brand_name", "vendor", "manufacturer", "manufacturer_name"),
+    "product_type": ("product_type", "product_types", "category", "categories", "product_category", "category_path",
+                     "category_name", "categ_id", "department", "type"),
+    "price": ("price", "unit_price", "regular_price", "standard_price", "selling_price", "sales_price",
+              "current_price", "price_incl_tax", "gross_price", "price_gross", "retail_price", "start_price",
+              "list_price"),
+    "currency": ("currency", "currency_code", "price_currency", "currency_iso_code", "ccy"),
+    "availability": ("availability", "stock_status", "availability_status", "in_stock", "is_in_stock", "is_available"),
+    "gtin": ("gtin", "ean", "upc", "isbn", "barcode", "gtin13", "gtin14", "gtin12", "gtin8", "ean13", "ean_13",
+             "ean_code", "upc_code", "bar_code"),
+    "mpn": ("mpn", "manufacturer_part_number", "part_number"),
     "item_group_id": ("item_group_id", "parent_sku"),
-    "link": ("link", "url", "product_url", "permalink", "online_store_url"),
-    "color": ("color", "colour", "colors", "colours"),
-    "size": ("size", "sizes"),
-    "material": ("material", "materials"),
+    "link": ("link", "url", "product_url", "permalink", "online_store_url", "product_link", "deeplink", "deep_link"),
+    "color": ("color", "colour", "colors", "colours", "color_name", "colour_name"),
+    "size": ("size", "sizes", "size_name"),
+    "material": ("material", "materials", "material_type"),
     "image": (
         "image", "images", "image_path", "image_file", "filename", "picture", "photo", "image_src", "image_url",
         "image_urls", "picture_url", "pictures", "photos", "image_link", "main_image", "featured_image", "thumbnail",
-        "main_image_url", "product_image", "product_images", "product_image_url",
+        "main_image_url", "product_image", "product_images", "product_image_url", "picture_link", "photo_url",
+        "photo_urls", "pic_url", "main_image_link", "cover_media_url", "cover_image", "hosted_image_urls",
     ),
-    "additional_image": ("additional_image", "additional_images", "additional_image_link", "additional_image_links"),
+    "additional_image": (
+        "additional_image", "additional_images", "additional_image_link", "additional_image_links",
+        "additional_image_url", "additional_image_urls", "other_image", "other_images", "other_image_url",
+        "other_image_urls", "gallery", "gallery_images",
+    ),
     # This entry stands after "image", so a column image_link fills this field only if another column has the images.
     "image_link": ("image_link",),
     "image_phash": ("image_phash",),
     "keywords": ("keywords", "tags"),
-    "sale_price": ("sale_price", "special_price"),
+    "sale_price": ("sale_price", "special_price", "discount_price", "discounted_price", "promo_price", "offer_price",
+                   "now_price"),
     "sale_starts_at": (
         "sale_starts_at", "sale_price_starts_at", "sale_price_start_date", "sale_start_date", "date_sale_price_starts",
         "date_on_sale_from_gmt", "date_on_sale_from", "special_price_from_date", "special_from_date",
@@ -62,7 +80,9 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     ),
     "quantity": (
         "quantity", "qty", "stock_quantity", "inventory_quantity", "inventory_level", "quantity_in_stock",
-        "stock_level", "stock", "sell_on_google_quantity", "quantity_to_sell_on_facebook",
+        "stock_level", "stock", "sell_on_google_quantity", "quantity_to_sell_on_facebook", "qty_available",
+        "quantity_available", "available_quantity", "quantity_on_hand", "qty_on_hand", "stock_qty", "total_stock",
+        "stock_total", "units_in_stock",
     ),
     "rating": ("rating", "average_rating", "avg_rating", "rating_value", "review_rating"),
     "review_count": ("review_count", "reviews_count", "rating_count", "ratings_count", "number_of_reviews"),
@@ -70,6 +90,29 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "published_at", "date_published", "publish_date", "published_date", "publication_date", "pub_date",
     ),
 }  # fmt: skip
+
+_KNOWN = frozenset(name for names in USUAL_NAMES.values() for name in names)
+_IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
+_SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?\*$")  # a star for a needed column, and eBay's prefixes
+_NUMBERED = re.compile(r"(.*[^0-9_])_?[0-9]{1,2}")
+
+
+def usual_name(name: str) -> str:
+    """Returns the name in USUAL_NAMES that the name of a column means, such as "title" for "*Title" or "Titel". Returns
+    the normalised name if it means none of them."""
+    bare = _SIGNS.sub("", normalised(name))
+    return bare if bare in _KNOWN else found if (found := english(bare)) in _KNOWN else normalised(name)
+
+
+def is_usual(name: str) -> bool:
+    """Returns whether a column with this name is a usual column of a field."""
+    return usual_name(name) in _KNOWN
+
+
+def names_needed(header: Iterable[str]) -> bool:
+    """Returns whether the header has usual names of a SKU and of a title."""
+    usual = _by_usual_name({normalised(name) for name in header})
+    return all(not usual.keys().isdisjoint(USUAL_NAMES[field]) for field in NEEDED)
 
 
 def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Collection[str] = ()) -> Columns:
@@ -111,9 +154,11 @@ def empty_columns(
     `records` yields the names and values of each record. Records are read only if several columns have a usual name of
     the same field. Reading ends when the preferred column of each such field has a value.
     """
-    found = _positions_of_names(path, header)
+    usual = _by_usual_name(_positions_of_names(path, header))
     names_of_fields = [
-        [name for name in names if name in found] for field, names in USUAL_NAMES.items() if field not in mapping
+        [written for name in names for written in usual.get(name, ())]
+        for field, names in USUAL_NAMES.items()
+        if field not in mapping
     ]
     contested = [names for names in names_of_fields if len(names) > 1]
     preferred = {names[0] for names in contested}
@@ -146,18 +191,45 @@ def _positions_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
     return found
 
 
+def _by_usual_name(found: Collection[str]) -> dict[str, list[str]]:
+    """Returns the normalised names of columns by the names of USUAL_NAMES that they mean."""
+    usual: dict[str, list[str]] = {}
+    for name in sorted(found, key=lambda name: name not in _KNOWN):  # usual names come before translations
+        if name != "standard_price" or not _is_of_odoo(found):
+            usual.setdefault(usual_name(name), []).append(name)
+    return usual
+
+
+def _is_of_odoo(names: Collection[str]) -> bool:
+    """Returns whether `standard_price` is a cost, as in Odoo. In Amazon's files, it is the price."""
+    return "list_price" in names and not {"categ_id", "default_code", "product_tmpl_id"}.isdisjoint(names)
+
+
 def _assigned(found: Mapping[str, int], mapping: FieldColumns, empty: Collection[str] = ()) -> Columns:
     mapped = {field: [key for name in names if (key := normalised(name)) in found] for field, names in mapping.items()}
     positions = {field: found[keys[0]] for field, keys in mapped.items() if keys}
     more = [(field, key, found[key]) for field, keys in mapped.items() for key in keys[1:]]
     taken = {*positions.values(), *(position for _, _, position in more)}
+    usual = _by_usual_name(found)
     for field, names in USUAL_NAMES.items():
-        free = [found[name] for name in names if name in found and found[name] not in taken]
-        if field not in positions and free:
-            full = [found[name] for name in names if found.get(name) in free and name not in empty]
-            positions[field] = (full or free)[0]
+        written = [each for name in names for each in usual.get(name, ()) if found[each] not in taken]
+        if field not in positions and written:
+            positions[field] = found[next((each for each in written if each not in empty), written[0])]
             taken.add(positions[field])
-    return Columns(positions, {name: position for name, position in found.items() if position not in taken}, more)
+    if "image" not in mapping:
+        numbered = [(name, position) for name, position in found.items() if position not in taken and _is_image(name)]
+        more += [("additional_image", name, position) for name, position in numbered]
+        taken.update(position for _, position in numbered)
+    rest = {name: position for name, position in found.items() if position not in taken}
+    if "standard_price" in rest and _is_of_odoo(found):
+        rest["standard_price_(cost)"] = rest.pop("standard_price")  # the word "cost" makes the attribute private
+    return Columns(positions, rest, more)
+
+
+def _is_image(name: str) -> bool:
+    """Returns whether the name of a column is the name of an image column with a number, as in "Image URL 2"."""
+    number = _NUMBERED.fullmatch(name)
+    return number is not None and usual_name(number[1]) in _IMAGES
 
 
 def _shown(header: Sequence[str]) -> str:

@@ -11,11 +11,12 @@ from db.errors import LoaderError
 from loader.errors import NotACatalog, NothingToLoad
 from loader.rejects import Reject
 from loader.sources.reading.catalog_file import HEAD_BYTES, CatalogFile
-from loader.sources.reading.columns import USUAL_NAMES
+from loader.sources.reading.columns import is_usual, names_needed
 from loader.sources.reading.lines import BOM
 from loader.sources.reading.records import Record, Records
 
 DELIMITERS = ",;\t|"
+MAX_BEFORE = 10  # at most this many records stand before the header
 OTHER_FORMATS = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"\x1f\x8b": "compressed twice with gzip",
@@ -24,7 +25,7 @@ OTHER_FORMATS = {
     b"\xd0\xcf\x11\xe0": "a spreadsheet of the old kind",
 }
 
-
+HINTS = {b"PK\x03\x04": "Unpack the archive, or save the spreadsheet as CSV in UTF-8."}
 SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?\r?\n', re.IGNORECASE)  # Excel's first line, which names the delimiter
 
 
@@ -86,7 +87,9 @@ def _header(file: CatalogFile) -> tuple[str, list[str], int]:
     name, head = file.path.name, file.head
     for magic, what in OTHER_FORMATS.items():
         if head.startswith(magic):
-            raise NotACatalog(f"{name} is {what}, not a table of text", hint="Save it as CSV in UTF-8.")
+            raise NotACatalog(
+                f"{name} is {what}, not a table of text", hint=HINTS.get(magic, "Save it as CSV in UTF-8.")
+            )
     if not head.removeprefix(BOM).strip():
         raise NothingToLoad(f"{name} is empty", hint="It needs a header line and a line for each product.")
     if b"\r" in head and b"\n" not in head:
@@ -113,11 +116,23 @@ def _header(file: CatalogFile) -> tuple[str, list[str], int]:
 
 def _first_record(head: bytes, delimiter: str, before: int) -> tuple[Record | Reject, int]:
     """Returns the record of the header, and the number of records before the header: `before` records, and comments
-    that begin with "# "."""
+    that begin with "# ".
+
+    If the first record does not have the usual names of a SKU and a title, but one of the next records has them, the
+    last such record is the header. The records before it are a title, or names that a template shows to people.
+    """
+    header: tuple[Record | Reject, int] | None = None
+    read = 0
     for number, found in enumerate(Records(io.BytesIO(head), delimiter)):
-        if number >= before and not (isinstance(found, Record) and _is_comment(found.cells)):
-            return found, number
-    return Record(1, []), 0
+        if number < before or (isinstance(found, Record) and _is_comment(found.cells)):
+            continue
+        is_named = isinstance(found, Record) and not found.fault and names_needed(found.cells)
+        if header is None or is_named:
+            header = found, number
+        read += 1
+        if read > MAX_BEFORE or (is_named and read == 1):
+            break
+    return header or (Record(1, []), 0)
 
 
 def _is_comment(cells: list[str]) -> bool:
@@ -127,5 +142,4 @@ def _is_comment(cells: list[str]) -> bool:
 def _fit(header: list[str]) -> tuple[int, int]:
     """Returns how well a delimiter splits the header, as a pair of numbers. The first is the number of usual column
     names in the header, and the second is the number of all names."""
-    known = {name for names in USUAL_NAMES.values() for name in names}
-    return len(known.intersection(map(normalised, header))), len(header)
+    return len({normalised(name) for name in header if is_usual(name)}), len(header)

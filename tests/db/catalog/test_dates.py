@@ -30,6 +30,7 @@ from db.catalog.dates import DateOrder
         ("Sat, 31 Jan 2026 09:30:00 EST", "2026-01-31T09:30:00-05:00"),
         ("20260131", "2026-01-31T00:00:00+00:00"),
         ("1700000000", "2023-11-14T22:13:20+00:00"),
+        ("2026-01-31T0:00-23:59", "2026-01-31T00:00:00+00:00"),
     ],
 )
 def test_each_notation_of_a_date_is_read_as_a_time_with_a_zone(cell: str, moment: str):
@@ -39,6 +40,7 @@ def test_each_notation_of_a_date_is_read_as_a_time_with_a_zone(cell: str, moment
 
 
 def test_the_end_of_a_sale_without_a_time_is_the_end_of_the_day_and_a_placeholder_is_no_date():
+    assert dates.moment("2026-01-31", is_end=True) == dates.moment("2026-01-31T0:00-23:59", is_end=True)
     end = dates.moment("2026-01-31", is_end=True)
     assert end is not None
     assert end.isoformat() == "2026-01-31T23:59:59+00:00"

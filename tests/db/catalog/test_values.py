@@ -18,6 +18,15 @@ from db.catalog import values
         ("SoldOut", "out_of_stock"),
         ("pre-order", "preorder"),
         ("BackOrder", "backorder"),
+        ("auf Lager", "in_stock"),
+        ("Verfugbar", "in_stock"),
+        ("En stock", "in_stock"),
+        ("Rupture de stock", "out_of_stock"),
+        ("epuise", "out_of_stock"),
+        ("Épuisé", "out_of_stock"),
+        ("niet op voorraad", "out_of_stock"),
+        ("Vorbestellbar", "preorder"),
+        ("su ordinazione", "backorder"),
     ],
 )
 def test_each_spelling_of_an_availability_becomes_one_of_four_words(cell: str, word: str):

@@ -39,6 +39,33 @@ def test_a_price_with_more_than_two_decimals_is_rounded_and_the_cell_becomes_an_
     assert found["M1"]["availability"] == "in_stock"
 
 
+@pytest.mark.parametrize(
+    ("tax", "discount", "sale_price"),
+    [
+        ("included", "Discount percent;20", "24.00"),
+        ("excluded", "Discount percent;12,5", "26.25"),
+        ("included", "Discount amount;5.000000", "25.00"),
+        ("excluded", "Discount amount;5", ""),  # the amount contains tax
+        ("included", "Discount amount;30", ""),
+        ("included", "Discount percent;0", ""),
+    ],
+)
+def test_a_prestashop_discount_becomes_a_sale_price(tax: str, discount: str, sale_price: str, tmp_path: Path):
+    column, cell = discount.split(";")
+    dates = "Discount from (yyyy-mm-dd);Discount to (yyyy-mm-dd)"
+    path = tmp_path / "products.csv"
+    path.write_text(
+        f"Product ID;Active (0/1);Name *;Reference #;Price tax {tax};{column};{dates}\n"
+        f"1;1;Dress;D-1;30.00;{cell};2026-11-01;2026-12-31\n"
+    )
+    [product] = [row for row in open_source(path).rows() if isinstance(row, RawProduct)]
+    assert product.fields.get("sale_price", "") == sale_price
+    if sale_price:
+        assert (product.fields["sale_starts_at"], product.fields["sale_ends_at"]) == ("2026-11-01", "2026-12-31")
+    else:
+        assert product.attributes["discount_from"] == "2026-11-01"
+
+
 def test_the_value_of_a_prestashop_feature_may_have_a_comma(tmp_path: Path):
     header = "Product ID;Active (0/1);Name *;Reference #;Feature(Name:Value:Position);File URL\n"
     [tee] = read(tmp_path / "a.csv", header + "1;1;Tee;T1;Fit:Slim:1,Colour:Red, dark:3;https://x.example/f\n").values()
