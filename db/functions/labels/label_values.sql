@@ -12,6 +12,6 @@ language sql stable parallel safe as $$
         c(field, value)
     where c.value is not null
     union all
-    select 'attributes.' || replace(a.key, '.', '\.'), a.value
+    select 'attributes.' || replace(a.key, '.', E'\\.'), a.value
     from jsonb_each(p.attributes) a where jsonb_typeof(a.value) in ('string', 'number', 'boolean')
 $$;

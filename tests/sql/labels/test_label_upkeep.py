@@ -305,3 +305,13 @@ def test_a_search_uses_the_labels_of_its_filter_or_catalog(
     )[0]
     assert found[0] == (values or [])
     assert (found[1] is not None) == whole
+
+
+def test_the_labels_of_a_product_do_not_depend_on_the_session_of_the_writer(shop: Shop) -> None:
+    app = shop.connect(Role.APP)
+    app.exec_driver_sql("set standard_conforming_strings = off")
+    rows = app.exec_driver_sql(
+        "select v.field from jsonb_populate_record(null::shop.product, "
+        """'{"attributes": {"No. of straps": 2}}') p, shop_private.label_values(p) v"""
+    )
+    assert rows.scalars().all() == ["attributes.No\\. of straps"]
