@@ -194,7 +194,7 @@ def test_an_upgrade_renews_the_functions_that_read_the_views_of_their_signals(er
 
 
 def test_the_catalog_of_a_row_does_not_let_a_renewed_function_read_another_view(erp: Shop) -> None:
-    """An upgrade writes the catalog, which the role app may choose, into the function that the next upgrade reads."""
+    """The role app may choose the catalog. In an older function, which an upgrade reads, the catalog is a literal."""
     administrator, app = erp.connect(None), erp.connect(Role.APP)
     erp.run("create view erp.secret as select c.sku, c.margin as value, c.cost as hidden from erp.cost c")
     erp.run(
