@@ -121,7 +121,7 @@ def add(
     Example: windowshop index add --label product_type
     """
     from db.engine import open_database
-    from db.lifecycle.label_indexes import MOST
+    from db.lifecycle import label_indexes
     from db.settings import Settings
     from migrations.label_indexes import add_labels
 
@@ -131,13 +131,18 @@ def add(
         if added.file is not None:
             typer.echo(f"wrote {added.file}")
         built, left = build_with_progress(database)
+        with database.connect(Role.ANALYST) as conn:
+            least = label_indexes.least_rows(conn) if min_rows is None else min_rows
     if added.left_out:
         typer.echo(
-            f"{len(added.left_out)} values get no label, because a model has at most {MOST} labels. "
+            f"{len(added.left_out)} values get no label, because a model has at most {label_indexes.MOST} labels. "
             f"The most frequent of them is {added.left_out[0]!r}."
         )
     elif added.file is None:
-        typer.echo(f"No further value of {label} has enough products, so model {added.model} gets no new label.")
+        typer.echo(
+            f"No further value of {label} has {least:,} products or more, so model {added.model} gets no new label. "
+            "--min-rows sets another limit."
+        )
     if added.file is not None:
         typer.echo(f"Model {added.model} has labels for {len(added.values)} more values of {label}.")
     _tell_built(built, left)
@@ -184,10 +189,11 @@ def advise(
         if model is None:
             raise DatabaseError("no model is serving", hint='Add one with "windowshop model add starter".')
         found = label_advice.advise(conn, model, filters, fields)
+        least = label_indexes.least_rows(conn)
     if as_json:
         typer.echo(report.as_json(filters, found))
     else:
-        report.print_advice(Console(), filters, found, logged=bool(log))
+        report.print_advice(Console(), filters, found, logged=bool(log), least=least)
 
 
 @app.command()

@@ -60,7 +60,8 @@ def _first(lines: Iterator[str]) -> Iterator[str]:
         yield line
 
 
-def print_advice(console: Console, filters: Filters, found: Sequence[Advice], *, logged: bool) -> None:
+def print_advice(console: Console, filters: Filters, found: Sequence[Advice], *, logged: bool, least: int) -> None:
+    """Print the advice. `least` is the number of products from which on a value can have a label."""
     if logged:
         skipped = f"; {filters.skipped:,} lines are no filter" if filters.skipped else ""
         more = "; further values were left out" if filters.more else ""
@@ -72,7 +73,7 @@ def print_advice(console: Console, filters: Filters, found: Sequence[Advice], *,
             highlight=False,
         )
     if not found:
-        console.print("No value without a label has enough products.")
+        console.print(f"No value without a label has {least:,} products or more.", highlight=False)
         return
     table = Table("label", "searches", "products", "now", "then", "index", "build", box=box.SIMPLE_HEAD)
     for one in found[:MOST_SHOWN]:

@@ -112,9 +112,15 @@ def test_a_field_with_control_characters_cannot_be_a_label(field: str) -> None:
 def test_the_table_shows_a_value_as_it_is_except_control_characters() -> None:
     shown = StringIO()
     one = Advice("brand", "[/b] \x1b[2J", 10, 5000, 0.1, 50.0, 5.0, 10_000, 2**20, 3.0)
-    print_advice(Console(file=shown, width=120), Filters(searches=10), [one], logged=True)
+    print_advice(Console(file=shown, width=120), Filters(searches=10), [one], logged=True, least=1000)
     assert "brand [/b] \ufffd[2J" in shown.getvalue()
     assert "\x1b" not in shown.getvalue()
+
+
+def test_without_advice_the_text_has_the_number_of_products_that_a_value_needs() -> None:
+    shown = StringIO()
+    print_advice(Console(file=shown, width=120), Filters(searches=10), [], logged=True, least=2500)
+    assert "No value without a label has 2,500 products or more." in shown.getvalue()
 
 
 def test_files_that_cannot_be_read_or_have_no_search_are_errors(tmp_path: Path) -> None:

@@ -118,6 +118,8 @@ def test_an_addition_of_labels_that_is_killed_at_any_step_is_continued(
         labelled = [index for index in every_index(shop.connect(None), {}) if index.label is not None]
         assert [index.state for index in labelled] == ["valid"] * 8
         assert len(list((settings.home / "revisions").glob("*label*"))) == 1
+        again = windowshop(*command, env=environment(shop.database))
+        assert "No further value of product_type has 1,000 products or more" in again.stdout, again.stderr
         dropped = windowshop("index", "drop", "--label", "product_type", env=environment(shop.database))
         assert dropped.returncode == 0, dropped.stderr
         drift(shop.database, settings)
