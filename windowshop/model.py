@@ -36,6 +36,7 @@ def add(
     Example: windowshop model add sentence-transformers/clip-ViT-B-32
     """
     from db.engine import open_database
+    from db.lifecycle.promotion import serving_name
     from db.settings import Settings
     from encoder.models.sources import resolved
     from migrations.model_revisions import NewModel, add_model, check_name
@@ -56,6 +57,7 @@ def add(
         files = add_model(database, settings, NewModel(chosen, source, loaded.revision, loaded.dimension))
         with database.connect(Role.ANALYST) as conn:
             suited = suitable_lines(conn, loaded.dimension)
+            serves = serving_name(conn) == chosen
     for file in files:
         typer.echo(f"wrote {file}")
     typer.echo(f"Model {chosen}: {loaded.dimension} dimensions, revision {loaded.revision}.")
@@ -63,6 +65,9 @@ def add(
         typer.echo(line)
     if pick_device("auto") == "cpu":  # a GPU runs the model with torch
         export_if_possible(loaded, chosen)
+    if serves:
+        typer.echo(f"Model {chosen} was added before and serves the search.")
+        return
     typer.echo(
         f'Next: "windowshop encode" encodes the catalog with {chosen}, "windowshop model serve {chosen}" switches '
         f"search to {chosen}."

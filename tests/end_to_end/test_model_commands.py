@@ -99,6 +99,8 @@ def test_a_model_is_added_and_promoted_and_retired(
         assert "served by clip" in said(env, "model", "rollback")
         assert "served by siglip" in said(env, "model", "rollback")
 
+    again = said(env, "model", "add", str(tmp_path / "siglip"))
+    assert again.endswith("Model siglip was added before and serves the search.\n")
     table = said(env, "model", "status")
     print(table)
     for shown in ("siglip", "serving", "building", "images", "titles", "valid", "nDCG@10", "run 3"):
