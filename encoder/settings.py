@@ -32,8 +32,8 @@ class EncoderSettings(EnvironmentSettings):
     engine: Literal["auto", "torch", "onnx"] = Field(
         "auto",
         description="What runs models on a CPU: torch, or ONNX Runtime with the model's export. auto: ONNX Runtime, "
-        "but torch for a tower that is not exported and for an image tower in bfloat16. onnx: like auto, but an error "
-        "if the export is missing or cannot be used.",
+        "but torch for a tower that is not exported and for an image tower in bfloat16 or float16. onnx: like auto, "
+        "but an error if the export is missing or cannot be used.",
     )
     exports: Path | None = Field(
         None,
@@ -42,8 +42,9 @@ class EncoderSettings(EnvironmentSettings):
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
-        description="Number type of CLIP's and SigLIP's image tower. auto: bfloat16 on CUDA, and on a CPU that has "
-        "instructions for it if the vectors were close enough when the model was exported; float32 elsewhere.",
+        description="Number type of CLIP's and SigLIP's image tower. auto: bfloat16 on CUDA, and on a CPU with "
+        "instructions for it if the model has an export whose vectors in bfloat16 are close enough and the engine is "
+        "not torch. Otherwise float32.",
     )
     compile: bool = Field(
         False,
@@ -57,7 +58,10 @@ class EncoderSettings(EnvironmentSettings):
         0, ge=0, le=4096, description="Number of titles in a catalog batch. 0: 128 on a CPU, 1024 elsewhere."
     )
     readers: int = Field(
-        0, ge=0, le=128, description="Number of processes that decode images. 0: one for each core, at most 32."
+        0,
+        ge=0,
+        le=128,
+        description="Number of processes that decode images of the catalog. 0: one for each core, at most 32.",
     )
     decode_seconds: float = Field(
         20.0, gt=0, description="Time limit for decoding up to 16 images, in seconds. A slower process is killed."

@@ -44,9 +44,9 @@ class WebSettings(EnvironmentSettings):
         60_000,
         ge=100,
         le=3_600_000,
-        description="Longest time in milliseconds in which the body of a request may arrive; at least "
-        "`WINDOWSHOP_WEB_DEADLINE_MS` applies. A body that takes longer than `WINDOWSHOP_WEB_DEADLINE_MS` must arrive "
-        "at 10 kB per second or faster on average.",
+        description="Longest time in milliseconds in which the body of a request may arrive. A value below "
+        "`WINDOWSHOP_WEB_DEADLINE_MS` counts as that value. A body may take `WINDOWSHOP_WEB_DEADLINE_MS`, and one more "
+        "second for each 10 kB that have arrived.",
     )
     encode_ms: int = Field(
         3_000,
@@ -66,8 +66,8 @@ class WebSettings(EnvironmentSettings):
         16,
         ge=0,
         le=10_000,
-        description="Largest number of reading requests that may wait for a connection, and of writing ones. Further "
-        "requests get a 503.",
+        description="Largest number of reading requests that may wait for a connection. As many writing requests may "
+        "wait too. Further requests get a 503.",
     )
     max_lag_seconds: int = Field(
         10,
@@ -226,8 +226,8 @@ class WebSettings(EnvironmentSettings):
             raise ValueError("give a path such as /shop, of letters, digits and the signs . _ ~ -")
         if value.split("/")[1:2] and value.split("/")[1] in ROUTES:
             raise ValueError(
-                f"the service has an address {value}; give another prefix, or let the proxy remove the "
-                "prefix and send X-Forwarded-Prefix"
+                f"addresses of the service begin with /{value.split('/')[1]}; give another prefix, or let the proxy "
+                "remove the prefix and send X-Forwarded-Prefix"
             )
         return value
 

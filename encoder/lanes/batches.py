@@ -41,7 +41,7 @@ class EncodedBatch:
 @dataclass(slots=True)
 class Counters:
     """The numbers of images and titles that a run has encoded so far, and the number of failures. The progress bar
-    shows these numbers."""
+    shows `done`."""
 
     image: int = 0
     title: int = 0

@@ -1,7 +1,7 @@
 """Reads the body of a request within its own time limits, which are longer than the deadline of the request.
 
-The time in which the body arrives does not count towards the deadline of the request. A body may take `deadline_ms`. It
-may take longer, up to `upload_ms`, if it arrives at MIN_RATE or faster on average and no pause is as long as the
+The time in which the body arrives does not count towards the deadline of the request. A body may take `deadline_ms`,
+and one more second for each MIN_RATE bytes that have arrived, but at most `upload_ms`. No pause may be as long as the
 deadline.
 """
 

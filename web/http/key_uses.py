@@ -1,4 +1,4 @@
-"""Records in the background when API keys are used, so that no request waits for the primary."""
+"""Records the times at which API keys are used, in the background, so that no request waits for the primary."""
 
 import asyncio
 import time

@@ -97,7 +97,8 @@ class _Product:
 
     def _names(self, variant: Record, shown: str) -> Record:
         """Removes the titles from `variant`. Returns the title of the record: the variant's own title if it contains
-        the product's title, otherwise the product's title with the options. All other titles become variant_title."""
+        the product's title, otherwise the product's title. If the product has several variants, the options follow, or
+        without options the variant's own titles. A title that is in none of these becomes variant_title."""
         title = _text(self._product.get(self._title))
         written = [variant.pop(name, None) for name in ("title", "name")]
         odd = [name for name in written if not is_empty(name) and not _text(name)]
@@ -218,8 +219,8 @@ def _alternative_text(image: Mapping[str, Any]) -> str:
 
 
 def _set_availability(record: Record) -> None:
-    """Sets the availability from the members of the product and the variant. The quantity or the status may say that
-    the variant is not in stock, although the record states an availability. The stated availability is then kept under
+    """Sets the availability from the members of the product and the variant, such as the quantity, the status and the
+    publication. If these say that the variant is not in stock, they replace a stated availability, which is kept under
     the name `product_...`. Otherwise the stated availability stays."""
     found = _availability(record)
     written = next((name for name in USUAL_NAMES["availability"] if not is_empty(record.get(name))), "")

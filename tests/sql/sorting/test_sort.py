@@ -64,7 +64,7 @@ def order(conn: Connection, sort: str, **more: Any) -> str:
 
 
 def by_id(conn: Connection, skus: str) -> str:
-    """Returns the SKUs in the order of product_id. A sort uses it for products with equal values and without values."""
+    """Returns the SKUs in the order of product_id. A sort uses this order where values are equal or missing."""
     rows = conn.execute(
         text("select sku from shop.product where sku = any(:skus) order by product_id"), {"skus": [*skus]}
     )
