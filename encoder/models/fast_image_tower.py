@@ -1,10 +1,10 @@
 """Defines image towers of CLIP and SigLIP that are faster than the towers in transformers. They use the weights of the
 checkpoint and give the same results up to rounding, with fewer passes over memory.
 
-The towers differ from the towers in transformers in four points. The input is bytes, and the normalisation of the bytes
-is folded into the patch embedding. One matrix product computes queries, keys and values. CLIP's activation becomes
-SiLU, and its factor is folded into the weights. CLIP's last layer computes only the class token, because the outputs of
-all other tokens are not used.
+The main differences from the towers in transformers are these. The input is bytes, and the normalisation of the bytes
+is folded into the patch embedding. One matrix product computes queries, keys and values. The activation QuickGELU
+becomes SiLU, and its factor is folded into the weights. CLIP's last layer computes queries and outputs only for the
+class token, because no other output is used.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ class FastImageTower(nn.Module):
     """Maps images, uint8 (n, height, width, 3), to unit vectors, float32 (n, dimension).
 
     `model` is a transformers CLIPModel or SiglipModel. `mean` and `std` come from the model's processor, and apply to
-    values from 0 to 1. On a GPU, everything is computed in `dtype`. On a CPU, only the products of the layers use
-    `dtype`, and the sums between them stay in float32. This costs little time, and makes the difference from the
-    vectors of float32 ten times smaller.
+    values from 0 to 1. On a GPU, everything but the last normalisation is computed in `dtype`. On a CPU, only the
+    attention and the MLP of the layers use `dtype`; everything else, such as norms and residual sums, stays in float32.
+    This costs little time, and makes the difference from the vectors of float32 ten times smaller.
     """
 
     def __init__(self, model: Any, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> None:
@@ -106,9 +106,9 @@ class _Layer(nn.Module):
 
 
 def _fold_quick_gelu(mlp: Any) -> None:
-    """Replace CLIP's activation x * sigmoid(1.702 x), which takes three passes over memory, by SiLU, which takes one.
-    SiLU(y) is y * sigmoid(y), so the factor goes into the weights of the layer before the activation, and its inverse
-    into those of the layer after it."""
+    """Replaces QuickGELU, x * sigmoid(1.702 x), which takes three passes over memory, by SiLU, which takes one. SiLU(y)
+    is y * sigmoid(y), so the factor goes into the weights and the bias of the layer before the activation, and its
+    inverse into the weights of the layer after it. Any other activation stays."""
     if type(mlp.activation_fn).__name__ != "QuickGELUActivation":
         return
     with torch.no_grad():
@@ -120,7 +120,7 @@ def _fold_quick_gelu(mlp: Any) -> None:
 
 def _fold(conv: nn.Conv2d, mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
     """Returns the weight and bias of a matrix product that equals `conv` on normalised values. The input of the product
-    is a patch's bytes minus 128, in the order of these bytes."""
+    is a patch's bytes minus 128, ordered by row, column and channel."""
     weight = conv.weight.double()
     spread = torch.tensor(std, dtype=torch.double, device=weight.device)[:, None, None]
     centre = torch.tensor(mean, dtype=torch.double, device=weight.device)[:, None, None]

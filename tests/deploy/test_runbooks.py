@@ -1,4 +1,4 @@
-"""The SQL statements of the runbooks run on a migrated database."""
+"""The sql blocks of the runbooks run on a migrated database."""
 
 import re
 
@@ -11,12 +11,12 @@ from tests.support.databases import admin
 pytestmark = pytest.mark.deploy
 
 
-def test_every_sql_statement_of_a_runbook_runs(database: Database) -> None:
-    statements = {
-        f"{path.stem}: {statement}": statement
+def test_every_sql_block_of_a_runbook_runs(database: Database) -> None:
+    blocks = {
+        f"{path.stem}: {block}": block
         for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))
-        for statement in re.findall(r"```sql\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+        for block in re.findall(r"```sql\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
     }
-    assert len(statements) > 8
-    for statement in statements.values():
-        admin(database, statement)
+    assert len(blocks) > 8
+    for block in blocks.values():
+        admin(database, block)

@@ -25,20 +25,22 @@ def test_each_revision_since_0023_states_the_oldest_code_that_it_serves(settings
         before = serves
 
 
-def test_the_database_keeps_the_oldest_code_of_its_newest_revision(database: Database, settings: Settings) -> None:
+def test_the_database_states_the_oldest_code_that_its_newest_revision_serves(
+    database: Database, settings: Settings
+) -> None:
     newest = scripts(settings.home).get_revision(schema.HEAD)
     assert newest is not None
     assert admin(database, "select shop_private.oldest_code()") == [(newest.module.serves,)]
 
 
 @pytest.mark.parametrize("serves", ["0001", schema.HEAD])
-def test_code_that_a_later_schema_serves_works(database: Database, serves: str) -> None:
+def test_code_works_on_a_later_schema_that_serves_it(database: Database, serves: str) -> None:
     later_schema(database, "9999", serves)
     with database.connect(None) as conn:
         assert schema.check(conn) == "9999"
 
 
-def test_code_that_a_later_schema_does_not_serve_is_refused_with_one_line(database: Database) -> None:
+def test_code_is_refused_on_a_later_schema_that_does_not_serve_it(database: Database) -> None:
     later_schema(database, "9999", "9998")
     with database.connect(None) as conn, pytest.raises(SchemaMismatch) as raised:
         schema.check(conn)

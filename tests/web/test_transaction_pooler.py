@@ -23,7 +23,7 @@ from tests.support.web_service import CACHED, SETTINGS, served
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed: apt-get install pgbouncer")
-# Two connections to the server answer everything, which may take long on a busy machine.
+# The pooler has two connections to the server for each login, so answers may take long on a busy machine.
 LONG_DEADLINE = SETTINGS.model_copy(update={"api_keys": "off", "deadline_ms": 50_000})
 SESSION_SETTINGS = "select current_setting('statement_timeout'), current_setting('client_min_messages')"
 
@@ -76,7 +76,7 @@ def pooled(site: Database, pooler: int) -> Database:
 
 
 def answers(client: httpx.Client, count: int) -> list[object]:
-    """Send mixed requests from several threads. Returns the compared part of each answer."""
+    """Sends mixed requests from several threads. Returns the part of each answer that the test compares."""
 
     def content(answer: httpx.Response) -> Any:
         assert answer.status_code == 200, answer.text

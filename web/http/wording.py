@@ -4,8 +4,9 @@ or an assistant knows other names. This table is the only place where the names 
 import re
 from collections.abc import Callable, Mapping
 
-# A text at the beginning or the end of a message or hint of SQL, or of REST itself, and what REST and a tool of MCP say
-# instead. In the middle of a message are names and values of the client, which no text replaces.
+# Each row has three texts: one of SQL or of REST itself, and those that REST and a tool of MCP say instead. A text is
+# replaced only at the beginning or the end of a message or hint. The middle is never changed, because it can hold names
+# and values of the client.
 TEXTS = (
     ("after is not a cursor", "page is not a cursor", "cursor is not a cursor of an answer"),
     (
@@ -96,10 +97,10 @@ _for_assistants = _rewording({rest: tool for _, rest, tool in TEXTS})
 
 
 def for_rest(text: str) -> str:
-    """Return a message of SQL with the names that REST has."""
+    """Returns a message of SQL with the names that REST has."""
     return _for_rest(text)
 
 
 def for_assistants(text: str) -> str:
-    """Return a message of REST with the names that the tools have."""
+    """Returns a message of REST with the names that the tools have."""
     return _for_assistants(text)

@@ -1,4 +1,4 @@
-"""Searches with indexes over bits find nearly all of the nearest products and are not short of rows.
+"""Searches with indexes over bits find nearly all of the nearest products, and return k rows if k products match.
 
 Calibrations, downgrades and rebuilds of these indexes are tested too.
 
@@ -85,7 +85,7 @@ def nearest(passes: Any, k: int, query: Any = None) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_a_search_with_indexes_over_bits_is_not_short_and_finds_95_percent_of_the_nearest(
+def test_a_search_with_indexes_over_bits_returns_all_rows_and_finds_95_percent_of_the_nearest(
     analyst: Connection, name: str
 ) -> None:
     condition, passes, route = FILTERS[name]
@@ -103,7 +103,7 @@ def test_a_search_with_indexes_over_bits_is_not_short_and_finds_95_percent_of_th
 
 
 @pytest.mark.parametrize("bits", [None, 24])
-def test_the_statement_of_a_scan_uses_the_index_over_bits_only_by_its_expression(
+def test_a_scan_uses_the_index_over_bits_only_if_it_orders_by_the_expression_of_the_index(
     over_bits: Database, bits: int | None
 ) -> None:
     vector = f"'{query_vector().tolist()}'::halfvec"
@@ -146,7 +146,7 @@ def test_a_vector_that_changes_after_the_build_is_found(over_bits: Database) -> 
         transaction.rollback()
 
 
-def test_the_router_scans_the_index_and_never_the_whole_table(over_bits: Database) -> None:
+def test_a_search_scans_the_index_and_never_the_whole_table(over_bits: Database) -> None:
     """The statistics of a transaction count what the statements inside the functions did."""
     with over_bits.connect(None) as conn, conn.begin():
         for condition in (None, '{"price": {"lt": 80}}'):
@@ -213,7 +213,9 @@ def test_a_role_under_a_row_policy_finds_nine_of_the_ten_nearest_products_that_i
         assert len({row.sku for row in rows} & set(truth)) >= 9
 
 
-def test_a_calibration_sets_bit_candidates_and_one_of_another_kind_of_index_is_not_used(over_bits: Database) -> None:
+def test_a_calibration_over_bits_sets_bit_candidates_and_a_calibration_over_vectors_is_not_used(
+    over_bits: Database,
+) -> None:
     with over_bits.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql("delete from shop.calibration")
         unknown = conn.exec_driver_sql("select bit_candidates from shop_private.search_settings()").scalar()

@@ -1,4 +1,4 @@
-"""shop.match_f1 compares groups with labels. shop.submission lists the matches of each posting.
+"""shop.match_f1 compares the matches with labelled groups. shop.submission lists the matches of each posting.
 shop.calibrate_matching fits thresholds."""
 
 import random
@@ -25,8 +25,8 @@ def test_f1_is_computed_as_in_the_shopee_competition(shop_with_thresholds: "Shop
     add(
         shop_with_thresholds,
         *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # no posting matches c
-        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # only d has label 2
-        Posting("e", 1, 1),  # e has no label
+        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # only d is in group 2
+        Posting("e", 1, 1),  # e is in no group
     )
     [row] = call(shop_with_thresholds, "match_f1")
     assert (row.postings, row.groups) == (4, 2)
@@ -42,7 +42,8 @@ def test_a_submission_lists_every_posting_with_all_its_matches(shop_with_thresho
 
 
 def test_calibration_fits_thresholds_and_measures_each_signal(shop_with_thresholds: "Shop") -> None:
-    """The two images of a label have the distance 0.3, and the fixed threshold is lower. The titles are random."""
+    """The images of a group's two products have the distance 0.3, above the image threshold of the fixture (0.2). The
+    titles are random."""
     chance = random.Random(5)
     titles = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz ", k=30)) for _ in range(360)]
     add(
@@ -68,7 +69,7 @@ def test_calibration_fits_thresholds_and_measures_each_signal(shop_with_threshol
     assert after.mean_f1 > 0.95 > before.mean_f1
 
 
-def test_calibration_needs_fifty_labels_with_two_or_more_products(shop_with_thresholds: "Shop") -> None:
+def test_calibration_needs_fifty_groups_of_two_or_more_products(shop_with_thresholds: "Shop") -> None:
     add(
         shop_with_thresholds,
         *(posting for n in range(49) for posting in labelled(n, Posting(f"a{n}", n, n), Posting(f"b{n}", n, n))),

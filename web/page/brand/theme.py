@@ -28,7 +28,7 @@ SETTING = "WINDOWSHOP_WEB_THEME"
 COLORS = (
     "page", "raised", "tile", "line", "ink", "faint", "accent", "on-accent", "wash", "bad", "bad-wash"
 )  # fmt: skip
-MAX_FILES, MAX_BYTES = 100, 2_000_000  # of a folder, and of a file
+MAX_FILES, MAX_BYTES = 100, 2_000_000  # the largest number of files, and the largest size of a file
 _COLOR = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 _IMAGES = {"logo": ("svg", "png", "webp", "jpg"), "icon": ("svg", "png"), "social": ("png", "jpg", "webp")}
 
@@ -75,7 +75,8 @@ class Theme:
 
 
 def read_theme(folder: Path) -> Theme:
-    """Returns the theme of the folder. Raises SettingsError for a folder or a file that cannot be used."""
+    """Returns the theme of the folder, without its translations; make_site adds them. Raises SettingsError for a folder
+    or a file that cannot be used."""
     if not folder.is_dir():
         raise _bad(folder, "there is no such folder")
     try:

@@ -1,8 +1,10 @@
 -- Returns a row of shop.explain_search for each signal that ranks the search and that the caller may see: its weight,
--- and the number of candidates with a value above 0. Each row has the time of all signals together. The route 'not
--- read' marks a signal that could not be read, and the note says why. With p_product_id, further rows show what each
--- signal adds to the score of this product. Signals that the caller may not see have one row for each role that defined
--- them, 'other signals'. If the signals of a role cannot be read, they are one such row too, with the route 'not read'.
+-- and the number of candidates whose value is not 0. Each of these rows has the time of the fusion and of all signals
+-- together. The route 'not read' marks a signal that could not be read, and the note says why. If p_product_id is a
+-- candidate, further rows show what the signals add to its score.
+--
+-- Signals that the caller may not see share one row for each role that defined them, 'other signals'. If the signals of
+-- a role cannot be read, the role has only one row: 'other signals', with the route 'not read'.
 create or replace function shop_private.explain_signals(p_run shop_private.search_run, p_product_id uuid, p_sku text)
 returns setof shop.search_step
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -12,8 +12,8 @@
 --   (2) the nearest image or title is far more similar to the text than chance explains. The unit of this comparison is
 --       the larger of two standard deviations: that of the similarities of this text, and that of the similarities of
 --       product titles (typical_deviation). Similarities to a text without meaning vary less.
--- For a query with an image or with inputs, the caller always passes p_known = true. With p_by_index, the HNSW index
--- finds the nearest image or title.
+-- For a query with an image or with inputs, the caller always passes p_known = true. With p_by_index, the index of
+-- the vectors finds the nearest image or title.
 --
 -- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case, the text is
 -- taken as recognised, and every image or title with a vector passes.
