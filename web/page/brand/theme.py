@@ -8,7 +8,7 @@ The files are read once, when the service starts; only templates are read again 
     icon.svg        also .png; the icon of the browser's tab
     social.png      also .jpg or .webp; the image of links to the page in social networks
     robots.txt      replaces the page's own
-    templates/      templates that replace those of the page
+    templates/      templates that replace those of the page, and further ones
     translations/   gettext catalogs such as it.po, each with a further language or with other texts for a language
 """
 
@@ -124,7 +124,8 @@ def _about(path: Path) -> _File:
 
 
 def _colors(path: Path, colors: Mapping[str, str | list[str]]) -> str:
-    """Returns the rule that sets the colours. A colour may be a pair, for a light and a dark colour scheme."""
+    """Returns the rule that sets the colours, or an empty text without colours. A colour may be a pair, for a light and
+    a dark colour scheme. Raises SettingsError for an unknown name or a value that is no colour."""
     rules = []
     for name, given in colors.items():
         if name not in COLORS:
