@@ -34,7 +34,7 @@ CALIBRATION = (
     ),
     Constant(
         "own_category_margin",
-        1.5,
+        1.25,
         "x margin",
         "factor of the stop margin, because a filter on the query's own category needs a larger margin",
     ),
