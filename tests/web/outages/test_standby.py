@@ -96,6 +96,7 @@ def test_what_if_is_refused_on_a_standby(own_database: Database, replica_port: i
     assert "shop.what_if runs on the primary, and this server is a replica" in str(refusal())
 
 
+@pytest.mark.soak
 def test_reads_leave_a_standby_that_lags_and_return(
     own_database: Database,
     primary: TcpProxy,
@@ -173,6 +174,7 @@ def test_without_the_primary_reads_stay_on_the_standby_and_new_texts_degrade_and
             assert ready(client)["encoder"]["running"] is False
 
 
+@pytest.mark.soak
 def test_ready_shows_the_encoder_only_while_a_search_on_the_standby_reaches_it(
     own_database: Database, primary: TcpProxy, replica_port: int
 ) -> None:
@@ -188,6 +190,7 @@ def test_ready_shows_the_encoder_only_while_a_search_on_the_standby_reaches_it(
         wait_until(is_unreachable, 30, "an encoder that the gateway does not reach")
 
 
+@pytest.mark.soak
 def test_a_search_for_a_new_text_works_on_a_read_replica(
     clip_database: Database, clip_folder: Path, replica_port: int, environment: Environment, tmp_path: Path
 ) -> None:
