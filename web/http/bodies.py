@@ -26,7 +26,7 @@ _STEP = re.compile(r"\.([^.\[\]`]+)|\[[^\]]*\]")  # of the path in a message of 
 _LONE_SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
-_LARGE = 100_000  # bytes; decoding so many takes up to 50 ms, in which the event loop would answer nobody
+_LARGE = 100_000  # bytes; it takes up to 50 ms to decode them, and meanwhile the event loop would answer nobody
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 

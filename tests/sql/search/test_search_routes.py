@@ -80,6 +80,18 @@ def test_every_route_returns_k_products_and_finds_nearly_all_nearest_products(
             assert set(found) == set(truth)
 
 
+def test_the_memory_settings_of_a_session_do_not_end_a_scan_early(analyst: Connection) -> None:
+    """pgvector explores the index no further once a scan has used work_mem * hnsw.scan_mem_multiplier."""
+    asked = {"query": QUERY, "filter": '{"price": {"lt": 8}}', "k": 100, "title_weight": 0, "keyword_weight": 0}
+    before = search(analyst, **asked, route="hnsw")
+    analyst.exec_driver_sql("set work_mem = '64kB'; set hnsw.scan_mem_multiplier = 1")
+    after = search(analyst, **asked, route="hnsw")
+    analyst.exec_driver_sql("reset work_mem; reset hnsw.scan_mem_multiplier")
+    assert [(row.sku, row.rows_examined) for row in after] == [(row.sku, row.rows_examined) for row in before]
+    truth = nearest(lambda n: (n * 7919) % 160 < 8, 100)
+    assert len({row.sku for row in after} & set(truth)) >= 95
+
+
 def test_many_matches_use_the_index_and_few_matches_use_an_exact_search(analyst: Connection) -> None:
     routes = {
         name: {

@@ -28,7 +28,7 @@ from web.http.problems import ApiError
 MEDIA_TYPE = "application/x-ndjson"
 SECONDS = 600  # an export that takes longer is ended
 EXPORTS = 2  # exports that run at the same time, at most; each holds a reading connection
-_SHARE = 4  # one in so many reading connections, and at least one, is for exports, so that searches go on
+_SHARE = 4  # exports use one in four reading connections, and at least one, so that searches go on
 _CHUNKS = 1  # chunks that wait for the client; the database then waits too
 
 

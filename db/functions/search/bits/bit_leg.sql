@@ -7,9 +7,9 @@
 -- and ranks those that meet the condition by their cosine distances. p_candidates is the number that a search without a
 -- filter takes. p_share is the share of the products of p_source that meet p_condition. The nearest matches have fewer
 -- rivals if fewer products match, so about p_candidates * sqrt(p_share) of the candidates must meet the condition, or
--- more if p_depth products need more. The scan is repeated with twice as many candidates until so many meet it, up to
--- p_most candidates. An IVFFlat index reads one list for each @bit_list_candidates@ candidates, and then more lists
--- until it has so many candidates.
+-- more if p_depth products need more. The scan is repeated with twice as many candidates, up to p_most, until enough of
+-- them meet the condition. An IVFFlat index reads one list for each @bit_list_candidates@ candidates, and then more
+-- lists until it has as many candidates as the scan takes.
 --
 -- `complete` is true if p_depth products were found, even if too few candidates met the condition; leg.reason then says
 -- after how many candidates the scan ended. There are two exceptions. The leg is not complete if far fewer candidates
@@ -30,6 +30,8 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 set hnsw.iterative_scan = relaxed_order
+set hnsw.scan_mem_multiplier = @scan_mem_multiplier@
+set work_mem = @scan_work_mem@
 set hnsw.ef_search = 40
 set hnsw.max_scan_tuples = @max_scan_tuples@
 set ivfflat.iterative_scan = relaxed_order

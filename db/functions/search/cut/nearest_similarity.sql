@@ -14,6 +14,7 @@ set jit = off
 set enable_sort = off
 set hnsw.iterative_scan = relaxed_order
 set hnsw.scan_mem_multiplier = @scan_mem_multiplier@
+set work_mem = @scan_work_mem@
 set hnsw.max_scan_tuples = @max_scan_tuples@
 set ivfflat.iterative_scan = relaxed_order
 set ivfflat.max_probes = @bit_most_lists@

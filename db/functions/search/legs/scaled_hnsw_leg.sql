@@ -23,6 +23,7 @@ set enable_mergejoin = off
 set jit = off
 set hnsw.iterative_scan = relaxed_order
 set hnsw.scan_mem_multiplier = @scan_mem_multiplier@
+set work_mem = @scan_work_mem@
 set hnsw.ef_search = 40
 set hnsw.max_scan_tuples = @max_scan_tuples@
 as $$

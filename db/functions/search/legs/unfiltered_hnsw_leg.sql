@@ -20,6 +20,7 @@ set jit = off
 set plan_cache_mode = force_generic_plan
 set hnsw.iterative_scan = relaxed_order
 set hnsw.scan_mem_multiplier = @scan_mem_multiplier@
+set work_mem = @scan_work_mem@
 set hnsw.ef_search = 40
 set hnsw.max_scan_tuples = @max_scan_tuples@
 as $$
