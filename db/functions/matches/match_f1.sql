@@ -1,8 +1,10 @@
--- Measures how well the groups of shop.match_products agree with groups that people made. The measure is that of the
--- Shopee competition. For each product, the function computes F1 between two sets: the products in the group that was
--- found for this product, and the products with the same value of `truth`. Both sets include the product itself.
--- mean_f1 is the average over the products. `truth` is the field that names the group that people made; this field is
--- read only for scoring. Products without a value of `truth` are excluded from both sets.
+-- Returns one row: how well the groups of shop.match_products agree with groups that people made. `truth` is the field
+-- that names the group that people made; it is read only for scoring. Products without a value of `truth` do not count.
+--
+-- The measure is that of the Shopee competition, which calls a product a posting. For each product, the function
+-- computes precision, recall and F1 between two sets: the products in the group that was found for this product, and
+-- the products with the same value of `truth`. Both sets include the product itself. The three means are averages over
+-- the products. `groups` is the number of different values of `truth`.
 create or replace function shop.match_f1(catalog text default 'main', truth text default 'attributes.label_group')
 returns table (
     postings bigint, groups bigint, mean_precision double precision, mean_recall double precision,

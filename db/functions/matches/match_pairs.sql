@@ -1,6 +1,6 @@
--- Returns the candidate pairs that score at least p_min_score. p_max_distance excludes pairs whose images are farther
--- apart or cannot be compared; null sets no limit. `evidence` lists the signals whose closeness is 0.25 or more. See
--- match_candidates for the other parameters.
+-- Returns the candidate pairs (see match_candidates) that score at least p_min_score. p_max_distance excludes pairs
+-- whose images are farther apart or cannot be compared; null sets no limit. `evidence` lists the signals whose
+-- closeness is 0.25 or more. match_candidates explains the other parameters.
 --
 -- In each returned pair, the images or the titles add at least half of the score. The function requests only candidates
 -- that probably reach this half: those with an equal hash, and those whose image vectors or title vectors are near

@@ -1,6 +1,7 @@
--- Returns the mean F1 of p_thresholds over the products of one half of the groups. If p_held_out is true, this is the
--- held-out half, otherwise the half that is used for fitting. p_thresholds lists the thresholds of phash, image, title
--- and trigram, in this order; a null threshold means that the signal is not used.
+-- Returns the mean F1 that matching with p_thresholds reaches on one half of the groups of match_posting (see
+-- sample_groups). If p_held_out is true, this is the held-out half, otherwise the half that is used for fitting. The
+-- mean is taken over the products. p_thresholds lists the thresholds of phash, image, title and trigram, in this order;
+-- a null threshold means that the signal is not used.
 create or replace function shop_private.trial_f1(p_thresholds double precision[], p_held_out boolean)
 returns double precision
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -5,9 +5,10 @@
 --
 -- If the site has at most @coverage_exact_rows@ products, counts_are is 'exact'. In a larger site, counts_are is
 -- 'about': the numbers are estimated from a sample of about @coverage_sample_rows@ products. waiting and quarantined
--- are counted on the work list instead, unless the list has more than @coverage_exact_rows@ items. If the sample has
--- more such products than the list, the number is estimated from the sample, because the list of a model that is being
--- added is incomplete. A role that does not see every product always gets exact numbers, of the products that it sees.
+-- are counted on the work list (shop_private.work) instead, unless the list has more than @coverage_exact_rows@ items.
+-- If the sample has more such products than the list, the number is estimated from the sample, because the list of a
+-- model that is being added is incomplete. A role that does not see every product always gets exact numbers, of the
+-- products that it sees.
 create or replace function shop_private.coverage()
 returns table (
     catalog text, model text, status shop.model_status, products bigint, searchable bigint, waiting bigint,

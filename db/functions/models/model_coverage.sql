@@ -5,10 +5,10 @@
 --
 -- If a part has more than @coverage_exact_rows@ items and p_exact is false, counts_are is 'about': the numbers are
 -- estimated from a sample of about @coverage_sample_rows@ items. waiting, leased and quarantined are counted on the
--- work list instead, unless the list has more than @coverage_exact_rows@ items. If the sample has more waiting items
--- than the list, their number is estimated from the sample, because the list of a model that is being added is
--- incomplete. A role that does not see every product always gets exact numbers, of the items of the products that it
--- sees.
+-- work list (shop_private.work) instead, unless the list has more than @coverage_exact_rows@ items. If the sample has
+-- more waiting items than the list, their number is estimated from the sample, because the list of a model that is
+-- being added is incomplete. A role that does not see every product always gets exact numbers, of the items of the
+-- products that it sees.
 create or replace function shop_private.model_coverage(p_exact boolean default false)
 returns table (
     model text, status shop.model_status, part shop_private.part, items bigint, done bigint, waiting bigint,

@@ -1,9 +1,11 @@
--- Makes p_model the model that every reader uses, in the caller's transaction. The function first replaces the four
--- views. Then it replaces model_of_views, the function that returns the model whose vectors the views show. With
+-- Makes p_model the serving model, in the caller's transaction. The function first replaces the four views over the
+-- vectors. Then it replaces model_of_views, the function that returns the model whose vectors the views show. With
 -- p_model null, the function creates the views again for the model that is serving now. If no model is serving, the
--- views are empty and searches report that no model is serving. model_to_serve explains p_force. A product that still
--- has a work item of the earlier model can become searchable through the switch. If there is a watch, the function
--- therefore passes these products to watch_note, or, if no model served before, every product whose title is encoded.
+-- views are empty and searches report that no model is serving. model_to_serve explains p_force.
+--
+-- A product that still has a work item of the earlier model can become searchable through the switch. If there is a
+-- watch (a stored search that reports new matches), the function therefore passes these products to watch_note. If no
+-- model served before, it passes every product whose title is encoded.
 --
 -- A reader locks a view when it first reads the view or the model (shop_private.serving), and holds the lock until its
 -- transaction ends. The switch therefore waits for these readers, and later readers wait for the switch. The caller's

@@ -1,6 +1,6 @@
--- Opens the loopback connection of this session. A server that is no replica must reach itself. If another server
--- answers, this server runs on a copy of the other server's files, such as a restored backup or a snapshot of the disk.
--- The function then closes the connection and raises an error.
+-- Opens the loopback connection of this session. The connection must reach this server itself, unless this server is a
+-- replica. If another server answers, this server runs on a copy of the other server's files, such as a restored backup
+-- or a snapshot of the disk. The function then closes the connection and raises an error.
 create or replace function shop_private.gateway_connect(connection text) returns void
 language plpgsql volatile parallel restricted as $$
 declare

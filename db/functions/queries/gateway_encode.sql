@@ -1,5 +1,6 @@
--- Queues a request for the vector of a query, wakes an encoder and waits for the vector. p_kind is 't' (text) or 'i'
--- (image). On failure, `vector` is null, `code` is a SQLSTATE and `err` is the message.
+-- Queues a request for the vector of a query, wakes an encoder and waits for the vector. If the vector is in the cache,
+-- nothing is queued. p_kind is 't' (text) or 'i' (image). On failure, `vector` is null, `code` is a SQLSTATE and `err`
+-- is the message.
 --
 -- This is the only procedure of the gateway. After it has queued a request, it commits several times. A SECURITY
 -- DEFINER routine cannot commit, and neither can a routine with a SET clause. The procedure therefore runs with the few
@@ -7,8 +8,8 @@
 --
 -- The procedure does not poll while an encoder works on the request. Instead, the encoder holds a lock on the request's
 -- row, and the procedure waits for that lock. An advisory lock could not serve here, because every role may take it.
--- The procedure locks the row only if xmax, the transaction that locked the row last, shows a claim. Otherwise the lock
--- of the procedure could make an encoder skip the request.
+-- xmax is the transaction that locked the row last. The procedure locks the row only if xmax shows that an encoder has
+-- claimed the request. Otherwise the lock of the procedure could make an encoder skip the request.
 create or replace procedure shop_private.gateway_encode(
     p_model_id smallint, p_kind text, p_payload bytea, p_timeout_ms integer,
     inout vector @vector@.halfvec default null, inout code text default null, inout err text default null,

@@ -1,8 +1,8 @@
 -- Lists the texts whose vectors are in the cache: texts of queries and their variants with synonyms, and also texts of
--- changes, rules, watches and labels. `asked` counts the requests for the vector, which are made if the vector is not
--- in the cache. A search that finds the vector is not counted, because it writes nothing. If the cache drops the vector
--- of a text, it drops the count of the text too. A role that does not see every product sees no texts, because other
--- roles may have searched for them.
+-- changes, rules, watches and labels. `asked` counts how often a vector was requested because it was not in the cache.
+-- A search that finds the vector in the cache is not counted, because a search writes nothing. If the cache drops the
+-- vector of a text, it drops the count of the text too. A role that does not see every product sees no texts, because
+-- other roles may have searched for them.
 create or replace view shop.popular_queries with (security_barrier = true) as
 select e.query, m.name as model, e.asked, e.created_at as first_asked_at
 from shop_private.query_embedding e

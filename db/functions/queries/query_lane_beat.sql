@@ -1,4 +1,4 @@
--- Records that the encoder of this session answers queries for the models p_models. See encoder_alive.
+-- Records that the encoder of this session answers queries for the models p_models (see encoder_alive).
 create or replace function shop_private.query_lane_beat(p_models smallint[])
 returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,5 @@
--- Returns the traces of those requests p_ids that have one. An encoder that records traces adds its batch to them.
+-- Returns the trace contexts of those requests in p_ids that have one (see db/tracing.py). An encoder that records
+-- traces adds the span of its batch to these traces.
 create or replace function shop_private.request_traces(p_ids bigint[])
 returns setof text
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$

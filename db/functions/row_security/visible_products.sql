@@ -4,9 +4,9 @@
 -- condition, so that PostgreSQL can begin with the rows of the price list. The policy still applies, so the source
 -- never has a product that the caller must not see.
 --
--- The condition of a permissive policy is only repeated if no other permissive policy applies to the caller. A
--- condition is also left out if it names an object of a schema that the caller must not use. Constants are written in
--- the styles that mean the same in every session.
+-- The condition of a permissive policy is repeated only if no other permissive policy applies to the caller. A
+-- condition is not repeated if it names an object of a schema that the caller must not use. Constants are written in
+-- formats that every session reads in the same way.
 create or replace function shop_private.visible_products()
 returns text
 language plpgsql stable parallel safe

@@ -7,16 +7,16 @@
 -- a margin of three standard deviations, that more than p_most products match. If the condition only compares
 -- attributes, no index finds the matches, so collecting reads the whole table. The sample then has one product in
 -- @attribute_sample@, but at most @attribute_sample_most@ products. Nothing is collected if reading the table takes
--- longer than @attribute_most_us@ microseconds and longer than the scans. Their time is p_scan_us divided by the share;
--- the lower bound of the share is used. This limit does not apply under row level security, because an estimate of the
--- total would count hidden products.
+-- longer than @attribute_most_us@ microseconds and longer than the scans. The time of the scans is p_scan_us divided by
+-- the lower bound of the share of products that match. This limit does not apply under row level security, because an
+-- estimate of the total would count hidden products.
 --
 -- If the caller passes a known fraction as `share`, no sample is taken. No sample is taken either if p_products is at
 -- most twice p_most, unless reading the table could take longer than both limits above. After a sample, `share` is the
--- fraction of the sample that meets the condition, or a larger fraction if more than p_most matches were found. The
--- sample of a table with row level security also has hidden products, whose number is estimated. If the caller's policy
--- has a subquery (see visible_products), a product of the sample costs an index lookup, so a smaller sample is taken
--- first. If this sample has no match, no other sample is taken.
+-- fraction of the sample that meets the condition, or a larger fraction if more than p_most matches were found. Under
+-- row level security, the sample also has hidden products. They are not counted, so `share` is a fraction of the
+-- intended size of the sample. If the caller's policy has a subquery (see visible_products), a product of the sample
+-- costs an index lookup, so a smaller sample is taken first. If this sample has no match, no other sample is taken.
 create or replace function shop_private.collect_matches(
     p_condition text, p_most bigint, p_products bigint, p_scan_us double precision default null,
     inout share double precision default null, out matched uuid[]
@@ -48,8 +48,8 @@ begin
             sampled := greatest(sampled, size);
         end if;
         share := hits / greatest(1.0, sampled);
-        -- The square root of a count has a standard deviation of 0.5. The bound is the square of this figure: the
-        -- square root of `hits`, less three such deviations.
+        -- The square root of a count has a standard deviation of 0.5. The lower bound of the count is therefore the
+        -- square of sqrt(hits) less three such deviations.
         least_share := greatest(0, sqrt(hits) - @sample_deviation@) ^ 2 / greatest(1, sampled);
         if least_share * p_products > p_most or reading_us > p_scan_us / nullif(least_share, 0) then
             return;

@@ -17,17 +17,17 @@
 -- rank_by_change.sql). sort => 'effective_price, title desc' sorts the products that pass the cut by these fields (see
 -- sort_keys.sql); with sort, cut is 'relevant' by default. group_by => 'item_group_id' returns one row for each group
 -- of products with the same value (see group_heads.sql). diversity, from 0 to 1, puts products that look different
--- first (see diversified.sql). A word that no product has finds titles with similar words, and corrected_query is the
--- query with such words in its place. correct => false takes every word as typed.
+-- first (see diversified.sql). A word that no product has is taken as misspelt and finds titles with similar words. The
+-- column corrected_query is the query with such words in place of the misspelt ones. correct => false takes every word
+-- as typed.
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
--- search of its own. Without sort, group_by and diversity, all further pages come from one larger search without the
--- products of the first page; each leg of this search ranks @max_results@ products. With one of these three, every page
--- repeats the search of the first page; with group_by or diversity, a search with legs of the largest depth can follow
--- (see arranged_page.sql). Pages therefore neither repeat nor skip products while the catalog, the model, its
--- calibration and what the shop sets (such as synonyms, rules and signals) stay the same. There is one exception: a
--- variant of the query with a synonym that is encoded between two pages changes the vector of the query (see
--- text_vector.sql).
+-- search of its own. All further pages come from one larger search, without the products of the first page; each leg of
+-- this search ranks @max_results@ products. But with sort, group_by or diversity, every page repeats the search of the
+-- first page; with group_by or diversity, a search with legs of the largest depth can follow (see arranged_page.sql).
+-- Pages therefore neither repeat nor skip products while the catalog, the model, its calibration and what the shop sets
+-- (such as synonyms, rules and signals) stay the same. There is one exception: if a variant of the query with a synonym
+-- is encoded between two pages, the vector of the query changes (see text_vector.sql).
 --
 -- A new option is an argument with a default at the end; a new result column comes at the end of shop.search_result.
 -- Statements that name the arguments and the columns then keep working. A new argument changes the signature, so the

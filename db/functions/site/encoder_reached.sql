@@ -1,5 +1,6 @@
--- Returns encoder_state of the server to which the gateway leads, which is the primary. A search with a new query waits
--- for an encoder of that server, also on a standby and after a failover. Raises WS004 if the gateway cannot be used.
+-- Returns the result of encoder_state on the server to which the gateway leads, which is the primary. A search with a
+-- new query waits for an encoder of that server, also on a standby and after a failover. Raises WS004 if the gateway
+-- cannot be used.
 create or replace function shop_private.encoder_reached()
 returns table (model text, encoder boolean, waiting_queries bigint, waiting_items bigint, quarantined_items bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,7 +1,7 @@
--- Checks each rule before it is stored, and computes what a search looks up: the key of the condition, the product, and
--- the vector of a text whose meaning is compared. So a mistake in a rule is an error when the rule is saved, and not
--- when somebody searches. A live rule that becomes a draft and otherwise stays the same is stored without a check, so
--- any rule can be switched off.
+-- Checks each rule before it is stored, so that a mistake in a rule is an error when the rule is saved, and not when
+-- somebody searches. The function also computes what a search looks up: the key of the condition, the product that the
+-- rule pins or hides, and the vector of the text of a condition similar. A live rule that becomes a draft and otherwise
+-- stays the same is stored without a check, so any rule can be switched off.
 --
 -- Rules are saved one after the other, so two sessions cannot save rules that contradict each other. The lock is a row
 -- of shop.signal that is always there; only roles that write rules may lock it. An INSERT takes the lock after it has

@@ -4,14 +4,15 @@
 --   select shop.add_signal('margin', 'erp.margin', key => 'sku', catalog => 'main', weight => 0.3);
 --
 -- normalise maps the number to a value from 0 to 1. percentile is the share of smaller values. log is ln(1 + value) as
--- a share of the largest. decay halves with each half_life of age; the column is a time, or a number of days. A weight
--- of 1 ranks a product with the value 1 as if one more leg had found it first. A signal of weight 0 is used only if a
--- search or a rule gives it a weight. visible => 'staff' shows the contribution of the signal only to the role app.
+-- a share of the largest such logarithm. decay halves with each half_life of age; the column is a time, or a number of
+-- days. A weight of 1 ranks a product with the value 1 as if one more leg had found it first. A signal of weight 0 is
+-- used only if a search or a rule gives it a weight. visible => 'staff' shows the contribution of the signal only to
+-- the role app.
 --
--- A signal is read with the rights of the role that calls add_signal. This role owns the function shop_signals.<name>,
--- which returns normalised values only. With key 'sku', the view has a column catalog, or the argument catalog names
--- the catalog of all its rows. Raises an error if check_signal refuses an argument, or if a column does not exist or
--- has a wrong type. An error is also raised if a product has two rows, or if a number is NaN or infinite.
+-- A signal is read with the rights of the role that calls add_signal. This role owns the function shop_signals.<name>
+-- (see signal_function). With key 'sku', the view has a column catalog, or the argument catalog names the catalog of
+-- all its rows. Raises an error if check_signal refuses an argument, or if a column does not exist or has a wrong type.
+-- An error is also raised if a product has two rows, or if a number is NaN or infinite.
 create or replace function shop.add_signal(
     name text, view text, value_column text default 'value', key text default 'product_id',
     normalise text default 'percentile', half_life interval default null, weight double precision default 0,

@@ -1,7 +1,7 @@
--- p_weights is an object of names and weights. Returns a row for each built-in signal that it names, with weight times
--- value for each product, in the order of p_product_ids. The function reads with the rights of the caller.
+-- Returns a row for each built-in signal that p_weights names, with weight times value for each product, in the order
+-- of p_product_ids. p_weights is an object of names and weights. The function reads with the rights of the caller.
 --
---   popularity  share of the products with events that visitors used at most as much (shop.popularity)
+--   popularity  share of the products with events that are at most as popular (see shop.refresh_signals)
 --   stock       1 in stock, 0.5 on order or not known, 0 out of stock
 --   freshness   halves with every 30 days since the shop published the product, or since the product was loaded
 --   rating      average rating as a share of 5, moved towards 3 as if 5 more customers had given 3

@@ -1,7 +1,7 @@
 -- Returns the statement that creates the function of a signal. The role that executes the statement owns the function,
--- so the function reads p_relation with the rights of this role. For an array of different products, it returns the
--- normalised value of each product, from 0 to 1; a product without a value has null. For null, the function returns the
--- 101 quantiles of the negated values, in ascending order.
+-- so the function reads p_relation with the rights of this role. For an array of different products, the created
+-- function returns the normalised value of each product, from 0 to 1; a product without a value has null. For null, it
+-- returns the 101 quantiles of the negated values, in ascending order.
 --
 -- The body does not join p_product_ids with the values, because the planner knows neither number of rows, and may
 -- choose a nested loop. With the clauses `offset 0`, the number of a row is computed only once. A percentile between

@@ -2,8 +2,8 @@
 -- the caller, and each other signal with the rights of the role that defined it. Returns rows as read_signals does. If
 -- p_product_ids is null, the signals of every role are read.
 --
--- The functions in shop_signals belong to roles that may change them. So the function calls one of them only if it is
--- SECURITY DEFINER and belongs to the role whose signals it reads. If the caller has the rights of the role @owner@,
+-- The functions in shop_signals belong to roles that may change them. So signal_parts calls such a function only if it
+-- is SECURITY DEFINER and belongs to the role whose signals it reads. If the caller has the rights of the role @owner@,
 -- the role whose signals are read must have these rights too.
 create or replace function shop_private.signal_parts(p_product_ids uuid[], p_asked jsonb, p_rules bigint[])
 returns setof shop_private.signal_part

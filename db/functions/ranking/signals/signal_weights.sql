@@ -1,10 +1,10 @@
 -- Returns the weights of signals that a search sets, as an object of names and weights. Without weights, the result is
--- null or an empty object. p_asked has the weights that the caller asks for. Rules set weights of other signals. If
+-- null or an empty object. p_asked has the weights that the caller asks for; rules set the weights of other signals. If
 -- several rules of p_rules set the weight of a signal, the rule with the highest priority decides; among equal
 -- priorities, the rule with the lowest rule_id. If p_asked is the name of a signal, this signal has the weight 1, and
--- the others have 0. For a signal that the caller may not see, the result does not count: the search uses the weight in
--- shop.signal. A search that gives all weight to this signal would show its values. The function has no SET clause,
--- because it runs under the settings of its callers.
+-- the others have 0. For a signal that the caller may not see, the search ignores the result and uses the weight in
+-- shop.signal. Otherwise a search that gives all weight to this signal would show its values. The function has no SET
+-- clause, because it runs under the settings of its callers.
 create or replace function shop_private.signal_weights(p_asked jsonb, p_rules bigint[])
 returns jsonb
 language plpgsql stable as $$

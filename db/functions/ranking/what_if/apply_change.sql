@@ -1,4 +1,4 @@
--- Applies one object of the `changes` of shop.what_if, of any key except `products` (see change_products).
+-- Applies one object of the `changes` of shop.what_if. For the key `products`, it does nothing (see change_products).
 create or replace function shop_private.apply_change(p_change jsonb)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
--- Returns the condition on p (shop.product) of a change of products of shop.what_if.
+-- Returns the SQL condition on p (shop.product) that selects the products of one change of shop.what_if.
 create or replace function shop_private.changed_condition(p_products jsonb)
 returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

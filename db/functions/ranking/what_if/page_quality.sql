@@ -1,5 +1,5 @@
--- Returns nDCG@10 and recall@p_k of a JSON array of SKUs, best first. p_grades has the grade of each judged product by
--- SKU, and at least one is not 0. db/evaluation/metrics.py defines both figures.
+-- Returns nDCG@10 and recall@p_k of a page, a JSON array of SKUs, best first. p_grades has the grade of each judged
+-- product by SKU; at least one grade is not 0. db/evaluation/metrics.py defines both figures.
 create or replace function shop_private.page_quality(
     p_page jsonb, p_grades jsonb, p_k integer, out ndcg double precision, out recall double precision
 )

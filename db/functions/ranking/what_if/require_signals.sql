@@ -1,7 +1,7 @@
--- Raises an error if a signal that ranks searches cannot be read. Searches leave such a signal out, so pages with the
--- signal would be compared with pages without it. Also raises an error if statement_timeout has passed. A caller that
--- has read all signals holds a lock on their sources, so no other session can drop a source before the end of the
--- transaction.
+-- Raises an error if a signal that ranks searches cannot be read. Searches leave such a signal out, so shop.what_if
+-- could compare pages with the signal to pages without it. Also raises an error if statement_timeout has passed. A
+-- caller that has read all signals holds a lock on their sources, so no other session can drop a source before the end
+-- of the transaction.
 create or replace function shop_private.require_signals()
 returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -1,7 +1,9 @@
--- Tells whether another session has waited for a lock of this session for 200 ms. A session that needs a table for
--- itself does not count, because it also waits for locks that this session keeps until its transaction ends. p_own has
--- the ids of the transaction and its savepoints that have written before the call. A session that waits for one of
--- these ids does not count either. If p_own is not empty, a session that waits for a table does not count.
+-- Tells whether another session has waited for a lock of this session for 200 ms. Three kinds of waits do not count:
+--
+--   (1) a wait for an ACCESS EXCLUSIVE lock, because such a session also waits for locks that this session keeps until
+--       its transaction ends;
+--   (2) a wait for a transaction id in p_own: this session had written under this id before the call of shop.what_if;
+--   (3) if p_own is not empty, every wait for a table.
 create or replace function shop_private.somebody_waits(p_own xid[])
 returns boolean
 language sql volatile set search_path = pg_catalog, pg_temp as $$

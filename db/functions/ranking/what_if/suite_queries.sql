@@ -1,7 +1,7 @@
 -- Returns the queries of a suite of shop.judgement, each with the grades of its judged products by SKU. Products that
 -- do not exist count as not judged, and `grades` is null if no relevant product is left. A query whose image is the
--- first image of a product is left out while this image is not encoded. `windowshop evaluate` measures the queries with
--- grades.
+-- first image of a product is left out while this image is not encoded. `windowshop evaluate` measures the queries that
+-- have grades.
 create or replace function shop_private.suite_queries(p_suite text)
 returns table (
     catalog text, query_id uuid, label text, query text, picture_of bigint, picture_sku text, grades jsonb

@@ -5,11 +5,12 @@
 --
 -- `changes` is an array of objects, each with one of the keys rule, remove_rule, synonym, remove_synonym, weights,
 -- signal and products. docs/relevance.md describes them. The function searches with the queries of `suite` in
--- shop.judgement (see suite_queries) before and after the changes. The first row has no query. It has three numbers: of
--- all queries, of queries with a relevant product, and of queries whose first k products change. It also has the mean
--- nDCG@10 and recall@k of the queries with a relevant product, as `windowshop evaluate` measures them. Then follows a
--- row for each query whose first k products change, the greatest loss of nDCG first. `before` and `after` are the SKUs
--- of the first page; `entered`, `gone` and `moved` say which SKUs came, went or have another place.
+-- shop.judgement (see suite_queries) before and after the changes. The first row has no query. It counts all queries
+-- (`queries`), those with a relevant product (`judged`) and those whose first k products change (`changed`). It also
+-- has the mean nDCG@10 and recall@k of the queries with a relevant product, as `windowshop evaluate` measures them.
+-- Then follows a row for each query whose first k products change, the greatest loss of nDCG first. `before` and
+-- `after` are the SKUs of the first page; `entered`, `gone` and `moved` say which SKUs came, went or have another
+-- place.
 --
 -- The changes are made in a subtransaction that is always rolled back. If a session has waited for one of the changed
 -- rows for 200 ms, the function finishes its present search or step of the changes. It rolls the changes back, lets the
@@ -40,7 +41,7 @@ declare
     count_before integer;
     idle integer := 0;  -- rounds since the last result; a wait for a lock counts twice
     written bigint := 0;  -- rows that all rounds have written
-    -- the ids of the transaction that have written before the call
+    -- the transaction ids under which this session has written before the call
     own constant xid[] := array(select l.transactionid from pg_locks l
         where l.pid = pg_backend_pid() and l.locktype = 'transactionid' and l.granted);
     busy text;  -- why the last round ended
@@ -57,7 +58,8 @@ begin
         count_before := cardinality(new_pages);
         written := written + jsonb_array_length(changes);
         begin
-            perform from shop.product p where p.product_id = held for no key update;  -- waits before others can wait
+            -- waits for the held product before the changes lock anything
+            perform from shop.product p where p.product_id = held for no key update;
             for change in select c from jsonb_array_elements(changes) c where not c ? 'products' loop
                 perform shop_private.apply_change(change);
             end loop;

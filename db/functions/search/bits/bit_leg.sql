@@ -5,17 +5,17 @@
 --
 -- The order of the index is only similar to the order of the cosine distances. The scan therefore takes many candidates
 -- and ranks those that meet the condition by their cosine distances. p_candidates is the number that a search without a
--- filter takes. p_share is the share of the products of p_source that meet p_condition. The nearest matches have fewer
--- rivals if fewer products match, so about p_candidates * sqrt(p_share) of the candidates must meet the condition, or
--- more if p_depth products need more. The scan is repeated with twice as many candidates, up to p_most, until enough of
--- them meet the condition. An IVFFlat index reads one list for each @bit_list_candidates@ candidates, and then more
--- lists until it has as many candidates as the scan takes.
+-- filter takes. p_share is the share of the products of p_source that meet p_condition. If fewer products match, fewer
+-- candidates can be nearer than the nearest matches. So about p_candidates * sqrt(p_share) of the candidates must meet
+-- the condition, or more if p_depth products need more. The scan is repeated with twice as many candidates, up to
+-- p_most, until enough of them meet the condition. An IVFFlat index reads one list for each @bit_list_candidates@
+-- candidates, and then more lists until it has as many candidates as the scan takes.
 --
 -- `complete` is true if p_depth products were found, even if too few candidates met the condition; leg.reason then says
--- after how many candidates the scan ended. There are two exceptions. The leg is not complete if far fewer candidates
--- match than p_share predicts, because the filter then excludes the query's neighbourhood. If p_most is below
--- @hnsw_max_candidates@, p_most candidates cost as much as comparing all matches. Nothing is then scanned if more than
--- p_most candidates seem to be needed. With p_forced, the scan continues in both cases.
+-- after how many candidates the scan ended. Unless p_forced is true, there are two exceptions. The leg is not complete
+-- if far fewer candidates match than p_share predicts, because the filter then excludes the query's neighbourhood.
+-- Nothing is scanned if more than p_most candidates seem to be needed and p_most is below @hnsw_max_candidates@:
+-- comparing all matches then costs less than the scan.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the settings of scans
 
 create or replace function shop_private.bit_leg(

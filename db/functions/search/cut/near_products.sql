@@ -1,8 +1,8 @@
 -- Returns the products that meet p_condition, a condition on p (shop.product), and have an image or a title (p_part)
--- with at least the cosine similarity p_floor to the query. p_matched lists the products that meet the condition, or
--- is null if these were not collected. With p_by_index, an index finds the products (see near_by_index). p_bits
--- is the dimension of an index over bits, and null for an index over vectors. Without p_by_index, the function compares
--- every product that meets the condition, and `complete` is true.
+-- with at least the cosine similarity p_floor to the query. p_matched lists the products that meet the condition, or is
+-- null if these were not collected. If p_by_index is true, an index finds the products (see near_by_index). p_bits is
+-- the dimension of an index over bits, and null for an index over vectors. If p_by_index is false, the function
+-- compares every product that meets the condition, and `complete` is true.
 create or replace function shop_private.near_products(
     p_part text, p_bits integer, p_vector @vector@.halfvec, p_floor double precision, p_condition text,
     p_matched uuid[], p_by_index boolean, p_stop_margin double precision, out product_ids uuid[], out complete boolean

@@ -1,7 +1,7 @@
--- Returns the cosine similarity of a query to the nearest image or title (p_part) of a catalog, or null if the
--- catalog has no vectors. p_in_catalog is the condition on p (shop.product) that selects the catalog. With
--- p_by_index, the index, over the bits p_bits or over vectors, finds the vector; otherwise all vectors of the
--- catalog are compared.
+-- Returns the cosine similarity of a query to the nearest image or title (p_part) of a catalog, or null if the catalog
+-- has no vectors. p_in_catalog is the condition on p (shop.product) that selects the catalog. If p_by_index is true, an
+-- index finds the vector, and p_bits says what this index stores (see scan_order). Otherwise all vectors of the catalog
+-- are compared.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the settings of scans
 
 create or replace function shop_private.nearest_similarity(

@@ -1,7 +1,7 @@
 -- Returns the products that meet p_condition, a condition on p (shop.product), and have at least one word of the text.
--- All words of a synonym of a part of the text are enough too. p_matched lists the products that meet the condition, or
--- is null if these products were not collected. At most p_most products are returned; a null p_most sets no limit.
--- `complete` is false if the limit excluded products.
+-- A product that has all words of a synonym (p_synonyms) is returned too. p_matched lists the products that meet the
+-- condition, or is null if these products were not collected. At most p_most products are returned; a null p_most sets
+-- no limit. `complete` is false if the limit excluded products.
 create or replace function shop_private.products_with_words(
     p_text text, p_catalog text, p_condition text, p_matched uuid[], p_most integer,
     p_synonyms shop_private.synonym_use[],

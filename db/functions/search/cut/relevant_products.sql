@@ -7,8 +7,8 @@
 -- p_words is the query's text, or null. p_matched lists the products that meet the condition, or is null if these
 -- products were not collected. p_share is the share of all products that meet the condition, or null if the share is
 -- not known. If all products that meet the condition can be compared with the query in at most @cut_compare_ms@ ms, the
--- function compares them, and the cut is exact. Otherwise the indexes of the vectors, if they
--- exist, find the products that pass.
+-- function compares them, and the cut is exact. Otherwise the indexes of the vectors, if they exist, find the products
+-- that pass.
 create or replace function shop_private.relevant_products(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_words text,
     p_matched uuid[], p_share double precision, inout run shop_private.search_run

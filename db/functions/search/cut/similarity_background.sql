@@ -1,12 +1,12 @@
 -- Returns the mean and the standard deviation of a query's cosine similarity to the vectors of a catalog. p_table is
 -- the table of the image vectors or of the title vectors. p_in_catalog is the condition on p (shop.product) that
 -- selects the catalog. Both figures come from the @background_vectors@ vectors of the catalog with the smallest
--- product_ids; `vectors` is the exact size of this sample. Because product_id is a hash, the sample is fair. A caller
+-- product_ids; `vectors` is the exact size of this sample. The sample is fair, because product_id is a hash. A caller
 -- gets the same figures for the same query until the catalog changes.
 --
--- `rows` is the number of vectors of the catalog. If the sample has @background_vectors@ vectors, `rows` is
--- estimated from the last product_id of the sample, because the keys are evenly spread; the error is about 3%.
--- Otherwise, `rows` is the size of the sample. This is exact, unless the limit below cut the sample short.
+-- `rows` is the number of vectors of the catalog. If the sample has @background_vectors@ vectors, `rows` is estimated
+-- from the last product_id of the sample, because the keys are evenly spread; the error is about 3%. Otherwise, `rows`
+-- is the size of the sample, which is exact unless the limit below cut the sample short.
 --
 -- A row policy on the vectors looks up the product of each vector. If the caller does not see every product, the
 -- function therefore reads the products first, and then only vectors of products that the caller sees. In this case,

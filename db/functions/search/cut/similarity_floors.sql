@@ -1,6 +1,6 @@
 -- Returns the floors of a run's cut. A floor is the lowest cosine similarity to the query with which an image or a
 -- title passes the cut. A floor is null if its leg has no weight. Both floors are null if the query is a text that is
--- not recognised.
+-- not recognised (see below).
 --
 -- A floor lies one or more standard deviations above the mean similarity of this query to the vectors of the catalog. A
 -- floor therefore fits each model and each kind of query. The number of deviations grows with the catalog. So in every
@@ -12,8 +12,8 @@
 --   (2) the nearest image or title is far more similar to the text than chance explains. The unit of this comparison is
 --       the larger of two standard deviations: that of the similarities of this text, and that of the similarities of
 --       product titles (typical_deviation). Similarities to a text without meaning vary less.
--- For a query with an image or with inputs, the caller always passes p_known = true. With p_by_index, the index of
--- the vectors finds the nearest image or title.
+-- For a query with an image or with inputs, the caller always passes p_known = true. If p_by_index is true, the index
+-- of the vectors finds the nearest image or title.
 --
 -- A sample of fewer than @cut_least_vectors@ vectors does not show which similarity is usual. In this case, the text is
 -- taken as recognised, and every image or title with a vector passes.

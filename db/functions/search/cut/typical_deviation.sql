@@ -1,6 +1,6 @@
 -- Returns the standard deviation of the cosine similarities between a meaningful text and the vectors of p_table. The
--- result is the average over @typical_texts@ product titles. Their vectors are stored in p_titles, so no
--- encoder is needed. Because product_id is a hash, the titles and vectors of the smallest product_ids are fair samples.
+-- result is the average over @typical_texts@ product titles. Their vectors are stored in p_titles, so no encoder is
+-- needed. The titles and vectors with the smallest product_ids are fair samples, because product_id is a hash.
 create or replace function shop_private.typical_deviation(p_titles regclass, p_table regclass)
 returns double precision
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$

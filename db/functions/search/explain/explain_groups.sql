@@ -1,5 +1,5 @@
--- Returns the step of shop.explain_search that groups products or makes the first page diverse. Returns no row if the
--- request has neither group_by nor diversity.
+-- Returns the step of shop.explain_search that shows how long it takes to group the products or to make the first page
+-- diverse. Returns no row if the request has neither group_by nor diversity.
 create or replace function shop_private.explain_groups(
     p_request shop_private.search_request, p_run shop_private.search_run
 )

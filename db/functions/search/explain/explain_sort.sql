@@ -1,4 +1,5 @@
--- Returns the step of shop.explain_search that sorts the products that pass the cut. Returns no row without a sort.
+-- Returns the step of shop.explain_search that shows how long it takes to sort the products that pass the cut. Returns
+-- no row if p_sort is null.
 create or replace function shop_private.explain_sort(p_run shop_private.search_run, p_sort text)
 returns setof shop.search_step
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -2,13 +2,13 @@
 -- titles, and look up `words` in products.
 --
 -- image_vector and title_vector are weighted sums of the inputs' unit vectors, scaled to unit length. A negative weight
--- means: less like this. text_vector adds the synonyms of the query's text to the vector of this text. Each of the
--- first @exclusion_texts@ words or phrases that the query excludes is an input of weight -@exclusion_weight@. A text,
--- an image or a vector is added to both sums. A product given as input adds the vector of its first image to
--- image_vector. To title_vector, it adds the vector of its title, or of the image if the title is not encoded. `words`
--- joins the texts with a positive weight. `named` lists the products given as input; the results exclude these
--- products. image_starts and title_starts list the unit vectors of the inputs with a positive weight (see
--- leg_from_starts). Both lists are null if the caller gave a single input.
+-- means: less like this. The vector of the query's text includes its synonyms (see text_vector). Each of the first
+-- @exclusion_texts@ words or phrases that the query excludes is an input of weight -@exclusion_weight@. A text, an
+-- image or a vector is added to both sums. A product given as input adds the vector of its first image to image_vector.
+-- To title_vector, it adds the vector of its title, or of the image if the title is not encoded. `words` joins the
+-- texts with a positive weight. `named` lists the products given as input; the results exclude these products.
+-- image_starts and title_starts list the unit vectors of the inputs with a positive weight (see leg_from_starts). Both
+-- lists are null if the caller gave a single input.
 create or replace function shop_private.query_vectors(
     p_request shop_private.search_request,
     out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[],

@@ -5,7 +5,7 @@
 -- The words together can be rare, even if each word is common. If the function reads the index and finds that at most
 -- @keyword_common@ products have every word and meet p_condition, `complete` is true and `product_ids` lists these
 -- products. Otherwise `product_ids` is null if p_needed is null, because the vector legs then select the products. If
--- no other leg runs, p_needed is the number of products that the leg needs. `product_ids` then lists up to
+-- no vector leg runs, p_needed is the number of products that the keyword leg needs. `product_ids` then lists up to
 -- @keyword_common@ products that have every word. If fewer than p_needed products are found, a sample of the table adds
 -- products that have some words.
 --

@@ -5,7 +5,7 @@
 -- The index returns one batch of candidates after another. The scan has converged when three conditions hold:
 --   (a) the distance of the nearest candidate of the newest batch exceeds the distance of the p_k-th match by more than
 --       p_stop_margin,
---   (b) no top-k match was found in the second half of the scan,
+--   (b) none of the nearest p_k matches was found in the second half of the scan,
 --   (c) p_depth products have matched.
 -- With these conditions, the scan need not know in advance how dense the query's neighbourhood is or how many
 -- neighbours pass the filter. The batch size does not matter either: for the same number of candidates, small batches
@@ -24,7 +24,7 @@
 --       The matches are then mostly far from the query, where the index finds few of them.
 -- If `converged` is false, `ended` says whether the scan examined all of its candidates and found p_depth products. If
 -- both are false, the caller compares the matches or walks from several starts (see vector_leg). p_share is null if the
--- caller forces or measures this route. The scan then never gives up; if it ends at p_max_candidates and has found
+-- caller forces or measures this route. The scan then never gives up. If it ends at p_max_candidates and has found
 -- p_depth products, it counts as converged.
 --
 -- Only a nested loop keeps the order of the index scan, so the other join plans are disabled. JIT is disabled too,

@@ -1,5 +1,6 @@
--- Runs further walks through the index of p_source, and adds the products that they find to a vector leg. The leg
--- then ranks all of its products by their distance from the query. p_bits says what the index has (see leg_source).
+-- Runs further walks (scans near other vectors than the query) through the index of p_source, and adds the products
+-- that they find to a vector leg. The leg then ranks all of its products by their distance from the query. p_bits says
+-- what the index stores (see leg_source).
 --
 -- A single walk can end in a region of the graph that is far from the nearest products. This can happen for a mix (a
 -- query of several inputs), whose vector lies between the products that resemble the inputs. It can also happen under a
@@ -7,12 +8,11 @@
 -- start. Before the walk, the start is moved towards the query: @start_pull@ times the query's vector is added to it.
 --
 -- For a mix, the starts of the first round are the inputs with a positive weight (p_starts). If a filter excludes the
--- query's neighbourhood, p_sampled lists sampled products that match, nearest first; otherwise it is null. With
--- p_sampled, a walk to the shifted query (see shifted_query) comes before the first round. The first round then also
--- starts from the nearest of the sampled and of the found products. In later rounds, the starts are the nearest
--- products found so far that lie far enough from each other and from all earlier starts (see next_starts). The rounds
--- end after round @start_rounds@. They end earlier after a round, other than the first, that does not change the
--- nearest p_k products.
+-- query's neighbourhood, p_sampled lists sampled products that match, nearest first; otherwise it is null. If p_sampled
+-- is not null, a walk to the shifted query (see shifted_query) comes before the first round, and the first round also
+-- starts from the nearest of the sampled and found products. In later rounds, the starts are the nearest products found
+-- so far that lie far enough from each other and from all earlier starts (see next_starts). The rounds end after round
+-- @start_rounds@. They end earlier after a round, other than the first, that does not change the nearest p_k products.
 --
 -- A walk has @start_candidates@ candidates, or @far_start_candidates@ if a filter excludes the query's neighbourhood. A
 -- walk through an index over bits takes @bit_walk_factor@ times as many. If the index is IVFFlat, the walk reads the

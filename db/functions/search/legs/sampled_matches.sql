@@ -1,8 +1,8 @@
--- Returns the @start_choice@ nearest matches, or null if there is none, in a sample of the products that meet
--- p_condition, a condition on p (shop.product). The first images or the titles (p_part) of the matches are compared
--- with the query. The sample consists of random pages of shop.product; the number of pages is chosen so that about
--- @start_sample@ products in the sample meet the condition, but the sample has at most about @start_sample_most@
--- products. p_share is the estimated share of all products that meet the condition.
+-- Takes a sample of shop.product and returns the @start_choice@ matches in the sample that are nearest to the query, or
+-- null if the sample has no match. A match is a product that meets p_condition, a condition on p (shop.product). The
+-- first images or the titles (p_part) of the matches are compared with the query. The sample consists of random pages.
+-- Their number is chosen so that about @start_sample@ products of the sample meet the condition, but the sample has at
+-- most about @start_sample_most@ products. p_share is the estimated share of all products that meet the condition.
 create or replace function shop_private.sampled_matches(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_share double precision, p_products bigint
 )

@@ -4,10 +4,10 @@
 -- requirements are met if the condition selects a catalog among several, a label, or all products except the products
 -- given as input. Each product is listed once, with its nearest image.
 --
--- The function scans the HNSW index as unfiltered_hnsw_leg does, with p_ef_search divided by p_share. So the number of
--- compared candidates that meet the condition is about the same as in a separate catalog. If too few candidates meet
--- the condition, the scan is repeated with twice as many candidates, up to p_max_candidates. `converged` says whether
--- p_depth products were found and enough candidates met the condition.
+-- The function scans the HNSW index as unfiltered_hnsw_leg does, with p_ef_search divided by p_share. So about as many
+-- candidates meet the condition as if the index had only these products. If too few candidates meet the condition, the
+-- scan is repeated with twice as many candidates, up to p_max_candidates. `converged` says whether p_depth products
+-- were found and enough candidates met the condition.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.scaled_hnsw_leg(

@@ -29,7 +29,7 @@
 -- the labels.
 --
 -- p_starts lists the inputs of a mix with a positive weight, and is null for a single input. The first p_k products
--- have the calibrated recall. The later products are only needed for the fusion. p_route is the route that the caller
+-- have the calibrated recall. The later products are needed only for the fusion. p_route is the route that the caller
 -- forces, or null. A search compares more than @compare_limit@ matches, or exact_limit of p_settings if that is larger,
 -- only on the route 'exact' or if the leg has no index. Under a filter and without p_route, a scan examines at most
 -- @hnsw_usual_candidates@ candidates or, if this is more, @hnsw_depth_factor@ times the number that should contain

@@ -1,7 +1,8 @@
 -- Checks a new or changed row of shop.synonym, and sets its keys. Terms are trimmed, and the terms of a synonym that
 -- works both ways are sorted, so that equal synonyms are equal rows. A query uses the synonym if the query has
 -- from_term or, in a synonym without from_term, one of the terms. The keys are these terms, each unstemmed and stemmed.
--- They are stemmed in the language of the synonym, of its catalog, or of every catalog.
+-- They are stemmed in the language of the synonym. A synonym without a language has the language of its catalog or,
+-- without a catalog, the languages of all catalogs.
 create or replace function shop_private.synonym_checked() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare

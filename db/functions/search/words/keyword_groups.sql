@@ -5,9 +5,9 @@
 --
 -- A product need not have a stop word of the query, with two exceptions. The exceptions are a stop word of one letter
 -- in a code, and each word of a code that has only stop words (AT&T). For these stop words, the product must have the
--- joined form. A part in a script without blanks is replaced by its bigrams. A single character of such a script
--- matches each bigram that begins with this character. The function has no SET clause, because it runs under the
--- settings of the callers of keyword_query.
+-- joined form. A part in a script without blanks, such as Chinese, is replaced by its bigrams (pairs of neighbouring
+-- characters). A single character of such a script matches each bigram that begins with this character. The function
+-- has no SET clause, because it runs under the settings of the callers of keyword_query.
 create or replace function shop_private.keyword_groups(
     p_language regconfig, p_parts text[], p_units integer[], p_in_code boolean[], p_joined text[],
     p_joined_from integer[], p_joined_to integer[],

@@ -12,7 +12,7 @@
 --   required         the parts of the whole query, as tsquery texts: each word with its other spellings
 --   every_word       matches a product that has all required parts
 --   any_word         matches a product with at least one of the terms
---   as_typed         like every_word for the codes of several parts, but a part with joined forms is only matched by
+--   as_typed         like every_word for the codes of several parts, but a part with joined forms is matched only by
 --                    these; null without such a code
 --   plain_words      the words that are not parts of codes, not stemmed, in lower case and without accents
 --   only_stop_words  whether all plain words are stop words and the text has no code
