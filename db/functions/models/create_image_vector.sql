@@ -1,5 +1,5 @@
 -- Creates the view shop.image_vector over the image vectors of model p_model. With p_model null, the view has no rows.
--- The view has only the columns that the vector legs of shop.search read.
+-- The view has only the columns that shop.search reads to rank products by image.
 create or replace function shop_private.create_image_vector(p_model text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
 -- Creates the view shop.title_vector over the title vectors of model p_model. With p_model null, the view has no rows.
--- The view has only the columns that the vector legs of shop.search read.
+-- The view has only the columns that shop.search reads to rank products by title.
 create or replace function shop_private.create_title_vector(p_model text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,8 +1,8 @@
 -- Returns the results that shop.search(route => 'exact') would give if p_model were serving. There are two differences:
 -- signals and rules do not apply, and synonyms and excluded words do not change the vectors of the query. The function
--- runs the same legs and fusion on the tables of p_model. Evaluation uses this function to judge a model before the
--- model serves. The function does not make the views show p_model for the trial: a replaced view would block every
--- search until the transaction ends.
+-- ranks and fuses in the same way as shop.search, but on the tables of p_model. Evaluation uses this function to judge
+-- a model before the model serves. The function does not make the views show p_model for the trial: a replaced view
+-- would block every search until the transaction ends.
 --
 -- The query is a text, an image, or both. The image is p_image or the first image of the product p_sku. The results
 -- exclude the product p_sku.

@@ -1,13 +1,13 @@
--- Returns the products of a run after signals and rules. fuse_legs calls this function if a run has a ranking, and this
--- function calls fuse_legs for the run without its ranking.
+-- Returns the products of a run (the state of one search) in their order after signals and rules. fuse_legs calls this
+-- function if signals or rules apply to the run, and this function calls fuse_legs for the same run without them.
 --
--- Signals, and rules that boost or bury, change only the scores of candidates. The candidates are the first products of
--- the fusion, as many as a leg ranks. After a change (see rank_by_change), they are the first @signal_candidates@
--- products. The new score of a candidate is its score plus `unit` times the sum of weight times value over all signals.
--- `unit` is the score of the first rank of a leg of weight 1, which is 1 / (rrf_k + 1). After a change, `unit` is 1,
--- because the scores are then in standard deviations. Then rules that boost or bury multiply the score, or divide a
--- negative score. Named products (p_run.exact) stay before the others; after a change, the neighbourhood stays before
--- the others instead. Last, rules put pinned products at their places.
+-- Signals, and rules that boost or bury, change only the scores of candidates. The candidates are the first p_run.depth
+-- products of the fusion. After a change (see rank_by_change), they are the first @signal_candidates@ products. The new
+-- score of a candidate is its score plus `unit` times the sum of weight times value over all signals. `unit` is what
+-- the first rank in a leg (a ranking by image, title or keyword) of weight 1 adds to a score: 1 / (rrf_k + 1). After a
+-- change, `unit` is 1, because the scores are then in standard deviations. Then rules that boost or bury multiply the
+-- score, or divide a negative score. Named products (p_run.exact) stay before the others; after a change, the
+-- neighbourhood stays before the others instead. Last, rules put pinned products at their places.
 create or replace function shop_private.ranked_products(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )

@@ -1,9 +1,9 @@
 -- Finds the same products as filtered_hnsw_leg for a role under row level security. The arguments and the results are
 -- those of filtered_hnsw_leg.
 --
--- The statement of the scan returns only visible candidates, and rows_examined of the leg counts these. But the server
--- counts how many candidates the index has returned, hidden ones too, and `scanned` is this number. So the limits of
--- this function have the same meaning with and without a policy. Four things differ from other scans:
+-- The statement of the scan returns only visible candidates, and leg.rows_examined counts these. But the server counts
+-- how many candidates the index has returned, hidden ones too, and `scanned` is this number. So the limits of this
+-- function have the same meaning with and without a policy. Four things differ from other scans:
 --   - A batch is a number of the newest visible candidates: the average number of visible ones among @hnsw_batch@
 --     candidates, but at least @hnsw_visible_batch@.
 --   - The scan can only give up when a candidate is visible. With a p_share, it therefore ends at the latest after

@@ -1,5 +1,6 @@
--- Sets the weights, rrf_k and the depth of the legs in run. Each weight and rrf_k is the requested value, or the fitted
--- value if none was requested. There are three exceptions:
+-- Sets the weights of the legs (the rankings by image, by title and by keyword), rrf_k, and the depth in run. The depth
+-- is the number of products that each leg ranks. Each weight and rrf_k is the requested value, or the fitted value if
+-- none was requested. There are three exceptions:
 --   (1) in a query without a text (p_has_words is false), the keyword leg has weight 0, because there are no words to
 --       look up. Unless its weight was requested, the title leg has weight 0 too: an image says little about titles;
 --   (2) in a run without vectors (run.degraded is the reason), only the keyword leg has a weight;

@@ -3,18 +3,22 @@
 -- estimate of this number. p_scan_us is the time in microseconds that scans of the HNSW indexes would take if every
 -- product met the condition, or null if no such scan is possible.
 --
--- The function stops collecting after p_most + 1 products. It collects nothing if a sample of random pages shows, with
--- a margin of three standard deviations, that more than p_most products match. If the condition only compares
--- attributes, no index finds the matches, so collecting reads the whole table. The sample then has one product in
--- @attribute_sample@, but at most @attribute_sample_most@ products. Nothing is collected if reading the table takes
--- longer than @attribute_most_us@ microseconds and longer than the scans. The time of the scans is p_scan_us divided by
--- the lower bound of the share of products that match. This limit does not apply under row level security, because an
--- estimate of the total would count hidden products.
+-- The function collects nothing in two cases:
+--   (1) a sample of random pages shows, with a margin of three standard deviations, that more than p_most products
+--       match;
+--   (2) collecting has to read the whole table, because the condition only compares attributes and no index finds the
+--       matches. Reading the table takes longer than @attribute_most_us@ microseconds and longer than the scans. The
+--       time of the scans is p_scan_us divided by the lower bound of the share of products that match. This case does
+--       not apply under row level security, because an estimate of the total would count hidden products.
+-- Otherwise, collecting stops after p_most + 1 products.
 --
--- If the caller passes a known fraction as `share`, no sample is taken. No sample is taken either if p_products is at
--- most twice p_most, unless reading the table could take longer than both limits above. After a sample, `share` is the
--- fraction of the sample that meets the condition, or a larger fraction if more than p_most matches were found. Under
--- row level security, the sample also has hidden products. They are not counted, so `share` is a fraction of the
+-- A sample has @sample_products@ products or, if the condition only compares attributes and this is more, one product
+-- in @attribute_sample@, but at most @attribute_sample_most@. No sample is taken if the caller passes a known fraction
+-- as `share`. No sample is taken either if p_products is at most twice p_most, unless reading the table could take
+-- longer than both limits of case (2). After a sample, `share` is the fraction of the sample that meets the condition,
+-- or a larger fraction if more than p_most matches were found.
+--
+-- Under row level security, the sample also has hidden products. They are not counted, so `share` is a fraction of the
 -- intended size of the sample. If the caller's policy has a subquery (see visible_products), a product of the sample
 -- costs an index lookup, so a smaller sample is taken first. If this sample has no match, no other sample is taken.
 create or replace function shop_private.collect_matches(

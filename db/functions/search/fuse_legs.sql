@@ -1,7 +1,8 @@
--- Fuses the legs by weighted reciprocal rank (Cormack, Clarke and Buettcher, SIGIR 2009) and returns the ranked
--- products. A leg that found a product adds the leg's weight / (rrf_k + rank) to the score of the product. The
--- products that the query's text names (p_run.exact, see exact_matches) come first, ordered by grade, then by score.
--- `place` numbers the returned products from 1.
+-- Returns the ranked products of a run (the state of one search). The function fuses the legs, the rankings by image,
+-- by title and by keyword, by weighted reciprocal rank (Cormack, Clarke and Buettcher, SIGIR 2009). A leg that found a
+-- product adds the leg's weight / (rrf_k + rank) to the score of the product. The products that the query's text names
+-- (p_run.exact, see exact_matches) come first, ordered by grade, then by score. `place` numbers the returned products
+-- from 1.
 --
 -- The words of the query point to a product under two conditions: its keyword score has at least 2 whole points (see
 -- keyword_leg.sql), and at most @keyword_few@ products have as many points or more. For such a product, the

@@ -1,7 +1,8 @@
--- Runs a search up to the fusion. Returns the vectors, the weights and the condition of the search, and the result of
--- each leg. shop.search fuses the results of the legs; shop.explain_search shows the results. p_depth is the depth that
--- the caller wants, or null (see choose_weights). Before the legs run, at most exact_limit matches are collected,
--- because comparing these costs less than an index scan that gives up.
+-- Runs a search up to the fusion of its legs (the rankings by image, title and keyword). Returns the vectors, the
+-- weights and the condition of the search, and the result of each leg. shop.search fuses the results of the legs;
+-- shop.explain_search shows the results. p_depth is the depth that the caller wants, or null (see choose_weights).
+-- Before the legs run, at most exact_limit matches are collected, because comparing these costs less than an index scan
+-- that gives up.
 create or replace function shop_private.run_search(p_request shop_private.search_request, p_depth integer default null)
 returns shop_private.search_run
 language plpgsql stable

@@ -2,12 +2,12 @@
 --
 --   select sku, title, score from shop.search('black leather backpack', filter := '{"price": {"lt": 80}}');
 --
--- Returns at most k products. The result has fewer products if fewer pass the filter, if the legs find fewer, or if
--- min_similarity, max_gap or cut drops some. The columns say where each leg ranked a product and how much the leg added
--- to the score of the product. Further columns say which route the search took, how many rows were examined, and
--- whether the answer is complete. The column total is the number of products that pass the filter, encoded or not.
--- With group_by, total counts groups. Distances are cosine distances. docs/search.md describes the arguments that are
--- not named here.
+-- Returns at most k products. The result has fewer products if fewer pass the filter, if the legs (the rankings by
+-- image, title and keyword) find fewer, or if min_similarity, max_gap or cut drops some. The columns say where each leg
+-- ranked a product and how much the leg added to the score of the product. Further columns say which route the search
+-- took, how many rows were examined, and whether the answer is complete. The column total is the number of products
+-- that pass the filter, encoded or not. With group_by, total counts groups. Distances are cosine distances.
+-- docs/search.md describes the arguments that are not named here.
 --
 -- min_similarity drops products whose image is less similar to the query than this cosine similarity. max_gap drops
 -- products whose image is less similar than the best image by more than this difference. cut => 'relevant' keeps only

@@ -1,5 +1,5 @@
 -- Puts the pinned products of a run into the list p_ranked, and returns the new list. A pinned product appears only if
--- it passes the condition of the run. It may be a product that no leg found.
+-- it passes the condition of the run. It may be a product that the search itself did not find.
 create or replace function shop_private.pinned_places(
     p_ranked shop_private.fused_product[], p_run shop_private.search_run
 )

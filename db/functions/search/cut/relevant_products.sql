@@ -1,5 +1,6 @@
 -- Sets run.cut, the products that pass the cut of a request. If the keyword leg has a weight, also sets
--- run.keyword_leg. A product passes if it meets run.condition and at least one leg with a weight accepts it:
+-- run.keyword_leg. A product passes if it meets run.condition and at least one leg (a ranking by image, title or
+-- keyword) with a weight accepts it:
 --   image and title   an image or the title is at least as similar to the query as the floor (see similarity_floors);
 --   keyword           the product has a word of the query, or the keyword leg found the product in another way, such as
 --                     by a misspelt word.

@@ -1,6 +1,6 @@
--- Returns the floors of a run's cut. A floor is the lowest cosine similarity to the query with which an image or a
--- title passes the cut. A floor is null if its leg has no weight. Both floors are null if the query is a text that is
--- not recognised (see below).
+-- Returns the floors of a search's cut. A floor is the lowest cosine similarity to the query with which an image or a
+-- title passes the cut. image_floor is null if the search does not rank by images, and title_floor if it does not rank
+-- by titles. Both floors are null if the query is a text that is not recognised (see below).
 --
 -- A floor lies one or more standard deviations above the mean similarity of this query to the vectors of the catalog. A
 -- floor therefore fits each model and each kind of query. The number of deviations grows with the catalog. So in every

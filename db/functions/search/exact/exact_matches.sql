@@ -12,8 +12,8 @@
 --
 -- Most texts name no product; such a text usually costs a look-up in two indexes. In two cases, the function cannot use
 -- the indexes: while one of them is deferred, and under row level security. Then the function looks only at p_found and
--- at the product whose SKU is equal to the text. p_found lists the products that the legs found or that were collected
--- for the filter.
+-- at the product whose SKU is equal to the text. p_found lists the products that the rankings by image, title and
+-- keyword (the legs) found, or that were collected for the filter.
 create or replace function shop_private.exact_matches(p_text text, p_catalog text, p_condition text, p_found uuid[])
 returns shop_private.exact_match[]
 language plpgsql stable

@@ -1,5 +1,5 @@
--- Returns the vectors and words of a query. The legs of a search compare image_vector with images and title_vector with
--- titles, and look up `words` in products.
+-- Returns the vectors and words of a query. A search compares image_vector with images and title_vector with titles,
+-- and looks up `words` in products.
 --
 -- image_vector and title_vector are weighted sums of the inputs' unit vectors, scaled to unit length. A negative weight
 -- means: less like this. The vector of the query's text includes its synonyms (see text_vector). Each of the first

@@ -1,8 +1,9 @@
--- Builds a vector leg by comparing the matches with the query. A match is a product that meets p_condition, a condition
--- on p (shop.product). p_matched lists the matches, or is null if the matches were not collected. If the matches were
--- collected or p_most is null, all matches are compared, however many they are. Otherwise at most p_most matches are
--- collected and compared. If these are all matches, p_matched returns them. If not, `partial` of the leg is true, and
--- the leg also keeps the products of p_tried, the leg that an index scan has found before.
+-- Builds a vector leg (a ranking by image or title) by comparing the matches with the query. A match is a product that
+-- meets p_condition, a condition on p (shop.product). p_matched lists the matches, or is null if the matches were not
+-- collected. If the matches were collected or p_most is null, all matches are compared, however many they are.
+-- Otherwise at most p_most matches are collected and compared. If these are all matches, p_matched returns them. If
+-- not, `partial` of the leg is true, and the leg also keeps the products of p_tried, the leg that an index scan has
+-- found before.
 --
 -- exact_leg explains p_part, p_depth, p_rows_per_product and p_table. The rows and the time of p_tried are added to the
 -- leg. If all matches were compared, the leg has the reason of p_tried.

@@ -2,7 +2,8 @@
 -- is the source of the vectors (see leg_source) and p_index the name of its index. p_depth is the number of products.
 -- Each product is listed once, with its nearest image.
 --
--- The index returns one batch of candidates after another. The scan has converged when three conditions hold:
+-- The index returns one batch of candidates after another. A candidate whose product meets p_condition is a match. The
+-- scan has converged when three conditions hold:
 --   (a) the distance of the nearest candidate of the newest batch exceeds the distance of the p_k-th match by more than
 --       p_stop_margin,
 --   (b) none of the nearest p_k matches was found in the second half of the scan,

@@ -1,4 +1,5 @@
--- Builds a leg from candidates. The leg lists the p_depth nearest products, each product once with its nearest vector.
+-- Builds a leg, a ranking of products by image or title, from p_candidates. A candidate is a vector of a product with
+-- its distance from the query. The leg lists the p_depth nearest products, each product once with its nearest vector.
 create or replace function shop_private.leg_from_candidates(p_candidates shop_private.candidate[], p_depth integer)
 returns shop_private.leg
 language plpgsql immutable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $$

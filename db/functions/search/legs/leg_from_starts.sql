@@ -1,6 +1,6 @@
 -- Runs further walks (scans near other vectors than the query) through the index of p_source, and adds the products
--- that they find to a vector leg. The leg then ranks all of its products by their distance from the query. p_bits says
--- what the index stores (see leg_source).
+-- that they find to a vector leg (a ranking by image or title). The leg then ranks all of its products by their
+-- distance from the query. p_bits says what the index stores (see leg_source).
 --
 -- A single walk can end in a region of the graph that is far from the nearest products. This can happen for a mix (a
 -- query of several inputs), whose vector lies between the products that resemble the inputs. It can also happen under a

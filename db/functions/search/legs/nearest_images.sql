@@ -1,5 +1,6 @@
--- Replaces the image of each product of an image leg by the product's nearest image, and ranks the products again. The
--- function is needed because a scan of the HNSW index can find another image of a product and miss the nearest one.
+-- Replaces the image of each product of an image leg (the ranking by image) by the product's nearest image, and ranks
+-- the products again. The function is needed because a scan of the HNSW index can find another image of a product and
+-- miss the nearest one.
 create or replace function shop_private.nearest_images(p_vector @vector@.halfvec, inout leg shop_private.leg)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp

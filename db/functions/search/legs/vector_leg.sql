@@ -1,5 +1,7 @@
--- Runs a vector leg (p_part: image or title) by the cheapest route that is accurate enough. The leg has p_depth
--- products, or all encoded matches if there are fewer. A partial leg (see compared_leg) can have fewer.
+-- Ranks products by their images or titles (p_part), and returns this ranking, which is a vector leg. The function
+-- takes the cheapest route that is accurate enough. A match is a product that meets p_condition, a condition on p
+-- (shop.product). The leg has p_depth products, or all encoded matches if there are fewer. A partial leg (see
+-- compared_leg) can have fewer.
 --
 --   the whole catalog                          -> one scan of the HNSW index (unfiltered_hnsw_leg)
 --   a catalog among several, or all products
@@ -11,7 +13,7 @@
 --   the filtered scan gives up, or a scan of
 --   a label missed products of label_sample    -> compare all matches, or above @compare_limit@ matches walk from
 --                                                 several starts (leg_from_starts)
---   a mix (p_starts is not null)               -> compare all matches, or above @compare_limit@ matches walk from
+--   a query of several inputs (a mix)          -> compare all matches, or above @compare_limit@ matches walk from
 --                                                 several starts
 --   too few products were found                -> compare at most @compare_limit@ matches (compared_leg)
 --

@@ -6,7 +6,8 @@
 -- The index of keywords finds the products. In two cases, the condition also reads fields of the product:
 --   - The words of the phrase have weight B. The keywords list brand, type, colour and material one directly behind the
 --     other, with this weight, so a phrase could span two fields. The condition puts an x between the fields.
---   - The title has characters outside ASCII. Its keywords have the words without accents at other positions.
+--   - The title has characters outside ASCII. In the keywords, its words without accents have other positions, so the
+--     condition also looks for the phrase in the title itself.
 -- The function has no SET clause, because it runs under the settings of its callers.
 create or replace function shop_private.phrase_condition(p_phrase text, p_language regconfig)
 returns text
