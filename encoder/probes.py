@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Probes:
-    """The metrics of an encoder, and whether the encoder is ready. The threads given to `follow` decide this."""
+    """The metrics of an encoder, and whether the encoder is ready. The threads given to `follow` decide it."""
 
     def __init__(self) -> None:
         self.metrics = EncoderMetrics()

@@ -156,8 +156,8 @@ def run(
 
 @contextmanager
 def _ending_waits(database: Database, stop: threading.Event, watch: ModelWatch) -> Iterator[None]:
-    """When `stop` is set, halt the encoder. After each SILENT_SECONDS from then on, break the connections that still
-    wait for the server, because a server that no longer answers would keep the encoder from ending."""
+    """When `stop` is set, halt the encoder. Then, every SILENT_SECONDS, break the connections that still wait for the
+    server, because a server that no longer answers would keep the encoder from ending."""
     ended = threading.Event()
 
     def end_waits() -> None:

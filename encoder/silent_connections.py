@@ -2,10 +2,10 @@
 
 The other end of such a connection is gone, or packets no longer arrive. TCP's timeouts do not notice this while a proxy
 or a pooler in between acknowledges packets. So a thread opens another connection and asks the server for the state of
-each session for which the encoder waits. A silent answer says that the session itself waits for the encoder, or that
-the server has no such session. A connection is closed on two conditions that hold for some time: all answers are silent
-and give the same time of the last change of state, and no byte is sent, acknowledged or received. The encoder's other
-threads connect again. A new connection is closed if its first statements take too long.
+each session for which the encoder waits. An answer is silent if it says that the session itself waits for the encoder,
+or that there is no such session. A connection is closed if two conditions hold for some time: all answers are silent
+and show no change of state, and no byte is sent, acknowledged or received. The thread that used the connection then
+connects again. A new connection is closed if its first statements take too long.
 
 The bytes are counted only on Linux. On other systems, only new connections are closed.
 """

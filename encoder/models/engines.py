@@ -1,8 +1,8 @@
 """Chooses what runs a model's towers on a CPU: ONNX Runtime, if the model has an export, or torch.
 
-By default, CLIP's and SigLIP's image tower runs in torch with products in bfloat16, if the CPU has instructions for
-them and the vectors were close enough to float32 when the model was exported. ONNX Runtime, which has no such products,
-takes 1.7 times as long.
+By default, CLIP's and SigLIP's image tower runs in torch with matrix products in bfloat16, if the CPU has instructions
+for them and the vectors were close enough to float32 when the model was exported. ONNX Runtime has no such products,
+and takes 1.7 times as long.
 """
 
 from collections.abc import Mapping
@@ -85,7 +85,7 @@ def choose(source: str, revision: str, device: str, *, engine: str, precision: s
 
 
 def has_bfloat16() -> bool:
-    """Returns whether this CPU has instructions for products of bfloat16 numbers."""
+    """Returns whether this CPU has instructions for matrix products in bfloat16."""
     found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 

@@ -175,8 +175,8 @@ def _tower(
 
 
 def _bfloat16(model: Model, pixels: Sequence[Pixels], wanted: Vectors) -> float | None:
-    """Returns the least cosine of the image tower with products in bfloat16, or None if this CPU or this tower has no
-    such products."""
+    """Returns the least cosine to `wanted` of the image tower with matrix products in bfloat16, or None if this CPU or
+    this tower has no such products."""
     if not has_bfloat16() or not model.tower.has_precision:
         return None
     return _least_cosine(load(model.source, "cpu", model.revision, precision="bfloat16").encode_pixels(pixels), wanted)

@@ -32,7 +32,7 @@ class ExportedTower:
 class Export:
     folder: Path
     towers: Mapping[Part, ExportedTower]  # the towers that passed MIN_COSINE
-    bfloat16: float | None  # the least cosine of torch's image tower with products in bfloat16, if it was measured
+    bfloat16: float | None  # the least cosine of torch's image tower in bfloat16 to float32, if it was measured
 
     def file(self, part: Part) -> Path:
         return self.folder / f"{part}.onnx"
