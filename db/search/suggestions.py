@@ -30,8 +30,8 @@ _SUGGEST = text(
 def suggest(
     conn: Connection, prefix: str, catalog: str, k: int, kinds: Sequence[str] = KINDS, filter_: str | None = None
 ) -> list[Suggestion]:
-    """Return at most k suggestions for the beginning of a query. `filter_` is JSON; with a filter, or for a role that
-    does not see every product, no query is suggested, and only products that the role sees and that pass the filter
-    count."""
+    """Return at most k suggestions for the beginning of a query. `filter_` is JSON. With a filter, or for a role that
+    does not see every product, no query is suggested. The counts are then those of the products that the role sees and
+    that pass the filter."""
     given = {"prefix": prefix, "catalog": catalog, "k": k, "kinds": list(kinds), "filter": filter_}
     return [Suggestion(*row) for row in conn.execute(_SUGGEST, given)]

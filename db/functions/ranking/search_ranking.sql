@@ -1,6 +1,6 @@
 -- Returns how signals and rules change a search. `active` is true if they may change the order of the products,
--- otherwise null. `rules` lists only the rules that set weights of signals. The function has no SET clause, because it
--- runs under the settings of run_search.
+-- otherwise null. `rules` lists only the rules that set weights of signals. The function needs no SET clause, because
+-- it runs under the search_path of run_search.
 create or replace function shop_private.search_ranking(p_request shop_private.search_request)
 returns shop_private.search_ranking
 language plpgsql stable as $$

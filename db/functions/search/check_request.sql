@@ -1,6 +1,6 @@
 -- Raises an error if an option of a request has a value that cannot be used, if an option needs another one that is
--- missing, or if two options cannot be combined. The function has no SET clause, because it runs under the settings of
--- its callers.
+-- missing, or if two options cannot be combined. The function needs no SET clause, because it runs under the
+-- search_path of its callers.
 create or replace function shop_private.check_request(p_request shop_private.search_request)
 returns void
 language plpgsql stable as $$

@@ -8,8 +8,8 @@
 --       neighbourhood.
 -- Raises an error if every leg has weight 0. p_depth is the depth that the caller wants; if p_depth is null, leg_depth
 -- computes the depth. With groups, diversity, or an active ranking (see search_ranking), the legs rank several times k
--- products, up to @max_results@, even if only one leg has a weight. The function has no SET clause, because it runs
--- under the settings of its callers.
+-- products, up to @max_results@, even if only one leg has a weight. The function needs no SET clause, because it runs
+-- under the search_path of its callers.
 create or replace function shop_private.choose_weights(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_has_words boolean,
     p_depth integer, inout run shop_private.search_run

@@ -1,5 +1,5 @@
--- Returns the reason why a search found no product, as a text for people. The function has no SET clause, because it
--- runs under the settings of shop.search.
+-- Returns the reason why a search found no product, as a text for people. The function needs no SET clause, because it
+-- runs under the search_path of shop.search.
 create or replace function shop_private.no_result_reason(
     p_request shop_private.search_request, p_run shop_private.search_run
 )

@@ -1,6 +1,6 @@
 -- Returns p_reason, the reason of a search. If p_reason is empty, returns why the search has fewer results than
 -- p_total, or null if no reason is known. p_place is the place of the last result of a page, and p_has_next tells
--- whether another page follows. The function has no SET clause, because it runs under the settings of shop.search.
+-- whether another page follows. The function needs no SET clause, because it runs under the search_path of shop.search.
 create or replace function shop_private.page_reason(
     p_reason text, p_request shop_private.search_request, p_place bigint, p_total bigint, p_total_is text,
     p_has_next boolean

@@ -9,17 +9,20 @@
 -- that pass the filter, encoded or not. With group_by, total counts groups. Distances are cosine distances.
 -- docs/search.md describes the arguments that are not named here.
 --
--- min_similarity drops products whose image is less similar to the query than this cosine similarity. max_gap drops
--- products whose image is less similar than the best image by more than this difference. cut => 'relevant' keeps only
--- the products that are similar to the query, have a word of the query, or are named by the query (see
--- relevant_products.sql). With a cut, total counts only the kept products. change => 'but red' takes the products that
--- look like the image or the inputs, and ranks them by a text that says how they should differ (see
--- rank_by_change.sql). sort => 'effective_price, title desc' sorts the products that pass the cut by these fields (see
--- sort_keys.sql); with sort, cut is 'relevant' by default. group_by => 'item_group_id' returns one row for each group
--- of products with the same value (see group_heads.sql). diversity, from 0 to 1, puts products that look different
--- first (see diversified.sql). A word that no product has is taken as misspelt and finds titles with similar words. The
--- column corrected_query is the query with such words in place of the misspelt ones. correct => false takes every word
--- as typed.
+--   min_similarity  drops products whose image is less similar to the query than this cosine similarity
+--   max_gap         drops products whose image is less similar than the best image by more than this difference
+--   cut             'relevant' keeps only the products that are similar to the query, have a word of the query, or are
+--                   named by the query (see relevant_products.sql). With a cut, total counts only the kept products
+--   change          such as 'but red': takes the products that look like the image or the inputs, and ranks them by this
+--                   text, which says how they should differ (see rank_by_change.sql)
+--   sort            such as 'effective_price, title desc': sorts the products that pass the cut by these fields (see
+--                   sort_keys.sql). With sort, cut is 'relevant' by default
+--   group_by        such as 'item_group_id': returns one row for each group of products with the same value (see
+--                   group_heads.sql)
+--   diversity       from 0 to 1: puts products that look different first (see diversified.sql)
+--   correct         false takes every word as typed. By default, a word that no product has is taken as misspelt and
+--                   finds titles with similar words. The column corrected_query is the query with such words in place
+--                   of the misspelt ones
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
 -- search of its own. All further pages come from one larger search, without the products of the first page; each leg of

@@ -1,5 +1,5 @@
 -- Returns the condition on p (shop.product) that a request makes by its catalog, its filter and the operators in its
--- query. The function has no SET clause, because it runs under the settings of run_search.
+-- query. The function needs no SET clause, because it runs under the search_path of run_search.
 create or replace function shop_private.search_condition(p_request shop_private.search_request)
 returns text
 language plpgsql stable as $$

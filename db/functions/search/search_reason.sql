@@ -2,7 +2,7 @@
 --   (1) only keywords were searched;
 --   (2) a vector leg compared all or some of the matches after an index scan, or its scan ended at its last candidate;
 --   (3) matching products are not encoded.
--- The function has no SET clause, because it runs under the settings of shop.search.
+-- The function needs no SET clause, because it runs under the search_path of shop.search.
 create or replace function shop_private.search_reason(p_run shop_private.search_run)
 returns text
 language plpgsql immutable as $$

@@ -1,6 +1,6 @@
 -- Returns a request with the changes that rules make: a new query, and filters, which are added to `parsed.condition`.
--- Each filter is translated alone, so the limits on the size of a filter hold for each of them. The function has no SET
--- clause, because it runs under the settings of run_search.
+-- Each filter is translated alone, so the limits on the size of a filter hold for each of them. The function needs no
+-- SET clause, because it runs under the search_path of run_search.
 create or replace function shop_private.ruled_request(
     p_request shop_private.search_request, p_ranking shop_private.search_ranking
 )

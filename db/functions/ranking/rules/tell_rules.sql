@@ -1,5 +1,5 @@
 -- Raises the notice WS107 if rules give a search a redirect or a banner. Its DETAIL is JSON with redirect and banner.
--- The function has no SET clause, because it runs under the settings of shop.search.
+-- The function needs no SET clause, because it runs under the search_path of shop.search.
 create or replace function shop_private.tell_rules(p_ranking shop_private.search_ranking)
 returns void
 language plpgsql stable as $$

@@ -11,8 +11,8 @@
 -- there. A property that all neighbours have, such as the kind of the product, therefore makes no difference.
 -- Similarities of a text to images and to titles have different means, but they can be added in this unit. A word of
 -- the change is counted only if a neighbour has the word, so "but" or "instead" usually makes no difference. Products
--- outside the neighbourhood follow in the order of the image leg.
--- The function has no SET clause, because it runs under the settings of run_search.
+-- outside the neighbourhood follow in the order of the image leg. The function needs no SET clause, because it runs
+-- under the search_path of run_search.
 create or replace function shop_private.rank_by_change(
     p_request shop_private.search_request, inout run shop_private.search_run
 )

@@ -6,7 +6,7 @@
 --
 -- If `strong` is true, the part alone names its product. If `strong` is false, the part names only products that also
 -- have the other words of the text (`rest`). `in_text` is true if the part is specific enough to be looked up in the
--- words of products. The function has no SET clause, because it runs under the settings of exact_matches.
+-- words of products. The function needs no SET clause, because it runs under the search_path of exact_matches.
 create or replace function shop_private.code_tokens(
     p_text text, out token text, out key text, out strong boolean, out in_text boolean, out rest text
 )

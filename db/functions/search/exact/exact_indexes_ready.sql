@@ -1,5 +1,5 @@
 -- Returns whether the three indexes that exact_matches and brand_words read exist and are valid. A large first load can
--- defer these indexes. The function has no SET clause, because it runs under the settings of its callers.
+-- defer these indexes. The function needs no SET clause, because it runs under the search_path of its callers.
 create or replace function shop_private.exact_indexes_ready()
 returns boolean
 language plpgsql stable as $$

@@ -1,6 +1,6 @@
 -- Returns whether a request needs the vectors of its query. A query that is only a text needs no vectors if
 -- image_weight and title_weight are 0, and neither min_similarity nor max_gap is set. These two options compare images
--- with the vector of the query. The function has no SET clause, because it runs under the settings of its callers.
+-- with the vector of the query. The function needs no SET clause, because it runs under the search_path of its callers.
 create or replace function shop_private.needs_vectors(p_request shop_private.search_request)
 returns boolean
 language sql immutable as $$

@@ -1,7 +1,7 @@
 -- Returns the vectors and the words that a request searches for (see query_vectors). If the query cannot be encoded at
 -- present, has a text, and the request accepts a search by keywords alone, the vectors are null and `degraded` is the
--- reason. In all other cases, `degraded` is null. The function has no SET clause, because it runs under the settings of
--- its callers.
+-- reason. In all other cases, `degraded` is null. The function needs no SET clause, because it runs under the
+-- search_path of its callers.
 create or replace function shop_private.search_inputs(
     p_request shop_private.search_request,
     out image_vector @vector@.halfvec, out title_vector @vector@.halfvec, out words text, out named uuid[],

@@ -1,5 +1,5 @@
--- Runs further walks (scans near other vectors than the query) through the index of p_source, and adds the products
--- that they find to a vector leg (a ranking by image or title). The leg then ranks all of its products by their
+-- Runs further walks through the index of p_source, and adds the products that they find to a vector leg (a ranking by
+-- image or title). A walk is a scan near another vector than the query. The leg then ranks all of its products by their
 -- distance from the query. p_bits says what the index stores (see leg_source).
 --
 -- A single walk can end in a region of the graph that is far from the nearest products. This can happen for a mix (a
@@ -9,7 +9,7 @@
 --
 -- For a mix, the starts of the first round are the inputs with a positive weight (p_starts). If a filter excludes the
 -- query's neighbourhood, p_sampled lists sampled products that match, nearest first; otherwise it is null. If p_sampled
--- is not null, a walk to the shifted query (see shifted_query) comes before the first round, and the first round also
+-- is not null, a walk to the shifted query (see shifted_query) comes before the first round. The first round then also
 -- starts from the nearest of the sampled and found products. In later rounds, the starts are the nearest products found
 -- so far that lie far enough from each other and from all earlier starts (see next_starts). The rounds end after round
 -- @start_rounds@. They end earlier after a round, other than the first, that does not change the nearest p_k products.

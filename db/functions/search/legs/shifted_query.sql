@@ -2,7 +2,7 @@
 -- matches, nearest first. The function adds a multiple of a direction to the query. The direction leads from the mean
 -- of the query's neighbours that do not meet p_condition, a condition on p (shop.product), to the mean of the nearest
 -- matches. So the products near the moved query resemble both the query and the matches. Returns null if a mean is
--- unknown. The function has no SET clause, because it runs under the settings of leg_from_starts.
+-- unknown. The function needs no SET clause, because it runs under the search_path of leg_from_starts.
 create or replace function shop_private.shifted_query(
     p_source text, p_bits integer, p_vector @vector@.halfvec, p_condition text, p_leg shop_private.leg
 )

@@ -2,7 +2,7 @@
 -- Returns the candidates whose product meets p_condition, a condition on p (shop.product), with their distances from
 -- the query p_vector, and the number of all candidates. p_source is the source of the vectors, and p_bits says what its
 -- index stores (see leg_source). One statement runs all walks, because planning a statement takes as long as examining
--- about 20 candidates. The function has no SET clause, because it runs under the settings of leg_from_starts.
+-- about 20 candidates. The function needs no SET clause, because it runs under the search_path of leg_from_starts.
 create or replace function shop_private.walks(
     p_source text, p_bits integer, p_vector @vector@.halfvec, p_targets @vector@.halfvec[], p_condition text,
     p_candidates integer, out matching shop_private.candidate[], out examined bigint

@@ -1,6 +1,6 @@
 -- Returns the key by which a value of a query's operator and the value of a product's field are compared. Letter case,
 -- accents and punctuation make no difference, except for decimals: 4.5 and 4,5 have one key, and 45 has another. The
--- function has no SET clause, because it runs under the settings of its callers.
+-- function needs no SET clause, because it runs under the search_path of its callers.
 create or replace function shop_private.field_key(p_value text)
 returns text
 language plpgsql immutable parallel safe as $$

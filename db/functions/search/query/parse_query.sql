@@ -12,8 +12,8 @@
 -- An operator begins at the beginning of the text, after a blank, or directly after a closing quote. All other signs
 -- are ordinary text: a quote that is not closed or stands behind a character (24"), a hyphen inside a word (t-shirt), a
 -- hyphen before a digit (-5°C), and a colon behind a word that is not the name of a field (http://). Raises an error if
--- the text has more than @query_max_operators@ operators. The function has no SET clause, because it runs under the
--- settings of its callers.
+-- the text has more than @query_max_operators@ operators. The function needs no SET clause, because it runs under the
+-- search_path of its callers.
 create or replace function shop_private.parse_query(p_text text)
 returns shop_private.parsed_query
 language plpgsql immutable as $$

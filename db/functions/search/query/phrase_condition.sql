@@ -8,7 +8,7 @@
 --     other, with this weight, so a phrase could span two fields. The condition puts an x between the fields.
 --   - The title has characters outside ASCII. In the keywords, its words without accents have other positions, so the
 --     condition also looks for the phrase in the title itself.
--- The function has no SET clause, because it runs under the settings of its callers.
+-- The function needs no SET clause, because it runs under the search_path of its callers.
 create or replace function shop_private.phrase_condition(p_phrase text, p_language regconfig)
 returns text
 language plpgsql stable as $$

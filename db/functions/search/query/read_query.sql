@@ -1,6 +1,6 @@
 -- Reads the operators of a request's query and looks up the synonyms of its words. If the query has an operator, the
 -- function sets `parsed`, with the condition that the operators set, and keeps the remaining words as the query. The
--- function has no SET clause, because it runs under the settings of its callers.
+-- function needs no SET clause, because it runs under the search_path of its callers.
 create or replace function shop_private.read_query(inout request shop_private.search_request)
 language plpgsql stable as $$
 begin

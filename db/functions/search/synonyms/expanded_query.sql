@@ -1,8 +1,8 @@
 -- Returns the words that are looked up for a text and its synonyms (see keyword_query). The words that a synonym
 -- replaces become one required part: these words, or one of the terms. `unknown` is the rest of the text, in which
 -- misspelt words are looked for. as_typed matches only a product with every word of the text. A product that has a part
--- only by a term of a synonym therefore gets one point less. The function has no SET clause, because it runs under the
--- settings of its callers.
+-- only by a term of a synonym therefore gets one point less. The function needs no SET clause, because it runs under
+-- the search_path of its callers.
 create or replace function shop_private.expanded_query(
     p_text text, p_language regconfig, p_synonyms shop_private.synonym_use[],
     out words text[], out terms text[], out required text[], out every_word tsquery, out any_word tsquery,

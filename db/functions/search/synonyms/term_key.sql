@@ -1,6 +1,6 @@
 -- Returns the key of a term or of a part of a query: its words, stemmed, with blanks between them. Letter case, accents
--- and punctuation make no difference. With a null p_language, the words are not stemmed. The function has no SET
--- clause, because it runs under the settings of its callers.
+-- and punctuation make no difference. With a null p_language, the words are not stemmed. The function needs no SET
+-- clause, because it runs under the search_path of its callers.
 create or replace function shop_private.term_key(p_term text, p_language regconfig)
 returns text
 language plpgsql stable as $$

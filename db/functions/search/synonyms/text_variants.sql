@@ -1,7 +1,7 @@
 -- Returns at most @synonym_variants@ variants of a text in which a synonym replaces words. Each variant replaces one
 -- run of words (`first` to `last` of a synonym_use) by a term of this synonym_use. The variants with the first term of
--- each run come first, then those with the second terms. Returns null without synonyms. The function has no SET clause,
--- because it runs under the settings of its callers.
+-- each run come first, then those with the second terms. Returns null without synonyms. The function needs no SET
+-- clause, because it runs under the search_path of its callers.
 create or replace function shop_private.text_variants(p_text text, p_synonyms shop_private.synonym_use[])
 returns text[]
 language plpgsql immutable as $$

@@ -7,7 +7,7 @@
 -- in a code, and each word of a code that has only stop words (AT&T). For these stop words, the product must have the
 -- joined form. A part in a script without blanks, such as Chinese, is replaced by its bigrams (pairs of neighbouring
 -- characters). A single character of such a script matches each bigram that begins with this character. The function
--- has no SET clause, because it runs under the settings of the callers of keyword_query.
+-- needs no SET clause, because it runs under the search_path of the callers of keyword_query.
 create or replace function shop_private.keyword_groups(
     p_language regconfig, p_parts text[], p_units integer[], p_in_code boolean[], p_joined text[],
     p_joined_from integer[], p_joined_to integer[],

@@ -1,6 +1,6 @@
 -- Returns the text search configuration in which the words of a query are stemmed: that of the setting shop.language of
 -- the session, or else that of the catalog, or english if the catalog is unknown. Raises an error if shop.language
--- names no known language. The function has no SET clause, because it runs under the settings of its callers.
+-- names no known language. The function needs no SET clause, because it runs under the search_path of its callers.
 create or replace function shop_private.keyword_language(p_catalog text)
 returns regconfig
 language plpgsql stable as $$

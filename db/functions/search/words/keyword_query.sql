@@ -16,7 +16,7 @@
 --                    these; null without such a code
 --   plain_words      the words that are not parts of codes, not stemmed, in lower case and without accents
 --   only_stop_words  whether all plain words are stop words and the text has no code
--- The function has no SET clause, because it runs under the settings of its callers.
+-- The function needs no SET clause, because it runs under the search_path of its callers.
 create or replace function shop_private.keyword_query(
     p_text text, p_language regconfig,
     out words text[], out terms text[], out required text[], out every_word tsquery, out any_word tsquery,

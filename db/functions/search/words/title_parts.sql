@@ -7,8 +7,8 @@
 -- Call these words the title words. The three results are SQL texts. every_part is true for a product that has all
 -- title words in its title, and all shorter words in its keywords. any_part is true for a product with at least one
 -- title word in its title. In a query of stop words only, any_part requires all words. `score` is the number of title
--- words that the title has. any_part and `score` are null if the query has no title words. The function has no SET
--- clause, because it runs under the settings of keyword_leg.
+-- words that the title has. any_part and `score` are null if the query has no title words. The function needs no SET
+-- clause, because it runs under the search_path of keyword_leg.
 create or replace function shop_private.title_parts(
     p_words text[], p_language regconfig, p_stop_words boolean,
     out any_part text, out every_part text, out score text

@@ -1,6 +1,6 @@
 -- Returns the least word similarity at which a misspelt word finds a title, if there are p_products products. Above
 -- 100,000 products, this similarity grows with their number, because more titles resemble a word by chance. The
--- function has no SET clause, because it runs under the settings of its callers.
+-- function needs no SET clause, because it runs under the search_path of its callers.
 create or replace function shop_private.typo_similarity(p_products bigint)
 returns double precision
 language plpgsql immutable parallel safe as $$

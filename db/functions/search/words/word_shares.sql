@@ -1,6 +1,6 @@
 -- Returns, for each required part of a query (see keyword_query), the share of all products that have the part. p_words
 -- lists the words of the query. A part with several spellings has the sum of their shares. The share is null if
--- shop.common_word does not list the part. The function has no SET clause, because it runs under the settings of
+-- shop.common_word does not list the part. The function needs no SET clause, because it runs under the search_path of
 -- keyword_leg.
 create or replace function shop_private.word_shares(p_required text[], p_words text[])
 returns double precision[]
