@@ -13,8 +13,8 @@
 --   max_gap         drops products whose image is less similar than the best image by more than this difference
 --   cut             'relevant' keeps only the products that are similar to the query, have a word of the query, or are
 --                   named by the query (see relevant_products.sql). With a cut, total counts only the kept products
---   change          such as 'but red': takes the products that look like the image or the inputs, and ranks them by this
---                   text, which says how they should differ (see rank_by_change.sql)
+--   change          such as 'but red': takes the products that look like the image or the inputs, and ranks them by
+--                   this text, which says how they should differ (see rank_by_change.sql)
 --   sort            such as 'effective_price, title desc': sorts the products that pass the cut by these fields (see
 --                   sort_keys.sql). With sort, cut is 'relevant' by default
 --   group_by        such as 'item_group_id': returns one row for each group of products with the same value (see
