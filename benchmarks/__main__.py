@@ -1,6 +1,5 @@
-"""Defines the commands. `python -m benchmarks` runs all benchmarks except `composed`, `cut`, `ranking-cost`,
-`server-time`, `what-if`, `against`, `against-loads` and those of features. A name chooses one benchmark, as in
-`python -m benchmarks queries`. `python -m benchmarks report` writes the pages with the figures."""
+"""Defines the commands. `python -m benchmarks` runs most benchmarks, and `python -m benchmarks queries` runs only one.
+`python -m benchmarks report` writes the pages with the figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +14,8 @@ app = typer.Typer(add_completion=False)
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
     """Measure, print the figures, and keep the figures in benchmarks/results/. Without a command, run all benchmarks
-    except `composed`, `cut`, `ranking-cost`, `server-time`, `what-if` and those of features, and except `against` and
-    `against-loads`, which need another version of Windowshop."""
+    except `composed`, `cut`, `ranking-cost`, `server-time`, `what-if`, `features-query`, `features-page` and
+    `features-ranking`. `against` and `against-loads` do not run either, because they need another version."""
     if context.invoked_subcommand is None:
         for one in (
             queries,

@@ -36,8 +36,8 @@ SEARCH_MS, SEARCH_ROWS, SEARCH_GROWTH = 34.7, 1_000_000, 0.47  # three legs with
 # H100 with 16 cores (images_nvidia_h100_80gb_hbm3_500.md).
 CPU_IMAGES, GPU_IMAGES = 118, 1_939
 
-# A database server: cores, the share of them that may be busy, memory, and the share of it for shared_buffers, which
-# PostgreSQL's documentation limits to 40 %.
+# A database server has CORES cores, of which the share BUSY may be busy. shared_buffers may take the share SHARED of
+# MEMORY; this is the limit that PostgreSQL's documentation gives.
 CORES, BUSY, MEMORY, SHARED = 16, 0.7, 256 * GB, 0.4
 
 
@@ -106,7 +106,7 @@ def estimate(products: int, dimension: int = DIMENSION) -> Estimate:
 
 
 def table_bytes(products: int, dimension: int = DIMENSION, product: int = PRODUCT) -> int:
-    """Return the size of all tables and of all indexes but HNSW. A page holds whole vectors."""
+    """Return the size of all tables and of all indexes but HNSW. A page of 8 KiB holds only whole vectors."""
     vector = 8192 / (8168 // (2 * dimension + 104)) + KEY
     return round(products * (product + IMAGE + 2 * vector))
 

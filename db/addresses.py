@@ -2,8 +2,8 @@
 
     postgresql://user:password@db1:5432,db2:5433/shop?target_session_attrs=primary
 
-libpq tries the hosts in this order, or with load_balance_hosts=random in a random order. In a parsed address, several
-hosts are in the query, with their ports if one has a port. Both SQLAlchemy and libpq read this form:
+libpq tries the hosts in this order, or with load_balance_hosts=random in a random order. `parse` moves several hosts
+into the query of the URL, and their ports too if one of them has a port. Both SQLAlchemy and libpq read this form:
 `postgresql://user:password@/shop?host=db1,db2&port=5432,5433`.
 """
 
@@ -20,8 +20,8 @@ _HOST = re.compile(r"(?P<host>[^:,\[\]]+)(?::(?P<port>\d+))?")
 
 
 def parse(name: str, value: str, *, writes: bool = False) -> URL:
-    """Return the address. With `writes`, libpq connects only to the primary among several hosts, unless the address has
-    target_session_attrs.
+    """Return the parsed address. With `writes`, libpq connects only to the primary among several hosts, unless the
+    address has target_session_attrs.
 
     Raises SettingsError if the address is not valid, or is not an address of PostgreSQL. The message does not show the
     address, because it may contain a password.

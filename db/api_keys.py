@@ -104,7 +104,7 @@ def revoke(conn: Connection, name: str) -> bool:
 
 
 def find(conn: Connection, token: str) -> ApiKey | None:
-    """Return the key with this token, or None if there is no such key or it is revoked or expired. The function
+    """Returns the key with this token, or None if there is no such key or it is revoked or expired. The function
     writes nothing, so a standby can answer."""
     row = conn.execute(text("select * from shop_private.api_key_find(:hash)"), {"hash": _hash(token)}).one_or_none()
     return None if row is None else ApiKey(*row)

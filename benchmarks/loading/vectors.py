@@ -2,15 +2,15 @@
 
 Vectors are written in batches of 512 with a commit after each batch. The methods are:
 
-- complete: the calls that an encoder makes. A claim is a transaction of its own; a second transaction has
-  record_image_metadata and complete. The figure counts only the time of complete and of this second commit
-- array: one insert for each batch, of the array that complete sends
+- complete: the calls that an encoder makes. One transaction claims the work items of a batch, and a second one calls
+  record_image_metadata and complete. Only the time of complete and of the second commit counts
+- array: one insert for each batch, which sends the vectors as one array, as complete does
 - core: core inserts of SQLAlchemy
 
-Array and core also write into the table without the foreign key to the images, which shows what the key costs. The
-methods take turns, and the least time of each counts; under the HNSW index, each method runs only once. Besides the
-wall time, the processor time of the benchmark and of the server process is measured, because other work on the machine
-changes it little.
+Array and core are measured with and without the table's foreign key to the images, which shows what the key costs. The
+methods take turns, and the least time of each counts; under the HNSW index, each method runs only once. The processor
+time of the benchmark and of the server process is measured beside the wall time, because other work on the machine
+changes the processor time little.
 """
 
 import os
@@ -173,7 +173,7 @@ def _ratios(where: str, costs: Costs, count: int, goal: int = 0) -> list[Line]:
 
 
 def _cheapest(turns: Sequence[Costs]) -> Costs:
-    """Return the least wall time and the least processor times of each method in all turns."""
+    """Returns the least wall time and the least processor times of each method in all turns."""
     costs = {how: [turn[how] for turn in turns] for how in turns[0]}
     return {
         how: Cost(min(one.wall for one in all_), min(one.client for one in all_), min(one.server for one in all_))
@@ -205,7 +205,7 @@ def _turn_without_key(measured: Site, vectors: Vectors) -> Costs:
 
 
 def _chosen(measured: Site, count: int) -> Vectors:
-    """Return random vectors for `count` images, which are spread over the catalog."""
+    """Returns random vectors for `count` images, which are spread over the catalog."""
     values = np.random.default_rng(1).normal(size=(count, starter.DIMENSION)).astype(np.float32)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     chosen = text("select product_id, position from shop.product_image order by md5(product_id::text) limit :count")
@@ -289,7 +289,7 @@ def _by_core_inserts(measured: Site, vectors: Vectors) -> Cost:
 
 
 def _meter(conn: Connection) -> Callable[[Cost], AbstractContextManager[None]]:
-    """Return a function that makes a context manager for a Cost. The context manager adds the times of its block to
+    """Returns a function that makes a context manager for a Cost. The context manager adds the times of its block to
     this Cost."""
     pid = conn.scalar(text("select pg_backend_pid()"))
     conn.commit()

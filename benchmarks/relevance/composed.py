@@ -2,11 +2,11 @@
 
 Four searches are compared. The first two are by the image of the product alone, and by the words of the change alone.
 The third has the product and the words as its two inputs, and fuses its legs. The fourth is by the product with the
-option `change`. The metric is the mean reciprocal rank (MRR) of the first right product. The product that is given is
-never a result.
+option `change`. The metric is the mean reciprocal rank (MRR) of the first right product. The given product is never a
+result.
 
-The starter's head has not been trained on the concepts of the products. The constants of the option were chosen on the
-half `tuning`; all figures with a goal come from the half `test`.
+The starter's head, its only part that is trained here, has not seen the concepts of the products. The constants of the
+option were chosen on the `tuning` half of the triples; all figures with a goal come from the `test` half.
 """
 
 import json

@@ -4,8 +4,8 @@ Each case has a query with the feature, the same query without it, and the produ
 right if exactly these products come first. Without a feature, all its cases must be wrong; with the feature, all must
 be right. The vectors of titles are those of the starter model.
 
-The negative weight of an excluded word in the vector of a query is measured too. The products that the excluded word
-describes do not have it in their titles, so only the vector can tell them apart.
+An excluded word also has a negative weight in the vector of the query. Several such weights are measured, on products
+that the word describes but whose titles lack the word. Only the vector can tell these products from the others.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Measures signals and rules on a made-up shop with known preferences.
 
-Each kind has two products whose titles fit the query best. Each kind also has one product for each signal: the shop
-prefers this product, and its title fits a little less well. Each rule acts on one query of one kind. Each case has a
+Each kind of product has two products whose titles fit the query best. It also has one product for each signal: the shop
+prefers this product, and its title fits a little less well. Each rule acts on one query for one kind. Each case has a
 right answer. Without a feature, all its cases must be wrong; with the feature, all must be right. The starter model
 encodes the titles.
 """

@@ -1,11 +1,11 @@
 """Measures whether search by meaning gives better results than search by words alone, and whether all legs together
 (image, title, keywords) give better results than the best single leg.
 
-Each committed split holds out some of the starter's concepts. For each split, the starter's head is trained without
-these concepts, and a real encoder serves the model with this head. The images of the concepts are products in a real
-database (held_out.py). The code of `windowshop evaluate --fit` fits the fusion weights on half of the queries. All
-figures come from the other half of the queries, the test half. So neither training nor fitting has seen a query of the
-test half.
+A split is a set of concepts, such as dog (encoder/starter/training/splits.py). For each split, the head of the starter
+model, its only part that is trained here, is trained without these concepts, and a real encoder serves the model with
+this head. The images of the concepts are products in a real database (held_out.py). The code of
+`windowshop evaluate --fit` fits the fusion weights on half of the queries. All figures come from the other half of the
+queries, the test half. So neither training nor fitting has seen a query of the test half.
 """
 
 from collections.abc import Sequence

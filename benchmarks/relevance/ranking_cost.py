@@ -1,7 +1,7 @@
 """Measures what signals and rules cost a search, in pairs of the same search in two databases with the same products.
 
-- not used: a database without a rule, in which every signal has weight 0, against a copy in which no function of a
-  search calls a function of rules or signals;
+- not used: a database without rules, whose signals all have weight 0, against a copy of it in which the functions of a
+  search no longer call those of rules and signals;
 - used: a copy with 10 signals, 5 of them views, and 1,000 live rules, against the database without them.
 
 All three legs run. The two searches of a pair run within a fraction of a second, in a random order.
@@ -26,7 +26,7 @@ from benchmarks.search.titles import query_texts
 from benchmarks.support.report import Line, Table, keep, milliseconds
 
 RULES = 1000
-GENERAL = 50  # number of rules with the condition similar, and of rules with the condition filter
+GENERAL = 50  # this many rules have the condition similar, and this many have the condition filter
 NOT_USED, USED = 0.00005, 0.001  # largest median of the paired differences, in seconds
 # Each key is a function of a search. Its value is the statement of this function that calls a function of rules or
 # signals.

@@ -1,5 +1,6 @@
-"""Builds the site of a split. The starter's head is trained without the concepts of the split. The images of these
-concepts are products, by default in three catalogs (held_out.py), and a real encoder encodes them."""
+"""Builds the site of a split, which is a set of concepts such as dog (encoder/starter/training/splits.py). The head of
+the starter model, its only part that is trained here, is trained without these concepts. The images of the concepts
+are products, by default in three catalogs (held_out.py), and a real encoder encodes them."""
 
 import tempfile
 import threading

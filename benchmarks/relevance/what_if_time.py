@@ -1,8 +1,8 @@
 """Measures how long shop.what_if takes for a suite of 500 judged texts, and how long a price update waits meanwhile.
 
 Two changes are measured: one rule that acts on every search, and a change of the prices of 10,000 products. Each is
-asked about twice: alone, and while another session writes prices of the products that the second change writes, one
-price every WRITE_EVERY seconds. All vectors of texts are in the query cache.
+measured twice: alone, and while another session updates the prices of these 10,000 products, one every WRITE_EVERY
+seconds. All vectors of texts are in the query cache.
 """
 
 import itertools

@@ -1,5 +1,5 @@
 """Compares two versions of Windowshop by the cells of filtered.py: recall, answers with too few rows, and time of
-shop.search.
+shop.search. A cell is one filter and one kind of query.
 
 The two home folders are prepared as for against.py. In each turn, both versions answer the same ten queries of a cell.
 The version that begins a turn is drawn at random.

@@ -38,7 +38,8 @@ def search(
         int,
         typer.Option(
             help="Number of products. `growth` measures a quarter of this number, this number, and four times this "
-            "number, or from a million on, 100,000 and this number. `mixed` measures three tenths of it."
+            "number; from a million on, it measures 100,000 and this number. `mixed` measures three tenths of this "
+            "number."
         ),
     ] = USUAL_ROWS,
     queries: Annotated[

@@ -58,12 +58,12 @@ def measure(shop: Shop, kind: Kind, count: int) -> Figures:
         return in_turns([postgres.search(sessions, "k => 1000", questions, texts, k=LONG)])[0]
 
 
-def _count_seconds(shop: Shop, function: str) -> float:
+def _count_seconds(shop: Shop, view: str) -> float:
     with shop.admin() as conn:
         seconds = []
         for _ in range(COUNTS):
             started = time.perf_counter()
-            conn.execute(f"select * from shop.{function}").fetchall()
+            conn.execute(f"select * from shop.{view}").fetchall()
             seconds.append(time.perf_counter() - started)
     return quantile(seconds, 0.5)
 

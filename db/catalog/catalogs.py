@@ -70,7 +70,7 @@ _DELETE_ROOTS = text(
 
 
 def every_catalog(conn: Connection) -> list[CatalogCounts]:
-    """Return the counts of every catalog, in the order of the catalogs' names.
+    """Returns the counts of every catalog, in the order of the catalogs' names.
 
     A catalog without products is included if it has a row in `shop.catalog`, a judgement or an event.
     """
@@ -103,32 +103,32 @@ _KNOWN = text(
 
 
 def overview(conn: Connection) -> list[CatalogOverview]:
-    """Return the catalogs, also main, in the order of their names. `every_catalog` counts every row, and is slower."""
+    """Returns the catalogs, also main, in the order of their names. `every_catalog` counts every row, and is slower."""
     return [CatalogOverview(*row) for row in conn.execute(_OVERVIEW)]
 
 
 def names(conn: Connection) -> list[str]:
-    """Return the names of the catalogs, also main, in alphabetical order."""
+    """Returns the names of the catalogs, also main, in alphabetical order."""
     return list(conn.scalars(_NAMES))
 
 
 def is_known(conn: Connection, catalog: str) -> bool:
-    """Return whether the catalog exists or has products. The catalog main always exists."""
+    """Returns whether the catalog exists or has products. The catalog main always exists."""
     return catalog == DEFAULT or bool(conn.execute(_KNOWN, {"catalog": catalog}).scalar_one())
 
 
 def exists(conn: Connection, catalog: str) -> bool:
-    """Return whether the catalog has been created. The catalog main always exists."""
+    """Returns whether the catalog has been created. The catalog main always exists."""
     return catalog == DEFAULT or conn.execute(_EXISTS, {"catalog": catalog}).scalar_one()
 
 
 def existing(conn: Connection, names: Collection[str]) -> set[str]:
-    """Return those of the names whose catalogs exist. The catalog main always exists."""
+    """Returns those of the names whose catalogs exist. The catalog main always exists."""
     return {name for name in names if name == DEFAULT} | set(conn.scalars(_EXISTING, {"names": list(names)}))
 
 
 def default_catalog(conn: Connection, among: Sequence[str] | None = None) -> str | None:
-    """Return the catalog for searches that name no catalog, on the search page or the command line.
+    """Returns the catalog for searches that name no catalog, on the search page or the command line.
 
     Catalogs with products are preferred. Among these, main is preferred, and otherwise the first catalog by name. If
     no catalog has products, the choice is the same among all catalogs. A site whose only catalog with products has
@@ -140,7 +140,7 @@ def default_catalog(conn: Connection, among: Sequence[str] | None = None) -> str
 
 
 def image_roots(conn: Connection, catalog: str) -> list[int]:
-    """Return the ids of the rows of `shop_private.image_root` that images of the catalog's products use."""
+    """Returns the ids of the rows of `shop_private.image_root` that images of the catalog's products use."""
     return list(conn.scalars(_ROOTS, {"catalog": catalog}))
 
 

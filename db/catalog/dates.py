@@ -78,13 +78,13 @@ def moment(cell: str, *, is_end: bool = False) -> datetime | None:
 
 
 def is_ambiguous(cell: str) -> bool:
-    """Return whether day and month of the date could be exchanged."""
+    """Returns whether day and month of the date could be exchanged."""
     found = _EITHER_FIRST.fullmatch(cell)
     return found is not None and found["day"] != found["month"] and max(int(found["day"]), int(found["month"])) <= 12
 
 
 def decided(cell: str, *, day_first: bool) -> str:
-    """Return an ambiguous date with its time in a notation that means one date."""
+    """Returns an ambiguous date with its time in a notation that means one date."""
     found = _EITHER_FIRST.fullmatch(cell)
     assert found is not None
     day, month = (found["day"], found["month"]) if day_first else (found["month"], found["day"])

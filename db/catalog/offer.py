@@ -22,8 +22,8 @@ def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: 
     """Replace the text of a price by the amount. If the text is not a price, or its currency is not the currency of
     the product, add a fault and replace the text by None.
 
-    If the product has no currency yet, it gets the currency in the text. If the text of `price` names one currency,
-    which is not that of the product, the product's currency is replaced by None too. Adds a warning if the amount is
+    If the product has no currency yet, it gets the currency in the text. If the text of `price` names another currency
+    than that of the product, the product's currency is replaced by None too. Adds a warning if the amount is
     the lowest of several prices, is without tax, or loses decimals of a currency that has three.
     """
     written = texts.get(name)

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 _IDS = 1 << 128  # the number of values of product_id
-_COUNTED = 50_000  # the count of products stops here; the planner's estimate is used if it is larger
+_COUNTED = 50_000  # the count of products stops here; a larger estimate of the planner takes its place
 _COUNT = text(
     "select greatest((select count(*) from (select from shop.product limit :most) p), "
     "(select case when c.reltuples > :most then c.reltuples::bigint else 0 end from pg_class c "
@@ -40,8 +40,8 @@ def approximate_count(conn: Connection) -> int:
 
 
 def part(conn: Connection, number: int, parts: int, catalogs: Sequence[str] | None, most: int) -> list[Listed]:
-    """Return up to `most` products of one part. The parts are numbered from 0 to `parts` - 1. None stands for all
-    catalogs."""
+    """Return up to `most` products of one part. The parts are numbered from 0 to `parts` - 1. If `catalogs` is None,
+    the part covers all catalogs."""
     low, high = _IDS * number // parts, _IDS * (number + 1) // parts - 1
     given = {"low": UUID(int=low), "high": UUID(int=high), "catalogs": catalogs and list(catalogs), "most": most}
     return [Listed(*row) for row in conn.execute(_PART, given)]

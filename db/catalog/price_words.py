@@ -8,7 +8,7 @@ is a currency.
 import re
 from typing import NamedTuple
 
-FROM, EXCLUDING_TAX = "from", "excl. tax"  # written beside a decided price, and read again by `without_words`
+FROM, EXCLUDING_TAX = "from", "excl. tax"  # `prices.decided` writes them beside a price, `without_words` reads them
 
 _TAX = (
     r"(?:(?:of |of all |all |sales |gesetzl\.? |the )?(?:tax(?:es)?|VAT|V\.A\.T|GST|HST|SST)|MwSt|Mw\.-?St|USt|"
@@ -75,7 +75,7 @@ class Words(NamedTuple):
 
 
 def without_words(text: str) -> Words:
-    """Return the price without the words.
+    """Returns the price without the words.
 
     The text is unchanged if its words both exclude and include taxes, or exclude taxes and give a lowest price.
     """

@@ -102,7 +102,7 @@ def split(cell: str) -> WrittenPrice:
 
 @lru_cache(maxsize=10_000)
 def remark(cell: str) -> str | None:
-    """Return the meaning of the words beside a valid price, such as "a price without tax", or None."""
+    """Return the meaning of the words beside a valid price, such as "a price without tax", or None if it has none."""
     if _PLAIN.fullmatch(cell) or ((plain := _PLAIN_WITH_CODE.fullmatch(cell)) and plain[2].upper() in CODES):
         return None
     return {FROM: "the lowest price", EXCLUDING_TAX: "a price without tax"}.get(split(cell).meaning or "")
@@ -149,8 +149,8 @@ class DecimalMarks:
     """Finds out which character separates the decimals in the prices of a file.
 
     A price such as "1.290,00" or "12,90" shows the decimal mark of its currency. If a currency has no such price, the
-    prices of the other currencies count. Currencies with three decimals neither use such prices nor count for other
-    currencies. If prices contradict each other, the mark stays unknown.
+    prices of the other currencies count. A currency with three decimals takes no mark from other currencies, and gives
+    them none. If prices contradict each other, the mark stays unknown.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Writes products through shop.upsert_staged, deletes products and reads products.
+"""Writes products through shop.upsert_staged, deletes products and reads products. A load writes products like this:
 
 with conn.begin():
     with staging(conn) as stage:

@@ -91,13 +91,13 @@ def unpack(home: Path, on_progress: Progress) -> Path:
 
 
 def remove_others(home: Path, programs: Path) -> None:
-    """Delete the copies of other releases than that of `programs`. The caller holds the start lock.
+    """Delete the copies of all releases except that of `programs`. The caller holds the start lock.
 
     The server of the home must run with `programs`. A copy that cannot be deleted stays.
     """
     for copy in (home / "postgres").glob("[0-9]*"):
         if not programs.is_relative_to(copy):
-            # Under its old name, `unpack` would use a partly deleted copy.
+            # If a partly deleted copy kept its name, `unpack` would use it.
             removed = copy.with_name(f".unpack-{copy.name}")
             with suppress(OSError):
                 copy.rename(removed)

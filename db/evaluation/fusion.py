@@ -63,8 +63,8 @@ class Case:
 
 
 def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
-    """Return the factors of the keyword leg's weight. A product gets a factor if its score is at least 2, and at least
-    1 above the whole part of the score of the product that follows the first KEYWORD_FEW products.
+    """Return the factors of the keyword leg's weight. A product gets a factor if the whole part of its score is at
+    least 2, and larger than that of the product at rank KEYWORD_FEW + 1.
 
     The computation is the same as in fuse_legs.sql. `scores` maps products to scores of the keyword leg, best first.
     """

@@ -1,4 +1,4 @@
-"""The named numbers of searches through an index over bits (see constants.py)."""
+"""Defines the constants of searches through an index over bits (see constants.py)."""
 
 from db.functions.constant import Constant
 
@@ -18,7 +18,12 @@ BITS = (
         "candidates for each list that a leg reads: 40 % of the lists for 1,500 of 100,000 vectors; with 16 % of the "
         "lists, recall@10 stayed below 0.95",
     ),
-    Constant("bit_lists", 100, "lists", "lists that other scans of an index over bits read at once"),
+    Constant(
+        "bit_lists",
+        100,
+        "lists",
+        "lists that a scan for a cut or a calibration reads at once, and limit of a scan for a match",
+    ),
     Constant("bit_walk_lists", 10, "lists", "lists that a walk through an index over bits reads"),
     Constant("bit_most_lists", 32_768, "lists", "ivfflat.max_probes: all lists, because pgvector allows no more"),
     Constant("bit_depth_factor", 5, "x depth", "smallest number of candidates of an index over bits"),

@@ -1,4 +1,4 @@
-"""The named numbers of facets and of lists without a search (see constants.py)."""
+"""Defines the constants of facets and of lists without a search (see constants.py)."""
 
 from db.functions.constant import Constant
 

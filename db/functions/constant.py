@@ -1,4 +1,4 @@
-"""The type of a named number of the SQL functions (see constants.py)."""
+"""Defines the type of the constants of the SQL functions (see constants.py)."""
 
 from dataclasses import dataclass
 

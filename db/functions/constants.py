@@ -1,6 +1,6 @@
-"""The named numbers of the SQL functions. A SQL file writes a number by its name, such as `@max_results@`.
+"""Defines the constants of the SQL functions. A SQL file writes a constant by its name, such as `@max_results@`.
 
-Each number is defined once, with its unit and its meaning or the reason for its value. Python code imports the limits
+Each constant is defined once, with its unit and its meaning or the reason for its value. Python code imports the limits
 that it checks. `docs/search.md` shows LIMITS and SEARCH as a table; a test compares the table with these tuples.
 """
 
@@ -87,7 +87,7 @@ SEARCH = (
     Constant("exclusion_weight", 0.3, "", "weight with which the vector leans away from an excluded word"),
     Constant("exclusion_texts", 2, "texts", "largest number of excluded words or phrases that are encoded"),
     Constant("leg_depth_factor", 3, "x k", "depth with several legs; exceeds k, because fusion reorders products"),
-    Constant("leg_depth_min", 50, "products", "least such depth, so that fusion can reorder products for a small k"),
+    Constant("leg_depth_min", 50, "products", "least depth with several legs, so that fusion can reorder products"),
     Constant("exact_floor", 100, "matches", "comparing up to this number of matches is no slower than an index scan"),
     Constant(
         "compare_limit", 20_000, "matches", "most that a leg compares, or exact_limit if larger; 'exact' has no limit"
@@ -96,7 +96,9 @@ SEARCH = (
         "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
     ),
     Constant("attribute_us", 0.4, "us per product", "time to compare an attribute, for which no index exists"),
-    Constant("attribute_most_us", 10_000, "us", "reading all products' attributes may take 10 ms, or as long as scans"),
+    Constant(
+        "attribute_most_us", 10_000, "us", "reading all products' attributes may take 10 ms, or as long as index scans"
+    ),
     Constant(
         "assumed_share", 0.5, "of products", "assumed share of matches if no sample was taken; most products then match"
     ),
@@ -159,10 +161,10 @@ SEARCH = (
     Constant("label_sample", 100, "products", "sample that shows whether a scan of a label has missed near products"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
     Constant(
-        "hnsw_probe", 4, "candidates / share", "under a row policy, one of these nearest candidates must be visible"
+        "hnsw_probe", 4, "candidates / share", "a scan under a row policy gives up if none of the nearest is visible"
     ),
-    Constant("hnsw_probed_share", 0.3, "of products", "if a larger share matches, none of them need be visible"),
-    Constant("hnsw_secured_factor", 2, "x k / share", "limit of a scan under a row policy, in expected candidates"),
+    Constant("hnsw_probed_share", 0.3, "of products", "if a larger share matches, hnsw_probe does not apply"),
+    Constant("hnsw_secured_factor", 2, "x expected candidates", "limit of the candidates of a scan under a row policy"),
     Constant("hnsw_secured_min", 1000, "candidates", "smallest limit of a scan under a row policy"),
     Constant("hnsw_visited", 32, "x candidates", "most elements that an index with m = 16 visits for each candidate"),
     Constant("hnsw_visible_batch", 5, "candidates", "smallest batch of a scan under a row policy"),
@@ -253,11 +255,11 @@ SEARCH = (
         "signal_candidates", 1000, "products", "number of products for which a search with a change reads the signals"
     ),
     Constant("max_rule_place", 100, "place", "last place at which a rule can pin a product"),
-    Constant("max_general_rules", 100, "rules", "most live rules of a catalog that a search finds by one key"),
+    Constant("max_general_rules", 100, "rules", "largest number of live rules of a catalog with the same lookup key"),
     Constant("rule_similarity", 0.9, "cosine", "default similarity from which a query has the meaning of a rule"),
     Constant("change_neighbours", 500, "products", "number of products by image that a change ranks again"),
     Constant(
-        "change_source", 1, "x deviation", "weight of the similarity of the titles of a product and a given product"
+        "change_source", 1, "x deviation", "weight of the similarity of a title and the title of the given product"
     ),
     Constant("change_image", 1.5, "x deviation", "weight of the similarity of a change and an image"),
     Constant("change_title", 1, "x deviation", "weight of the similarity of a change and a title"),
@@ -265,9 +267,16 @@ SEARCH = (
     Constant(
         "keyword_common", 500, "products", "a word that is in more products is common and does not select all of them"
     ),
-    Constant("keyword_most_read", 3000, "products", "largest number that a branch of the leg reads, except samples"),
+    Constant(
+        "keyword_most_read",
+        3000,
+        "products",
+        "largest number that a branch of the keyword leg reads, except in samples",
+    ),
     Constant("keyword_most_listed", 100_000, "products", "largest number of products with the rarest looked-up word"),
-    Constant("keyword_margin", 5, "x keyword_common", "largest expected number with all words, if another leg runs"),
+    Constant(
+        "keyword_margin", 5, "x keyword_common", "the index is read if fewer products are expected to have all words"
+    ),
     Constant(
         "keyword_max_words",
         32,
@@ -291,7 +300,12 @@ SEARCH = (
     Constant("typo_weight", 0.5, "x similarity", "score of a product that a misspelt word found"),
     Constant("correction_titles", 50, "titles", "number of found titles whose words may replace a misspelt word"),
     Constant("correction_similarity", 0.44, "similarity", "least trigram similarity of a word and its correction"),
-    Constant("correction_letters", 2, "letters", "a typing error adds or omits few letters at an end of a word"),
+    Constant(
+        "correction_letters",
+        2,
+        "letters",
+        "most letters that a correction adds or omits if one word contains the other",
+    ),
     Constant("compound_min_letters", 4, "letters", "too many German and Dutch words contain a shorter word"),
     Constant(
         "compound_weight", 0.01, "", "score of a word found inside a longer word; any whole word has a higher score"

@@ -1,6 +1,6 @@
-"""The named numbers of the SQL functions for calibration, tags, matches, what_if, coverage and encoders.
+"""Defines the constants of the SQL functions for calibration, tags, matches, what_if, coverage and encoders.
 
-constants.py says how SQL files use such numbers, and has those of searches.
+constants.py says how SQL files use constants, and has those of searches.
 """
 
 from db.functions.constant import Constant

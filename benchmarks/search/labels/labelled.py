@@ -1,9 +1,10 @@
-"""Measures shop.search with a filter on the product type, before and after the product types get label indexes.
+"""Measures shop.search with a filter on the product type, before and after the product types get label indexes. A label
+index is an HNSW index over the vectors of the products with one value of a field.
 
 For each category of at least LEAST products, queries from the category and queries from other categories are measured.
-The goal compares a labelled search with a search without a filter in a catalog of as many products, on a server of its
-own. The servers answer in turns. A filter on a list of two categories is measured too; its search reads the indexes of
-both.
+The goal compares a labelled search with a search without a filter in another catalog, which has only as many products
+as the category. Each of the two catalogs has a server of its own, and the servers answer in turns. A filter on a list
+of two categories is measured too; its search reads the indexes of both.
 
 The build of the labels is compared with a build of both indexes of the whole catalog, by the same statement.
 """

@@ -34,8 +34,8 @@ class Notation:
                     self._order.observe(value.strip())
 
     def decided(self, row: RawProduct, name: str) -> RawProduct:
-        """Return the row with the value of this field decided. A value that nothing decides stays, and validation names
-        the fault."""
+        """Return the row, with the value of this field in a notation that has only one meaning. If nothing shows the
+        meaning, the row stays the same, and validation reports the fault."""
         cell = row.fields[name]
         if name in DATES:
             if (day_first := self._order.day_first) is None:

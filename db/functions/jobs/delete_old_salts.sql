@@ -1,4 +1,5 @@
--- Deletes the salts of earlier days, so that nobody can compute again which visitor of the page has which name.
+-- Deletes the salts of earlier days. After that, nobody can find out to which visitor of the page a stored hash
+-- belongs.
 create or replace function shop_private.delete_old_salts()
 returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

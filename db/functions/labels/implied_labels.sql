@@ -1,8 +1,8 @@
--- Lists the fields for which a filter (see filter_condition) accepts only a few values. These are the value of eq, a
--- value or list without an operator, or the values of in. Fields below "and" count too; fields below "or" and "not" do
--- not. For product_type, such values also imply the top of their paths (see label_top), and so does the operator prefix
--- if its text contains ">". A field is left out if its list would have more than @label_union@ values. filter_condition
--- has checked the filter.
+-- Lists the fields for which a filter (see filter_condition) accepts only a few values, and these values. They are the
+-- operand of eq or in, or a value or list without an operator. Fields below "and" count too; fields below "or" and
+-- "not" do not. For product_type, such values also imply the top of their paths (see label_top), and so does the
+-- operator prefix if its text contains ">". A field is left out if its list would have more than @label_union@ values.
+-- filter_condition has checked the filter.
 create or replace function shop_private.implied_labels(p_filter jsonb)
 returns table (field text, vals jsonb[])
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

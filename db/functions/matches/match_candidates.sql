@@ -13,8 +13,8 @@
 -- Neither the perceptual hash nor the vector of a's first image is compared in two cases:
 --   (1) the image is flat: of the 64 bits of the hash, fewer than @match_phash_min_bits@ are set or fewer than
 --       @match_phash_min_bits@ are unset (an image with detail sets about 32 bits);
---   (2) more than @match_shared_images@ products that meet p_theirs have a first image with this hash, such as a "no
---       image" placeholder.
+--   (2) more than @match_shared_images@ products that meet p_theirs have a first image with this hash. Such an image
+--       is probably a placeholder for "no image".
 create or replace function shop_private.match_candidates(
     p_mine text, p_theirs text, p_k integer, p_image double precision, p_title double precision
 )

@@ -1,9 +1,11 @@
 -- Runs the image leg through the index once for each query of a run, and returns the recall and the cost (see
--- calibration_finish). With an index over vectors and a p_ef_search, the searches use this ef_search and have no
--- filter. In all other searches, the filter is condition number p_condition of calibration_conditions. With an index
--- over bits, p_ef_search is the number of candidates. With an index over vectors and no p_ef_search, the searches use
--- the narrow_margin of p_stop_margin. p_step describes the trial and is its name in calibration_list. If the time
--- p_until comes before the trial is complete, the function returns null, and a later call continues the trial.
+-- calibration_finish). p_step describes the trial and is its name in calibration_list. If the time p_until comes before
+-- the trial is complete, the function returns null, and a later call continues the trial.
+--
+-- A filter is condition number p_condition of calibration_conditions. There are three kinds of searches:
+--   - an index over vectors and a p_ef_search: this ef_search, no filter;
+--   - an index over vectors and no p_ef_search: the filter, and the narrow_margin of p_stop_margin;
+--   - an index over bits: the filter, and p_ef_search as the number of candidates.
 create or replace function shop_private.calibration_try(
     p_step text, p_run shop_private.calibration_run, p_condition integer, p_ef_search integer,
     p_stop_margin double precision, p_index regclass, p_until timestamptz
