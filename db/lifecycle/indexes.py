@@ -40,8 +40,8 @@ class IndexState:
 
     @property
     def built_over(self) -> int | None:
-        """The rows at the build of an index over bits that its table has outgrown, or None. 0: few rows, so the index
-        is HNSW."""
+        """If the table has outgrown its index over bits, the number of rows when the index was built, otherwise None. 0
+        stands for so few rows that the index is HNSW."""
         lists = self.lists or 0
         if self.quantize == "none" or not self.valid or self.rows < LISTED_ROWS or index_lists(self.rows) < 2 * lists:
             return None

@@ -79,7 +79,7 @@ def with_few_clicks(conn: Connection, catalog: str, rows: int) -> Sequence[Click
 
 
 def popular(conn: Connection, rows: int) -> Sequence[PopularQuery]:
-    """Return query texts of all catalogs, and their variants with synonyms. The text whose vector was missing in the
+    """Return rows of shop.popular_queries, whose texts are of all catalogs. The text whose vector was missing in the
     cache most often comes first.
 
     `conn` belongs to the role app.
