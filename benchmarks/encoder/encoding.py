@@ -1,6 +1,6 @@
 """Measures how fast the encoder's catalog lane encodes images on a CPU: with the model's export, and with torch. The
-time of the lane is compared with the time of its slowest stage, and with the time of the plain loop that most people
-write:
+catalog lane is the encoder's loop over the titles and images of products. Its time is compared with the time of its
+slowest stage, and with the time of the plain loop that most people write:
 
     for path in paths: model.encode(Image.open(path))
 

@@ -1,4 +1,5 @@
-"""Runs the catalog lane in this process, in the same way as the encoder, and measures its times and its CPU-seconds."""
+"""Runs the catalog lane, the encoder's loop over the titles and images of products, in this process. Measures its times
+and its CPU-seconds."""
 
 import os
 import threading

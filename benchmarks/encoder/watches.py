@@ -1,4 +1,5 @@
-"""Measures what 1,000 watches add to the work of an encoder. Two processor times are compared for 64 products: the time
+"""Measures what 1,000 watches add to the work of an encoder. A watch is a stored search that reports each new product
+that matches it. Two processor times are compared for 64 products: the time
 in which the database compares the products with the watches, and the time in which the starter model encodes their
 titles and images."""
 

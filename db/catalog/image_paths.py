@@ -1,5 +1,5 @@
-"""Checks the addresses and paths of a catalog's images. A path must stay below the image root. This module opens no
-file; the encoder opens the files."""
+"""Checks the addresses and paths of a catalog's images. A path must stay below the image root, the folder at which
+paths start. This module opens no file; the encoder opens the files."""
 
 import os
 import re

@@ -1,4 +1,5 @@
-"""Fits the fusion weights of a model on half of the judged queries and tests them on the other half.
+"""Fits the fusion weights of a model on half of the judged queries and tests them on the other half. The weights say
+how much the rankings by image, by title and by keyword (the legs) count in a search.
 
 A hash of the query decides in which half the query is. So a query is in the same half in every suite, and stays in this
 half when judgements are added. Only queries with a text are used, because a search by image alone uses only the image

@@ -5,8 +5,9 @@ The module writes nothing. So the role analyst has enough rights, unless the mea
 tasks = prepare(conn, judgements.read(conn, suites), filters)   queries, and the judgements to measure against
 measured = measure(conn, task, serving(conn), how)              a MeasuredLeg for each leg
 
-A *direction* is the kind of query and the leg that answers it, such as text->image, text->keywords, text->hybrid or
-image->image. To measure a leg alone, a search gives all other legs the weight 0.
+A *leg* is a ranking by image, by title or by keyword; *hybrid* fuses all three. A *direction* is the kind of query and
+the leg that answers it, such as text->image, text->keywords, text->hybrid or image->image. To measure a leg alone, a
+search gives all other legs the weight 0.
 """
 
 import hashlib

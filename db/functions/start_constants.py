@@ -1,4 +1,5 @@
-"""The named numbers of walks through an HNSW index from several starts (see constants.py)."""
+"""Defines the constants of walks through an HNSW index from several starts (see constants.py). A walk is a scan near
+another vector than the query."""
 
 from db.functions.constant import Constant
 

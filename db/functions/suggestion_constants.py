@@ -1,4 +1,4 @@
-"""The named numbers of the SQL functions that suggest texts for a search box. `db.functions.constants` reads them."""
+"""Defines the constants of the SQL functions that suggest texts for a search box (see constants.py)."""
 
 from db.functions.constant import Constant
 

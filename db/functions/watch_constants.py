@@ -1,4 +1,4 @@
-"""The named numbers of watches, the searches whose new matches are reported (docs/watches.md)."""
+"""Defines the constants of watches, the searches whose new matches are reported (docs/watches.md)."""
 
 from db.functions.constant import Constant
 

@@ -19,7 +19,7 @@ _MODES = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
 
 
 def reduced_png(image: Image.Image, data: bytes, least: tuple[int, int]) -> Image.Image | None:
-    """Return the PNG `data` scaled by a whole factor to at least twice the size `least`, with 8 bits a channel.
+    """Returns the PNG `data` scaled by a whole factor to at least twice the size `least`, with 8 bits a channel.
 
     `image` is the same PNG, opened and not loaded. Returns None for an image that Pillow has to decode as a whole. Such
     an image is, for example, small, interlaced or animated, or has a palette or less than 8 bits. Raises OSError,
@@ -68,7 +68,7 @@ def _strips(data: bytes, size: tuple[int, int], mode: str, bits: int, factor: in
 
 
 def _first_bytes(filtered: bytes, row_bytes: int) -> bytes:
-    """Return rows of 16 bits with only the first byte of each sample. A filter never mixes first and second bytes."""
+    """Returns rows of 16 bits with only the first byte of each sample. A filter never mixes first and second bytes."""
     rows = (filtered[start : start + row_bytes] for start in range(0, len(filtered), row_bytes))
     return b"".join(row[:1] + row[1::2] for row in rows)
 

@@ -40,7 +40,7 @@ class ListedWebhook:
 
 
 def make_poster(settings: "JobsSettings") -> "Poster":
-    """Return the object that sends the messages. Raises SettingsError if the HTTP client is not installed."""
+    """Returns the object that sends the messages. Raises SettingsError if the HTTP client is not installed."""
     try:
         from db.fetching.addresses import Reachable
         from db.fetching.posting import Poster
@@ -105,7 +105,7 @@ def remove(conn: Connection, name: str) -> bool:
 
 
 def test(conn: Connection, name: str, poster: "Poster") -> str | None:
-    """Send the message `webhook.test`. Return None if the receiver accepts it, otherwise why not.
+    """Send the message `webhook.test`. Returns None if the receiver accepts the message, otherwise the reason.
 
     A receiver that accepts the message gets messages again, if its webhook was disabled. Raises SettingsError for an
     unknown name.

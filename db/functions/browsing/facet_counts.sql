@@ -7,9 +7,9 @@
 -- rows that pass the filter of at least one field. A row is counted for a field only if the row passes the filter of
 -- this field.
 --
--- If p_request has a cut, only the products that facet_cut returns are counted. cut_is then says how exact the number
--- of these products is: exact, about or at least. Without a cut, cut_is is null. The filter is p_filter; the filter of
--- p_request is null.
+-- If p_request has a cut, which drops products that are not relevant to the query, only the products that facet_cut
+-- returns are counted. cut_is then says how exact the number of these products is: exact, about or at least. Without a
+-- cut, cut_is is null. The filter is p_filter; the filter of p_request is null.
 create or replace function shop_private.facet_counts(
     p_fields text[], p_filter jsonb, p_request shop_private.search_request
 )

@@ -1,7 +1,7 @@
--- If a calibration with this target, k and number of queries is unfinished, returns its run (`resumed` is true).
--- Otherwise deletes every unfinished run and begins a new run. A run is continued only if it began less than a day ago,
--- with the same model, index and schema revision, and with about the same number of products. Raises an error if an
--- argument is out of range, if no model is serving, or if another session is calibrating.
+-- If a calibration with this target, k and number of queries is unfinished, returns its row of calibration_run, the run
+-- (`resumed` is true). Otherwise deletes every unfinished run and begins a new run. A run is continued only if it began
+-- less than a day ago, with the same model, index and schema revision, and with about the same number of products.
+-- Raises an error if an argument is out of range, if no model is serving, or if another session is calibrating.
 --
 -- Before a new run, the function analyzes shop.product and the two tables of vectors, and refreshes the common words.
 -- Without p_analyze, it analyzes only tables that were never analyzed.

@@ -1,8 +1,9 @@
--- Returns the time in microseconds that the exact route takes for each matching product. The function times searches
--- with few matching products (at most @calibration_few_products@) and with many matching products (at most
--- @calibration_many_products@). The result is the difference of the two times divided by the difference of the two
--- numbers, so it excludes the fixed cost of a search. The result is at least @least_exact_us@. Returns null for a site
--- of at most 1,000 products, because the two numbers would be too close to each other.
+-- Returns the time in microseconds that a search takes for each matching product if it compares all of them with the
+-- query (the exact route). The function times searches with few matching products (at most @calibration_few_products@)
+-- and with many matching products (at most @calibration_many_products@). The result is the difference of the two times
+-- divided by the difference of the two numbers, so it excludes the fixed cost of a search. The result is at least
+-- @least_exact_us@. Returns null for a site of at most 1,000 products, because the two numbers would be too close to
+-- each other.
 create or replace function shop_private.calibration_exact_cost(
     p_queries @vector@.halfvec[], p_k integer, p_table regclass
 )

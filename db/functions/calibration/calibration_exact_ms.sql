@@ -1,6 +1,6 @@
--- Returns the time in milliseconds that the exact route takes to collect p_count products through an index and to
--- compare their images. The result is the lower quartile of the times of the queries. The filter of each query is a
--- range of product_id; the ranges differ if the site has enough products. Each range is a fair sample, because
+-- Returns the time in milliseconds that a search takes to collect p_count products through an index and to compare
+-- their images with the query. The result is the lower quartile of the times of the queries. The filter of each query
+-- is a range of product_id; the ranges differ if the site has enough products. Each range is a fair sample, because
 -- product_id is a hash. p_drawn holds the ids of all products in ascending order. Every search runs twice. Only the
 -- time of the second run counts, because the first run may read its pages from disk. All first runs come before all
 -- second runs. If the two runs of a search were consecutive, the second would find its vectors in the processor's

@@ -1,6 +1,6 @@
--- Draws the queries of a run and stores them in calibration_run. Also stores two measurements that need no HNSW index:
--- how similar the queries are to random products, and how long one comparison takes. Returns the run. Raises an error
--- if calibration_queries finds no query, because no image is encoded.
+-- Draws the queries of a calibration and stores them in its row of calibration_run. Also stores two measurements that
+-- need no HNSW index: how similar the queries are to random products, and how long one comparison takes. Returns the
+-- row. Raises an error if calibration_queries finds no query, because no image is encoded.
 create or replace function shop_private.calibration_sample(
     p_run shop_private.calibration_run, p_queries integer, p_settings shop_private.search_settings
 )

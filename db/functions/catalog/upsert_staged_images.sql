@@ -1,9 +1,9 @@
 -- Stores the images of the products in pg_temp.staged_key. For each product, pg_temp.staged_product has the list of
 -- images, which replaces the stored list. upsert_staged creates pg_temp.staged_key and locks the products before it
--- calls this function. p_image_root_id is stored with each image whose uri is a path. But a path that the product has
--- already keeps its image root if p_image_root_id is null. It also keeps its image root if keeps_roots of the staged
--- product is true and p_image_root_id has no such file (the version is null). So a process without an image root can
--- write an exported product again.
+-- calls this function. p_image_root_id, which names the folder where paths start, is stored with each image whose uri
+-- is a path. But a path that the product has already keeps its image root if p_image_root_id is null. It also keeps its
+-- image root if keeps_roots of the staged product is true and p_image_root_id has no such file (the version is null).
+-- So a process without an image root can write an exported product again.
 --
 -- An image is replaced if its uri, its image root or the version of its file has changed since the last load. The
 -- version is the size and the times of the file. If the feed has another perceptual hash for an unchanged image, the

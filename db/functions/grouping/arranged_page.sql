@@ -1,13 +1,15 @@
 -- Returns one page of a search with group_by or diversity, as search_page does for other searches. With group_by, a row
 -- stands for a group of products and shows the first product of the group in the order of the ranking, or of `sort`.
+-- p_run is the state of the search, with its legs: the rankings by image, title and keyword.
 --
 -- The first p_first_k places, and with diversity at least the first @diversity_candidates@, come from p_run. Their
 -- order is that of fuse_legs or, with diversity, that of the function diversified. Products that a rule pins keep their
 -- places; with group_by, their groups get these places. If the page ends after these first places or p_run has too few
--- groups for the page, the same search is run with legs of the largest depth. It adds the groups that p_run does not
--- have. This second search is run only if a leg of p_run reached its depth. If this search finds at least @max_results@
--- products but too few groups for the page, `note` says so. With `sort`, no product is pinned, all products that pass
--- the cut are grouped, and a page begins after a product of p_mark, as in sorted_products.
+-- groups for the page, the same search is run again, with as many products in each leg as are allowed. It adds the
+-- groups that p_run does not have. This second search is run only if a leg of p_run has as many products as it was
+-- asked for. If this search finds at least @max_results@ products but too few groups for the page, `note` says so. With
+-- `sort`, no product is pinned, all products that pass the cut are grouped, and a page begins after a product of
+-- p_mark, as in sorted_products.
 create or replace function shop_private.arranged_page(
     p_request shop_private.search_request, p_run shop_private.search_run, p_first_k integer, p_skip integer,
     p_k integer, p_mark text

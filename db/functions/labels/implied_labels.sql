@@ -1,4 +1,5 @@
--- Lists the fields for which a filter (see filter_condition) accepts only a few values, and these values. They are the
+-- Lists the fields for which a filter (see filter_condition) accepts only a few values, and these values. If the values
+-- are labels, they have HNSW indexes of their own, which a search can read (see search_labels). The values are the
 -- operand of eq or in, or a value or list without an operator. Fields below "and" count too; fields below "or" and
 -- "not" do not. For product_type, such values also imply the top of their paths (see label_top), and so does the
 -- operator prefix if its text contains ">". A field is left out if its list would have more than @label_union@ values.

@@ -1,9 +1,10 @@
--- Finds the p_depth nearest products of a label when every product of the label matches. p_source is the source of the
--- vectors of the label (see leg_source). The function scans the index of the label in the way in which
--- unfiltered_hnsw_leg scans the index of all products. No product is looked up. `converged` says whether p_depth
--- products were found. p_rows_per_product is the mean number of vectors of a product, and p_index names the index. The
--- leg lists each product once, with the nearest of the vectors that the scan found. A larger scan follows if a scan
--- found fewer than p_depth products because it found several vectors of one product.
+-- Finds the p_depth nearest products of a label when every product of the label matches. A label is a frequent value of
+-- a field; its products have an HNSW index of their own. p_source is the source of the vectors of the label (see
+-- leg_source). The function scans the index of the label in the way in which unfiltered_hnsw_leg scans the index of all
+-- products. No product is looked up. `converged` says whether p_depth products were found. p_rows_per_product is the
+-- mean number of vectors of a product, and p_index names the index. The leg lists each product once, with the nearest
+-- of the vectors that the scan found. A larger scan follows if a scan found fewer than p_depth products because it
+-- found several vectors of one product.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the hnsw.* settings
 
 create or replace function shop_private.label_hnsw_leg(

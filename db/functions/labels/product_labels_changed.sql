@@ -1,5 +1,6 @@
--- Stores the labelled vectors of a product again when an update adds a label to the product or removes one. The trigger
--- does nothing for other updates. The catalog of a product never changes, because its key is computed from the catalog.
+-- Stores the labelled vectors of a product (see label_store) again when an update adds a label to the product or
+-- removes one. The trigger does nothing for other updates. The catalog of a product never changes, because its key is
+-- computed from the catalog.
 create or replace function shop_private.product_labels_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,6 +1,6 @@
--- Fits the match thresholds of the serving model on products that people have grouped. `truth` is the field that names
--- the group of a product, such as a GTIN or Shopee's label_group. This field is read only for fitting and scoring,
--- never for matching.
+-- Fits the match thresholds of the serving model on products that people have grouped. The thresholds are the distances
+-- by which shop.matches decides whether two products are the same. `truth` is the field that names the group of a
+-- product, such as a GTIN or Shopee's label_group. This field is read only for fitting and scoring, never for matching.
 --
 -- The function fits the thresholds on about half of the groups and measures the result on the other groups. For each
 -- product of the sample (see sample_groups), the function computes F1 between two sets: the products that match this

@@ -1,6 +1,7 @@
--- Returns the products that pass the cut of a run, and those that the query's text names. With the option `sort`,
--- min_similarity and max_gap exclude products by the distance of their nearest image. Products without an encoded image
--- are then excluded too. Without `sort`, the fusion applies both limits to the products that the legs ranked.
+-- Returns the products that pass the cut of a run (the state of one search), and those that the query's text names. The
+-- cut keeps the products that are relevant to the query. With the option `sort`, min_similarity and max_gap exclude
+-- products by the distance of their nearest image. Products without an encoded image are then excluded too. Without
+-- `sort`, fuse_legs applies both limits to the products that the rankings by image, title and keyword found.
 create or replace function shop_private.sorted_cut(
     p_request shop_private.search_request, p_run shop_private.search_run
 )

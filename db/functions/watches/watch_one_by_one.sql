@@ -1,5 +1,6 @@
--- Tests the pairs of each watch in a statement of its own. Returns the pairs that pass, as a list of [watch_id,
--- product_id], or null, and the watches whose filters fail, as {watch_id: error}. watch_passing explains the arguments.
+-- Tests the pairs of each watch in a statement of its own. `passing` lists the pairs that pass as [watch_id,
+-- product_id], or is null if none passes. `failing` has the watches whose filters fail, as {watch_id: error}.
+-- watch_passing explains the arguments.
 create or replace function shop_private.watch_one_by_one(
     p_watches integer[], p_products uuid[], p_alone integer[], p_all uuid[], out passing jsonb, out failing jsonb
 )

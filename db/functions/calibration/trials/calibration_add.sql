@@ -1,4 +1,5 @@
--- Adds the result of a trial's leg for query number p_query to calibration_list.
+-- Stores the result of query number p_query of a trial in calibration_list. A trial is a search of each query with the
+-- same setting. p_leg has the products that the search found by image.
 create or replace function shop_private.calibration_add(p_step text, p_query integer, p_leg shop_private.leg)
 returns void
 language sql volatile set search_path = pg_catalog, pg_temp as $$

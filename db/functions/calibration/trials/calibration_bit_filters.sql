@@ -1,7 +1,8 @@
 -- Measures searches through an index over bits (see bit_leg) under each filter of calibration_conditions except the
--- first, which every product passes. p_candidates is the number of candidates of a search without a filter.
--- us_per_candidate is the time of one candidate under the last filter, in microseconds. `measured` has an entry for
--- each measured filter. Both results are null if the time p_until comes before a trial is complete.
+-- first, which every product passes. The searches under one filter are a trial. p_candidates is the number of
+-- candidates of a search without a filter. us_per_candidate is the time of one candidate under the last filter, in
+-- microseconds. `measured` has an entry for each measured filter. Both results are null if the time p_until comes
+-- before a trial is complete.
 create or replace function shop_private.calibration_bit_filters(
     p_run shop_private.calibration_run, p_candidates integer, p_index regclass, p_until timestamptz,
     out us_per_candidate double precision, out measured jsonb

@@ -1,12 +1,12 @@
--- Finds a bound for each query of a run, and stores the bounds in calibration_list as step 'bounds'. A bound is a
--- cosine distance to the query. Within the bound are at least k products that meet p_condition, besides the query's own
--- product. If fewer products meet p_condition, all of them are within the bound. p_condition is an SQL condition on a
--- row p of shop.product. p_table stores the image vectors. Returns true, or false if the time p_until has come; a later
--- call then continues.
+-- Finds a bound for each query of a calibration, and stores the bounds in calibration_list as step 'bounds'. A bound is
+-- a cosine distance to the query. Within the bound are at least k products that meet p_condition, besides the query's
+-- own product. If fewer products meet p_condition, all of them are within the bound. p_condition is an SQL condition on
+-- a row p of shop.product. p_table stores the image vectors. Returns true, or false if the time p_until has come; a
+-- later call then continues.
 --
--- A bound is the distance of a match that the index found, so the index can only make a bound too large. If the
--- index finds too few matches, for example because products have many images, the function compares all products that
--- meet the condition. If too few products meet the condition, the bound is 2, the largest cosine distance.
+-- A bound is the distance of a match that the index found, so the index can only make a bound too large. If the index
+-- finds too few matches, for example because products have many images, the function compares all products that meet
+-- the condition. If too few products meet the condition, the bound is 2, the largest cosine distance.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the settings of scans
 
 create or replace function shop_private.calibration_bounds(

@@ -1,7 +1,7 @@
--- Returns the trials with the chosen trial as the last entry. p_trials lists the trials of one filter in the order of
--- their settings, the cheapest first. The last trial is chosen if the lower bound of its recall (see
--- calibration_finish) reaches p_target. Otherwise the knee is chosen: the first trial whose recall is at most
--- @calibration_knee@ below the best recall.
+-- Returns the trials with the chosen trial as the last entry. A trial is the result of searches with one setting.
+-- p_trials lists the trials of one filter in the order of their settings, the cheapest first. The last trial is chosen
+-- if the lower bound of its recall (see calibration_finish) reaches p_target. Otherwise the knee is chosen: the first
+-- trial whose recall is at most @calibration_knee@ below the best recall.
 create or replace function shop_private.calibration_choice(p_trials jsonb, p_target double precision)
 returns jsonb
 language sql immutable set search_path = pg_catalog, pg_temp as $$

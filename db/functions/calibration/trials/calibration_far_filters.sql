@@ -1,7 +1,7 @@
--- Measures searches whose filter is far from the query, with the settings p_settings. The filters are the
--- @calibration_far_types@ commonest product types, except types with at most p_settings.exact_limit products. Each
--- filter is measured with up to @calibration_mixes@ queries whose nearest product has a different type; a filter with
--- fewer than 5 such queries is left out. Returns a JSON list of entries for shop.calibration.measured. The list is
+-- Measures searches whose filter excludes the products nearest to the query, with the settings p_settings. The filters
+-- are the @calibration_far_types@ commonest product types, except types with at most p_settings.exact_limit products.
+-- Each filter is measured with up to @calibration_mixes@ queries whose nearest product has a different type; a filter
+-- with fewer than 5 such queries is left out. Returns a JSON list of entries for shop.calibration.measured. The list is
 -- empty if the image index does not exist, if the site is so small that a search compares all products, or if no filter
 -- remains. Returns null if the time p_until comes before a trial is complete.
 create or replace function shop_private.calibration_far_filters(

@@ -3,7 +3,8 @@
 -- instead: the smallest margin whose recall is at most @calibration_knee@ below the best recall measured. p_condition
 -- is the number of the filter in calibration_conditions. A share p_share of all products passes the filter.
 --
--- The trials begin with the smallest margin of at least p_least. They end when one of these conditions holds:
+-- The searches with one margin are a trial. The trials begin with the smallest margin of at least p_least. They end
+-- when one of these conditions holds:
 --   (1) the margin reaches the target,
 --   (2) a margin above @default_stop_margin@ added less than @calibration_gain@ to the recall,
 --   (3) the lower quartile of the scans' times exceeds p_most_ms,

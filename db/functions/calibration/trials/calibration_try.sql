@@ -1,4 +1,4 @@
--- Runs the image leg through the index once for each query of a run, and returns the recall and the cost (see
+-- Searches by image through the index once for each query of a calibration, and returns the recall and the cost (see
 -- calibration_finish). p_step describes the trial and is its name in calibration_list. If the time p_until comes before
 -- the trial is complete, the function returns null, and a later call continues the trial.
 --
