@@ -12,8 +12,11 @@ _END = text("select shop_private.idempotency_end(:key, :claimed, cast(:status as
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`claimed` is the time of a new claim, and distinguishes it from other claims. `status` and `answer` are those of
-    an earlier request with the same key and content, if the state is done."""
+    """The result of shop_private.idempotency_claim, which explains the states.
+
+    `claimed` is the time of a new claim, and distinguishes it from other claims. If the state is done, `status` and
+    `answer` are those of an earlier request with the same key and content.
+    """
 
     state: Literal["new", "done", "running", "other"]
     claimed: datetime | None

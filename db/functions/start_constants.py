@@ -1,5 +1,7 @@
-"""Defines the constants of walks through an HNSW index from several starts (see constants.py). A walk is a scan near
-another vector than the query."""
+"""Defines the constants of walks through an HNSW index from several starts (see constants.py).
+
+A walk is a scan near another vector than the query. docs/glossary.md explains starts, mixes and far filters.
+"""
 
 from db.functions.constant import Constant
 
@@ -8,7 +10,7 @@ STARTS = (
         "start_candidates", 200, "candidates", "candidates of each walk; walks of 100 find fewer products near a mix"
     ),
     Constant(
-        "start_pull", 0.3, "x query", "moves a start to the query; 0 moves too little, 1 leaves the start's region"
+        "start_pull", 0.3, "x query", "moves a start towards the query; 0 moves too little, 1 leaves the start's region"
     ),
     Constant(
         "start_rounds", 4, "rounds", "largest number of rounds of walks; later rounds would change hardly anything"
@@ -17,7 +19,12 @@ STARTS = (
     Constant("start_distance", 0.2, "cosine distance", "two starts whose distance is smaller lie in the same region"),
     Constant("far_start_count", 24, "walks", "start_count under a far filter; its nearest matches lie far apart"),
     Constant("far_start_candidates", 100, "candidates", "start_candidates under a far filter, for as much time"),
-    Constant("far_start_distance", 0.1, "cosine distance", "start_distance under a far filter; its matches lie closer"),
+    Constant(
+        "far_start_distance",
+        0.1,
+        "cosine distance",
+        "start_distance under a far filter; a smaller distance allows more starts",
+    ),
     Constant("start_choice", 100, "products", "number of nearest products from which the next starts are chosen"),
     Constant("start_sample", 3000, "matches", "size of the sample from which starts under a far filter are chosen"),
     Constant("start_sample_most", 20_000, "products", "largest number of products that are read for this sample"),

@@ -54,7 +54,7 @@ def _decode(source: ImageSource, shape: InputShape, offset: int, limits: DecodeL
 
 
 def _at_least(shape: InputShape, box: Box | None) -> AtLeast:
-    """Returns a function that maps an image's size to the smallest size to which the image may be decoded.
+    """Return a function that maps an image's size to the smallest size to which the image may be decoded.
 
     At this size, the region `box` has the pixels that the model needs, whether the image is rotated or not.
     """

@@ -3,8 +3,8 @@
 -- hash of its keys. For the next page, pass the mark and the place of the last row as p_mark and p_skip. The page
 -- begins after the first product of p_mark. If this product is no longer in p_product_ids or its keys have changed, the
 -- page begins after the second product of p_mark. So the page neither repeats nor skips a product if other products
--- were inserted or deleted. If no product of p_mark can be used, the function skips p_skip products, less one for each
--- product of p_mark.
+-- were inserted or deleted. If neither product of p_mark can be used, the function takes them for deleted: it skips
+-- p_skip products, less one for each product of p_mark.
 --
 -- A signal in p_sort is read for all of p_product_ids. Its values change with the time and with each refresh of its
 -- distribution, even if the order stays the same, so they are not in the hash. Instead, a product of p_mark is used

@@ -14,7 +14,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
     kept bigint;
 begin
-    -- One refresh at a time; readers do not wait. Every role may take an advisory lock, but not this lock.
+    -- One refresh at a time; readers do not wait. The lock is no advisory lock, because every role may take one.
     lock table shop.suggestion in share row exclusive mode;
     with searched as materialized (
         select distinct e.catalog, e.query as text, e.visitor,

@@ -2,10 +2,10 @@
 -- one of them is returned. p_condition is a condition on p (shop.product). Blocked titles are not returned.
 --
 -- An index on the first @title_start@ characters of the folded title finds the products. Each step reads the next
--- different beginning, so that many products of one title hide no other title. At most @suggestion_titles@ beginnings
--- and @suggestion_copies@ products of each are read, whether they pass the condition or not. Under a row policy,
--- PostgreSQL cannot use this index, so the function reads all products of the catalog that the caller sees. A title
--- with two blanks in a row is found only by a prefix that ends before the second blank.
+-- different beginning, so that many products of one title do not hide other titles. At most @suggestion_titles@
+-- beginnings and @suggestion_copies@ products of each are read, whether they pass the condition or not. Under a row
+-- policy, PostgreSQL cannot use this index, so the function reads all products of the catalog that the caller sees. A
+-- title with two blanks in a row is found only by a prefix that ends before the second blank.
 create or replace function shop_private.suggested_products(
     p_key text, p_catalog text, p_condition text, p_most integer
 )

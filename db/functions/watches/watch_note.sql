@@ -1,6 +1,6 @@
 -- Notes products that may have become searchable, if their catalog has an active watch and the model p_model_id is
--- serving. The transactions that store parts of the same product wait for each other at the note, so the last one of
--- them sees the parts of all. Rows are locked in the order of product_id.
+-- serving. Transactions that store vectors of the same product wait for each other at the note, so the last one of them
+-- sees all vectors of the product. Rows are locked in the order of product_id.
 create or replace function shop_private.watch_note(p_model_id smallint, p_products uuid[])
 returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

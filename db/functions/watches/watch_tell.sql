@@ -1,8 +1,9 @@
--- Compares the products of p_products that have a note and are searchable with the watches of their catalog, and stores
--- the matches. The caller's transaction has locked the notes. Without a serving model, nothing is done. The function
--- deletes the notes, with one exception. If a watch of the catalog has no vector or no floor of the serving model yet,
--- the notes of this catalog stay, and watch_renew compares these products again. A transaction calls the function at
--- most once, so that all transactions lock notes, products and watches in the same order.
+-- Compares products with the watches of their catalog, and stores the matches. The products are those of p_products
+-- that have a note (see watch_note) and are searchable. The caller's transaction has locked the notes. Without a
+-- serving model, nothing is done. The function deletes the notes, with one exception. If a watch of the catalog has no
+-- vector or no floor of the serving model yet, the notes of this catalog stay, and watch_renew compares these products
+-- again. A transaction calls the function at most once, so that all transactions lock notes, products and watches in
+-- the same order.
 create or replace function shop_private.watch_tell(p_products uuid[])
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,8 +1,8 @@
--- Turns up to p_rows notes, and up to p_rows matches of watches for each webhook that is not busy, into messages.
--- Returns the number of notes or, if it is larger, the largest number of matches of a webhook. The notes are taken
--- before the products are read. So the statement that reads the products sees everything that the transactions of the
--- notes wrote. If a later transaction encodes the last part of a product, a later call takes the note of that
--- transaction.
+-- Turns notes (see webhook_note) and matches of watches into messages for the webhooks that are not busy: up to p_rows
+-- notes, and up to p_rows matches for each webhook. Returns the number of notes or, if it is larger, the largest number
+-- of matches of a webhook. The notes are taken before the products are read. So the statement that reads the products
+-- sees everything that the transactions of the notes wrote. If a later transaction encodes the last part of a product,
+-- a later call takes the note of that transaction.
 --
 -- A webhook is busy while more than p_busy messages wait for it, unless its last message failed. The notes for a busy
 -- webhook are moved to shop_private.webhook_held, so that the other webhooks do not wait. Each of the two tables of

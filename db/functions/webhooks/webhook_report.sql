@@ -1,7 +1,7 @@
 -- Queues the messages about products with notes, for the webhooks p_webhooks. p_noted lists the products with a note of
--- either kind. All of them are checked, because a quarantined item can be the last waiting item of its product.
--- p_quarantined lists the products with a note of the kind quarantined. The function queues nothing if there is no note
--- or if no model serves.
+-- either kind. All of them are checked, because a product can become searchable when its last waiting item is
+-- quarantined. p_quarantined lists the products with a note of the kind quarantined. The function queues nothing if
+-- there is no note or if no model serves.
 create or replace function shop_private.webhook_report(p_noted uuid[], p_quarantined uuid[], p_webhooks integer[])
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Notes the product of a quarantined item for webhooks. The item can be the last waiting item of the product, so the
--- product is also noted for watches.
+-- Notes the product of a quarantined item for webhooks. A product can become searchable when its last waiting item is
+-- quarantined, so the product is also noted for watches.
 create or replace function shop_private.work_quarantined() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,5 +1,5 @@
--- Deletes the work items of deleted images. A deleted item can be the last waiting item of its product, so the product
--- is noted for webhooks and watches. The trigger runs once for each statement, like the trigger in
+-- Deletes the work items of deleted images. A product can become searchable when its last waiting item is deleted, so
+-- the product is noted for webhooks and watches. The trigger runs once for each statement, like the trigger in
 -- products_inserted.sql.
 create or replace function shop_private.product_images_deleted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
