@@ -9,8 +9,7 @@ Vectors are written in batches of 512 with a commit after each batch. The method
 
 Array and core are measured with and without the table's foreign key to the images, which shows what the key costs. The
 methods take turns, and the least time of each counts; under the HNSW index, each method runs only once. The processor
-time of the benchmark and of the server process is measured beside the wall time, because other work on the machine
-changes the processor time little.
+time of the benchmark and of the server process is measured too, because other work on the machine hardly changes it.
 """
 
 import os

@@ -176,8 +176,9 @@ def _is_suggested(query: str) -> Callable[[Connection], bool]:
 
 
 def _sees(scene: Drawing.Image, left: str, right: str, *, boxes: bool = False) -> Callable[[Connection], bool]:
-    """Returns a check that two searches by the scene find a product of the kind in its left half and one of the kind in
-    its right half. With `boxes`, each search uses only one half."""
+    """Returns a check of two searches by the scene: the first must find a product of the kind `left`, and the second a
+    product of the kind `right`. With `boxes`, the first search uses only the left half of the scene, and the second
+    only the right half."""
     buffer = BytesIO()
     scene.save(buffer, "PNG")
 

@@ -2,8 +2,8 @@
 (image, title, keywords) give better results than the best single leg.
 
 A split is a set of concepts, such as dog (encoder/starter/training/splits.py). For each split, the head of the starter
-model, its only part that is trained here, is trained without these concepts, and a real encoder serves the model with
-this head. The images of the concepts are products in a real database (held_out.py). The code of
+model is trained without these concepts. The head is the only part of this model that is trained here. A real encoder
+serves the model with this head. The images of the concepts are products in a real database (held_out.py). The code of
 `windowshop evaluate --fit` fits the fusion weights on half of the queries. All figures come from the other half of the
 queries, the test half. So neither training nor fitting has seen a query of the test half.
 """

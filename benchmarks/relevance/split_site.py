@@ -1,6 +1,6 @@
 """Builds the site of a split, which is a set of concepts such as dog (encoder/starter/training/splits.py). The head of
-the starter model, its only part that is trained here, is trained without these concepts. The images of the concepts
-are products, by default in three catalogs (held_out.py), and a real encoder encodes them."""
+the starter model is trained without these concepts; it is the only part of the model that is trained here. The images
+of the concepts are products, by default in three catalogs (held_out.py), and a real encoder encodes them."""
 
 import tempfile
 import threading

@@ -1,5 +1,5 @@
 """Measures an IVFFlat index over the bits of the image vectors against the HNSW index over the vectors: size, build
-time, p50 and recall, of raw statements and of shop.search.
+time, p50 and recall, of raw statements and of shop.search. A bit is the sign of one number of a vector.
 
 The raw statements run in turns: both indexes exist, and each statement uses its own. shop.search uses the newest index.
 It is therefore measured once before and once after the index over bits is built, and both times in turns with the raw

@@ -19,7 +19,7 @@ IMAGE_ADDRESS_NAMES = (
 )  # fmt: skip
 TEXT_NAMES = ("name", "value", "title", "label", "html")
 MICROS = 1_000_000  # micros in a unit of a currency
-# Members which may show that the amount of an object is in the smallest unit of the currency, such as cents
+# A member with one of these names may show that the amount is in the smallest unit of the currency, such as cents.
 IN_SMALLEST_UNIT = (
     "divisor", "centAmount", "fractionDigits", "exponent", "scale", "minor_unit", "minorUnit", "currency_minor_unit",
     "precision",

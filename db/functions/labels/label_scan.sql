@@ -4,12 +4,12 @@
 -- estimate. p_usual and p_affordable limit the candidates of a scan, see vector_leg; p_least_ef is the smallest
 -- ef_search, or null. `tried` has the products that were found.
 --
--- `complete` is false if a scan did not converge, or has missed products. A filtered scan that found p_depth products
--- and ended after @hnsw_usual_candidates@ candidates or more counts as converged. Products of a label can form regions
--- that are far from each other and from the query, and one walk can end in the wrong region. So the products are
--- compared with a sample of each label. If a match of the samples belongs among the first p_k products but was not
--- found, `sampled` has the matches of the samples. Otherwise it is null. The function needs no SET clause, because it
--- runs under the search_path of vector_leg.
+-- `complete` is false if a scan did not converge (see filtered_hnsw_leg), or has missed products. A filtered scan that
+-- found p_depth products and ended after @hnsw_usual_candidates@ candidates or more counts as converged. Products of a
+-- label can form regions that are far from each other and from the query, and a scan of the index can end in the wrong
+-- region. So the products are compared with a sample of each label. If a match of the samples belongs among the first
+-- p_k products but was not found, `sampled` has the matches of the samples. Otherwise it is null. The function needs no
+-- SET clause, because it runs under the search_path of vector_leg.
 create or replace function shop_private.label_scan(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_k integer, p_depth integer, p_share double precision,
     p_filtered boolean, p_usual integer, p_affordable integer, p_least_ef integer,
