@@ -15,7 +15,8 @@ app = typer.Typer(add_completion=False)
 def every(context: typer.Context) -> None:
     """Measure, print the figures, and keep the figures in benchmarks/results/. Without a command, run all benchmarks
     except `composed`, `cut`, `ranking-cost`, `server-time`, `what-if`, `features-query`, `features-page` and
-    `features-ranking`. `against` and `against-loads` do not run either, because they need another version."""
+    `features-ranking`. `against` and `against-loads` do not run either, because they need another version of
+    Windowshop."""
     if context.invoked_subcommand is None:
         for one in (
             queries,
@@ -131,8 +132,9 @@ def cut(
         list[int] | None, typer.Argument(help="Numbers of the splits to measure; by default all.")
     ] = None,
 ) -> None:
-    """Measure the cut: which share of the relevant products the cut keeps, and how many products it keeps for a query
-    of random letters. The relevant products are those of concepts that the model has not been trained on."""
+    """Measure the option cut => 'relevant', which removes results: the share of the relevant products that it keeps,
+    and the number of products that it keeps for a query of random letters. The relevant products are those of concepts
+    that the model has not been trained on."""
     from benchmarks.relevance import cut
 
     cut.run(*([splits] if splits else []))

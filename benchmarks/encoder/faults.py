@@ -77,8 +77,8 @@ def _load_drawn(measured: Site, count: int) -> None:
 
 
 def unreachable_addresses(measured: Site) -> tuple[list[float], list[float]]:
-    """Returns the seconds of each round until the images in files are encoded. The first list is without any other
-    images, and the second list is with images at addresses that do not answer."""
+    """Returns the seconds of each round until the images in files are encoded. The first list is measured without
+    other images, and the second list with other images whose addresses do not answer."""
     alone: list[float] = []
     beside: list[float] = []
     with _silent_server() as port:

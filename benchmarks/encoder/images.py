@@ -5,9 +5,9 @@ following plain loop:
         vectors = model.encode([Image.open(path).convert("RGB") for path in some])
         cursor.executemany("insert ...", zip(ids, vectors))
 
-The stages, the pipeline and the plain loop run one after another. The pipeline decodes the same files as the stage
-`decode`, and the plain loop only the first of these files. Unlike the plain loop, the pipeline also hashes the files,
-records metadata and deletes work items.
+The stages, the pipeline (all stages together) and the plain loop run one after another. The pipeline decodes the same
+files as the stage `decode`, and the plain loop only the first of these files. Unlike the plain loop, the pipeline also
+hashes the files, records metadata and deletes work items.
 """
 
 import os
@@ -208,7 +208,7 @@ def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, ba
 
 
 def _drop_indexes(measured: Site) -> None:
-    """Drop the vector indexes, as an encoder does before a first backfill. Then reset the images."""
+    """Drop the vector indexes, as an encoder does before it encodes a whole catalog. Then reset the images."""
     with measured.database.connect(None) as conn, conn.begin():
         found = text(
             "select indexrelid::regclass::text from pg_index where indrelid in ('shop.clip_image'::regclass, "

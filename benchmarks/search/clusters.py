@@ -1,7 +1,7 @@
 """Generates a catalog of separate clusters of very different sizes and densities, and queries: texts, and mixes of
 products.
 
-In this catalog, one walk through an HNSW graph misses the nearest products more often than in the catalog of data.py. A
+In this catalog, one scan of an HNSW index misses the nearest products more often than in the catalog of data.py. A
 dense cluster has few edges to other clusters, and most mixes lie between clusters. The same arguments always give the
 same catalog and queries.
 

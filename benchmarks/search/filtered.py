@@ -3,8 +3,8 @@ another category, on the price, or on an attribute. Search without a filter is m
 
 A cell is one filter and one kind of query. In each cell, the forced plans first run one after another: exact plans, and
 HNSW with the smallest ef_search that reaches the target. The three fastest plans that reach the target are kept. Then
-these three plans, the planner's own choice, shop.search and the peers answer the same queries in turns. The forced plan
-that is fastest in this second run is the oracle of the cell.
+these three plans, the planner's own choice, shop.search and the peers (the other indexes of peers.py) answer the same
+queries in turns. The forced plan that is fastest in this second run is the oracle of the cell.
 
 From a million products on, shop.search and the peers run alone, because the forced plans of all cells take hours.
 """

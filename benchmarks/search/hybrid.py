@@ -27,7 +27,7 @@ ALL, IMAGE, TITLE, KEYWORD, CALL = "three legs", "image leg, raw", "title leg, r
 
 
 def run(shop: Shop, count: int) -> Report:
-    """Measure with `count` queries, an equal part of them for each wording."""
+    """Measure with `count` queries, an equal part of them for each wording (titles.py)."""
     queries = shop.catalog.queries("text", count, seed=2)
     found: dict[Wording, dict[str, Figures]] = {}
     for place, wording in enumerate(WORDINGS):

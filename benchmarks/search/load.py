@@ -42,7 +42,7 @@ class Shop:
     catalog: Catalog
     database: Database
     numbers: Mapping[UUID, int]
-    folder: Path  # the folder in which peers keep their indexes
+    folder: Path  # the folder of the other indexes (peers.py)
 
     def admin(self) -> psycopg.Connection[Any]:
         return psycopg.connect(address(self.database, None), autocommit=True)

