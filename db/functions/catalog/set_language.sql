@@ -1,8 +1,8 @@
 -- Sets the language in which the keywords of a catalog are stemmed. A product with a language of its own (see
 -- product_catalog) keeps this language. The function rewrites the products whose language changes. No product is
 -- encoded again. If the language of the catalog changes, the synonyms that have no language are stemmed again: those of
--- this catalog, and those that hold in every catalog. The words of the catalog's watches are stemmed again. Returns the
--- number of rewritten products.
+-- this catalog, and those that hold in every catalog. The words of the catalog's watches (stored searches) are stemmed
+-- again. Returns the number of rewritten products.
 create or replace function shop.set_language(language text, catalog text default 'main')
 returns bigint
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

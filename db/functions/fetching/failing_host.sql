@@ -1,4 +1,4 @@
--- Lists the hosts whose last recorded fetch failed. Encoders try each host again without a command.
+-- Lists the hosts whose last recorded fetch failed. Encoders try each of these hosts again; no command is needed.
 create or replace view shop.failing_host with (security_invoker = true) as
 select f.host,
     (select count(*) from shop_private.work w where w.host = f.host and w.state = 'pending'

@@ -1,5 +1,5 @@
--- The row type of shop.matches. A function with result columns cannot have an argument and a result column of the same
--- name (sku), so shop.matches returns this type instead. New columns are added at the end.
+-- The row type of shop.matches. With RETURNS TABLE, the argument sku and the column sku could not have the same name,
+-- so shop.matches returns this type. New columns are added at the end.
 create type shop.match as (
     product_id uuid, sku text, title text, price numeric, phash_distance integer, image_distance real,
     title_distance real, trigram_similarity real, score real, evidence text

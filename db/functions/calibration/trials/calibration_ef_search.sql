@@ -2,7 +2,7 @@
 -- with 95 % confidence. If no value reaches the target, the function chooses the knee instead: the smallest value whose
 -- recall is at most @calibration_knee@ below the best recall measured. The searches with one value are a trial.
 -- p_default is the default value for this number of vectors. The trials begin at about a fifth of p_default. If p_bits
--- is not null, the index is over bits, and ef_search is the number of candidates that are compared.
+-- is not null, the index is over bits (see bit_leg), and ef_search is the number of candidates that are compared.
 --
 -- `recall` is the mean recall@k of the queries with the chosen value. `measured` lists, for each value tried, the
 -- recall and the time of a search in milliseconds; the last entry is the chosen value. All three results are null if
