@@ -1,4 +1,4 @@
-"""Turns an upright RGB image into the input of a model's image tower. Decoder processes run this code, without torch.
+"""Turns an upright RGB image into the input of a model's image encoder. Decoder processes run this code, without torch.
 
 The values of pixels stay in the range 0 to 255, because it is faster to normalise them on the model's device.
 """
@@ -17,7 +17,7 @@ Fit = Literal["crop", "stretch", "pad", "within"]
 
 @dataclass(frozen=True, slots=True)
 class InputShape:
-    """How an image of any size becomes an image of `height` x `width` pixels, or within this size.
+    """How an image of any size becomes an image of `height` x `width` pixels, or an image that fits this size.
 
     crop     the shorter side is scaled to `edge` pixels, then the middle is cut out (CLIP)
     stretch  both sides are resized to fit, so the proportions may change (SigLIP)

@@ -107,8 +107,7 @@ def remove(conn: Connection, name: str) -> bool:
 def test(conn: Connection, name: str, poster: "Poster") -> str | None:
     """Send the message `webhook.test`. Returns None if the receiver accepts the message, otherwise the reason.
 
-    A receiver that accepts the message gets messages again, if its webhook was disabled. Raises SettingsError for an
-    unknown name.
+    If the receiver accepts the message, a disabled webhook is enabled again. Raises SettingsError for an unknown name.
     """
     c = webhook.c
     row = conn.execute(select(c.url, c.secret).where(c.name == name)).one_or_none()

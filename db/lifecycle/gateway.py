@@ -1,4 +1,5 @@
-"""Examines the gateway: whether it works, and whether it leads to this database or to another one."""
+"""Examines the gateway, the loopback connection by which SQL functions have a query encoded: whether it works, and
+whether it leads to this database or to another one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

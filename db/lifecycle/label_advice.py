@@ -1,5 +1,5 @@
 """Advises on labels: how many searches imply a label, how long they take now, and what the index of the label would
-cost.
+cost. A label is a value of a field, such as the product type "bags", whose products have HNSW indexes of their own.
 
 The searches come from lines of JSON: the log of the web service, or filters that another program has written.
 """

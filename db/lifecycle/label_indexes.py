@@ -3,8 +3,8 @@
 A label is a value of a field, such as the product type "bags". A model's labels are in `shop.label_index`. The tables
 `<model>_image_label` and `<model>_title_label` have copies of the vectors of products with these labels, and a partial
 HNSW index for each label. A search whose filter implies a label can read the index of this label instead of the index
-of all vectors (docs/search.md). A copy costs disk, but a column in the embedding tables would cost more: PostgreSQL
-would insert each row again into the whole index.
+of all vectors (docs/search.md). A copy costs disk, but a column of labels in the embedding tables would cost more:
+with each new label, PostgreSQL would insert the row again into the index of all vectors.
 """
 
 import re

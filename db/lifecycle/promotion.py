@@ -54,7 +54,7 @@ def promote(database: Database, name: str, *, force: bool = False, allow_quarant
     """Make a model serve. Without `force`, raises DatabaseError if `_gaps`, `_without_index` or `_worse` finds a reason
     against the switch, or if no encoder runs the model. The error has all reasons of the three functions.
 
-    If no other model serves, nothing of this is checked. An unknown or retired model is always refused.
+    If no other model serves, none of this is checked. An unknown or retired model is always refused.
     """
     against, comparisons = list[str](), list[ModelComparison]()
     with _as_administrator(database) as conn:

@@ -1,4 +1,5 @@
-"""Measures a model that does not serve against the serving model, with the same queries and by the exact route."""
+"""Measures a model that does not serve against the serving model, with the same queries. The searches are
+exact: they compare all vectors, without an index."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

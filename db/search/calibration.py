@@ -1,4 +1,5 @@
-"""Measures the live catalog in short steps, so that search can choose a route."""
+"""Measures the live catalog in short steps, so that a search can choose its route: an index scan, or a comparison of
+all matches (the exact route)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Calibration:
     # There is an entry for each setting that was tried. It has the mean recall, the lower 95 % bound of this mean
     # (`lowest`), and the median number of candidates. `ms` is the lower quartile of the searches' times in
     # milliseconds. The last entries measure the chosen settings with queries that are mixes of products, and with
-    # filters far from the query.
+    # filters that exclude the products nearest to the query.
     measured: list[dict[str, Any]]
     advice: str | None  # the missed recalls and a better index; None: the measured settings reach the target
 

@@ -1,4 +1,4 @@
-"""Records the actions of shoppers as rows of shop.event, and reads the salt of the day for names of visitors."""
+"""Records the actions of shoppers as rows of shop.event, and reads the salt with which a day's visitors are hashed."""
 
 import time
 from collections.abc import Sequence

@@ -81,7 +81,7 @@ OPTIONS_OF_FACETS = (
 class SearchHit:
     """A row of shop.search or shop.similar. Distances are cosine distances.
 
-    If a leg did not find the product, the fields of that leg are None.
+    A leg is the search by image, by title or by keywords. The fields of a leg that did not find the product are None.
     """
 
     rank: int

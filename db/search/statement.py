@@ -45,7 +45,7 @@ class ListedProduct:
     price: Decimal | None
     currency: str | None
     availability: str | None
-    similarity: float | None  # cosine similarity of query and image; None: not found by the image leg
+    similarity: float | None  # cosine similarity of query and image; None: not found by image
     score: float | None = None  # the score of rank fusion
 
 

@@ -136,7 +136,7 @@ def _duration(seconds: float) -> str:
 
 
 _ENCODER = text("select model, encoder, waiting_queries from shop_private.encoder_state()")
-# A killed encoder leaves its last reports: one of its query lane, and one of its lease.
+# A killed encoder leaves its last reports: one of its query lane (which encodes queries), and one of its lease.
 _LAST_REPORT = text(
     "select greatest((select max(reported_at) from shop_private.query_lane), "
     "(select max(heartbeat_at) from shop_private.worker))"

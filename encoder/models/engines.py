@@ -1,4 +1,5 @@
-"""Chooses what runs a model's towers on a CPU: ONNX Runtime, if the model has an export, or torch.
+"""Chooses what runs a model's towers (its image encoder and its text encoder) on a CPU: ONNX Runtime, if the model has
+an export, or torch.
 
 By default, CLIP's and SigLIP's image tower runs in torch with matrix products in bfloat16, if the CPU has instructions
 for them and the vectors were close enough to float32 when the model was exported. ONNX Runtime has no such products,

@@ -1,4 +1,5 @@
-"""Exports a model's towers for ONNX Runtime, and keeps a tower only if its vectors are close to those of torch."""
+"""Exports a model's towers (its image encoder and its text encoder) for ONNX Runtime, and keeps a tower only if its
+vectors are close to those of torch."""
 
 import hashlib
 import logging

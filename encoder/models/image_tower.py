@@ -1,4 +1,5 @@
-"""Finds the image tower of a loaded model: the shape of its input, and the function for its forward pass."""
+"""Finds the image tower (the image encoder) of a loaded model: the shape of its input, and the function for its forward
+pass."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

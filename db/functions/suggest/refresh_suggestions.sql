@@ -3,11 +3,12 @@
 --   select shop.refresh_suggestions();
 --
 -- The texts are product types, brands and queries. A query is included if, in the last @suggestion_days@ days, it found
--- products for at least @suggestion_visitors@ different visitors of the catalog. A visitor of the page has another name
--- on each day. So the page's visitors are counted for each day, and those whom the shop has named are counted for all
--- days together; the largest of these counts is used. Texts of more than @max_suggestion@ characters are left out.
--- Texts that differ only in capitals, accents and blanks are one text, in the most frequent spelling. The function
--- keeps the @suggestions_kept@ most frequent texts of each kind and catalog. Only rows that have changed are written.
+-- products for at least @suggestion_visitors@ different visitors of the catalog. A visitor of the web service's page
+-- has another name on each day. So the page's visitors are counted for each day, and those whom the shop has named are
+-- counted for all days together; the largest of these counts is used. Texts of more than @max_suggestion@ characters
+-- are left out. Texts that differ only in capitals, accents and blanks are one text, in the most frequent spelling. The
+-- function keeps the @suggestions_kept@ most frequent texts of each kind and catalog. Only rows that have changed are
+-- written.
 create or replace function shop.refresh_suggestions()
 returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set jit = off as $$
