@@ -57,8 +57,8 @@ def ingest(
     """Make the catalog's products equal to the source's rows. Without `sync`, all other products stay unchanged.
 
     Rejected rows are counted and listed in a file; they raise no error. A dry run writes every row and rolls the write
-    back, so its counts equal the counts of a load. If its login has the rights of the owner, a load of many rows into a
-    database without products drops indexes of shop.product and builds them again at the end. If that load is killed,
+    back, so its counts equal the counts of a load. A load of many rows into a database without products drops indexes
+    of shop.product and builds them again at the end, if the login has the rights of the owner. If that load is killed,
     the next load builds the indexes. Raises LoaderError, DatabaseError or SettingsError; the chunks that were committed
     before the error stay in the database. If the load ends with an error or is interrupted after it has read a row,
     `on_failure` gets the counts up to that point.

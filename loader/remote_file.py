@@ -1,8 +1,9 @@
-"""Downloads a catalog file from a web address, and later again, unless the server says that it has not changed.
+"""Downloads a catalog file from a web address. A repeated download ends early if the server says that the file has not
+changed.
 
-The person who runs the command gives the address, so the host may have a private address and any port. A redirect to
-another host must pass the checks of an image's address. Messages show the address without its query, because shops put
-keys into the query.
+The address is trusted, because the person who runs the command gives it: the host may be in a private network, and the
+port is free. A redirect to another host must pass the checks of an image's address. Messages show the address without
+its query string, because shops put secret keys there.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """Finds the objects of a site that depend on our functions and types: views, functions, policies, columns and others.
 
 PostgreSQL does not drop an object on which another object depends. Some upgrades must drop and create a function, or
-add a column to a result type. Such an upgrade looks for dependent objects before its first change.
+add a column to a result type. Such an upgrade looks for dependent objects before its first change, and stops if one of
+them belongs to the site and not to Windowshop.
 """
 
 from collections.abc import Sequence

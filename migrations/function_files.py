@@ -176,7 +176,7 @@ def _changes(conn: Connection, files: Files) -> Changes:
     with conn.begin_nested() as attempt:
         conn.execute(text("set local check_function_bodies = off"))
         known = [one for one in _definitions(files) if one[:2] in names]
-        # One statement with all definitions saves a savepoint for each. Usually no definition conflicts.
+        # All definitions are tried as one statement first, with a single savepoint. Usually no definition conflicts.
         if not _replaces(conn, "\n".join(definition for _, _, definition in known)):
             refused = {(schema, name) for schema, name, definition in known if not _replaces(conn, definition)}
         before = {routine.oid for routine in present}

@@ -1,4 +1,8 @@
-"""Adds and drops the label indexes of a model, by reversible revisions of the site."""
+"""Adds and drops the label indexes of a model, by reversible revisions of the site.
+
+A label is a frequent value of a field, such as the product type "bags". Its label indexes are HNSW indexes of the
+products with this value only.
+"""
 
 import json
 from collections.abc import Callable, Sequence

@@ -51,7 +51,7 @@ def create_roles(conn: Connection, roles: Roles) -> None:
 def make_roles(database: Database, passwords: Path | None = None) -> list[str]:
     """Create the missing roles of the site, whose database may be empty. Returns the names of the created roles.
 
-    A dump does not contain roles, and a restore without them leaves every object to the superuser.
+    Call this before a restore: a dump does not contain roles, and without them every object belongs to the superuser.
     """
     with database.connect(None) as conn:
         with conn.begin():
@@ -72,10 +72,10 @@ def missing_logins(conn: Connection, roles: Roles) -> set[str]:
 def give_passwords(conn: Connection, database: Database, created: set[str], folder: Path | None) -> None:
     """Give the processes' logins passwords. The gateway's password is in its user mapping (`gateway.py`).
 
-    The embedded server's logins get the passwords of the home. On a server of the site, a login gets the password in
-    its file in `folder`. Without such a file, a login gets a random password only if it has no password, so a password
-    that the site has set stays. The home keeps the passwords of `folder`, and each random password that opens its
-    login.
+    The embedded server's logins get the passwords that the home folder keeps. On a server of the site, a login gets the
+    password in its file in `folder`. Without such a file, a login gets a random password only if it has no password, so
+    a password that the site has set stays. The home folder then keeps the passwords of `folder`, and each random
+    password with which its login can connect.
     """
     names = [database.roles[role] for role in LOGINS if role is not Role.GATEWAY]
     if database.password is not None:
@@ -131,7 +131,7 @@ def _chosen(folder: Path | None) -> dict[Role, str]:
 
 
 def _close_groups(conn: Connection, roles: Roles) -> None:
-    """Take from the groups the right to log in, with which earlier versions created the groups."""
+    """Take the right to log in from the groups. Earlier versions created the groups with this right."""
     open_groups = conn.scalars(
         text("select quote_ident(rolname) from pg_roles where rolcanlogin and rolname = any(:names)"),
         {"names": [roles[role] for role in GROUPS]},

@@ -1,7 +1,8 @@
-"""Creates the event trigger by which the tables of a site follow row level security on shop.product.
+"""Creates the event trigger that extends row level security on shop.product to all tables that reveal something about
+products (shop_private.row_security_rules).
 
-Only a superuser may create an event trigger. If the administrator is no superuser, the tables follow at the next
-`windowshop db upgrade`, and `windowshop db check` names the tables that do not follow yet.
+Only a superuser may create an event trigger. If the administrator is no superuser, the tables change only at the next
+`windowshop db upgrade`, and `windowshop db check` names the tables that differ until then.
 """
 
 from sqlalchemy import Connection, text

@@ -1,4 +1,5 @@
-"""Keeps the revisions of a site in its database, so that a home without their files can migrate the database too.
+"""Keeps the revisions of a site in its database, so that a command can migrate the database even if its home folder
+lacks the files of the revisions.
 
 A revision is stored by the transaction that applies it, and deleted by the transaction that reverts it. Before Alembic
 reads the folder of the revisions, `restore` writes the files that the folder lacks.

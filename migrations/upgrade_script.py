@@ -25,7 +25,8 @@ _quote = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyp
 
 
 def head(roles: Roles, start: Sequence[str]) -> str:
-    """Return the beginning: comments, checks, extensions, roles and schemas. The script then acts as the owner."""
+    """Return the beginning of the script: comments, checks, extensions, roles and schemas. At its end, the session
+    begins to act as the owner."""
     logins = ", ".join(roles[role] for role in LOGINS if role is not Role.GATEWAY)
     at = ", ".join(start) or "an empty database"
     return f"""\
@@ -159,7 +160,8 @@ def _schemas(roles: Roles) -> Iterator[str]:
 
 
 def tail(roles: Roles, settings: Settings) -> str:
-    """Return the end: constraints are validated, and the gateway, event trigger and limits of the logins are set."""
+    """Return the end of the script, which validates constraints, and sets up the gateway, the event trigger and the
+    limits of the logins."""
     return f"""
 do $$ declare unchecked record; begin
     for unchecked in select conrelid::regclass::text as relation, quote_ident(conname) as name from pg_constraint

@@ -1,4 +1,5 @@
-"""The head maps the tower's features to MiniLM's 384 dimensions. It is the only part of the model that is trained here.
+"""The head maps the features of the image tower (tower.py) to the 384 dimensions of MiniLM, the text model. The head is
+the only part of the starter model that is trained here.
 
 The head adds a learned correction to a prior that needs no training. The prior is a weighted sum of the text vectors of
 ImageNet's classes. A class has a large weight if the tower's classifier gives it an unusually high score.

@@ -1,4 +1,4 @@
-"""Defines the image route of the model, a module of sentence-transformers."""
+"""Defines the module of sentence-transformers that turns images into vectors: the tower and then the head."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,7 +53,7 @@ class ImageRoute(InputModule):  # type: ignore[misc]  # untyped base
         return heads.DIMENSION
 
     def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
-        """Writes only the head, because the towers are in their packages."""
+        """Writes only the head, because the tower's weights are in a package (weights.py)."""
         heads.save(self.head, Path(output_path) / "head.safetensors")
 
     def _vectors(self, pixel_values: Tensor) -> Tensor:

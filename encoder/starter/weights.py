@@ -1,5 +1,5 @@
-"""Finds the files of the frozen towers in their pinned packages, and checks the files' hashes. Computes the revision of
-the starter."""
+"""Finds the weights of MiniLM and of the image tower in their pinned packages, and checks the hashes of these files.
+Computes the revision of the starter model."""
 
 import hashlib
 import importlib.util

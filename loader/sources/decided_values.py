@@ -1,4 +1,5 @@
-"""Decides how to read ambiguous prices and dates, by comparing them with the other prices and dates of the file."""
+"""Decides how to read ambiguous prices and dates, such as "1.234" and "03/04/2026", by comparing them with the other
+prices and dates of the file."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,8 +11,9 @@ from loader.sources.wrapping import WrappedSource
 
 
 class DecidedValues(WrappedSource):
-    """The rows of another source. An ambiguous price or date in them is decided if the file allows a decision. The
-    first ambiguous value starts an extra pass over the file. Without an ambiguous value, there is no extra pass."""
+    """The rows of another source. If the file allows a decision, it is made for each ambiguous price and date in these
+    rows. The first ambiguous value starts an extra pass over the file. Without an ambiguous value, there is no extra
+    pass."""
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
         super().__init__(opened())

@@ -14,9 +14,9 @@ from loader.sources.reading.catalog_file import unreadable
 
 
 class FolderSource:
-    """Yields a row for each image in the folder and its subfolders, each folder in the order of its names, and a reject
-    for each subfolder that cannot be read. Skips hidden files, hidden and linked folders, and files that are not
-    images."""
+    """Yields a row for each image in the folder and its subfolders. Each folder is read in the order of its names.
+    Yields a Reject for each subfolder that cannot be read. Skips hidden files, hidden and linked folders, and files
+    that are not images."""
 
     name = "folder"
     size = None  # unknown: counting the files would take a second pass over the folders

@@ -1,8 +1,8 @@
 """Reads schema.org products in JSON-LD, which web pages embed. A file has one document, or a document on each line.
 
 A document is a product, a list, or an object whose @graph, itemListElement or mainEntity leads to products. Each
-variant in the hasVariant of a ProductGroup becomes a product. A variant inherits the members that it lacks from the
-group, except those in OF_THE_GROUP.
+variant in the hasVariant of a ProductGroup becomes a product. If a variant lacks a member, it inherits the member of
+the group, except the members in OF_THE_GROUP.
 """
 
 from collections.abc import Iterator

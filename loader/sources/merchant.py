@@ -1,6 +1,7 @@
 """Reads Google Merchant Center feeds. XML feeds are RSS or Atom, with the fields of a product in the namespace g.
 
-Feeds of delimited text or JSON Lines need no reader of their own, because their fields have the usual names.
+Feeds of delimited text or JSON Lines need no reader of their own, because delimited.py and jsonl.py know the names of
+their fields.
 """
 
 import re

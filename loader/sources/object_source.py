@@ -13,8 +13,8 @@ from loader.sources.reading.keyed import KeyedRows
 
 
 class ObjectSource:
-    """`read` yields the objects of the file from its start, each time it is called. `not_an_object` is the reason with
-    which any other value is rejected."""
+    """Each call of `read` yields the objects from the start of the file. A value that is not an object is rejected
+    with the reason `not_an_object`."""
 
     def __init__(
         self,

@@ -10,9 +10,9 @@ a revision of their own, or before all statements that cannot run twice. An inde
 create_index_concurrently finds an empty table; an INVALID index of an interrupted build is dropped first. The
 operations on HNSW indexes can be reversed.
 
-An index over bits is an IVFFlat index without m and ef_construction. The number of its lists follows from the rows at
-the build. If the table then has fewer than LISTED_ROWS rows, an HNSW index over the bits is built instead, because
-lists of so few rows would not suit later rows.
+An index over bits stores only the sign of each number of a vector. It is an IVFFlat index, without m and
+ef_construction. The number of its lists follows from the rows at the build. If the table then has fewer than
+LISTED_ROWS rows, an HNSW index over the bits is built instead, because lists of so few rows would not suit later rows.
 """
 
 import time

@@ -63,7 +63,7 @@ def _replace_keywords(operations: Operations, operation: ReplaceKeywords) -> Non
 
 
 def _replace_function(operations: Operations, function: str) -> None:
-    """Replace the function at a moment in which no statement writes products. Later statements use the new one.
+    """Replace the function at a moment in which no statement writes products. Later statements use the new function.
 
     The lock excludes writers but no searches. The session waits for the lock only half a second at a time, so that
     writers can pass in between.

@@ -3,10 +3,11 @@
     op.add_label_indexes("starter", 384, "product_type", ["bags", "shoes"], m=16, ef_construction=64)
     op.drop_label_indexes("starter", 384, "product_type", ["bags", "shoes"], m=16, ef_construction=64)
 
-A label is a value of a field. The first operation creates the tables of labelled vectors if the model has no labels
-yet, and adds the labels. From then on, encoders and changes of products store the vectors of products with these
-labels. The indexes are noted in `shop.deferred_index`. "windowshop index add" or "windowshop index build" then copies
-the vectors that exist already (`db/lifecycle/label_indexes.py`) and builds the indexes.
+A label is a value of a field. Its label indexes are HNSW indexes of the products with this value only. The first
+operation creates the tables of labelled vectors if the model has no labels yet, and adds the labels. From then on, the
+tables are updated when an encoder stores a vector or a product changes. The indexes are noted in `shop.deferred_index`.
+"windowshop index add" or "windowshop index build" then copies the vectors that exist already
+(`db/lifecycle/label_indexes.py`) and builds the indexes.
 """
 
 import json
@@ -19,8 +20,9 @@ from migrations.operations.script import is_script, literal, outside_transaction
 
 PARTS = ("image", "title")
 RAW = {"no_parameters": True}
-# Waits for the statements that have read the labels. A later statement, also one of the same transaction, reads them
-# again. PostgreSQL may hide when a statement of another role began. Then the wait lasts until its transaction ends.
+# Waits until the statements that have read the labels end. A later statement reads the labels again, even in the same
+# transaction, so it is not waited for. PostgreSQL may hide when a statement of another role began. The block then waits
+# until the transaction of that statement ends.
 WAIT_FOR_USERS = """do $$
 declare
     began constant timestamptz := clock_timestamp();
@@ -200,7 +202,7 @@ def _drop_without_label(operations: Operations, model: str) -> None:
 def drop_all_labels(operations: Operations, model: str, *, waits: bool) -> None:
     """Drop all labels of a model with their tables, before the tables of the model are dropped.
 
-    With `waits`, first wait until no statement uses the labels any more. This needs autocommit.
+    With `waits`, first wait until no statement uses the labels any more. The wait needs autocommit.
     """
     run_raw(
         operations,

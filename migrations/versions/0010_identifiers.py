@@ -1,4 +1,5 @@
-"""Adds keys of identifiers and brands, with indexes. By the keys, a search finds the products that a text names."""
+"""Adds normalised keys of identifiers and brands, with indexes. With these keys, a search finds the products whose
+identifier or brand is in its text."""
 
 from alembic import op
 

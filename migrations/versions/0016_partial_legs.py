@@ -1,4 +1,5 @@
-"""Adds a column to the result of a leg: whether only a part of the matching products was compared."""
+"""Adds a column to the result of a leg, which is a ranking by image, title or keyword. The column says whether only a
+part of the matching products was compared."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Adds webhooks: the receivers, the notes about products, and the messages that wait."""
+"""Adds the tables of webhooks: the receivers, the notes (products to report), and the messages that wait to be sent."""
 
 import sqlalchemy as sa
 from alembic import op

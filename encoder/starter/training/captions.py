@@ -1,5 +1,8 @@
-"""Builds the captions of each image, and computes the text vectors of the captions and of the ImageNet classes. The
-vectors are cached, because MiniLM is frozen."""
+"""Builds the captions of each image, and computes the text vectors of the captions and of the ImageNet classes.
+
+MiniLM, the text model, is not trained. Its vectors stay the same, so they are cached. A view is an image as it is, or a
+changed copy of it (views.py). A pair is an image with its title and keywords (pairs.py).
+"""
 
 import hashlib
 from collections.abc import Sequence

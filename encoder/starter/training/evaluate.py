@@ -1,4 +1,5 @@
-"""Measures how well titles, and images, find images of things that no training caption names."""
+"""Measures how well titles find images, and how well images find similar images. No training caption names the things
+on these images (splits.py)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -51,8 +51,8 @@ class Recipe:
 
 
 def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head:
-    """Returns an untrained head with all figures of the prior. The statistics of the prior come from the original views
-    of the pairs in ``rows``."""
+    """Returns an untrained head whose prior is complete. The statistics of the prior come from the original views of
+    the pairs in ``rows``."""
     head = Head(dropout)
     pooled = torch.from_numpy(material.features.pooled[rows, 0]).float()
     with torch.no_grad():
@@ -68,9 +68,9 @@ def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head
 
 
 def _shared(scores: Tensor) -> Tensor:
-    """Returns the SHARED directions of the largest variance, (1000, SHARED), scaled to be ``d`` in
-    ``scores - (scores @ d) @ d.T``. This expression shrinks the scores along each direction. It shrinks them more along
-    a direction with a larger variance."""
+    """Returns the SHARED directions with the largest variance, as ``d`` (1000, SHARED). The directions are scaled for
+    the expression ``scores - (scores @ d) @ d.T``, which shrinks the scores along each direction, and more so along a
+    direction with a larger variance."""
     variances, directions = torch.linalg.eigh(scores.T @ scores / len(scores))
     largest = variances[-SHARED:]
     damped = 1 - (variances[-SHARED - 1] / largest).clamp(0, 1) ** DAMPING

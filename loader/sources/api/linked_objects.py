@@ -13,8 +13,8 @@ DEEPEST = 8  # an object that is below more than this many objects contains no o
 
 
 class LinkedObjects:
-    """Keeps the objects of a file in a temporary SQLite database. Each iteration yields the combined objects, which are
-    translated to the usual names.
+    """Keeps the objects of a file in a temporary SQLite database. Each iteration yields the combined objects, whose
+    members have the usual names (USUAL_NAMES in reading/columns.py).
 
     `read` yields the line and value of each object. If reading fails, the iteration first yields the objects that were
     read, and then raises the error.
@@ -76,8 +76,9 @@ class LinkedObjects:
             store.execute("insert or ignore into child values (?, ?, ?)", (child, number, position))
 
     def _belongs(self, number: int) -> bool:
-        """Returns whether `_whole` puts the object into another object. An object in a circle of parents, or below more
-        than DEEPEST + 1 parents, is yielded by itself, because no other object would contain it."""
+        """Returns whether `_whole` puts the object into another object. Returns False for an object in a circle of
+        parents, or below more than DEEPEST + 1 parents. Such an object is yielded by itself, because no other object
+        would contain it."""
         above = number
         for depth in range(DEEPEST + 2):
             parent = self._parent(above)

@@ -10,7 +10,7 @@ Record = dict[str, Any]
 
 
 class ApiPlatform:
-    """Translates the objects of an API into objects with usual names.
+    """Translates the objects of an API into objects with usual names (USUAL_NAMES in reading/columns.py).
 
     `is_linked` is true if several objects of a file can belong together, such as a product and its variants. Then the
     methods `identifier`, `parent` and `children` say how the objects are linked, and `nested` combines them.

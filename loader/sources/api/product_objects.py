@@ -29,8 +29,8 @@ Found = tuple[int, Any] | Reject  # the line and value of an object, or the reas
 
 
 def platform_of(records: Iterable[Mapping[str, Any]], mapping: FieldColumns) -> ApiPlatform | None:
-    """Returns the platform that wrote the objects, or None. A mapping names the members of the objects in the file, so
-    the objects are not translated if there is a mapping."""
+    """Returns the platform that wrote the objects, or None if no platform recognises them. Returns None if there is a
+    mapping, because a mapping (`--map`) uses the names in the file, and translation would change these names."""
     if mapping:
         return None
     return next((each for record in records for each in PLATFORMS if each.recognises(record)), None)

@@ -1,7 +1,7 @@
 """Reads WooCommerce's product export.
 
-A variation inherits the cells that it lacks from its parent, except those in OF_THE_PARENT. A variable product with
-variations in the file is not loaded itself.
+If a variation lacks a cell, it inherits the cell of its parent, a variable product. The cells in OF_THE_PARENT are not
+inherited. A variable product with variations in the file is not loaded itself.
 """
 
 import re

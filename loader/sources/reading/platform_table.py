@@ -1,6 +1,6 @@
 """Defines the base class of sources that read a platform's export, which is a table with fixed names of columns.
 
-A source removes the cells that it knows from each row. All remaining cells become attributes.
+From each row, a source takes the cells that it knows. The remaining cells become attributes.
 """
 
 import re
@@ -123,8 +123,8 @@ def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mappin
 
 def parent_attributes(parent: Cells, names: Iterable[str], fields: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """Returns attributes of a variant from the parent's cells in `names`, which the variant does not inherit. The name
-    of an attribute is `parent_` and the name of the column. For the columns that `fields` has for the GTIN and the MPN,
-    the first attribute is `parent_gtin` or `parent_mpn`."""
+    of an attribute is `parent_` and the name of the column. The first column that `fields` has for the GTIN or for the
+    MPN becomes `parent_gtin` or `parent_mpn` instead."""
     short = {name: field for field in ("gtin", "mpn") for name in fields.get(field, ())}
     found: dict[str, str] = {}
     for name in names:
