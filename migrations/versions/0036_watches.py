@@ -1,4 +1,5 @@
-"""Adds watches: searches whose new matches are reported, their vectors, and their matches."""
+"""Adds the tables of watches, which are stored searches that report their new matches, and of their vectors and
+matches."""
 
 import sqlalchemy as sa
 from alembic import op

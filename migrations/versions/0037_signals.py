@@ -1,5 +1,5 @@
-"""Adds ranking signals and rules. A signal is a number, read from any view, that a search adds to the score of a
-product."""
+"""Adds ranking signals and rules. A signal is a number for each product, such as its stock, by which searches change
+the score of the product. A rule is a change of searches by the shop, such as a product at a fixed place."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,5 @@
-"""Adds the table of the salts with which the page names its visitors for a day."""
+"""Adds a table of salts, one for each day. The search page derives the names of its visitors from the salt of the day,
+so that a name is valid for one day only."""
 
 import sqlalchemy as sa
 from alembic import op

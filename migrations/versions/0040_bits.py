@@ -1,4 +1,4 @@
-"""Lets searches use an HNSW index over the bits of the vectors."""
+"""Lets searches use an index over the bits of the vectors, which are the signs of their numbers."""
 
 import sqlalchemy as sa
 from alembic import op

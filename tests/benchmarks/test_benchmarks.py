@@ -1,5 +1,8 @@
-"""The benchmarks of searches, of the web service, and of rules and signals run with a thousand products. A cell is one
-kind of query with one filter."""
+"""The benchmarks of searches, of the web service, and of rules and signals run with a thousand products.
+
+A cell is one kind of query with one filter. The oracle is the fastest forced plan that reaches the target recall. A
+peer is another library for vector search.
+"""
 
 import json
 from collections.abc import Callable
@@ -86,7 +89,7 @@ def test_an_exact_search_finds_the_nearest_products_in_every_cell(shop: Shop, ce
                 assert (figures.recall, figures.short) == (1, 0), (cell.name, strategy.name)
 
 
-def test_every_cell_of_a_kind_of_query_has_figures_of_the_oracle_and_the_planner_and_the_peers(
+def test_every_cell_of_one_kind_has_figures_of_the_oracle_the_planner_and_the_peers(
     shop: Shop, cells: list[filtered.Cell], others: list[Peer], tmp_path: Path
 ) -> None:
     with_search = postgres.calibrate(shop)

@@ -48,7 +48,7 @@ def test_goals_toml_names_each_result_line_with_a_goal_exactly_once() -> None:
     }
 
 
-def test_the_digest_of_the_measured_code_changes_with_a_source_file_and_not_with_a_compiled_file(
+def test_the_code_digest_changes_with_a_source_file_and_not_with_a_compiled_file(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "room").mkdir()

@@ -99,7 +99,7 @@ def in_spec(kind: str, name: str, **values: Any) -> Change:
     return lambda manifests: one(manifests, kind, name)["spec"].update(values)
 
 
-def test_the_overlay_of_the_docs_gives_the_images_another_registry_and_the_site_other_settings(tmp_path: Path) -> None:
+def test_the_overlay_of_the_docs_changes_the_registry_and_the_settings(tmp_path: Path) -> None:
     shutil.copytree(KUBERNETES, tmp_path / "kubernetes")
     mine = tmp_path / "kubernetes" / "overlays" / "mine"
     mine.mkdir()
@@ -115,7 +115,7 @@ def test_the_overlay_of_the_docs_gives_the_images_another_registry_and_the_site_
     assert config["data"] == {"windowshop.toml": "[web]\n"}
 
 
-def test_the_docs_name_only_objects_of_the_overlay_ha_its_secrets_and_five_other_known_names() -> None:
+def test_the_docs_name_only_objects_of_the_overlay_ha_and_other_known_names() -> None:
     manifests = overlay("ha")
     names = {each["metadata"]["name"] for each in manifests} | {each["metadata"]["name"] for each in secrets()["items"]}
     names |= {"windowshop-backups", "windowshop-db-rw", "windowshop-ingress", "windowshop-encoder-cpu"}

@@ -1,4 +1,4 @@
-"""The processes of a site with a standby, exporters, Prometheus and Alertmanager are killed in turn.
+"""A site runs with a standby, exporters, Prometheus and Alertmanager. Its processes are killed in turn.
 
 Alertmanager sends the expected alerts and tells when they are over. Other alerts are not sent, except JobsDown after
 the database was down. /ready tells the state of the site.
@@ -117,7 +117,8 @@ class Whole:
                 self.monitored.site.start_again(name)
 
     def ready(self) -> dict[str, Any] | None:
-        """Return what /ready says, only its status code if that is not 200, or None while web does not answer."""
+        """Return the answer of /ready. If its status is not 200, return only the status. Return None while web does not
+        answer."""
         try:
             answer = httpx.get(f"{self.monitored.site.address}/ready", timeout=30)
         except httpx.TransportError:

@@ -170,9 +170,7 @@ def test_every_alert_has_a_case() -> None:
     assert set(CASES) == set(alerts())
 
 
-def test_every_alert_fires_with_the_series_fires_of_its_case_and_not_with_the_series_quiet(
-    promtool: Run, tmp_path: Path
-) -> None:
+def test_every_alert_fires_with_its_fires_series_and_not_with_its_quiet_series(promtool: Run, tmp_path: Path) -> None:
     fires = [unit_test(alert, case.fires, case.minutes, 1) for alert, case in CASES.items()]
     quiet = [unit_test(alert, case.quiet, case.minutes, 0) for alert, case in CASES.items()]
     done = run_unit_tests(promtool, tmp_path, fires + quiet)

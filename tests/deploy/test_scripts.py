@@ -27,7 +27,7 @@ def run(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_the_passwords_differ_and_all_but_those_for_other_images_are_readable_only_by_their_owner(
+def test_the_passwords_differ_and_only_three_files_are_readable_by_others(
     tmp_path: Path,
 ) -> None:
     assert run(sys.executable, DEPLOY / "passwords.py", tmp_path).returncode == 0

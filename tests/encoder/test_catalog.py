@@ -36,7 +36,7 @@ def assert_complete(database: Database, count: int) -> None:
     assert rows(database, "select products, searchable from shop.coverage") == [(count, count)]
 
 
-def test_encode_with_once_encodes_good_images_and_quarantines_bad_images_and_a_last_run_encodes_nothing(
+def test_encode_once_quarantines_bad_images_and_encodes_them_after_a_repair_and_a_retry(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     folder = tmp_path / "images"

@@ -92,7 +92,7 @@ def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str
         assert (rows @ rows[0])[1:].max() < 0.999, name  # vectors of different inputs differ
 
 
-def test_a_pair_of_two_towers_gives_the_image_vectors_of_clip_and_the_texts_of_the_other_tower(tmp_path: Path) -> None:
+def test_a_model_of_two_towers_encodes_images_like_clip_and_texts_like_its_text_tower(tmp_path: Path) -> None:
     pair, clip = load(str(tiny_models.make_multilingual_clip(tmp_path))), load(str(tmp_path / "clip"))
     assert pair.tower.forward is not None  # the fast image tower
     assert np.allclose(pair.encode_images(example_images()), clip.encode_images(example_images()), atol=1e-6)
@@ -186,7 +186,7 @@ def cache(tmp_path: Path) -> Path:
     return cache
 
 
-def test_a_model_on_a_hub_is_pinned_to_its_commit_and_starts_from_the_cache_without_a_network(
+def test_a_hub_model_is_pinned_to_its_commit_and_needs_no_network_once_it_is_cached(
     database: Database, environment: Callable[[Database], dict[str, str]], cache: Path
 ) -> None:
     env = environment(database) | {"HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1"}

@@ -140,7 +140,7 @@ def test_half_open_connections_are_noticed_although_a_proxy_acknowledges_packets
         assert answered(clip_database, "after") < 15  # on an idle machine, less than 2
 
 
-def test_a_statement_that_a_slow_network_still_carries_is_not_taken_for_a_half_open_connection(
+def test_a_statement_on_a_slow_network_is_not_taken_for_a_half_open_connection(
     clip_database: Database,
 ) -> None:
     """The proxy acknowledges the statement long before the server has it."""

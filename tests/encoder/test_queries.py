@@ -64,7 +64,7 @@ def test_an_image_over_ten_megabytes_is_refused(clip_database: Database) -> None
         conn.execute(text("select shop.clip_image(:image)"), {"image": bytes(10 * 1024 * 1024 + 1)})
 
 
-def test_bytes_that_are_not_an_image_are_refused_with_the_reason_and_a_region_has_its_own_vector(
+def test_bytes_that_are_not_an_image_are_refused_and_a_region_has_its_own_vector(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     with (

@@ -1,4 +1,7 @@
-"""Images on other hosts are fetched while titles and files are encoded. A silent host delays only its own images."""
+"""Images on other hosts are fetched while titles and files are encoded. A silent host delays only its own images.
+
+The lane of these tests is the loop of an encoder that works through the catalog.
+"""
 
 import threading
 import time
@@ -152,7 +155,7 @@ def test_a_lane_that_runs_once_ends_and_images_of_unreachable_hosts_stay_pending
     assert lane.counters.failed == 4
 
 
-def test_a_host_that_stops_answering_gets_no_further_fetches_and_its_images_are_no_longer_leased(
+def test_a_host_that_stops_answering_is_paused_and_its_images_are_no_longer_leased(
     shop: "Shop", hosts: Hosts, lane: CatalogLane, conn: Connection
 ) -> None:
     add_remote(shop, "cdn.example", 100)
@@ -245,7 +248,7 @@ def test_no_further_image_is_fetched_while_the_waiting_images_exceed_the_byte_li
     assert len(hosts.read_at) > first
 
 
-def test_a_service_that_runs_once_encodes_all_files_and_sends_one_request_to_an_unreachable_host(
+def test_a_service_that_runs_once_encodes_all_files_and_tries_a_dead_host_once(
     clip_database: Database, clip_folder: Path, tmp_path: Path
 ) -> None:
     load_drawings(clip_database, tmp_path / "images", 30)
@@ -269,7 +272,7 @@ def test_a_service_that_runs_once_encodes_all_files_and_sends_one_request_to_an_
 
 @pytest.mark.soak
 @pytest.mark.parametrize("address", ["https://img.dead-host.example/{}.jpg", "http://127.0.0.1:9/{}.jpg"])
-def test_files_loaded_after_300_unreachable_images_take_at_most_20_percent_and_200_ms_longer(
+def test_300_unreachable_images_delay_files_by_at_most_20_percent_and_200_ms(
     clip_database: Database, clip_folder: Path, tmp_path: Path, address: str
 ) -> None:
     settings = EncoderSettings(device="cpu", fetch_networks="127.0.0.0/8", fetch_ports="9")

@@ -1,4 +1,5 @@
-"""The encoder runs a lane for the catalog and a lane for queries. An error of the query lane ends the process.
+"""An encoder has two loops, called lanes: one for the catalog and one for queries. An error of the query lane ends the
+process.
 
 The encoder opens lost connections again, builds the indexes of a first backfill at its end, and follows added models.
 """

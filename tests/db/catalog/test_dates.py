@@ -39,7 +39,7 @@ def test_each_notation_of_a_date_is_read_as_a_time_with_a_zone(cell: str, moment
     assert found.isoformat() == moment
 
 
-def test_the_end_of_a_sale_without_a_time_is_the_end_of_the_day_and_a_placeholder_is_no_date():
+def test_a_sale_that_ends_on_a_day_lasts_to_its_end_and_a_placeholder_is_no_date():
     assert dates.moment("2026-01-31", is_end=True) == dates.moment("2026-01-31T0:00-23:59", is_end=True)
     end = dates.moment("2026-01-31", is_end=True)
     assert end is not None

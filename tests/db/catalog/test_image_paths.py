@@ -56,7 +56,7 @@ def root(tmp_path: Path) -> Path:
         ("s3://bucket/a.jpg", "s3://bucket/a.jpg", True),
     ],
 )
-def test_a_path_below_the_root_or_an_address_becomes_a_uri_and_only_a_missing_file_has_no_version(
+def test_a_path_or_address_becomes_a_uri_and_only_a_missing_file_has_no_version(
     root: Path, written: str, uri: str, exists: bool
 ):
     stored, version = ImageRoot(root).uri(written)

@@ -219,7 +219,7 @@ def test_an_ambiguous_price_is_decided_by_the_other_prices_of_the_file_or_refuse
     assert read(cells) == amounts
 
 
-def test_a_currency_in_another_column_decides_an_ambiguous_price_like_a_currency_in_the_cell():
+def test_a_currency_in_another_column_also_decides_an_ambiguous_price():
     assert read(["12.500", "0.250"], "KWD") == ["12.50", "0.25"]
     assert read(["1.500", "2.000"], "JPY") == ["1500.00", "2000.00"]
     with pytest.raises(ValueError, match=r"is in \$, currency is EUR"):

@@ -1,4 +1,5 @@
-"""Fusion weights are fitted on half of the queries and tested on the other half."""
+"""The weights with which a search fuses its legs (image, title and keyword) are fitted on half of the queries and
+tested on the other half."""
 
 from typing import TYPE_CHECKING
 

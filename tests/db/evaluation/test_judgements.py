@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("no_judgements")
 
 
-def test_a_judgement_with_another_grade_replaces_the_grade_and_an_equal_judgement_counts_as_unchanged(
+def test_a_new_grade_replaces_the_old_grade_and_an_equal_judgement_is_unchanged(
     shop: "Shop",
 ) -> None:
     with shop.database.connect(Role.APP) as conn, conn.begin():

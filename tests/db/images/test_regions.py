@@ -103,6 +103,6 @@ def test_the_first_line_names_the_region(payload: bytes, expected: tuple[bytes, 
     "line",
     ["", "1 2 3", "a b c d", "0 0 0 1", "0.5 0 0.6 1", "-0.1 0 1 1", "nan 0 1 1", "0 0 inf 1", "0 0 1 1 1", "9" * 300],
 )
-def test_a_wrong_line_is_part_of_the_file(line: str) -> None:
+def test_a_malformed_region_line_is_part_of_the_file(line: str) -> None:
     payload = f"windowshop-region {line}\nJPEG".encode()
     assert regions.split(payload) == (payload, None)

@@ -87,7 +87,7 @@ def test_deferred_indexes_and_foreign_keys_are_built_with_their_old_definitions(
     assert build(own_shop.database) == []
 
 
-def test_after_a_killed_load_the_next_load_deletes_rows_without_a_product_and_adds_the_foreign_keys(
+def test_the_load_after_a_killed_load_deletes_orphans_and_adds_the_foreign_keys(
     own_shop: "Shop", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = keys(own_shop)

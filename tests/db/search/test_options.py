@@ -71,7 +71,7 @@ def test_explain_search_takes_a_sku_and_the_arguments_of_shop_search_except_afte
     assert set(PARAMS) - set(OPTIONS_OF_EXPLAIN) == {"after"}
 
 
-def test_similar_takes_a_sku_in_place_of_the_query_and_lacks_options_of_a_text_and_an_image(admin: Connection) -> None:
+def test_similar_takes_a_sku_in_place_of_a_query_and_lacks_the_options_of_a_query(admin: Connection) -> None:
     found = arguments(admin, "shop.similar")
     weights = {"image_weight": 1.0, "title_weight": 0.0}  # by default, shop.similar compares only images
     assert found == {"sku": None} | {name: PARAMS[name] for name in OPTIONS_OF_SIMILAR} | weights

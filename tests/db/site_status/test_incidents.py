@@ -1,5 +1,5 @@
-"""Checks end with a true finding or error while a synchronous standby does not answer, the query cache is locked,
-a standby is promoted, or a query fails at the gateway."""
+"""The checks of a site end, and report what is true, during an incident: a synchronous standby does not answer, the
+query cache is locked, a standby is promoted, or a query fails at the gateway."""
 
 from threading import Thread
 

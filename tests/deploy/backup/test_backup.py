@@ -198,7 +198,7 @@ def test_the_server_restored_to_the_time_before_a_bad_deletion_finds_the_deleted
         copy.stop("immediate")
 
 
-def test_a_server_copied_without_the_scripts_refuses_new_queries_as_a_copy_until_it_is_adopted(
+def test_a_server_copied_without_the_scripts_refuses_new_queries_until_it_is_adopted(
     original: Site, public_folder: Path
 ) -> None:
     cluster = original.cluster

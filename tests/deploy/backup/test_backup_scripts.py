@@ -104,9 +104,7 @@ def test_a_restore_to_a_point_in_time_ends_before_the_deletion(cluster: Cluster,
 
 
 @pytest.mark.soak
-def test_a_second_restore_from_the_folder_finds_what_the_first_restored_server_has_archived(
-    cluster: Cluster, backup: Path
-) -> None:
+def test_a_second_restore_finds_what_the_first_restored_server_has_archived(cluster: Cluster, backup: Path) -> None:
     wait_until_archived(cluster)
     first = restore_target(cluster, "first")
     first.own(first.data.parent)
