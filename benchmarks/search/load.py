@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,20 @@ def shop(folder: Path, rows: int, seed: int = 1) -> Iterator[Shop]:
 
 
 @contextmanager
+def copied(plain: Shop, name: str) -> Iterator[Shop]:
+    """Yields the shop in a copy of its database, and drops the copy at the end."""
+    database = plain.database
+    copy = replace(database, write=database.write.set(database=name), read=database.read.set(database=name))
+    with psycopg.connect(address(database, None, "postgres"), autocommit=True) as conn:
+        conn.execute(f"drop database if exists {name} with (force)")
+        conn.execute(f"create database {name} template {database.write.database}")
+        try:
+            yield replace(plain, database=copy)
+        finally:
+            conn.execute(f"drop database {name} with (force)")
+
+
+@contextmanager
 def kept_database(kept: Path, rows: int, load: Callable[[Database, Settings], dict[str, float]]) -> Iterator[Database]:
     """Yields the running server in the folder `kept`. Calls `load` first if the folder has no loaded database yet. The
     shared buffers of the server are large enough for `rows` vectors."""
@@ -90,19 +104,16 @@ def kept_database(kept: Path, rows: int, load: Callable[[Database, Settings], di
 
 def load(database: Database, settings: Settings, catalog: Catalog) -> dict[str, float]:
     """Load the catalog. Returns the seconds of each step."""
-    writers = {
-        "product": _products,
-        "product_image": _images,
-        "bench_image": _image_vectors,
-        "bench_title": _title_vectors,
+    vectors = {
+        "bench_image": partial(copy_vectors, table="shop.bench_image", vectors=catalog.images, with_position=True),
+        "bench_title": partial(copy_vectors, table="shop.bench_title", vectors=catalog.titles, with_position=False),
     }
-    return fill(
-        database,
-        settings,
-        MODEL,
-        catalog.rows,
-        {table: partial(write, catalog=catalog) for table, write in writers.items()},
-    )
+    return fill(database, settings, MODEL, catalog.rows, products(catalog) | vectors)
+
+
+def products(catalog: Catalog) -> dict[str, Callable[[psycopg.Connection[Any]], None]]:
+    """Returns the functions that fill the tables of products and of images."""
+    return {"product": partial(_products, catalog=catalog), "product_image": _images}
 
 
 def fill(
@@ -132,12 +143,12 @@ def fill(
         for name, _ in indexes:
             conn.execute(f"drop index {name}")
         for table, write in writers.items():
-            with _timed(seconds, table):
+            with timed(seconds, table):
                 write(conn)
         for name, definition in indexes:
-            with _timed(seconds, name.removeprefix("shop.")):
+            with timed(seconds, name.removeprefix("shop.")):
                 conn.execute(definition)
-        with _timed(seconds, "vacuum analyze"):
+        with timed(seconds, "vacuum analyze"):
             conn.execute("vacuum analyze")
             conn.execute("checkpoint")
     return seconds
@@ -185,25 +196,18 @@ def _products(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
             )
 
 
-def _images(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
+def _images(conn: psycopg.Connection[Any]) -> None:
     conn.execute(
         "insert into shop.product_image (product_id, position, uri) "
         "select product_id, 0, 'https://cdn.example/' || sku || '.webp' from shop.product"
     )
 
 
-def _image_vectors(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
-    _copy_vectors(conn, "bench_image", catalog.images, with_position=True)
-
-
-def _title_vectors(conn: psycopg.Connection[Any], catalog: Catalog) -> None:
-    _copy_vectors(conn, "bench_title", catalog.titles, with_position=False)
-
-
-def _copy_vectors(
+def copy_vectors(
     conn: psycopg.Connection[Any], table: str, vectors: NDArray[np.float16], *, with_position: bool
 ) -> None:
-    """Send the vectors by COPY BINARY. Each field consists of its length in bytes and of its value, both big-endian."""
+    """Write the vectors of all products, shape (rows, 512), into a table with the columns of an embedding table. The
+    vectors are sent by COPY BINARY. Each field consists of its length in bytes and of its value, both big-endian."""
     position = [("position_length", ">i4"), ("position", ">i2")] if with_position else []
     row = np.dtype(
         [
@@ -220,7 +224,7 @@ def _copy_vectors(
         ]
     )
     columns = "product_id, position, embedding, source" if with_position else "product_id, embedding, source"
-    with conn.cursor().copy(f"copy shop.{table} ({columns}) from stdin (format binary)") as copy:
+    with conn.cursor().copy(f"copy {table} ({columns}) from stdin (format binary)") as copy:
         copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
         for start in range(0, len(vectors), 10_000):
             part = vectors[start : start + 10_000]
@@ -236,7 +240,7 @@ def _copy_vectors(
 
 
 @contextmanager
-def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
+def timed(seconds: dict[str, float], what: str) -> Iterator[None]:
     started = time.perf_counter()
     yield
     seconds[what] = time.perf_counter() - started

@@ -1,10 +1,12 @@
-"""Measures long results and the counts of a catalog: a search with k => 1000, and the views that count how many
-products are encoded. Also reports the time of shop.calibrate()."""
+"""Measures long results and the counts of a catalog: a search with k => 1000, shop.facets, and the views that count how
+many products are encoded. Also reports the time of shop.calibrate()."""
 
+import json
 import time
+from collections.abc import Callable
 
 from benchmarks.search import postgres
-from benchmarks.search.data import KINDS, Kind
+from benchmarks.search.data import KINDS, PRICES, Kind
 from benchmarks.search.filtered import MILLION
 from benchmarks.search.load import Shop
 from benchmarks.search.postgres import Sessions
@@ -13,16 +15,28 @@ from benchmarks.support.report import Line, Report, Table, milliseconds, quantil
 
 LONG = 1000  # the largest k
 COUNTS = 7  # how often each view is read
+CALLS = 20  # calls of shop.facets with each filter
+FACETS = "select * from shop.facets(filter => %s::jsonb)"
+FILTERS: dict[str, Callable[[int], dict[str, object]]] = {  # the filter of each call of shop.facets
+    "no filter": lambda _: {},
+    "a price, a tenth of the products": lambda number: {"price": {"lt": PRICES / 10 + number / 100}},
+    "a category, a twentieth of the products": lambda number: {"product_type": "c5", "price": {"gte": number / 100}},
+}
 
 
 def run(shop: Shop, queries: int, calibrate_seconds: float) -> Report:
     figures = {kind: measure(shop, kind, queries) for kind in KINDS}
     counts = {name: _count_seconds(shop, name) for name in ("coverage", "model_coverage")}
+    facets = {name: _facet_seconds(shop, made) for name, made in FILTERS.items()}
     large = shop.catalog.rows >= MILLION
     slowest = max(each.p50 for each in figures.values())
     lines = [
         _line("shop.search, k => 1000, image leg, p50", slowest, 0.150 if large else None),
         *(_line(f"shop.{name}, p50", seconds, 0.100 if large else None) for name, seconds in counts.items()),
+        *(
+            Line(f"shop.facets, {name}, p50 / p99", " / ".join(milliseconds(quantile(each, q)) for q in (0.5, 0.99)))
+            for name, each in facets.items()
+        ),
         Line(
             "shop.calibrate()",
             f"{calibrate_seconds:.0f} s",
@@ -43,6 +57,7 @@ def run(shop: Shop, queries: int, calibrate_seconds: float) -> Report:
         "queries": queries,
         "calibrate_seconds": calibrate_seconds,
         "count_seconds": counts,
+        "facet_seconds": facets,
         **{kind: each.as_json() for kind, each in figures.items()},
     }
     title = f"Long results and counts, {shop.catalog.rows:,} products"
@@ -66,6 +81,17 @@ def _count_seconds(shop: Shop, view: str) -> float:
             conn.execute(f"select * from shop.{view}").fetchall()
             seconds.append(time.perf_counter() - started)
     return quantile(seconds, 0.5)
+
+
+def _facet_seconds(shop: Shop, made: Callable[[int], dict[str, object]]) -> list[float]:
+    with Sessions(shop) as sessions:
+        conn, seconds = sessions.connect({}), []
+        for number in range(CALLS + 1):
+            started = time.perf_counter()
+            if not conn.execute(FACETS, (json.dumps(made(number)),), prepare=True).fetchall():
+                raise RuntimeError(f"shop.facets counts nothing with {made(number)}")
+            seconds.append(time.perf_counter() - started)
+    return seconds[1:]  # without the first call, which reads the functions
 
 
 def _line(what: str, seconds: float, most: float | None) -> Line:

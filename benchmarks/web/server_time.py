@@ -36,6 +36,7 @@ def run(calls: int, folder: Path | None) -> None:
     raw: dict[str, object] = {}
     with ExitStack() as stack:
         folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="windowshop-bench-")))
+        folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
         for rows in ROWS:
             with shop(folder, rows) as loaded:

@@ -14,14 +14,16 @@ from benchmarks.relevance import ranking_cost
 from benchmarks.search import chart, filtered, pages, postgres, throughput, unfiltered
 from benchmarks.search.bits import quantized
 from benchmarks.search.data import KINDS, SHARES, Catalog
-from benchmarks.search.load import Shop, load, product_numbers
+from benchmarks.search.load import MODEL, Shop, copied, fill, load, product_numbers, products
 from benchmarks.search.peers import Faiss, Hnswlib, Peer, peers
 from benchmarks.search.postgres import Sessions
 from benchmarks.search.timing import Questions, Strategy, trial
 from benchmarks.search.titles import query_texts
+from benchmarks.search.writes import build, churn
 from benchmarks.support.report import keep
 from benchmarks.web import service as web
 from db.engine import Database
+from db.lifecycle import deferred_indexes
 from db.settings import Settings
 from tests.support.databases import Databases
 
@@ -132,6 +134,8 @@ def test_pages_of_a_result_and_counts_of_the_catalog_are_measured(shop: Shop) ->
     assert [row[3] for table in report.tables for row in table.rows] == ["1.000", "1.000"]
     assert {line.what for line in report.lines} >= {"shop.coverage, p50", "shop.model_coverage, p50"}
     assert min(report.raw["count_seconds"].values()) > 0  # type: ignore[attr-defined]  # raw is a mapping of objects
+    facets: dict[str, list[float]] = report.raw["facet_seconds"]  # type: ignore[assignment]
+    assert [len(seconds) for seconds in facets.values()] == [pages.CALLS] * 3
 
 
 def test_bits_are_measured_against_vectors_and_leave_no_index(shop: Shop) -> None:
@@ -143,6 +147,51 @@ def test_bits_are_measured_against_vectors_and_leave_no_index(shop: Shop) -> Non
     with shop.admin() as conn:
         left = conn.execute("select relname from pg_class where relname ~ '^bench_(bits|vectors|graph)$'").fetchall()
     assert left == []
+
+
+@pytest.mark.soak
+def test_a_changing_catalog_is_measured_after_each_round_and_vacuum_and_rebuild(shop: Shop) -> None:
+    postgres.calibrate(shop)
+    report = churn.run(shop, QUERIES)
+
+    assert [row[0] for row in report.tables[0].rows] == [
+        "at the beginning",
+        "10% of the images replaced",
+        "10% of the images replaced, VACUUM",
+        "30% of the images replaced",
+        "30% of the images replaced, VACUUM",
+        "index rebuild and calibrate",
+    ]
+    assert all(float(line.measured) > 0.9 for line in report.lines if line.what.endswith("lowest recall@10"))
+    with shop.admin() as conn:
+        assert conn.execute("select count(*) from pg_database where datname = 'bench_churn'").fetchone() == (0,)
+
+
+def test_vectors_are_written_by_an_encoder_and_by_copy_with_the_same_indexes(
+    databases: Databases, template: str, public_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deferred_indexes, "MANY", ROWS)
+    database, catalog = databases.copy(template), Catalog(ROWS)
+    fill(database, Settings(home=public_folder / "build-home"), MODEL, ROWS, products(catalog))
+    loaded = Shop(catalog, database, product_numbers(ROWS), public_folder)
+    own, bare = build.measure(loaded)
+
+    steps = ["image vectors", "title vectors", "image index", "title index", "ANALYZE"]
+    assert list(own) == list(bare) == steps
+    with loaded.admin() as conn:
+        for part in ("image", "title"):
+            different = conn.execute(
+                f"select count(*) from shop.bench_{part} join shop.bare_{part} b using (product_id) "
+                f"where bench_{part}.embedding <> b.embedding"
+            )
+            assert different.fetchone() == (0,)
+            options = conn.execute(
+                "select count(distinct reloptions) from pg_class where relname = any(%s)",
+                ([f"bench_{part}_hnsw", f"bare_{part}_hnsw"],),
+            )
+            assert options.fetchone() == (1,)
+    report = build.report(ROWS, own, bare, {}, "")
+    assert [line.goal for line in report.lines] == ["<= 1.15 x", "", ""]
 
 
 @pytest.mark.soak
@@ -188,10 +237,10 @@ def test_a_search_is_timed_without_signals_and_rules_and_with_them_unused_and_us
     texts = query_texts(shop.catalog, queries.clusters, "mixed")
     postgres.remember(shop, texts, queries)
     questions = Questions(shop.catalog.images, queries)
-    with ranking_cost.copied(shop, "bench_without") as without:
+    with copied(shop, "bench_without") as without:
         ranking_cost.remove_calls(without)
         bare, plain = ranking_cost.measure({"without": without, "not used": shop}, questions, texts)
-    with ranking_cost.copied(shop, "bench_used") as used:
+    with copied(shop, "bench_used") as used:
         assert ranking_cost.use(used, texts) > 1
         _, in_use = ranking_cost.measure({"not used": shop, "used": used}, questions, texts)
     assert len(bare.seconds) == len(plain.seconds) == len(in_use.seconds) == len(texts)
