@@ -40,12 +40,12 @@ def syntax(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("lane", ["clients", "deploy"])
-def test_each_test_file_of_a_folder_that_make_test_leaves_out_has_the_mark_of_that_folder(lane: str) -> None:
-    files = sorted((ROOT / "tests" / lane).rglob("test_*.py"))
+@pytest.mark.parametrize("folder", ["clients", "deploy"])
+def test_each_test_file_of_a_folder_that_make_test_leaves_out_has_the_mark_of_that_folder(folder: str) -> None:
+    files = sorted((ROOT / "tests" / folder).rglob("test_*.py"))
     assert files
     for path in files:
-        assert re.search(rf"^pytestmark = .*pytest\.mark\.{lane}\b", path.read_text(), re.MULTILINE), name(path)
+        assert re.search(rf"^pytestmark = .*pytest\.mark\.{folder}\b", path.read_text(), re.MULTILINE), name(path)
 
 
 # --- imports

@@ -21,7 +21,7 @@ PRODUCTS = 30_000
 WEIGHT = "(p.attributes ->> 'weight')::numeric < {}"
 
 
-def test_the_matches_of_an_attribute_filter_are_estimated_only_if_a_scan_of_the_index_is_quicker(shop: "Shop") -> None:
+def test_attribute_matches_are_estimated_only_if_a_scan_of_the_index_is_quicker(shop: "Shop") -> None:
     address = shop.database.write.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as conn:
         conn.execute("set session_replication_role = replica")

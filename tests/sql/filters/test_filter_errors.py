@@ -1,4 +1,5 @@
-"""The error for an invalid filter has the place in the filter, the reason and a hint. Too large a filter is refused."""
+"""The error for an invalid filter has the place in the filter, the reason and a hint. A filter that is too large is
+refused."""
 
 from collections.abc import Iterator
 from typing import Any

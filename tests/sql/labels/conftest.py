@@ -1,4 +1,5 @@
-"""The fixtures provide a catalog of 20,000 products and one of four products. The toy model has label indexes."""
+"""The fixtures provide a catalog of 20,000 products and one of four products. The toy model has label indexes, which
+are HNSW indexes of the products with one value (the label) of a field."""
 
 import shutil
 from collections.abc import Iterator

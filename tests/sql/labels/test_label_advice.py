@@ -1,4 +1,5 @@
-"""The advice on labels counts the filters of a log, times searches, and leaves out what is a label already."""
+"""The advice names values of fields that should become labels, with HNSW indexes of their own. It counts the filters of
+a log, times searches, and leaves out what is a label already."""
 
 import json
 from io import StringIO

@@ -1,4 +1,5 @@
-"""Labels are in a dump, come back after a downgrade of the schema, and are completed after a killed command."""
+"""Labels (values of a field with HNSW indexes of their own) are in a dump, and come back after a downgrade of the
+schema. An addition of labels that was killed is completed by the next command."""
 
 import shutil
 import subprocess
@@ -62,7 +63,7 @@ def test_labels_and_their_indexes_are_in_a_dump(
         copy.close()
 
 
-def test_a_downgrade_of_the_schema_below_the_labels_removes_them_and_an_upgrade_brings_them_back(
+def test_a_downgrade_below_the_labels_removes_them_and_an_upgrade_brings_them_back(
     small: Shop, settings: Settings
 ) -> None:
     for file in (settings.home / "revisions").glob("model_*.py"):  # models that are older than the labels

@@ -1,4 +1,5 @@
-"""Labelled vectors agree with the vectors and the products although other sessions write during copies and drops."""
+"""Labelled vectors are copies of the vectors of products that have a label, which is a frequent value of a field. They
+agree with the vectors and the products although other sessions write during copies and drops."""
 
 from threading import Thread
 

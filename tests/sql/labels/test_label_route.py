@@ -1,4 +1,5 @@
-"""A search whose filter implies a label can read the index of the label. It finds nearly all of the nearest matches."""
+"""A label is a value of a field with an HNSW index of its own. A search whose filter implies a label can read this
+index. The search finds nearly all of the nearest matches."""
 
 import json
 from typing import Any

@@ -1,5 +1,6 @@
-"""The labelled vectors follow the vectors and the labels of the products, for every model that has labels. A search
-uses the labels of its filter or its catalog. Fields and values that cannot be labels are refused."""
+"""A label is a frequent value of a field. The labelled vectors are copies of the vectors of products with labels. They
+are updated when a vector or the label of a product changes, for every model that has labels. A search uses the labels
+of its filter or its catalog. Fields and values that cannot be labels are refused."""
 
 import json
 import shutil

@@ -43,7 +43,7 @@ def groups_in_python(links: list[tuple[int, int]], most: int) -> list[int]:
     return [min(of[n]) for n in sorted(of)]
 
 
-def test_two_groups_merge_if_half_of_the_pairs_between_them_are_linked_and_the_result_is_small_enough(
+def test_groups_merge_if_half_of_their_pairs_are_linked_and_the_result_is_small_enough(
     shop: "Shop",
 ) -> None:
     chance = random.Random(11)

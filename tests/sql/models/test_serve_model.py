@@ -94,7 +94,7 @@ def test_analyst_app_and_encoder_cannot_switch_models(two_models: "Shop") -> Non
             conn.execute(text("select shop_private.serve_model('wide', true)"))
 
 
-def test_a_switch_waits_for_running_transactions_and_delays_new_searches_by_less_than_5_seconds(
+def test_a_switch_waits_for_transactions_and_delays_searches_by_less_than_5_seconds(
     two_models: "Shop",
 ) -> None:
     fill(two_models)

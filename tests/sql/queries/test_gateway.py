@@ -182,7 +182,7 @@ def test_a_query_that_a_hung_encoder_has_claimed_fails_after_shop_timeout_ms(sho
         assert ask(analyst, "next") == 24
 
 
-def test_a_query_that_the_model_cannot_encode_fails_with_the_reason_and_the_session_stays_usable(
+def test_a_query_that_the_model_cannot_encode_fails_and_the_session_stays_usable(
     shop: "Shop", analyst: Connection
 ) -> None:
     stop = threading.Event()

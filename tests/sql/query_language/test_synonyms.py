@@ -221,7 +221,7 @@ def test_app_writes_synonyms_and_an_analyst_only_reads_them(shoes: "Shop") -> No
         analyst.exec_driver_sql("delete from shop.synonym")
 
 
-def test_a_search_under_a_policy_does_not_read_the_products_of_other_catalogs_for_their_synonyms(shoes: "Shop") -> None:
+def test_a_search_under_a_policy_reads_no_products_of_other_catalogs_for_synonyms(shoes: "Shop") -> None:
     shoes.load(Product("not a number", "Lamp"), into="other")
     shoes.run(
         "insert into shop.synonym (catalog, terms) select c, array['aa', 'bb' || n] "

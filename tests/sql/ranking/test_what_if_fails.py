@@ -1,4 +1,8 @@
-"""shop.what_if ends with an error if its pages could not show the effect of the changes alone."""
+"""shop.what_if ends with an error if its pages could not show the effect of the changes alone.
+
+shop.what_if makes the changes in rounds. A round ends, and its changes are rolled back, when another session waits for
+a row that the changes have locked.
+"""
 
 import json
 import threading

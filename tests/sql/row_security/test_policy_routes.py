@@ -118,7 +118,7 @@ def test_a_search_finds_its_products_if_the_policy_names_a_schema_without_usage(
     assert {row.sku for row in rows} == nearest(SHARES["thousandth"])
 
 
-def test_a_permissive_policy_adds_products_to_a_search_and_a_restrictive_policy_removes_products(
+def test_a_permissive_policy_adds_products_and_a_restrictive_policy_removes_products(
     large: Database, analyst: Connection
 ) -> None:
     become(analyst, "thousandth")

@@ -107,7 +107,7 @@ def test_every_word_counts_within_collected_matches(conn: Connection) -> None:
     assert found.rows_examined <= 400
 
 
-def test_words_without_statistics_read_a_limited_number_of_products_and_find_the_product_with_every_word(
+def test_without_statistics_few_products_are_read_and_the_one_with_every_word_is_found(
     conn: Connection,
 ) -> None:
     conn.exec_driver_sql("delete from shop.common_word")  # as after a load without ANALYZE

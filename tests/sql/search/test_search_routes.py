@@ -1,5 +1,5 @@
-"""In a catalog of 20,000 products, shop.search uses the expected route and plan. It returns k products if k or more
-products match."""
+"""In a catalog of 20,000 products, shop.search uses the expected plan and route: it reads the HNSW index (hnsw) or
+compares all matches with the query (exact). It returns k products if k or more products match."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -327,7 +327,7 @@ def test_a_cursor_is_invalid_in_another_search_and_after_a_calibration(large: Da
         transaction.rollback()
 
 
-def test_a_common_word_ranks_the_products_of_other_legs_and_adds_products_only_without_other_legs(
+def test_a_common_word_adds_products_only_if_no_other_leg_runs(
     analyst: Connection,
 ) -> None:
     shares = dict(analyst.exec_driver_sql("select word, share from shop.common_word").all())

@@ -1,4 +1,6 @@
-"""Searches find the nearest products although a single walk through the HNSW index can miss them.
+"""Searches find the nearest products although a single walk through the HNSW index can miss them. A walk is a scan that
+starts near another vector than the query. A far filter excludes the products nearest to the query.
+
 
 The tests search by several inputs, with a filter whose matches are far from the query, and in one of several catalogs.
 """
@@ -206,9 +208,7 @@ def test_a_far_filter_with_too_many_matches_to_compare_is_answered_by_walks(cali
 
 
 @pytest.mark.parametrize("limit", [20_000, 1_000])
-def test_without_a_given_route_a_leg_compares_at_most_the_limit_of_matches_and_each_row_says_so(
-    calibrated: Connection, limit: int
-) -> None:
+def test_a_leg_compares_at_most_the_limit_of_matches_and_each_row_says_so(calibrated: Connection, limit: int) -> None:
     """10,000 products match. Only seven products have an encoded image, and five of these match."""
     compare_at_most(calibrated, limit)
     matching = [n for n in range(15_000, PRODUCTS) if n * 7919 % 160 < 80][:5]

@@ -1,4 +1,5 @@
-"""A load reads most texts by faster rules. The faster rules give the same results as the general rules."""
+"""Some SQL functions treat most texts by faster rules, so that a load takes less time. The faster rules give the same
+results as the general rules."""
 
 import json
 import re

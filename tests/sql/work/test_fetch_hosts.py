@@ -130,7 +130,7 @@ def test_hosts_that_answer_come_before_hosts_that_have_not_answered(shop: "Shop"
     assert hosts(claim(worker, limit=5)) == ["live.example"] * 5
 
 
-def test_a_host_that_never_answered_is_paused_after_one_failure_and_its_pauses_grow_to_ten_minutes(
+def test_a_host_that_never_answered_is_paused_after_one_failure_for_up_to_ten_minutes(
     shop: "Shop",
 ) -> None:
     add_remote(shop, "dead.example", 20)

@@ -73,7 +73,8 @@ class Site:
         }
 
     def start(self, names: Iterable[str] = ()) -> None:
-        """Start the services that do not run, in their order, and wait until they are healthy. A task runs each time.
+        """Start the services that do not run, in their order, and wait until they are healthy. A task, which is a
+        service that runs to its end, runs each time.
 
         With `names`, start only these services and those that they need.
         """

@@ -91,7 +91,8 @@ def _allows(policies: list[Manifest], direction: str, one: End, other: End, targ
 
 
 def _ports(rule: Mapping[str, Any], target: End) -> Iterator[str]:
-    """Yield the candidates that a rule allows. An entry without a port allows every port of its protocol."""
+    """Yield those of CANDIDATES that a rule allows as ports of `target`. An entry without a port allows every port of
+    its protocol."""
     for entry in rule.get("ports", [{"protocol": "TCP"}, {"protocol": "UDP"}]):
         protocol, first = entry.get("protocol", "TCP"), entry.get("port")
         if isinstance(first, str):

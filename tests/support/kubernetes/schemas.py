@@ -35,7 +35,8 @@ def core_faults(manifest: Manifest, version: str) -> list[str]:
 
 @cache
 def crd_folder() -> Path | None:
-    """Return the folder with the definitions of the operators' resources, or None. It is no part of this project."""
+    """Return the folder with the definitions of the operators' resources, or None if it is missing. The folder is not
+    part of this project."""
     return next((folder for folder in _FOLDERS if folder.is_dir()), None)
 
 

@@ -24,7 +24,8 @@ def small_disk(path: Path, megabytes: int) -> Iterator[Path]:
 
 @contextmanager
 def filled(disk: Path) -> Iterator[Callable[[], None]]:
-    """Take the free space of the disk, and give it back at the end. Yields a function that takes it again."""
+    """Fill the free space of the disk until the context ends. Yields a function that fills the space that has become
+    free since then."""
     filler = disk / "filler"
 
     def fill() -> None:

@@ -37,7 +37,7 @@ class TcpProxy:
         self._call(self._set("silent"))
 
     def refuse(self) -> None:
-        """End all connections, and new connections at once."""
+        """End all connections. End a new connection as soon as it is accepted."""
         self._call(self._set("refuse"))
 
     async def _set(self, mode: Mode) -> None:

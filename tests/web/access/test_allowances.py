@@ -1,5 +1,5 @@
-"""The answer to a refused request tells after how many seconds a request of the same cost fits. A refused request
-spends nothing."""
+"""The answer to a refused request says after how many seconds a request of the same cost will be allowed. A refused
+request does not count against the limit."""
 
 import asyncio
 import random
