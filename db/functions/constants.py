@@ -100,7 +100,7 @@ SEARCH = (
         "attribute_most_us", 10_000, "us", "reading all products' attributes may take 10 ms, or as long as index scans"
     ),
     Constant(
-        "assumed_share", 0.5, "of products", "assumed share of matches if no sample was taken; most products then match"
+        "assumed_share", 0.5, "of products", "assumed share of matches if none was estimated, as on a forced route"
     ),
     Constant("first_sample_part", 4, "", "under a policy with a subquery, the first sample is smaller by this factor"),
     Constant("sample_products", 300, "products", "size of the sample that estimates the number of matches"),
