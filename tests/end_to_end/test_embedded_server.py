@@ -46,7 +46,7 @@ def disk(public_folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def home(disk: Path, clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a home on the small disk, with a database whose serving model is the tiny CLIP."""
+    """Returns a home folder on the small disk, with a database whose serving model is the tiny CLIP."""
     settings = Settings(home=disk / "home")
     with open_database(settings) as database:
         upgrade(database, settings)
@@ -80,7 +80,7 @@ class Site:
             return False
 
     def works(self) -> bool:
-        """Return whether the process does its work: the web service searches, the encoder encodes a new text."""
+        """Returns whether the process does its work: the web service searches, the encoder encodes a new text."""
         found = re.search(r"(?:Serving|search page is) at (http://[\d.:]+)", self.log.read_text())
         if found is not None:
             try:

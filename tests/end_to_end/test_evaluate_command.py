@@ -1,4 +1,7 @@
-"""`windowshop judge` stores judgements. `windowshop evaluate` measures a tiny CLIP. A mistake gives a clear error."""
+"""`windowshop judge` stores judgements. `windowshop evaluate` measures a tiny CLIP. A mistake gives a clear error.
+
+A leg ranks the products by image, by title or by keyword.
+"""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""One trace goes from an HTTP request through SQL to the batch of an encoder, which is another process."""
+"""One trace goes from an HTTP request through SQL to the batch of an encoder. The encoder is another process."""
 
 import subprocess
 import sys

@@ -1,5 +1,5 @@
-"""`windowshop jobs` loads feeds when they are due, refreshes signals, and deletes old rows. Two workers run each job
-once, and a job of a killed process runs again."""
+"""`windowshop jobs` loads feeds when they are due, refreshes the signals of ranking, and deletes old rows. Two workers
+run each job once, and a job of a killed process runs again."""
 
 import json
 import os

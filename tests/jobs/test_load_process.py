@@ -1,4 +1,5 @@
-"""A load that cannot start ends with a report, and a machine without prctl starts loads too."""
+"""A load that cannot start ends with a report. Loads start even on systems without prctl, which ends a load with
+its parent process."""
 
 import asyncio
 import sys

@@ -1,4 +1,7 @@
-"""A message that a receiver does not accept is sent again. After too many failures, the webhook is disabled."""
+"""A message that a receiver does not accept is sent again. After too many failures, the webhook is disabled.
+
+A note says what happened to a product. While a receiver is busy, its notes are held and do not become messages.
+"""
 
 from typing import Any
 

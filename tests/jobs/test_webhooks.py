@@ -1,4 +1,7 @@
-"""Receivers get signed messages when products become searchable or are quarantined."""
+"""Receivers get signed messages when products become searchable or are quarantined.
+
+A note says what happened to a product. The job that delivers messages takes the notes and turns them into messages.
+"""
 
 import json
 from typing import Any

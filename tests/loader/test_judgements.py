@@ -1,5 +1,5 @@
-"""The good rows of a table of judgements are stored. Each bad row is reported with the reason of its rejection. If the
-database refuses a row, nothing is stored."""
+"""A judgement grades a product for a query. The good rows of a table of judgements are stored. Each bad row is reported
+with the reason of its rejection. If the database refuses a row, nothing is stored."""
 
 from pathlib import Path
 

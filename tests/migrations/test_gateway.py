@@ -123,7 +123,7 @@ def test_an_owner_without_createrole_gets_an_error_that_names_the_missing_right(
 
 
 @pytest.mark.parametrize("login", [None, "managed_admin"])
-def test_an_upgrade_refuses_dblink_functions_that_public_may_execute_and_names_the_revoke_command(
+def test_an_upgrade_refuses_dblink_functions_that_public_may_execute(
     tenants: Tenants, managed_database: Database, settings: Settings, login: str | None
 ) -> None:
     database = managed_database if login else tenants.database("managed_")

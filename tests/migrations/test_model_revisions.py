@@ -1,4 +1,4 @@
-"""Adding a model writes revisions to the site's home, creates the model's tables and adds work items."""
+"""Adding a model writes revisions to the site's home folder, creates the model's tables and adds work items."""
 
 import subprocess
 import sys

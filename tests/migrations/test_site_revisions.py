@@ -1,4 +1,5 @@
-"""The database keeps the site's revisions, so it can be migrated with any home, even after a restore from a dump."""
+"""The database keeps a copy of the site's revisions. It can be migrated with any home folder, even after a restore from
+a dump."""
 
 import subprocess
 from pathlib import Path

@@ -91,7 +91,7 @@ def test_a_lock_that_a_session_with_the_owners_rights_holds_is_respected(shop: "
         wait_until(lambda: hold(third, lock, owner), 30, "the end of the first session")
 
 
-def test_an_encoder_counts_as_dead_when_its_session_has_ended_or_has_not_reported_for_30_seconds(shop: "Shop") -> None:
+def test_an_encoder_is_dead_if_its_session_has_ended_or_not_reported_for_30_seconds(shop: "Shop") -> None:
     alive = "select shop_private.encoder_alive(1::smallint)"
     with requests.connect(shop.database) as conn:
         requests.report_alive(conn, [1])

@@ -224,7 +224,7 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(listening_servers: li
         assert [each.connections for each in listening_servers] == [0] * len(listening_servers)
 
 
-def test_a_name_is_resolved_for_every_connection_and_refused_when_its_address_becomes_forbidden(
+def test_a_name_is_resolved_for_each_connection_and_refused_once_its_address_is_forbidden(
     listening_servers: list[ScriptedServer],
 ) -> None:
     asked: list[str] = []

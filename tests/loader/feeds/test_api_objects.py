@@ -123,7 +123,7 @@ def test_option_ids_in_the_material_of_a_magento_product_become_the_attribute_ma
     assert_has(found, material=None, material_option="33,35")
 
 
-def test_a_configurable_product_of_magento_is_loaded_as_one_product_if_its_variants_are_missing(tmp_path: Path):
+def test_a_configurable_product_of_magento_without_its_variants_is_loaded_as_one_product(tmp_path: Path):
     items = json.loads((FIXTURES / "magento_rest.json").read_text())["items"]
     found, reasons = of(items[2:4], tmp_path, "goods.jsonl")
     assert (list(found), reasons) == (["WS12", "24-MB01"], [])
@@ -145,7 +145,7 @@ def test_the_amounts_of_medusa_1_are_in_the_smallest_unit_of_the_currency():
     assert_has(found["MUG-2"], price=Decimal("1500.00"), currency="JPY", availability="backorder", size="Big")
 
 
-def test_the_amounts_of_medusa_2_are_in_the_currency_and_an_ambiguous_amount_is_dropped_with_a_warning():
+def test_amounts_of_medusa_2_are_in_the_currency_and_an_ambiguous_amount_is_dropped():
     found, reasons = read(FIXTURES / "medusa_2_api.json")
     assert_has(found["SWEAT-B"], price=Decimal("10.00"), currency="EUR", color="Black", quantity=4)
     assert_has(found["SWEAT-W"], price=Decimal("12.00"), sale_price=Decimal("9.99"), color="White")

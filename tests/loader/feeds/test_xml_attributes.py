@@ -45,7 +45,7 @@ def test_a_price_may_have_its_currency_in_an_attribute(tmp_path: Path):
         ),
     ],
 )  # fmt: skip
-def test_an_element_with_attributes_is_an_object_unless_the_attributes_only_describe_the_notation(
+def test_an_element_with_attributes_is_an_object_unless_they_only_describe_its_notation(
     element: str, attributes: dict[str, object], tmp_path: Path
 ):
     assert product(element, tmp_path / "a.xml").attributes == attributes

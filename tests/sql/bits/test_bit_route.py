@@ -2,7 +2,7 @@
 
 Calibrations, downgrades and rebuilds of these indexes are tested too.
 
-The toy model has 24 dimensions, so an index has 24 bits of each vector.
+A bit is the sign of one number of a vector. The toy model has 24 dimensions, so an index has 24 bits of each vector.
 """
 
 import json
