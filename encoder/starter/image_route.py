@@ -1,4 +1,5 @@
-"""Defines the module of sentence-transformers that turns images into vectors: the tower and then the head."""
+"""Defines the module of sentence-transformers that turns images into vectors: first the image tower (tower.py), then
+the head (head.py)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -3,9 +3,10 @@
     op.add_label_indexes("starter", 384, "product_type", ["bags", "shoes"], m=16, ef_construction=64)
     op.drop_label_indexes("starter", 384, "product_type", ["bags", "shoes"], m=16, ef_construction=64)
 
-A label is a value of a field. Its label indexes are HNSW indexes of the products with this value only. The first
-operation creates the tables of labelled vectors if the model has no labels yet, and adds the labels. From then on, the
-tables are updated when an encoder stores a vector or a product changes. The indexes are noted in `shop.deferred_index`.
+A label is a value of a field. Its label indexes are HNSW indexes of the products with this value only. Labelled vectors
+are copies of the vectors of products with a label. The first operation creates the tables of labelled vectors if the
+model has no labels yet, and adds the labels. From then on, the tables are updated when an encoder stores a vector or a
+product changes. The indexes are noted in `shop.deferred_index`.
 "windowshop index add" or "windowshop index build" then copies the vectors that exist already
 (`db/lifecycle/label_indexes.py`) and builds the indexes.
 """

@@ -1,4 +1,5 @@
-"""Creates composite types for a search's request and run, which replace long lists of arguments."""
+"""Creates composite types for the arguments, the settings and the results of a search. The types replace long lists of
+arguments."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,7 @@
 """Adds constraints against numbers that would break every search, addresses that run code, and deep attributes.
 
-Rows that break a new constraint are corrected: a number is deleted, so that its default counts; a calibration is
-deleted; an address becomes null; an attribute that is nested too deeply is deleted.
+Rows that break a new constraint are corrected: a tuned number is deleted, and the default of this number counts again;
+a calibration is deleted; an address becomes null; an attribute that is nested too deeply is deleted.
 """
 
 from alembic import op

@@ -1,5 +1,5 @@
-"""Adds the tables of watches, which are stored searches that report their new matches, and of their vectors and
-matches."""
+"""Adds the tables of watches, and of the vectors and matches of watches. A watch is a stored search that reports its
+new matches."""
 
 import sqlalchemy as sa
 from alembic import op

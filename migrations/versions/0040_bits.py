@@ -1,4 +1,4 @@
-"""Lets searches use an index over the bits of the vectors, which are the signs of their numbers."""
+"""Lets searches use an index over the bits of the vectors. A bit is the sign of one number of a vector."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,5 +1,5 @@
-"""A load that cannot start ends with a report. Loads start even on systems without prctl, which ends a load with
-its parent process."""
+"""A load that cannot start ends with a report. Loads start even on systems without prctl. Where prctl exists, it ends
+a load with its parent process."""
 
 import asyncio
 import sys

@@ -1,6 +1,7 @@
 """A message that a receiver does not accept is sent again. After too many failures, the webhook is disabled.
 
-A note says what happened to a product. While a receiver is busy, its notes are held and do not become messages.
+A note is a row that says that a product must be reported. While a receiver is busy, its notes are held and do not
+become messages.
 """
 
 from typing import Any

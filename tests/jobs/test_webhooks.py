@@ -1,6 +1,6 @@
 """Receivers get signed messages when products become searchable or are quarantined.
 
-A note says what happened to a product. The job that delivers messages takes the notes and turns them into messages.
+A note is a row that says that a product must be reported. A job takes the notes and turns them into messages.
 """
 
 import json

@@ -1,5 +1,6 @@
 """Creates folders of tiny models with real architectures, processors and files but random weights: CLIP, SigLIP,
-SigLIP 2, a multilingual text tower beside CLIP's image tower, and OpenCLIP."""
+SigLIP 2, a multilingual text tower beside CLIP's image tower, and OpenCLIP. A tower is the part of a model that encodes
+texts or images."""
 
 import json
 from pathlib import Path

@@ -1,5 +1,8 @@
-"""Computes the frozen tower's features of every view of every pair. The first run takes minutes; later runs read the
-features from a cache."""
+"""Computes the features of every view of every pair with the frozen image tower (tower.py).
+
+The first run takes minutes; later runs read the features from a cache. A view is an image as it is, or a changed copy
+of it (views.py). A pair is an image with its title and keywords (pairs.py).
+"""
 
 import hashlib
 from collections.abc import Callable, Sequence

@@ -1,4 +1,5 @@
-"""Measures the four held-out splits with the trained head, the prior alone, and random vectors."""
+"""Measures the four held-out splits (splits.py) with the trained head, with its untrained prior alone (head.py), and
+with random vectors."""
 
 from collections.abc import Callable, Sequence
 

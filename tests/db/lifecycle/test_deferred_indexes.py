@@ -1,6 +1,6 @@
 """A large first load drops some indexes and foreign keys and builds them at its end. If the load is killed, the
 next load builds them. Searches are correct while indexes are missing. The HNSW index of a table with few vectors
-is deferred too, if many items wait."""
+is deferred too, if many work items wait."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""A short training run learns its pairs. Similar captions are not negatives, and images of one title are positives."""
+"""A short training run learns its pairs of an image and a caption. Images of one title count as a match for each
+other's captions, and similar captions do not count as a mismatch."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """shop.facets counts the products that have a value of a field, or a number in a range.
 
-The counts of a field ignore the conditions on that field that are not nested in the filter. The note of a row says
-whether the row's count is an estimate.
+The counts of a field ignore the conditions on that field that are not nested in the filter. The column `note` says
+whether the count of a row is an estimate.
 """
 
 import json

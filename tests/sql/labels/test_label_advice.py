@@ -1,5 +1,5 @@
 """The advice names values of fields that should become labels, with HNSW indexes of their own. It counts the filters of
-a log, times searches, and leaves out what is a label already."""
+a log, times searches, and leaves out values that are labels already."""
 
 import json
 from io import StringIO

@@ -1,4 +1,4 @@
-"""A query vector is compared only with vectors of its own model, also during switches."""
+"""A query vector is compared only with vectors of its own model, also during a switch to another model."""
 
 import random
 import threading

@@ -1,4 +1,5 @@
-"""For a query with a sign, such as C++ or 24", products whose title has this sign, or "inch" for ", come first."""
+"""For a query with a sign, such as C++ or 24", products whose title has this sign come first. For the sign ", these are
+also the products whose title has the word inch."""
 
 from typing import TYPE_CHECKING
 

@@ -1,5 +1,5 @@
-"""The keyword leg also finds products with synonyms of a query's words. The vector of a query is the mean of the
-vectors of the query and of up to four variants with synonyms."""
+"""The keyword leg of a search, its ranking by words, also finds products with synonyms of a query's words. The vector
+of a query is the mean of the vectors of the query and of up to four variants with synonyms."""
 
 import json
 from typing import TYPE_CHECKING, Any

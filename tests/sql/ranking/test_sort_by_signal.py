@@ -1,5 +1,5 @@
-"""A signal can be a key of `sort`, beside fields and over all pages. Its values are read during the search. Only the
-role app can sort by a signal for staff."""
+"""A search can sort by a signal, alone or beside fields, over all pages. The values of the signal are read during the
+search. Only the role app can sort by a signal for staff."""
 
 import pytest
 from sqlalchemy import Connection, text

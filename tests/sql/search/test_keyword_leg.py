@@ -1,4 +1,7 @@
-"""The keyword leg finds and ranks products despite inflections and typing errors, in several languages."""
+"""The keyword leg of a search, its ranking by words, finds products despite inflections and typing errors.
+
+The products and queries are in several languages.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING

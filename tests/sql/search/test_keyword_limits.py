@@ -1,5 +1,5 @@
-"""The keyword leg reads a limited number of products. If a word of the query is rare, the leg finds the products that
-have every word.
+"""The keyword leg of a search, its ranking by words, reads a limited number of products. If a word of the query is
+rare, the leg finds the products that have every word.
 
 The tests run in a catalog of 20,000 products. Nearly every product n has the words title, type, brand, `n % 4`,
 `word{n % 200}` and `number{n}`. Some tests store other document frequencies in shop.common_word. Each test runs in a

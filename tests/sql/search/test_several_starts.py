@@ -1,7 +1,6 @@
 """Searches find the nearest products although a single walk through the HNSW index can miss them. A walk is a scan that
 starts near another vector than the query. A far filter excludes the products nearest to the query.
 
-
 The tests search by several inputs, with a filter whose matches are far from the query, and in one of several catalogs.
 """
 
