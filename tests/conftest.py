@@ -1,8 +1,8 @@
 """The tests of one process share a real PostgreSQL server. A test that requests `database` gets a fresh, migrated
 database.
 
-The server is the embedded server, in a temporary home. The database of a test is a copy of a migrated template, so a
-test may commit without an effect on other tests.
+The server is the embedded server, in a temporary home folder. The database of a test is a copy of a migrated template,
+so a test may commit without an effect on other tests.
 """
 
 import gc
@@ -149,7 +149,8 @@ def clip_folder(public_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def clip_template(databases: Databases, template: str, clip_folder: Path, public_folder: Path) -> tuple[str, Path]:
-    """Returns the name of a migrated database that serves the tiny CLIP, and the home with the model's revisions."""
+    """Returns the name of a migrated database that serves the tiny CLIP, and the home folder with the model's
+    revisions."""
     from db.lifecycle.serving import serve_model
     from encoder.models.loading import load
     from migrations.model_revisions import NewModel, add_model

@@ -31,7 +31,7 @@ def earlier_site(tenants: Tenants) -> Database:
 
 @contextmanager
 def opened(database: Database, settings: Settings) -> Iterator[Database]:
-    """Open a database as a command does, with the administrator's address and the home of the settings."""
+    """Open a database as a command does, with the administrator's address and the home folder of the settings."""
     address = database.write.set(drivername="postgresql").render_as_string(hide_password=False)
     given = Settings(home=settings.home, role_prefix=database.roles.prefix, database_url=address)  # type: ignore[arg-type]
     with open_database(given) as found:
@@ -100,7 +100,7 @@ def test_an_upgrade_gives_the_logins_the_passwords_of_a_folder(
             own = earlier_site.write.set(username="tenant_encoder", password=password)
             expected = "tenant_encoder tenant_encoder"
             assert current_user(Database(own, own, database.roles), Role.ENCODER) == expected
-            assert current_user(database, Role.ENCODER) == expected  # the home keeps the password too
+            assert current_user(database, Role.ENCODER) == expected  # the home folder keeps the password too
         # web_reader has no file, so it has a random password.
         assert current_user(database, Role.WEB_READER) == "tenant_web_reader tenant_web_reader"
         (folder / "encoder").write_text("\n")

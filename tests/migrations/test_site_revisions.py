@@ -44,7 +44,7 @@ def test_an_upgrade_with_an_empty_home_changes_nothing_and_restores_the_files(
         assert path.read_text() == (original / path.name).read_text()
 
     add_model(with_toy, other, WIDE)
-    upgrade(with_toy, settings)  # the first home gets the other home's model
+    upgrade(with_toy, settings)  # the first home folder gets the model of the other
     drift(with_toy, settings)
     assert kept(with_toy) == ["model_toy", "model_toy_index", "model_wide", "model_wide_index"]
     assert {path.stem for path in original.glob("*.py")} == set(kept(with_toy))

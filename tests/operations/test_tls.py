@@ -60,7 +60,7 @@ def _owner(path: Path) -> tuple[int, int]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns the home of the administrator, which keeps the passwords of the logins."""
+    """Returns the home folder of the administrator, which keeps the passwords of the logins."""
     return tmp_path_factory.mktemp("home")
 
 

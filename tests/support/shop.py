@@ -182,7 +182,8 @@ def product(sku: str, title: str | None = None, *, image_count: int = 1, **field
 
 @pytest.fixture(scope="session")
 def toy_template(databases: Databases, template: str, public_folder: Path) -> tuple[str, Path]:
-    """Returns the name of a migrated database that serves the toy model, and the home with the model's revisions."""
+    """Returns the name of a migrated database that serves the toy model, and the home folder with the model's
+    revisions."""
     database = databases.copy(template)
     home = public_folder / "toy-home"
     add_model(database, Settings(home=home), TOY)

@@ -1,5 +1,6 @@
-"""Only the owner of a home can read the file with the passwords of the embedded server. The server runs as the user who
-starts it, or as the user windowshop if root starts it. The error of a failed start has a hint with a remedy."""
+"""Only the owner of a home folder can read the file with the passwords of the embedded server. The server runs as
+the user who starts it, or as the user windowshop if root starts it. The error of a failed start has a hint with a
+remedy."""
 
 import os
 import pwd

@@ -64,8 +64,8 @@ def conn(labelled: Database) -> Iterator[Connection]:
 
 @pytest.fixture(scope="session")
 def small_template(databases: Databases, two_model_template: str, public_folder: Path) -> tuple[str, Path]:
-    """Returns the name of a database and its home. The database has four products, and its model toy has labels of
-    product_type."""
+    """Returns the name of a database and its home folder. The database has four products, and its model toy has labels
+    of product_type."""
     home = public_folder / "small-label-home"
     shutil.copytree(public_folder / "two-model-home", home)
     shop = Shop(databases.copy(two_model_template))

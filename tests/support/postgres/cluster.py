@@ -18,7 +18,7 @@ PASSWORD = "administrator"
 
 @dataclass
 class Cluster:
-    """The server of a data folder. `home` is the home of the embedded server whose programs run."""
+    """The server of a data folder. `home` is the home folder of the embedded server whose programs run."""
 
     home: Path
     data: Path
