@@ -9,10 +9,12 @@ from threading import Thread
 from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Engine, make_url
+from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.embedded.server import Server, secrets
 from db.engine import SUPERUSER, Database
+from db.errors import WindowshopError
 from db.kept_logins import KeptLogins
 from db.lifecycle.gateway import DATABASE_SETTINGS, SERVER
 from db.roles import LOGINS, Role, Roles
@@ -50,6 +52,9 @@ LEAD_HERE = (
     )
     + "; end $$"
 )
+GATEWAY_SESSION = (
+    "select true from pg_stat_activity where datname = current_database() and application_name = 'windowshop gateway'"
+)
 _numbers = count(1)
 _created: list[tuple["Databases", str]] = []
 
@@ -66,6 +71,52 @@ class WithEngines(Database):
         if key not in self._engines:
             self._engines[key] = super().engine(role, read=read)
         return self._engines[key]
+
+
+class KeptConnections:
+    """Connections that stay open for several tests, because the first statements of a connection take most of the
+    processor time of a short test. The connection of the administrator commits every statement."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._open: dict[Role | None, Connection] = {}
+
+    def connection(self, role: Role | None) -> Connection:
+        if role not in self._open:
+            conn = self._database.engine(role).connect()
+            _driver(conn).prepare_threshold = None  # `reset` would discard prepared statements that psycopg still uses
+            self._open[role] = conn if role else conn.execution_options(isolation_level="AUTOCOMMIT")
+        return self._open[role]
+
+    def reset(self) -> None:
+        """Send the statistics of each connection, and give it the state of a new one. Close it if that fails, or if a
+        session of the gateway may belong to it."""
+        for role, conn in list(self._open.items()):
+            try:
+                conn.rollback()
+                driver = _driver(conn)
+                driver.rollback()
+                driver.autocommit = True
+                driver.execute("select pg_stat_force_next_flush()")
+                gateway = driver.execute(GATEWAY_SESSION).fetchone() is not None
+                driver.execute("discard all")
+                driver.autocommit = role is None
+            except (psycopg.Error, SQLAlchemyError, WindowshopError):
+                gateway = True
+            if gateway:
+                del self._open[role]
+                conn.invalidate()
+                conn.close()
+
+    def close(self) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
+
+
+def _driver(conn: Connection) -> psycopg.Connection[Any]:
+    found = conn.connection.driver_connection
+    assert isinstance(found, psycopg.Connection)
+    return found
 
 
 def admin(database: Database, statement: str) -> list[Any]:

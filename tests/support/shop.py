@@ -3,7 +3,7 @@ decides when the worker acts."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from db.work import requests
 from db.work.items import Item, Part
 from migrations.model_revisions import NewModel, add_model
 from tests.support import large_catalog
-from tests.support.databases import Databases
+from tests.support.databases import Databases, KeptConnections
 
 TOY = NewModel("toy", "toy", "revision 1", 24)
 WIDE = NewModel("wide", "wide", "revision 1", 40)
@@ -68,11 +68,16 @@ class Shop:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._open = ExitStack()
-        self._admin: Connection | None = None
-        self._app: Connection | None = None
+        self._kept = KeptConnections(database)  # of `run` and `load`
 
     def close(self) -> None:
         self._open.close()
+        self._kept.close()
+
+    def end_test(self) -> None:
+        """Close the connections of `connect`. Those of `run` and `load` stay open for the next test."""
+        self._open.close()
+        self._kept.reset()
 
     def connect(self, role: Role | None) -> Connection:
         """Returns a connection that commits every statement. The connection is closed after the test."""
@@ -81,8 +86,7 @@ class Shop:
 
     def run(self, statement: str, **parameters: Any) -> list[Row[Any]]:
         """Run a statement as the administrator. Returns the rows of the result, or an empty list."""
-        self._admin = self._admin or self.connect(None)
-        done = self._admin.execute(text(statement), parameters)
+        done = self._kept.connection(None).execute(text(statement), parameters)
         return list(done.all()) if done.returns_rows else []
 
     def value(self, statement: str, **parameters: Any) -> Any:
@@ -90,12 +94,12 @@ class Shop:
 
     def load(self, *products: Product, into: str = "main", image_root: Path | None = Path("/images")) -> Any:
         """Upsert products as `windowshop load` does, with the rights of the app."""
-        self._app = self._app or self._open.enter_context(self.database.connect(Role.APP))
-        with self._app.begin():
-            with catalog.staging(self._app) as stage:
+        app = self._kept.connection(Role.APP)
+        with app.begin():
+            with catalog.staging(app) as stage:
                 for product in products:
                     stage(product)
-            return catalog.upsert(self._app, catalog=into, image_root=image_root)
+            return catalog.upsert(app, catalog=into, image_root=image_root)
 
     def add(self, *skus: str, image_count: int = 1) -> None:
         self.load(*(product(sku, image_count=image_count) for sku in skus))
@@ -208,10 +212,10 @@ _filled: dict[str, tuple[Callable[[Shop], None], int]] = {}  # database -> its l
 
 
 @contextmanager
-def filled(database: Database, fill: Callable[[Shop], None]) -> Iterator[Shop]:
-    """Yields an emptied shop that `fill` has filled. If no transaction has written to the server since the last test
-    with the same `fill`, the shop is used as it is, because most tests of a search only read."""
-    made, name = Shop(database), str(database.write.database)
+def filled(made: Shop, fill: Callable[[Shop], None]) -> Iterator[Shop]:
+    """Yields the shop, emptied and then filled by `fill`. If no transaction has written to the server since the last
+    test with the same `fill`, the shop is used as it is, because most tests of a search only read."""
+    name = str(made.database.write.database)
     try:
         last, found = _filled.pop(name, None), _transaction_id(made)
         if last != (fill, found):
@@ -221,7 +225,7 @@ def filled(database: Database, fill: Callable[[Shop], None]) -> Iterator[Shop]:
         _filled[name] = (fill, found + 1)
         yield made
     finally:
-        made.close()
+        made.end_test()
 
 
 def _nothing(_: Shop) -> None:
@@ -267,33 +271,35 @@ def _empty(made: Shop) -> None:
 
 
 @pytest.fixture(scope="session")
-def _toy_database(databases: Databases, toy_template: tuple[str, Path]) -> Database:
-    return databases.copy(toy_template[0])
+def _toy_shop(databases: Databases, toy_template: tuple[str, Path]) -> Iterator[Shop]:
+    with closing(Shop(databases.copy(toy_template[0]))) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
-def _two_model_database(databases: Databases, two_model_template: str) -> Database:
-    return databases.copy(two_model_template)
-
-
-@pytest.fixture
-def shop(_toy_database: Database) -> Iterator[Shop]:
-    """Yields a shop without products. The toy model serves as model_id 1."""
-    with filled(_toy_database, _nothing) as made:
+def _two_model_shop(databases: Databases, two_model_template: str) -> Iterator[Shop]:
+    with closing(Shop(databases.copy(two_model_template))) as made:
         yield made
 
 
 @pytest.fixture
-def filled_shop(_toy_database: Database) -> Iterator[Callable[[Callable[[Shop], None]], Shop]]:
-    """Yields a function that returns the shop that its argument has filled. A test uses this fixture or `shop`."""
-    with ExitStack() as stack:
-        yield lambda fill: stack.enter_context(filled(_toy_database, fill))
+def shop(_toy_shop: Shop) -> Iterator[Shop]:
+    """Yields a shop without products. The toy model serves as model_id 1."""
+    with filled(_toy_shop, _nothing) as made:
+        yield made
 
 
 @pytest.fixture
-def two_models(_two_model_database: Database) -> Iterator[Shop]:
+def filled_shop(_toy_shop: Shop) -> Iterator[Callable[[Callable[[Shop], None]], Shop]]:
+    """Yields a function that returns the shop that its argument has filled. A test uses this fixture or `shop`."""
+    with ExitStack() as stack:
+        yield lambda fill: stack.enter_context(filled(_toy_shop, fill))
+
+
+@pytest.fixture
+def two_models(_two_model_shop: Shop) -> Iterator[Shop]:
     """Yields a shop without products. Toy serves as model_id 1, and wide (40 dimensions) is building as model_id 2."""
-    with filled(_two_model_database, _nothing) as made:
+    with filled(_two_model_shop, _nothing) as made:
         yield made
 
 

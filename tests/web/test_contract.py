@@ -17,7 +17,7 @@ from tests.support.databases import Databases
 from tests.support.web_service import ROUTES, SETTINGS, answering, served
 from web.http.problems import KINDS
 
-CASES = [25, pytest.param(100, marks=pytest.mark.soak)]  # the largest number of requests for each route and mode
+CASES = [10, pytest.param(100, marks=pytest.mark.soak)]  # the largest number of requests for each route and mode
 
 
 def test_every_route_has_a_description_and_examples_and_an_answer_for_errors(client: httpx.Client) -> None:
