@@ -52,10 +52,10 @@ class Database:
     """A database: the address for writing, the address for reading, and the logins of the roles.
 
     With the embedded server, `password` returns the password of a login. Otherwise `password` is None and the addresses
-    in the settings contain a login. If an administrator ran `db upgrade` from this home with the address for writing,
-    `kept` finds the logins that the upgrade created, and each role uses its own login. Otherwise each role uses the
-    login of the address. Without the embedded server, each engine of a role checks at its first connection that the
-    login has the rights of the role and is no administrator.
+    in the settings contain a login. If an administrator ran `db upgrade` from this home folder with the address for
+    writing, `kept` finds the logins that the upgrade created, and each role uses its own login. Otherwise each role
+    uses the login of the address. Without the embedded server, each engine of a role checks at its first connection
+    that the login has the rights of the role and is no administrator.
     """
 
     write: URL

@@ -45,7 +45,7 @@ def drive(measured: Site, model: Model, settings: EncoderSettings) -> tuple[Stag
 
 
 def export_starter(measured: Site) -> None:
-    """Export the starter into the folder `exports` of the site's home, as `windowshop model add` does."""
+    """Export the starter into the folder `exports` of the site's home folder, as `windowshop model add` does."""
     export.write(load(starter.NAME), measured.settings.home / "exports", sample_texts(), sample_images())
 
 

@@ -25,7 +25,7 @@ def run(other_python: Path, rows: int) -> None:
         what: {name: [] for name in versions} for what in ("an empty database", "a second catalog")
     }
     with tempfile.TemporaryDirectory(prefix="windowshop-loads-") as folder:
-        Path(folder).chmod(0o755)  # the server's user reads the homes
+        Path(folder).chmod(0o755)  # the server's user reads the home folders
         feed = Path(folder) / "feed.tsv"
         write_feed(feed, rows)
         for turn in range(ROUNDS):

@@ -1,8 +1,8 @@
 """Loads the generated catalog into a Windowshop database. Triggers are off and most indexes are built at the end, so
 that loading takes only minutes.
 
-The folder of the caller keeps one server home for each catalog size. A home is used again as long as the database
-schema and the generated data have not changed.
+The folder of the caller keeps one home folder for each catalog size. A home folder is used again as long as the
+database schema and the generated data have not changed.
 """
 
 import hashlib

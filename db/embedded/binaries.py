@@ -96,7 +96,7 @@ def unpack(home: Path, on_progress: Progress) -> Path:
 def remove_others(home: Path, programs: Path) -> None:
     """Delete the copies of all releases except that of `programs`. The caller holds the start lock.
 
-    The server of the home must run with `programs`. A copy that cannot be deleted stays.
+    The server of the home folder must run with `programs`. A copy that cannot be deleted stays.
     """
     for copy in (home / "postgres").glob("[0-9]*"):
         if not programs.is_relative_to(copy):

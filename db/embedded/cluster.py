@@ -322,8 +322,8 @@ def _is_free(port: int) -> bool:
 
 
 def _free_port(home: Path) -> int:
-    # Homes usually begin at different ports. Otherwise a server that is started again would often find that the server
-    # of another home has taken its port.
+    # Home folders usually begin at different ports. Otherwise a server that is started again would often find that the
+    # server of another home folder has taken its port.
     first = zlib.crc32(os.fsencode(home)) % len(PORTS)
     candidates: list[int] = [persisted_port(home) or PORTS[first], *PORTS[first:], *PORTS[:first]]
     for port in candidates:

@@ -1,6 +1,6 @@
 """Tests use the real service on a real socket and a real database. No encoder runs unless a test starts one.
 
-The vectors of the toy model are 24 random numbers. The vectors of a few texts are in the query cache.
+Each vector of the toy model has 24 random numbers. The vectors of a few texts are in the query cache.
 """
 
 from collections.abc import Iterator

@@ -170,7 +170,7 @@ def test_the_service_answers_only_to_its_host_names(serve: Serve, allowed: list[
         assert client.get("/health", headers={"Host": host}).status_code == 200
 
 
-def test_while_keys_are_off_loopback_names_and_the_allowed_hosts_are_allowed_and_another_name_is_not(
+def test_while_keys_are_off_loopback_names_and_allowed_hosts_are_accepted_and_others_refused(
     serve: Serve,
 ) -> None:
     with serve(api_keys="off") as client:

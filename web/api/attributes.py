@@ -28,9 +28,12 @@ class ShownAttributes:
     def check(
         self, filter_: Any, fields: Iterable[str] = (), sort: str | None = None, group_by: str | None = None
     ) -> None:
-        """Raises ApiError if a filter, a facet, a sort or group_by reads a hidden attribute, or if an attribute is
-        hidden and `sort` cannot be read. The number, the order or the groups of the found products would reveal values
-        of the hidden attribute."""
+        """Raises ApiError if a filter, a facet, a sort or group_by reads a hidden attribute. The number, the order or
+        the groups of the found products would reveal its values.
+
+        Unless all attributes are shown, also raises ApiError if `sort` cannot be read or the filter has too many
+        values.
+        """
         if self._names is None:
             return
         named = (

@@ -83,8 +83,8 @@ async def ready(state: State) -> Response[Ready]:
 
 
 async def encoder(state: State) -> Encoder | None:
-    """Returns the state of the encoder as a search reaches it, or None when no model serves, or when a database does
-    not answer."""
+    """Returns the state of the encoder that searches reach. Returns None while the primary does not answer, if no model
+    serves, or if the state cannot be read."""
 
     def call(conn: Connection) -> Any:
         return conn.execute(_ENCODER).one_or_none()

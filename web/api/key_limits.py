@@ -79,8 +79,8 @@ class KeyLimits:
         return replace(params, filter=msgspec.json.encode(both).decode())
 
     def check_products(self, conn: Connection, catalog: str, skus: Iterable[str]) -> None:
-        """Raises ApiError if the key has a filter and a product does not meet it, as if the catalog had no such
-        product."""
+        """Raises ApiError if the key has a filter and a product does not meet it. The error is the same as for a
+        product that does not exist."""
         wanted = sorted(set(skus))
         if self._filter is None or not wanted:
             return

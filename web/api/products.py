@@ -194,8 +194,11 @@ def _checked(
     root: Path | None,
     stored: dict[str, set[str]],
 ) -> tuple[list[Outcome], list[tuple[Outcome, Product]]]:
-    """Returns the outcome of each item, and the products to store with their outcomes. `raws` has the items that could
-    be read, and `stored` the paths of `_stored_paths`."""
+    """Returns the outcome of each item, and a pair of outcome and product for each product to store.
+
+    `raws` has what `raw_products` returned for the items that are not Refused. `stored` has the image paths that
+    products already have, by SKU.
+    """
     outcomes: list[Outcome] = []
     taken: dict[str, tuple[Outcome, Product]] = {}
     image_root = ImageRoot(root) if root else None
@@ -258,7 +261,7 @@ async def delete_product(
 
 
 def no_product(conn: Connection, catalog: str) -> ApiError:
-    """Return the error about a product that does not exist, or about its catalog if that does not exist."""
+    """Returns the error about a product that does not exist, or about its catalog if that does not exist."""
     if not catalogs.exists(conn, catalog):
         return ApiError("not-found", f"There is no catalog {catalog}.")
     return ApiError("not-found", "There is no such product in this catalog.")

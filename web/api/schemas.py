@@ -311,8 +311,8 @@ class Results(msgspec.Struct):
 
 class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Without `cut`, all products that pass the filter and the operators of the query are counted. With `cut`, only the
-    products that pass the cut of a search are counted. Give `cut` together with what that search has of `query`,
-    `image`, `inputs` and `weights`."""
+    products that pass the cut of a search are counted. Then give `query`, `image`, `inputs` and `weights` as in that
+    search."""
 
     filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
     fields: Annotated[list[FacetName], Meta(min_length=1, max_length=20)] = msgspec.field(

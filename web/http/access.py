@@ -107,8 +107,10 @@ class Access:
         return await self._key(token, self._remembered(token)) if 0 < len(token) <= _MAX_TOKEN else None
 
     async def count_more(self, scope: Scope, requests: int) -> None:
-        """Count the further requests for which a single request of the client stands. Raises ApiError above the limit.
-        If the requests may fit later, the single request is not counted either."""
+        """Count `requests` more requests for a request that stands for several, such as one with many searches.
+
+        Raises ApiError above the limit. If all of them may fit later, the request itself is no longer counted either.
+        """
         per_minute = self._per_address if context_of(scope).api_key is None else self._per_key
         if not per_minute or not requests:
             return
@@ -178,8 +180,8 @@ class Access:
         raise ApiError("rate", f"The limit is {per_minute} requests per minute.{counts}", retry_after=wait)
 
     async def _report(self, scope: Scope, per_minute: int, client: str) -> None:
-        """Put the fields of draft-ietf-httpapi-ratelimit-headers into the request's context: the policy, what is left
-        of it, and after how many seconds all of it is left."""
+        """Put the fields of draft-ietf-httpapi-ratelimit-headers into the request's context: the limit, how many
+        requests are left, and after how many seconds the whole limit is left."""
         limit = _limit(per_minute)
         left = await self._allowances.left(limit, client) // _LIGHT_PER_REQUEST
         full = await self._allowances.wait(limit, client, cost=limit.amount)

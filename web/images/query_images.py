@@ -52,7 +52,10 @@ class QueryImages:
 
 
 def _tells_host(error: BaseException | None) -> bool:
-    """Returns whether the cause of an error would tell a client which names the network of the service knows."""
+    """Returns whether the cause of the error is an unknown host name or a forbidden address.
+
+    Such an error would tell a client which names the network of the service knows.
+    """
     while error is not None and not isinstance(error, AddressForbidden | gaierror):
         error = error.__cause__ or error.__context__  # httpcore2 raises some errors `from None`
     return error is not None

@@ -22,8 +22,8 @@ MAX_DESCRIPTION = 2_000  # characters of a product's description
 
 
 def page(answer: Mapping[str, Any], site: str | None) -> dict[str, Any]:
-    """Returns a page of results. `site` is the address of this service, or None on stdio, where an image that only
-    this service has is left out."""
+    """Returns a page of results. `site` is the address of this service. On stdio, `site` is None, and images that only
+    this service has are left out."""
     shown = {
         "results": [_result(one, site) for one in answer["results"]],
         "total": answer["total"],

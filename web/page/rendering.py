@@ -161,8 +161,11 @@ def _more(state: PageState, result: PageResult | None) -> str | None:
 
 
 def _redirect(result: PageResult | None) -> str | None:
-    """Returns the address that a rule of the shop gives the search. The page links to it: a redirect would not let a
-    visitor who types finish, and not let a visitor go back."""
+    """Returns the address to which a rule of the shop sends the search, or None.
+
+    The page shows it as a link. A redirect would interrupt a visitor who is still typing, and "back" would lead to the
+    redirect again.
+    """
     found = result.search.redirect if result and result.search else None
     return found if found and found.startswith(("http://", "https://", "/")) else None
 

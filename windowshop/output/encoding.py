@@ -81,7 +81,7 @@ def encode_with_progress(
 
 
 class _Watcher:
-    """Copies the counters to the progress bar in a separate thread, so that the lanes of the encoder need no
+    """Copies the counters to the progress bar in a separate thread, so that the encoder's code does not know the
     terminal."""
 
     def __init__(self, bar: ProgressBar) -> None:
@@ -106,7 +106,7 @@ class _Watcher:
 
 
 def _engines(models: Mapping[int, Model]) -> list[tuple[str, str]]:
-    """Return the pairs of a tower and its engine that the models have, sorted, each pair once."""
+    """Return the sorted pairs of a tower (`image` or `text`) and the engine that runs it, each pair once."""
     return sorted({pair for model in models.values() for pair in model.engines.items()})
 
 

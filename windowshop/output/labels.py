@@ -1,4 +1,5 @@
-"""Reads logs of filters. Prints the advice on indexes of labels as a table, or returns it as JSON."""
+"""Reads logs of filters. Prints the advice on labels as a table, or returns it as JSON. A label is a value of a field
+whose products have an HNSW index of their own."""
 
 import json
 import shlex

@@ -140,7 +140,7 @@ class Changing:
         """Runs what "windowshop index rebuild" and "windowshop calibrate" run. Returns the seconds of the rebuild."""
         [index] = [each for each in self._indexes()[0] if each.name == "bench_image_hnsw"]
         began = time.perf_counter()
-        with tempfile.TemporaryDirectory() as home:  # a revision in the home of the server would change the kept shop
+        with tempfile.TemporaryDirectory() as home:  # a revision in the server's home folder would change the kept shop
             rebuild_indexes(
                 self.shop.database,
                 Settings(home=Path(home)),

@@ -35,7 +35,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def ready_home(folder: Path) -> Iterator[Path]:
-    """Yields a home with programs and a database. Each test must leave the server of this home stopped."""
+    """Yields a home folder with programs and a database. Each test must leave its server stopped."""
     home = folder / "ready"
     with server.attach(home):
         pass
@@ -51,7 +51,7 @@ def home(ready_home: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def new_home(folder: Path, ready_home: Path) -> Iterator[Path]:
-    """Yields a home with programs but without a database."""
+    """Yields a home folder with programs but without a database."""
     path = Path(tempfile.mkdtemp(prefix="home-", dir=folder))
     path.chmod(0o755)
     hardlink(ready_home / "postgres", path / "postgres")
@@ -61,8 +61,8 @@ def new_home(folder: Path, ready_home: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def attached_process(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], subprocess.Popen[str]]]:
-    """Yields a function that starts a process. The process attaches to the server of a home, prints the port and waits
-    until its input is closed."""
+    """Yields a function that starts a process. The process attaches to the server of a home folder, prints the port and
+    waits until its input is closed."""
     processes: list[subprocess.Popen[str]] = []
 
     def launch(home: Path) -> subprocess.Popen[str]:

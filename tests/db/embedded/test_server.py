@@ -46,7 +46,7 @@ def reaper_of(home: Path) -> int | None:
 
 
 def test_the_first_start_creates_a_database_and_the_next_start_uses_it(folder: Path) -> None:
-    home, steps = folder / f"first-{time.monotonic_ns()}", list[str]()  # a new home, also if the test runs again
+    home, steps = folder / f"first-{time.monotonic_ns()}", list[str]()  # a new home folder, also if the test runs again
     with server.attach(home, steps.append) as running:
         assert len(steps) == 3
         assert server.status(home).version == "18.6"

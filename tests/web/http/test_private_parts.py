@@ -33,7 +33,7 @@ def test_one_minor_version_is_allowed(package: str) -> None:
     assert not allowed.specifier.contains(f"{major}.{minor - 1}.99")
 
 
-def test_the_protocol_of_uvicorn_has_the_parts_that_web_http_protocol_uses() -> None:
+def test_uvicorn_has_the_parts_that_the_service_uses() -> None:
     loop = asyncio.new_event_loop()
     try:
         protocol: Any = HttpToolsProtocol(Config(_app, log_config=None, interface="asgi3"), ServerState(), {}, loop)
@@ -54,7 +54,7 @@ def test_the_protocol_of_uvicorn_has_the_parts_that_web_http_protocol_uses() -> 
         loop.close()
 
 
-def test_litestar_has_the_parts_that_web_app_methods_and_bodies_use() -> None:
+def test_litestar_has_the_parts_that_the_service_uses() -> None:
     @post("/x")
     async def route(data: JSONBody[dict[str, int]], limit: Annotated[int, QueryParameter()]) -> None: ...
 

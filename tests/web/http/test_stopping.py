@@ -34,7 +34,7 @@ def test_a_request_that_waits_is_answered_at_once_with_what_is_known(
         waiting.start()
         wait_until(is_stored, 30, "product is stored")
         began = time.monotonic()
-    assert time.monotonic() - began < 10  # the wait would last for 50 s, the service's grace period for 11
+    assert time.monotonic() - began < 10  # the wait would last 50 s, and the grace period 11 s
     waiting.join()
     [outcome] = answers[0].raise_for_status().json()["products"]
     assert (outcome["status"], outcome["encoding"]) == ("inserted", "waiting")

@@ -1,4 +1,4 @@
-"""The tools search by the image at an address, and internal addresses are refused as by POST /v1/search."""
+"""The tools search by the image at an address. Like POST /v1/search, they refuse internal addresses."""
 
 import base64
 import threading

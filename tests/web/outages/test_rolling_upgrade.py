@@ -48,7 +48,9 @@ def downgrade() -> None:
 '''
 
 
-def test_a_process_is_ready_and_behind_until_the_schema_does_not_serve_it(serve: Serve, own_database: Database) -> None:
+def test_a_process_is_ready_but_behind_until_the_schema_no_longer_serves_it(
+    serve: Serve, own_database: Database
+) -> None:
     with serve(own_database) as client:
         assert client.get("/ready").json() | {"encoder": None, "lag_seconds": None} == {
             "status": "ready", "revision": schema.HEAD, "primary": True, "reads": "primary", "lag_seconds": None,
@@ -124,11 +126,11 @@ class Traffic(threading.Thread):
 
 
 def next_release(folder: Path) -> Path:
-    """Copy the code, with a further revision and a further option of shop.search."""
+    """Copies the code to `folder`, and adds a revision and an option of shop.search to the copy. Returns `folder`."""
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "migrations" / "versions" / f"{NEXT}_season.py").write_text(REVISION)
-    last = " text default null"  # of the last option
+    last = " text default null"  # the last option of shop.search ends like this
     for path, old, new in (
         ("db/schema.py", f'HEAD = "{schema.HEAD}"', f'HEAD = "{NEXT}"'),
         ("db/functions/search/search.sql", f"{last}\n)", f"{last}, season text default null\n)"),

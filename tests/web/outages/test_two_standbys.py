@@ -44,7 +44,7 @@ def replicas(server: Server, server_home: Path, public_folder: Path) -> Iterator
 
 
 def both(database: Database, ports: tuple[int, int]) -> URL:
-    """Return the address of both replicas."""
+    """Returns an address that names both replicas."""
     login = database.write
     address = (
         f"postgresql://{login.username}@127.0.0.1:{ports[0]},127.0.0.1:{ports[1]}/{login.database}"

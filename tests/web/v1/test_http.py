@@ -115,7 +115,7 @@ def test_the_page_of_the_api_works_without_the_search_page(serve: Serve) -> None
         assert (page.status_code, client.get(style).status_code, client.get("/").status_code) == (200, 200, 404)
 
 
-# --- repeated writes
+# --- repeated writes: a request claims its Idempotency-Key, and ends the claim when it has an answer
 
 
 def put(client: httpx.Client, key: str, body: object = PRODUCT, path: str = "/v1/products") -> httpx.Response:
@@ -177,7 +177,7 @@ def test_the_key_of_an_answered_request_can_be_used_again_at_once(
         assert [answer.status_code for answer in gone] == [204, 204]
 
 
-def test_the_same_key_of_two_clients_is_two_keys(own_database: Database) -> None:
+def test_two_clients_can_use_the_same_idempotency_key(own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         keys = [api_keys.create(conn, name, ["write"]) for name in ("one", "two")]
     with served(own_database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:
@@ -262,7 +262,9 @@ def test_an_answer_is_stored_when_the_first_tries_fail(
         assert answer.json() == answers[0].json()
 
 
-def test_an_outdated_claim_ends_nothing_and_a_repeated_request_uses_no_identity_value(own_database: Database) -> None:
+def test_only_the_last_claim_of_a_key_can_end_and_a_repeated_request_uses_no_identity_value(
+    own_database: Database,
+) -> None:
     key, request = b"k" * 32, b"r" * 32
     with own_database.connect(None) as conn, conn.begin():
         first = idempotency.claim(conn, key, request)
@@ -283,7 +285,7 @@ def test_an_outdated_claim_ends_nothing_and_a_repeated_request_uses_no_identity_
         assert values[1] - values[0] == 2  # the second claim of the first key has used up one value
 
 
-def test_a_key_without_the_scope_of_a_write_claims_nothing(own_database: Database) -> None:
+def test_an_api_key_without_the_scope_of_a_write_claims_no_idempotency_key(own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         reader = api_keys.create(conn, "reader", ["search"])
     with served(own_database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:
@@ -293,7 +295,7 @@ def test_a_key_without_the_scope_of_a_write_claims_nothing(own_database: Databas
         assert conn.scalar(text("select count(*) from shop_private.idempotency")) == 0
 
 
-def test_old_keys_are_forgotten(serve: Serve, own_database: Database) -> None:
+def test_idempotency_keys_older_than_a_day_are_forgotten(serve: Serve, own_database: Database) -> None:
     with serve(own_database) as client:
         put(client, "k-1").raise_for_status()
         put(client, "k-2").raise_for_status()

@@ -93,8 +93,8 @@ async def stream(
 ) -> AsyncGenerator[bytes]:
     """Yields the chunks until the call that `start` begins has ended. Raises the error of the call.
 
-    The call holds a slot, and is cancelled after SECONDS. It is also cancelled when the task that reads the first chunk
-    ends, because a task that is cancelled while it sends a chunk does not close this generator.
+    The call holds one of the `slots`, and is cancelled after SECONDS. It is also cancelled when the task that reads the
+    first chunk ends, because a task that is cancelled while it sends a chunk does not close this generator.
     """
 
     async def run() -> None:

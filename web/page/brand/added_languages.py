@@ -1,7 +1,8 @@
 """Reads the gettext catalogs of a theme. A catalog adds a language to the page, or changes texts of a language.
 
-A text that a catalog lacks stays as the page has it, in English for an added language, so that a new version of the
-page needs no new theme. A faulty catalog is left out, with one error in the log, and the page has its other languages.
+If a catalog lacks a text, the page has its own translation, or in an added language the English text. So a new version
+of the page needs no new theme. A faulty catalog is left out, with one error in the log, and the page has its other
+languages.
 """
 
 import re

@@ -25,9 +25,12 @@ _MOST = 20  # languages of Accept-Language that are read
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What one service shows. `frame_ancestors` are the sources of the directive of this name. The first language is
-    for visitors who accept none of the languages. `public_url` is the scheme and the host of the page's absolute
-    addresses. Without `public_url`, they have the scheme and the host of the request."""
+    """What one service shows.
+
+    `frame_ancestors` has the sources of the directive frame-ancestors of the content security policy. The first of the
+    languages is for visitors who accept none of them. The page's absolute addresses have the scheme and the host of
+    `public_url` or, without it, those of the request.
+    """
 
     theme: Theme = field(default_factory=Theme)
     frame_ancestors: str = "'none'"

@@ -104,8 +104,9 @@ def read_variants(
     *,
     hidden: Conditions,
 ) -> Variants:
-    """Return the variants of the product `row`, the product itself first; none without an item_group_id. With `search`,
-    return only those that the search finds. `origin` becomes a part of their addresses, as in `product_address`."""
+    """Returns the variants of the product `row`, the product itself first; none without an item_group_id. With
+    `search`, returns only those that the search finds. `origin` becomes a part of their addresses, as in
+    `product_address`."""
     if row["item_group_id"] is None:
         return Variants([], [], None)
     chosen = msgspec.json.decode(search.filter) if search and search.filter else {}

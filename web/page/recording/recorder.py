@@ -3,9 +3,10 @@
 A search waits for WAIT_SECONDS: if the visitor adds or removes letters at the end of the text in this time, only the
 last text is recorded. A process that still remembers a search of a visitor does not record it again on that day. The
 same holds for a click on one of the found products. A click on a product of a search that was not recorded is not
-recorded either. While the primary does not answer, events wait, and the page works as before. All that is kept in
-memory is bounded. For example, an event is lost if too many events wait, if its write fails and may have been stored,
-or if the service ends while the primary does not answer. The metrics count the lost events.
+recorded either. While the primary does not answer, events wait, and the page works as before.
+
+All that is kept in memory is bounded. An event can be lost: for example, if too many events wait, if its write fails
+and may have been stored, or if the service ends while the primary does not answer. The metrics count the lost events.
 """
 
 import asyncio

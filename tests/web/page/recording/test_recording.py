@@ -26,11 +26,14 @@ EVENTS = "select kind, query, results, sku, rank, visitor, catalog, search_id fr
 
 @contextmanager
 def recording(serve: Serve, database: Database, **settings: Any) -> Iterator[httpx.Client]:
-    """Yields a client that behaves as a browser. The recorder has read the salt of the day."""
+    """Yields a client that behaves as a browser.
+
+    The recorder has read the salt of the day, with which it makes names of visitors.
+    """
     with serve(database, record_events=True, **settings) as client:
         client.headers.update(BROWSER | OURS)
         wait_until(lambda: rows(database, "select day from shop_private.visitor_salt") != [], 30, "a salt")
-        time.sleep(0.1)  # the recorder gets the answer
+        time.sleep(0.1)  # until the recorder has the salt too
         yield client
 
 
@@ -41,7 +44,7 @@ def rows(database: Database, sql: str = EVENTS) -> list[Any]:
 
 def recorded(database: Database, count: int) -> list[Any]:
     wait_until(lambda: len(rows(database)) >= count, 30, f"{count} events")
-    time.sleep(0.1)  # for an event too many
+    time.sleep(0.1)  # an event too many would be written in this time
     found = rows(database)
     assert len(found) == count
     return found
@@ -174,7 +177,7 @@ def test_a_click_needs_a_search_of_the_same_visitor_and_catalog(serve: Serve, ow
 
 
 def _another_name(database: Database) -> str:
-    """Returns the name of a browser with which 127.0.0.1 is another visitor today than with BROWSER."""
+    """Returns the name of another browser. Today, 127.0.0.1 with this browser is another visitor than with BROWSER."""
     from db.roles import Role
     from db.search.events import salt_of_day
     from web.page.recording.visitors import name_of

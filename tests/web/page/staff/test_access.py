@@ -19,7 +19,7 @@ FORMS = (
 )  # fmt: skip
 
 
-def test_without_a_key_no_page_opens_and_no_form_is_taken_and_another_key_than_admin_cannot_sign_in(
+def test_without_an_admin_key_no_page_opens_and_no_form_is_taken_and_nobody_can_sign_in(
     client: httpx.Client, keys: Keys
 ) -> None:
     for path in PAGES:

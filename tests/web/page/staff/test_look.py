@@ -16,7 +16,7 @@ from web.page.staff.wording import TITLES
 
 PAGES = ("/staff", "/staff/synonyms", "/staff/rules", "/staff/quarantine", "/staff/models")
 TITLE = re.compile(r"<h1>(.*?)</h1>")
-# Nobody sees these problems on a page for staff in a browser. Programs that use the API get them, or nobody does.
+# No page for staff shows these problems in a browser.
 ELSEWHERE = {"method", "body-timeout", "conflict", "cursor-outdated", "media-type", "idempotency-key", "client-gone",
              "method-unknown"}  # fmt: skip
 
