@@ -1,5 +1,5 @@
 -- Finds the same products as filtered_hnsw_leg for a role under row level security. The arguments and the results are
--- those of filtered_hnsw_leg.
+-- those of filtered_hnsw_leg. p_condition is null if the scan need not look up products (see scan_condition).
 --
 -- The statement of the scan returns only visible candidates, and leg.rows_examined counts these. But the server counts
 -- how many candidates the index has returned, hidden ones too, and `scanned` is this number. So the limits of this
@@ -12,7 +12,8 @@
 --     for each candidate. The limit is set so that the scan ends first, because pgvector leaves out near elements after
 --     it has reached the limit.
 --   - If less than @hnsw_probed_share@ of the products match, one of the nearest @hnsw_probe@ / p_share candidates must
---     be visible. Otherwise the policy excludes the neighbourhood, and the scan gives up before it begins.
+--     be visible, or one of fewer candidates if filtered_hnsw_leg would give up after them. Otherwise the policy
+--     excludes the neighbourhood, and the scan gives up before it begins.
 --
 -- Rows are fetched one by one, because a FOR loop fetches up to 50 rows ahead and the server may pass many hidden
 -- candidates for each row.
@@ -39,15 +40,18 @@ as $$
 declare
     began constant timestamptz := clock_timestamp();
     index constant oid := coalesce(to_regclass(p_index), 0);
-    candidates constant text := format('select c.*, p.product_id is not null and (%s), %s from (
+    candidates constant text := format('select c.*, %s, %s from (
         select i.product_id, i.position, i.embedding operator(@vector@.<=>) $1 as distance
-        from %s i order by i.embedding operator(@vector@.<=>) $1 limit $2) c
-        left join shop.product p on p.product_id = c.product_id', p_condition,
-        format('pg_stat_get_xact_tuples_fetched(%s) - %s', index, pg_stat_get_xact_tuples_fetched(index)),
-        p_source);
+        from %s i order by i.embedding operator(@vector@.<=>) $1 limit $2) c %s',
+        case when p_condition is null then 'true' else format('p.product_id is not null and (%s)', p_condition) end,
+        format('pg_stat_get_xact_tuples_fetched(%s) - %s', index, pg_stat_get_xact_tuples_fetched(index)), p_source,
+        case when p_condition is not null then 'left join shop.product p on p.product_id = c.product_id' end);
     wanted constant double precision := greatest(@hnsw_scan_factor@ * p_k, p_depth);
     most constant integer := least(p_max_candidates, case when p_share is not null
         then greatest(@hnsw_secured_min@, @hnsw_secured_factor@ * wanted / p_share) end);
+    -- the number of candidates after which filtered_hnsw_leg gives up if none of them matches
+    hopeless constant double precision := greatest(
+        @hnsw_batch@, @hnsw_prior_batches@ * @hnsw_batch@ * (p_max_candidates * p_share / wanted - 1));
     scan refcursor;
     counted bigint;  -- the candidates that the server has counted
     product_id uuid;
@@ -67,7 +71,8 @@ begin
     perform set_config('hnsw.max_scan_tuples', least(@max_scan_tuples@, @hnsw_visited@ * most)::text, true);
     if p_share < @hnsw_probed_share@ then
         perform set_config('hnsw.iterative_scan', 'off', true),
-            set_config('hnsw.ef_search', least(@max_ef_search@, ceil(@hnsw_probe@ / p_share))::text, true);
+            set_config('hnsw.ef_search',
+                ceil(least(@max_ef_search@, hopeless, @hnsw_probe@ / p_share))::text, true);
         execute format('select count(*) = 0 from (select from %s i
             order by i.embedding operator(@vector@.<=>) $1 limit 1) c', p_source) into gave_up using p_vector;
         perform set_config('hnsw.iterative_scan', 'relaxed_order', true),

@@ -21,7 +21,8 @@ begin
     if row_security_active('shop.product'::regclass) then
         select string_agg(format('(%s)', q.condition), ' and ') into passes
         from (
-            select o.oid, o.polpermissive, pg_get_expr(o.polqual, o.polrelid) as condition,
+            select o.oid, o.polpermissive,
+                case when o.polqual::text ~ '{SUBLINK ' then pg_get_expr(o.polqual, o.polrelid) end as condition,
                 count(*) filter (where o.polpermissive) over () as permissive
             from pg_policy o
             where o.polrelid = 'shop.product'::regclass and o.polcmd in ('r', '*')

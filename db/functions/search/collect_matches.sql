@@ -32,8 +32,8 @@ declare
     sample constant bigint := greatest(@sample_products@,
         case when unindexed then least(@attribute_sample_most@, p_products / @attribute_sample@) end);
     secured constant boolean := row_security_active('shop.product'::regclass);
-    first_sample constant bigint := case when secured and shop_private.visible_products() <> 'shop.product'
-        then sample / @first_sample_part@ end;
+    source constant text := shop_private.visible_products();
+    first_sample constant bigint := case when source <> 'shop.product' then sample / @first_sample_part@ end;
     reading_us constant double precision := case when unindexed and not secured
         and @attribute_us@ * p_products > @attribute_most_us@ then @attribute_us@ * p_products end;
     size bigint;
@@ -59,7 +59,7 @@ begin
             return;
         end if;
     end if;
-    matched := shop_private.first_matches(p_condition, p_most + 1);
+    matched := shop_private.first_matches(p_condition, p_most + 1, source);
     if cardinality(matched) > p_most then
         matched := null;
         share := greatest(share, (p_most + 1.0) / greatest(1, p_products));

@@ -81,12 +81,10 @@ begin
         from contribution c
         group by c.product_id
     ), compared as (
-        select f.*, 1 - coalesce(f.image_distance, v.embedding operator(@vector@.<=>) query_vector) as similarity
+        select f.*, case when cutting then 1 - coalesce(f.image_distance, (
+            select i.embedding operator(@vector@.<=>) query_vector from shop.image_vector i
+            where i.product_id = f.product_id and i.position = 0)) end as similarity
         from fused f
-        left join lateral (
-            select i.embedding from shop.image_vector i
-            where cutting and f.image_distance is null and i.product_id = f.product_id and i.position = 0
-        ) v on true
     )
     select row_number() over (order by c.grade desc, c.score desc, c.product_id), c.product_id, c.position, c.score,
         c.image_rank, c.image_distance, c.image_contribution,

@@ -21,6 +21,7 @@ LIST = (
 )
 COLUMN = "mod(substr(sku, 5)::integer, current_setting('site.modulus')::integer) = 0"
 MODULUS = {"third": 3, "21st": 21, "thousandth": 1000}
+SCANS_VECTORS_ALONE = "select shop_private.scan_condition('true', 'shop.toy_image') is null"
 SEARCH = f"select sku, total, total_is, complete from shop.search('{QUERY}', title_weight => 0, keyword_weight => 0)"
 
 
@@ -99,6 +100,29 @@ def test_a_search_under_a_price_list_reads_its_rows_by_index(large: Database, sh
         assert "price_list_pkey" in one, one
         assert "hashed SubPlan" not in one, one
         assert "Seq Scan on product" not in one, one
+    # the policy of the vectors has already tested the products of the scan
+    assert not any("join shop.product" in one for one in scanning), seen
+
+
+@pytest.mark.parametrize("far", ["true", f"brand <> 'brand {CLUSTER}'"], ids=["near", "far"])
+def test_a_search_finds_no_hidden_product_if_the_policy_of_the_vectors_does_not_follow_the_products(
+    large: Database, analyst: Connection, far: str
+) -> None:
+    become(analyst, "third")
+    seen = SHARES["third"] & ((far == "true") | (N % 50 != CLUSTER))
+    with policy(large, f"{COLUMN} and {far}"), large.connect(None) as conn:
+        assert analyst.exec_driver_sql(SCANS_VECTORS_ALONE).scalar_one()
+        for statement in (
+            "alter policy windowshop_follow on shop.toy_image using (product_id is not null)",
+            "drop policy windowshop_follow on shop.toy_image",
+            "alter table shop.toy_image disable row level security",
+        ):
+            conn.exec_driver_sql(statement)
+            conn.commit()
+            assert not analyst.exec_driver_sql(SCANS_VECTORS_ALONE).scalar_one()
+            rows = analyst.exec_driver_sql(SEARCH).all()
+            assert len({row.sku for row in rows} & nearest(seen)) >= 9
+            assert seen[[int(row.sku[4:]) - 1 for row in rows]].all()
 
 
 def test_a_search_finds_its_products_if_the_policy_names_a_schema_without_usage(

@@ -1,7 +1,7 @@
--- Finds the nearest products that meet p_condition, a condition on p (shop.product), through an index over bits:
--- IVFFlat, or HNSW over few rows. p_source is the source of the vectors of p_part (see vector_leg), p_bits their
--- dimension and p_index the name of the index. p_depth is the number of products. Each product is listed
--- once, with its nearest image.
+-- Finds the nearest products that meet p_condition, through an index over bits: IVFFlat, or HNSW over few rows.
+-- p_condition is a condition on p (shop.product), or null (see scan_condition). p_source is the source of the vectors
+-- of p_part (see vector_leg), p_bits their dimension and p_index the name of the index. p_depth is the number of
+-- products. Each product is listed once, with its nearest image.
 --
 -- The order of the index is only similar to the order of the cosine distances. The scan therefore takes many candidates
 -- and ranks those that meet the condition by their cosine distances. p_candidates is the number that a search without a
@@ -40,7 +40,8 @@ set ivfflat.probes = @bit_lists@
 as $$
 declare
     began constant timestamptz := clock_timestamp();
-    every_product constant boolean := p_condition = 'true' and not row_security_active('shop.product'::regclass);
+    every_product constant boolean := p_condition is null
+        or p_condition = 'true' and not row_security_active('shop.product'::regclass);
     wanted constant integer := ceil(greatest(p_candidates * sqrt(p_share),
         @bit_depth_factor@ * p_depth * greatest(1, least(p_rows_per_product, @max_images_per_product@))));
     statement constant text := format(

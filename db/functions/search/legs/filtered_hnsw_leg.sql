@@ -16,7 +16,7 @@
 -- distance that a scan must cover beyond a match depends on the distances between products, not on their distance from
 -- the query. Texts are farther from images than images are from each other.
 --
--- Under row level security, secured_hnsw_leg scans instead.
+-- Under row level security, secured_hnsw_leg scans instead. p_condition can then be null (see scan_condition).
 --
 -- The scan examines at least p_least candidates, and ends at the latest after p_max_candidates candidates. It gives up
 -- earlier (converged = false) in two cases:

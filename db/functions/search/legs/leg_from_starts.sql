@@ -1,6 +1,7 @@
 -- Runs further walks through the index of p_source, and adds the products that they find to a vector leg (a ranking by
 -- image or title). A walk is a scan near another vector than the query. The leg then ranks all of its products by their
--- distance from the query. p_bits says what the index stores (see leg_source).
+-- distance from the query. p_bits says what the index stores (see leg_source), and p_condition is a condition on p
+-- (shop.product), or null (see scan_condition).
 --
 -- A single walk can end in a region of the graph that is far from the nearest products. This can happen for a mix (a
 -- query of several inputs), whose vector lies between the products that resemble the inputs. It can also happen under a
@@ -54,7 +55,8 @@ begin
     leg.rows_examined := coalesce(leg.rows_examined, 0) + coalesce(cardinality(p_sampled), 0);
     if p_sampled is not null then
         merged := shop_private.leg_from_candidates(found, @start_choice@);
-        shifted := shop_private.shifted_query(p_source, p_bits, p_vector, p_condition, merged);
+        shifted := case when p_condition is not null
+            then shop_private.shifted_query(p_source, p_bits, p_vector, p_condition, merged) end;
         if shifted is not null then
             walked := shop_private.walks(p_source, p_bits, p_vector, array[shifted], p_condition,
                 least(@max_ef_search@, @shift_candidates@ * factor));

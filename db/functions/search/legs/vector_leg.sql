@@ -53,6 +53,7 @@ declare
     source_share constant double precision := share / source.share;  -- of the products of the source
     matches constant double precision := coalesce(  -- the number of matches, or an estimate
         cardinality(p_matched), greatest(p_settings.exact_limit, share * p_settings.products));
+    scanned constant text := shop_private.scan_condition(p_condition, vectors);
     few constant boolean := matches <= @compare_limit@;
     index constant text := case when p_route = 'exact' or p_route is null and p_settings.products <=
         p_settings.exact_limit or p_route is null and p_starts is not null and few then null else source.index end;
@@ -79,11 +80,11 @@ begin
         sampled := scan.sampled;
         leg := case when scan.complete then tried end;
     elsif source.bits is not null then
-        scan := shop_private.bit_leg(p_part, source.vectors, source.bits, p_vector, p_condition, source_share, p_depth,
+        scan := shop_private.bit_leg(p_part, source.vectors, source.bits, p_vector, scanned, source_share, p_depth,
             rows_per_product, index, ef_search, affordable, p_route is not null);
         tried := scan.leg;
         leg := case when scan.complete then tried end;
-    elsif p_condition = 'true' and not row_security_active('shop.product'::regclass) then
+    elsif scanned is null and not row_security_active('shop.product'::regclass) then
         tried := shop_private.unfiltered_hnsw_leg(
             p_part, p_vector, p_depth, rows_per_product, index::regclass, ef_search);
         leg := case when cardinality(tried.product_ids) = p_depth then tried end;
@@ -91,7 +92,7 @@ begin
             p_part, coalesce(cardinality(tried.product_ids), 0));
     elsif p_filtered or p_share is null then
         scan := shop_private.filtered_hnsw_leg(
-            source.vectors, p_vector, p_condition, p_k, p_depth, index,
+            source.vectors, p_vector, scanned, p_k, p_depth, index,
             shop_private.narrow_margin(p_settings.stop_margin, coalesce(p_share / source.share, 1)),
             case when p_route is null then share end, @hnsw_first_check@, usual);
         tried := scan.leg;
@@ -112,7 +113,7 @@ begin
         leg := shop_private.leg_from_starts(p_part, source.vectors, source.bits, p_vector, p_starts,
             coalesce(sampled, case when leg.route is null then
                 shop_private.sampled_matches(p_part, p_vector, p_condition, share, p_settings.products) end),
-            p_condition, p_k, p_depth, tried);
+            scanned, p_k, p_depth, tried);
         tried := leg;
         leg.reason := null;
     end if;
