@@ -50,5 +50,6 @@ begin
             message = 'the text of a watch cannot have operators: quotes, exclusions or fields';
     end if;
     perform shop_private.catalog_condition(catalog);  -- raises an error for an unknown catalog
-    return shop_private.watch_store(name, query, image, given_filter, catalog, min_similarity);
+    return shop_private.watch_store(name, query, image, given_filter, catalog, min_similarity,
+        (select p.product_id from shop.product p where p.catalog = watch.catalog limit 1));
 end $$;

@@ -1,21 +1,31 @@
 -- Stores a watch for shop.watch and returns its key. The serving model encodes the text and the image now. watch_renew
 -- has other models encode them later.
+--
+-- The function reads every product, so row level security does not limit it. If it limits the role of the session, the
+-- caller passes the key of a product that it sees in the catalog (p_seen). Without such a product, the catalog seems not
+-- to exist, and the catalog main seems to have no products.
 create or replace function shop_private.watch_store(
-    p_name text, p_query text, p_image bytea, p_filter jsonb, p_catalog text, p_min_similarity double precision
+    p_name text, p_query text, p_image bytea, p_filter jsonb, p_catalog text, p_min_similarity double precision,
+    p_seen uuid
 )
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     condition constant text := shop_private.filter_condition(p_filter);
     language constant text := shop_private.text_language(nullif(current_setting('shop.language', true), ''));
-    words constant tsquery := shop_private.watch_words(
-        p_query, shop_private.keyword_language(p_catalog), p_min_similarity);
+    seen constant boolean := shop_private.session_sees_every_product() or exists (
+        select from shop.product p where p.product_id = p_seen and p.catalog = p_catalog);
+    words tsquery;
     m record;
     vector @vector@.halfvec;
     image_floor double precision := p_min_similarity;
     title_floor double precision;
     id integer;
 begin
+    if not seen and p_catalog is distinct from 'main' then
+        raise exception using errcode = '42704', message = format('there is no catalog %L', p_catalog);
+    end if;
+    words := shop_private.watch_words(p_query, shop_private.keyword_language(p_catalog), p_min_similarity);
     if num_nonnulls(p_query, p_image) > 0 then
         m := shop_private.serving();
         vector := shop_private.watch_mean(
@@ -23,7 +33,7 @@ begin
                 then shop_private.query_vector(m.model_id, 't', shop_private.text_payload(p_query)) end,
             case when p_image is not null
                 then shop_private.query_vector(m.model_id, 'i', shop_private.image_payload(p_image)) end);
-        if p_min_similarity is null then
+        if p_min_similarity is null and seen then
             select f.image_floor, f.title_floor into image_floor, title_floor
             from shop_private.watch_floors(m.model, p_catalog, vector) f;
         end if;

@@ -276,3 +276,28 @@ def test_a_match_becomes_a_message_for_each_webhook_of_its_kind_and_catalog(shop
     assert [(m["watch"], m["catalog"], m["sku"]) for m in bodies["all"]["data"]["matches"]] == [
         ("w", "main", "a"), ("w", "main", "b")]  # fmt: skip
     assert jobs.scalar(text("select shop_private.webhook_messages(1000, 1000)")) == 0
+
+
+def test_a_hidden_catalog_and_an_absent_one_give_the_same_answers(tenants: Shop) -> None:
+    tenants.run("insert into shop.catalog (catalog) values ('theirs')")
+    tenants.run(
+        "insert into shop.product (product_id, sku, title, brand, catalog) select "
+        "shop.product_id(b || c, c), b || c, 'x', b, c from (values ('tenant_a', 'main'), ('tenant_b', 'main'), "
+        "('tenant_b', 'theirs')) v(b, c)"
+    )
+    url = tenants.database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("set role tenant_a")
+        said = {}
+        for catalog in ("theirs", "absent"):
+            for call in (
+                "shop.watch('w', filter => '{\"sku\": \"x\"}', catalog => %s)",
+                "shop_private.watch_store('w', null, null, '{\"sku\": \"x\"}', %s, null, null)",
+                "shop_private.watch_store('w', null, null, '{\"sku\": \"x\"}', %s, null, gen_random_uuid())",
+            ):
+                with pytest.raises(psycopg.errors.UndefinedObject) as caught:
+                    conn.execute(f"select {call}", (catalog,))  # type: ignore[arg-type]
+                said[call, catalog] = str(caught.value).replace(catalog, "CATALOG")
+        assert all(said[call, "theirs"] == said[call, "absent"] for call, _ in said)
+        conn.execute("select shop.watch('w', filter => '{\"sku\": \"x\"}')")
+    assert tenants.value("select array_agg(catalog order by catalog) from shop.catalog") == ["main", "theirs"]
