@@ -1,7 +1,7 @@
 -- Returns a row of shop.explain_search for each signal that ranks the search and that the caller may see: its weight,
 -- and the number of candidates whose value is not 0. Each of these rows has the time of the fusion and of all signals
 -- together. The route 'not read' marks a signal that could not be read, and the note says why. If p_product_id is a
--- candidate, further rows show what the signals add to its score.
+-- candidate, further rows show what the signals add to its score, or that a signal was not read.
 --
 -- Signals that the caller may not see share one row for each role that defined them, 'other signals'. If the signals of
 -- a role cannot be read, the role has only one row: 'other signals', with the route 'not read'.
@@ -34,8 +34,9 @@ begin
     from unnest(parts) p;
     own := array_position(candidates, p_product_id);
     return query
-    select format('sku %s, %s', p_sku, coalesce('signal ' || p.name, 'other signals')), null::text, null::text,
-        null::integer, 1, null::bigint, null::double precision,
-        format('adds %s', round((unit * coalesce(p.contributions[own], 0))::numeric, 5))
-    from unnest(parts) p where own is not null and p.contributions is not null;
+    select format('sku %s, %s', p_sku, coalesce('signal ' || p.name, 'other signals')),
+        case when p.problem is not null then 'not read' end, null::text, null::integer, 1, null::bigint,
+        null::double precision, coalesce('adds nothing, because it was not read: ' || p.problem,
+            format('adds %s', round((unit * coalesce(p.contributions[own], 0))::numeric, 5)))
+    from unnest(parts) p where own is not null;
 end $$;
