@@ -14,6 +14,7 @@ MAX_PARAMETERS = 12
 
 OBJECT = re.compile(r"^create (?:or replace )?(function|procedure|view|trigger|type) (?:\w+\.)?(\w+)", re.M)
 TRIGGER = re.compile(r"^create or replace trigger .*?execute function shop_private\.(\w+)\(\)", re.M | re.S)
+LITERAL = re.compile(r"""--[^\n]*|"(?:[^"]|"")*"|(?P<kind>\b[EU]&?)?'(?P<text>(?:[^']|''|'\s*\n\s*')*)'""")
 BODY = re.compile(r"^create or replace (?:function|procedure) (\S+?)\(.*?\bas (\$\w*\$)(.*?)\2", re.M | re.S)
 
 
@@ -91,3 +92,17 @@ def count_parameters(sql: str, start: int) -> int:
         else:
             names[-1] += character
     return sum(1 for name in names if name.strip() and not name.strip().startswith("out "))
+
+
+def test_a_literal_with_a_backslash_does_not_depend_on_the_session() -> None:
+    """PostgreSQL reads the body of a function with the setting standard_conforming_strings of the session. Only an
+    E'...' means the same with both values."""
+    frozen = [ROOT / "migrations" / "versions" / name for name in ("0009_words.py", "0010_identifiers.py")]
+    texts = {path: path.read_text(encoding="utf-8") for path in FILES}
+    texts |= {path: "\n".join(re.findall(r'r"""(.*?)"""', path.read_text(encoding="utf-8"), re.S)) for path in frozen}
+    assert [
+        (path.name, literal[0])
+        for path, text in texts.items()
+        for literal in LITERAL.finditer(text)
+        if literal["text"] and "\\" in literal["text"] and literal["kind"] != "E"
+    ] == []

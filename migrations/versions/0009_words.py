@@ -13,8 +13,8 @@ depends_on = None
 # The characters of Thai, Lao, Burmese, Khmer, Japanese, Chinese and Korean. All of these scripts except Korean put no
 # blanks between words. Korean is included because endings are joined to its words.
 UNSPACED = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff"
-    r"\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+    r"\\u0e00-\\u0eff\\u1000-\\u109f\\u1780-\\u17ff\\u3005-\\u3007\\u3040-\\u30ff\\u31f0-\\u31ff\\u3400-\\u9fff"
+    r"\\uac00-\\ud7a3\\uf900-\\ufaff\\U00020000-\\U0003ffff"
 )
 
 # A generated column uses these functions, so they are defined here and not in a file of db/functions. The functions
@@ -33,21 +33,23 @@ begin
     end if;
     -- signs and quotes become blanks, dashes become hyphens, and soft hyphens and characters without width disappear
     folded := pg_catalog.translate(pg_catalog.normalize(words, 'NFC'),
-        U&'\0439\0419\2122\00AE\00A9\2120\00B7\2022\30FB\2026\00AB\00BB\201C\201D\201E\3001\3002\300C\300D\3010\3011'
-            || U&'\2010\2011\2012\2013\2014\2015\2212\2018\2019\02BC\00B4\00D7\00AD\200B\200C\200D\2060\FEFF\0640',
-        U&'\E000\E000                   -------''''''''x');
+        E'\u0439\u0419\u2122\u00AE\u00A9\u2120\u00B7\u2022\u30FB\u2026\u00AB\u00BB\u201C\u201D\u201E\u3001\u3002'
+            || E'\u300C\u300D\u3010\u3011\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2018\u2019\u02BC\u00B4\u00D7\u00AD'
+            || E'\u200B\u200C\u200D\u2060\uFEFF\u0640',
+        E'\uE000\uE000                   -------''''''''x');
     folded := pg_catalog.regexp_replace(pg_catalog.normalize(folded, 'NFKD'),
-        '[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed]+', '', 'g');
+        E'[\\u0300-\\u036f\\u0591-\\u05c7\\u0610-\\u061a\\u064b-\\u065f\\u0670\\u06d6-\\u06ed]+', '', 'g');
     folded := pg_catalog.lower(pg_catalog.normalize(folded, 'NFC') collate pg_catalog.pg_c_utf8);
     folded := pg_catalog.translate(folded,
-        U&'\00F8\0142\0111\00F0\0127\0167\0131\03C2\0629\0649\06CC\06A9\2044\E000',
-        U&'olddhti\03C3\0647\064A\064A\0643/\0439');
-    folded := pg_catalog.regexp_replace(folded, '(^|\s)\u0627\u0644(?=[\u0620-\u064a]{3})', '\1', 'g');  -- article
+        E'\u00F8\u0142\u0111\u00F0\u0127\u0167\u0131\u03C2\u0629\u0649\u06CC\u06A9\u2044\uE000',
+        E'olddhti\u03C3\u0647\u064A\u064A\u0643/\u0439');
+    folded := pg_catalog.regexp_replace(  -- the Arabic article
+        folded, E'(^|\\s)\\u0627\\u0644(?=[\\u0620-\\u064a]{3})', E'\\1', 'g');
     folded := pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(
-        folded, U&'\00DF', 'ss'), U&'\00E6', 'ae'), U&'\0153', 'oe'), U&'\00FE', 'th');
-    if folded ~ '[UNSPACED]' then
-        folded := pg_catalog.regexp_replace(folded, '([\x21-\x7f])([UNSPACED])', '\1 \2', 'g');
-        folded := pg_catalog.regexp_replace(folded, '([UNSPACED])([\x21-\x7f])', '\1 \2', 'g');
+        folded, E'\u00DF', 'ss'), E'\u00E6', 'ae'), E'\u0153', 'oe'), E'\u00FE', 'th');
+    if folded ~ E'[UNSPACED]' then
+        folded := pg_catalog.regexp_replace(folded, E'([\\x21-\\x7f])([UNSPACED])', E'\\1 \\2', 'g');
+        folded := pg_catalog.regexp_replace(folded, E'([UNSPACED])([\\x21-\\x7f])', E'\\1 \\2', 'g');
     end if;
     return folded;
 end $$""".replace("UNSPACED", UNSPACED)
@@ -60,7 +62,7 @@ language plpgsql immutable parallel safe strict as $$
 begin
     if words ~ '[0-9][.,][0-9]' then
         return pg_catalog.regexp_replace(words, '(^|[^0-9.,])([0-9]{1,4})[.,]([0-9]{1,2})(?![.,]?[0-9])',
-            U&'\\1\\2\E001\\3', 'g');
+            E'\\1\\2\uE001\\3', 'g');
     end if;
     return words;
 end $$"""
@@ -70,7 +72,7 @@ WORD_PIECES = r"""
 create or replace function shop_private.word_pieces(words text) returns text
 language plpgsql immutable parallel safe strict as $$
 begin
-    return pg_catalog.btrim(pg_catalog.regexp_replace(words, '[\x01-\x2f\x3a-\x60\x7b-\x7f]+', ' ', 'g'));
+    return pg_catalog.btrim(pg_catalog.regexp_replace(words, E'[\\x01-\\x2f\\x3a-\\x60\\x7b-\\x7f]+', ' ', 'g'));
 end $$"""
 
 # Splits pieces between letters and digits. Drops the leading zeros of long numbers, so a UPC and its EAN are equal.
@@ -79,13 +81,13 @@ create or replace function shop_private.word_parts(pieces text) returns text
 language plpgsql immutable parallel safe strict as $$
 declare
     parts constant text := pg_catalog.regexp_replace(pieces,
-        '(?<=[0-9])(?=[^0-9\ue001 ])|(?<=[^0-9\ue001 ])(?=[0-9])', ' ', 'g');
+        E'(?<=[0-9])(?=[^0-9\\ue001 ])|(?<=[^0-9\\ue001 ])(?=[0-9])', ' ', 'g');
 begin
     if pg_catalog.left(parts, 1) <> '0' and pg_catalog.strpos(parts, ' 0') = 0
     then
         return parts;
     end if;
-    return pg_catalog.regexp_replace(parts, '(^| )0+(?=[1-9][0-9]{6,}( |$))', '\1', 'g');
+    return pg_catalog.regexp_replace(parts, '(^| )0+(?=[1-9][0-9]{6,}( |$))', E'\\1', 'g');
 end $$"""
 
 # Returns each pair of neighbouring characters in texts without blanks. The last character of a run is also returned
@@ -95,13 +97,14 @@ create or replace function shop_private.bigrams(words text) returns text
 language plpgsql immutable parallel safe strict as $$
 begin
     return pg_catalog.string_agg(pg_catalog.substr(run.found[1], place.place, 2), ' ' order by run.number, place.place)
-        from pg_catalog.regexp_matches(words, '[UNSPACED]+', 'g') with ordinality run(found, number),
+        from pg_catalog.regexp_matches(words, E'[UNSPACED]+', 'g') with ordinality run(found, number),
             pg_catalog.generate_series(1, pg_catalog.length(run.found[1])) place(place);
 end $$""".replace("UNSPACED", UNSPACED)
 
 # Finds characters that make a word a code, such as a letter beside a digit.
-CODE_LIKE = r"""('[0-9](?:[^\x01-\x40\x5b-\x60\x7b-\x7f]|,[0-9])|[^\x01-\x40\x5b-\x60\x7b-\x7f][0-9]'
-        '|[^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f][-/_.&''+][^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]|[-+/][0-9]|0[0-9]{9}')"""
+CODE_LIKE = r"""(E'[0-9](?:[^\\x01-\\x40\\x5b-\\x60\\x7b-\\x7f]|,[0-9])|[^\\x01-\\x40\\x5b-\\x60\\x7b-\\x7f][0-9]'
+        '|[^\\x01-\\x2f\\x3a-\\x40\\x5b-\\x60\\x7b-\\x7f][-/_.&''+][^\\x01-\\x2f\\x3a-\\x40\\x5b-\\x60\\x7b-\\x7f]'
+        '|[-+/][0-9]|0[0-9]{9}')"""
 
 # Adds to a vector the words that the parser of PostgreSQL does not find in a text: words without accents, the parts of
 # codes, and joined words. Every word of `codes` is a code. A word of `words` may be a code. A text without
@@ -121,20 +124,22 @@ begin
         or pg_catalog.octet_length(codes) > pg_catalog.length(codes)
     then
         accented := shop_private.fold((select pg_catalog.string_agg(m[1], ' ')
-            from pg_catalog.regexp_matches(pg_catalog.concat_ws(' ', words, codes), '(\S*[^\x01-\x7f]\S*)', 'g') m));
+            from pg_catalog.regexp_matches(
+                pg_catalog.concat_ws(' ', words, codes), E'(\\S*[^\\x01-\\x7f]\\S*)', 'g') m));
         vector := vector operator(pg_catalog.||) pg_catalog.ts_delete(
             pg_catalog.to_tsvector(language, pg_catalog.concat_ws(' ', accented, shop_private.bigrams(accented))),
             pg_catalog.tsvector_to_array(vector));
-        words := pg_catalog.concat_ws(' ', accented, pg_catalog.regexp_replace(words, '\S*[^\x01-\x7f]\S*', '', 'g'));
+        words := pg_catalog.concat_ws(
+            ' ', accented, pg_catalog.regexp_replace(words, E'\\S*[^\\x01-\\x7f]\\S*', '', 'g'));
     end if;
     if words ~ CODE_LIKE
     then
         codes := pg_catalog.concat_ws(' ', codes, (select pg_catalog.string_agg(m[1], ' ')
-            from pg_catalog.regexp_matches(words, '(\S*[0-9/_&''+.-]\S*)', 'g') m));
+            from pg_catalog.regexp_matches(words, E'(\\S*[0-9/_&''+.-]\\S*)', 'g') m));
     end if;
-    if pg_catalog.length(words) <= 300 and words ~ '(^|\s)[b-hj-np-tv-xzB-HJ-NP-TV-XZ] [a-zA-Z]' then
+    if pg_catalog.length(words) <= 300 and words ~ E'(^|\\s)[b-hj-np-tv-xzB-HJ-NP-TV-XZ] [a-zA-Z]' then
         codes := pg_catalog.concat_ws(' ', codes, (select pg_catalog.string_agg(m[1] || m[2], ' ')
-            from pg_catalog.regexp_matches(words, '(?:^|\s)([b-hj-np-tv-xzB-HJ-NP-TV-XZ]) ([a-zA-Z]+)', 'g') m));
+            from pg_catalog.regexp_matches(words, E'(?:^|\\s)([b-hj-np-tv-xzB-HJ-NP-TV-XZ]) ([a-zA-Z]+)', 'g') m));
     end if;
     if codes is null or codes = '' then
         return vector;
@@ -149,8 +154,8 @@ begin
     -- Two pieces are joined if both are letters (t-shirt) or both are digits (16-07). A code of letters and digits,
     -- such as ABC-123, is found by its parts. A single letter may be a stop word, so it is joined with the digits
     -- behind it.
-    joined := pg_catalog.regexp_replace(codes, '([0-9])[-_.,''&+]+(?=[0-9])|((?<!\S)[a-z])[-_.''&+]+(?=[0-9])'
-        '|([^\x01-\x60\x7b-\x7f])[-_.''&+]+(?=[^\x01-\x60\x7b-\x7f])', '\1\2\3', 'g');
+    joined := pg_catalog.regexp_replace(codes, E'([0-9])[-_.,''&+]+(?=[0-9])|((?<!\\S)[a-z])[-_.''&+]+(?=[0-9])'
+        '|([^\\x01-\\x60\\x7b-\\x7f])[-_.''&+]+(?=[^\\x01-\\x60\\x7b-\\x7f])', E'\\1\\2\\3', 'g');
     codes := pieces;
     if parts <> pieces then
         codes := codes || ' ' || parts;
@@ -158,19 +163,19 @@ begin
     if pg_catalog.length(joined) < length then
         codes := codes || ' ' || shop_private.word_pieces(joined);
     end if;
-    codes := pg_catalog.translate(codes, U&'\E001', '.');
+    codes := pg_catalog.translate(codes, E'\uE001', '.');
     return vector operator(pg_catalog.||) pg_catalog.ts_delete(
         pg_catalog.to_tsvector(language, codes), pg_catalog.tsvector_to_array(vector));
 end $$""".replace("CODE_LIKE", CODE_LIKE)
 
 # Matches an address at the beginning of a text, or after a blank or a separator.
-ADDRESS = r"""(^|[\s,;|(<"''])(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//[^\s,;|]+"""
+ADDRESS = r"""(^|[\\s,;|(<"''])(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//[^\\s,;|]+"""
 
 WITHOUT_ADDRESSES = f"""
 create or replace function shop_private.without_addresses(words text) returns text
 language plpgsql immutable parallel safe strict as $$
 begin
-    return pg_catalog.btrim(pg_catalog.regexp_replace(words, '{ADDRESS}', '\\1', 'g'));
+    return pg_catalog.btrim(pg_catalog.regexp_replace(words, E'{ADDRESS}', E'\\\\1', 'g'));
 end $$"""
 
 # Returns the attributes of a product unchanged if all of their texts are words, and otherwise a list of the texts that
@@ -233,7 +238,7 @@ begin
     -- One test covers the short texts. The JSON text of `texts` has each character of a text as it is, except quotes,
     -- backslashes and control characters, which follow a backslash.
     if pg_catalog.octet_length(short) > pg_catalog.length(short) or pg_catalog.strpos(short, E'\\') > 0
-        or short ~ CODE_LIKE or short ~ '(^|[\s"])[b-hj-np-tv-xzB-HJ-NP-TV-XZ][ "]'
+        or short ~ CODE_LIKE or short ~ E'(^|[\\s"])[b-hj-np-tv-xzB-HJ-NP-TV-XZ][ "]'
     then
         kind_words := shop_private.with_forms(kind_words, c, kinds, null);
         if properties <> '' then

@@ -32,7 +32,7 @@ set max_parallel_workers_per_gather = 0 as $$  -- parallel workers would change 
 declare
     -- the field and the direction of a sort that is read from an index
     part constant text[] := regexp_match(sort,
-        '^\s*(price|effective_price)(?:\s+(?:[Aa][Ss][Cc]|([Dd][Ee][Ss][Cc])))?\s*$');
+        E'^\\s*(price|effective_price)(?:\\s+(?:[Aa][Ss][Cc]|([Dd][Ee][Ss][Cc])))?\\s*$');
     by_index constant text := nullif(concat_ws(' ', part[1], lower(part[2])), '');
     direction constant text := coalesce(lower(part[2]), 'asc');
     keys text;

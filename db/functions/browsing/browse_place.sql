@@ -6,7 +6,7 @@ returns table (key numeric, product_id uuid)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
     part constant text[] := regexp_match(p_after_cursor,
-        '^(?:([a-z_ ]+)\|([0-9]{1,10}\.[0-9]{2})?\|)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
+        E'^(?:([a-z_ ]+)\\|([0-9]{1,10}\\.[0-9]{2})?\\|)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
 begin
     if p_after is not null and num_nonnulls(p_sort, p_after_cursor) > 0 then
         raise exception using errcode = '22023', message = 'after is only for a list without sort and after_cursor',

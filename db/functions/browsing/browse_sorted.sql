@@ -68,6 +68,6 @@ begin
         ) p window w as (rows unbounded preceding)$q$,
         'sort-' || name, hash, columns, shop_private.catalog_condition(p_catalog),
         shop_private.filter_condition(p_filter), after,
-        regexp_replace(sort.ordering, '(k[0-9]|product_id)', 'p.\1', 'g'))
+        regexp_replace(sort.ordering, '(k[0-9]|product_id)', E'p.\\1', 'g'))
     using skip, anchor, p_k, case when anchor is null then skip else 0 end, anchor_hash;
 end $$;

@@ -21,8 +21,8 @@ begin
     )
     select f.n, case f.kind
             when 'json' then 'p.attributes' || (
-                select string_agg(format(' -> %L', replace(k.key, '\.', '.')), '' order by k.i)  -- "\." is a dot
-                from regexp_split_to_table(substr(f.name, 12), '(?<!\\)\.') with ordinality as k(key, i))
+                select string_agg(format(' -> %L', replace(k.key, E'\\.', '.')), '' order by k.i)  -- "\." is a dot
+                from regexp_split_to_table(substr(f.name, 12), E'(?<!\\\\)\\.') with ordinality as k(key, i))
             when 'number' then case f.name when 'price' then 'p.price'
                 else 'shop.effective_price(p.price, p.sale_price, p.sale_starts_at, p.sale_ends_at)' end
             else format('p.%I', f.name) end,

@@ -38,7 +38,7 @@ declare
     -- A cut compares products with a text, an image or inputs, so it is ignored if none of them is given.
     request shop_private.search_request := row(nullif(query, ''), image, inputs, null, 1, catalog,
         image_weight, title_weight, keyword_weight, null, null, null, degrade, null,
-        case when num_nonnulls(image, inputs) > 0 or query ~ '\S' then cut end,
+        case when num_nonnulls(image, inputs) > 0 or query ~ E'\\S' then cut end,
         null, null, null, null, null, null, correct, null, null, null);
 begin
     perform shop_private.check_facets(names, limit_values, buckets);

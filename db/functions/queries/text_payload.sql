@@ -4,7 +4,7 @@ create or replace function shop_private.text_payload(p_query text)
 returns bytea
 language plpgsql stable parallel safe as $$
 begin
-    if p_query !~ '\S' then
+    if p_query !~ E'\\S' then
         raise exception using errcode = '22023', message = 'the query text is empty',
             hint = 'Describe what the product looks like, for example ''black leather backpack''.';
     end if;

@@ -13,7 +13,7 @@ begin
     if p_request.signals is not null then
         perform shop_private.check_signals(p_request.signals);
     end if;
-    if p_request.rules is distinct from 'off' and p_request.query ~ '\S'
+    if p_request.rules is distinct from 'off' and p_request.query ~ E'\\S'
         and exists (select from shop.rule r where r.catalog = p_request.catalog)
     then
         found := shop_private.search_rules(p_request);

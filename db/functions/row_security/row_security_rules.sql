@@ -21,7 +21,7 @@ returns table (relation regclass, condition text, may_add boolean, secured boole
 language sql stable set search_path = pg_catalog, pg_temp as $$
     with state as (
         select p.relowner, p.relrowsecurity as products, (p.relrowsecurity or i.relrowsecurity) and exists (
-            select from pg_policy o where o.polrelid = i.oid and o.polname not like 'windowshop\_%') as images
+            select from pg_policy o where o.polrelid = i.oid and o.polname not like E'windowshop\\_%') as images
         from pg_class p, pg_class i
         where p.oid = 'shop.product'::regclass and i.oid = 'shop.product_image'::regclass
     ), referring as (

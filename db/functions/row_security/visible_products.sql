@@ -29,7 +29,7 @@ begin
                 and exists (select from unnest(o.polroles) r
                     where case when r = 0 then true else pg_has_role(r, 'usage') end)
         ) q
-        where q.condition ~ '\m(EXISTS|IN) \( SELECT\M' and (not q.polpermissive or q.permissive = 1)
+        where q.condition ~ E'\\m(EXISTS|IN) \\( SELECT\\M' and (not q.polpermissive or q.permissive = 1)
             and not exists (
                 select from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = q.oid
                     and not has_schema_privilege(

@@ -28,7 +28,7 @@ create or replace function shop_private.collect_matches(
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     unindexed constant boolean := p_condition ~ 'p[.]attributes ->'
-        and p_condition !~ 'p[.](attributes @>|brand|product_type|price|sale_price|sku|gtin|mpn)\M';
+        and p_condition !~ E'p[.](attributes @>|brand|product_type|price|sale_price|sku|gtin|mpn)\\M';
     sample constant bigint := greatest(@sample_products@,
         case when unindexed then least(@attribute_sample_most@, p_products / @attribute_sample@) end);
     secured constant boolean := row_security_active('shop.product'::regclass);

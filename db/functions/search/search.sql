@@ -53,7 +53,7 @@ declare
     request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog, image_weight,
         title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route,
         case when sort is null then cut else coalesce(cut, 'relevant') end,
-        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct,
+        case when change ~ E'\\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct,
         image_box, nullif(signals, 'null'), rules);
     key constant text := md5(row(query, md5(image), inputs, filter, catalog, image_weight, title_weight, keyword_weight,
         rrf_k, min_similarity, max_gap, degrade, route, cut, change, sort, group_by, nullif(diversity, 0), correct,
@@ -72,9 +72,9 @@ declare
 begin
     -- An empty query finds nothing and raises no error, because one row of a batch of queries may have no text.
     request := shop_private.read_query(request);
-    if num_nonnulls(image, request.inputs) = 0 and coalesce(request.query, '') !~ '\S' then
+    if num_nonnulls(image, request.inputs) = 0 and coalesce(request.query, '') !~ E'\\S' then
         perform shop_private.check_request(request);
-        reason := case when query ~ '\S' then 'the query only excludes products' else 'the query is empty' end;
+        reason := case when query ~ E'\\S' then 'the query only excludes products' else 'the query is empty' end;
         raise notice using errcode = 'WS101', message = 'no product was found: ' || reason, detail = reason,
             hint = 'Give words to search for, an image or inputs.';
         return;

@@ -7,9 +7,9 @@ returns table (version text, first_k integer, place integer, mark text)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare
     part constant text[] := regexp_match(
-        p_cursor, '^([0-9a-f]{32})\.([0-9]+(?:-[0-9]+)?)\.([0-9]{1,4})\.([0-9]{1,7})'
-        '(?:\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9a-f]{8}'
-        '(?:\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9a-f]{8})?))?$');
+        p_cursor, E'^([0-9a-f]{32})\\.([0-9]+(?:-[0-9]+)?)\\.([0-9]{1,4})\\.([0-9]{1,7})'
+        '(?:\\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.[0-9a-f]{8}'
+        '(?:\\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.[0-9a-f]{8})?))?$');
 begin
     if part is null or part[3]::integer not between 1 and @max_results@ then
         raise exception using errcode = '22023', message = 'after is not a cursor',

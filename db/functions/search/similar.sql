@@ -13,7 +13,7 @@ create or replace function shop.similar(
 returns setof shop.search_result
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp as $$
 declare
-    changed constant boolean := coalesce(change ~ '\S', false);  -- with a change, default weights are not passed on
+    changed constant boolean := coalesce(change ~ E'\\S', false);  -- with a change, default weights are not passed on
 begin
     if sku is null then
         raise exception using errcode = '22023', message = 'sku is null',

@@ -30,7 +30,7 @@ begin
     end if;
     loop
         part := regexp_match(rest,
-            '^\s*(?:"((?:[^"]|"")+)"|([^\s,"]+))(?:\s+(asc|desc))?\s*(,|$)(.*)$', 'i');
+            E'^\\s*(?:"((?:[^"]|"")+)"|([^\\s,"]+))(?:\\s+(asc|desc))?\\s*(,|$)(.*)$', 'i');
         if part is null then
             raise exception using errcode = '22023', message = format('sort cannot be read at %L', left(rest, 80)),
                 hint = 'Write for example effective_price desc, or availability, effective_price. A name with a blank '

@@ -13,11 +13,11 @@ begin
         or exists (
             select from shop.suggestion s
             where s.catalog = p_catalog and s.start collate "C" >= p_key collate "C"
-                and s.start collate "C" < p_key || U&'\+10FFFF' collate "C")
+                and s.start collate "C" < p_key || E'\U0010FFFF' collate "C")
         or exists (
             select from shop.product p
             where p.catalog = p_catalog and left(shop_private.fold(p.title), @title_start@) collate "C" >= p_key
-                and left(shop_private.fold(p.title), @title_start@) collate "C" < p_key || U&'\+10FFFF')
+                and left(shop_private.fold(p.title), @title_start@) collate "C" < p_key || E'\U0010FFFF')
     then
         return p_key;
     end if;
@@ -31,10 +31,10 @@ begin
             select max(s.count) as count
             from (select s.count from shop.suggestion s
                 where s.catalog = p_catalog and s.start collate "C" >= v.key collate "C"
-                    and s.start collate "C" < v.key || U&'\+10FFFF' collate "C" limit 100) s) t
+                    and s.start collate "C" < v.key || E'\U0010FFFF' collate "C" limit 100) s) t
         where t.count is not null or exists (
             select from shop.product p
             where p.catalog = p_catalog and left(shop_private.fold(p.title), @title_start@) collate "C" >= v.key
-                and left(shop_private.fold(p.title), @title_start@) collate "C" < v.key || U&'\+10FFFF')
+                and left(shop_private.fold(p.title), @title_start@) collate "C" < v.key || E'\U0010FFFF')
         order by t.count desc nulls last, v.n limit 1), p_key);
 end $$;

@@ -19,7 +19,7 @@ begin
     lock table shop.suggestion in share row exclusive mode;
     with searched as materialized (
         select distinct e.catalog, e.query as text, e.visitor,
-            coalesce(substring(e.visitor from '^page \d{4}-\d\d-\d\d '), '') as day
+            coalesce(substring(e.visitor from E'^page \\d{4}-\\d\\d-\\d\\d '), '') as day
         from shop.event e
         where e.kind = 'search' and e.results > 0 and e.visitor is not null
             and length(e.query) <= @max_suggestion@ and e.query !~ '[[:cntrl:]]'

@@ -21,7 +21,7 @@ begin
         return query execute format($q$
             select distinct on (k.folded) p.product_id, k.folded, p.title
             from shop.product p cross join lateral (select shop_private.suggestion_key(p.title) as folded) k
-            where p.catalog = $1 and %1$s >= $2 and %1$s < $2 || U&'\+10FFFF' and %2$s
+            where p.catalog = $1 and %1$s >= $2 and %1$s < $2 || E'\U0010FFFF' and %2$s
             order by k.folded, p.product_id limit $4$q$, start, passes)
         using p_catalog, left(p_key, @title_start@), p_key, p_most, blocked;
         return;
@@ -29,12 +29,12 @@ begin
     return query execute format($q$
         with recursive step(n, start) as (
             (select 1, %1$s from shop.product p
-             where p.catalog = $1 and %1$s >= $2 and %1$s < $2 || U&'\+10FFFF' order by %1$s limit 1)
+             where p.catalog = $1 and %1$s >= $2 and %1$s < $2 || E'\U0010FFFF' order by %1$s limit 1)
             union all
             select s.n + 1, f.start
             from step s cross join lateral (
                 select %1$s as start from shop.product p
-                where p.catalog = $1 and %1$s > s.start and %1$s < $2 || U&'\+10FFFF' order by %1$s limit 1) f
+                where p.catalog = $1 and %1$s > s.start and %1$s < $2 || E'\U0010FFFF' order by %1$s limit 1) f
             where s.n < @suggestion_titles@
         )
         select t.product_id, t.folded, t.title

@@ -27,7 +27,7 @@ begin
         from (
             select distinct on (s.kind, s.folded) s.* from shop.suggestion s
             where s.catalog = p_catalog and s.start collate "C" >= p_key collate "C"
-                and s.start collate "C" < p_key || U&'\+10FFFF' collate "C" and s.kind = any(p_kinds)
+                and s.start collate "C" < p_key || E'\U0010FFFF' collate "C" and s.kind = any(p_kinds)
             order by s.kind, s.folded, s.place
         ) d
         where not shop_private.is_blocked(d.folded, blocked)

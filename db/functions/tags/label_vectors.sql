@@ -10,7 +10,7 @@ begin
                 when array_ndims(labels) > 1 then 'a list of lists'
                 else format('a list of %s texts', cardinality(labels)) end);
     end if;
-    if exists (select from unnest(labels) l where l is null or l !~ '\S') then
+    if exists (select from unnest(labels) l where l is null or l !~ E'\\S') then
         raise exception using errcode = '22023', message = 'a label is empty';
     end if;
     if (select count(distinct lower(btrim(l))) from unnest(labels) l) < cardinality(labels) then

@@ -49,7 +49,7 @@ declare
             then 'query of the action has no word, or more than @max_text_length@ characters'
         when done = 'query' and (shop_private.parse_query(said)).typed is not null
             then 'query of the action has a phrase, an exclusion or a field'
-        when done = 'redirect' and (said !~ '^(https?://[^/\s]|/)\S*$' or length(said) > 2000) then
+        when done = 'redirect' and (said !~ E'^(https?://[^/\\s]|/)\\S*$' or length(said) > 2000) then
             'redirect is not an address that begins with https://, http:// or /'
         when done = 'banner' and length(said) not between 1 and 2000 then 'banner is not 1 to 2,000 characters long'
         when (p_rule.valid_from between '0002-01-01' and '9999-01-01'

@@ -16,9 +16,10 @@ begin
         select s.* from shop.signal s
         join pg_roles r on r.rolname = s.defined_by
         join pg_proc f on f.oid = to_regprocedure(format('shop_signals.%I(uuid[])', s.name)) and f.proowner = r.oid
-        cross join lateral regexp_replace(f.prosrc, '("([^"]|"")*")|''([^'']|'''')*''', '\1', 'g') code
+        cross join lateral regexp_replace(f.prosrc, '("([^"]|"")*")|''([^'']|'''')*''', E'\\1', 'g') code
         where strpos(code, format(' %s v', s.source)) > 0
-            and code ~ format('v\.%s(?!["$\w])', regexp_replace(quote_ident(s.value_column), '(\W)', '\\\1', 'g'))
+            and code ~ format(
+                E'v\\.%s(?!["$\\w])', regexp_replace(quote_ident(s.value_column), E'(\\W)', E'\\\\\\1', 'g'))
     loop
         begin
             execute format('set local role %I', signal.defined_by);

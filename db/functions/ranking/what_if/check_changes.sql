@@ -37,7 +37,7 @@ begin
             when entry.kind is null or not fields ? entry.kind then 'it is not an object with one of ' || kinds
             when entry.kind = 'remove_rule' and jsonb_typeof(coalesce(entry.value -> 'name', entry.value))
                 is distinct from 'string' then 'remove_rule is not the name of a rule'
-            when entry.kind = 'remove_synonym' and entry.value::text !~ '^\d{1,18}$'
+            when entry.kind = 'remove_synonym' and entry.value::text !~ E'^\\d{1,18}$'
                 then 'remove_synonym is not the synonym_id of a synonym'
             when entry.kind = 'remove_synonym' or entry.kind = 'remove_rule' and entry.type = 'string' then null
             when entry.type <> 'object' then format('%s is not an object', entry.kind)
@@ -46,7 +46,7 @@ begin
                     fields -> entry.kind) f))
             when entry.kind in ('rule', 'signal') and jsonb_typeof(entry.value -> 'name') is distinct from 'string'
                 then format('%s needs a name', entry.kind)
-            when entry.kind = 'rule' and (entry.value ->> 'name' !~ '\S' or length(entry.value ->> 'name') > 100)
+            when entry.kind = 'rule' and (entry.value ->> 'name' !~ E'\\S' or length(entry.value ->> 'name') > 100)
                 then 'the name of a rule is not 1 to 100 characters'
             when entry.kind in ('rule', 'remove_rule') and jsonb_typeof(entry.value -> 'catalog') <> 'string'
                 then 'catalog is not a text'

@@ -12,7 +12,7 @@ begin
     model := (shop_private.model_of_views()).model_id;
     missing := array(
         select distinct shop_private.text_payload(t) from unnest(p_texts) t
-        where t ~ '\S' and length(t) <= @max_text_length@
+        where t ~ E'\\S' and length(t) <= @max_text_length@
             and shop_private.gateway_lookup(model, sha256(convert_to('t' || t, 'UTF8'))) is null);
     for start in 1 .. cardinality(missing) by 32 loop
         perform shop_private.gateway_request(model, missing[start : start + 31]);

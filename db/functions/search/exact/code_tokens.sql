@@ -15,14 +15,14 @@ language plpgsql immutable as $$
 declare
     units constant text := 'mm|cm|dm|km|ft|inch|kg|mg|lbs?|oz|ml|cl|dl|gal|kw|kv|mv|mah|ah|k?hz|mhz|ghz|[kmgt]b|mp|px'
         '|dpi|rpm|psi|bar|db|lm|watts?|volts?|btu|pcs|pieces?|teile|packs?|count|pages|sheets|hours|lumens';
-    measure constant text := '(^|\s)((size|sz|gr|grösse|größe|taille|talla|maat|eu|uk|us|pack of|set of)\.?\s+[0-9]+'
-        '|[0-9][0-9.,x×/]*(\s*-?(' || units || ')|[0-9a-z]?["gmlwvakp%]|(x[0-9]+)+))(?=$|[\s,;.:!?)])';
+    measure constant text := E'(^|\\s)((size|sz|gr|grösse|größe|taille|talla|maat|eu|uk|us|pack of|set of)\\.?'
+        '\\s+[0-9]+|[0-9][0-9.,x×/]*(\\s*-?(' || units || E')|[0-9a-z]?["gmlwvakp%]|(x[0-9]+)+))(?=$|[\\s,;.:!?)])';
     edges constant text := '.,;:!?()[]{}"''#';
     words constant text[] := array(
-        select btrim(w, edges) from regexp_split_to_table(p_text, '\s+') w
+        select btrim(w, edges) from regexp_split_to_table(p_text, E'\\s+') w
         where btrim(w, edges) <> '' limit @keyword_max_words@);
     without_measures constant text[] := array(
-        select btrim(w, edges) from regexp_split_to_table(regexp_replace(p_text, measure, ' ', 'gi'), '\s+') w);
+        select btrim(w, edges) from regexp_split_to_table(regexp_replace(p_text, measure, ' ', 'gi'), E'\\s+') w);
     digits integer;
 begin
     for start in 1 .. cardinality(words) loop
@@ -34,7 +34,7 @@ begin
             strong := case
                 when start < stop and digits = length(key) then nullif(digits >= 8, false)
                 when start < stop then case
-                    when length(key) > @code_min_length@ and digits >= 4 and token ~ '^\S*[^\W\d_]' then true
+                    when length(key) > @code_min_length@ and digits >= 4 and token ~ E'^\\S*[^\\W\\d_]' then true
                     when length(key) >= 4 then false end
                 when token ~ '^[0-9]+$' then case
                     when length(token) >= @code_min_length@ then token !~ '000$'
@@ -47,7 +47,7 @@ begin
             continue when strong is null;
             -- A short number joined to a word, such as 24-hour, is not looked up in the words of products.
             in_text := strong and start = stop and length(key) >= @code_min_length@ and digits >= 2
-                and token !~ '^[0-9]{1,4}-?[^\W\d_]*$';
+                and token !~ E'^[0-9]{1,4}-?[^\\W\\d_]*$';
             rest := array_to_string(words[:start - 1] || words[stop + 1:], ' ');
             return next;
         end loop;

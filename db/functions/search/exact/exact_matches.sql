@@ -26,8 +26,8 @@ declare
     whole constant text := shop_private.identifier_key(typed);
     indexed constant boolean := not row_security_active('shop.product'::regclass)
         and shop_private.exact_indexes_ready();
-    label constant text := '^\W*(sku|gtin|ean|upc|isbn|mpn|asin|(item|part|model|article|art|artikel|product|ref)'
-        '[ .]*(no|nr|number|nummer|code)|ref)[ .:#]+(?=\S*[0-9]\S*\s*$)';  -- the label in a text such as SKU: 42
+    label constant text := E'^\\W*(sku|gtin|ean|upc|isbn|mpn|asin|(item|part|model|article|art|artikel|product|ref)'
+        '[ .]*(no|nr|number|nummer|code)|ref)[ .:#]+(?=\\S*[0-9]\\S*\\s*$)';  -- the label in a text such as SKU: 42
     brands text[] := array[whole];
     language regconfig;
     keys text[] := array_remove(array[whole], null);
@@ -52,9 +52,9 @@ begin
         keys := keys || shop_private.identifier_key(regexp_replace(typed, label, '', 'i'));
         key_words := key_words || null::tsquery;
     end if;
-    if typed ~* '[&+]|\sand\s' then
-        brands := brands || shop_private.identifier_key(regexp_replace(typed, '\s+and\s+', ' ', 'gi'))
-            || shop_private.identifier_key(regexp_replace(typed, '\s*[&+]\s*', ' and ', 'g'));
+    if typed ~* E'[&+]|\\sand\\s' then
+        brands := brands || shop_private.identifier_key(regexp_replace(typed, E'\\s+and\\s+', ' ', 'gi'))
+            || shop_private.identifier_key(regexp_replace(typed, E'\\s*[&+]\\s*', ' and ', 'g'));
     end if;
     if indexed then
         -- The statement collects ids with a limit. With "exists", the planner would expect an early match and scan the

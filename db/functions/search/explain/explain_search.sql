@@ -23,12 +23,12 @@ declare
     request shop_private.search_request := row(query, image, nullif(inputs, 'null'), filter, k, catalog,
         image_weight, title_weight, keyword_weight, rrf_k, min_similarity, max_gap, degrade, route,
         case when sort is null then cut else coalesce(cut, 'relevant') end,
-        case when change ~ '\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct,
+        case when change ~ E'\\S' then change end, sort, group_by, nullif(diversity, 0), null, null, correct,
         image_box, nullif(signals, 'null'), rules);
     run shop_private.search_run;
 begin
     request := shop_private.read_query(request);
-    if num_nonnulls(image, request.inputs, request.query) = 0 and query ~ '\S' then
+    if num_nonnulls(image, request.inputs, request.query) = 0 and query ~ E'\\S' then
         perform shop_private.check_request(request);
         return query select s.* from shop_private.explain_operators(request) s;
         return;  -- the query only excludes products
@@ -51,7 +51,7 @@ begin
     return query select s.* from shop_private.explain_signals(run,
         case when sku is not null then shop.product_id(sku, catalog) end, sku) s;
     return query select 'fusion',
-        case when change ~ '\S' then 'by the change' else format('reciprocal rank, k %s', run.rrf_k) end,
+        case when change ~ E'\\S' then 'by the change' else format('reciprocal rank, k %s', run.rrf_k) end,
         null::text, null::integer,
         (select count(*)::integer from shop_private.fuse_legs(run, min_similarity, max_gap)), null::bigint,
         extract(epoch from clock_timestamp() - began)::double precision * 1000, 'time of the whole search';

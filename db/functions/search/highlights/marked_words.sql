@@ -14,12 +14,12 @@ create or replace function shop_private.marked_words(p_text text, p_language reg
 returns table (first integer, length integer)
 language plpgsql stable as $$
 declare
-    unspaced constant text := '\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff'
-        || '\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff';
+    unspaced constant text := E'\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff'
+        || E'\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff';
     -- letters, digits, marks and characters without width; no emoji
-    spaced constant text := '0-9A-Za-z\u00aa\u00ad\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0dff\u0f00-\u0fff'
-        || '\u10a0-\u177f\u1800-\u1fff\u200b-\u200d\u2060\u2c00-\u2dff\ua4d0-\uabff\ufb00-\ufdff\ufe70-\ufefc'
-        || '\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\U00010000-\U0001efff';
+    spaced constant text := E'0-9A-Za-z\u00aa\u00ad\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0dff\u0f00-\u0fff'
+        || E'\u10a0-\u177f\u1800-\u1fff\u200b-\u200d\u2060\u2c00-\u2dff\ua4d0-\uabff\ufb00-\ufdff\ufe70-\ufefc'
+        || E'\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\U00010000-\U0001efff';
     -- The ranges above contain signs too, such as the Arabic comma. Here each sign is "-", which is in no range.
     signless constant text := regexp_replace(p_text collate "pg_c_utf8", '[[:punct:]]', '-', 'g');
 begin
@@ -33,7 +33,7 @@ begin
         select r.first, (length(r.word) + 1 + length(r.next))::integer as length, r.word || r.next as word
         from (select r.*, lead(r.word) over (order by r.n) as next, lead(r.gap) over (order by r.n) as sign
             from run r) r
-        where length(r.sign) = 1 and r.sign !~ '\s'
+        where length(r.sign) = 1 and r.sign !~ E'\\s'
     ), candidate as (
         select r.first, length(r.word) as length, r.word from run r where r.word !~ format('^[%s]', unspaced)
         union all select p.first, p.length, p.word from pair p

@@ -13,7 +13,7 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off  -- the planner expects an early match, so it would scan the table
 as $$
 declare
-    typed constant text[] := (regexp_split_to_array(btrim(p_text), '\s+'))[:@keyword_max_words@];
+    typed constant text[] := (regexp_split_to_array(btrim(p_text), E'\\s+'))[:@keyword_max_words@];
     words constant text[] := case when p_synonyms is null then p_words
         else shop_private.query_words(p_text, p_language) end;
     brands text;  -- the brands as they were typed, with blanks between them

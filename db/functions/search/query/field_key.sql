@@ -8,7 +8,7 @@ begin
     if p_value ~ '[0-9][.,][0-9]' then
         return concat_ws(' ', shop_private.identifier_key(p_value), (
             select string_agg(m[1] || '.' || m[2], ' ')
-            from regexp_matches(shop_private.mark_decimals(p_value), '([0-9]+)\ue001([0-9]+)', 'g') m));
+            from regexp_matches(shop_private.mark_decimals(p_value), E'([0-9]+)\\ue001([0-9]+)', 'g') m));
     end if;
     return shop_private.identifier_key(p_value);
 end $$;

@@ -21,8 +21,8 @@ declare
     filterable constant text[] := array['brand', 'product_type', 'color', 'size', 'material', 'condition',
         'availability', 'currency', 'sku', 'gtin', 'mpn', 'item_group_id'];
     -- the first character of a word that can be excluded: a letter of any script
-    letter constant text := '[A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u1fff\u2c00-\u2dff'
-        || '\u3005-\u3007\u3040-\ud7ff\uf900-\ufdff\ufe70-\uffdc\U00010000-\U0001efff\U00020000-\U0003ffff]';
+    letter constant text := E'[A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u1fff\u2c00-\u2dff'
+        || E'\u3005-\u3007\u3040-\ud7ff\uf900-\ufdff\ufe70-\uffdc\U00010000-\U0001efff\U00020000-\U0003ffff]';
     parsed shop_private.parsed_query;
     remaining text[] := '{}';
     part text[];
@@ -40,10 +40,10 @@ begin
     parsed.fields := '[]';
     for part in
         select m from regexp_matches(
-            translate(p_text, '“”„‟«»', '""""""'), '-?(?:[A-Za-z_]+:)?"[^"]+"|\S+', 'g') m
+            translate(p_text, '“”„‟«»', '""""""'), E'-?(?:[A-Za-z_]+:)?"[^"]+"|\\S+', 'g') m
     loop
         token := part[1];
-        part := regexp_match(token, '^(-?)(?:([A-Za-z_]+):)?(?:"([^"]+)"|([^"\s]\S*))$');
+        part := regexp_match(token, E'^(-?)(?:([A-Za-z_]+):)?(?:"([^"]+)"|([^"\\s]\\S*))$');
         negated := part[1] = '-';
         field := lower(part[2]);
         value := coalesce(part[3], part[4]);

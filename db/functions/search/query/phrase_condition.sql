@@ -19,9 +19,9 @@ declare
     lexeme constant text := '''(?:[^'']|'''')*''';
 begin
     if query.every_word is null or query.only_stop_words then
-        return 'p.title ~* ' || quote_literal('\m' || nullif(array_to_string(array(
-            select shop_private.title_pattern(w) from unnest(query.plain_words) w), '[^[:alnum:]]+'), '') || '\M');
-    elsif p_phrase !~ '\S\s+\S' or to_tsvector(p_language, shop_private.fold(p_phrase)) = '' then
+        return 'p.title ~* ' || quote_literal(E'\\m' || nullif(array_to_string(array(
+            select shop_private.title_pattern(w) from unnest(query.plain_words) w), '[^[:alnum:]]+'), '') || E'\\M');
+    elsif p_phrase !~ E'\\S\\s+\\S' or to_tsvector(p_language, shop_private.fold(p_phrase)) = '' then
         return format('p.keywords @@ %L::tsquery', query.every_word);
     end if;
     folded := phraseto_tsquery(p_language, shop_private.fold(p_phrase));
@@ -31,6 +31,6 @@ begin
                 concat_ws('' x '', p.brand, p.product_type, p.color, p.material))) @@ %5$L::tsquery
             or octet_length(p.title) > length(p.title)
                 and to_tsvector(%4$L::regconfig, shop_private.fold(p.title)) @@ %5$L::tsquery))',
-        query.every_word, regexp_replace(adjacent, lexeme, '\&:ACD', 'g'),
-        regexp_replace(adjacent, lexeme, '\&:B', 'g'), p_language, folded);
+        query.every_word, regexp_replace(adjacent, lexeme, E'\\&:ACD', 'g'),
+        regexp_replace(adjacent, lexeme, E'\\&:B', 'g'), p_language, folded);
 end $$;

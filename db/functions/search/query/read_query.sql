@@ -4,7 +4,7 @@
 create or replace function shop_private.read_query(inout request shop_private.search_request)
 language plpgsql stable as $$
 begin
-    if request.query ~ '["“”„‟«»:]|(^|\s)-' then  -- most texts have no such sign
+    if request.query ~ E'["“”„‟«»:]|(^|\\s)-' then  -- most texts have no such sign
         request.parsed := shop_private.parse_query(request.query);
         if (request.parsed).typed is not null then
             request.parsed.condition := shop_private.query_condition(request.parsed, request.catalog);

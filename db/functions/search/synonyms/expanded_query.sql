@@ -29,7 +29,7 @@ begin
         unknown := p_text;
         return;
     end if;
-    remaining := regexp_split_to_array(btrim(left(p_text, @keyword_max_length@)), '\s+');
+    remaining := regexp_split_to_array(btrim(left(p_text, @keyword_max_length@)), E'\\s+');
     foreach use in array p_synonyms loop
         for place in use.first .. use.last loop
             remaining[place] := null;

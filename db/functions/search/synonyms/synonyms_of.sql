@@ -23,7 +23,7 @@ begin
         return null;
     end if;
     stemmer := shop_private.keyword_language(p_catalog);
-    words := (regexp_split_to_array(btrim(left(p_text, @keyword_max_length@)), '\s+'))[:@keyword_max_words@];
+    words := (regexp_split_to_array(btrim(left(p_text, @keyword_max_length@)), E'\\s+'))[:@keyword_max_words@];
     plain := array(select shop_private.term_key(w, null) from unnest(words) with ordinality u(w, n) order by n);
     stems := array(select shop_private.term_key(w, stemmer) from unnest(words) with ordinality u(w, n) order by n);
     for found in

@@ -31,7 +31,7 @@ begin
                     and array(select c from string_to_table(misspelt, null) c order by c)
                         = array(select c from string_to_table(t.word, null) c order by c))
         group by t.word order by @trgm@.similarity(misspelt, t.word) desc, count(*) desc, t.word collate "C" limit 1;
-        corrected := coalesce(regexp_replace(corrected, '\m' || misspelt || '\M', nearest, 'gi'), corrected);
+        corrected := coalesce(regexp_replace(corrected, E'\\m' || misspelt || E'\\M', nearest, 'gi'), corrected);
     end loop;
     return nullif(corrected, p_typed);
 end $$;

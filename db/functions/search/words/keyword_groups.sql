@@ -20,7 +20,7 @@ begin
         from unnest(p_parts, p_units, p_in_code) with ordinality p(part, unit, in_code, n)
     ), own as (  -- the words of each part, without joined forms
         select p.n, l.word, quote_literal(l.word) as term
-        from part p, unnest(tsvector_to_array(to_tsvector(p_language, translate(p.part, U&'\E001', '.')))) l(word)
+        from part p, unnest(tsvector_to_array(to_tsvector(p_language, translate(p.part, E'\uE001', '.')))) l(word)
         where p.bigrams is null
         union all
         select distinct p.n, l.word, quote_literal(l.word) || case when length(p.part) = 1 then ':*' else '' end

@@ -39,10 +39,10 @@ declare
     before_begin integer;  -- the first part of `before`
     before text;  -- the previous piece or word
 begin
-    if query ~ '^\s*[0-9]+(\s+[0-9]+)+\s*$' then
-        query := regexp_replace(btrim(query), '\s+', '-', 'g');  -- groups of digits form one code
+    if query ~ E'^\\s*[0-9]+(\\s+[0-9]+)+\\s*$' then
+        query := regexp_replace(btrim(query), E'\\s+', '-', 'g');  -- groups of digits form one code
     end if;
-    if query ~ '^\s*([a-zA-Z]{3,}|[1-9][0-9]{0,8})(\s+([a-zA-Z]{3,}|[1-9][0-9]{0,8}))*\s*$' then  -- no codes
+    if query ~ E'^\\s*([a-zA-Z]{3,}|[1-9][0-9]{0,8})(\\s+([a-zA-Z]{3,}|[1-9][0-9]{0,8}))*\\s*$' then  -- no codes
         words := (tsvector_to_array(to_tsvector(p_language, query)))[:@keyword_max_words@];
         plain_words := string_to_array(lower(query collate "C"), ' ');
         only_stop_words := words = '{}';
@@ -53,7 +53,7 @@ begin
         return;
     end if;
     foreach chunk in array regexp_split_to_array(
-        shop_private.mark_decimals(shop_private.fold(query)), '[\s;:!?()\[\]{}"*|<>=]+|,(?![0-9])|(?<![0-9]),')
+        shop_private.mark_decimals(shop_private.fold(query)), E'[\\s;:!?()\\[\\]{}"*|<>=]+|,(?![0-9])|(?<![0-9]),')
     loop
         pieces := string_to_array(nullif(shop_private.word_pieces(chunk), ''), ' ');
         continue when pieces is null;

@@ -8,7 +8,7 @@ language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp a
 declare
     inches constant text := '["″”“]|''''';
 begin
-    if p_text !~ '[+#"″”“]|''''|[0-9]/[0-9]|(^|\s)\.' then
+    if p_text !~ E'[+#"″”“]|''''|[0-9]/[0-9]|(^|\\s)\\.' then
         return null;
     end if;
     return (
@@ -17,10 +17,10 @@ begin
             when w.word ~ '^[.]' then w.escaped || '($|[^[:alnum:]])'
             when w.word ~ '^[0-9]+/[0-9]+$' then '(^|[^[:alnum:]./,])' || w.escaped || '($|[^0-9/])'
             else '(^|[^[:alnum:]./,])' || regexp_replace(w.escaped, '(' || inches || ')$', '')
-                || '\s?-?(' || inches || '|(in|inch|inches|zoll)($|[^[:alpha:]]))' end), ' and ')
+                || E'\\s?-?(' || inches || '|(in|inch|inches|zoll)($|[^[:alpha:]]))' end), ' and ')
         from (
-            select t.word, regexp_replace(t.word, '([.+/])', '\\\1', 'g') as escaped
-            from regexp_split_to_table(left(p_text, @keyword_max_length@), '\s+') s(typed),
+            select t.word, regexp_replace(t.word, '([.+/])', E'\\\\\\1', 'g') as escaped
+            from regexp_split_to_table(left(p_text, @keyword_max_length@), E'\\s+') s(typed),
                 regexp_replace(s.typed, '^[(]+|[,;:!?)]+$', '', 'g') t(word)
             where t.word ~ ('^[[:alnum:]]{1,20}([+]{1,2}|#)$|^[.][[:alpha:]][[:alnum:]]{1,20}$|^[0-9]{1,4}/[0-9]{1,4}$'
                 '|^[0-9]{1,4}([.,/-][0-9]{1,4})*(' || inches || ')$')

@@ -18,7 +18,7 @@ declare
     conditions text[];
 begin
     if p_stop_words then
-        conditions := array(select format('p.title ~* %L', '\m' || shop_private.title_pattern(w) || '\M')
+        conditions := array(select format('p.title ~* %L', E'\\m' || shop_private.title_pattern(w) || E'\\M')
             from unnest(p_words) w);
         every_part := array_to_string(conditions, ' and ');
         any_part := every_part;
