@@ -19,6 +19,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 MIN_COSINE = 0.9999  # between a vector of torch in float32 and the vector of an exported tower
 FORMAT = 1  # a change of the towers that needs new files gets the next number
 DESCRIPTION = "export.json"
+MAX_DESCRIPTION_BYTES = 64 * 1024  # a description has less than 1 KB
 HINT = 'Run "windowshop model export" to write the files again.'
 
 
@@ -58,7 +59,11 @@ def find(root: Path, revision: str) -> Export | None:
         return None  # the revision is no name of a folder
     path = folder / DESCRIPTION
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as opened:
+            written = opened.read(MAX_DESCRIPTION_BYTES + 1)
+        if len(written) > MAX_DESCRIPTION_BYTES:
+            raise ExportUnusable(f"{path} has more than {MAX_DESCRIPTION_BYTES} bytes", hint=HINT)
+        found = json.loads(written)
         if found["format"] != FORMAT or found["revision"] != revision:
             return None
         towers = {

@@ -98,7 +98,7 @@ def test_torch_runs_both_towers_without_an_export_or_with_the_engine_torch(
     assert "windowshop model export" in str(refused.value.hint)
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed", "gone", "description"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone", "description", "long"])
 def test_a_damaged_export_is_named_and_torch_runs_the_tower(clip: tuple[Model, Path], damage: str) -> None:
     found, root = clip
     file = root / found.revision / "text.onnx"
@@ -110,7 +110,7 @@ def test_a_damaged_export_is_named_and_torch_runs_the_tower(clip: tuple[Model, P
         file.unlink()
     else:
         file = root / found.revision / exports.DESCRIPTION
-        file.write_text("{")
+        file.write_text("{" if damage == "description" else file.read_text() + " " * exports.MAX_DESCRIPTION_BYTES)
     with capture_logs() as logs:
         plain = loaded(found, root, precision="float32")
     assert plain.engines["text"] == "torch"
