@@ -1,8 +1,8 @@
 """Reads a date or time as shops write it.
 
 The only notations that could mean two dates have numbers between slashes or hyphens and the year at the end, as in
-"4/1/26". `DateOrder` finds out from the other dates of the file which number is the day. If the other dates do not
-show this, the date is refused, because a sale could start on a wrong day.
+"4/1/26". `DateOrder` finds out from other dates which number is the day. If the other dates do not show this, the date
+is refused, because a sale could start on a wrong day.
 """
 
 import re
@@ -78,9 +78,12 @@ def moment(cell: str, *, is_end: bool = False) -> datetime | None:
 
 
 def is_ambiguous(cell: str) -> bool:
-    """Returns whether day and month of the date could be exchanged."""
+    """Returns whether day and month of the date could be exchanged, or day and year."""
     found = _EITHER_FIRST.fullmatch(cell)
-    return found is not None and found["day"] != found["month"] and max(int(found["day"]), int(found["month"])) <= 12
+    if found is None:
+        return False
+    day, month = int(found["day"]), int(found["month"])
+    return (day != month and max(day, month) <= 12) or _is_old(found)
 
 
 def decided(cell: str, *, day_first: bool) -> str:
@@ -93,23 +96,40 @@ def decided(cell: str, *, day_first: bool) -> str:
 
 
 class DateOrder:
-    """Finds out whether a file's dates have the day or the month first. A date such as "1/31/26" shows the order."""
+    """Finds out whether dates have the day or the month first. A date such as "1/31/26" shows the order. A date with a
+    year of four digits, or with a month or a year that no day could be, also shows that the year comes last."""
 
     def __init__(self) -> None:
         self._shown: set[bool] = set()
+        self._year_is_last = False
 
     def observe(self, cell: str) -> None:
-        """Take a date of the file into account. Other texts are ignored."""
+        """Takes a date into account. Other texts are ignored."""
         found = _EITHER_FIRST.fullmatch(cell)
-        if found is None or (len(found["year"]) == 2 and 2000 + int(found["year"]) < FIRST_SHORT_YEAR):
+        if found is None:
             return
-        if (int(found["day"]) > 12) != (int(found["month"]) > 12):
-            self._shown.add(int(found["day"]) > 12)
+        day, month, year = int(found["day"]), int(found["month"]), int(found["year"])
+        self._year_is_last |= year > 31 or month > 12
+        if (day > 12) != (month > 12) and (month > 12 or not _is_old(found)):
+            self._shown.add(day > 12)
 
     @property
-    def day_first(self) -> bool | None:
-        """Whether the day comes first. None if no date shows the order, or if dates contradict each other."""
-        return next(iter(self._shown)) if len(self._shown) == 1 else None
+    def is_known(self) -> bool:
+        """Whether a date shows the order. Dates that contradict each other count as well."""
+        return bool(self._shown)
+
+    def day_first(self, cell: str) -> bool | None:
+        """Whether the day comes first in an ambiguous date. None if no other date shows this, or if dates contradict
+        each other."""
+        found = _EITHER_FIRST.fullmatch(cell)
+        if len(self._shown) != 1 or (found and _is_old(found) and not self._year_is_last):
+            return None
+        return next(iter(self._shown))
+
+
+def _is_old(found: re.Match[str]) -> bool:
+    """Returns whether the last number, as a year of this century, is before FIRST_SHORT_YEAR."""
+    return len(found["year"]) == 2 and 2000 + int(found["year"]) < FIRST_SHORT_YEAR
 
 
 class _TwoDates(ValueError):

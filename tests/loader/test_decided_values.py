@@ -101,4 +101,14 @@ def test_dates_that_contradict_each_other_drop_the_sale_with_a_warning(emptied_d
         "2": ("2026-01-31", "2026-02-28"),
         "3": ("2026-01-31", "2026-12-31"),
     }
-    assert "could be two dates" in summary.warnings["sale_starts_at"].reason
+    assert "could be two dates" in summary.warnings["sale_ends_at"].reason
+
+
+def test_the_dates_of_a_column_decide_before_those_of_other_columns(emptied_database: Database, tmp_path: Path):
+    path = tmp_path / "goods.csv"
+    path.write_text(
+        "sku,title,published_at,created_at\n1,A,10/04/2026,2/17/26\n2,B,31/12/2025,\n3,C,10/04/01,12/31/2025\n"
+    )
+    assert load_catalog(emptied_database, path).warnings == {}
+    published = {sku: str(product["published_at"].date()) for sku, product in stored(emptied_database).items()}
+    assert published == {"1": "2026-04-10", "2": "2025-12-31", "3": "2001-04-10"}

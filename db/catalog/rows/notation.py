@@ -2,6 +2,7 @@
 two amounts, and a date such as "4/1/26" could be two days."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -21,24 +22,26 @@ class Notation:
 
     def __init__(self, rows: Iterable[RawProduct]) -> None:
         self._marks = DecimalMarks()
-        self._order = DateOrder()
+        self._orders: defaultdict[str, DateOrder] = defaultdict(DateOrder)  # of each column, and of the file as ""
         for row in rows:
             for name in PRICES:
                 if cell := row.fields.get(name):
                     self._marks.observe(cell, _currency(row))
             for name in DATES:
                 if cell := row.fields.get(name):
-                    self._order.observe(cell)
+                    self._orders[name].observe(cell)
+                    self._orders[""].observe(cell)
             for name, value in row.attributes.items():
                 if type(value) is str and OTHER_DATES.search(name):
-                    self._order.observe(value.strip())
+                    self._orders[""].observe(value.strip())
 
     def decided(self, row: RawProduct, name: str) -> RawProduct:
         """Return the row, with the value of this field in a notation that has only one meaning. If nothing shows the
         meaning, the row stays the same, and validation reports the fault."""
         cell = row.fields[name]
         if name in DATES:
-            if (day_first := self._order.day_first) is None:
+            order = self._orders[name] if self._orders[name].is_known else self._orders[""]
+            if (day_first := order.day_first(cell)) is None:
                 return row
             return replace(row, fields={**row.fields, name: dates.decided(cell, day_first=day_first)})
         of_row = _currency(row)

@@ -77,7 +77,7 @@ def test_the_order_of_day_and_month_in_the_file_decides_an_ambiguous_date(day: d
     file = DateOrder()
     for other in ("25/1/2026", "4/5/2026", "soon") if order else ("1/25/2026", "4/5/2026", ""):
         file.observe(other)
-    assert file.day_first is order
+    assert file.day_first(cell) is order
     if dates.is_ambiguous(cell):
         with pytest.raises(ValueError, match="could be two dates"):
             dates.moment(cell)
@@ -89,12 +89,36 @@ def test_the_order_of_day_and_month_in_the_file_decides_an_ambiguous_date(day: d
 
 def test_ambiguous_dates_and_contradicting_dates_give_no_order_of_day_and_month():
     file = DateOrder()
-    assert file.day_first is None
+    assert file.day_first("4/5/26") is None
     file.observe("4/5/26")
-    assert file.day_first is None
+    assert file.day_first("4/5/26") is None
     file.observe("26/04/01")  # 26 could be the year
-    assert file.day_first is None
+    assert file.day_first("4/5/26") is None
     file.observe("1/31/26")
-    assert file.day_first is False
+    assert file.day_first("4/5/26") is False
     file.observe("31/1/26")
-    assert file.day_first is None
+    assert file.day_first("4/5/26") is None
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        (("31/12/2019",), "2001-04-10"),
+        (("31/12/25", "5/5/2026"), "2001-04-10"),
+        (("12/31/25",), "2001-10-04"),  # 31 is no month, so it is a day, and the year is the last number
+        (("26/04/25",), None),  # could be 2026-04-25
+        (("10/04/2026",), None),
+        (("31/12/2019", "12/31/2019"), None),
+    ],
+)
+def test_a_date_whose_first_number_could_be_the_year_is_decided_if_the_year_is_last_in_the_others(
+    others: tuple[str, ...], expected: str | None
+):
+    order = DateOrder()
+    for other in others:
+        order.observe(other)
+    day_first = order.day_first("10/04/01")
+    assert dates.is_ambiguous("10/04/01")
+    assert (None if day_first is None else str(dates.moment(dates.decided("10/04/01", day_first=day_first)))[:10]) == (
+        expected
+    )
