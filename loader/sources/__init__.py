@@ -10,6 +10,7 @@ from loader.formats import Format
 from loader.sources.changed_values import ChangedValues, ValueChanges
 from loader.sources.decided_values import DecidedValues
 from loader.sources.folder import FolderSource
+from loader.sources.inherited_values import InheritedValues
 from loader.sources.private_columns import WithoutPrivateColumns
 from loader.sources.reading.catalog_file import CatalogFile, check_encoding, unreadable
 from loader.sources.reading.columns import FieldColumns, check_fields
@@ -61,7 +62,8 @@ def open_source(
         source = _open_file(CatalogFile(file_path, encoding), kind, columns, root)
         return ChangedValues(source, changes) if changes else source
 
-    return WithoutPrivateColumns(DecidedValues(opened), kept=kept, ignored=ignored)
+    completed = DecidedValues(lambda: InheritedValues(opened))
+    return WithoutPrivateColumns(completed, kept=kept, ignored=ignored)
 
 
 def _open_file(file: CatalogFile, kind: Format | None, mapping: FieldColumns, image_root: Path | None) -> CatalogSource:
