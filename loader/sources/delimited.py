@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from db.catalog.product import RawProduct
@@ -28,7 +29,7 @@ class DelimitedSource:
         self._table = table
         with closing(table.named_cells()) as cells:
             empty = empty_columns(table.path, table.header, mapping, cells)
-        self._columns = resolve(table.path, table.header, mapping, empty)
+        self._columns = replace(resolve(table.path, table.header, mapping, empty), stock_decides=True)
         table.sku_index = self._columns.positions["sku"]
         self.columns = self._columns.targets(table.header)
 

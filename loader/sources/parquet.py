@@ -50,7 +50,7 @@ class ParquetSource:
         if not self._count:
             raise NothingToLoad(f"{file.path.name} holds no rows", hint="Nothing was changed.")
         self._parquet = parquet
-        self._rows = KeyedRows(file.path, parquet.schema_arrow.names, mapping, self._valid_records())
+        self._rows = KeyedRows(file.path, parquet.schema_arrow.names, mapping, self._valid_records(), is_table=True)
 
     @property
     def columns(self) -> Mapping[str, str]:

@@ -117,6 +117,7 @@ def test_the_columns_of_a_plain_table_are_recognised_and_stored(emptied_database
         "sale_ends_at": END,
         "compare_at_price": Decimal("25.00"),
         "quantity": 3,
+        "availability": "in_stock",
         "rating": Decimal("4.50"),
         "review_count": 12,
         "published_at": START,

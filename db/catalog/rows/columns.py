@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from db.catalog import prices
 from db.catalog.names import normalised
+from db.catalog.offer import PRICES
 from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
 from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, without_name, words
-from db.catalog.rows.options import field_of_option
+from db.catalog.rows.options import field_of_option, stock_sign
 
 NEEDED = ("sku", "title")
 SPECIAL = frozenset(("image", "additional_image", "image_phash", "keywords"))  # fields whose cells need a conversion
@@ -19,11 +21,15 @@ class Columns:
     """The positions of columns in a record. `rest` holds the columns without a field, by their normalised names.
 
     If a field has several columns, `more` has the field, normalised name and position of each column but the first.
+    `currencies` has the currency that the name of a price's column states, by the position of the column. With
+    `stock_decides`, a product without an availability gets it from its quantity.
     """
 
     positions: Mapping[str, int]
     rest: Mapping[str, int]
     more: Sequence[tuple[str, str, int]] = ()
+    currencies: Mapping[int, str] | None = None
+    stock_decides: bool = False
 
     def targets(self, header: Sequence[str]) -> dict[str, str]:
         """Returns a dict from the name of each column in the header to the field of the column."""
@@ -76,6 +82,10 @@ class Columns:
                     faults.append((name, str(error)))
             if name == "product_type" and isinstance(cell, list) and len(cell) > 1:
                 attributes["product_types"] = cell  # all values; the field holds only the first value
+        if self.currencies:
+            for name in PRICES:
+                if name in fields:
+                    _set_currency(fields, name, self.currencies.get(self.positions[name]))
         if self.more:
             images = self._add_more(cells, fields, images, attributes, faults)
         for name, position in self.rest.items():
@@ -87,6 +97,10 @@ class Columns:
                 attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
         if "attributes" in attributes:
             _take_members(attributes, fields)
+        if self.stock_decides and "quantity" in fields and "availability" not in fields:
+            sign = stock_sign(fields["quantity"])
+            if sign is not None:
+                fields["availability"] = "in_stock" if sign > 0 else "out_of_stock"
         return RawProduct(fields, images, phash, attributes, line, faults)
 
     def _add_more(
@@ -114,11 +128,26 @@ class Columns:
                     attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
                 else:
                     fields[field] = cell if isinstance(cell, str) else one_text(field, cell)
+                    if self.currencies and field in PRICES:
+                        _set_currency(fields, field, self.currencies.get(position))
             except ValueError as error:
                 if field in NEEDED:
                     raise
                 faults.append((field, str(error)))
         return images
+
+
+def _set_currency(fields: dict[str, str], name: str, code: str | None) -> None:
+    """Adds the currency of a price's column to the product, unless the price names a currency itself. If the product
+    has another currency, adds the column's currency to the text of the price, so that validation reports the
+    difference."""
+    try:
+        if code is None or prices.split(fields[name]).currency:
+            return
+    except ValueError:
+        return  # validation reports the price
+    if fields.setdefault("currency", code).upper() != code:
+        fields[name] = f"{fields[name]} {code}"
 
 
 def _without_ids(cell: Any, faults: list[tuple[str, str]]) -> Any:

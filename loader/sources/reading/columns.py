@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from db.catalog.names import normalised
+from db.catalog.offer import PRICES
 from db.catalog.product import COLUMNS, SALE_DATES
 from db.catalog.rows.cells import is_empty
 from db.catalog.rows.columns import NEEDED, Columns, stripped
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
+from loader.sources.reading.currency_names import split_currency
 from loader.sources.reading.translated_names import english
 
 FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--map` gives them, best first
@@ -92,16 +94,19 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 _KNOWN = frozenset(name for names in USUAL_NAMES.values() for name in names)
+_PRICES = frozenset(name for field in PRICES for name in USUAL_NAMES[field])
 _IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
 _SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?\*$")  # a star for a needed column, and eBay's prefixes
 _NUMBERED = re.compile(r"(.*[^0-9_])_?[0-9]{1,2}")
 
 
 def usual_name(name: str) -> str:
-    """Returns the name in USUAL_NAMES that the name of a column means, such as "title" for "*Title" or "Titel". Returns
-    the normalised name if it means none of them."""
+    """Returns the name in USUAL_NAMES that the name of a column means, such as "title" for "*Title" or "Titel", and
+    "price" for "Price (EUR)". Returns the normalised name if it means none of them."""
     bare = _SIGNS.sub("", normalised(name))
-    return bare if bare in _KNOWN else found if (found := english(bare)) in _KNOWN else normalised(name)
+    if bare in _KNOWN or (bare := english(bare)) in _KNOWN:
+        return bare
+    return rest if (rest := english(split_currency(bare)[0])) in _PRICES else normalised(name)
 
 
 def is_usual(name: str) -> bool:
@@ -223,7 +228,9 @@ def _assigned(found: Mapping[str, int], mapping: FieldColumns, empty: Collection
     rest = {name: position for name, position in found.items() if position not in taken}
     if "standard_price" in rest and _is_of_odoo(found):
         rest["standard_price_(cost)"] = rest.pop("standard_price")  # the word "cost" makes the attribute private
-    return Columns(positions, rest, more)
+    named = {position: split_currency(_SIGNS.sub("", name))[1] for name, position in found.items()}
+    currencies = {position: code for position, code in named.items() if code}
+    return Columns(positions, rest, more, currencies)
 
 
 def _is_image(name: str) -> bool:

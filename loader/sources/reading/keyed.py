@@ -1,6 +1,7 @@
 """Turns records that map names to values (JSON objects, rows of Parquet, items of XML) into products."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def _inner(value: Any, path: Sequence[str]) -> Any:
 class KeyedRows:
     """Converts records to rows. `names` are the names in the first records. Raises MissingColumns if no name belongs to
     the SKU, or no name belongs to the title. `records` yields the records of the file, and is read only to find empty
-    columns."""
+    columns. In a table, the quantity decides the availability of a product that has none."""
 
     def __init__(
         self,
@@ -69,6 +70,8 @@ class KeyedRows:
         names: Sequence[str],
         mapping: FieldColumns,
         records: Iterable[Mapping[str, Any]] = (),
+        *,
+        is_table: bool = False,
     ) -> None:
         self._inner = inner_columns(names, mapping)
         names = [*names, *self._inner]
@@ -77,6 +80,7 @@ class KeyedRows:
         self.columns: dict[str, str] = resolve(path, names, mapping, self._empty).targets(names)
         self._path = path
         self._mapping = mapping
+        self._is_table = is_table
         self._shapes: dict[tuple[str, ...], Columns] = {}
 
     def row(self, line: int, record: Mapping[str, Any]) -> RawProduct | Reject:
@@ -108,6 +112,7 @@ class KeyedRows:
         columns = self._shapes.get(names)
         if columns is None:
             columns = resolve_record(self._path, names, self._mapping, self._empty)
+            columns = replace(columns, stock_decides=self._is_table)
             if len(self._shapes) < MAX_SHAPES:
                 self._shapes[names] = columns
                 for name, field in columns.targets(names).items():

@@ -1,0 +1,79 @@
+"""Stock decides the availability in a table of an unknown system. Columns of prices may name a currency."""
+
+from pathlib import Path
+
+import pytest
+
+from db.catalog.product import RawProduct
+from loader.sources import open_source
+from loader.sources.reading.currency_names import split_currency
+
+
+def fields_of(folder: Path, content: str, name: str = "goods.csv") -> dict[str, str]:
+    path = folder / name
+    path.write_text(content)
+    [row] = open_source(path).rows()
+    assert isinstance(row, RawProduct)
+    return dict(row.fields)
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "expected"),
+    [
+        ("stock", "0", "out_of_stock"),
+        ("Lagerbestand", "12", "in_stock"),
+        ("qty", "-1", "out_of_stock"),
+        ("qty", "1.000", "in_stock"),
+        ("qty", "many", None),
+        ("qty", "", None),
+        ("qty,availability", "0,preorder", "preorder"),
+        ("qty,availability", "0,", "out_of_stock"),
+    ],
+)
+def test_the_stock_decides_the_availability_unless_the_row_states_it(
+    columns: str, cells: str, expected: str | None, tmp_path: Path
+):
+    assert fields_of(tmp_path, f"sku,title,{columns}\n1,A,{cells}\n").get("availability") == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "expected"),
+    [
+        ("Price (EUR)", "12.90", {"price": "12.90", "currency": "EUR"}),
+        ("price_usd", "$12.90", {"price": "$12.90", "currency": "USD"}),
+        ("Preis in €", "ab 12", {"price": "ab 12", "currency": "EUR"}),
+        ("Price [GBP]", "5 USD", {"price": "5 USD"}),
+        ("Price (EUR),currency", "5,USD", {"price": "5 EUR", "currency": "USD"}),  # validation reports the difference
+        ("Price (EUR),currency", "5,eur", {"price": "5", "currency": "eur"}),
+        ("price_eur,sale_price_usd", "5,4", {"price": "5", "currency": "EUR", "sale_price": "4 USD"}),
+        ("price,price_usd", "5,4", {"price": "5"}),
+        ("price_usd,price_eur", "5,4", {"price": "5", "currency": "USD"}),
+        ("Price (EUR)", "", {}),
+        ("Price ($)", "5", {}),
+    ],
+)
+def test_the_name_of_a_column_gives_the_currency_of_its_price(
+    columns: str, cells: str, expected: dict[str, str], tmp_path: Path
+):
+    fields = fields_of(tmp_path, f"sku,title,{columns}\n1,A,{cells}\n")
+    assert {name: fields[name] for name in ("price", "currency", "sale_price") if name in fields} == expected
+
+
+def test_the_stock_of_an_object_in_json_decides_nothing_but_the_name_of_its_price_gives_the_currency(tmp_path: Path):
+    fields = fields_of(tmp_path, '{"sku": "1", "title": "A", "priceEUR": 12.5, "stock": 0}\n', "goods.jsonl")
+    assert fields == {"sku": "1", "title": "A", "price": "12.5", "currency": "EUR", "quantity": "0"}
+
+
+def test_the_stock_decides_in_parquet(tmp_path: Path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(arrow.table({"sku": ["1"], "title": ["A"], "stock": [0]}), tmp_path / "a.parquet")
+    [row] = open_source(tmp_path / "a.parquet").rows()
+    assert isinstance(row, RawProduct) and row.fields["availability"] == "out_of_stock"
+
+
+def test_a_word_that_is_also_a_code_is_a_currency_only_in_brackets():
+    assert split_currency("price_all") == ("price_all", None)
+    assert split_currency("price_(all)") == ("price", "ALL")
+    assert split_currency("price_in_chf") == split_currency("chf_price") == ("price", "CHF")
