@@ -252,9 +252,9 @@ def promote(
 ) -> None:
     """Let a model serve, in one transaction.
 
-    If another model serves, the command refuses if the new model does not cover the whole catalog, if it lacks a valid
-    index that the catalog needs, or if no encoder runs it. It also refuses if the new model did worse than the serving
-    model in the newest trials of both models.
+    While another model serves, the command refuses a model that does not cover the whole catalog, that lacks a valid
+    index that the catalog needs, or that no encoder runs. It also refuses a model that did worse than the serving model
+    in the newest trials of both models.
     """
     from db.engine import open_database
     from db.lifecycle import promotion

@@ -1,9 +1,9 @@
 """Chooses what runs a model's towers (its image encoder and its text encoder) on a CPU: ONNX Runtime, if the model has
 an export, or torch.
 
-By default, CLIP's and SigLIP's image tower runs in torch with matrix products in bfloat16, if the CPU has instructions
-for them and the vectors were close enough to float32 when the model was exported. ONNX Runtime has no such products,
-and takes 1.7 times as long.
+By default, the image tower of CLIP or SigLIP runs in torch with matrix products in bfloat16 under two conditions: the
+CPU has instructions for them, and the export found that the vectors are close enough to those in float32. ONNX Runtime
+has no such products, and takes 1.7 times as long.
 """
 
 from collections.abc import Mapping

@@ -19,8 +19,11 @@ WEIGHTS = ".safetensors"
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ModelUnavailable if the folder has a file that may be a pickle, if its files list weights or modules
-    outside the folder or code that is not part of sentence-transformers, or if such a list cannot be read."""
+    """Raises ModelUnavailable if the folder has a file that may be a pickle.
+
+    Some files of the folder list weights or modules. Also raises ModelUnavailable if such a list cannot be read, or
+    names a path outside the folder, or code that is not part of sentence-transformers.
+    """
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in PICKLES:
             raise ModelUnavailable(

@@ -1,4 +1,4 @@
-"""Secrets, autoscaling, monitoring and start of the site in deploy/kubernetes fit the processes that run there."""
+"""The manifests in deploy/kubernetes fit the processes: secrets, autoscaling, monitoring, and how a process starts."""
 
 import os
 import re

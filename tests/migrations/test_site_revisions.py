@@ -56,7 +56,7 @@ def test_a_reverted_revision_is_not_kept(with_toy: Database, settings: Settings,
     assert kept(with_toy) == ["model_toy", "model_toy_index"]
 
 
-def test_a_site_that_is_older_than_the_table_keeps_its_revisions_after_the_upgrade(
+def test_a_site_older_than_the_table_of_site_revisions_keeps_its_revisions_after_the_upgrade(
     with_toy: Database, settings: Settings, tmp_path: Path
 ) -> None:
     with migrating(with_toy, settings) as (config, conn, _):

@@ -1,5 +1,5 @@
-"""Before a file is loaded, a model's folder is refused if it has a pickle, names foreign code, names a folder or
-weights outside itself, or has a malformed list of modules or weights.
+"""A model's folder is refused before a file of it is loaded. The reasons are a pickle, foreign code, a folder or
+weights outside the folder, and a malformed list of modules or weights.
 
 A new attempt is a row: the file, its content, and the words of the refusal.
 """

@@ -1,8 +1,9 @@
-"""Measures how long the vectors of a catalog take into a model's tables, with both HNSW indexes, against COPY into two
-tables without keys, checks and indexes, and CREATE INDEX with the same parameters. The vectors are known before.
+"""Measures how long it takes to write the vectors of a catalog into a model's tables, and to build both HNSW indexes.
+The vectors are computed before.
 
-Windowshop writes by the calls of an encoder, which defers the indexes and builds them at the end. For each step the two
-take turns, in one database of one server. Each build of an index has the same maintenance_work_mem and as many parallel
+Windowshop writes by the calls of an encoder, which defers the indexes and builds them at the end. The baseline is COPY
+into two tables without keys, checks and indexes, and CREATE INDEX with the same parameters. For each step the two take
+turns, in one database of one server. Each build of an index has the same maintenance_work_mem and as many parallel
 workers as the other.
 """
 

@@ -152,8 +152,8 @@ def _money(field: str, value: Mapping[str, Any]) -> str:
     """Returns a price such as "12.50 EUR".
 
     `value` is like {"value": "12.50", "currency": "EUR"}, {"amountMicros": "12500000", "currencyCode": "EUR"} or
-    {"amount": 1250, "divisor": 100, "currency_code": "EUR"}. Raises ValueError if the object has no amount of
-    these forms, if its currency is not a text, or if the amount may be in the smallest unit of the currency and no
+    {"amount": 1250, "divisor": 100, "currency_code": "EUR"}. Raises ValueError if no amount is found, or if the
+    currency is not a text. Also raises ValueError if the amount may be in the smallest unit of the currency, and no
     member gives the number of decimals.
     """
     currency = value.get("currency") or value.get("currencyCode") or value.get("currency_code") or ""

@@ -1,5 +1,6 @@
--- If a calibration with this target, k and number of queries is unfinished, returns its row of calibration_run, the run
--- (`resumed` is true). Otherwise deletes every unfinished run and begins a new run. A run is continued only if it began
+-- Returns the row of calibration_run (a run) that the caller continues. If a run with this target, k and number of
+-- queries is unfinished, returns this run, and `resumed` is true. Otherwise deletes every unfinished run and returns a
+-- new run. A run is continued only if it began
 -- less than a day ago, with the same model, index and schema revision, and with about the same number of products.
 -- Raises an error if an argument is out of range, if no model is serving, or if another session is calibrating.
 --

@@ -4,8 +4,8 @@
 --   (1) in a query without a text (p_has_words is false), the keyword leg has weight 0, because there are no words to
 --       look up. Unless its weight was requested, the title leg has weight 0 too: an image says little about titles;
 --   (2) in a run without vectors (run.degraded is the reason), only the keyword leg has a weight;
---   (3) with a change (see rank_by_change), only the image leg has a weight, and the depth is at least the size of the
---       neighbourhood.
+--   (3) with a change (see rank_by_change), only the image leg has a weight, and it ranks at least @change_neighbours@
+--       products.
 -- Raises an error if every leg has weight 0. p_depth is the depth that the caller wants; if p_depth is null, leg_depth
 -- computes the depth. With groups, diversity, or an active ranking (see search_ranking), the legs rank several times k
 -- products, up to @max_results@, even if only one leg has a weight. The function needs no SET clause, because it runs

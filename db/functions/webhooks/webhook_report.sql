@@ -1,5 +1,6 @@
--- Queues the messages about products with notes, for the webhooks p_webhooks. p_noted lists the products with a note of
--- either kind. All of them are checked, because a product can become searchable when its last waiting item is
+-- Queues messages for the webhooks p_webhooks about products that have notes. A note says that a product may have
+-- become searchable or that one of its items was quarantined (see webhook_note). p_noted lists the products with a note
+-- of either kind. All of them are checked, because a product can become searchable when its last waiting item is
 -- quarantined. p_quarantined lists the products with a note of the kind quarantined. The function queues nothing if
 -- there is no note or if no model serves.
 create or replace function shop_private.webhook_report(p_noted uuid[], p_quarantined uuid[], p_webhooks integer[])

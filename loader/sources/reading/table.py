@@ -118,7 +118,7 @@ def _first_record(head: bytes, delimiter: str, before: int) -> tuple[Record | Re
     """Returns the record of the header, and the number of records before the header: `before` records, and comments
     that begin with "# ".
 
-    If the first record does not have the usual names of a SKU and a title, but one of the next records has them, the
+    If the first record lacks the usual names of a SKU and a title, and one of the next records has them, the
     last such record is the header. The records before it are a title, or names that a template shows to people.
     """
     header: tuple[Record | Reject, int] | None = None

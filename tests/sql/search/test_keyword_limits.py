@@ -16,6 +16,7 @@ from db.engine import Database
 
 MOST_READ = 3_000  # keyword_most_read
 COMMON = 500  # keyword_common
+# Products that the rankings by image and title would pass to the keyword leg
 FAR = "array(select product_id from shop.product where brand = 'brand 20' order by product_id limit 10)"
 
 
@@ -97,7 +98,7 @@ def test_a_search_for_common_words_with_a_filter_reads_a_limited_number_of_produ
         assert found.rows_examined <= 14 * MOST_READ
 
 
-def test_every_word_counts_within_collected_matches(conn: Connection) -> None:
+def test_every_word_counts_if_the_products_that_pass_the_filter_are_given(conn: Connection) -> None:
     matched = "array(select product_id from shop.product where brand = 'brand 20')"
     found = leg(conn, "title 2", matched=matched, others=FAR)
     assert all(n % 50 == 20 for n in found.numbers)
