@@ -6,7 +6,7 @@ create or replace function shop_private.page_reason(
     p_has_next boolean
 )
 returns text
-language sql immutable as $$
+language sql stable as $$
     select case when p_reason <> '' then p_reason
         when p_has_next or p_place >= p_total or num_nonnulls(p_request.sort, p_request.group_by) > 0 then null
         when p_place >= @max_results@ then 'the pages of a search end after @max_results@ results'

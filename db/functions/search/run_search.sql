@@ -60,13 +60,13 @@ begin
         settings.label_share := null;
     end if;
     if run.image_weight > 0 then
-        leg := shop_private.vector_leg('image', run.image_vector, inputs.image_starts, run.condition, p_request.k,
+        leg := shop_private.search_leg('image', run.image_vector, inputs.image_starts, run.condition, p_request.k,
             run.depth, p_request.route, share, filtered, settings, matched);
         run.image_leg := leg.leg;
         matched := leg.p_matched;
     end if;
     if run.title_weight > 0 then
-        leg := shop_private.vector_leg('title', run.title_vector, inputs.title_starts, run.condition, p_request.k,
+        leg := shop_private.search_leg('title', run.title_vector, inputs.title_starts, run.condition, p_request.k,
             run.depth, p_request.route, share, filtered, settings, matched);
         run.title_leg := leg.leg;
         matched := leg.p_matched;

@@ -11,6 +11,8 @@ as $$
 declare
     serving constant record := shop_private.serving();
     settings shop_private.search_settings;
+    image_index bigint[];  -- the newest index: its oid, and the number of bits if it is an index over bits
+    title_index bigint[];
     newest shop.calibration;
     other_kind boolean := false;  -- whether the calibration measured the other kind of index
     ef_search double precision;
@@ -25,17 +27,20 @@ begin
     settings.image_table := serving.image_table;
     settings.title_table := serving.title_table;
     -- A table has two indexes while a new index replaces the old one. The newer index is used.
-    select max(i.indexrelid) filter (where i.indrelid = serving.image_table),
-        max(i.indexrelid) filter (where i.indrelid = serving.title_table),
-        (array_agg(b.bits order by i.indexrelid desc) filter (where i.indrelid = serving.image_table))[1],
-        (array_agg(b.bits order by i.indexrelid desc) filter (where i.indrelid = serving.title_table))[1]
-    into settings.image_index, settings.title_index, settings.image_bits, settings.title_bits
-    from pg_index i join pg_class c on c.oid = i.indexrelid
-    join pg_attribute a on a.attrelid = i.indexrelid and a.attnum = 1
-    cross join lateral (select case when a.atttypid = 'bit'::regtype then a.atttypmod end as bits) b
-    where i.indrelid in (serving.image_table, serving.title_table) and i.indisvalid
-        and (c.relam = (select m.oid from pg_am m where m.amname = 'hnsw')
-            or b.bits is not null and c.relam = (select m.oid from pg_am m where m.amname = 'ivfflat'));
+    select max(x.newest) filter (where x.indrelid = serving.image_table),
+        max(x.newest) filter (where x.indrelid = serving.title_table)
+    into image_index, title_index
+    from (
+        select i.indrelid, m.amname, array[i.indexrelid::bigint, (select a.atttypmod from pg_attribute a
+            where a.attrelid = i.indexrelid and a.attnum = 1 and a.atttypid = 'bit'::regtype)] as newest
+        from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam
+        where i.indrelid in (serving.image_table, serving.title_table) and i.indisvalid
+            and m.amname in ('hnsw', 'ivfflat') offset 0) x
+    where x.amname = 'hnsw' or x.newest[2] is not null;
+    settings.image_index := image_index[1];
+    settings.image_bits := image_index[2];
+    settings.title_index := title_index[1];
+    settings.title_bits := title_index[2];
     settings.products := shop_private.row_estimate(serving.title_table);
     settings.images := shop_private.row_estimate(serving.image_table);
 

@@ -1,5 +1,5 @@
 -- Returns the ranked products of a run with a change (see rank_by_change). fuse_legs calls this function in place of
--- the fusion. A product is dropped in the cases that fuse_legs names. Case (3) has only one exception here: an
+-- the fusion. A product is dropped in the cases that cut_products names. Case (3) has only one exception here: an
 -- incomplete cut does not drop a product whose image reaches the floor of the cut (cut.image_floor). `place` numbers
 -- the returned products from 1.
 create or replace function shop_private.changed_products(

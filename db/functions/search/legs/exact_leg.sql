@@ -49,8 +49,9 @@ begin
         row_limit := row_limit * 2;
     end loop;
     leg.route := 'exact';
-    leg.rows_examined := coalesce(shop_private.rows_read(p_table) - read_before, cardinality(p_matched),
-        cardinality(leg.product_ids));  -- under row level security, the rows of hidden products do not count
+    leg.rows_examined := case when read_before is null then coalesce(cardinality(p_matched),
+            cardinality(leg.product_ids))  -- under row level security, the rows of hidden products do not count
+        else shop_private.rows_read(p_table) - read_before end;
     leg.ms := extract(epoch from clock_timestamp() - began) * 1000;
     return leg;
 end $$;

@@ -6,7 +6,7 @@
 --   the whole catalog                          -> one scan of the HNSW index (unfiltered_hnsw_leg)
 --   a catalog among several, or all products
 --   except the products given as input         -> one scan, lengthened for the known share (scaled_hnsw_leg)
---   at most settings.exact_limit matches       -> compare all matches (compared_leg)
+--   at most settings.exact_limit matches       -> compare all matches (compared_leg; see also search_leg)
 --   more matches                               -> filtered scan of the HNSW index (filtered_hnsw_leg)
 --   an index over bits                         -> one scan of it in place of the scans above (bit_leg)
 --   the filter implies labels with indexes     -> scans of their indexes in place of the scans above (label_scan)
@@ -70,7 +70,7 @@ declare
     compared record;
     tried shop_private.leg;  -- the result of the index, even if the scan did not converge
 begin
-    if index is null or p_matched is not null and cardinality(p_matched) <= p_settings.exact_limit then
+    if index is null then
         null;  -- all matches are compared
     elsif source.route = 'label' then
         scan := shop_private.label_scan(p_part, p_vector, p_condition, p_k, p_depth, source_share,

@@ -6,8 +6,12 @@ create or replace function shop_private.text_variants(p_text text, p_synonyms sh
 returns text[]
 language plpgsql immutable as $$
 declare
-    words constant text[] := regexp_split_to_array(btrim(p_text), E'\\s+');
+    words text[];
 begin
+    if p_synonyms is null then
+        return null;
+    end if;
+    words := regexp_split_to_array(btrim(p_text), E'\\s+');
     return (select (array_agg(v.variant order by v.n, v.first))[:@synonym_variants@]
         from (select array_to_string(words[:u.first - 1] || t.term || words[u.last + 1:], ' ') as variant, t.n, u.first
             from unnest(p_synonyms) u, unnest(u.terms) with ordinality t(term, n)) v);

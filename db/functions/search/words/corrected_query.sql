@@ -10,8 +10,7 @@ create or replace function shop_private.corrected_query(p_typed text, p_leg shop
 returns text
 language plpgsql stable as $$
 declare
-    similarity constant double precision := shop_private.typo_similarity(
-        greatest(p_products, shop_private.row_estimate('shop.product')));
+    similarity double precision;
     corrected text := p_typed;
     misspelt text;
     nearest text;
@@ -19,6 +18,7 @@ begin
     if p_leg.misspelt is null then
         return null;
     end if;
+    similarity := shop_private.typo_similarity(greatest(p_products, shop_private.row_estimate('shop.product')));
     foreach misspelt in array p_leg.misspelt loop
         select t.word into nearest
         from shop.product p, regexp_matches(p.title, '[[:alnum:]]{@typo_min_letters@,}', 'g') m, lower(m[1]) t(word)
