@@ -59,7 +59,7 @@ def answers(shop: "Shop", setting: str) -> dict[str, tuple[list[tuple[object, ..
         conn.execute(f"set standard_conforming_strings = {setting}")
         conn.execute(WRITE)
         for call in CALLS:
-            rows = conn.execute(call).fetchall()  # type: ignore[arg-type]
+            rows = conn.execute(call).fetchall()
             found[call] = (rows, [*said])
             said.clear()
         conn.rollback()

@@ -296,7 +296,7 @@ def test_a_hidden_catalog_and_an_absent_one_give_the_same_answers(tenants: Shop)
                 "shop_private.watch_store('w', null, null, '{\"sku\": \"x\"}', %s, null, gen_random_uuid())",
             ):
                 with pytest.raises(psycopg.errors.UndefinedObject) as caught:
-                    conn.execute(f"select {call}", (catalog,))  # type: ignore[arg-type]
+                    conn.execute(f"select {call}", (catalog,))
                 said[call, catalog] = str(caught.value).replace(catalog, "CATALOG")
         assert all(said[call, "theirs"] == said[call, "absent"] for call, _ in said)
         conn.execute("select shop.watch('w', filter => '{\"sku\": \"x\"}')")
