@@ -1,5 +1,5 @@
-"""Runs a thread that reports that the encoder is running, renews the encoder's lease on its claimed items, and checks
-whether the schema still fits this code."""
+"""Runs a thread that reports that the encoder is running, and checks whether the schema still fits this code. The
+thread also renews the lease, which is the time until which the items that the encoder has claimed stay its own."""
 
 import os
 import socket

@@ -1,4 +1,5 @@
-"""Defines the batches of the catalog lane, in the order of the lane's stages, and the counters of a run."""
+"""Defines the batches of the catalog lane (the loop that encodes products), in the order of the lane's stages, and the
+counters of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,5 +1,5 @@
-"""Reads the exports of models: folders with a model's towers as files for ONNX Runtime. Also writes the description of
-an export; `export.py` writes the towers.
+"""Reads the exports of models: folders with a model's towers (its image encoder and its text encoder) as files for ONNX
+Runtime. Also writes the description of an export; `export.py` writes the towers.
 
 The folder of an export is named after the model's revision, so an export is never used with other weights. Importing
 this module imports neither torch nor ONNX Runtime.

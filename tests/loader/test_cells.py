@@ -111,7 +111,7 @@ def test_html_becomes_plain_text(html: str, text: str):
 
 @given(st.lists(st.sampled_from(["a", "/", ",", ";", "|", " ", "http://", "https://", "s3://", "://", "é"])))
 def test_the_case_of_the_first_scheme_does_not_change_how_addresses_are_split(rest: list[str]):
-    # A single address without | takes a fast path in the code if it begins with https://, and not if with HTTPS://.
+    # The code has a fast path for a single address that begins with https:// and has no |. HTTPS:// does not take it.
     assert image_paths("".join(["https://", *rest])) == [
         path.replace("HTTPS://", "https://") for path in image_paths("".join(["HTTPS://", *rest]))
     ]

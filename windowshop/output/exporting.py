@@ -1,4 +1,4 @@
-"""Exports models for ONNX Runtime, and prints which towers are kept."""
+"""Exports models for ONNX Runtime, and prints which towers (the image encoder, the text encoder) are kept."""
 
 import csv
 from collections.abc import Sequence

@@ -4,10 +4,10 @@
 -- page.
 --
 -- The function first reads the list in its order. For each product, the index on item_group_id finds the other products
--- of the group, until one of them comes before the product. At most @group_most_read@ products of a group are read, so
--- a larger group may have several rows. Near the end of the list, nearly every product belongs to a group that has
--- already been listed. So if the next @group_list_read@ products have too few groups for the page, the function reads
--- all products that pass the filter.
+-- of the group. If one of them comes before the product in the list, the product is not the first of its group. At most
+-- @group_most_read@ products of a group are read, so a larger group may have several rows. Near the end of the list,
+-- nearly every product belongs to a group that has already been listed. So if the next @group_list_read@ products have
+-- too few groups for the page, the function reads all products that pass the filter.
 create or replace function shop_private.browse_heads(
     p_filter jsonb, p_catalog text, p_after uuid, p_sort text, p_after_cursor text, p_k integer
 )

@@ -6,10 +6,11 @@
 --
 -- The first statement reads an index from the place at which the previous page ended. The effective price of a product
 -- is its price or its sale price. So the statement for an effective price merges a scan of the index on the price with
--- a scan of the index on the sale price. Only one of the two entries of a product counts. The other entry is dropped
--- after the merge (`offset 0` keeps the planner from dropping it earlier). If a scan dropped its entries itself, it
--- would read ahead to its next entry that counts, and the next page would read the same entries again. The query around
--- the merge keeps the order of the merge. An ORDER BY in this query would let the planner sort all entries.
+-- a scan of the index on the sale price. A product can have an entry in both, and only the entry with the effective
+-- price counts. The other entry is dropped after the merge (`offset 0` keeps the planner from dropping it earlier). If
+-- a scan dropped entries itself, it would read ahead to its next entry that counts, and the next page would read the
+-- same entries again. The query around the merge keeps the order of the merge. An ORDER BY in this query would let the
+-- planner sort all entries.
 create or replace function shop_private.browse_keys(
     p_filter jsonb, p_catalog text, p_after uuid, p_sort text, p_after_cursor text
 )

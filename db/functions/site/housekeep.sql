@@ -1,8 +1,8 @@
 -- Deletes four kinds of rows that are no longer needed:
 --   (1) requests older than 60 seconds, unless another session, such as an encoder, has locked the request;
 --   (2) the oldest query vectors, so that the newest p_cache_rows remain;
---   (3) workers without leased items whose lease ended more than an hour ago;
---   (4) query lanes whose last report is more than an hour old.
+--   (3) encoder processes (workers) that hold no items, and whose lease ended more than an hour ago;
+--   (4) rows of query_lane (encoders that answer queries) whose last report is more than an hour old.
 -- Then the function refreshes the common words and renews the watches (see watch_renew). An error of watch_renew causes
 -- only a warning, because the session that calls the function also answers queries.
 create or replace function shop_private.housekeep(p_cache_rows bigint)

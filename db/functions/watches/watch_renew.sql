@@ -1,6 +1,6 @@
 -- Deletes the vectors of retired models, and does the regular work for the watches in three steps:
---   (1) compares up to @watch_renew_products@ of the products whose notes are left, from a random one on (a note names
---       a product that must be compared with the watches, see watch_note);
+--   (1) compares products with the watches: up to @watch_renew_products@ of the products that still have a note, from a
+--       random one on. A note names a product that must be compared (see watch_note);
 --   (2) disables watches with more than @max_watch_matches@ matches;
 --   (3) has each serving or building model encode the watches that it has not encoded yet. The floors of a watch are
 --       measured again after a day, or after a minute if the watch has no floor.

@@ -46,7 +46,7 @@ def test_failed_items_are_retried_together_in_one_batch(shop: "Shop") -> None:
     assert [item.attempts for item in worker.claim()] == [1, 1, 1]
 
 
-def test_failed_items_that_then_stop_their_encoder_are_tried_in_halves(shop: "Shop") -> None:
+def test_failed_items_whose_next_batch_stops_its_encoder_are_tried_in_halves(shop: "Shop") -> None:
     shop.add("a", "b")
     one, two = shop.worker(), shop.worker()
     one.fail(one.claim(limit=1)[0], "out of memory")

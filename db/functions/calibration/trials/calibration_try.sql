@@ -4,7 +4,7 @@
 --
 -- A filter is condition number p_condition of calibration_conditions. There are three kinds of searches:
 --   - an index over vectors and a p_ef_search: this ef_search, no filter;
---   - an index over vectors and no p_ef_search: the filter, and the narrow_margin of p_stop_margin;
+--   - an index over vectors and no p_ef_search: the filter, and the stop margin narrow_margin(p_stop_margin, share);
 --   - an index over bits: the filter, and p_ef_search as the number of candidates.
 create or replace function shop_private.calibration_try(
     p_step text, p_run shop_private.calibration_run, p_condition integer, p_ef_search integer,

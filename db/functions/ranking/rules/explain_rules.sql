@@ -1,5 +1,5 @@
 -- Returns the step of shop.explain_search that names the rules that act on a search, and says why rules with the
--- condition similar do not apply. Returns no row if no rule acts and no such rule was left out.
+-- condition similar were left out. Returns no row if there are rules of neither kind.
 create or replace function shop_private.explain_rules(p_run shop_private.search_run)
 returns setof shop.search_step
 language sql stable set search_path = pg_catalog, pg_temp as $$

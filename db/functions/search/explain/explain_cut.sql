@@ -1,5 +1,5 @@
--- Returns the step of shop.explain_search that shows how many products pass the cut. Returns no row if the run has no
--- cut.
+-- Returns the step of shop.explain_search that shows how many products pass the cut, which drops products that are not
+-- relevant to the query. Returns no row if the run has no cut.
 create or replace function shop_private.explain_cut(p_run shop_private.search_run)
 returns setof shop.search_step
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

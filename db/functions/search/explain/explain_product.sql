@@ -1,6 +1,6 @@
 -- Returns the rows of shop.explain_search about one product. The first row shows whether the product passes the filter,
--- and its rank in the results. A further row for each vector leg with a weight shows the product's exact rank among all
--- products that pass the filter.
+-- and its rank in the results. A further row for each vector leg (the ranking by image or by title) with a weight shows
+-- the product's exact rank among all products that pass the filter.
 create or replace function shop_private.explain_product(
     p_request shop_private.search_request, p_run shop_private.search_run, p_sku text
 )

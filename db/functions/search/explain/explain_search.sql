@@ -1,6 +1,6 @@
 -- Runs a search and explains it. Each row describes one step: its route, its index, the number of products that it
 -- found, the number of rows that it read, and its time in milliseconds. If sku is given, further rows show the exact
--- rank of that product for each vector leg with a weight, even if no leg found the product.
+-- rank of that product by image and by title, unless that ranking has weight 0, even if the search did not find it.
 --
 --   select * from shop.explain_search('black leather backpack', filter := '{"price": {"lt": 80}}', sku := 'A-17');
 --

@@ -1,5 +1,5 @@
--- Returns the step of shop.explain_search that shows how long it takes to sort the products that pass the cut. Returns
--- no row if p_sort is null.
+-- Returns the step of shop.explain_search that shows how long it takes to sort the relevant products (those that pass
+-- the cut). Returns no row if p_sort is null.
 create or replace function shop_private.explain_sort(p_run shop_private.search_run, p_sort text)
 returns setof shop.search_step
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -141,5 +141,5 @@ def test_no_script_reads_the_cookie_and_a_link_of_another_site_brings_no_session
     page.evaluate(f"location.href = '{address}/rules'")
     page.wait_for_url(f"{address}/rules")
     assert page.get_by_label("API key").is_visible()
-    page.goto(address + "/rules")  # the sign-in page must not have removed a session that it did not see
+    page.goto(address + "/rules")  # the request without the cookie has not ended the session
     assert page.get_by_role("heading", name="Saved rules").is_visible()
