@@ -8,6 +8,9 @@ from db.functions.constant import Constant
 CALIBRATION = (
     Constant("calibration_time_quantile", 0.25, "quantile", "lower quartile; it excludes other load on the machine"),
     Constant(
+        "calibration_label_queries", 100, "queries", "largest number of queries that measure the index of a label"
+    ),
+    Constant(
         "calibration_confidence",
         1.645,
         "standard errors",

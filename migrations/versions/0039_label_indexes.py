@@ -11,12 +11,14 @@ depends_on = None
 serves = "0023"
 
 # labels: the labels to which the filter of a search restricts the products; label_images, label_titles: the number of
-# their vectors; label_share: their share of all products if the filter has no other condition.
+# their vectors; label_share: their share of all products if the filter has no other condition; label_ef: the calibrated
+# ef_search of their image indexes.
 SETTINGS = {
     "labels": "integer[]",
     "label_images": "double precision",
     "label_titles": "double precision",
     "label_share": "double precision",
+    "label_ef": "double precision",
 }
 
 
@@ -40,6 +42,8 @@ def upgrade() -> None:
             nullable=False,
             comment="the value of the field that products with the label have",
         ),
+        sa.Column("ef_search", sa.Integer(), comment="the calibrated ef_search of the image index; null: not known"),
+        sa.Column("images", sa.Double(), comment="number of images in the index when it was calibrated"),
         sa.ForeignKeyConstraint(
             ["model_id"], ["shop.model.model_id"], name=op.f("label_index_model_id_fkey"), ondelete="CASCADE"
         ),
@@ -57,7 +61,7 @@ def downgrade() -> None:
     op.execute("drop trigger if exists product_labels_changed on shop.product")
     op.drop_functions("shop_private", "product_labels_changed", "label_store", "label_values", "implied_labels")
     op.drop_functions("shop_private", "search_labels", "leg_source", "label_sample", "label_hnsw_leg", "label_fill")
-    op.drop_functions("shop_private", "label_top", "label_rows", "label_scan")
+    op.drop_functions("shop_private", "label_top", "label_rows", "label_scan", "calibration_label", "calibration_labels")
     op.drop_table("label_index", schema="shop")
     for name in SETTINGS:
         op.execute(f"alter type shop_private.search_settings drop attribute {name}")

@@ -14,6 +14,7 @@ declare
     chosen record;
     mixes jsonb;
     far_filters jsonb;
+    labels jsonb;
 begin
     if run.vectors is null then
         run := shop_private.calibration_sample(run, p_queries, s);
@@ -61,7 +62,8 @@ begin
         s.exact_limit := result.crossover_rows;
         mixes := shop_private.calibration_mixes(run, s, p_until);
         far_filters := case when mixes is not null then shop_private.calibration_far_filters(run, s, p_until) end;
-        if far_filters is null then
+        labels := case when far_filters is not null then shop_private.calibration_labels(run, s, p_until) end;
+        if labels is null then
             return null;
         end if;
         result.measured := result.measured || mixes || far_filters;
@@ -76,6 +78,10 @@ begin
         result.crossover_rows, result.background_mean, result.background_deviation, result.measured,
         result.advice, result.bits)
     returning * into result;
+    update shop.label_index l
+    set ef_search = (labels #>> array[l.label_id::text, 'ef_search'])::integer,
+        images = (labels #>> array[l.label_id::text, 'images'])::double precision
+    where l.model_id = result.model_id;
     delete from shop_private.calibration_run;
     delete from shop_private.calibration_list;
     return result;

@@ -7,9 +7,10 @@
 -- `complete` is false if a scan did not converge (see filtered_hnsw_leg), or has missed products. A filtered scan that
 -- found p_depth products and ended after @hnsw_usual_candidates@ candidates or more counts as converged. Products of a
 -- label can form regions that are far from each other and from the query, and a scan of the index can end in the wrong
--- region. So the products are compared with a sample of each label. If a match of the samples belongs among the first
--- p_k products but was not found, `sampled` has the matches of the samples. Otherwise it is null. The function needs no
--- SET clause, because it runs under the search_path of vector_leg.
+-- region. So the products are compared with a sample of each label, unless all products of the labels match and a
+-- calibration has measured the scans of their image indexes (see calibration_labels). If a match of the samples belongs
+-- among the first p_k products but was not found, `sampled` has the matches of the samples. Otherwise it is null. The
+-- function needs no SET clause, because it runs under the search_path of vector_leg.
 create or replace function shop_private.label_scan(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_k integer, p_depth integer, p_share double precision,
     p_filtered boolean, p_usual integer, p_affordable integer, p_least_ef integer,
@@ -22,6 +23,8 @@ declare
         then p_settings.images / greatest(1.0, p_settings.products) else 1 end;
     -- whether every product of the labels matches; then no product is looked up
     whole constant boolean := p_settings.label_share is not null and not row_security_active('shop.product'::regclass);
+    -- whether the calibration has shown that scans with label_ef find the products of the labels
+    measured constant boolean := whole and p_part = 'image' and p_least_ef is null and p_settings.label_ef is not null;
     one shop_private.search_settings := p_settings;  -- the settings of a single label
     label integer;
     source record;
@@ -39,7 +42,7 @@ begin
             one.label_titles := shop_private.label_rows(p_settings.model, 'title', label);
         end if;
         source := shop_private.leg_source(p_part, one);
-        ef_search := greatest(source.ef_search, p_least_ef);
+        ef_search := case when measured then p_settings.label_ef else greatest(source.ef_search, p_least_ef) end;
         if whole then
             scan := shop_private.label_hnsw_leg(
                 source.vectors, p_vector, p_depth, rows_per_product, source.index, ef_search);
@@ -62,7 +65,7 @@ begin
         tried.rows_examined := coalesce(tried.rows_examined, 0) + (scan.leg).rows_examined;
         tried.ms := coalesce(tried.ms, 0) + (scan.leg).ms;
         tried.index_name := concat_ws(', ', tried.index_name, (scan.leg).index_name);
-        if complete then
+        if complete and not measured then
             samples := samples || shop_private.label_sample(
                 source.vectors, p_vector, case when whole then 'true' else p_condition end);
         end if;

@@ -94,6 +94,21 @@ def test_a_filter_that_implies_no_label_with_an_index_reads_no_label(conn: Conne
     assert {row.route for row in search(conn, queries(1)[0], filter_)} <= {"hnsw", "exact"}
 
 
+@pytest.mark.parametrize(
+    "test",
+    [
+        {"eq": "type 1", "prefix": "type 2"},
+        {"eq": "type 1", "ne": "type 1"},
+        {"in": ["type 1", "type 2"], "nin": ["type 1", "type 2"]},
+    ],
+    ids=str,
+)
+def test_a_second_operator_beside_the_values_of_a_label_excludes_products(
+    conn: Connection, test: dict[str, Any]
+) -> None:
+    assert search(conn, queries(1)[0], {"product_type": test}) == []
+
+
 def test_a_forced_route_reads_no_label(conn: Connection) -> None:
     for route in ("exact", "hnsw"):
         assert {row.route for row in search(conn, queries(1)[0], {"attributes.yarn": "wool"}, route=route)} == {route}
