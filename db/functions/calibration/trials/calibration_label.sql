@@ -1,8 +1,8 @@
 -- Scans the image index of a label with p_ef_search once for each of the first @calibration_label_queries@ queries of a
 -- run, and returns the recall and the cost (see calibration_finish). p_source is the source of the vectors of the label
 -- (see leg_source). p_step describes the trial and is its name in calibration_list. p_truth is the name of the lists of
--- the exact nearest products of the label, which the first trial of a label stores. If the time p_until comes before the
--- trial is complete, the function returns null, and a later call continues the trial.
+-- the exact nearest products of the label, which the first trial of a label stores. If the time p_until comes before
+-- the trial is complete, the function returns null, and a later call continues the trial.
 create or replace function shop_private.calibration_label(
     p_step text, p_truth text, p_run shop_private.calibration_run, p_source text, p_ef_search integer,
     p_until timestamptz
