@@ -1,5 +1,6 @@
 """Runs a thread that reports that the encoder is running, and checks whether the schema still fits this code. The
-thread also renews the lease, which is the time until which the items that the encoder has claimed stay its own."""
+thread also renews the lease: until the lease ends, no other encoder may take the items that this encoder has
+claimed."""
 
 import os
 import socket

@@ -3,7 +3,7 @@
 --   (1) a wait for an ACCESS EXCLUSIVE lock, because such a session also waits for locks that this session keeps until
 --       its transaction ends;
 --   (2) a wait for a transaction id in p_own: this session had written under this id before the call of shop.what_if;
---   (3) if p_own is not empty, every wait for a table.
+--   (3) if p_own is not empty, every wait for a table (such a lock has no transaction id to compare with p_own).
 create or replace function shop_private.somebody_waits(p_own xid[])
 returns boolean
 language sql volatile set search_path = pg_catalog, pg_temp as $$

@@ -17,14 +17,16 @@
 --                                                 several starts
 --   too few products were found                -> compare at most @compare_limit@ matches (compared_leg)
 --
+-- A walk is a scan that searches near another vector than the query's.
+--
 -- A filter can correlate with the query (the query "shoes" among shoes) or anti-correlate with it. The number of
 -- matches therefore does not predict how many candidates the scan must visit. p_matched lists the matches, or is null
 -- if the matches were not collected. If this function collects the matches, p_matched returns them. The number of
 -- matches is the length of p_matched, or an estimate from p_share, the share of all products that match. Up to
--- @compare_limit@ matches, a scan may cost at most as much as comparing all matches. `comparison` is the number of
--- candidates that cost as much; under a filter on an attribute, it includes reading every product. `affordable` is the
--- largest number of candidates of a scan. p_filtered says whether a filter applies. Under a filter, p_share is an
--- estimate, and the share of matches near the query can be different.
+-- @compare_limit@ matches, a scan may cost at most as much as comparing all matches. In the code, `comparison` is the
+-- number of candidates that cost as much; under a filter on an attribute, it includes reading every product.
+-- `affordable` is the largest number of candidates of a scan. p_filtered says whether a filter applies. Under a filter,
+-- p_share is an estimate, and the share of matches near the query can be different.
 --
 -- The scans read the indexes of p_settings.labels if the search has labels. The walks read the index of the label if
 -- the search has one label, otherwise the index of all vectors (see leg_source). p_condition includes the condition of
