@@ -1,4 +1,5 @@
-"""Encoders report in a table that they answer queries. An advisory lock would be no proof: every role may take one."""
+"""Adds the table in which encoders report that they answer queries. An advisory lock would be no proof that an encoder
+runs, because every role may take one."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -240,7 +240,7 @@ def test_only_the_images_of_the_first_thousand_products_are_compared(shop: "Shop
     assert heads == [1, 2, 1000]
 
 
-def test_the_reason_says_how_many_groups_the_window_has(shop: "Shop") -> None:
+def test_the_reason_says_how_many_groups_the_first_thousand_products_have(shop: "Shop") -> None:
     shop.run(
         "insert into shop.product (product_id, sku, title, item_group_id) "
         "select shop.product_id('x' || n), 'x' || n, 'thing ' || n, case when n > 1100 then 'b' else 'a' end "

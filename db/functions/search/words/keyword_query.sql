@@ -7,7 +7,7 @@
 -- 16-07 becomes (16 | 1607) & (07 | 1607). Two neighbouring words get a joined form too if one of the two has at most
 -- two letters, so "t shirt" finds Tshirt.
 --
---   words            all stemmed words, including joined forms and bigrams
+--   words            all stemmed words, including joined forms and bigrams (see keyword_groups)
 --   terms            the words, and the units of letters and digits, as tsquery texts; one term selects a product
 --   required         the parts of the whole query, as tsquery texts: each word with its other spellings
 --   every_word       matches a product that has all required parts
