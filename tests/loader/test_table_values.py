@@ -59,7 +59,7 @@ def test_the_name_of_a_column_gives_the_currency_of_its_price(
     assert {name: fields[name] for name in ("price", "currency", "sale_price") if name in fields} == expected
 
 
-def test_the_stock_of_an_object_in_json_decides_nothing_but_the_name_of_its_price_gives_the_currency(tmp_path: Path):
+def test_in_json_the_stock_decides_nothing_and_the_name_of_the_price_gives_the_currency(tmp_path: Path):
     fields = fields_of(tmp_path, '{"sku": "1", "title": "A", "priceEUR": 12.5, "stock": 0}\n', "goods.jsonl")
     assert fields == {"sku": "1", "title": "A", "price": "12.5", "currency": "EUR", "quantity": "0"}
 

@@ -111,7 +111,7 @@ def test_ambiguous_dates_and_contradicting_dates_give_no_order_of_day_and_month(
         (("31/12/2019", "12/31/2019"), None),
     ],
 )
-def test_a_date_whose_first_number_could_be_the_year_is_decided_if_the_year_is_last_in_the_others(
+def test_a_date_that_could_begin_with_the_year_is_decided_if_other_dates_end_with_the_year(
     others: tuple[str, ...], expected: str | None
 ):
     order = DateOrder()

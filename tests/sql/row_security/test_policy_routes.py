@@ -105,7 +105,7 @@ def test_a_search_under_a_price_list_reads_its_rows_by_index(large: Database, sh
 
 
 @pytest.mark.parametrize("far", ["true", f"brand <> 'brand {CLUSTER}'"], ids=["near", "far"])
-def test_a_search_finds_no_hidden_product_if_the_policy_of_the_vectors_does_not_follow_the_products(
+def test_a_search_finds_no_hidden_product_if_the_policy_of_vectors_does_not_follow_products(
     large: Database, analyst: Connection, far: str
 ) -> None:
     become(analyst, "third")
