@@ -96,8 +96,11 @@ def decided(cell: str, *, day_first: bool) -> str:
 
 
 class DateOrder:
-    """Finds out whether dates have the day or the month first. A date such as "1/31/26" shows the order. A date with a
-    year of four digits, or with a month or a year that no day could be, also shows that the year comes last."""
+    """Finds out whether dates have the day or the month first. A date such as "1/31/26" shows the order.
+
+    A date shows that the year comes last if its last number is above 31, or if its middle number is above 12, which
+    makes it the day.
+    """
 
     def __init__(self) -> None:
         self._shown: set[bool] = set()
@@ -119,8 +122,8 @@ class DateOrder:
         return bool(self._shown)
 
     def day_first(self, cell: str) -> bool | None:
-        """Whether the day comes first in an ambiguous date. None if no other date shows this, or if dates contradict
-        each other."""
+        """Returns whether the day comes first in an ambiguous date. Returns None if no other date shows this, or if
+        dates contradict each other."""
         found = _EITHER_FIRST.fullmatch(cell)
         if len(self._shown) != 1 or (found and _is_old(found) and not self._year_is_last):
             return None
