@@ -6,7 +6,9 @@
 -- A single walk can end in a region of the graph that is far from the nearest products. This can happen for a mix (a
 -- query of several inputs), whose vector lies between the products that resemble the inputs. It can also happen under a
 -- filter that excludes the neighbourhood of the query. Each further walk therefore searches near another vector, its
--- start. Before the walk, the start is moved towards the query: @start_pull@ times the query's vector is added to it.
+-- start. Before the walk, the start is moved towards the query: @start_pull@ times the query's vector is added to it,
+-- or under a far filter (see docs/glossary.md) @far_first_pull@ times in the first round and @far_pull@ times in later
+-- rounds.
 --
 -- For a mix, the starts of the first round are the inputs with a positive weight (p_starts). If a filter excludes the
 -- query's neighbourhood, p_sampled lists sampled products that match, nearest first; otherwise it is null. If p_sampled
@@ -39,9 +41,7 @@ as $$
 declare
     began constant timestamptz := clock_timestamp();
     query constant @vector@.vector := p_vector::@vector@.vector;
-    -- In half precision, this multiplication raises an error if a number of the query is not 0 but smaller than 1e-7.
-    pull constant @vector@.vector := query operator(@vector@.*)
-        array_fill(@start_pull@::real, array[@vector@.vector_dims(query)])::@vector@.vector;
+    pull @vector@.vector;  -- a multiple of the query that is added to each start
     factor constant integer := case when p_bits is null then 1 else @bit_walk_factor@ end;
     starts @vector@.halfvec[] := p_starts;
     used @vector@.halfvec[] := '{}';
@@ -68,6 +68,10 @@ begin
     end if;
     for round in 1..@start_rounds@ loop
         if cardinality(starts) > 0 then
+            -- In half precision, the multiplication raises an error if a number of the query is smaller than 1e-7.
+            pull := query operator(@vector@.*) array_fill((case when p_sampled is null then @start_pull@
+                when round = 1 then @far_first_pull@ else @far_pull@ end)::real,
+                array[@vector@.vector_dims(query)])::@vector@.vector;
             walked := shop_private.walks(p_source, p_bits, p_vector,
                 array(select @vector@.l2_normalize(s::@vector@.vector operator(@vector@.+) pull)::@vector@.halfvec
                     from unnest(starts) s), p_condition,
