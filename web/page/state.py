@@ -22,7 +22,7 @@ FIELDS = ("product_type", "brand", "color", "size", "material", "availability", 
 UNLIKE_WEIGHT = -0.5
 PAGE = 24  # products per page: fills whole rows of 2, 3, 4 or 6
 MAX_SHOWN = 10 * PAGE  # an address shows at most this many products at once
-# Numbers with a separator between groups of three digits, by this separator.
+# Maps a thousands separator to the pattern of the numbers that are written with it.
 _THOUSANDS = {
     ",": re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?"),
     ".": re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?"),
@@ -192,7 +192,7 @@ def _price(written: str) -> float | None:
         return None
     written = re.sub(r"[\s'\u2019]", "", written)  # some languages separate thousands by a space or an apostrophe
     # Before groups of three digits, the separator of the visitor's language separates thousands, as in the prices on
-    # the page. Every other comma is a decimal comma.
+    # the page. Any remaining comma is a decimal comma.
     thousands = group_separator()
     if thousands in _THOUSANDS and _THOUSANDS[thousands].fullmatch(written):
         written = written.replace(thousands, "")

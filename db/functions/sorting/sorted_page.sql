@@ -1,7 +1,7 @@
 -- Returns a page of a search with the option `sort`: p_limit of the products that pass the cut of p_run (the state of
--- the search), in the order p_sort. The rankings by image, title and keyword contain only some of these products. If
--- the ranking by image has a weight, a product that it lacks gets the position and the distance of its image that is
--- nearest to the query.
+-- the search), in the order p_sort. The rankings by image, title and keyword contain only some of these products. A
+-- product that is not in the ranking by image gets the position and the distance of its image that is nearest to the
+-- query, if the ranking by image has a weight.
 create or replace function shop_private.sorted_page(
     p_run shop_private.search_run, p_sort text, p_mark text, p_skip integer, p_limit integer
 )

@@ -9,15 +9,16 @@ from db.errors import LoaderError
 from loader.rejects import Reject
 from loader.sources.api.platform import ApiPlatform, Record
 
-DEEPEST = 8  # an object that is below more than this many objects contains no other object
+# The limit of nesting: if an object is inside more than this many objects, no object is put into it.
+DEEPEST = 8
 
 
 class LinkedObjects:
     """Keeps the objects of a file in a temporary SQLite database. Each iteration yields the combined objects, whose
     members have the usual names (USUAL_NAMES in reading/columns.py).
 
-    `read` yields the line and value of each object. If reading fails, the iteration first yields the objects that were
-    read, and then raises the error.
+    `read` yields the line and value of each object, and a Reject for each object that cannot be read. If reading fails,
+    the iteration first yields the objects that were read, and then raises the error.
     """
 
     def __init__(self, read: Callable[[], Iterator[tuple[int, Any] | Reject]], platform: ApiPlatform) -> None:
@@ -77,8 +78,8 @@ class LinkedObjects:
 
     def _belongs(self, number: int) -> bool:
         """Returns whether `_whole` puts the object into another object. Returns False for an object in a circle of
-        parents, or below more than DEEPEST + 1 parents. Such an object is yielded by itself, because no other object
-        would contain it."""
+        parents, or below more than DEEPEST + 1 parents. Such an object is yielded by itself, because otherwise it would
+        not be yielded at all."""
         above = number
         for depth in range(DEEPEST + 2):
             parent = self._parent(above)
