@@ -246,7 +246,8 @@ def _ingest(
 
 def judge(
     path: Annotated[
-        Path, typer.Argument(help="A table with the columns query (or picture, or picture_sku), sku, grade.")
+        Path,
+        typer.Argument(help="A table with the columns query (or picture, or picture_sku), sku, and perhaps grade."),
     ],
     suite: Annotated[str, typer.Option(help="The suite for rows that name no suite.")] = "default",
     catalog: Annotated[str, typer.Option(help="The catalog for rows that name no catalog.")] = "main",
@@ -255,7 +256,7 @@ def judge(
     """Load judgements of how well products answer queries. "windowshop evaluate" measures search by them.
 
     \b
-    query,sku,grade
+    query,sku,grade                                   a row without a grade has grade 1
     black leather backpack,B-1022,3                   3: exactly what was searched for
     black leather backpack,B-0310,1                   1: acceptable; 0: wrong, like a product without a judgement
 

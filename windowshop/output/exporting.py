@@ -1,4 +1,4 @@
-"""Exports models for ONNX Runtime, and prints which towers (the image encoder, the text encoder) are kept."""
+"""Exports the image tower and the text tower of models for ONNX Runtime, and tells which exports can be used."""
 
 import csv
 from collections.abc import Sequence

@@ -120,7 +120,7 @@ def test_the_same_path_in_another_folder_is_another_image(shop: "Shop") -> None:
     assert shop.work() == [("a", "image", 0, "pending")]
 
 
-def test_a_path_keeps_its_folder_without_an_image_root_or_if_the_load_keeps_roots(shop: "Shop") -> None:
+def test_an_image_keeps_its_folder_if_the_load_has_no_image_root_or_keeps_roots(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg"),)))
     same = Product("a", "A", images=(Image("0.jpg"),))
     assert shop.load(same, image_root=None).images == 0
@@ -184,7 +184,7 @@ def test_two_loads_in_one_transaction_succeed(shop: "Shop") -> None:
         (Product("a", "A", images=(Image("file:///etc/passwd"),)), "product_image_uri_check"),
     ],
 )
-def test_the_schema_rejects_invalid_rows_and_nothing_is_stored(shop: "Shop", bad: Product, message: str) -> None:
+def test_an_invalid_product_is_rejected_and_no_product_is_stored(shop: "Shop", bad: Product, message: str) -> None:
     with pytest.raises((StatementRefused, TypeError, ValueError), match=message):
         shop.load(Product("good", "G"), bad)
     assert shop.value("select count(*) from shop.product") == 0

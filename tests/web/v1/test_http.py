@@ -59,7 +59,7 @@ def test_the_rate_limit_is_in_the_headers_of_answers_and_refusals(serve: Serve) 
     assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"minute";q=3;w=60'}
     left = [answer.headers["ratelimit"].split(";")[1] for answer in answers]
     assert left == ["r=2", "r=1", "r=0", "r=0"]
-    # The request fits when the limiter's window of 60 s has ended. The bound has a reserve of 20 s.
+    # The window of 60 s ends after at most 60 s. 20 s later, a third of its three requests no longer counts.
     assert 1 <= int(answers[3].headers["retry-after"]) <= 80
     waits = [int(answer.headers["ratelimit"].split(";")[2].removeprefix("t=")) for answer in answers]
     assert all(57 < wait <= 120 for wait in waits)
@@ -213,7 +213,7 @@ def test_a_write_gets_409_while_a_write_with_the_same_key_is_running(serve: Serv
         conn.rollback()
         thread.join()
         assert answers[0].json()["products"][0]["status"] == "updated"
-        # The answer is sent before the claim ends, so an immediate repeat can still get a 409.
+        # If storing the answer takes more than 2 s, the answer is sent earlier, and a repeat at once gets a 409.
         wait_until(lambda: put(client, "k-1", body).status_code != 409, 30, "the end of the claim")
         assert put(client, "k-1", body).json() == answers[0].json()
 
@@ -262,7 +262,7 @@ def test_an_answer_is_stored_when_the_first_tries_fail(
         assert answer.json() == answers[0].json()
 
 
-def test_only_the_last_claim_of_a_key_can_end_and_a_repeated_request_uses_no_identity_value(
+def test_only_the_latest_claim_of_a_key_stores_an_answer_and_repeats_use_no_identity_value(
     own_database: Database,
 ) -> None:
     key, request = b"k" * 32, b"r" * 32
