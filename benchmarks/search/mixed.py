@@ -1,9 +1,10 @@
 """Measures the recall of searches whose nearest products lie in several regions, or far from the query.
 
-A mix is a query of several weighted products. The searches are by mixes or by texts, in one catalog or in one of
-several catalogs of different sizes, with or without a filter. Some filters select regions away from the query. numpy
-compares every image with the query to find the right products. The distance of a product is the distance of its nearest
-image. All products at the same distance as the k-th product are equally right.
+A mix is a query of several weighted products. Two shops are measured: one has a single catalog, the other has several
+catalogs of different sizes. Each search is by a mix or by a text, in one catalog, with or without a filter. Some filters
+select regions away from the query. numpy compares every image with the query to find the right products. The distance
+of a product is the distance of its nearest image. All products at the same distance as the k-th product are equally
+right.
 """
 
 import json
@@ -64,7 +65,7 @@ class Answers:
     seconds: NDArray[np.float64]
     incomplete: int
     other_image: int
-    compared: int  # searches with a reason, for example that all matches were compared after an index scan
+    compared: int  # searches whose column `reason` is not null, such as an index scan after which all were compared
     totals: Sequence[str]  # each value of total_is, with the largest relative error of the totals of that kind
 
 

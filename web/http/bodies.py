@@ -22,7 +22,7 @@ T = TypeVar("T")
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 MERGE_PATCH = "application/merge-patch+json"
 _MERGE_PATCHES = ("application/json", MERGE_PATCH)
-_STEP = re.compile(r"\.([^.\[\]`]+)|\[[^\]]*\]")  # of the path in a message of msgspec, such as `$.fields[0]`
+_STEP = re.compile(r"\.([^.\[\]`]+)|\[[^\]]*\]")  # a step of a path in a message of msgspec, such as `$.fields[0]`
 _LONE_SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
@@ -140,8 +140,8 @@ def _members(kind: Type, name: str | None) -> list[Type]:
 
 
 def _path_of_nul(value: Any, path: str) -> str | None:
-    """Returns the path of the first text, or name of a member, with a NUL, such as `inputs[0].text`. The items of a
-    batch (msgspec.Raw) are left out, because each of them is checked alone."""
+    """Returns where a NUL is, or None: the path of a text, such as `inputs[0].text`, or the object in which a name has
+    the NUL. The items of a batch (msgspec.Raw) are left out, because each of them is checked alone."""
     if isinstance(value, str):
         return path or "The body" if "\0" in value else None
     if isinstance(value, msgspec.Struct):

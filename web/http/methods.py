@@ -35,8 +35,8 @@ async def check_request(request: Request[Any, Any, Any]) -> Response[None] | Non
 
 
 def _parameters(request: Request[Any, Any, Any]) -> frozenset[str]:
-    """Returns the names of the route's parameters. A request may have its own copy of the handler, but not of its
-    function."""
+    """Returns the names of the route's parameters. They are cached by the handler's function, because Litestar may copy
+    the handler."""
     handler: Any = request.route_handler
     if (known := _parameters_of.get(handler.fn)) is None:
         fields = handler.parsed_fn_signature.parameters.items()

@@ -51,7 +51,7 @@ SORTS = {"price_asc": "effective_price", "price_desc": "effective_price desc"}
 class PageState:
     """A visitor's search. `like` and `unlike` are SKUs, `image` is the name of an uploaded image, and `box` is the part
     of this image that is searched. `after` is the cursor of the last product of the previous page. With `after`,
-    `shown` is the number of products up to this one."""
+    `shown` is the number of products up to this product, but at most MAX_SHOWN."""
 
     q: str = ""
     image: str = ""  # the parameter `picture` of an address
@@ -122,8 +122,8 @@ class PageState:
 
 
 def read(parameters: Iterable[tuple[str, str]]) -> PageState:
-    """Returns the state of an address. An invalid value is dropped, and usually a remark names its parameter. An
-    unknown parameter is ignored."""
+    """Returns the state of an address. An invalid value is dropped. A remark reports a value that is too long, and any
+    other invalid value except those of `shown` and `correct`. An unknown parameter is ignored."""
     lists: dict[str, list[str]] = {name: [] for name in _LISTS}
     single: dict[str, str] = {}
     remarks: list[str] = []
