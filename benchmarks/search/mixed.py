@@ -1,10 +1,10 @@
 """Measures the recall of searches whose nearest products lie in several regions, or far from the query.
 
 A mix is a query of several weighted products. Two shops are measured: one has a single catalog, the other has several
-catalogs of different sizes. Each search is by a mix or by a text, in one catalog, with or without a filter. Some filters
-select regions away from the query. numpy compares every image with the query to find the right products. The distance
-of a product is the distance of its nearest image. All products at the same distance as the k-th product are equally
-right.
+catalogs of different sizes. Each search is by a mix or by a text, in one catalog, with or without a filter. Some
+filters select regions away from the query. numpy compares every image with the query to find the right products. The
+distance of a product is the distance of its nearest image. All products at the same distance as the k-th product are
+equally right.
 """
 
 import json
