@@ -80,7 +80,7 @@ def test_a_faulty_rule_is_one_clear_error_and_changes_nothing(shop: Shop, run: R
         ("[]", "line 2: there is no field ''"),
         ('{"name": "x"}', "line 2: condition is missing"),
         ('{"nam": "x"}', "line 2: there is no field 'nam'"),
-        (json.dumps({**good, "name": "x", "action": {"fly": 1}}), "the action is not one of"),
+        (json.dumps({**good, "name": "x", "action": {"fly": 1}}), "the action needs exactly one of"),
     ):
         file = tmp_path / "rules.jsonl"
         file.write_text(f"{json.dumps(good)}\n{line}\n")

@@ -148,7 +148,7 @@ def test_rules_of_two_catalogs_may_have_the_same_name(stocked: Shop) -> None:
 @pytest.mark.parametrize("time", ["infinity", "-infinity", "9999-12-31T23:59:59-12:00", "0001-01-01 BC"])
 def test_times_that_a_client_cannot_read_are_refused(stocked: Shop, time: str) -> None:
     for column in ("valid_from", "valid_to"):
-        with pytest.raises(DatabaseError, match="valid_from or valid_to is not in the years 2 to 9998"):
+        with pytest.raises(DatabaseError, match="valid_from and valid_to must lie in the years 2 to 9998"):
             save(stocked, "r", QUERY, {"banner": "Sale"}, **{column: time})
     assert rules.read(stocked.connect(Role.APP)) == []
 

@@ -59,7 +59,7 @@ def test_rules_do_not_weight_a_staff_signal_for_analysts_and_no_new_rule_may_nam
         assert analyst.exec_driver_sql(read).scalar() == 0
         assert app.exec_driver_sql(read).scalar() == 1
         erp.run("delete from shop.rule")
-        with pytest.raises(DatabaseError, match="a rule cannot weight a signal that only staff sees"):
+        with pytest.raises(DatabaseError, match="a rule cannot change the weight of a signal that only staff sees"):
             app.exec_driver_sql(rule)
     finally:
         erp.run("delete from shop.rule")

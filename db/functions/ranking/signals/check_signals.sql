@@ -8,7 +8,7 @@ declare
 begin
     if jsonb_typeof(p_signals) <> 'object' then
         raise exception using errcode = '22023', message = 'signals is not an object of names and weights',
-            hint = 'Such as {"popularity": 0.3}.';
+            hint = 'For example: {"popularity": 0.3}.';
     end if;
     for entry in select e.key, e.value from jsonb_each(p_signals) e loop
         if not exists (select from shop.signal s where s.name = entry.key

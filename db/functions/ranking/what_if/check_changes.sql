@@ -23,7 +23,7 @@ begin
     then
         raise exception using errcode = '22023',
             message = 'changes is not an array of 1 to @what_if_changes@ changes',
-            hint = 'Such as [{"synonym": {"terms": ["sofa", "couch"]}}].';
+            hint = 'For example: [{"synonym": {"terms": ["sofa", "couch"]}}].';
     end if;
     for entry in
         select c.n, k.kind, c.change -> k.kind as value, jsonb_typeof(c.change -> k.kind) as type,
