@@ -18,11 +18,11 @@ declare
     in_use boolean := false;
 begin
     if p_target is null or p_target not between 0.5 and 0.9999 then
-        raise exception using errcode = '22023', message = 'target_recall is not between 0.5 and 0.9999';
+        raise exception using errcode = '22023', message = 'target_recall must be from 0.5 to 0.9999';
     end if;
     if p_k is null or p_k not between 1 and 100 or p_queries is null or p_queries not between 5 and 1000 then
         raise exception using errcode = '22023',
-            message = 'k is not between 1 and 100, or queries is not between 5 and 1000';
+            message = 'k must be from 1 to 100, and queries from 5 to 1000';
     end if;
     begin
         -- This lock conflicts with itself and with writers, but not with readers. Only the owner may take it.

@@ -282,7 +282,7 @@ def test_the_relevance_floor_is_three_deviations_above_the_mean_similarity_of_ra
 @pytest.mark.parametrize("figures", [(0.2, 10, 60), (1.0, 10, 60), (0.98, 0, 60), (0.98, 10, 2)])
 def test_arguments_out_of_range_are_rejected(app: Connection, figures: tuple[float, int, int]) -> None:
     target, k, queries = figures
-    with pytest.raises(StatementRefused, match="is not between"):
+    with pytest.raises(StatementRefused, match="must be from"):
         calibrate(app, target_recall=target, k=k, queries=queries)
 
 
