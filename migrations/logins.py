@@ -1,4 +1,4 @@
-"""Creates the roles of a site, and gives the logins of its processes passwords."""
+"""Creates the roles of a site, and sets the passwords of the logins that the processes of the site use."""
 
 from pathlib import Path
 
@@ -12,9 +12,7 @@ from db.lifecycle.logins import set_password
 from db.roles import LOGINS, Role, Roles
 
 GROUPS = (Role.OWNER, Role.APP, Role.ANALYST)  # cannot log in
-EARLIER_LIMIT = (
-    50  # the gateway's connection limit in earlier releases, which is replaced by a share of the server's limit
-)
+EARLIER_LIMIT = 50  # the gateway's connection limit in earlier releases; now it is a share of the server's limit
 
 
 def create_roles(conn: Connection, roles: Roles) -> None:

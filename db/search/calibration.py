@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.errors import Diagnostic
 from sqlalchemy import Connection, text
 
-STEP_SECONDS = 1.0  # the time of a step; other sessions wait at most this long for the locks of a calibration
+STEP_SECONDS = 1.0  # about the time of a step, for which other sessions may wait for the locks of a calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +23,21 @@ class Calibration:
     queries: int
     query_kind: str
     ef_search: int  # for a search without a filter
-    # The stop margin of a filtered index scan, a difference of Euclidean distances between unit vectors. The scan stops
-    # when its newest candidates are more than this margin farther from the query than the k-th match (see
-    # filtered_hnsw_leg.sql).
+    # The stop margin of a filtered index scan, a difference of Euclidean distances between unit vectors. One
+    # condition for the end of the scan is that its newest candidates are more than this margin farther from the query
+    # than the k-th match. filtered_hnsw_leg.sql has the other conditions.
     slack: float
     exact_us_per_row: float  # microseconds
     hnsw_us_per_candidate: float  # microseconds
     crossover_rows: int  # for up to this many matches, the exact route counts as faster than the index
     background_mean: float  # the mean similarity of queries to random products
     background_deviation: float
-    # There is an entry for each setting that was tried. It has the mean recall, the lower 95 % bound of this mean
-    # (`lowest`), and the median number of candidates. `ms` is the lower quartile of the searches' times in
-    # milliseconds. The last entries measure the chosen settings with queries that are mixes of products, and with
+    # There is an entry for each setting that was tried, except the settings of label indexes, which are stored in
+    # shop.label_index. An entry has the mean recall, the lower 95 % bound of this mean (`lowest`), and the median number
+    # of candidates. `ms` is the lower quartile of the searches' times in milliseconds. The last entries measure the chosen settings with queries that are mixes of products, and with
     # filters that exclude the products nearest to the query.
     measured: list[dict[str, Any]]
-    advice: str | None  # the missed recalls and a better index; None: the measured settings reach the target
+    advice: str | None  # the recalls below the target, and an index that finds more; None: no chosen setting misses it
 
     def missed(self) -> list[dict[str, Any]]:
         """Return the entries of `measured` that have a chosen setting and a `lowest` below the target recall.

@@ -100,7 +100,7 @@ calibration = Table(
         "background_deviation", Double, comment="standard deviation of the similarity of queries to random products"
     ),
     Column("measured", JSONB, nullable=False, server_default=text("'[]'"), comment="recall and time of each setting"),
-    Column("advice", Text, comment="the missed recalls and a better index; null: no setting misses the target"),
+    Column("advice", Text, comment="the recalls below the target, and an index that finds more; null: none is below"),
     Column("bits", Integer, comment="dimension of the model if the index of images had bits; null: it had vectors"),
     PrimaryKeyConstraint("calibration_id"),
     CheckConstraint("query_kind in ('text', 'image')", name="query_kind"),
@@ -163,7 +163,7 @@ calibration_list = Table(
     Column("query", SmallInteger, comment="number of the query"),
     Column("product_ids", ARRAY(Uuid), comment="the nearest first"),
     Column("distances", ARRAY(Double)),
-    Column("examined", Double, comment="candidates of a trial; pages compared by the exact search"),
+    Column("examined", Double, comment="candidates that a trial examined, or pages that the exact search has compared"),
     Column("ms", Double, comment="time of a trial's search"),
     PrimaryKeyConstraint("step", "condition", "query"),
     schema=PRIVATE,

@@ -1,7 +1,7 @@
 """Reads schema.org products in JSON-LD, which web pages embed. A file has one document, or a document on each line.
 
-A document is a product, a list, or an object whose @graph, itemListElement or mainEntity leads to products. Each
-variant in the hasVariant of a ProductGroup becomes a product. If a variant lacks a member, it inherits the member of
+A document is a product, a list, or an object whose members in LEADS_ON lead to products. Each variant that the
+hasVariant of a ProductGroup describes becomes a product. If a variant lacks a member, it inherits the member of
 the group, except the members in OF_THE_GROUP.
 """
 
@@ -21,7 +21,7 @@ from loader.sources.reading.json_text import values
 from loader.sources.reading.lines import BOM, NOT_UTF8
 from loader.sources.reading.offers import offered
 
-MAX_DOCUMENT = 16 << 20  # a document has at most this many bytes, because it is parsed in one piece
+MAX_DOCUMENT = 16 << 20  # limit of the bytes of a document, which is parsed in one piece
 LEADS_ON = ("@graph", "itemListElement", "item", "mainEntity", "hasVariant")
 TEXTS = {  # field: schema.org's names for the field, best first; the first name with a value is read
     "sku": ("sku", "productID", "mpn"),  # a product without these names gets its SKU from `_other_identifier`
@@ -71,7 +71,7 @@ class JsonLdSource:
         if not by_line and next(products(self._document), None) is None:
             raise NotACatalog(
                 f"{file.path.name} is JSON without a schema.org Product in it",
-                hint="Other JSON: write each product as one object {...} on a line (jq -c '.[]' FILE > FILE.jsonl).",
+                hint="Write other JSON as one product {...} on each line (jq -c '.[]' FILE > FILE.jsonl).",
             )
 
     @property

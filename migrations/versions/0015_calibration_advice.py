@@ -1,4 +1,5 @@
-"""Adds the advice of a calibration: the recalls that missed the target, and a better index."""
+"""Adds the column `advice` of shop.calibration: a text that names the recalls below the target, and an index that finds
+more products."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +16,7 @@ def upgrade() -> None:
         sa.Column(
             "advice",
             sa.Text(),
-            comment="what would reach the target recall; null: no measured setting misses the target",
+            comment="the recalls below the target, and an index that finds more; null: none is below",
         ),
         schema="shop",
     )

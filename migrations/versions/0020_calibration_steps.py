@@ -69,7 +69,7 @@ def upgrade() -> None:
         sa.Column("query", sa.SmallInteger(), nullable=False, comment="number of the query"),
         sa.Column("product_ids", postgresql.ARRAY(sa.Uuid()), comment="the nearest first"),
         sa.Column("distances", postgresql.ARRAY(sa.Double())),
-        sa.Column("examined", sa.Double(), comment="candidates of a trial; pages compared by the exact search"),
+        sa.Column("examined", sa.Double(), comment="candidates that a trial examined, or pages that the exact search has compared"),
         sa.Column("ms", sa.Double(), comment="time of a trial's search"),
         sa.PrimaryKeyConstraint("step", "condition", "query", name=op.f("calibration_list_pkey")),
         schema="shop_private",

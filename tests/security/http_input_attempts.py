@@ -51,7 +51,7 @@ OPTIONS = [
         ("a page of 10,000 characters", {"page": "0" * 10_000}, 422),
         ("an unknown catalog", {"catalog": "nowhere"}, 404),
         ("a catalog with SQL", {"catalog": SQL}, 404),
-        ("a catalog of another schema", {"catalog": "../other"}, 404),
+        ("a path as the catalog", {"catalog": "../other"}, 404),
         ("a NUL in the catalog", {"catalog": "\0"}, 422),
     )
 ]
@@ -101,7 +101,7 @@ QUERIES = [
         ("no inputs", [], 422),
         ("21 inputs", [{"text": "bag"}] * 21, 422),
         ("an empty input", [{}], 422),
-        ("an input with a text and an SKU", [{"text": "bag", "sku": "sku 1"}], 422),
+        ("an input with a text and a SKU", [{"text": "bag", "sku": "sku 1"}], 422),
         ("an unknown product", [{"sku": "nothing"}], 404),
         ("a product of another catalog", [{"sku": "x"}], 404),
         ("all weights below 0", [{"text": "bag", "weight": -1}], 422),
@@ -173,7 +173,7 @@ FORMS = [
         ("a text", "image", b"<svg onload=alert(1)>", 422),
         ("a damaged PNG", "image", PNG + b"\0" * 100, 422),
         ("a script", "image", b"#!/bin/sh\nid", 422),
-        ("another part", "other", PNG, 422),
+        ("a PNG in a part of another name", "other", PNG, 422),
         ("an image over 10 MB", "image", PNG + b"\0" * (10 * 2**20), 413),
     )),
 ]  # fmt: skip

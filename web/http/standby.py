@@ -1,4 +1,4 @@
-"""Decides which of its standbys the web service reads from, and when it reads from the primary.
+"""Decides which standbys the web service reads from, and when the service reads from the primary.
 
 Each second, the service updates the heartbeat of the primary, which is a time in a table, and reads the heartbeat that
 each standby has replayed. The lag is the time of the primary minus the replayed heartbeat, so no clock of another
@@ -20,7 +20,7 @@ from db.errors import WindowshopError
 from web.http.database import Pools, Reader, Target
 
 EVERY_SECONDS = 1.0
-CHECKS = 2  # reads leave or return to a standby after this number of checks in a row with the same result
+CHECKS = 2  # after this number of equal results in a row, a standby gets no more reads, or gets reads again
 
 _BEAT = text("select shop_private.primary_beat()")
 _REPLAYED = text("select beat_at from shop_private.primary_heartbeat")
@@ -28,8 +28,9 @@ Result = TypeVar("Result")
 
 
 class Standbys:
-    """A standby is not usable while it lags by more than `max_lag` seconds or does not answer. While no standby is
-    usable and the primary answers, reads go to the primary."""
+    """Marks standbys as usable or not usable. A check of a standby is bad if the standby lags by more than `max_lag`
+    seconds or does not answer. After CHECKS bad checks in a row the standby is not usable, and after CHECKS good checks
+    in a row it is usable again. While no standby is usable and the primary answers, reads go to the primary."""
 
     def __init__(self, pools: Pools, max_lag: float) -> None:
         self._pools, self._max_lag = pools, max_lag

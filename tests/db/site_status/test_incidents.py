@@ -1,5 +1,6 @@
-"""The checks of a site end, and report what is true, during an incident: a synchronous standby does not answer, the
-query cache is locked, a standby is promoted, or a query fails at the gateway."""
+"""During an incident, the checks of a site still finish and report what is true. The incidents are: a synchronous
+standby does not answer, the query cache is locked, the read address leads to a promoted server, and a query fails at
+the gateway."""
 
 from threading import Thread
 
@@ -47,7 +48,8 @@ def test_a_probe_ends_while_the_query_cache_is_locked(shop: Shop) -> None:
 
 
 def test_a_read_address_that_leads_to_a_promoted_server_during_the_check_is_not_late(shop: Shop) -> None:
-    """A promoted server has no replayed position after its next start. A pooler may change servers during the wait."""
+    """While the check waits for the standbys, a pooler may lead the read address to a server that was promoted and then
+    started again. Such a server has no last replayed position."""
     with shop.database.connect(None) as primary, shop.database.connect(None, read=True) as reader:
         written = primary.scalar(text("select pg_current_wal_lsn()::text"))
         assert _behind(primary, {"db2": reader}, written) == []

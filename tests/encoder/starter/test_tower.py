@@ -1,4 +1,5 @@
-"""The image tower computes the output of the published network, and stays frozen after a call of train()."""
+"""The feature maps and the classifier of the image tower are those of the published network. The tower stays in
+evaluation mode after a call of train()."""
 
 import numpy as np
 import pytest

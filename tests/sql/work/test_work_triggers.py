@@ -1,5 +1,5 @@
-"""Triggers create a work item if a title or an image is added or changes. They delete the work items of a deleted
-product or image."""
+"""Triggers create a work item if a title or an image is added or changes. A deletion of a product or an image deletes
+the work items too."""
 
 from typing import TYPE_CHECKING
 

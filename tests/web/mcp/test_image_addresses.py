@@ -89,7 +89,7 @@ def test_an_address_that_cannot_or_must_not_be_fetched_is_refused_with_the_reaso
         ("similar", {}, "Give sku or image_url, and not both."),
     ],
 )
-def test_two_images_or_none_are_refused(
+def test_a_call_with_two_queries_or_none_is_refused(
     client: httpx.Client, tool: str, arguments: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ToolFailed) as failed:

@@ -1,11 +1,15 @@
 -- Returns the products that meet p_condition, a condition on p (shop.product), and have an image or a title (p_part)
 -- with at least the cosine similarity p_floor to the query. The index finds these products.
 --
--- p_bits says what the index stores (see scan_order). The index returns one batch of candidates after another. A vector
--- whose similarity to the query is p_floor lies at the floor distance from the query. The scan ends when even the
--- nearest candidate of the newest batch is farther from the query than the floor distance plus p_stop_margin (see
--- filtered_hnsw_leg). The scan also ends after a batch if it has found at least p_most images or titles, or when it has
--- examined @cut_max_candidates@ candidates. In these two cases, `complete` is false.
+-- p_bits says what the index stores (see scan_order). The index returns one batch of candidates after another. The
+-- floor distance is defined as the distance from the query at which the similarity is p_floor. The scan ends in three
+-- cases:
+--   (a) even the nearest candidate of the newest batch is farther from the query than the floor distance plus
+--       p_stop_margin (see filtered_hnsw_leg);
+--   (b) after a batch, at least p_most images or titles have been found;
+--   (c) all candidates have been examined, or @cut_max_candidates@ of them.
+-- If `complete` is true, the scan has ended by (a) or has examined all candidates. If it is false, products may be
+-- missing.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the settings of scans
 
 create or replace function shop_private.near_by_index(
