@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.rejects import Reject
-from loader.sources.reading.lines import MAX_RECORD
+from loader.sources.reading.lines import BOM, MAX_RECORD, Lines
 from loader.sources.reading.records import Record, Records
 
 
@@ -30,6 +30,14 @@ def cells(found: list[Record | Reject]) -> list[list[str]]:
 
 def test_a_quoted_cell_may_contain_delimiters_and_quotes_and_line_ends():
     assert cells(read(b'a,"b, ""c""\nd"\r\ne,f')) == [["a", 'b, "c"\nd'], ["e", "f"]]
+
+
+@pytest.mark.parametrize("bom", [b"", BOM])
+def test_a_line_over_the_limit_is_dropped_whole_also_if_it_is_the_first_line(bom: bytes):
+    longest = b"x" * (MAX_RECORD - 1) + b"\n"
+    assert list(Lines(io.BytesIO(bom + longest + b"y"))) == [(1, longest), (2, b"y")]
+    for more in range(1, 6):
+        assert list(Lines(io.BytesIO(bom + b"x" * more + longest + b"y"))) == [(1, None), (2, b"y")]
 
 
 def test_a_formula_that_only_returns_a_text_is_read_as_the_text():

@@ -2,7 +2,7 @@
 
 from typing import BinaryIO
 
-MAX_RECORD = 1 << 20  # a line, record or item has at most this many bytes, 100 times the size of a long description
+MAX_RECORD = 1 << 20  # limit of the bytes of a line, record or item: 100 times the size of a long description
 BOM = b"\xef\xbb\xbf"
 
 
@@ -18,11 +18,12 @@ class Lines:
         return self
 
     def __next__(self) -> tuple[int, bytes | None]:
-        raw = self._file.readline(MAX_RECORD + 1)
+        before = 0 if self._number else len(BOM)  # the BOM of the first line does not count
+        raw = self._file.readline(before + MAX_RECORD + 1)
         if not raw:
             raise StopIteration
         self._number += 1
-        if self._number == 1:
+        if before:
             raw = raw.removeprefix(BOM)
         if len(raw) <= MAX_RECORD:
             return self._number, raw
