@@ -1,4 +1,4 @@
-"""Stores evaluations as rows, reads the rows, and compares two evaluations query by query."""
+"""Stores a run of measurements as rows of shop.evaluation, finds a stored run, and compares two runs query by query."""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class StoredLeg:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The difference of a metric over the same queries: the new value minus the old value."""
+    """The mean difference of a metric over the same queries: the new value minus the stored value."""
 
     measured: MeasuredLeg
     metric: str
@@ -92,8 +92,8 @@ def keep(conn: Connection, measured: Sequence[MeasuredLeg], model: Serving) -> i
 def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, list[StoredLeg]]:
     """Return the number and the rows of the stored run `against`, which is a number or "last".
 
-    "last" is the newest run, trials excluded, that measured a suite of the tasks. Raises SettingsError if there is no
-    such run, or if `against` is neither.
+    "last" stands for the newest run that measured a suite of the tasks and is no trial. Raises SettingsError if there
+    is no such run, or if `against` is neither a number nor "last".
     """
     suites = sorted({task.suite for task in tasks})
     if against == "last":
@@ -103,7 +103,7 @@ def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, li
         )
         if run is None:
             raise SettingsError(
-                f"no earlier run has measured {', '.join(suites)}", hint="Measure the first run without --against."
+                f"no earlier run has measured {' or '.join(suites)}", hint="Measure the first run without --against."
             )
     elif against.isdecimal():
         run = int(against)
@@ -128,19 +128,17 @@ def find(conn: Connection, against: str, tasks: Sequence[Task]) -> tuple[int, li
 def check_comparable(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task], k: int) -> None:
     """Raise SettingsError if the tasks cannot be compared with `run`."""
     for task in tasks:
-        what = f"suite {task.suite}, {task.kind} queries"
+        what = _described(task.suite, task.kind, task.catalog, task.filter)
         same = [one for one in stored if _measures(one, task)]
         if not same:
-            has = sorted({f"{one.suite} ({one.direction.split('->')[0]} queries)" for one in stored})
-            raise SettingsError(
-                f"run {run} has nothing to compare with {what}, filter {json.dumps(task.filter)}",
-                hint=f"Run {run} measured: {', '.join(has)}.",
-            )
+            has = sorted({_described(one.suite, _kind(one), one.catalog, one.filter) for one in stored})
+            raise SettingsError(f"run {run} has not measured {what}", hint=f"Run {run} measured: {'; '.join(has)}.")
         if same[0].yardstick != task.yardstick:
+            then, now = same[0].queries, len(task.queries)
+            change = f"{then} queries then, {now} now" if then != now else "other queries, grades or products"
             raise SettingsError(
-                f"run {run} measured {what} against other judgements: {same[0].queries} queries then, "
-                f"{len(task.queries)} now, or other grades or products",
-                hint="The difference would mean nothing. Measure without --against; later runs can use the new run.",
+                f"run {run} used other judgements for {what}: {change}",
+                hint="The difference would mean nothing. Measure without --against, and compare later runs with this run.",
             )
         if same[0].k != k:
             raise SettingsError(
@@ -149,7 +147,7 @@ def check_comparable(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task
 
 
 def compare(conn: Connection, stored: Sequence[StoredLeg], measured: Sequence[MeasuredLeg]) -> list[Comparison]:
-    """Compare the metrics query by query, with bootstrap intervals. A direction that only one run has is skipped.
+    """Compare the metrics query by query, with bootstrap intervals. Skips directions and metrics that only one run has.
 
     The caller has checked with `check_comparable` that the runs can be compared.
     """
@@ -177,6 +175,15 @@ def compare(conn: Connection, stored: Sequence[StoredLeg], measured: Sequence[Me
 
 
 def _measures(stored: StoredLeg, task: Task) -> bool:
-    return (stored.suite, stored.catalog, stored.direction.split("->")[0], stored.filter) == (
+    return (stored.suite, stored.catalog, _kind(stored), stored.filter) == (
         task.suite, task.catalog, task.kind, task.filter,
     )  # fmt: skip
+
+
+def _kind(stored: StoredLeg) -> str:
+    return stored.direction.split("->")[0]
+
+
+def _described(suite: str, kind: str, catalog: str, condition: Filter | None) -> str:
+    filtered = "without a filter" if condition is None else f"filter {json.dumps(condition)}"
+    return f"suite {suite}, {kind} queries, catalog {catalog}, {filtered}"

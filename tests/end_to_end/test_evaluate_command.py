@@ -160,7 +160,7 @@ def test_queries_without_a_vector_and_runs_with_other_judgements_are_refused(
     assert windowshop("judge", "more.csv", env=env, cwd=tmp_path).returncode == 0
     refused = windowshop("evaluate", "--against", "last", env=env)
     assert refused.returncode == 2
-    assert "against other judgements: 30 queries then, 31 now" in refused.stderr
+    assert "catalog main, without a filter: 30 queries then, 31 now" in refused.stderr
     unanswered = windowshop("evaluate", env=env)
     assert unanswered.returncode == 3
     assert 'query "never asked" of suite default cannot be encoded' in unanswered.stderr

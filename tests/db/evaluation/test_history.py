@@ -102,7 +102,7 @@ def test_a_run_is_not_compared_with_a_run_that_used_other_judgements(
     number = kept(shop, run(analyst))
     shop.run(change)
     tasks = prepare(analyst, read(analyst, ["default"]))
-    with pytest.raises(SettingsError, match=f"run {number} measured suite default, text queries against other judge"):
+    with pytest.raises(SettingsError, match=f"run {number} used other judgements for suite default, text queries"):
         history.check_comparable(*history.find(analyst, "last", tasks), tasks, 10)
 
 
@@ -113,15 +113,16 @@ def test_runs_of_another_suite_filter_or_k_and_unknown_runs_are_not_compared(sho
     other = prepare(analyst, read(analyst, ["other"]))
     with pytest.raises(SettingsError, match="no earlier run has measured other"):
         history.find(analyst, "last", other)
-    with pytest.raises(SettingsError, match=f"run {number} has nothing to compare with suite other"):
+    with pytest.raises(SettingsError, match=f"run {number} has not measured suite other"):
         history.check_comparable(*history.find(analyst, str(number), other), other, 10)
     tasks = prepare(analyst, read(analyst, ["default"]))
     with pytest.raises(SettingsError, match=f"run {number} was measured at k 10, this run at 5"):
         history.check_comparable(*history.find(analyst, "last", tasks), tasks, 5)
     shop.run("update shop.product set brand = 'A'")
     filtered = prepare(analyst, read(analyst, ["default"]), [{"brand": "A"}])
-    with pytest.raises(SettingsError, match="nothing to compare"):
+    with pytest.raises(SettingsError, match='not measured .* catalog main, filter {"brand": "A"}') as raised:
         history.check_comparable(*history.find(analyst, "last", filtered), filtered, 10)
+    assert raised.value.hint == f"Run {number} measured: suite default, text queries, catalog main, without a filter."
     with pytest.raises(SettingsError, match="there is no run 99999"):
         history.find(analyst, "99999", tasks)
     with pytest.raises(SettingsError, match='neither the number of a run nor "last"'):
