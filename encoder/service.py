@@ -1,4 +1,4 @@
-"""Runs the encoder process: the models, the heartbeat, the query lane and the catalog lane start and end together.
+"""Runs the encoder process, which loads models, reports heartbeats, and encodes queries and the catalog.
 
 After SIGTERM or SIGINT, the process finishes the current batches, puts all other claimed items back on the work list,
 and exits 0. When a side thread (the heartbeat or the query lane) fails, the process ends, so that its supervisor starts
@@ -40,7 +40,7 @@ from encoder.silent_connections import SilentConnections
 
 log = structlog.get_logger()
 
-SILENT_SECONDS = 5.0  # when an encoder stops, it breaks the connections on which a statement takes longer than this
+BREAK_SECONDS = 5.0  # after a stop, connections that wait for the server are broken at this interval
 
 OnStart = Callable[[Counters, Outstanding], None]
 
@@ -55,7 +55,7 @@ class RunSummary:
 
 @contextmanager
 def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stop`; a second signal ends the process immediately."""
+    """SIGTERM and SIGINT set `stop`; after that, a further signal raises SystemExit."""
 
     def handle(number: int, _frame: object) -> None:
         if stop.is_set():
@@ -73,9 +73,9 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
 def load_models(database: Database, settings: EncoderSettings, only: list[str] | None = None) -> dict[int, Model]:
     """Load all models that are not retired. Returns the models by model_id, with the serving model first.
 
-    With `only`, loads only the models with these names. Raises ModelUnavailable if there is no model to load, or if a
-    model cannot be loaded, and ModelMismatch for a model with other weights or another dimension than when it was
-    added. Also raises errors of the database, such as SchemaMismatch.
+    With `only`, loads only the models with these names. Raises ModelUnavailable for an unknown or retired name in
+    `only`, if there is no model to load, or if a model cannot be loaded. Raises ModelMismatch for a model with other
+    weights or another dimension than when it was added. Also raises errors of the database, such as SchemaMismatch.
     """
     refuse_transaction_pooler(database, Role.ENCODER, "an encoder")
     with database.connect(Role.ENCODER) as conn:
@@ -85,11 +85,13 @@ def load_models(database: Database, settings: EncoderSettings, only: list[str] |
         unknown = set(only) - {row.name for row in rows}
         if unknown:
             raise ModelUnavailable(
-                f"there is no model {', '.join(sorted(unknown))}", hint='See "windowshop model list".'
+                f"no such model, or retired: {', '.join(sorted(unknown))}", hint='See "windowshop model list".'
             )
         rows = [row for row in rows if row.name in only]
     if not rows:
-        raise ModelUnavailable("no model has been added", hint='Add one: "windowshop model add starter".')
+        raise ModelUnavailable(
+            "no model has been added, or all models are retired", hint='Add one: "windowshop model add starter".'
+        )
     picked = pick_device(settings.device)
     return {row.model_id: _load_row(row, picked, settings) for row in rows}
 
@@ -107,16 +109,18 @@ def run(
     on_ready: Callable[[], None] = lambda: None,
     probes: Probes | None = None,
 ) -> RunSummary:
-    """Serve queries and encode the catalog until `stop` is set or, with `once`, until `work.is_idle` finds nothing to
-    encode.
+    """Encode the catalog and, with `queries`, answer queries. Ends when `stop` is set or a side thread fails. With
+    `once`, also ends when `work.is_idle` finds nothing to encode.
 
     With `follow` and without `once`, models that are added while the encoder runs are loaded and served too.
 
-    `on_ready` is called after the start, which, with `queries`, waits until queries can be answered. `on_start` gets
+    `on_ready` is called after the start. With `queries`, the start waits until queries can be answered. `on_start` gets
     the counters and the outstanding work at the start of each pass over the catalog.
+
+    Raises the error of a side thread that failed, or DatabaseError.
     """
     for model in models.values():
-        # Searches expect fast answers as soon as `requests.report_alive` is called, so the models warm up first.
+        # Searches wait for an encoder as soon as it has called `requests.report_alive`, so the models warm up first.
         model.warm_up()
     counters, probes = Counters(), probes or Probes()
 
@@ -156,14 +160,14 @@ def run(
 
 @contextmanager
 def _ending_waits(database: Database, stop: threading.Event, watch: ModelWatch) -> Iterator[None]:
-    """When `stop` is set, halt the encoder. Then, every SILENT_SECONDS, break the connections that still wait for the
+    """When `stop` is set, halt the encoder. Then, every BREAK_SECONDS, break the connections that still wait for the
     server, because a server that no longer answers would keep the encoder from ending."""
     ended = threading.Event()
 
     def end_waits() -> None:
         stop.wait()
         watch.halt()
-        while not ended.wait(SILENT_SECONDS):
+        while not ended.wait(BREAK_SECONDS):
             database.end_waits()
 
     threading.Thread(target=end_waits, name="end waits", daemon=True).start()
@@ -248,14 +252,14 @@ class _Encoder:
             except DatabaseError as error:
                 if self._once:
                     raise
-                log.warning("the catalog lane lost its connection to the database", error=error.message)
+                log.warning("the catalog lane starts over after a database error", error=error.message)
                 self._catalog.start_over()
                 self._pipeline, is_lost = self._new_pipeline(), True
                 if self._stop.wait(1.0):
                     return None
 
     def end(self) -> None:
-        """Stop all threads, wait for them, and put claimed items back on the work list."""
+        """Stop the lanes and the heartbeat, wait for them, and put claimed items back on the work list."""
         self._end_queries.set()
         self._stop.set()
         self._catalog.close()
@@ -265,8 +269,8 @@ class _Encoder:
         self._is_released = _release(self._database, self._worker)
 
     def summary(self) -> RunSummary:
-        """Returns the counters and times of the run, and the outstanding work if the database answered at the end.
-        Raises the error of a side thread that failed."""
+        """Returns the counters of the run, the times since the catalog lane last started over and, if the claimed items
+        were put back or with `once`, the outstanding work. Raises the error of a side thread that failed."""
         for side in (self._queries, self._heartbeat):
             if side is not None and side.error is not None:
                 raise side.error
@@ -306,7 +310,7 @@ class _Encoder:
             return work.backlog(conn, self._model_ids)
 
     def _let_queries_pass(self) -> None:
-        """Before a catalog batch starts, wait until no query waits to be encoded, but for at most one second."""
+        """Wait while the query lane answers queries, but for at most one second."""
         if self._queries is not None:
             self._queries.idle.wait(1.0)
 
@@ -324,8 +328,8 @@ def _load_row(row: ModelRow, device: str, settings: EncoderSettings) -> Model:
     model = load(row.source, device, row.revision, precision=choice.precision, compiled=compiled)
     if model.dimension != row.dimension:
         raise ModelMismatch(
-            f"model {row.name} gives {model.dimension} dimensions, its table holds {row.dimension}",
-            hint=f"The folder {row.source} has changed. Restore the old files, or add the model under another name.",
+            f"model {row.name} gives {model.dimension} dimensions, but was added with {row.dimension}",
+            hint=f"The files of {row.source} have changed. Restore the old files, or add the model under another name.",
         )
     if model.revision != row.revision:
         raise ModelMismatch(

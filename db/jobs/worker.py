@@ -50,7 +50,7 @@ BATCH = 5_000  # rows that one statement deletes
 KEEP_FAILED_HOURS = 30 * 24
 LOOK_SECONDS = 15  # time between two runs of look_around, and between two checks of the schema
 POLL_SECONDS = 2.0
-SILENT_SECONDS = 5.0  # after a stop, connections that wait for the server are broken at this interval
+BREAK_SECONDS = 5.0  # after a stop, connections that wait for the server are broken at this interval
 PAUSE_SECONDS = 5.0  # before the next attempt to reach the database
 MAX_REPORT = 4_000  # characters
 
@@ -148,10 +148,10 @@ class JobsWorker:
             thread.join()
 
     def _end_waits(self, ended: threading.Event) -> None:
-        """From `stop` until `ended` is set, break the connections that wait for the server, every SILENT_SECONDS. A
+        """From `stop` until `ended` is set, break the connections that wait for the server, every BREAK_SECONDS. A
         server that no longer answers would otherwise keep `run` from ending."""
         self._stopping.wait()
-        while not ended.wait(SILENT_SECONDS):
+        while not ended.wait(BREAK_SECONDS):
             self._database.end_waits()
             for reference in self._pooled.keyrefs():
                 if (connection := reference()) is not None:

@@ -87,7 +87,7 @@ class QueryLane(threading.Thread):
             except (DatabaseError, psycopg.Error) as error:
                 self.idle.set()
                 known = error if isinstance(error, DatabaseError) else translated(error)
-                log.warning("the query lane lost its connection to the database", error=known.message)
+                log.warning("the query lane starts over after a database error", error=known.message)
                 wait = 0.02 if self.ready.is_set() else min(wait * 2, 5.0)
                 self.ready.clear()
                 self._stop_event.wait(wait)

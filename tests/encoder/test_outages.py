@@ -73,7 +73,7 @@ def running(database: Database, model: Model, **settings: Any) -> Iterator[tuple
 def test_an_encoder_that_is_stopped_during_an_outage_ends_without_an_error(
     clip_database: Database, model: Model, outage: Callable[[TcpProxy], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(service, "BREAK_SECONDS", 0.5)
     with running(clip_database, model) as (encoder, proxy):
         outage(proxy)
         began = time.monotonic()

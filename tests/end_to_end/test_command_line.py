@@ -154,7 +154,7 @@ def test_an_encoder_refuses_weights_that_changed_since_the_model_was_added(env: 
     assert windowshop("model", "add", str(folder), env=env).returncode == 0
     shutil.rmtree(folder)
     tiny_models.make_clip(folder, dimension=20)
-    assert "gives 20 dimensions, its table holds 16" in refused("encode", "--once", env=env, code=5)
+    assert "gives 20 dimensions, but was added with 16" in refused("encode", "--once", env=env, code=5)
     shutil.rmtree(folder)
     tiny_models.make_clip(folder, seed=9, dimension=16)
     assert "but the loaded weights are" in refused("encode", "--once", env=env, code=5)

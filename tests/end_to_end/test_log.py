@@ -51,7 +51,7 @@ def test_every_line_of_the_migrations_and_the_loader_and_the_encoder_and_web_is_
         (6, "loader", ("load", "gone.csv"), "cannot read gone.csv: No such file or directory"),
         (2, "loader", ("load", "--bogus"), "No such option: --bogus"),
         (0, "encoder", ("encode", "--once"), "Encoded 0 images and 1 titles"),
-        (5, "encoder", ("encode", "--model", "gone"), "there is no model gone"),
+        (5, "encoder", ("encode", "--model", "gone"), "no such model, or retired: gone"),
     ):
         done = windowshop(*arguments, env=env, cwd=tmp_path)
         assert done.returncode == code, done.stderr
