@@ -165,4 +165,4 @@ def _read(picture: str | None, root: ImageRoot, folder: Path) -> bytes | None:
     try:
         return read_image(folder / uri)
     except SettingsError as error:
-        raise ValueError(f'image "{picture[:80]}": {error.message.removeprefix(str(folder / uri)).strip()}') from error
+        raise ValueError(f'image "{picture[:80]}" {error.message.removeprefix(str(folder / uri)).strip()}') from error

@@ -55,5 +55,5 @@ class PipedFile:
         except OSError as error:
             raise SourceUnreadable(
                 f"cannot copy {self.shown} to {self.path.parent}: {error.strerror or error}",
-                hint="Write the catalog into the pipe. TMPDIR names another folder for temporary files.",
+                hint="Write the catalog into the pipe. Set TMPDIR to another folder for temporary files.",
             ) from error

@@ -1,9 +1,9 @@
 """Downloads a catalog file from a web address. A repeated download ends early if the server says that the file has not
 changed.
 
-The address is trusted, because the person who runs the command gives it: the host may be in a private network, and the
-port is free. A redirect to another host must pass the checks of an image's address. Messages show the address without
-its query string, because shops put secret keys there.
+The address is trusted, because it comes from a person who may run commands. The host may therefore be in a private
+network, and any port is allowed. If the server redirects to another host, the new address is checked like the address
+of an image. Messages show the address without the query string, because shops put secret keys there.
 """
 
 import hashlib
@@ -26,12 +26,13 @@ HINT = (
     "Open the address in a browser. To log in, set WINDOWSHOP_FEED_USER and WINDOWSHOP_FEED_PASSWORD, or "
     "WINDOWSHOP_FEED_TOKEN. WINDOWSHOP_FEED_MAX_BYTES sets the largest size."
 )
-MAX_NAME_BYTES = 200  # file systems allow 255, but the rejects file and the temporary file have longer names
+MAX_NAME_BYTES = 200  # limit of the copy's name; the names of other files add to it, and file systems allow 255 bytes
 Progress = Callable[[int, int | None], None]  # bytes downloaded so far, and the size of the file if the server gives it
 
 
 def is_address(written: str) -> bool:
-    """Returns whether this is a web address. Raises SettingsError for another address, such as ftp://host/file."""
+    """Returns whether the text is a web address and not a path. Raises SettingsError for an address of another scheme,
+    such as ftp://host/file, and for http: or https: without the two slashes."""
     scheme, separator, _ = written.strip().partition("://")
     if re.match(r"\s*https?:(?!//)", written, re.IGNORECASE):
         raise SettingsError("a web address begins with https:// or http://")
@@ -39,7 +40,7 @@ def is_address(written: str) -> bool:
         return False
     if scheme.lower() not in ("http", "https"):
         raise SettingsError(
-            f"a catalog file is not loaded from a {scheme.lower()} address",
+            f"a catalog file cannot be loaded from an address that begins with {scheme.lower()}://",
             hint="Give an http or https address, or the path of a file.",
         )
     return True
@@ -58,13 +59,14 @@ class RemoteFile:
             raise SettingsError("the given text is not a valid web address") from None
         if "@" in parts.netloc:
             raise SettingsError(
-                "an address must not contain a user name or password, because other users of the machine can see it",
+                "an address must not contain a user name or password, because other users of the machine could see "
+                "them",
                 hint="Set WINDOWSHOP_FEED_USER and WINDOWSHOP_FEED_PASSWORD, or WINDOWSHOP_FEED_TOKEN.",
             )
         if not url.host:
             raise SettingsError("this is not a web address: it names no host")
         self.shown = f"{parts.scheme.lower()}://{parts.netloc}{parts.path}"
-        self.base_url = urljoin(self.shown, ".")  # the address at which relative addresses in the file start
+        self.base_url = urljoin(self.shown, ".")  # relative addresses in the file are resolved against this address
         self.path = folder / _file_name(parts.path)
         self._address = address.strip()
         self._secret = settings.authorization()
@@ -113,7 +115,7 @@ class RemoteFile:
         except OSError as error:
             raise SourceUnreadable(
                 f"cannot store {self.shown} in {self.path.parent}: {error.strerror or error}",
-                hint="TMPDIR names another folder for temporary files.",
+                hint="Set TMPDIR to another folder for temporary files.",
             ) from error
         finally:
             with suppress(OSError):

@@ -69,8 +69,8 @@ WRONG = [
     ("bag,x.png,b,a,3", "a query has one picture: give picture or picture_sku"),
     ("bag,,,a,4", 'grade "4" is not 0, 1, 2 or 3'),
     ("bag,,,a,good", 'grade "good" is not 0, 1, 2 or 3'),
-    (",missing.png,,a,3", 'image "missing.png": is not a file'),
-    (",empty.png,,a,3", 'image "empty.png": is empty'),
+    (",missing.png,,a,3", 'image "missing.png" is not a file'),
+    (",empty.png,,a,3", 'image "empty.png" is empty'),
     (",../secret.png,,a,3", 'image "../secret.png" leaves the image root'),
     (",/etc/passwd,,a,3", 'image "/etc/passwd" is absolute; give the path below the image root'),
     (",https://shop.example/a.png,,a,3", 'image "https://shop.example/a.png" is an address; give a file'),
@@ -98,7 +98,7 @@ def test_rows_with_invalid_suite_or_catalog_names_are_rejected(database: Databas
     assert (done.added, done.rejected) == (1, 2)
 
 
-def test_skus_of_judged_products_that_are_not_in_the_catalog_are_reported(database: Database) -> None:
+def test_judged_skus_that_are_not_in_the_catalog_are_reported(database: Database) -> None:
     assert load(database, "query,sku\nbag,b\nbag,a\n").unknown == ["a", "b"]
 
 

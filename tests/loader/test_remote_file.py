@@ -55,7 +55,7 @@ def test_a_path_is_not_an_address_and_an_address_with_another_scheme_is_refused(
     for path in ("feed.csv", "/a/b://c", "C:/feed.csv", "folder/"):
         assert not is_address(path)
     for address in ("ftp://shop.example/feed.csv", "s3://bucket/feed.csv", "file:///feed.csv"):
-        with pytest.raises(SettingsError, match="is not loaded from a"):
+        with pytest.raises(SettingsError, match="cannot be loaded from an address that begins with"):
             is_address(address)
 
 
