@@ -1,7 +1,8 @@
 """Finds the triggers that an upgrade need not create again.
 
-CREATE TRIGGER waits for every transaction that writes to the table, and later writers wait for it. An upgrade therefore
-leaves a trigger as it is if its definition has not changed.
+CREATE TRIGGER waits for the end of each transaction that has written to the table. Transactions that write later wait
+until the transaction of CREATE TRIGGER ends. An upgrade therefore does not create a trigger whose definition is
+unchanged.
 """
 
 import re
@@ -18,14 +19,17 @@ _DEFINITIONS = text(
 
 
 def unchanged_triggers(conn: Connection, files: Iterable[tuple[str, str]]) -> set[str]:
-    """Return the statements of the files whose triggers exist with the same definition."""
+    """Return each CREATE TRIGGER statement in the files whose trigger exists, is enabled, and has this definition."""
     present = {_words(definition) for definition in conn.scalars(_DEFINITIONS)}
     statements = {found[0] for _, sql in files for found in TRIGGER.finditer(sql)}
     return {statement for statement in statements if _words(statement) in present}
 
 
 def _words(definition: str) -> str:
-    """Return a definition without differences of case and white space. A file must write the parentheses and casts of a
-    condition as `pg_get_triggerdef` writes them. Otherwise, every upgrade creates the trigger again."""
+    """Return a definition in lower case, without OR REPLACE, and with single blanks.
+
+    In a file, the parentheses and casts of a condition must be those that `pg_get_triggerdef` writes. Otherwise, every
+    upgrade creates the trigger again.
+    """
     definition = definition.lower().replace("create or replace ", "create ").rstrip(";")
     return " ".join(definition.split()).replace("( ", "(").replace(" )", ")")

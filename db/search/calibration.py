@@ -33,9 +33,10 @@ class Calibration:
     background_mean: float  # the mean similarity of queries to random products
     background_deviation: float
     # There is an entry for each setting that was tried, except the settings of label indexes, which are stored in
-    # shop.label_index. An entry has the mean recall, the lower 95 % bound of this mean (`lowest`), and the median number
-    # of candidates. `ms` is the lower quartile of the searches' times in milliseconds. The last entries measure the chosen settings with queries that are mixes of products, and with
-    # filters that exclude the products nearest to the query.
+    # shop.label_index. An entry has the mean recall, the lower 95 % bound of this mean (`lowest`), and the median
+    # number of candidates. `ms` is the lower quartile of the searches' times in milliseconds. The last entries measure
+    # the chosen settings with queries that are mixes of products, and with filters that exclude the products nearest to
+    # the query.
     measured: list[dict[str, Any]]
     advice: str | None  # the recalls below the target, and an index that finds more; None: no chosen setting misses it
 

@@ -65,7 +65,9 @@ def test_a_rule_is_saved_made_live_listed_and_deleted(shop: Shop, run: Run, tmp_
     assert first(shop) == without
 
 
-def test_a_faulty_rule_is_one_clear_error_and_changes_nothing(shop: Shop, run: Run, tmp_path: Path) -> None:
+def test_a_faulty_rule_or_an_unknown_name_is_refused_with_the_reason_and_changes_nothing(
+    shop: Shop, run: Run, tmp_path: Path
+) -> None:
     run("rule", "add", "first", *PIN, "--live")
     assert "there is already a rule 'first'" in run("rule", "add", "first", *PIN, code=3)
     assert "CONDITION is not JSON" in run("rule", "add", "a", "red", PIN[1], code=2)

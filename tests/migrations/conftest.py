@@ -25,7 +25,7 @@ def empty(databases: Databases) -> Database:
 
 @pytest.fixture
 def with_toy(databases: Databases, toy_template: tuple[str, Path], settings: Settings) -> Database:
-    """Returns a fresh database that serves the toy model. `settings.home` has the model's revisions."""
+    """Returns a new database whose serving model is toy. `settings.home` has the revisions of this model."""
     name, home = toy_template
     shutil.copytree(home, settings.home)
     return databases.copy(name)
@@ -33,7 +33,7 @@ def with_toy(databases: Databases, toy_template: tuple[str, Path], settings: Set
 
 @pytest.fixture
 def edit_files(monkeypatch: pytest.MonkeyPatch) -> EditFiles:
-    """Returns a function that takes an `Edit`. The next upgrade then applies the edited SQL of each function file."""
+    """Returns a function that takes an `Edit`. After a call, upgrades apply the edited SQL of each function file."""
     original = functions.statements
 
     def edit_all(edit: Edit) -> None:
@@ -65,7 +65,7 @@ class Tenants:
 
     def admin(self, statement: str, database: str = "postgres") -> None:
         with psycopg.connect(self._databases.admin_url(database), autocommit=True) as conn:
-            conn.execute(statement)  # type: ignore[arg-type]  # the statement comes from the code under test or from this file
+            conn.execute(statement)  # type: ignore[arg-type]  # the statement comes from a test
 
     def drop(self, *prefixes: str) -> None:
         for name in self._made:

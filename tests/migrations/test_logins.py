@@ -1,4 +1,5 @@
-"""An upgrade of a site whose processes shared logins gives each process its own login. Commands continue to work."""
+"""An upgrade gives each process of a site a login of its own, also if the processes shared logins before. Commands
+read the passwords from the home folder of the upgrade."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ from tests.migrations.conftest import Tenants
 
 @pytest.fixture
 def earlier_site(tenants: Tenants) -> Database:
-    """Returns an empty database with the roles of an earlier release, whose roles `app` and `analyst` are logins."""
+    """Returns an empty database. The server has the roles of an earlier release, in which `app` and `analyst` are
+    logins."""
     for role in ("gateway", "encoder", "app", "analyst"):
         tenants.admin(f"create role tenant_{role} login")
     tenants.admin("create role tenant_owner nologin; alter role tenant_gateway connection limit 50")
@@ -59,7 +61,7 @@ def test_after_an_upgrade_the_processes_of_a_site_with_shared_logins_have_logins
             faults = [fault for fault in logins.faults(conn, database.roles) if "connections" not in fault]
             limit = conn.exec_driver_sql("select rolconnlimit from pg_roles where rolname = 'tenant_gateway'").scalar()
             assert limit == int(logins.budget(conn, database.roles).usable * LOGINS[Role.GATEWAY].share)
-    # People may log in with the shared logins until the administrator has given each person a login.
+    # The shared logins still work, and `faults` reports this.
     assert [fault.split(",")[0] for fault in faults] == [
         "tenant_analyst may log in",
         "tenant_app may log in",
@@ -110,7 +112,7 @@ def test_an_upgrade_gives_the_logins_the_passwords_of_a_folder(
             upgrade(database, settings.model_copy(update={"login_passwords": folder / "elsewhere"}))
 
 
-def test_the_passwords_are_kept_only_in_the_home_and_for_the_administrator_of_the_upgrade(
+def test_passwords_are_found_only_in_the_home_of_the_upgrade_and_by_its_administrator(
     earlier_site: Database, settings: Settings
 ) -> None:
     with opened(earlier_site, settings) as database:

@@ -33,10 +33,10 @@ def fill(shop: "Shop", count: int = 40) -> None:
 
 def suite_of_words(shop: "Shop", count: int = 40) -> None:
     """Judge each product relevant to the query that equals its SKU. Keywords find the product, and random vectors find
-    it only by chance. For each of the first five queries, the next product is relevant too, with a lower grade."""
+    it only by chance. For n from 0 to 4, product sku<n + 1> is relevant to query sku<n> too, with a lower grade."""
     fill(shop, count)
     for n in range(count):
-        shop.cache(f"sku{n}", seed=n)
+        shop.cache(f"sku{n}", seed=n + 1)  # seed 0 would give the vector of the first product
     judged(shop, *((f"sku{n}", f"sku{n}", 3) for n in range(count)), *((f"sku{n}", f"sku{n + 1}", 1) for n in range(5)))
 
 

@@ -2,18 +2,18 @@
 -- the request. `state` is:
 --   new      the key is claimed now: the caller runs the request, and then calls idempotency_end with `claimed`;
 --   done     the same request has been answered with status and answer;
---   running  the same request is running;
+--   running  the key was claimed less than two minutes ago, and its request has no answer yet;
 --   other    the key was used for another request.
 --
--- A key can be claimed again after 24 hours, or earlier if 100,000 newer keys exist. A claim whose process ended
--- without idempotency_end can be claimed again after two minutes.
+-- A key can be claimed again after 24 hours, or earlier if 100,000 newer keys exist. A key without an answer can be
+-- claimed again after two minutes, also if its request still runs.
 create or replace function shop_private.idempotency_claim(
     p_key bytea, p_request bytea, out state text, out claimed timestamptz, out status smallint, out answer bytea
 )
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
     for attempt in 1..2 loop
-        -- A repeated request is answered without an insert, which would use up a value of idempotency_id.
+        -- The key is read first, because an insert uses up a value of idempotency_id even if the key exists.
         select case when i.request <> p_request then 'other' when i.status is null then 'running' else 'done' end,
             i.status, i.answer
         into state, status, answer from shop_private.idempotency i
@@ -37,6 +37,6 @@ begin
             state := 'new';
             return;
         end if;
-    end loop;  -- another request has just claimed the key: the second round reads its row
-    state := 'running';  -- the second round has not found the row of the other request either
+    end loop;  -- another session has just claimed the key: the second round reads this row
+    state := 'running';  -- in the second round too, the key was claimed between the select and the insert
 end $$;

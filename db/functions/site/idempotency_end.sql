@@ -1,6 +1,6 @@
 -- Stores the answer to a request whose key idempotency_claim has claimed at the time p_claimed. Without a status, the
--- claim is deleted, so that the same request can run again. Does nothing if this claim has ended, or if the key was
--- claimed again.
+-- key is deleted, so that the same request can run again. Does nothing if the key already has an answer, was deleted or
+-- was claimed again.
 create or replace function shop_private.idempotency_end(
     p_key bytea, p_claimed timestamptz, p_status smallint, p_answer bytea
 )

@@ -1,5 +1,6 @@
-"""Labels (values of a field with HNSW indexes of their own) are in a dump, and come back after a downgrade of the
-schema. An addition of labels that was killed is completed by the next command."""
+"""A dump contains labels (values of a field that have HNSW indexes of their own). A downgrade of the schema removes
+labels, and the next upgrade restores them. If `index add` is killed while it adds labels, the next call completes the
+addition."""
 
 import shutil
 import subprocess
@@ -66,7 +67,7 @@ def test_labels_and_their_indexes_are_in_a_dump(
 def test_a_downgrade_below_the_labels_removes_them_and_an_upgrade_brings_them_back(
     small: Shop, settings: Settings
 ) -> None:
-    for file in (settings.home / "revisions").glob("model_*.py"):  # models that are older than the labels
+    for file in (settings.home / "revisions").glob("model_*.py"):  # as if the models were older than labels
         file.write_text(file.read_text().replace(f'"{schema.HEAD}"', '"0038"'))
     small.close()
     downgrade(small.database, settings, "0038")
@@ -80,7 +81,7 @@ def test_a_downgrade_below_the_labels_removes_them_and_an_upgrade_brings_them_ba
 
 
 @pytest.mark.soak
-def test_an_addition_of_labels_that_is_killed_at_any_step_is_continued(
+def test_an_addition_of_labels_that_is_killed_at_each_of_four_steps_is_completed(
     databases: Databases,
     large: Database,
     toy_template: tuple[str, Path],

@@ -1,5 +1,5 @@
-"""shop.match_f1 compares the matches with labelled groups. shop.submission lists the matches of each posting.
-shop.calibrate_matching fits thresholds."""
+"""shop.match_f1 measures how well the groups that were found agree with labelled groups. shop.submission lists the
+matches of each product. shop.calibrate_matching fits the thresholds of matches to labelled groups."""
 
 import random
 from typing import TYPE_CHECKING
@@ -24,9 +24,9 @@ def labelled(group: int, *postings: Posting) -> list[Posting]:
 def test_f1_is_computed_as_in_the_shopee_competition(shop_with_thresholds: "Shop") -> None:
     add(
         shop_with_thresholds,
-        *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # no posting matches c
-        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # only d is in group 2
-        Posting("e", 1, 1),  # e is in no group
+        *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # c matches only c
+        *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # d is alone in group 2
+        Posting("e", 1, 1),  # e has no label, so it does not count
     )
     [row] = call(shop_with_thresholds, "match_f1")
     assert (row.postings, row.groups) == (4, 2)
@@ -42,8 +42,8 @@ def test_a_submission_lists_every_posting_with_all_its_matches(shop_with_thresho
 
 
 def test_calibration_fits_thresholds_and_measures_each_signal(shop_with_thresholds: "Shop") -> None:
-    """The images of a group's two products have the distance 0.3, above the image threshold of the fixture (0.2). The
-    titles are random."""
+    """The images of the two products of each group have the cosine distance 0.3, which is above the fixture's image
+    threshold of 0.2. The titles are random."""
     chance = random.Random(5)
     titles = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz ", k=30)) for _ in range(360)]
     add(

@@ -127,7 +127,8 @@ def _listed(conn: Connection, params: SearchParams) -> _Read:
     if params.after is not None and not params.after.startswith(start):
         raise ApiError("invalid", "The cursor belongs to another search.")
     after = None if params.after is None else params.after.removeprefix(start)
-    # One more row shows whether there is a next page. MAX_RESULTS forbids this row for the largest k.
+    # One row more than the page shows whether there is a next page. If k is MAX_RESULTS, this row cannot be read, and a
+    # full page counts as a page before another one.
     is_largest = params.k == MAX_RESULTS
     rows = ranking.browse(conn, replace(params, after=after, k=params.k if is_largest else params.k + 1), params.sort)
     page = rows[: params.k]
@@ -158,7 +159,7 @@ def _answer(found: _Read, fields: Sequence[str], asked: Sequence[str], shown: Sh
         search_id=new_search_id(),
         results=[_hit(found, rank, row, fields, shown) for rank, row in enumerate(found.products, 1)],
         total=found.total,
-        total_is=found.total_is,  # type: ignore[arg-type]  # shop.search returns no other values
+        total_is=found.total_is,  # type: ignore[arg-type]  # exact, about, at least or None
         route=search.route if search else None,  # type: ignore[arg-type]  # shop.search returns no other values
         rows_examined=search.rows_examined if search else None,
         degraded=search is not None and search.degraded,
