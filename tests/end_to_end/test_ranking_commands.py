@@ -137,5 +137,5 @@ def test_what_if_shows_the_changed_pages_and_changes_nothing(shop: Shop, run: Ru
     assert "There is no rule" in run("rule", "list")
     assert "there is no change" in run("what-if", code=2)
     assert "is not accepted" in run("what-if", "{", code=2)
-    assert "change 1: it is not an object with one of" in run("what-if", '{"x": 1}', code=3)
+    assert "change 1: it must be an object with exactly one of" in run("what-if", '{"x": 1}', code=3)
     assert "suite 'other' has no judgements" in run("what-if", json.dumps(rule), "--suite", "other", code=3)

@@ -18,7 +18,7 @@ _HINT = "See: windowshop signal list"
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="A name: small letters, digits and underscores.")],
+    name: Annotated[str, typer.Argument(help="A name: small letters, digits and underscores, a letter first.")],
     view: Annotated[str, typer.Argument(help="A view or table with a row for each product, such as erp.margin.")],
     column: Annotated[str, typer.Option(help="The column with the number.")] = "value",
     key: Annotated[str, typer.Option(help="The column that names the product: product_id or sku.")] = "product_id",

@@ -24,12 +24,12 @@ def test_live_rules_that_contradict_each_other_are_refused(stocked: Shop) -> Non
     with pytest.raises(DatabaseError, match="'first' pins a product at place 1"):
         stocked.connect(Role.APP).exec_driver_sql("update shop.rule set status = 'live' where name = 'second'")
     save(stocked, "hide", {"always": True}, {"hide": {"sku": "s4"}})
-    with pytest.raises(DatabaseError, match="'hide' hides its product"):
+    with pytest.raises(DatabaseError, match="'hide' hides the product that this rule pins"):
         save(stocked, "third", QUERY, {"pin": "s4", "at": 3})
     save(stocked, "one", {"query": "shoes"}, {"query": "boots"})
-    with pytest.raises(DatabaseError, match="'one' replaces its new query again"):
+    with pytest.raises(DatabaseError, match="'one' replaces the new query of this rule again"):
         save(stocked, "two", {"query": "sandals"}, {"query": "shoes"})
-    with pytest.raises(DatabaseError, match="it replaces the new query of rule 'one' again"):
+    with pytest.raises(DatabaseError, match="this rule replaces the new query of rule 'one' again"):
         save(stocked, "three", {"query": "boots"}, {"query": "shoes of leather"})
 
 
@@ -42,11 +42,11 @@ def test_rules_that_replace_a_query_of_similar_meaning_do_not_lead_back_to_each_
             save(stocked, "two", {"similar": near}, {"query": "boots"})
     save(stocked, "one", {"query": "shoes"}, {"query": "boots"})
     for near in ("Boots!", "clogs"):
-        with pytest.raises(DatabaseError, match="it replaces the new query of rule 'one' again"):
+        with pytest.raises(DatabaseError, match="this rule replaces the new query of rule 'one' again"):
             save(stocked, "two", {"similar": near}, {"query": "shoes of leather"})
     save(stocked, "two", {"similar": "sandals"}, {"query": "shoes of leather"})
     for near in ("sandals", "slippers"):
-        with pytest.raises(DatabaseError, match="rule 'two' replaces its new query again"):
+        with pytest.raises(DatabaseError, match="rule 'two' replaces the new query of this rule again"):
             save(stocked, "three", {"contains": "beach"}, {"query": near})
     # The query "unknown" has no vector, and rule two might replace it again.
     with pytest.raises(DatabaseError, match="no encoder"):
@@ -65,7 +65,11 @@ def test_rules_that_pin_and_hide_one_product_are_refused_in_either_order(
     first, second = rules if pin_first else rules[::-1]
     save(stocked, *first)
     save(stocked, "other", {"query": "shoes"}, {"hide": "s4"})
-    message = "it hides the product of rule 'pin'" if pin_first else "'hide' hides its product"
+    message = (
+        "this rule hides the product that rule 'pin' pins"
+        if pin_first
+        else "'hide' hides the product that this rule pins"
+    )
     with pytest.raises(DatabaseError, match=message):
         save(stocked, *second)
 

@@ -50,8 +50,8 @@ def test_faulty_changes_are_refused_with_the_reason(keyed: Keyed) -> None:
     hidden = {"products": {"filter": {"attributes.cost": 1}, "price": 1}}
     for body, message in (
         ({"changes": []}, "changes"),
-        ({"changes": [{"x": 1}]}, "change 1: it is not an object with one of"),
-        ({"changes": [{"rule": {**RULE["rule"], "name": ""}}]}, "change 1: the name of a rule is not 1 to 100"),
+        ({"changes": [{"x": 1}]}, "change 1: it must be an object with exactly one of"),
+        ({"changes": [{"rule": {**RULE["rule"], "name": ""}}]}, "change 1: the name of a rule must have 1 to 100"),
         ({"changes": [{"remove_rule": "none"}]}, "there is no rule 'none'"),
         ({"changes": [RULE], "suite": "none"}, "suite 'none' has no judgements"),
         ({"changes": [hidden]}, "The attribute cost is hidden."),

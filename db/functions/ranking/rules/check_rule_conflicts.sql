@@ -35,9 +35,9 @@ begin
     loop
         if p_rule.action ? 'query' then
             if shop_private.rule_replaces(other, replaced) then
-                wrong := format('rule %L replaces its new query again', other.name);
+                wrong := format('rule %L replaces the new query of this rule again', other.name);
             elsif shop_private.rule_replaces(p_rule, other.action ->> 'query') then
-                wrong := format('it replaces the new query of rule %L again', other.name);
+                wrong := format('this rule replaces the new query of rule %L again', other.name);
             end if;
         elsif p_rule.action ? 'pin' and other.action ? 'pin' then
             wrong := case when p_rule.action -> 'at' = other.action -> 'at' then
@@ -50,8 +50,10 @@ begin
                 case when hiding.target_id is not null then 'p.product_id = $2'
                     else '$2 is null and ' || shop_private.filter_condition(hiding.action -> 'hide') end)
             into hides using pinning.target_id, hiding.target_id;
-            wrong := case when hides and p_rule.action ? 'pin' then format('rule %L hides its product', other.name)
-                when hides then format('it hides the product of rule %L', other.name) end;
+            wrong := case
+                when hides and p_rule.action ? 'pin'
+                    then format('rule %L hides the product that this rule pins', other.name)
+                when hides then format('this rule hides the product that rule %L pins', other.name) end;
         end if;
         exit when wrong is not null;
     end loop;

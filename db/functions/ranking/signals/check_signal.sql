@@ -9,15 +9,15 @@ declare
     relation constant regclass := to_regclass(p_view);
     wrong text := case
         when p_name is null or p_name !~ '^[a-z][a-z0-9_]{0,39}$'
-            then 'name is not 1 to 40 small letters, digits and underscores'
-        when p_key is null or p_key not in ('product_id', 'sku') then 'key is not product_id or sku'
+            then 'name must be 1 to 40 small letters, digits and underscores, and begin with a letter'
+        when p_key is null or p_key not in ('product_id', 'sku') then 'key must be product_id or sku'
         when p_normalise is null or p_normalise not in ('percentile', 'log', 'decay')
             then format('there is no normalisation %L', p_normalise)
-        when p_half_life <= interval '0' or p_half_life = 'infinity' then 'half_life is not a time above 0'
+        when p_half_life <= interval '0' or p_half_life = 'infinity' then 'half_life must be a finite time above 0'
         when p_half_life is not null and p_normalise <> 'decay' then 'half_life needs normalise => ''decay'''
         when p_weight is null or p_weight not between -@max_signal_weight@ and @max_signal_weight@
-            then 'weight is not between -@max_signal_weight@ and @max_signal_weight@'
-        when p_visible is null or p_visible not in ('all', 'staff') then 'visible is not all or staff'
+            then 'weight must be from -@max_signal_weight@ to @max_signal_weight@'
+        when p_visible is null or p_visible not in ('all', 'staff') then 'visible must be all or staff'
         when p_catalog is not null and p_key = 'product_id' then 'catalog needs key => ''sku''' end;
 begin
     if wrong is not null then

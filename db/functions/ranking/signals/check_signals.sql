@@ -7,7 +7,7 @@ declare
     entry record;
 begin
     if jsonb_typeof(p_signals) <> 'object' then
-        raise exception using errcode = '22023', message = 'signals is not an object of names and weights',
+        raise exception using errcode = '22023', message = 'signals must be an object of names and weights',
             hint = 'For example: {"popularity": 0.3}.';
     end if;
     for entry in select e.key, e.value from jsonb_each(p_signals) e loop
@@ -22,7 +22,7 @@ begin
             or (entry.value #>> '{}')::numeric not between -@max_signal_weight@ and @max_signal_weight@
         then
             raise exception using errcode = '22023', message = format(
-                    'the weight of signal %L is not a number between -@max_signal_weight@ and @max_signal_weight@',
+                    'the weight of signal %L must be a number from -@max_signal_weight@ to @max_signal_weight@',
                     entry.key),
                 hint = 'A weight of 1 counts as much as the first rank of a leg.';
         end if;

@@ -37,7 +37,7 @@ begin
             and (staff or s.visible = 'all' or jsonb_typeof(p_asked) is distinct from 'string')
     loop
         part := (signal.name, signal.weight, null, null, case
-            when signal.function is null then 'its function is missing; drop and add the signal again'
+            when signal.function is null then 'the function of the signal is missing; drop the signal and add it again'
             when shop_private.timed_out() then 'the statement is out of time' end);
         read := null;
         begin

@@ -22,7 +22,7 @@ begin
         or jsonb_array_length(p_changes) not between 1 and @what_if_changes@
     then
         raise exception using errcode = '22023',
-            message = 'changes is not an array of 1 to @what_if_changes@ changes',
+            message = 'changes must be an array of 1 to @what_if_changes@ changes',
             hint = 'For example: [{"synonym": {"terms": ["sofa", "couch"]}}].';
     end if;
     for entry in
@@ -34,11 +34,11 @@ begin
             case jsonb_typeof(c.change) when 'object' then c.change else '{}' end) o having count(*) = 1) k on true
     loop
         wrong := case
-            when entry.kind is null or not fields ? entry.kind then 'it is not an object with one of ' || kinds
+            when entry.kind is null or not fields ? entry.kind then 'it must be an object with exactly one of ' || kinds
             when entry.kind = 'remove_rule' and jsonb_typeof(coalesce(entry.value -> 'name', entry.value))
-                is distinct from 'string' then 'remove_rule is not the name of a rule'
+                is distinct from 'string' then 'remove_rule must be the name of a rule'
             when entry.kind = 'remove_synonym' and entry.value::text !~ E'^\\d{1,18}$'
-                then 'remove_synonym is not the synonym_id of a synonym'
+                then 'remove_synonym must be the synonym_id of a synonym'
             when entry.kind = 'remove_synonym' or entry.kind = 'remove_rule' and entry.type = 'string' then null
             when entry.type <> 'object' then format('%s is not an object', entry.kind)
             when entry.unknown is not null then format('%s has no field %L; its fields are %s', entry.kind,
@@ -47,35 +47,35 @@ begin
             when entry.kind in ('rule', 'signal') and jsonb_typeof(entry.value -> 'name') is distinct from 'string'
                 then format('%s needs a name', entry.kind)
             when entry.kind = 'rule' and (entry.value ->> 'name' !~ E'\\S' or length(entry.value ->> 'name') > 100)
-                then 'the name of a rule is not 1 to 100 characters'
+                then 'the name of a rule must have 1 to 100 characters, not only blanks'
             when entry.kind in ('rule', 'remove_rule') and jsonb_typeof(entry.value -> 'catalog') <> 'string'
-                then 'catalog is not a text'
-            when entry.value -> 'priority' = 'null' then 'priority is not a number'
+                then 'catalog must be a text'
+            when entry.value -> 'priority' = 'null' then 'priority must be a number'
             when entry.kind = 'rule' and not coalesce(entry.value -> 'status', '"live"') <@ '["live", "draft"]'
-                then 'status is not live or draft'
+                then 'status must be live or draft'
             when entry.kind = 'synonym' and jsonb_typeof(entry.value -> 'terms') is distinct from 'array'
-                then 'terms is not an array of texts'
+                then 'terms must be an array of texts'
             when entry.kind = 'signal' and not entry.value ? 'view' and (not entry.value ? 'weight'
                 or (select count(*) from jsonb_object_keys(entry.value)) > 2)
-                then 'a signal without a view has a name and a weight only'
+                then 'a signal without a view must have a name and a weight, and nothing else'
             when entry.kind = 'signal' and entry.value ? 'weight' and (jsonb_typeof(entry.value -> 'weight') <> 'number'
                 or abs((entry.value ->> 'weight')::numeric) > @max_signal_weight@)
-                then 'the weight of a signal is not between -@max_signal_weight@ and @max_signal_weight@'
+                then 'the weight of a signal must be from -@max_signal_weight@ to @max_signal_weight@'
             when entry.kind = 'weights' and (entry.value = '{}' or exists (select from jsonb_each(entry.value) w
                 where jsonb_typeof(w.value) <> 'number' or case w.key when 'rrf_k'
                     then (w.value #>> '{}')::numeric not in (select generate_series(1, @max_rrf_k@))
                     else (w.value #>> '{}')::numeric not between 0 and @max_weight@ end))
-                then 'weights are numbers from 0 to @max_weight@, and rrf_k is a whole number from 1 to @max_rrf_k@'
+                then 'weights must be numbers from 0 to @max_weight@, and rrf_k a whole number from 1 to @max_rrf_k@'
             when entry.kind <> 'products' then null
-            when jsonb_typeof(entry.value -> 'filter') is distinct from 'object' then 'filter is not an object'
+            when jsonb_typeof(entry.value -> 'filter') is distinct from 'object' then 'filter must be an object'
             when not entry.value ?| '{price,price_factor,availability}' or entry.value ?& '{price,price_factor}'
                 then 'products needs a price, a price_factor or an availability; a price excludes a price_factor'
             when jsonb_typeof(coalesce(entry.value -> 'price', entry.value -> 'price_factor')) <> 'number'
                 or (entry.value ->> 'price')::numeric not between 0 and 9999999999
                 or (entry.value ->> 'price_factor')::numeric not between 0 and 100
-                then 'a price is a number from 0 to 9999999999, and a price_factor from 0 to 100'
+                then 'a price must be a number from 0 to 9999999999, and a price_factor from 0 to 100'
             when not entry.value -> 'availability' <@ '["in_stock", "out_of_stock", "preorder", "backorder"]'
-                then 'availability is not in_stock, out_of_stock, preorder or backorder' end;
+                then 'availability must be in_stock, out_of_stock, preorder or backorder' end;
         if wrong is not null then
             raise exception using errcode = '22023', message = format('change %s: %s', entry.n, wrong),
                 hint = 'docs/relevance.md describes the changes.';
