@@ -18,8 +18,8 @@ from db.errors import DatabaseError, SettingsError
 
 COLUMNS = ("product_type", "brand", "catalog", "color", "size", "material")  # see label_values.sql
 TOP = "top:product_type"  # the part of product_type before the first ">", in lower case
-MOST = 200  # labels of a model; the planner looks at every index of a table
-MOST_LETTERS = 200  # characters of a value or a field; an entry of the index of the values has at most 2,704 bytes
+MOST = 200  # limit of the labels of a model, because the planner looks at every index of a table
+MOST_LETTERS = 200  # limit of the characters of a value or a field; an index entry can have 2,704 bytes
 LEAST_ROWS = 1_000  # up to this many products, comparing all is as fast as an index
 FILL_PAGES = 64  # pages of vectors that one statement reads: 512 kB; changes of their products wait until it ends
 RETRIES = 5

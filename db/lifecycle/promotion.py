@@ -16,7 +16,7 @@ from db.lifecycle.serving import serve_model
 from db.lifecycle.status import PartCoverage, coverage
 from db.work.items import Part
 
-NEEDS_INDEX = 10_000  # with more vectors than this, an exact scan takes too long for a search
+NEEDS_INDEX = 10_000  # a table with more vectors needs an index, because an exact scan takes too long for a search
 NAMED = 5  # a refusal names at most this many quarantined products
 
 

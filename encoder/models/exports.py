@@ -19,7 +19,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 MIN_COSINE = 0.9999  # between a vector of torch in float32 and the vector of an exported tower
 FORMAT = 1  # a change of the towers that needs new files gets the next number
 DESCRIPTION = "export.json"
-MAX_DESCRIPTION_BYTES = 64 * 1024  # a description has less than 1 KB
+MAX_DESCRIPTION_BYTES = 64 * 1024  # limit of a description, which usually has less than 1 KB
 HINT = 'Run "windowshop model export" to write the files again.'
 
 

@@ -88,7 +88,7 @@ def test_a_webhook_is_disabled_if_too_many_messages_wait(
     }  # fmt: skip
 
 
-def test_a_busy_receiver_is_not_disabled_and_its_notes_wait_for_it(
+def test_a_busy_receiver_is_not_disabled_and_notes_wait_for_it(
     shop: Shop, receiver: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliveries, "MOST_WAITING", 2)

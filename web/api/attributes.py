@@ -8,7 +8,7 @@ from web.http.problems import ApiError
 
 ALL = "*"
 PREFIX = "attributes."
-_MOST_VALUES = 300_000  # in the 1 MB of a filter; each value takes at least 4 bytes
+_MOST_VALUES = 300_000  # limit of the values of a filter, which has at most 1 MB
 _SPREAD = "Spread the conditions over several searches."
 _DOT = re.compile(r"(?<!\\)\.")  # shop_private.filter_attribute splits a path at the same dots
 # One key of `sort`, in the syntax of shop_private.sort_keys.

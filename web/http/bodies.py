@@ -26,7 +26,7 @@ _STEP = re.compile(r"\.([^.\[\]`]+)|\[[^\]]*\]")  # a step of a path in a messag
 _LONE_SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
-_LARGE = 100_000  # bytes; it takes up to 50 ms to decode them, and meanwhile the event loop would answer nobody
+_LARGE = 100_000  # bytes; larger JSON is decoded in a thread, because decoding this many bytes can take 50 ms
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 

@@ -37,7 +37,7 @@ begin
         where r.stepped_at > clock_timestamp() - interval '1 minute')
     then
         raise exception using errcode = '55P03', message = 'another session is calibrating',
-            hint = 'Wait until it ends, or stop it.';
+            hint = 'Wait until that calibration ends, or stop it.';
     end if;
     s := shop_private.search_settings();
     wanted := jsonb_build_object('schema', '@revision@', 'revision', s.revision, 'table', s.image_table::oid::bigint,
