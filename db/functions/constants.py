@@ -95,9 +95,9 @@ SEARCH = (
     Constant(
         "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
     ),
-    Constant("attribute_us", 0.4, "us per product", "time to compare an attribute, for which no index exists"),
+    Constant("attribute_us", 0.4, "us per product", "time to test an attribute of a product; it has no index"),
     Constant(
-        "attribute_most_us", 10_000, "us", "reading all products' attributes may take 10 ms, or as long as index scans"
+        "attribute_most_us", 10_000, "us", "time to read all products' attributes, or that of index scans if longer"
     ),
     Constant(
         "assumed_share", 0.5, "of products", "assumed share of matches if none was estimated, as on a forced route"
@@ -161,7 +161,7 @@ SEARCH = (
     Constant("label_sample", 100, "products", "sample that shows whether a scan of a label has missed near products"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
     Constant(
-        "hnsw_probe", 4, "candidates / share", "a scan under a row policy gives up if none of the nearest is visible"
+        "hnsw_probe", 4, "candidates / share", "a scan under a row policy gives up if so many nearest are all hidden"
     ),
     Constant("hnsw_probed_share", 0.3, "of products", "if a larger share matches, hnsw_probe does not apply"),
     Constant("hnsw_secured_factor", 2, "x expected candidates", "limit of the candidates of a scan under a row policy"),
@@ -171,8 +171,8 @@ SEARCH = (
     Constant("hnsw_max_candidates", 20_000, "candidates", "largest number of candidates of any scan with a filter"),
     Constant("hnsw_usual_candidates", 6000, "candidates", "limit of a filtered scan for few results; takes 120 ms"),
     Constant("hnsw_depth_factor", 4, "x depth / share", "limit of a filtered scan for many results, in candidates"),
-    Constant("hnsw_first_check", 10, "candidates", "the first check for convergence"),
-    Constant("hnsw_check_every", 50, "candidates", "distance between checks for convergence"),
+    Constant("hnsw_first_check", 10, "candidates", "candidates before the first check for convergence"),
+    Constant("hnsw_check_every", 50, "candidates", "candidates between two checks for convergence"),
     Constant(
         "hnsw_check_growth",
         400,
@@ -296,7 +296,7 @@ SEARCH = (
         "largest number of products with a key, a brand or a code that are read before the filter applies",
     ),
     Constant("typo_min_letters", 4, "letters", "a shorter word has too few trigrams to be looked up by trigrams"),
-    Constant("typo_similarity", 0.5, "word similarity", "least similarity of a title to a typo; large sites need more"),
+    Constant("typo_similarity", 0.5, "word similarity", "least similarity of a title to a typo; higher in large sites"),
     Constant("typo_weight", 0.5, "x similarity", "score of a product that a misspelt word found"),
     Constant("correction_titles", 50, "titles", "number of found titles whose words may replace a misspelt word"),
     Constant("correction_similarity", 0.44, "similarity", "least trigram similarity of a word and its correction"),
