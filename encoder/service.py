@@ -89,9 +89,7 @@ def load_models(database: Database, settings: EncoderSettings, only: list[str] |
             )
         rows = [row for row in rows if row.name in only]
     if not rows:
-        raise ModelUnavailable(
-            "no model has been added, or all models are retired", hint='Add one: "windowshop model add starter".'
-        )
+        raise ModelUnavailable("there is no model, or all are retired", hint='Add one: "windowshop model add starter".')
     picked = pick_device(settings.device)
     return {row.model_id: _load_row(row, picked, settings) for row in rows}
 
@@ -110,14 +108,13 @@ def run(
     probes: Probes | None = None,
 ) -> RunSummary:
     """Encode the catalog and, with `queries`, answer queries. Ends when `stop` is set or a side thread fails. With
-    `once`, also ends when `work.is_idle` finds nothing to encode.
+    `once`, also ends when `work.is_idle` finds nothing to encode. Raises the error of a side thread that failed, or
+    DatabaseError.
 
     With `follow` and without `once`, models that are added while the encoder runs are loaded and served too.
 
     `on_ready` is called after the start. With `queries`, the start waits until queries can be answered. `on_start` gets
     the counters and the outstanding work at the start of each pass over the catalog.
-
-    Raises the error of a side thread that failed, or DatabaseError.
     """
     for model in models.values():
         # Searches wait for an encoder as soon as it has called `requests.report_alive`, so the models warm up first.
