@@ -90,8 +90,9 @@ SEARCH = (
     Constant("leg_depth_min", 50, "products", "least depth with several legs, so that fusion can reorder products"),
     Constant("exact_floor", 100, "matches", "comparing up to this number of matches is no slower than an index scan"),
     Constant(
-        "compare_limit", 20_000, "matches", "most that a leg compares, or exact_limit if larger; 'exact' has no limit"
+        "compare_limit", 20_000, "matches", "up to this estimate, a scan may cost at most as much as comparing them all"
     ),
+    Constant("compare_most", 60_000, "matches", "most that a leg compares, or exact_limit; 'exact' has no limit"),
     Constant(
         "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
     ),

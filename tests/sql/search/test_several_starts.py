@@ -185,8 +185,8 @@ FAR_PRODUCTS = np.isin(np.arange(1, PRODUCTS + 1) % CLUSTERS, range(20, 45))
 def compare_at_most(conn: Connection, limit: int) -> None:
     """Lower the number of matches that a leg may compare, until the transaction ends."""
     definition = conn.exec_driver_sql("select pg_get_functiondef('shop_private.vector_leg'::regproc)").scalar_one()
-    lowered, places = re.subn(r"(matches <= |greatest\()20000\b", rf"\g<1>{limit}", definition)
-    assert places == 3
+    lowered, places = re.subn(r"(matches <= |greatest\()(?:20000|50000|60000)\b", rf"\g<1>{limit}", definition)
+    assert places == 4
     conn.exec_driver_sql(lowered.replace("%", "%%"))
 
 
@@ -204,6 +204,23 @@ def test_a_far_filter_with_too_many_matches_to_compare_is_answered_by_walks(cali
     assert {(row.route, row.reason, row.complete) for row in rows} == {("hnsw", None, True)}
     assert len({row.sku for row in rows} & nearest(query_vector(), FAR_PRODUCTS)) >= 7
     assert rows[0].rows_examined < 8000  # of 10,000 matches
+
+
+@pytest.mark.parametrize(("exact_us", "hnsw_us", "route"), [(1, 40, "exact"), (4, 1, "hnsw")])
+def test_the_matches_of_a_far_filter_are_compared_if_walks_cost_more(
+    calibrated: Connection, exact_us: float, hnsw_us: float, route: str
+) -> None:
+    definition = calibrated.exec_driver_sql(
+        "select pg_get_functiondef('shop_private.vector_leg'::regproc)"
+    ).scalar_one()
+    assert definition.count("matches <= 20000") == 1
+    calibrated.exec_driver_sql(definition.replace("matches <= 20000", "matches <= 1000").replace("%", "%%"))
+    calibrated.execute(
+        text("update shop.calibration set exact_us_per_row = :exact, hnsw_us_per_candidate = :hnsw"),
+        {"exact": exact_us, "hnsw": hnsw_us},
+    )
+    rows = search(calibrated, "main", query_vector(), filter=FAR)
+    assert {row.route for row in rows} == {route}
 
 
 @pytest.mark.parametrize("limit", [20_000, 1_000])

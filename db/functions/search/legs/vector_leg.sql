@@ -11,11 +11,11 @@
 --   an index over bits                         -> one scan of it in place of the scans above (bit_leg)
 --   the filter implies labels with indexes     -> scans of their indexes in place of the scans above (label_scan)
 --   the filtered scan gives up, or a scan of
---   a label missed products of label_sample    -> compare all matches, or above @compare_limit@ matches walk from
+--   a label missed products of label_sample    -> compare all matches, or if walks are cheaper (see below), walk from
 --                                                 several starts (leg_from_starts)
 --   a query of several inputs (a mix)          -> compare all matches, or above @compare_limit@ matches walk from
 --                                                 several starts
---   too few products were found                -> compare at most @compare_limit@ matches (compared_leg)
+--   too few products were found                -> compare at most @compare_most@ matches (compared_leg)
 --
 -- A walk is a scan that searches near another vector than the query's.
 --
@@ -26,7 +26,9 @@
 -- @compare_limit@ matches, a scan may cost at most as much as comparing all matches. In the code, `comparison` is the
 -- number of candidates that cost as much; under a filter on an attribute, it includes reading every product.
 -- `affordable` is the largest number of candidates of a scan. p_filtered says whether a filter applies. Under a filter,
--- p_share is an estimate, and the share of matches near the query can be different.
+-- p_share is an estimate, and the share of matches near the query can be different. If the scan gives up, comparing is
+-- cheaper than walks up to @compare_limit@ matches, and up to @far_compare_limit@ if it costs no more than
+-- @far_walk_candidates@ candidates.
 --
 -- The scans read the indexes of p_settings.labels if the search has labels. The walks read the index of the label if
 -- the search has one label, otherwise the index of all vectors (see leg_source). p_condition includes the condition of
@@ -34,7 +36,7 @@
 --
 -- p_starts lists the inputs of a mix with a positive weight, and is null for a single input. The first p_k products
 -- have the calibrated recall. The later products are needed only for the fusion. p_route is the route that the caller
--- forces, or null. A search compares more than @compare_limit@ matches, or exact_limit of p_settings if that is larger,
+-- forces, or null. A search compares more than @compare_most@ matches, or exact_limit of p_settings if that is larger,
 -- only on the route 'exact' or if the leg has no index. Under a filter and without p_route, a scan examines at most
 -- @hnsw_usual_candidates@ candidates or, if this is more, @hnsw_depth_factor@ times the number that should contain
 -- p_depth matches (p_depth / source_share). No scan examines more than @hnsw_max_candidates@.
@@ -63,6 +65,7 @@ declare
         * case when p_matched is null then @collect_cost_factor@ else 1 end
         + case when p_matched is null and strpos(p_condition, 'p.attributes ->') > 0
             then @attribute_us@ * p_settings.products else 0 end) / p_settings.hnsw_us_per_candidate;
+    comparable boolean := few or matches <= @far_compare_limit@ and comparison <= @far_walk_candidates@;
     affordable constant integer := least(@hnsw_max_candidates@, case when p_route is null and few then comparison end);
     usual constant integer := least(affordable, case when p_route is null then
         greatest(@hnsw_usual_candidates@, @hnsw_depth_factor@ * p_depth / source_share) end);
@@ -109,8 +112,15 @@ begin
     end if;
     tried.reason := case when leg.route is null and tried.route is not null then coalesce(tried.reason,
         p_part || ': few of the nearest match, so all that match were compared') end;
+    if tried.route is not null and leg.route is null and p_starts is null and p_route is null and p_matched is null
+        and p_filtered and comparable
+    then
+        p_matched := shop_private.first_matches(p_condition, @compare_most@ + 1);
+        comparable := cardinality(p_matched) <= @compare_most@;  -- the estimate can be too small
+        p_matched := case when comparable then p_matched end;
+    end if;
     if tried.route is not null and p_route is null
-        and (p_starts is not null or leg.route is null and not few)
+        and (p_starts is not null or leg.route is null and not comparable)
     then
         leg := shop_private.leg_from_starts(p_part, source.vectors, source.bits, p_vector, p_starts,
             coalesce(sampled, case when leg.route is null then
@@ -126,8 +136,8 @@ begin
     end if;
     compared := shop_private.compared_leg(p_part, p_vector, p_condition,
         case when p_route is distinct from 'exact' and source.index is not null
-            and (p_filtered or matches > greatest(@compare_limit@, p_settings.exact_limit))
-            then greatest(@compare_limit@, p_settings.exact_limit) end,
+            and (p_filtered or matches > greatest(@compare_most@, p_settings.exact_limit))
+            then greatest(@compare_most@, p_settings.exact_limit) end,
         p_depth, rows_per_product, vectors, tried, p_matched);
     p_matched := compared.p_matched;
     leg := compared.leg;
