@@ -130,7 +130,7 @@ class EncoderSettings(EnvironmentSettings):
         hosts = [each.lower().removeprefix("*") for each in written]
         for each in hosts:
             if not _HOST_NAME.fullmatch(each):
-                raise ValueError(f'"{each}" is not a host name without scheme and port, such as images.corp.example')
+                raise ValueError(f'"{each}" is not a host name without scheme or port, such as images.corp.example')
         return hosts
 
     @field_validator("object_stores")

@@ -135,7 +135,7 @@ def _refuse_if_shared(conn: Connection, roles: Roles) -> None:
     others = _others(conn, roles)
     if others:
         raise SettingsError(
-            f"role {roles.gateway} is also used by database {', '.join(others)}, and its password is not known",
+            f"role {roles.gateway} is also used by database {', '.join(others)}, with an unknown password",
             hint="Set WINDOWSHOP_GATEWAY_PASSWORD to the same value for all these sites, or give this site its own "
             "WINDOWSHOP_ROLE_PREFIX.",
         )

@@ -216,7 +216,7 @@ begin
     end if;
     if not mapped then
         if others is not null then
-            raise exception 'role % is also used by database %, and its password is not known', {gateway}, others
+            raise exception 'role % is also used by database %, with an unknown password', {gateway}, others
             using hint = 'Create the user mapping of {SERVER} for {roles.owner} with this password, and run the end '
                 'of the script from here again.';
         end if;

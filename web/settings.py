@@ -237,7 +237,7 @@ class WebSettings(EnvironmentSettings):
         for host in value:
             is_name = re.fullmatch(r"(\*\.)?[a-z0-9._:-]+", host.lower()) and host.count(":") != 1  # one colon: a port
             if host != "*" and not is_name:
-                raise ValueError(f"{host!r} is not a host name such as shop.example or *.shop.example, without a port")
+                raise ValueError(f"{host!r} is not a host name without a port, such as shop.example or *.shop.example")
         return [host.lower() for host in value]
 
     @field_validator("frame_ancestors")

@@ -271,7 +271,7 @@ def _check_arguments(arguments: list[str]) -> None:
     is_address = "://" in given["path"]
     if is_address and "@" in given["path"].partition("://")[2].partition("/")[0]:
         raise SettingsError(
-            "an address must not contain a user name or password, because the database stores it",
+            "an address must not contain a user name or password, because the database would store them",
             hint='Set WINDOWSHOP_FEED_USER and WINDOWSHOP_FEED_PASSWORD for "windowshop jobs".',
         )
     paths = {"PATH": None if is_address else given["path"]}

@@ -37,7 +37,7 @@ def check(conn: Connection) -> None:
     if is_elsewhere(conn):
         raise DatabaseError(
             "this database is a copy, and its gateway leads to the original",
-            hint='Run "windowshop db upgrade" or "windowshop db adopt", which point it to the copy.',
+            hint='Run "windowshop db upgrade" or "windowshop db adopt", which point the gateway to the copy.',
         )
 
 

@@ -33,7 +33,7 @@ begin
     if sample.groups < @match_min_groups@ then
         drop table pg_temp.match_posting;
         raise exception using errcode = '22023',
-            message = format('%s groups of two or more products have the same %s', sample.groups, truth),
+            message = format('by %s, only %s groups have two or more products', truth, sample.groups),
             hint = 'Calibration needs @match_min_groups@ groups: one half to fit on, the other half to measure.';
     end if;
     execute format('create temporary table match_trial on commit drop as

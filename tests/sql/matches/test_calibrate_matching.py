@@ -74,7 +74,7 @@ def test_calibration_needs_fifty_groups_of_two_or_more_products(shop_with_thresh
         shop_with_thresholds,
         *(posting for n in range(49) for posting in labelled(n, Posting(f"a{n}", n, n), Posting(f"b{n}", n, n))),
     )
-    with pytest.raises(StatementRefused, match="49 groups of two or more products"):
+    with pytest.raises(StatementRefused, match="by attributes.label_group, only 49 groups have two or more products"):
         call(shop_with_thresholds, "calibrate_matching", role=Role.APP)
 
 
