@@ -65,18 +65,18 @@ declare
         * case when p_matched is null then @collect_cost_factor@ else 1 end
         + case when p_matched is null and strpos(p_condition, 'p.attributes ->') > 0
             then @attribute_us@ * p_settings.products else 0 end) / p_settings.hnsw_us_per_candidate;
-    comparable boolean := few or matches <= @far_compare_limit@ and comparison <= @far_walk_candidates@;
+    comparable constant boolean := few or matches <= @far_compare_limit@ and comparison <= @far_walk_candidates@;
     affordable constant integer := least(@hnsw_max_candidates@, case when p_route is null and few then comparison end);
     usual constant integer := least(affordable, case when p_route is null then
         greatest(@hnsw_usual_candidates@, @hnsw_depth_factor@ * p_depth / source_share) end);
     ef_search constant integer := greatest(source.ef_search, case when p_starts is not null then @mix_ef_search@ end);
+    most constant integer := greatest(@compare_most@, p_settings.exact_limit);  -- matches that may be compared
     scan record;
     sampled shop_private.candidate[];  -- see label_scan
     compared record;
     tried shop_private.leg;  -- the result of the index, even if the scan did not converge
 begin
-    if index is null then
-        null;  -- all matches are compared
+    if index is null then null;  -- all matches are compared
     elsif source.route = 'label' then
         scan := shop_private.label_scan(p_part, p_vector, p_condition, p_k, p_depth, source_share,
             p_filtered or p_share is null, usual, affordable, case when p_starts is not null then @mix_ef_search@ end,
@@ -96,8 +96,7 @@ begin
         tried.reason := format('%s: the index found %s, so all were compared',
             p_part, coalesce(cardinality(tried.product_ids), 0));
     elsif p_filtered or p_share is null then
-        scan := shop_private.filtered_hnsw_leg(
-            source.vectors, p_vector, scanned, p_k, p_depth, index,
+        scan := shop_private.filtered_hnsw_leg(source.vectors, p_vector, scanned, p_k, p_depth, index,
             shop_private.narrow_margin(p_settings.stop_margin, coalesce(p_share / source.share, 1)),
             case when p_route is null then share end, @hnsw_first_check@, usual);
         tried := scan.leg;
@@ -113,15 +112,12 @@ begin
     tried.reason := case when leg.route is null and tried.route is not null then coalesce(tried.reason,
         p_part || ': few of the nearest match, so all that match were compared') end;
     if tried.route is not null and leg.route is null and p_starts is null and p_route is null and p_matched is null
-        and p_filtered and comparable
-    then
-        p_matched := shop_private.first_matches(p_condition, @compare_most@ + 1);
-        comparable := cardinality(p_matched) <= @compare_most@;  -- the estimate can be too small
-        p_matched := case when comparable then p_matched end;
+        and p_filtered and comparable then
+        p_matched := (select m from shop_private.first_matches(p_condition, @compare_most@ + 1) m
+            where cardinality(m) <= @compare_most@);  -- null if the estimate was too small
     end if;
-    if tried.route is not null and p_route is null
-        and (p_starts is not null or leg.route is null and not comparable)
-    then
+    if tried.route is not null and p_route is null and (p_starts is not null
+        or leg.route is null and p_matched is null and (p_filtered or not few)) then
         leg := shop_private.leg_from_starts(p_part, source.vectors, source.bits, p_vector, p_starts,
             coalesce(sampled, case when leg.route is null then
                 shop_private.sampled_matches(p_part, p_vector, p_condition, share, p_settings.products) end),
@@ -135,10 +131,8 @@ begin
         return;
     end if;
     compared := shop_private.compared_leg(p_part, p_vector, p_condition,
-        case when p_route is distinct from 'exact' and source.index is not null
-            and (p_filtered or matches > greatest(@compare_most@, p_settings.exact_limit))
-            then greatest(@compare_most@, p_settings.exact_limit) end,
-        p_depth, rows_per_product, vectors, tried, p_matched);
+        case when p_route is distinct from 'exact' and source.index is not null and (p_filtered or matches > most)
+            then most end, p_depth, rows_per_product, vectors, tried, p_matched);
     p_matched := compared.p_matched;
     leg := compared.leg;
 end $$;
