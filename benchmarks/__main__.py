@@ -57,7 +57,7 @@ def watches() -> None:
 
 @app.command()
 def encoding(
-    count: Annotated[int, typer.Option(min=64, help="Number of images; with CLIP, a fifth of them.")] = 1242,
+    count: Annotated[int, typer.Option(min=64, help="Number of images. CLIP encodes only a fifth of them.")] = 1242,
 ) -> None:
     """Measure how fast the encoder encodes the images of a catalog on a CPU, with the model's export and with torch."""
     from benchmarks.encoder import encoding

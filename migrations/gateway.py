@@ -33,8 +33,9 @@ def point_gateway(
     it, `sslmode` and `sslrootcert` stay as they are.
 
     Without a `password`, a password in the mapping that works is kept, and otherwise a random password is created.
-    The gateway role gets a new password if `renew` is true. It also gets one in a copy of a site, unless another
-    database of this server uses the role. Otherwise the original and its dumps would have the password of the copy.
+    The gateway role gets a new password if `renew` is true. It also gets one in a copy of a site, so that the
+    original and its dumps do not have the password of the copy. But if another database of this server uses the role,
+    the copy keeps the password.
 
     Raises SettingsError if there is neither a `password` nor a mapping, and another database of the server uses the
     gateway role.

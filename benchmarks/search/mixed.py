@@ -65,7 +65,7 @@ class Answers:
     seconds: NDArray[np.float64]
     incomplete: int
     other_image: int
-    compared: int  # searches whose column `reason` is not null, such as an index scan after which all were compared
+    compared: int  # searches whose column `reason` is not null, often because all matches were compared after a scan
     totals: Sequence[str]  # each value of total_is, with the largest relative error of the totals of that kind
 
 

@@ -1,10 +1,10 @@
 """Fuses ranked lists by weighted reciprocal rank, as `shop.search` does, and finds the best weights for judged queries.
 
 A leg is one of the ranked lists: by image, by title or by keyword. A product's score is the sum over the legs of
-weight / (rrf_k + its rank in the leg). Cormack, Clarke and Büttcher
-(2009) used 60 for rrf_k. A larger rrf_k gives rank 1 less advantage over rank 10, and gives a product in several lists
-more advantage. A larger rrf_k improves the results if the legs are equally accurate. It harms the results if one leg is
-accurate and another returns noise. Only the ratios of the weights matter, so the largest fitted weight is 1.
+weight / (rrf_k + its rank in the leg). Cormack, Clarke and Büttcher (2009) used 60 for rrf_k. A larger rrf_k gives rank
+1 less advantage over rank 10, and gives a product in several lists more advantage. A larger rrf_k improves the results
+if the legs are equally accurate. It harms the results if one leg is accurate and another returns noise. Only the ratios
+of the weights matter, so the largest fitted weight is 1.
 """
 
 import itertools

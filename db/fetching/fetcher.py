@@ -112,8 +112,8 @@ class Fetcher:
     def read(self, address: str) -> bytes:
         """Return the bytes of a URL.
 
-        Raises ImageRejected if no attempt can succeed, FetchFailed if the host does not answer or is busy, otherwise
-        ImageUnreadable.
+        Raises ImageRejected if no attempt can succeed, FetchFailed if the host does not answer or is busy, and
+        ImageUnreadable after other errors.
         """
         try:
             if address.partition("://")[0] in SCHEMES:

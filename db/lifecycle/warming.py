@@ -73,7 +73,7 @@ def warm(
     """Read the relations of search into memory, the most needed first. `stop` ends the work after the present part.
 
     The first relation that no longer fits into effective_cache_size and all relations after it are not read, because
-    their pages would evict those of the others. If all pages that are read fit into shared_buffers, they are read into
+    they would evict pages that were read before. If all pages that are read fit into shared_buffers, they are read into
     shared_buffers, and otherwise into the cache of the operating system.
     """
     with database.connect(role, read=True) as connection:

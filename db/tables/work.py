@@ -101,7 +101,9 @@ work = Table(
     Column("worker_id", Uuid),
     Column("error", Text),
     Column("host", Text, comment="the host from which the image is fetched; null for a title and for a file"),
-    Column("fetch_failures", SmallInteger, nullable=False, server_default="0", comment="failed fetches in a row"),
+    Column(
+        "fetch_failures", SmallInteger, nullable=False, server_default="0", comment="number of failed fetches in a row"
+    ),
     PrimaryKeyConstraint("product_id", "model_id", "part", "position"),
     ForeignKeyConstraint(["product_id"], [product.c.product_id], ondelete="CASCADE"),
     CheckConstraint("(state = 'leased') = (worker_id is not null)", name="lease"),
@@ -142,9 +144,13 @@ fetch_host = Table(
     Column("host", Text, comment="name and port of the host, or scheme and bucket of an object store"),
     Column("answered_at", DateTime(timezone=True), comment="when an encoder last recorded an answer; null: never"),
     Column(
-        "failures", Integer, nullable=False, server_default="0", comment="failures in a row, not counted during a pause"
+        "failures",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="number of failed fetches in a row; failures during a pause do not count",
     ),
-    Column("failing_since", DateTime(timezone=True), comment="the first failure after the last answer"),
+    Column("failing_since", DateTime(timezone=True), comment="time of the first failure after the last answer"),
     Column("paused_until", DateTime(timezone=True), comment="no worker fetches an image before this time"),
     Column("probed_until", DateTime(timezone=True), comment="until this time, only one image is fetched"),
     Column("error", Text, comment="why the last fetch failed"),

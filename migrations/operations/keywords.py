@@ -140,7 +140,7 @@ def _locked(function: str) -> str:
 def _write_script(operations: Operations, function: str) -> None:
     """Write the steps as SQL. The block that writes the rows commits after each batch.
 
-    The size of the table decides whether the script builds the index again, and not the number of written rows.
+    The size of the table, not the number of written rows, decides whether the script builds the index again.
     """
     batch = _STATEMENT.format(after="after_id", rows=ROWS)
     size = "(select greatest(reltuples, 0) from pg_class where oid = 'shop.product'::regclass)"

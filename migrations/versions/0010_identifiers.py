@@ -72,8 +72,8 @@ end $$"""
 
 def upgrade() -> None:
     # Revision 0014 adds these columns. This revision adds them already, because the build of their index may end the
-    # transaction. From revision 0011 on, the functions of the previous version would fail, so no transaction may end
-    # before the end of the upgrade.
+    # transaction. The functions of the previous version do not work with revision 0011 or a later one, so from there on
+    # no transaction may end before the upgrade does.
     op.add_offer_columns()
     op.add_product_checks()  # Revision 0018 adds these constraints. They are added here for the same reason.
     op.add_variant_indexes()  # revision 0030 adds these indexes, which are built here for the same reason

@@ -1,4 +1,5 @@
-"""Images are fetched host by host, and the batches of a stopped encoder are tried again in halves."""
+"""Adds the host of each image and the limits of batches to the work list. Adds a table of hosts and the version of an
+image's file."""
 
 import sqlalchemy as sa
 from alembic import op

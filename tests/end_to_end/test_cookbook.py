@@ -80,8 +80,8 @@ RECIPES = list(recipes())
 
 
 class Part(SampleSource):
-    """Reads a part of the sample: the musical instruments, the products that recipes name, and some others. Reads the
-    guitar twice, with two SKUs."""
+    """Reads a part of the sample: the musical instruments, the products that recipes name, and some others. Reads
+    GUITAR twice, with two SKUs."""
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         for row in super().rows():

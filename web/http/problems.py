@@ -4,8 +4,8 @@ Client programs decide by `type`, which is stable. Each type has one `title`. `d
 answer reveals no internals of the server. An error that is not listed here gets the type `internal`, and its details
 are only in the log. docs/errors.md has the cause and the cure of each type.
 
-Litestar's plugin for problem details would replace the function `handle_exception`, which has six lines. The plugin
-sets neither `type` nor `request_id`, and does not write the problems that are sent outside Litestar.
+Litestar's plugin for problem details is not used. It could replace only the six lines of `handle_exception`. It sets
+neither `type` nor `request_id`, and does not write the problems that are sent outside Litestar.
 """
 
 from collections.abc import Iterable

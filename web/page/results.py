@@ -191,7 +191,7 @@ def read_page(
 
 
 def _search(conn: Connection, params: SearchParams, rest: int) -> tuple[SearchResult, Sequence[SearchHit], str]:
-    """Returns the products of a page and `rest` products of the pages behind it."""
+    """Returns the products of a page, followed by up to `rest` more products, and the cursor of the next page."""
     found = ranking.search(conn, params)
     if not rest or not found.next:
         return found, found.rows, found.next or ""

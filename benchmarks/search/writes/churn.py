@@ -7,7 +7,7 @@ calibration of the beginning stays until the rebuild. No autovacuum runs meanwhi
 first round runs, and the indexes are not rebuilt, because the rest takes hours.
 
 The searches have text-like queries and use the image leg: without a filter, and with a filter on the query's own
-category, which a twentieth of the products passes. The recall is measured against the vectors of the moment.
+category, which a twentieth of the products passes. The recall is measured against the current vectors.
 """
 
 import copy

@@ -4,7 +4,7 @@
 -- The function counts all products that pass the filter, encoded or not. shop.browse lists the same products. The rules
 -- of the shop change no counts. For each field, the function ignores the filter's condition on that field, so that
 -- choosing a brand does not hide the other brands. The condition on a field is the field's key at the top level of the
--- filter. The phrases, exclusions and fields of a query always narrow the counts. The other words of a query narrow the
+-- filter. The operators of a query (see parse_query) always narrow the counts. The other words of a query narrow the
 -- counts only with cut => 'relevant', which keeps the products that are relevant to the query (see shop.search). The
 -- function then counts the products that pass the filter and the cut. Apart from the ignored conditions and rules, the
 -- total of shop.search with the same arguments counts the same products. `exact` tells whether the counts of a row are

@@ -5,8 +5,8 @@
 -- only its own images.
 --
 -- The function has no SET clause, so that the planner inlines it: a load calls it for each image. For speed,
--- regexp_replace is not called for a host between https:// and a slash that consists of lower-case letters, digits,
--- dots and hyphens.
+-- regexp_replace is not called for the usual addresses: https://, then lower-case letters, digits, dots and hyphens,
+-- then a slash.
 create or replace function shop_private.image_host(p_image_root_id smallint, p_uri text) returns text
 language sql immutable parallel safe as $$
     select case

@@ -1,5 +1,5 @@
-"""Loads and puts that write the same products at the same time leave each product with the columns and images of one
-writer. A plain UPDATE changes only its own columns. No writers deadlock."""
+"""If loads and puts write the same products at the same time, each product gets the columns and images of one writer. A
+plain UPDATE changes only its own columns. No writers deadlock."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

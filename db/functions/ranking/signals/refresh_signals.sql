@@ -4,8 +4,8 @@
 --
 -- An event of the last 180 days counts 1 (view), 2 (click), 3 (wishlist), 4 (add_to_cart) or 6 (purchase). If a visitor
 -- has several events for a product on one day, the largest counts. Events without a visitor count as events of one
--- visitor. A count halves every 14 days. The popularity of a product is a share of the products of its catalog that
--- have such events: those whose sum of counts is at most as large as the sum of this product. The function does not
+-- visitor. A count halves every 14 days. A product's popularity is its place among the products of its catalog that
+-- have such events: the share of them whose sum of counts is not above that of the product. The function does not
 -- wait for sessions that delete products; the popularity of these products stays as it is.
 create or replace function shop.refresh_signals()
 returns integer
