@@ -143,7 +143,8 @@ def check_dependents(conn: Connection, files: Files) -> None:
 
 
 def _own_dependents(conn: Connection, files: Files, changes: Changes) -> list[Dependent]:
-    """Return our own objects that depend on changed functions. The files of these objects create them again.
+    """Return our own objects that depend on changed or removed functions and are not removed themselves. The files of
+    these objects create them again.
 
     Raises DependentObjects if objects of the site depend on changed or removed functions, or hold rows of a type that
     gets new columns.
@@ -166,7 +167,8 @@ def _is_ours(one: Dependent, defined: set[tuple[str, str]]) -> bool:
 
 
 def _changes(conn: Connection, files: Files) -> Changes:
-    """Find the changes: create each function without a check of its body, note the conflicts, and roll back."""
+    """Find the changes. Create each function whose name is already in the database, without a check of its body, note
+    the conflicts, and roll back."""
     present = _present(conn)
     if not present:
         return Changes([], [], [])
@@ -214,7 +216,7 @@ def _grown(conn: Connection, definition: re.Match[str]) -> Iterator[GrownType]:
     old, new = _columns(conn, name), _columns(conn, "shop_private.grown_type")
     _execute(conn, "drop type shop_private.grown_type")
     if new[: len(old)] != old:
-        raise DatabaseError(f"type {name} has other columns than its file: new columns come at the end")
+        raise DatabaseError(f"type {name} has other columns than its file: new columns must come at the end")
     if new != old:
         yield GrownType(oid, name, new[len(old) :])
 

@@ -29,7 +29,10 @@ app.add_typer(login.app, name="login")
 
 @app.command()
 def start() -> None:
-    """Start the embedded server, which runs until "windowshop db stop", and read its indexes into memory."""
+    """Start the embedded server, which runs until "windowshop db stop".
+
+    If WINDOWSHOP_DATABASE_URL is not set, this command also reads the indexes of the embedded database into memory.
+    """
     from db.embedded import server
     from db.settings import Settings
 
@@ -124,7 +127,8 @@ def url(
 
 
 def _address(database: "Database", role: "Role | None") -> "URL":
-    """Return the address of a role's login. On a server of your own, a login without the rights is refused."""
+    """Return the address of a role's login, or of the administrator. On a server of your own, the function connects as
+    the role first, so that a login without the rights of the role is an error."""
     if role is not None and not database.is_embedded:
         with database.connect(role):
             pass
@@ -168,7 +172,10 @@ def psql(context: typer.Context, role: RoleOption = None) -> None:
 @app.command()
 def upgrade(
     starter: Annotated[
-        bool, typer.Option("--starter", help="If the site has no model, add the starter model and let it serve.")
+        bool,
+        typer.Option(
+            "--starter", help="If no model serves, let the starter model serve. A site without models gets it."
+        ),
     ] = False,
     as_sql: Annotated[
         bool, typer.Option("--sql", help="Change nothing, and write the upgrade as SQL for psql instead.")
@@ -266,7 +273,7 @@ def check() -> None:
     if faults:
         raise DatabaseError(
             "the logins do not follow their rules:\n  " + "\n  ".join(faults),
-            hint='"windowshop db upgrade" sets what it may set. docs/operations.md describes the other cases.',
+            hint='"windowshop db upgrade" corrects what it may change. docs/operations.md describes the rest.',
         )
     if leaking:
         raise DatabaseError(

@@ -1,4 +1,4 @@
-"""Measures search without a filter: the raw statement against other indexes, and shop.search against the raw statement.
+"""Measures search without a filter: compares the raw statement with other indexes, and shop.search with the statement.
 
 The raw statement and the other indexes run with the smallest ef whose recall reaches the target. So their times can be
 compared at equal recall.

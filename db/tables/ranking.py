@@ -52,7 +52,7 @@ signal = Table(
         comment="staff: only the role app sees the contribution of the signal",
     ),
     Column("defined_by", Text, comment="the role with whose rights the signal is read; null: a built-in signal"),
-    Column("bounds", ARRAY(Double), comment="101 quantiles of the negated values, ascending"),
+    Column("bounds", ARRAY(Double), comment="101 quantiles of the negated numbers, ascending"),
     Column("refreshed_at", DateTime(timezone=True), comment="when bounds, or the popularity, were last computed"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when it was added"),
     PrimaryKeyConstraint("name"),
@@ -68,7 +68,12 @@ popularity = Table(
     metadata,
     Column("product_id", Uuid, ForeignKey(product.c.product_id, ondelete="CASCADE"), comment="key of the product"),
     Column("points", Double, nullable=False, comment="the events of the product, newer ones counting more"),
-    Column("value", Double, nullable=False, comment="share of the used products with at most as many points"),
+    Column(
+        "value",
+        Double,
+        nullable=False,
+        comment="share of the used products of the catalog that have at most as many points",
+    ),
     PrimaryKeyConstraint("product_id"),
     schema=SHOP,
     comment="How much visitors used each product, as of the last shop.refresh_signals.",
@@ -90,7 +95,7 @@ rule = Table(
     Column("action", JSONB, nullable=False, comment='what the rule does, such as {"pin": "A-17", "at": 1}'),
     Column("lookup", Text, nullable=False, server_default="", comment="the key by which a search finds the rule"),
     Column("target_id", Uuid, comment="key of the product that the rule pins or hides"),
-    Column("vector", HALFVEC, comment="vector of the condition similar"),
+    Column("vector", HALFVEC, comment="vector of the text of a condition similar"),
     Column("model_id", SmallInteger, comment="the model that computed vector"),
     Column(
         "updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when it was last saved"

@@ -35,7 +35,7 @@ synonym = Table(
         "keys",
         ARRAY(Text),
         nullable=False,
-        comment="the terms of a query that use the synonym, as typed and stemmed; a trigger sets the column",
+        comment="a query with one of these terms, unstemmed or stemmed, uses the synonym; a trigger sets the column",
     ),
     Column(
         "created_at",

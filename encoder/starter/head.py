@@ -55,8 +55,8 @@ class Head(nn.Module):
         return self._unit(self.learned(pooled, mid, prior) + _SERVED_PRIOR * prior)
 
     def prior(self, logits: Tensor) -> Tensor:
-        """Maps class logits (n, 1000) to unit vectors (n, 384), without training. If no class stands out, the vector is
-        zero."""
+        """Maps class logits (n, 1000) to unit vectors (n, 384), without trained weights. If all classes of a row stand
+        out equally, the vector is zero."""
         surprise = self.standardised(logits) / self.surprise_sd
         surprise = (surprise - surprise.mean(1, keepdim=True)).clamp(min=0)
         # The cube lets the classes that stand out dominate, without fixing how many classes stand out.

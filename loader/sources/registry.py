@@ -39,7 +39,7 @@ class CatalogSource(Protocol):
 
     @property
     def columns(self) -> Mapping[str, str]:
-        """Maps the name of each column that was read to its field. If the values of a column become attributes, its
+        """Maps the name of each column that is read to the field that it sets. If the values become attributes, this
         field is `attributes.<name>`."""
 
     def rows(self) -> Iterator[RawProduct | Reject]:
@@ -59,7 +59,7 @@ def _of_platform(recognises: Callable[[FileHead], bool], source: type[PlatformTa
     return FileFormat(recognises, source, f'{source.platform} has fixed columns; use --format delimited with "--map"')
 
 
-# The formats in the order in which they are tried. The last format takes every file that no other format recognises.
+# The formats in the order in which they are tried. The last format recognises every file that is not JSON.
 FILE_FORMATS: dict[Format, FileFormat] = {
     Format.PARQUET: FileFormat(parquet.recognises, parquet.ParquetSource, suffixes=(".parquet",)),
     Format.JSONLD: FileFormat(jsonld.recognises, jsonld.JsonLdSource, "schema.org's names are fixed"),
@@ -85,5 +85,6 @@ TABLE_SUFFIXES = frozenset(suffix for each in FILE_FORMATS.values() for suffix i
 
 
 def recognise(head: FileHead) -> Format:
-    """Returns the format of a file. Raises NotACatalog or NothingToLoad for a file in none of the formats."""
+    """Returns the first format that recognises a file. Raises NotACatalog or NothingToLoad if the file is neither JSON,
+    XML nor Parquet, and has no header of a text table."""
     return next(name for name, each in FILE_FORMATS.items() if each.recognises(head))

@@ -1,4 +1,4 @@
-"""Adds what searches read from a query: operators, synonyms and corrections."""
+"""Adds the table of synonyms, and types for the operators, synonyms and misspelt words of a query."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -43,7 +43,7 @@ def upgrade() -> None:
             "keys",
             postgresql.ARRAY(sa.Text()),
             nullable=False,
-            comment="the terms of a query that use the synonym, as typed and stemmed; a trigger sets the column",
+            comment="a query with one of these terms, unstemmed or stemmed, uses the synonym; a trigger sets the column",
         ),
         sa.Column(
             "created_at",
@@ -62,7 +62,7 @@ def upgrade() -> None:
             postgresql_nulls_not_distinct=True,
         ),
         schema="shop",
-        comment="Terms that mean the same in searches. A query with one of them also finds the others.",
+        comment="Terms that mean the same in searches. With from_term, only a query with from_term finds the others.",
     )
     op.create_index("synonym_keys_idx", "synonym", ["keys"], schema="shop", postgresql_using="gin")
     op.execute(PARSED)

@@ -1,5 +1,6 @@
-"""Adds ranking signals and rules. A signal is a number for each product, such as its stock, by which searches change
-the score of the product. A rule is a change of searches by the shop, such as a product at a fixed place."""
+"""Adds the tables and types of ranking signals and rules. A signal is a number for each product, such as its stock, by
+which searches change the score of the product. A rule is a change of searches by the shop, such as a product at a fixed
+place."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,10 +20,11 @@ create type shop_private.signal_part as (
     name text, weight double precision, contributions double precision[], found integer, problem text
 )"""
 
-# What signals and rules do to a search. If `active` is not true, they do nothing. The attributes are:
-#   signals   the weights that the search asks for
-#   rules     the keys of the rules that apply
-#   names     the names of these rules
+# What signals and rules do to a search. The attributes are:
+#   active    true if the order of the products may change, otherwise null
+#   signals   the weights of signals that the search asks for
+#   rules     the keys of the rules that set weights of signals
+#   names     the names of all rules that change the search
 #   factors   for each filter of `boosts`, the boost of the products that pass this filter
 #   filters   conditions that are added to the filter of the search
 #   pins      the products that have a fixed place; `places` has the place of each
@@ -35,7 +37,7 @@ create type shop_private.search_ranking as (
     filters jsonb[], pins uuid[], places integer[], notice jsonb, unmet text, hidden uuid[]
 )"""
 
-# The columns of a row of a page that come after the columns of a fused product.
+# The last columns of page_product. They are dropped and added again, so that shop_ranking comes before them.
 AFTER = {
     "mark": "text",
     "group_value": "text",
@@ -68,7 +70,7 @@ def upgrade() -> None:
     sa.Column('weight', sa.Double(), server_default='0', nullable=False, comment='weight in every search that names no other weight'),
     sa.Column('visible', sa.Text(), server_default='all', nullable=False, comment='staff: only the role app sees the contribution of the signal'),
     sa.Column('defined_by', sa.Text(), nullable=True, comment='the role with whose rights the signal is read; null: a built-in signal'),
-    sa.Column('bounds', postgresql.ARRAY(sa.Double()), nullable=True, comment='101 quantiles of the negated values, ascending'),
+    sa.Column('bounds', postgresql.ARRAY(sa.Double()), nullable=True, comment='101 quantiles of the negated numbers, ascending'),
     sa.Column('refreshed_at', sa.DateTime(timezone=True), nullable=True, comment='when bounds, or the popularity, were last computed'),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('clock_timestamp()'), nullable=False, comment='when it was added'),
     sa.CheckConstraint("name ~ '^[a-z][a-z0-9_]{0,39}$'", name=op.f('signal_name_check')),
@@ -76,12 +78,12 @@ def upgrade() -> None:
     sa.CheckConstraint('weight between -10 and 10', name=op.f('signal_weight_check')),
     sa.PrimaryKeyConstraint('name', name=op.f('signal_pkey')),
     schema='shop',
-    comment='Numbers of products that rank searches: built-in ones and those of shop.add_signal.'
+    comment='Numbers by which searches rank products: built-in ones and those of shop.add_signal.'
     )
     op.create_table('popularity',
     sa.Column('product_id', sa.Uuid(), nullable=False, comment='key of the product'),
     sa.Column('points', sa.Double(), nullable=False, comment='the events of the product, newer ones counting more'),
-    sa.Column('value', sa.Double(), nullable=False, comment='share of the used products with at most as many points'),
+    sa.Column('value', sa.Double(), nullable=False, comment='share of the used products of the catalog that have at most as many points'),
     sa.ForeignKeyConstraint(['product_id'], ['shop.product.product_id'], name=op.f('popularity_product_id_fkey'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('product_id', name=op.f('popularity_pkey')),
     schema='shop',
@@ -100,7 +102,7 @@ def upgrade() -> None:
     sa.Column('action', postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment='what the rule does, such as {"pin": "A-17", "at": 1}'),
     sa.Column('lookup', sa.Text(), server_default='', nullable=False, comment='the key by which a search finds the rule'),
     sa.Column('target_id', sa.Uuid(), nullable=True, comment='key of the product that the rule pins or hides'),
-    sa.Column('vector', HALFVEC(), nullable=True, comment='vector of the condition similar'),
+    sa.Column('vector', HALFVEC(), nullable=True, comment='vector of the text of a condition similar'),
     sa.Column('model_id', sa.SmallInteger(), nullable=True, comment='the model that computed vector'),
     sa.Column('updated_at', sa.DateTime(timezone=True), server_default=sa.text('clock_timestamp()'), nullable=False, comment='when it was last saved'),
     sa.CheckConstraint("name ~ '\\S' and length(name) <= 100", name=op.f('rule_name_check')),

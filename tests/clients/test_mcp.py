@@ -94,7 +94,7 @@ def typescript(folder: Path, transport: dict[str, Any]) -> dict[str, Any]:
     node = shutil.which("node")
     packages = TOOLS and Path(TOOLS).resolve().parent
     if node is None or not packages or not (packages / "@modelcontextprotocol").is_dir():
-        pytest.skip("the TypeScript client is not installed; make clients installs it")
+        pytest.skip("node or the TypeScript client is missing; make clients installs the client")
     (folder / "node_modules").symlink_to(packages)
     (folder / "program.mjs").write_text(PROGRAM)
     done = subprocess.run(

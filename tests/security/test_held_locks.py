@@ -1,8 +1,8 @@
-"""Every role may take any advisory lock, and an open transaction holds locks on the tables that it has read. None of
-these locks stops a query or housekeeping, counts as a running encoder, or prevents the locks of an upgrade or an index
-build.
+"""Every role may take any advisory lock, and an open transaction holds locks on the tables that it has read. Such locks
+of an analyst stop no query and no housekeeping, do not count as a running encoder, and do not prevent the locks of an
+upgrade or an index build.
 
-A new attempt is a row of HELD: its name, and the statements of an analyst's session that stays open.
+To test other locks, add a row to HELD: a name, and the statements with which the analyst's session takes the locks.
 """
 
 from collections.abc import Callable, Iterator

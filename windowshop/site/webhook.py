@@ -16,7 +16,7 @@ Name = Annotated[str, typer.Argument(help="The webhook's name.")]
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="1 to 63 characters: a-z, 0-9, _ . - The first is a letter or a digit.")],
+    name: Annotated[str, typer.Argument(help="1 to 63 of a-z, 0-9, _ . and -; the first is a letter or a digit.")],
     url: Annotated[str, typer.Argument(metavar="URL", help="The address to which the messages are sent by POST.")],
     on: Annotated[
         list[str] | None, typer.Option(help="searchable, quarantined or matched; repeatable. Default: all.")

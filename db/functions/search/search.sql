@@ -26,8 +26,9 @@
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
 -- search of its own. All further pages come from one larger search, without the products of the first page; each leg of
--- this search ranks @max_results@ products. But with sort, group_by or diversity, every page repeats the search of the
--- first page; with group_by or diversity, a search with legs of the largest depth can follow (see arranged_page.sql).
+-- this search ranks @max_results@ products. But with sort, group_by or diversity, every page comes from the search of
+-- the first page. With group_by or diversity, and without sort, a later page can also come from a second search, whose
+-- legs have the largest depth (see arranged_page.sql).
 -- Pages therefore neither repeat nor skip products while the catalog, the model, its calibration and what the shop sets
 -- (such as synonyms, rules and signals) stay the same. There is one exception: if a variant of the query with a synonym
 -- is encoded between two pages, the vector of the query changes (see text_vector.sql).
@@ -94,7 +95,7 @@ begin
     if num_nonnulls(sort, group_by, request.diversity) = 0 and skip + k > first_k then
         window_run := shop_private.run_search(request, @max_results@);
     end if;
-    -- A notice costs up to a millisecond, so only a share of the searches (shop.timed_searches) reports its times.
+    -- A message costs up to a millisecond, so only a share of the searches (shop.timed_searches) reports its times.
     if random() < coalesce(nullif(current_setting('shop.timed_searches', true), '')::double precision, 0) then
         raise debug using errcode = 'WS106', message = 'search: times of the legs', detail = jsonb_build_object(
             'query', jsonb_build_array('none', run.vector_ms),

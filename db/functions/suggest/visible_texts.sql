@@ -2,10 +2,10 @@
 -- every product. `count` is the number of products that the caller sees and that meet p_condition, a condition on p
 -- (shop.product). A text without such a product is not returned.
 --
--- In a site of more than @suggestion_scan_products@ products, the texts come from the last refresh. The indexes on
--- types and brands find the products with a text in its most frequent spelling, and at most @group_most_read@ of them
--- are read. A caller under a row policy may not read the texts of the last refresh. For such a caller, and in a smaller
--- site, the function reads all products that meet the condition.
+-- In a site of more than @suggestion_scan_products@ products, the texts come from the last refresh. For each text, the
+-- function reads at most @group_most_read@ of the products that have it in its most frequent spelling, by the indexes
+-- on types and brands. Only these products are counted. A caller under a row policy may not read the texts of the
+-- last refresh. For such a caller, and in a smaller site, the function reads all products that meet the condition.
 create or replace function shop_private.visible_texts(
     p_key text, p_catalog text, p_condition text, p_kinds text[], p_most integer
 )

@@ -1,10 +1,11 @@
--- Deletes the vectors of retired models, and does the regular work for the watches in three steps:
---   (1) compares products with the watches: up to @watch_renew_products@ of the products that still have a note, from a
---       random one on. A note names a product that must be compared (see watch_note);
---   (2) disables watches with more than @max_watch_matches@ matches;
---   (3) has each serving or building model encode the watches that it has not encoded yet. The floors of a watch are
+-- Does the regular work for the watches in four steps:
+--   (1) compares products with the watches: up to @watch_renew_products@ of the products that have a note, in the order
+--       of their ids from a random id on. A note names a product that must be compared (see watch_note);
+--   (2) deletes the vectors of retired models;
+--   (3) disables watches with more than @max_watch_matches@ matches;
+--   (4) has each serving or building model encode the watches that it has not encoded yet. The floors of a watch are
 --       measured again after a day, or after a minute if the watch has no floor.
--- Steps 2 and 3 end after about @watch_renew_ms@ ms, and continue in the next call. The function waits only a short
+-- Steps 3 and 4 end after about @watch_renew_ms@ ms, and continue in the next call. The function waits only a short
 -- time for a lock, because the session that calls the function also answers queries.
 create or replace function shop_private.watch_renew()
 returns void

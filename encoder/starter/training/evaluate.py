@@ -1,5 +1,5 @@
-"""Measures how well titles find images, and how well images find similar images. No training caption names the things
-on these images (splits.py)."""
+"""Measures how well titles find the test images of a split (splits.py), and how well these images find images with the
+same head noun."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

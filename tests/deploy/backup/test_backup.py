@@ -182,7 +182,7 @@ def test_the_server_restored_to_the_time_before_a_bad_deletion_finds_the_deleted
     copy.own(copy.data.parent)
     copy.done("restore.sh", backup, copy.data, str(before))
     copy.port = cluster.port + 1
-    copy.start("-c archive_mode=off")  # the copied setting archives into the original's folder
+    copy.start("-c archive_mode=off")  # the copied archive_command writes into the original's archive
     try:
         site = Site(copy, public_folder / "before" / "home")
         assert site.sql("select * from shop.product order by sku") == kept

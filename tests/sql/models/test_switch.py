@@ -79,8 +79,8 @@ def in_a_snapshot(conn: Connection) -> list[Answer]:
 
 
 def keeping_the_vector(conn: Connection) -> list[Answer]:
-    """Encodes the query in one statement and searches with the vector in later statements of the transaction, as a
-    PL/pgSQL function can do."""
+    """Encodes the query in the first statement of a transaction. Later statements search with this vector and with the
+    text, as a PL/pgSQL function can do."""
     with transaction(conn, "read committed"):
         vector = conn.scalar(text("select shop.clip_text('bag')::text"))
         return [one(conn, NEAREST.format(v=f"'{vector}'")), *searched(conn)]

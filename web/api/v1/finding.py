@@ -127,8 +127,8 @@ def _listed(conn: Connection, params: SearchParams) -> _Read:
     if params.after is not None and not params.after.startswith(start):
         raise ApiError("invalid", "The cursor belongs to another search.")
     after = None if params.after is None else params.after.removeprefix(start)
-    # One row more than the page shows whether there is a next page. If k is MAX_RESULTS, this row cannot be read, and a
-    # full page counts as a page before another one.
+    # If k + 1 rows are found, there is a next page. If k is MAX_RESULTS, k + 1 rows cannot be read, so a full page is
+    # assumed to have a next page.
     is_largest = params.k == MAX_RESULTS
     rows = ranking.browse(conn, replace(params, after=after, k=params.k if is_largest else params.k + 1), params.sort)
     page = rows[: params.k]

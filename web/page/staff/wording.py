@@ -1,4 +1,4 @@
-"""Has words of the page for staff that are not in its templates, and formats days, shares and scores."""
+"""Defines the texts of the page for staff that its templates do not have, and formats days, shares and scores."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from web.page.brand.languages import gettext, marked
 WHEN = {
     "query": marked("the search is exactly"),
     "contains": marked("the search contains the words"),
-    "similar": marked("the search means about"),
+    "similar": marked("the search means about the same as"),
     "category": marked("the category is"),
     "always": marked("always"),
 }
@@ -19,8 +19,8 @@ THEN = {
     "pin": marked("put the product (SKU) at the place"),
     "hide": marked("hide the product (SKU)"),
     "hide_filter": marked("hide the products with"),
-    "boost": marked("raise the products with, by the factor"),
-    "bury": marked("lower the products with, by the factor"),
+    "boost": marked("raise, by the factor, the products with"),
+    "bury": marked("lower, by the factor, the products with"),
     "filter": marked("show only the products with"),
     "query": marked("search for this instead"),
     "banner": marked("tell shoppers"),

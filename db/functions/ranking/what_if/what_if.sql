@@ -12,12 +12,13 @@
 -- `after` are the SKUs of the first page; `entered`, `gone` and `moved` say which SKUs came, went or have another
 -- place.
 --
--- The changes are made in a subtransaction that is always rolled back. If a session has waited for one of the changed
--- rows for 200 ms, the function finishes its present search or step of the changes. It rolls the changes back, lets the
--- session go first, makes the changes again and continues with the next query. So the session waits half a second at
--- most, unless that search or step takes more than 300 ms. All pages in `after` show the changes, but each page shows
--- the products as they were when it was searched. The function itself waits half a second at most for a lock, and then
--- tries again a few times. Only the role app may call the function, on the primary.
+-- The changes are made in rounds. A round is a subtransaction that is always rolled back. If a session has waited for
+-- one of the changed rows for 200 ms, the function finishes its present search or step of the changes, and the round
+-- ends. The function lets the session go first. In the next round, it makes the changes again and continues with the
+-- next query. So the session waits half a second at most, unless that search or step takes more than 300 ms. All pages
+-- in `after` show the changes, but each page shows the products as they were when it was searched. The function itself
+-- waits half a second at most for a lock, and then tries again a few times. Only the role app may call the function, on
+-- the primary.
 create or replace function shop.what_if(changes jsonb, suite text default 'default', k integer default 10)
 returns table (
     query text, catalog text, before text[], after text[], entered text[], gone text[], moved text[],
@@ -79,7 +80,7 @@ begin
             busy := 'other sessions change the same products';
         when lock_not_available then
             idle := idle + 2;  -- the wait took as long as two other rounds
-            busy := 'another session has held a lock that the changes need for half a second';
+            busy := 'for half a second, another session has held a lock that the changes need';
         end;
         exit when cardinality(new_pages) = cardinality(asked);
         if idle >= @what_if_tries@ or written > @what_if_writes@ then

@@ -1,8 +1,9 @@
--- Finds the nearest products that meet p_condition, a condition on p (shop.product). p_source is the source of the
--- vectors (see leg_source) and p_index the name of its index. p_depth is the number of products. p_share is the share
--- of the products of p_source that meet p_condition. The share must be known and must not depend on the query. Both
--- requirements are met if the condition selects a catalog among several, a label, or all products except the products
--- given as input. Each product is listed once, with its nearest image.
+-- Finds the nearest products that meet p_condition, a condition on p (shop.product), by their images or titles.
+-- p_source is the source of the vectors (see leg_source) and p_index the name of its index. p_depth is the number of
+-- products. p_share is the share of the products of p_source that meet p_condition. The share must be known, not
+-- estimated, and about the same near the query as in the whole source. This is assumed if the condition selects a
+-- catalog among several, a label, or all products except the products given as input. Each product is listed once, with
+-- the nearest of its vectors that the scan found.
 --
 -- The function scans the HNSW index as unfiltered_hnsw_leg does, with p_ef_search divided by p_share. So about as many
 -- candidates meet the condition as if the index had only these products. If too few candidates meet the condition, the
