@@ -266,8 +266,9 @@ class _Encoder:
         self._is_released = _release(self._database, self._worker)
 
     def summary(self) -> RunSummary:
-        """Returns the counters of the run, the times since the catalog lane last started over and, if the claimed items
-        were put back or with `once`, the outstanding work. Raises the error of a side thread that failed."""
+        """Returns the counters of the run, the times of the stages since the catalog lane last started over and, if
+        the claimed items were put back or with `once`, the outstanding work. Raises the error of a side thread that
+        failed."""
         for side in (self._queries, self._heartbeat):
             if side is not None and side.error is not None:
                 raise side.error

@@ -18,7 +18,7 @@ class SyncCounts:
     kept: int  # products that the file names, even if only in a rejected row
     marked: int  # products marked as out of stock
     deleted: int
-    left: int  # products missing from the file that the sync did not change: out of stock already, or sync refused
+    left: int  # missing products that the sync did not change: out of stock already, or sync refused
 
 
 MAX_ATTRIBUTES = 10_000  # when this many names of attributes are remembered, no further names are added

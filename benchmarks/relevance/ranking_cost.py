@@ -22,7 +22,7 @@ from benchmarks.search.titles import query_texts
 from benchmarks.support.report import Line, Table, keep, milliseconds
 
 RULES = 1000
-GENERAL = 50  # this many rules have the condition similar, and this many have the condition filter
+GENERAL = 50  # this many rules have a `similar` condition, and this many have a `filter` condition
 NOT_USED, USED = 0.00005, 0.001  # largest median of the paired differences, in seconds
 # Each key is a function of a search. Its value is the statement of this function that calls a function of rules or
 # signals.

@@ -1,8 +1,9 @@
 """Reads the triples of the benchmark `composed`, and builds the catalogs in which they are searched.
 
 A triple is a product, a text that says how another product should differ from it ("but red"), and the products that are
-right. The products are drawings whose head noun is held out from training by one of the splits, so the model has
-learned neither the nouns nor the drawings. A split is a set of such nouns. There are two kinds of triples:
+right. A split is a set of nouns. The products are drawings whose head noun is in a split, and the model of this
+split is trained without these nouns. So it has learned neither the nouns nor the drawings. There are two kinds of
+triples:
 
 - *drawn*: the title of the right products names the difference. For "mountain" and "with snow", the title is
   "snow-capped mountain". Whoever wrote these triples saw the titles, but not the results of any search;

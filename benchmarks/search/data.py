@@ -1,7 +1,7 @@
 """Generates a catalog and queries for it. The same seed and size always give the same catalog and queries.
 
 A vector has 512 numbers and unit length. The numbers are rounded to half precision, as in the database, and every peer
-gets the rounded vectors. The vectors resemble embeddings of products:
+(peers.py) gets the rounded vectors. The vectors resemble embeddings of products:
 
 - There are a few hundred clusters, which are kinds of products. Each category owns some clusters, so a filter on the
   category is a filter on a region of the space. Before a random rotation of all vectors, the standard deviation of the

@@ -31,7 +31,7 @@ SYMBOLS = {
 }  # fmt: skip
 
 # Codes of ISO 4217, some of them former codes, and codes of some digital and local currencies. In a price, a word of
-# three letters that is in no table of this file, such as "PCS", is not read as a currency.
+# three letters that is in none of these tables, such as "PCS", is not read as a currency.
 CODES = frozenset((
     "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF",
     "BMD", "BND", "BOB", "BRL", "BSD", "BTC", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLF", "CLP", "CNH",

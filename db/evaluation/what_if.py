@@ -68,6 +68,6 @@ def ask(conn: Connection, changes: str, *, suite: str = "default", k: int = 10) 
 def ask_also(conn: Connection, queries: Sequence[str], catalog: str) -> None:
     """Let `ask` search with these queries too: for each query, add a judgement of grade 0 to the suite `default`.
 
-    The caller rolls a savepoint back, because the judgements are for one question only.
+    Afterwards, the caller rolls back to a savepoint, because the judgements are for one question only.
     """
     conn.execute(_ALSO, {"queries": list(queries), "catalog": catalog})

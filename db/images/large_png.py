@@ -14,7 +14,7 @@ from PIL import Image
 LARGE_PIXELS = 16_000_000  # a smaller image is decoded as a whole, in at most 64 MB
 _STRIP_BYTES = 2_000_000
 _HEADER = struct.Struct(">IIBBBBB")  # width, height, bits, colour type, compression, filter, interlace
-# By colour type. Images with a palette are left out, because they take 1 byte for each pixel.
+# Pillow's mode for each colour type. Images with a palette are left out, because they take 1 byte for each pixel.
 _MODES = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
 
 

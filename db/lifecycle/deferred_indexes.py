@@ -1,4 +1,4 @@
-"""Defers indexes while a table is filled for the first time, and builds them when the table is filled.
+"""Defers indexes while a table is filled for the first time, and builds them afterwards.
 
 Building an index on a filled table takes a fraction of the time that maintaining the index during a load takes.
 `shop.deferred_index` holds the definition of each deferred index. The load or the encoder that deferred an index also

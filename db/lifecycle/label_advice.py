@@ -30,7 +30,7 @@ MOST_LIST = 1_000  # values of a list in a filter that are compared with each ot
 MOST_LINE = 1_000_000  # characters of a line
 MEASURED = 12  # values whose searches are timed
 QUERIES = 12  # searches that time a value
-BUILD_MS = 0.25  # to copy and to index a vector of 512 numbers, measured with 170,000 vectors on two cores
+BUILD_MS = 0.25  # time to copy and index a vector of 512 numbers, measured with 170,000 vectors on two cores
 WORTHWHILE = 1.3  # a label pays if the searches take more than this many times the expected time
 
 _CONSTANTS = {constant.name: float(constant.value) for constant in SEARCH}
@@ -263,7 +263,8 @@ class _Clock:
     def expected(self, share: float) -> float:
         """Return the expected milliseconds of a search with a label.
 
-        This is the sum for a search without a result, for the candidates, and for the sample that tests the scan.
+        This is the time of a search without a result, plus the time of the candidates and of the sample that tests
+        the scan.
         """
         wanted = _CONSTANTS["label_ef_factor"] * self._settings.ef_search * share**0.5
         work = max(_CONSTANTS["default_ef_min"], wanted) * self._settings.hnsw_us_per_candidate

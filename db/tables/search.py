@@ -47,7 +47,9 @@ request = Table(
     Column("id", BigInteger, Identity(always=True)),
     Column("model_id", SmallInteger, nullable=False),
     Column("key", LargeBinary, nullable=False),
-    Column("kind", Text, nullable=False, comment="t: payload is UTF-8 text; i: an image file, perhaps after a region"),
+    Column(
+        "kind", Text, nullable=False, comment="t: UTF-8 text; i: an image file, preceded by its region if one is given"
+    ),
     Column("payload", LargeBinary, nullable=False),
     Column("error", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),

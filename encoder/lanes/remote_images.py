@@ -227,8 +227,8 @@ class RemoteImages:
 
 
 class HostLog:
-    """Logs failed fetches, at most one line for each host and minute. Beyond 1,000 hosts in a minute, the failures of
-    all further hosts share one line."""
+    """Logs failed fetches, at most one line for each host and minute. If more than 1,000 hosts fail in a minute, the
+    failures of all further hosts share one line."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""The functions, tables, sequences and views of a migrated database follow the rules of this file."""
+"""The functions, tables, sequences and views of a migrated database follow rules. Each test checks one of them."""
 
 import re
 from collections.abc import Iterator

@@ -36,8 +36,8 @@ SETTINGS = (
     # A query waits for its vector for 30 s, not 5 s, because the encoder of a busy machine is slow.
     "shop.timeout_ms = 30000",
 )
-# Leads the gateway of a copy to the copy, in fewer statements than point_gateway. The copy has the user mapping of its
-# template, but settings of a database are not copied. The library of pgvector defines these settings.
+# Leads the gateway of a copied database to the copy, in fewer statements than point_gateway. The copy has the user
+# mapping of its template, but not the settings of the template. pgvector's library defines these settings.
 LEAD_HERE = (
     "load 'vector'; do $$ begin execute "
     + "; execute ".join(

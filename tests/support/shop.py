@@ -197,7 +197,8 @@ def toy_template(databases: Databases, template: str, public_folder: Path) -> tu
 
 @pytest.fixture(scope="session")
 def two_model_template(databases: Databases, toy_template: tuple[str, Path], public_folder: Path) -> str:
-    """Returns the name of a migrated database. The toy model serves, and model wide of 40 dimensions is building."""
+    """Returns the name of a migrated database. The toy model serves, and the model wide (40 dimensions) is
+    building."""
     import shutil
 
     name, toy_home = toy_template
@@ -234,7 +235,7 @@ def _nothing(_: Shop) -> None:
 
 def _transaction_id(made: Shop) -> int:
     """Returns a new transaction id. A transaction that only reads has no id, so the ids count the server's writes. The
-    position in the WAL also advances when a search removes dead rows from a page."""
+    position in the WAL would not do, because it also advances when a search removes dead rows from a page."""
     return int(made.value("select pg_current_xact_id()::text"))
 
 
@@ -291,7 +292,8 @@ def shop(_toy_shop: Shop) -> Iterator[Shop]:
 
 @pytest.fixture
 def filled_shop(_toy_shop: Shop) -> Iterator[Callable[[Callable[[Shop], None]], Shop]]:
-    """Yields a function that returns the shop that its argument has filled. A test uses this fixture or `shop`."""
+    """Yields a function that returns the shop that its argument has filled. A test uses this fixture or `shop`,
+    not both."""
     with ExitStack() as stack:
         yield lambda fill: stack.enter_context(filled(_toy_shop, fill))
 

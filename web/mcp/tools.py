@@ -20,7 +20,7 @@ from web.mcp import answers
 MAX_RESULTS = 50  # an assistant reads every result, so its pages are smaller than those of REST
 MAX_VALUES = 100
 SEARCH = "/v1/search"
-STEPS = 20  # the steps of a search count as so many rows towards the budget
+STEPS = 20  # the steps of a search count as this many rows of the budget
 
 Filter = Annotated[
     dict[str, Any] | None,

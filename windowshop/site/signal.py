@@ -9,7 +9,7 @@ from windowshop.transaction import as_app
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Numbers of products, such as margin or stock, that change the ranking. See docs/relevance.md.",
+    help="Signals: a number for each product, such as its stock, that changes the ranking. See docs/relevance.md.",
 )
 
 Name = Annotated[str, typer.Argument(help="The signal's name.")]

@@ -12,11 +12,11 @@
 --       not apply under row level security, because an estimate of the total would count hidden products.
 -- Otherwise, collecting stops after p_most + 1 products.
 --
--- A sample has @sample_products@ products or, if the condition only compares attributes and this is more, one product
--- in @attribute_sample@, but at most @attribute_sample_most@. No sample is taken if the caller passes a known fraction
--- as `share`. No sample is taken either if p_products is at most twice p_most, unless reading the table could take
--- longer than both limits of case (2). After a sample, `share` is the fraction of the sample that meets the condition,
--- or a larger fraction if more than p_most matches were found.
+-- A sample has @sample_products@ products. If the condition only compares attributes, a sample has one product in
+-- @attribute_sample@ if that is more, but at most @attribute_sample_most@. No sample is taken if the caller passes a
+-- known fraction as `share`. No sample is taken either if p_products is at most twice p_most, unless reading the table
+-- could take longer than both limits of case (2). After a sample, `share` is the fraction of the sample that meets the
+-- condition, or a larger fraction if more than p_most matches were found.
 --
 -- Under row level security, the sample also has hidden products. They are not counted, so `share` is a fraction of the
 -- intended size of the sample. If the caller's policy has a subquery (see visible_products), a product of the sample

@@ -6,7 +6,7 @@
 --   other    the key was used for another request.
 --
 -- A key can be claimed again after 24 hours, or earlier if 100,000 newer keys exist. A key without an answer can be
--- claimed again after two minutes, also if its request still runs.
+-- claimed again after two minutes, even if its request still runs.
 create or replace function shop_private.idempotency_claim(
     p_key bytea, p_request bytea, out state text, out claimed timestamptz, out status smallint, out answer bytea
 )

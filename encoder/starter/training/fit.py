@@ -1,4 +1,5 @@
-"""Trains the head by symmetric contrastive learning on cached features. The training takes about 20 CPU-seconds."""
+"""Trains the head of the starter model (head.py) by symmetric contrastive learning on cached features. The training
+takes about 20 CPU-seconds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Each cell of each fixture becomes a field or an attribute of a product, or a warning or reject reports the cell.
 
-The test excepts private columns, columns whose values are converted, and the words in STRUCTURE.
+The test leaves out private columns, columns whose values are converted, and the words in STRUCTURE.
 """
 
 import csv

@@ -2,8 +2,8 @@
 -- lists. A trial searches for each query with the same setting. A row of calibration_list has a step, a condition and a
 -- query. The row (p_truth, p_condition, n) has the true nearest products of query n.
 --
--- `recall` is the mean recall of the queries. `lowest` is the lower bound of this mean with a confidence of 95 %,
--- because other queries would have another mean. `candidates` is the median number of rows that a search examines. `ms`
+-- `recall` is the mean recall of the queries. `lowest` is the lower bound of this mean with a confidence of 95 %;
+-- the mean depends on which queries were drawn. `candidates` is the median number of rows that a search examines. `ms`
 -- is the lower quartile of the searches' times, in milliseconds. us_per_candidate is the lower quartile, over the
 -- searches, of the time divided by the number of these rows, in microseconds.
 create or replace function shop_private.calibration_finish(p_step text, p_truth text, p_condition integer)

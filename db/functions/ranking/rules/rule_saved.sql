@@ -1,7 +1,7 @@
 -- Checks each rule before it is stored, so that a mistake in a rule is an error when the rule is saved, and not when
 -- somebody searches. The function also computes what a search looks up: the key of the condition, the product that the
--- rule pins or hides, and the vector of the text of a condition similar. A live rule that becomes a draft and otherwise
--- stays the same is stored without a check, so any rule can be switched off.
+-- rule pins or hides, and the vector of the text of a `similar` condition. A live rule that becomes a draft and
+-- otherwise stays the same is stored without a check, so any rule can be switched off.
 --
 -- Rules are saved one after the other, so two sessions cannot save rules that contradict each other. The lock is a row
 -- of shop.signal that is always there; only roles that write rules may lock it. An INSERT takes the lock after it has
@@ -28,7 +28,7 @@ begin
             new.vector := shop.clip_text(new.condition ->> 'similar');
             new.model_id := (shop_private.serving()).model_id;
         end if;
-        -- check_rule_conflicts compares the new query with rules that have the condition similar. This call puts the
+        -- check_rule_conflicts compares the new query with rules that have a `similar` condition. This call puts the
         -- vector of the query into the cache, so that check_rule_conflicts does not wait for an encoder while it holds
         -- the lock.
         if new.status = 'live' and new.action ? 'query' and (new.condition ? 'similar' or exists (

@@ -1,13 +1,13 @@
--- Makes a number of any view or table a ranking signal. `view` has a column product_id or sku (`key` says which), and
+-- Makes a column of any view or table a ranking signal. `view` has a column product_id or sku (`key` says which), and
 -- the column value_column. A search that uses the signal reads it live, for its candidates only.
 --
 --   select shop.add_signal('margin', 'erp.margin', key => 'sku', catalog => 'main', weight => 0.3);
 --
--- normalise maps the number to a value from 0 to 1. percentile is the share of smaller values. log is ln(1 + value) as
--- a share of the largest such logarithm. decay halves with each half_life of age; the column is a time, or a number of
--- days. A weight of 1 ranks a product with the value 1 as if one more ranking of the search (a leg) had found it first.
--- A signal of weight 0 is used only if a search or a rule gives it a weight. visible => 'staff' shows the contribution
--- of the signal only to the role app.
+-- normalise maps the number in value_column to a value from 0 to 1. percentile is the share of smaller values. log is
+-- ln(1 + value) as a share of the largest such logarithm. decay halves with each half_life of age; the column is a
+-- time, or a number of days. A weight of 1 ranks a product with the value 1 as if one more ranking of the search (a
+-- leg) had found it first. A signal of weight 0 is used only if a search or a rule gives it a weight. visible =>
+-- 'staff' shows the contribution of the signal only to the role app.
 --
 -- A signal is read with the rights of the role that calls add_signal. This role owns the function shop_signals.<name>
 -- (see signal_function). With key 'sku', the view has a column catalog, or the argument catalog names the catalog of

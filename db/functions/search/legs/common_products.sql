@@ -1,13 +1,14 @@
--- Finds products for a query whose required words are all common. p_every is a query for all required words, and p_any
--- is a query for any word. p_shares lists, for each required part of the query, the share of all products that have
--- this part. p_condition is a condition on p (shop.product), and p_products is the number of all products.
+-- Finds products for a query whose required words are all common. If no vector leg (a ranking by image or title) runs,
+-- the function also finds products for a query with a misspelt word. p_every is a query for all required words, and
+-- p_any is a query for any word. p_shares lists, for each required part of the query, the share of all products that
+-- have this part. p_condition is a condition on p (shop.product), and p_products is the number of all products.
 --
 -- The words together can be rare, even if each word is common. If the function reads the index and finds that at most
 -- @keyword_common@ products have every word and meet p_condition, `complete` is true and `product_ids` lists these
--- products. Otherwise `product_ids` is null if p_needed is null, because the vector legs (the rankings by image and
--- title) then select the products. If no vector leg runs, p_needed is the number of products that the keyword leg
--- needs. `product_ids` then lists up to @keyword_common@ products that have every word. If fewer than p_needed products
--- are found, a sample of the table adds products that have some words.
+-- products. Otherwise `product_ids` is null if p_needed is null, because the vector legs then select the
+-- products. If no vector leg runs, p_needed is the number of products that the keyword leg needs. `product_ids` then
+-- lists up to @keyword_common@ products that have every word. If fewer than p_needed products are found, a sample of
+-- the table adds products that have some words.
 --
 -- The work has a limit, whatever the words are: the index is read only if the rarest word has at most
 -- @keyword_most_listed@ products. At most @keyword_most_read@ products are read by the index, and twice as many in the

@@ -3,8 +3,8 @@
 --
 --   4  the product has every word, and the parts of each code stand together
 --   3  the product has every word
---   2  every_part of title_parts holds: in German and Dutch, a word may be a part of a longer word of the title; in a
---      query of stop words only, the title has all of them
+--   2  the title meets every_part of title_parts: in German and Dutch, a word may be a part of a longer word of the
+--      title; if the query has only stop words, the title has all of them
 --   1  the product has every word, but the words are so common that not all such products are read
 --   0  the product has some of the words, or its title has a word that is similar to a misspelt word
 --

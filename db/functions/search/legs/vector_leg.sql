@@ -26,9 +26,9 @@
 -- @compare_limit@ matches, a scan may cost at most as much as comparing all matches. In the code, `comparison` is the
 -- number of candidates that cost as much; under a filter on an attribute, it includes reading every product.
 -- `affordable` is the largest number of candidates of a scan. p_filtered says whether a filter applies. Under a filter,
--- p_share is an estimate, and the share of matches near the query can be different. If the scan gives up, comparing is
--- cheaper than walks up to @compare_limit@ matches, and up to @far_compare_limit@ if it costs no more than
--- @far_walk_candidates@ candidates.
+-- p_share is an estimate, and the share of matches near the query can be different. If the scan gives up, up to
+-- @compare_limit@ matches are compared, because this is cheaper than walks. Up to @far_compare_limit@ matches are
+-- compared if this costs no more than @far_walk_candidates@ candidates.
 --
 -- The scans read the indexes of p_settings.labels if the search has labels. The walks read the index of the label if
 -- the search has one label, otherwise the index of all vectors (see leg_source). p_condition includes the condition of
