@@ -25,7 +25,7 @@ _COUNT = text(
     "(select count(*) from shop.product p where p.catalog = :catalog)"
 )
 # Locks products in the order of product_id, as `store.put` does. The limits of m.number are two parameters. The second
-# one cannot be :after + :rows, because PostgreSQL would type the sum as smallint and fail beyond 32,767 products.
+# one cannot be :after + :rows, because PostgreSQL would type the sum as smallint and fail above 32,767 products.
 _BATCH = """
 with batch as materialized (
     select p.product_id from pg_temp.missing m join shop.product p using (product_id)

@@ -98,7 +98,7 @@ def _initdb(staging: Path, programs: Path, user: pwd.struct_passwd) -> None:
         "--auth=scram-sha-256",
         "--encoding=UTF8",
         # The locale options give the same order and case rules on every machine. pg_trgm and text search use libc's
-        # character types (LC_CTYPE). If LC_CTYPE were "C", no letter beyond ASCII would be part of a word.
+        # character types (LC_CTYPE). If LC_CTYPE were "C", no letter outside ASCII would be part of a word.
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
         "--locale=C",

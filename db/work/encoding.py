@@ -85,8 +85,8 @@ def parts(conn: Connection, sku: str, catalog: str) -> list[EncodedPart] | None:
 
 
 def states(conn: Connection, skus: Sequence[str], catalog: str) -> dict[str, State]:
-    """Return the state of each product: `waiting` if a part waits, or else `quarantined` if a part is in quarantine, or
-    else `done`. Without a serving model, every product is `waiting`."""
+    """Return the state of each product: `waiting` if a part waits, `quarantined` if a part is in quarantine and
+    none waits, and `done` in all other cases. Without a serving model, every product is `waiting`."""
     found: dict[str, State] = dict.fromkeys(skus, "done" if serving_model(conn) else "waiting")
     for sku, has_waiting in conn.execute(_STATES, {"skus": list(skus), "catalog": catalog}):
         found[sku] = "waiting" if has_waiting else "quarantined"

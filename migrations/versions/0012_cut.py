@@ -1,4 +1,4 @@
-"""Adds the option and the result of a cut, which reduces a search to its relevant products."""
+"""Adds the option cut and its result to the types of a search. A cut reduces a search to its relevant products."""
 
 from alembic import op
 

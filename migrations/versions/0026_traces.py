@@ -1,4 +1,4 @@
-"""Adds the trace of a request, so that one trace covers the session that asks and the encoder's batch."""
+"""Adds a column for the trace of a request, so that one trace can cover the session that asks and the encoder's batch."""
 
 import sqlalchemy as sa
 from alembic import op

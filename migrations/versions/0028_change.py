@@ -1,4 +1,5 @@
-"""Adds the option change of a search, a text such as "but red" by which the products near an image are ranked."""
+"""Adds the option change and its result to the types of a search. A change is a text such as "but red", by which the
+products near an image are ranked."""
 
 from alembic import op
 

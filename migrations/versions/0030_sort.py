@@ -1,4 +1,5 @@
-"""Adds the option sort of a search, and indexes on the currency and on the group of variants of a product."""
+"""Adds the option sort to the type of a search, the type of a row of a page, and indexes on the currency and on the
+group of variants of a product."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Adds the options group_by and diversity of a search."""
+"""Adds the options group_by and diversity to the type of a search, and groups to the rows of a page."""
 
 from alembic import op
 

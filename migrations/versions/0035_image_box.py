@@ -1,4 +1,4 @@
-"""Adds the option image_box of a search, the region of the query image with which products are compared."""
+"""Adds the option image_box to the type of a search: the region of the query image with which products are compared."""
 
 from alembic import op
 

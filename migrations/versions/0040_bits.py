@@ -1,4 +1,5 @@
-"""Lets searches use an index over the bits of the vectors. A bit is the sign of one number of a vector."""
+"""Adds to calibrations and search settings what an index over the bits of the vectors needs. A bit is the sign of one
+number of a vector."""
 
 import sqlalchemy as sa
 from alembic import op

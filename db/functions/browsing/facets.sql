@@ -58,7 +58,7 @@ begin
     numeric_field as (
         select n from counted c where c.value is not null group by n having bool_and(c.number is not null)
     ),
-    placed as (  -- the most frequent value comes first; values beyond the limit share a place; null is last
+    placed as (  -- the most frequent value comes first; values after the limit share a place; null is last
         select n, c.value, c.products, c.share, case when c.value is null then limit_values + 2
             when c.unnamed then limit_values + 1
             else least(limit_values + 1, row_number() over (

@@ -1,6 +1,6 @@
 -- Returns true if the products that are sorted by a price (p_field) have at most one currency. Otherwise raises an
 -- error that names the currencies, because prices of different currencies have no order. A product without a currency
--- counts as a product of the only currency.
+-- is assumed to have the only currency.
 create or replace function shop_private.one_currency(p_field text, p_currencies text[])
 returns boolean
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

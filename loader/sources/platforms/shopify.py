@@ -132,7 +132,7 @@ def _combined(rows: Iterator[tuple[int, Cells]]) -> _Product | None:
         variants += is_variant
         image = cells.take(NAMES["image"])
         position, text = cells.take(NAMES["image_position"]), cells.take(NAMES["image_alt_text"])
-        if image and len(images) <= MAX_IMAGES:  # one image beyond the maximum stays, so that validation reports it
+        if image and len(images) <= MAX_IMAGES:  # one more than the maximum stays, so that validation reports it
             images.append((_position(position, len(images)), image, text))
         if not is_variant and (found is None or line != found.line):
             rest |= {name: cell for name, cell in cells.items() if name not in NAMES["handle"]}
