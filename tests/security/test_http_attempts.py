@@ -1,7 +1,7 @@
 """Callers try over HTTP to read or change what they may not read or change, or to stop the service. One service with
 API keys answers all attempts.
 
-A new attempt is a row of http_access_attempts.py, http_input_attempts.py or RAW, with its expected status. The status
+To add an attempt, add a row to http_access_attempts.py, http_input_attempts.py or RAW, with the expected status. This
 is never 500. An error of the API is a problem document. No answer reveals internals of the server or a text of a
 product that the caller may not read.
 """

@@ -1,7 +1,7 @@
 """A model's folder is refused before a file of it is loaded. The reasons are a pickle, foreign code, a folder or
 weights outside the folder, and a malformed list of modules or weights.
 
-A new attempt is a row: the file, its content, and the words of the refusal.
+To add an attempt, add a row: the file, its content, and the words of the refusal.
 """
 
 import json

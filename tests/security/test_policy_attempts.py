@@ -1,6 +1,6 @@
 """A role attempts to learn of products that a row policy on shop.product hides from it.
 
-A new attempt is a row of ATTEMPTS or GUESSES in policy_attempts.py. Fifty tenants share one database.
+To add an attempt, add a row to ATTEMPTS or GUESSES in policy_attempts.py. Fifty tenants share one database.
 """
 
 import re

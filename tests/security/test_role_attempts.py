@@ -1,7 +1,7 @@
 """The roles analyst, app, encoder and gateway cannot exceed their rights: the server refuses each attempt with the
 expected message.
 
-A new attempt is a row: the role, the statement, and the expected refusal. test_grants.py compares all privileges.
+To add an attempt, add a row: the role, the statement, and the expected refusal. test_grants.py compares all privileges.
 """
 
 from typing import TYPE_CHECKING
