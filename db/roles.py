@@ -1,9 +1,9 @@
 """Defines the roles of a site. Their names share a prefix, because all databases of a server share its roles.
 
-`owner` owns every object except the functions of signals, and the groups `analyst` and `app` have rights. None of the
-three can log in. Every kind of process has its own login, and only the administrator's commands run SET ROLE.
-PostgreSQL lets every role change its own password and the defaults of its own sessions. So people do not use the logins
-of processes; each person has a login of their own. The web service has two logins.
+`owner` owns every object except the functions of signals. The groups `analyst` and `app` give their rights to logins.
+None of the three can log in. Every kind of process has its own login, and only the administrator's commands run SET
+ROLE. PostgreSQL lets every role change its own password and the defaults of its own sessions. So people do not use the
+logins of processes; each person has a login of their own. The web service has two logins.
 """
 
 from collections.abc import Mapping

@@ -65,7 +65,7 @@ class ChunkWriter:
 
     def add(self, chunk: list[ValidatedProduct]) -> None:
         """Queue a chunk. Then wait for the oldest chunks, in order, until at most CONNECTIONS + WAITING chunks are
-        uncounted."""
+        not in the summary yet."""
         self._pending.append(self._threads.submit(self._write_chunk, chunk))
         self._wait(CONNECTIONS + WAITING)
 
@@ -74,8 +74,8 @@ class ChunkWriter:
         self._wait(0)
 
     def _wait(self, pending: int) -> None:
-        """Wait for the oldest chunks, in order, until at most `pending` chunks are uncounted. A chunk is removed from
-        the queue only after its result is known, so that __exit__ counts the chunk if the wait is interrupted."""
+        """Wait for the oldest chunks, in order, until at most `pending` chunks are not counted yet. A chunk is removed
+        from the queue only after its result is known, so that __exit__ counts the chunk if the wait is interrupted."""
         while len(self._pending) > pending:
             result = self._pending[0].result()
             self._pending.popleft()

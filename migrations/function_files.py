@@ -1,8 +1,8 @@
 """Turns the files of `db/functions` into the functions, views and result types of a database.
 
     create or replace     a function whose arguments and result stay the same; dependent objects stay, too
-    drop, then create     a function whose arguments or result change. Otherwise PostgreSQL would refuse the new
-                          function, or keep the old function beside the new one
+    drop, then create     a function whose arguments or result change. With `or replace`, PostgreSQL would refuse
+                          the new function, or keep the old function beside the new one
     drop                  a function of shop_private that no file defines any more
     alter type            a result type of schema shop whose file has more columns at the end
     create or replace     a trigger whose definition changes: see `triggers.py`
@@ -267,7 +267,7 @@ def _present(conn: Connection) -> list[Routine]:
 def _grants(conn: Connection, routines: Sequence[int], views: Sequence[int]) -> list[str]:
     """Return GRANT statements for the rights of other roles on functions and views that are dropped and created again.
 
-    CREATE OR REPLACE would keep these rights.
+    CREATE OR REPLACE keeps such rights, but a drop does not.
     """
     rows = conn.scalars(
         text(

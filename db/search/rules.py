@@ -104,7 +104,7 @@ def switch(conn: Connection, found: Rule, status: str, versions: Sequence[dateti
 def save_all(conn: Connection, rules: Sequence[NewRule]) -> None:
     """Save all rules, each in place of the rule of its name and catalog, if there is one. Each gets a new id, so rules
     of equal priority act in the order of `rules`. Raises the errors of `add`."""
-    for catalog in {rule.catalog for rule in rules}:  # old rules must not contradict new ones
+    for catalog in {rule.catalog for rule in rules}:  # first, because no old rule may contradict a new one
         remove_named(conn, [rule.name for rule in rules if rule.catalog == catalog], catalog)
     for rule in rules:
         add(conn, rule)

@@ -114,7 +114,7 @@ def context(
     uploaded: bytes | None = None,
 ) -> dict[str, Any]:
     """Returns the variables of the templates. At most one of `result` and `problem` is given. `failed` is the address
-    with the problem; without `failed`, that is the address of `state`. `origin` is the id of a search that is recorded.
+    that has the problem, by default the address of `state`. `origin` is the id of a search that is recorded.
     `uploaded` is the image that `state` names."""
     facets = result.facets if result else []
     currency = currency_of(state, facets)

@@ -3,8 +3,8 @@ The vectors are computed before.
 
 Windowshop writes by the calls of an encoder, which defers the indexes and builds them at the end. The baseline is COPY
 into two tables without keys, checks and indexes, and CREATE INDEX with the same parameters. For each step the two take
-turns, in one database of one server. Each build of an index has the same maintenance_work_mem and as many parallel
-workers as the other.
+turns, in one database of one server. The two builds of an index have the same maintenance_work_mem and the same
+number of parallel workers.
 """
 
 import tempfile

@@ -79,7 +79,7 @@ def test_a_deleted_image_has_no_labelled_vector(small: Shop) -> None:
 
 
 def test_a_change_of_the_type_waits_for_a_vector_that_is_being_stored(small: Shop) -> None:
-    """Otherwise the vector would keep the old label."""
+    """If the change did not wait, the vector would keep the old label."""
     small.load(product("e", product_type="bags"))
     worker = small.worker()
     items = worker.claim("image")

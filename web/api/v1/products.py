@@ -186,9 +186,9 @@ class PartState(msgspec.Struct):
 
 
 class EncodingState(msgspec.Struct):
-    """`state` is `waiting` if a part waits, otherwise `quarantined` if a part is in quarantine, and otherwise `done`. A
-    part in quarantine is tried again only after its image or title has changed, or when an operator asks for it, for
-    example by `windowshop retry`."""
+    """`state` is `waiting` if a part waits. If none waits, it is `quarantined` if a part is in quarantine, and `done`
+    if none is. A part in quarantine is tried again only after its image or title has changed, or when an operator asks
+    for it, for example by `windowshop retry`."""
 
     sku: str
     model: Annotated[str | None, Meta(description="The serving model; null if no model serves.")]

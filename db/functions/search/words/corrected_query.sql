@@ -1,7 +1,7 @@
 -- Returns the query with its misspelt words replaced, or null if no word was replaced. A misspelt word is replaced by
 -- the most similar word in a title that resembles it. Only the titles of the first @correction_titles@ products of
--- p_leg, the keyword leg, are read. p_typed is the query as the caller gave it, and p_products the number of products
--- that the leg ran with. A word is replaced only if its trigram similarity to the other word is at least
+-- p_leg, the keyword leg, are read. p_typed is the query as the caller gave it, and p_products the number of all
+-- products, as p_leg got it. A word is replaced only if its trigram similarity to the other word is at least
 -- @correction_similarity@, or if both words have the same letters in another order. A word with a digit is not
 -- replaced, because it may be a code or a size. Nor is a word replaced by a part of itself or by a compound of itself,
 -- unless the two words differ by at most @correction_letters@ letters. The function needs no SET clause, because it
