@@ -7,9 +7,9 @@
 -- p_skip products, less one for each product of p_mark.
 --
 -- A signal in p_sort is read for all of p_product_ids. Its values change with the time and with each refresh of its
--- distribution, even if the order stays the same, so they are not in the hash. Instead, a product of p_mark is used
--- only if it has its former place. The first product is also used if it comes directly after the second. `note` names
--- the signals that could not be read. Such a signal does not change the order.
+-- distribution, even if the order stays the same, so they are not in the hash. With a signal, a product of p_mark is
+-- therefore used only if it still has its place, or if it is the first one and comes directly after the second. `note`
+-- names the signals that could not be read. Such a signal does not change the order.
 create or replace function shop_private.sorted_products(
     p_product_ids uuid[], p_sort text, p_mark text, p_skip integer, p_limit integer
 )

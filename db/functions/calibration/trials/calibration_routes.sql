@@ -1,7 +1,7 @@
 -- Measures searches by image with the settings of p_settings, and returns the recall and the cost (see
 -- calibration_finish). Each query is answered by an index scan or by a comparison of all matches, as a search would
--- choose. p_starts holds two vectors for each query that mixes products: those of the products of positive weight.
--- p_starts is null if the queries are no mixes. p_share is the share of all products that meet p_condition, a filter on
+-- choose. If the queries are mixes of products, p_starts holds two vectors for each query: those of its two products of
+-- positive weight. Otherwise p_starts is null. p_share is the share of all products that meet p_condition, a filter on
 -- p (shop.product) or 'true'. p_step describes the trial and is its name in calibration_list. If the time p_until comes
 -- before the trial is complete, the function returns null, and a later call continues the trial.
 create or replace function shop_private.calibration_routes(

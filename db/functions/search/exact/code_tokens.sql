@@ -1,8 +1,8 @@
 -- Returns the parts of a text that can be an identifier (SKU, GTIN, MPN or model number). A part is a word with a
--- digit. A run of at most @code_most_words@ adjacent words with a digit among them is a part too, because an identifier
--- can be typed with blanks. A single word is not returned if it is a size, a year, a price or the number of a measure,
--- because many products share such words: 42, 2024, 1,299.00, 10mm, the 20000 of 20000 mAh, and 100x200. `token` is the
--- part as typed, and `key` is its identifier_key.
+-- digit. A run of at most @code_most_words@ adjacent words with a digit among them can be a part too, because people
+-- type identifiers with blanks. A single word is not returned if it is a size, a year, a price or the number of a
+-- measure, because many products share such words: 42, 2024, 1,299.00, 10mm, the 20000 of 20000 mAh, and 100x200.
+-- `token` is the part as typed, and `key` is its identifier_key.
 --
 -- If `strong` is true, the part alone names its product. If `strong` is false, the part names only products that also
 -- have the other words of the text (`rest`). `in_text` is true if the part is specific enough to be looked up in the

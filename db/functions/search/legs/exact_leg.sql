@@ -1,9 +1,8 @@
 -- Finds the p_depth nearest products by one kind of vector (p_part is image or title). p_table stores these vectors.
--- The function compares every product that meets p_condition, a condition on p (shop.product), and lists each product
--- once, with its nearest image. p_matched lists the products that meet p_condition, or is null if these products were
--- not collected. Only a search with the serving model may pass p_matched, because the function reads the vectors of
--- p_matched from the views of the serving model. p_rows_per_product is the mean number of rows that p_table has for a
--- product.
+-- The function compares the products of p_matched or, if p_matched is null, every product that meets p_condition, a
+-- condition on p (shop.product). It lists each product once, with its nearest image. Only a search with the serving
+-- model may pass p_matched, because the function reads the vectors of p_matched from the views of the serving model.
+-- p_rows_per_product is the mean number of rows that p_table has for a product.
 --
 -- The "+ 0" in the statement keeps the planner from reading the products in the order of the HNSW index.
 -- random_page_cost is below PostgreSQL's default, because the default is meant for disks and vectors are assumed to be
