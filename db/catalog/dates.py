@@ -122,8 +122,8 @@ class DateOrder:
         return bool(self._shown)
 
     def day_first(self, cell: str) -> bool | None:
-        """Returns whether the day comes first in an ambiguous date. Returns None if no other date shows this, or if
-        dates contradict each other."""
+        """Returns whether the day comes first in an ambiguous date. Returns None if no other date shows this, if
+        dates contradict each other, or if the last number may not be the year."""
         found = _EITHER_FIRST.fullmatch(cell)
         if len(self._shown) != 1 or (found and _is_old(found) and not self._year_is_last):
             return None

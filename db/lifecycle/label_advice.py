@@ -1,5 +1,6 @@
-"""Advises on labels: how many searches imply a label, how long they take now, and what the index of the label would
-cost. A label is a value of a field, such as the product type "bags", whose products have HNSW indexes of their own.
+"""Advises on labels: how many searches imply a label, how long these searches take now, and what the index of the
+label would cost. A label is a value of a field, such as the product type "bags", whose products have HNSW indexes of
+their own.
 
 The searches come from lines of JSON: the log of the web service, or filters that another program has written.
 """
@@ -25,11 +26,11 @@ MOST_PAIRS = 10_000  # pairs of a field and a value that are counted
 MOST_SHARE = 0.9  # of the products; the index of a larger label would hardly be smaller than that of all vectors
 MOST_OTHER = 20
 MOST_VALUE = 300  # characters of a field and its value
-MOST_FIELDS = 20  # fields of a search in the log
+MOST_FIELDS = 20  # fields of one search that are logged
 MOST_LIST = 1_000  # values of a list in a filter that are compared with each other
 MOST_LINE = 1_000_000  # characters of a line
 MEASURED = 12  # values whose searches are timed
-QUERIES = 12  # searches that time a value
+QUERIES = 12  # timed searches for each of these values
 BUILD_MS = 0.25  # time to copy and index a vector of 512 numbers, measured with 170,000 vectors on two cores
 WORTHWHILE = 1.3  # a label pays if the searches take more than this many times the expected time
 

@@ -27,8 +27,8 @@ class InheritedValues(WrappedSource):
     Without such a row, there is no extra pass.
 
     A row names its parent by an identifier, or has the item group or handle of one row with a title. In eBay's files, a
-    row with the relationship "Variation" belongs to the last row before it that has none. A row that names a parent
-    which the file does not have, or has more than once, is rejected.
+    row with the relationship "Variation" belongs to the last row before it without a relationship. A row that names a
+    parent which the file does not have, or has more than once, is rejected.
     """
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
@@ -97,7 +97,8 @@ def _cells(row: RawProduct) -> Cells:
 
 
 def _completed(row: RawProduct, parent: Cells, group: str) -> RawProduct:
-    """Returns the variant with the values of its parent. The item group is that of the parent, its SKU, or `group`."""
+    """Returns the variant with the values of its parent. The item group is the first of these that is not
+    empty: that of the parent, the parent's SKU, and `group`."""
     fields = {name: parent[name] for name in INHERITED if name in parent}
     fields |= {"item_group_id": found} if (found := parent["item_group_id"] or group) else {}
     if row.images:

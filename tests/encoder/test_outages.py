@@ -189,7 +189,8 @@ def test_a_connection_that_is_half_open_from_its_first_statement_is_noticed(
 def test_a_query_at_each_of_100_drops_is_answered_within_2_seconds_and_nothing_is_lost(
     clip_database: Database, model: Model, tmp_path: Path
 ) -> None:
-    """Half of the drops leave half-open connections. A third of the drops come while the query waits or is encoded."""
+    """A drop closes the connections, or leaves them half-open. A third of the drops come while the query waits or is
+    encoded."""
     load_drawings(clip_database, tmp_path / "images", PRODUCTS)
     chance, seconds = random.Random(1), []
     with running(clip_database, model) as (encoder, proxy), ThreadPoolExecutor(1) as thread:

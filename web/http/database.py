@@ -1,11 +1,11 @@
 """Runs the web service's database calls, with pools of connections, two concurrency limits and the request's deadline.
 
-Searches and most other reads go through the read address, with the login `web_reader`. If it leads to standbys of which
-none is usable, these reads go to the primary instead, with the same login, while the primary answers. Writes go to the
-primary, with the login `web_writer`. While the primary answers, some reads use this login too, such as those of image
-paths and rules. PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement is cancelled
-earlier when the deadline of its request passes. A reading statement is also cancelled when the client closes the
-connection.
+Searches and most other reads go through the read address, with the login `web_reader`. If this address leads to
+standbys and none of them is usable, these reads go to the primary, with the same login, while the primary answers.
+Writes go to the primary, with the login `web_writer`. While the primary answers, some reads use this login too, such as
+those of image paths and rules. PostgreSQL ends a statement that runs longer than the setting `deadline_ms`. A statement
+is cancelled earlier when the deadline of its request passes. A reading statement is also cancelled when the client
+closes the connection.
 """
 
 import asyncio

@@ -145,8 +145,8 @@ class RequestMiddleware:
         except asyncio.CancelledError:
             if not self._stopping.is_set():
                 raise
-            # The server cancels the requests that are still open at the end of its grace period. Without the rest of an
-            # answer that has begun, the server closes the connection.
+            # The server cancels the requests that are still open at the end of its grace period. An answer that has
+            # begun stays incomplete, and the server closes its connection.
             if answer.status is None:
                 await self._answer_error(scope, answer, context, ApiError("overloaded", STOPPING))
         except Exception as error:

@@ -4,7 +4,7 @@ Each second, the service updates the heartbeat of the primary, which is a time i
 each standby has replayed. The lag is the time of the primary minus the replayed heartbeat, so no clock of another
 machine counts. The lag includes the age of the newest heartbeat, so a standby that has replayed everything shows a lag
 of up to two seconds. A server that was promoted by mistake replays no heartbeat, so it lags too. While the primary does
-not answer, a standby is late if it is too far behind the standby that has replayed most.
+not answer, a standby lags if it is too far behind the standby that has replayed most.
 """
 
 import asyncio

@@ -52,8 +52,8 @@ class Recipe:
 
 
 def start(material: Material, rows: Sequence[int], dropout: float = 0.0) -> Head:
-    """Returns an untrained head whose prior is complete. The statistics of the prior come from the original views of
-    the pairs in ``rows``."""
+    """Returns an untrained head with a complete prior, which is the part that needs no training. The statistics of the
+    prior come from the original views of the pairs in ``rows``."""
     head = Head(dropout)
     pooled = torch.from_numpy(material.features.pooled[rows, 0]).float()
     with torch.no_grad():

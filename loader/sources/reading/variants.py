@@ -96,9 +96,10 @@ class _Product:
         return {name: value for name, value in record.items() if not is_empty(value)}
 
     def _names(self, variant: Record, shown: str) -> Record:
-        """Removes the titles from `variant`. Returns the title of the record: the variant's own title if it contains
-        the product's title, otherwise the product's title. If the product has several variants, the options follow, or
-        without options the variant's own titles. A title that is in none of these becomes variant_title."""
+        """Removes the titles from `variant`. Returns the title of the record and its variant_title. The title is the
+        variant's own title if it contains the product's title. Otherwise it is the product's title. If the product has
+        several variants, the options follow the product's title, or the variant's own titles if there are no options.
+        A title that is in none of these becomes variant_title."""
         title = _text(self._product.get(self._title))
         written = [variant.pop(name, None) for name in ("title", "name")]
         odd = [name for name in written if not is_empty(name) and not _text(name)]

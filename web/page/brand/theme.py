@@ -60,7 +60,7 @@ class Theme:
 
     @property
     def icon(self) -> str:
-        return self._image("icon") or "icon.svg"  # the page has this file
+        return self._image("icon") or "icon.svg"  # the page's own icon
 
     @property
     def social(self) -> str | None:

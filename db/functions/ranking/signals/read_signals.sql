@@ -1,6 +1,6 @@
--- Reads the signals that the current role has defined, for the products of a search. For each such role,
--- shop.add_signal creates a function in shop_signals that calls this function. So the signals are read with the rights
--- of that role, and this function runs no code of another role.
+-- Reads the signals that the current role has defined, for the products of a search. For each role that defines
+-- signals, shop.add_signal creates a function in shop_signals, which calls this function with the rights of the role.
+-- So this function runs no code of another role.
 --
 -- Returns a row for each signal whose weight in the search is not 0, with the contribution of each product: weight
 -- times value. The staff signals share one row without a name, unless the session may see them. A signal that cannot be

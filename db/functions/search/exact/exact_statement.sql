@@ -1,6 +1,7 @@
--- Returns the statement of exact_matches. p_condition is a condition on p (shop.product). p_fields lists the fields in
--- which the statement looks for the text: identifier, brand, text. If p_indexed is true, the statement uses the indexes
--- of brands and keywords; otherwise it reads only the products of $6 and $7.
+-- Returns the statement by which exact_matches finds the products that a text names. p_condition is a condition on p
+-- (shop.product). p_fields lists the fields in which the statement looks for the text: identifier, brand, text. If
+-- p_indexed is true, the statement uses the indexes of brands and keywords; otherwise it reads only the products of $6
+-- and $7.
 --
 -- The parameters of the statement are:
 --   $1  the keys of identifiers

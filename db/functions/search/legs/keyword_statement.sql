@@ -1,5 +1,5 @@
--- Returns the statement of the keyword leg. p_condition is a condition on p (shop.product). The parameters of the
--- statement are:
+-- Returns the statement by which keyword_leg finds and ranks products. p_condition is a condition on p (shop.product).
+-- The parameters of the statement are:
 --   $1   a query for any word
 --   $2   a query for any selecting word
 --   $3   the candidates of the vector legs, nearest first
