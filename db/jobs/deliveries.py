@@ -86,7 +86,7 @@ class Deliveries:
     async def make_messages(self, connector: PsycopgConnector) -> list[int]:
         """Turn notes into messages, but not for busy receivers. Disable the failing webhooks with too many messages.
 
-        Return the ids of the webhooks with due messages.
+        Returns the ids of the webhooks with due messages.
         """
         taken = NOTES
         while taken == NOTES:

@@ -111,7 +111,7 @@ def _build_whole(shop: Shop) -> float:
 
 
 def _measured(shop: Shop, alone: Sequence[Shop], count: int) -> Iterator[tuple[str, Figures, Figures | None]]:
-    """Yield each cell's name, its figures, and the figures of a catalog with as many products, if `alone` has one."""
+    """Yields each cell's name, its figures, and the figures of a catalog with as many products, if `alone` has one."""
     of = range(len(sizes(shop.catalog.rows)))
     cells: list[tuple[int, ...]] = [(category,) for category in of]
     if len(of) > 1:

@@ -26,8 +26,8 @@ begin
     if p_settings.labels is null then
         return;
     end if;
-    -- An index of a label has only the vectors of this label, so walks for several labels read the index of all
-    -- vectors.
+    -- An index of a label has only the vectors of this label, so walks for several labels (see leg_from_starts) read
+    -- the index of all vectors.
     if cardinality(p_settings.labels) = 1 then
         vectors := format('(select v.product_id, %s as position, v.embedding from shop.%I v where v.label_id = %s)',
             case when by_image then 'v.position' else '0::smallint' end,
