@@ -249,7 +249,7 @@ def open_database(settings: Settings, on_progress: Callable[[str], None] = lambd
 
 
 def _follow_port(known: Path, url: URL, port: int) -> None:
-    """Tell the gateway, the server's connection to itself, the port of the embedded server. The port changes when
+    """Tell the gateway (the server's connection to itself) the port of the embedded server. The port changes when
     another program takes the old port."""
     if known.is_file() and known.read_text() == str(port):
         return

@@ -39,12 +39,19 @@ class RuleIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         str,
         Meta(min_length=1, max_length=100, pattern=r"\S", description="No other rule of the catalog has this name."),
     ]
-    condition: Annotated[dict[str, Any], Meta(description="When the rule applies, such as an exact query.")]
+    condition: Annotated[
+        dict[str, Any], Meta(description="The condition under which the rule applies, such as an exact query.")
+    ]
     action: Annotated[dict[str, Any], Meta(description="What the rule does, such as a pinned product.")]
     catalog: Catalog = "main"
     status: Annotated[Literal["draft", "live"], Meta(description="Searches follow live rules.")] = "draft"
     priority: Annotated[
-        int, Meta(ge=-_MOST, le=_MOST, description="Of two rules that contradict, the one with the higher number acts.")
+        int,
+        Meta(
+            ge=-_MOST,
+            le=_MOST,
+            description="Of two rules that contradict each other, the one with the higher number acts.",
+        ),
     ] = 0
     valid_from: Time | None = None
     valid_to: Time | None = None
