@@ -80,7 +80,7 @@ def restore(conn: Connection, folder: Path) -> list[Path]:
 
 
 def only_operations(script: str) -> bool:
-    """Returns whether a revision has only literals, and operations whose arguments are literals or texts of SQL."""
+    """Return whether a revision has only literals, and operations whose arguments are literals or texts of SQL."""
     try:
         return all(_is_allowed(statement) for statement in ast.parse(script).body)
     except (SyntaxError, ValueError, RecursionError):
@@ -110,7 +110,7 @@ def _is_operation(statement: ast.stmt) -> bool:
 
 
 def _is_sql(node: ast.expr) -> bool:
-    """Returns whether the node is `sa.text("...")` or `sa.text("...").bindparams(name="...")`."""
+    """Return whether the node is `sa.text("...")` or `sa.text("...").bindparams(name="...")`."""
     match node:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="sa"), attr="text")):
             return _takes(node, _is_literal)

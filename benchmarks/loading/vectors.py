@@ -117,7 +117,7 @@ def run(rows: int, count: int) -> None:
         feed = measured.settings.home / "feed.tsv"
         write_feed(feed, rows)
         load(measured, feed)
-        names = deferred_indexes.defer_vectors(measured.database, [1])  # as before many images are encoded
+        names = deferred_indexes.defer_vectors(measured.database, [1])  # as an encoder does before many images
         if len(names) != 2:
             raise RuntimeError(f"deferred: {names}")
         vectors, few = _chosen(measured, count), _chosen(measured, min(count, FEW))

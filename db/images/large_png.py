@@ -48,8 +48,8 @@ def reduced_png(image: Image.Image, data: bytes, least: tuple[int, int]) -> Imag
 
 
 def _strips(data: bytes, size: tuple[int, int], mode: str, bits: int, factor: int) -> Iterator[tuple[int, Image.Image]]:
-    """Yield the image in strips from top to bottom, each with the number of its first row. Every strip but the last has
-    `factor` rows or a multiple of this number."""
+    """Yields the image in strips from top to bottom, each with the number of its first row. Every strip but the last
+    has `factor` rows or a multiple of this number."""
     width, height = size
     row_bytes = 1 + width * len(mode) * bits // 8  # the first byte of a row is its filter
     rows = factor * max(1, _STRIP_BYTES // (row_bytes * factor))
@@ -74,7 +74,7 @@ def _first_bytes(filtered: bytes, row_bytes: int) -> bytes:
 
 
 def _inflated(data: bytes, size: int) -> Iterator[bytes]:
-    """Yield the inflated pixels in blocks of `size` bytes. The last block may be shorter."""
+    """Yields the inflated pixels in blocks of `size` bytes. The last block may be shorter."""
     inflate, block = zlib.decompressobj(), b""
     for kind, body in _chunks(data):
         while kind == b"IDAT":

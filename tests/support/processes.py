@@ -50,7 +50,7 @@ class Command:
         errors: Path,
         before: Callable[[], None] = nothing,
     ) -> None:
-        """`before` is a function of a module. The process calls it before the command."""
+        """`before` is a function at the top level of a module. The process calls it before the command."""
         folder = cwd or Path.cwd()
         self._process = _fork_server().Process(
             target=_become, args=(arguments, dict(env), folder, output, errors, before)

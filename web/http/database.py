@@ -104,7 +104,7 @@ class Pools:
         return await last.run(call)
 
     def _reading_order(self) -> list[Pool]:
-        """Return the pools in the order in which a read tries them. Usable readers come first, ordered by their number
+        """Returns the pools in the order in which a read tries them. Usable readers come first, ordered by their number
         of running and waiting calls; among equals, the one whose last read is oldest comes first."""
         readers = sorted(self.readers, key=lambda each: (not each.is_usable, each.pool.active, each.last_read))
         readers[0].last_read = next(self._reads)

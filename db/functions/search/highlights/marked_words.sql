@@ -4,11 +4,11 @@
 -- parts do not overlap, because overlapping words are returned as one part.
 --
 -- A run is a sequence of letters, digits and marks of scripts with blanks, or a sequence of characters of scripts
--- without blanks; Korean is treated as a script without blanks. A run of the first kind is marked if its stem is in
--- p_words. It is also marked if it is split between letters and digits (15cm into 15 and cm) and every part is in
--- p_words. Two runs with one sign between them (T-shirt, Wi-Fi) are marked together if one of these two conditions
+-- without blanks; Korean is treated as a script without blanks. A run of the first kind is returned if its stem is in
+-- p_words. It is also returned if it is split between letters and digits (15cm into 15 and cm) and every part is in
+-- p_words. Two runs with one sign between them (T-shirt, Wi-Fi) are returned together if one of these two conditions
 -- holds for the joined runs (tshirt). In a run of the second kind, each pair of neighbouring characters is a word; a
--- run of one character is never marked. The function needs no SET clause, because it runs under the search_path of
+-- run of one character is never returned. The function needs no SET clause, because it runs under the search_path of
 -- marked_products.
 create or replace function shop_private.marked_words(p_text text, p_language regconfig, p_words text[])
 returns table (first integer, length integer)
