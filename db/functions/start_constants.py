@@ -17,9 +17,12 @@ STARTS = (
     ),
     Constant("start_count", 4, "walks", "largest number of walks of a later round"),
     Constant("start_distance", 0.2, "cosine distance", "two starts whose distance is smaller lie in the same region"),
-    Constant("far_compare_limit", 50_000, "matches", "compare_limit under a far filter, if walks cost more"),
+    Constant("far_compare_limit", 60_000, "matches", "compare_limit under a far filter, if walks cost more"),
     Constant(
-        "far_walk_candidates", 9000, "candidates", "what walks under a far filter examine at the median of a million"
+        "far_walk_candidates",
+        12_000,
+        "candidates",
+        "walks under a far filter take as long as this number of candidates",
     ),
     Constant(
         "far_first_pull",

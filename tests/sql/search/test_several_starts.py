@@ -185,9 +185,7 @@ FAR_PRODUCTS = np.isin(np.arange(1, PRODUCTS + 1) % CLUSTERS, range(20, 45))
 def compare_at_most(conn: Connection, limit: int) -> None:
     """Lower the number of matches that a leg may compare, until the transaction ends."""
     definition = conn.exec_driver_sql("select pg_get_functiondef('shop_private.vector_leg'::regproc)").scalar_one()
-    lowered, places = re.subn(
-        r"(matches <= |greatest\(|\(m\) <= )(?:20000|50000|60000)\b", rf"\g<1>{limit}", definition
-    )
+    lowered, places = re.subn(r"(matches <= |greatest\(|\(m\) <= )(?:20000|60000)\b", rf"\g<1>{limit}", definition)
     assert places == 4
     conn.exec_driver_sql(lowered.replace("%", "%%"))
 
