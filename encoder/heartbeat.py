@@ -112,4 +112,4 @@ class Heartbeat(threading.Thread):
             fault = error.message
         if (fault, is_behind) != (self.schema_fault, self.is_behind):
             self.schema_fault, self.is_behind = fault, is_behind
-            log.warning("the schema has changed", fault=fault, is_behind=is_behind)
+            log.warning("the check of the schema has a new result", fault=fault, is_behind=is_behind)

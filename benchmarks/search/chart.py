@@ -52,7 +52,9 @@ def draw(folder: Path = RESULTS, kind: str = "text") -> Path | None:
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="lower center", ncols=3, frameon=False, fontsize=9)
     figure.suptitle(
-        f"Ten nearest of {kept['rows']:,} products; filled: recall@10 >= {TARGET}, all rows; hollow: less", fontsize=11
+        f"Ten nearest of {kept['rows']:,} products; filled: recall@10 >= {TARGET} and every answer complete; "
+        "hollow: otherwise",
+        fontsize=11,
     )
     figure.tight_layout(rect=(0, 0.1, 1, 1))
     path = folder / "search_filtered.png"

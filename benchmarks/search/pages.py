@@ -19,8 +19,11 @@ CALLS = 20  # calls of shop.facets with each filter
 FACETS = "select * from shop.facets(filter => %s::jsonb)"
 FILTERS: dict[str, Callable[[int], dict[str, object]]] = {  # the filter of each call of shop.facets
     "no filter": lambda _: {},
-    "a price, a tenth of the products": lambda number: {"price": {"lt": PRICES / 10 + number / 100}},
-    "a category, a twentieth of the products": lambda number: {"product_type": "c5", "price": {"gte": number / 100}},
+    "a price that a tenth of the products have": lambda number: {"price": {"lt": PRICES / 10 + number / 100}},
+    "a category that a twentieth of the products have": lambda number: {
+        "product_type": "c5",
+        "price": {"gte": number / 100},
+    },
 }
 
 

@@ -1,7 +1,8 @@
 """Runs the jobs of a site on procrastinate. Any number of processes may run; each job runs in one of them.
 
     every 15 seconds    look_around: makes the messages of webhooks, makes a job for each due feed and for each webhook
-                        with due messages, and queues the jobs of dead processes again
+                        with due messages, and queues the jobs of dead processes again; a job that has had
+                        ATTEMPTS attempts fails instead
     every 10 minutes    refresh_suggestions: computes the texts that shop.suggest shows
     every hour          refresh_signals: computes the popularity and the distributions of signals
                         delete_old: deletes old events and cached queries in batches, salts of visitors, and old
@@ -10,7 +11,7 @@
                         deliver: sends the messages of a webhook; one such job of a webhook runs at a time
 
 procrastinate makes one job each time a periodic task is due, however many processes run. A process sends a heartbeat;
-when the process dies, another one runs its jobs.
+when the process dies, another process runs its jobs, unless they have failed after ATTEMPTS attempts.
 """
 
 import asyncio
@@ -77,7 +78,7 @@ LoadFeed = Callable[[str, list[str], float], Awaitable[Ended]]  # name, argument
 
 
 class FeedFailed(Exception):
-    """A load that may succeed later has failed. procrastinate makes another attempt, up to ATTEMPTS in all."""
+    """A load failed, but another attempt may succeed. procrastinate makes up to ATTEMPTS attempts in all."""
 
 
 class _Retry(BaseRetryStrategy):
@@ -239,7 +240,7 @@ class JobsWorker:
             log.warning("the check of the schema failed", error=error.message)
             return
         if found[0] not in (None, self.fault) or found[1] != self.is_behind:
-            log.warning("the schema has changed", fault=found[0], is_behind=found[1])
+            log.warning("the check of the schema has a new result", fault=found[0], is_behind=found[1])
         self.fault, self.is_behind = found
 
     def _app(self) -> App:

@@ -27,7 +27,7 @@ MOST_SHARE = 0.9  # of the products; the index of a larger label would hardly be
 MOST_OTHER = 20
 MOST_VALUE = 300  # characters of a field and its value
 MOST_FIELDS = 20  # fields of one search that are logged
-MOST_LIST = 1_000  # values of a list in a filter that are compared with each other
+MOST_LIST = 1_000  # values of a list in a filter; a longer list implies nothing
 MOST_LINE = 1_000_000  # characters of a line
 MEASURED = 12  # values whose searches are timed
 QUERIES = 12  # timed searches for each of these values
@@ -154,7 +154,7 @@ def read_filters(lines: Iterable[str]) -> Filters:
 
 
 def _pairs(labels: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the fields and values of a search. The tops of product types are left out if the types have no path."""
+    """Yield the fields and values of a search. The tops are left out if no product type of the search is a path."""
     for name, values in labels.items():
         if name == label_indexes.TOP and ">" not in str(labels.get("product_type", ">")):
             continue
@@ -264,8 +264,8 @@ class _Clock:
     def expected(self, share: float) -> float:
         """Return the expected milliseconds of a search with a label.
 
-        This is the time of a search without a result, plus the time of the candidates and of the sample that tests
-        the scan.
+        This is the time of a search without a result, plus the time to scan the candidates of the index and to compare
+        the sample with which the search checks its scan.
         """
         wanted = _CONSTANTS["label_ef_factor"] * self._settings.ef_search * share**0.5
         work = max(_CONSTANTS["default_ef_min"], wanted) * self._settings.hnsw_us_per_candidate

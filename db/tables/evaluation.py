@@ -162,7 +162,7 @@ event = Table(
         DateTime(timezone=True),
         comment="when the event happened, as the shop reports it; null: when it arrived",
     ),
-    Column("value", Numeric(14, 2), comment="total price of the products of the event, in currency"),
+    Column("value", Numeric(14, 2), comment="total price of the event's products; the column currency has its unit"),
     Column("currency", Text, comment="ISO 4217 code of value"),
     Column("quantity", Integer, comment="number of pieces that were put into the cart or bought"),
     Column("position", Integer, comment="place of the product in the list that the shopper saw, from 1"),

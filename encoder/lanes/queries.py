@@ -103,7 +103,7 @@ class QueryLane(threading.Thread):
         conn.execute("set synchronous_commit = off")
         conn.execute(f"set transaction_timeout = '{self._settings.hung_seconds}s'")
         conn.execute(f"listen {requests.CHANNEL}")
-        requests.report_alive(conn, list(self._models))  # the next heartbeat reports the same
+        requests.report_alive(conn, list(self._models))  # at once; each heartbeat repeats the report
         self.ready.set()
         cleaned = 0.0
         while not self._stop_event.is_set():

@@ -82,7 +82,8 @@ def _with_parent(row: RawProduct, names: list[tuple[str, str]], parents: StoredR
         if count == 1 and (found := parents.first(kind, name)):
             return _completed(row, found[1], name)
         if count:
-            reason = f'title is empty, and {count} rows with a title are named "{name}", so the parent is uncertain'
+            rows = f'{count} rows with a title have the identifier, handle or group "{name}"'
+            reason = f"title is empty, and {rows}, so the parent is uncertain"
             return Reject(row.line, row.fields.get("sku", ""), reason)
     reason = f'title is empty, and the file has no parent "{names[0][1]}" with a title'
     return Reject(row.line, row.fields.get("sku", ""), reason)

@@ -34,7 +34,8 @@ class JsonLinesSource(ObjectSource):
 
 
 def _check_first_lines(file: CatalogFile) -> None:
-    """Raises NothingToLoad for a file without lines, and NotACatalog if none of the first lines is an object."""
+    """Raises NothingToLoad for a file without lines, and NotACatalog if none of the first lines is an object with
+    members."""
     reason = None
     with closing(values(file)) as first_values:
         for found in islice(first_values, FIRST_OBJECTS):
@@ -43,7 +44,7 @@ def _check_first_lines(file: CatalogFile) -> None:
             elif isinstance(found[1], dict) and found[1]:
                 return
             else:
-                reason = reason or f"line {found[0]} is JSON, but not an object"
+                reason = reason or f"line {found[0]} is JSON, but not an object with members"
     if reason is None:
         raise NothingToLoad(f"{file.path.name} is empty", hint="It needs a JSON object on a line for each product.")
     raise NotACatalog(

@@ -1,5 +1,5 @@
-"""Adds the host of each image and the limits of batches to the work list. Adds a table of hosts and the version of an
-image's file."""
+"""Adds the host of each image and the limits of batches to the work list. Also adds the table fetch_host and the column
+product_image.file_version."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -53,7 +53,7 @@ execute function shop_private.product_image_changed()""",
 
 
 def upgrade() -> None:
-    # Loads lock products before the work list. If the order differed here, a deadlock could end a load or the upgrade.
+    # A load locks products before the work list. If the order differed here, a deadlock could end a load or the upgrade.
     # Searches read products and images, so the locks on these two tables block only writers.
     op.execute("lock table shop.product, shop.product_image in share row exclusive mode")
     op.execute("lock table shop_private.work in access exclusive mode")

@@ -12,7 +12,7 @@ serves = "0023"
 COLUMNS = {
     "search_id": (sa.Text(), "the id of the search answer that led to the event"),
     "occurred_at": (sa.DateTime(timezone=True), "when the event happened, as the shop reports it; null: when it arrived"),
-    "value": (sa.Numeric(14, 2), "total price of the products of the event, in currency"),
+    "value": (sa.Numeric(14, 2), "total price of the event's products; the column currency has its unit"),
     "currency": (sa.Text(), "ISO 4217 code of value"),
     "quantity": (sa.Integer(), "number of pieces that were put into the cart or bought"),
     "position": (sa.Integer(), "place of the product in the list that the shopper saw, from 1"),

@@ -1,5 +1,5 @@
 """The containers of the overlay `small` run as local processes, wait for the migration, and answer a search. In the
-overlay `ha`, web searches through the pooler."""
+overlay `ha`, the process `web` searches through the pooler."""
 
 import os
 import shutil
@@ -74,7 +74,7 @@ def test_every_process_uses_its_own_login_over_tls(site: KubernetesSite) -> None
     assert [login for login in logins if login.endswith(":False")] == []
 
 
-def test_the_ports_http_metrics_give_the_metrics_of_the_autoscalers(site: KubernetesSite) -> None:
+def test_the_metrics_that_the_autoscalers_read_are_at_the_port_http_metrics(site: KubernetesSite) -> None:
     for name, metric in (("web", "windowshop_http_open_requests "), ("encoder", "windowshop_work_oldest_seconds ")):
         text = httpx.get(site.address(name, "http-metrics") + "/metrics", timeout=30).text
         assert f"\n{metric}" in text
@@ -89,7 +89,7 @@ def test_processes_stop_within_their_grace_period(site: KubernetesSite) -> None:
 
 
 @pytest.mark.soak
-def test_web_of_the_overlay_ha_searches_through_the_pooler(
+def test_in_the_overlay_ha_the_process_web_searches_through_the_pooler(
     public_folder: Path, server: Server, server_home: Path
 ) -> None:
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")

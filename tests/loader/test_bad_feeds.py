@@ -1,4 +1,5 @@
-"""A fault in a feed gives an error or a rejected row with the reason. test_bad_files.py tests delimited files."""
+"""A fault in a feed gives an error or a rejected row, with the reason. test_bad_files.py has the faults of delimited
+files."""
 
 # ruff: noqa: E501 - with one case per line, the tables are easier to read
 
@@ -291,8 +292,8 @@ def test_a_file_that_is_not_in_the_given_format_is_refused(tmp_path: Path):
         (Format.JSONL, "a.csv is not JSON Lines; line 1: not JSON"),
         (Format.JSONLD, "a.csv is not JSON"),
         (Format.PARQUET, "a.csv is not a whole Parquet file"),
-        (Format.SHOPIFY, "a.csv is not a Shopify export: it has no column handle"),
-        (Format.WOOCOMMERCE, "a.csv is not a WooCommerce export: it has no column name"),
+        (Format.SHOPIFY, 'a.csv is not a Shopify export: it has no column "handle"'),
+        (Format.WOOCOMMERCE, 'a.csv is not a WooCommerce export: it has no column "name"'),
         (Format.JSON, "a.csv is not JSON: it begins with neither"),
         (Format.SHOPEE, "a.csv is not in the Shopee layout"),
     ):

@@ -1,4 +1,4 @@
-"""Waits until the encoders have encoded written products, for `?wait=` of a write."""
+"""Delays the answer to a write with `?wait=` until the written products are encoded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from web.http.limiter import ConcurrencyLimiter
 from web.http.problems import ApiError
 
 MAX_WAIT = 60  # seconds
-MAX_WAITERS = 16  # requests that wait at the same time; a further one looks once
+MAX_WAITERS = 16  # requests that wait at the same time; a further request reads the work list once
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0  # seconds between two reads of the work list
 _LAST_LOOK = 1.0  # seconds after the end of the wait, for the last look
 _ANSWER = 1.0  # seconds after the last look, for the answer
@@ -26,9 +26,9 @@ WaitInQuery = Annotated[
     QueryParameter(
         ge=0,
         le=MAX_WAIT,
-        description="Answer when the written products are encoded, but after this number of seconds at the latest. The "
-        "field `encoding` then has the last known state of each product. While many other requests wait, the answer "
-        "comes at once.",
+        description="The longest time in seconds to wait until the written products are encoded. The field `encoding` "
+        "of the answer has the last known state of each product. While many other requests wait, the answer comes at "
+        "once.",
     ),
 ]
 
@@ -42,8 +42,8 @@ async def wait_until_encoded(
 ) -> dict[str, encoding.State]:
     """Returns for each product the last known state: whether it is encoded, waits, or is in quarantine.
 
-    The products are committed, so no error of a look becomes the answer. Before the first successful look, the state is
-    `waiting`. When the service stops, the wait ends at once.
+    The products are committed, so an error while the work list is read does not become the answer. Until a read
+    succeeds, the state is `waiting`. When the service stops, the wait ends at once.
     """
     waiters: ConcurrencyLimiter = state.waiters
     if waiters.is_full:

@@ -49,8 +49,8 @@ class Group:
 
 
 def groups(state: PageState, facets: Sequence[FacetOf]) -> list[Group]:
-    """Returns a group for each field with values, except for the currency if all products have the same. The field that
-    most of the counted products have comes first. Each chosen value is included, even if no product has it."""
+    """Returns a group for each field that has a counted or a chosen value. A single currency has a group only if it is
+    chosen. The groups are sorted by the rounded share of the counted products that have a value, the largest first."""
     by_name = {facet.field: facet for facet in facets}
     found = (_group(state, name, by_name.get(name)) for name in FIELDS)
     return sorted((group for group in found if group is not None), key=lambda group: -group.covered)

@@ -57,7 +57,7 @@ def list_synonyms(
 
 
 @app.command()
-def remove(synonym_id: Annotated[int, typer.Argument(help="The number that list shows.")]) -> None:
+def remove(synonym_id: Annotated[int, typer.Argument(help="The number that `synonym list` shows.")]) -> None:
     """Remove a synonym."""
     from db.errors import SettingsError
     from db.search import synonyms

@@ -24,7 +24,7 @@ def what_if(
     k: Annotated[int, typer.Option("--k", "-k", min=1, max=100, help="The number of products of a page.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Show what changes would do to the searches of judged queries. The changes are made, and taken back.
+    """Show the effect of the given changes on the searches of judged queries. The changes are made, and taken back.
 
     \b
     windowshop what-if '{"synonym": {"terms": ["backpack", "rucksack"]}}'
@@ -74,8 +74,8 @@ def _print(answer: "Answer", k: int) -> None:
 
     console = Console()
     console.print(
-        f"The first page of {answer.changed:,} of {answer.queries:,} queries changes. Means of the {answer.judged:,} "
-        f"queries with a relevant product: nDCG@10 {_figures(answer.quality)}, recall@{k} "
+        f"{answer.changed:,} of {answer.queries:,} queries would get another first page. Means of the "
+        f"{answer.judged:,} queries with a relevant product: nDCG@10 {_figures(answer.quality)}, recall@{k} "
         f"{_change(answer.quality.recall_before, answer.quality.recall_after)}.",
         highlight=False,
     )

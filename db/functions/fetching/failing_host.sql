@@ -9,6 +9,7 @@ where f.failing_since is not null
 order by 2 desc, 1;
 comment on column shop.failing_host.host is 'name and port of the host, or scheme and bucket of an object store';
 comment on column shop.failing_host.waiting is 'waiting images; an image that waits for two models counts twice';
-comment on column shop.failing_host.failing_since is 'time of the first of the failed fetches in a row';
+comment on column shop.failing_host.failing_since is
+    'time of the first failed fetch after the last fetch that did not fail';
 comment on column shop.failing_host.next_attempt_at is 'no image of the host is fetched before this time';
 comment on column shop.failing_host.error is 'why the last fetch failed';

@@ -1,10 +1,11 @@
--- Fills the temporary table match_posting with the products on which shop.calibrate_matching fits and measures. The
--- label of a product names the group into which people have put the product, and a group is all products with the same
--- label. The table has about @match_sample_products@ products, or all products with a label if there are fewer. A group
--- is in the table with all its products or not at all. held_out is true for about half of the groups.
--- shop.calibrate_matching measures on these groups and fits on the others. The table's column `same` is the number of
--- products in the group. p_condition selects the products that have a label. p_label is the SQL that reads the label.
--- `groups` is the number of groups of two or more products, and `postings` is the number of products in these groups.
+-- Fills the temporary table match_posting with the products on which shop.calibrate_matching fits the thresholds and
+-- measures F1. The label of a product names the group into which people have put the product, and a group is all
+-- products with the same label. The table has about @match_sample_products@ products, or all products with a label if
+-- there are fewer. A group is in the table with all its products or not at all. held_out is true for about half of the
+-- groups. shop.calibrate_matching measures F1 on all groups, but fits the thresholds only on the groups that are not
+-- held out. The table's column `same` is the number of products in the group. p_condition selects the products that
+-- have a label. p_label is the SQL that reads the label. `groups` is the number of groups of two or more products, and
+-- `postings` is the number of products in these groups.
 create or replace function shop_private.sample_groups(
     p_condition text, p_label text, out postings bigint, out groups bigint
 )

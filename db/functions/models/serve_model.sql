@@ -7,9 +7,10 @@
 -- watch (a stored search that reports new matches), the function therefore passes these products to watch_note. If no
 -- model served before, it passes every product whose title is encoded.
 --
--- A reader locks a view when it first reads the view or the model (shop_private.serving), and holds the lock until its
--- transaction ends. The switch therefore waits for these readers, and later readers wait for the switch. The caller's
--- lock_timeout limits the wait for all views together; a longer wait ends with an error.
+-- A reader locks a view when it first reads it, and holds the lock until the transaction of the reader ends. The
+-- function shop_private.serving reads shop.searchable, and so locks it too. The switch therefore waits for these
+-- readers, and later readers wait for the switch. The caller's lock_timeout limits the wait for all views together; a
+-- longer wait ends with an error.
 create or replace function shop_private.serve_model(p_model text default null, p_force boolean default false)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

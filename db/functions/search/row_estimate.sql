@@ -1,7 +1,7 @@
 -- Returns an estimate of the number of rows of a table. The estimate is computed as in the planner: the number of rows
 -- per page at the last ANALYZE, times the present number of pages. If the table was never analyzed, or was empty at
--- that time, a row is assumed to take 100 bytes and 2 bytes for each dimension of its vectors. The function has no SET
--- clause, because every search calls it. Instead, the function names the schema of each relation.
+-- the last ANALYZE, a row is assumed to take 100 bytes and 2 bytes for each dimension of its vectors. The function has
+-- no SET clause, because every search calls it. Instead, the function names the schema of each relation.
 create or replace function shop_private.row_estimate(relation regclass)
 returns bigint
 language plpgsql stable parallel safe as $$

@@ -19,14 +19,14 @@ BUFFER = 256 * 1024  # this many bytes are read at a time
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
 # Compression makes a feed 5 to 20 times smaller. A malicious file of a few MB could decompress to terabytes, and its
-# load would take days. So a decompressed file may have MAX_EXPANSION times the bytes of its compressed file, or
-# ALWAYS_ALLOWED bytes, whichever is more.
+# load would take days. So the decompressed bytes may be at most MAX_EXPANSION times the compressed bytes read so far,
+# or ALWAYS_ALLOWED, whichever is more.
 MAX_EXPANSION = 200
 ALWAYS_ALLOWED = 64 << 20
 
 
 class CatalogFile:
-    """A plain or gzipped file. The constructor raises SourceUnreadable or SourceDamaged, before anything is loaded.
+    """A plain or gzipped file. The constructor reads its first bytes, and raises SourceUnreadable or SourceDamaged.
 
     Text in UTF-16, or in the given `encoding`, is converted to UTF-8 when it is read.
     """

@@ -58,7 +58,7 @@ class PlatformTable(ABC):
         for field in self.needed:
             if not set(self._names).intersection(self.FIELDS[field]):
                 raise MissingColumns(
-                    f"{table.path.name} is not {self.platform}: it has no column {self.FIELDS[field][0]}",
+                    f'{table.path.name} is not {self.platform}: it has no column "{self.FIELDS[field][0]}"',
                     hint="Omit --format to load the file by its own columns.",
                 )
         fields: dict[str, str] = {}

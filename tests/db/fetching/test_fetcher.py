@@ -177,7 +177,7 @@ def test_an_image_after_more_than_five_redirects_is_refused(fetcher: MakeFetcher
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(), st.binary())
-def test_any_path_and_any_redirect_location_raise_image_rejected(
+def test_the_only_error_for_any_path_and_any_redirect_location_is_image_rejected(
     fetcher: MakeFetcher, site: ScriptedServer, path: str, location: bytes
 ) -> None:
     made = fetcher()

@@ -35,7 +35,9 @@ def test_a_probe_ends_while_a_synchronous_standby_does_not_answer(
     shop.add("a")
     shop.encode_all()
     monkeypatch.setattr(probe.secrets, "token_hex", lambda _: "0" * 16)
-    shop.cache(f"windowshop status {'0' * 16}")  # in place of an encoder, which does not wait for the standby
+    # No encoder runs here. An encoder could store this vector during the outage, because its commit does not wait for
+    # the standby. So the test stores the vector beforehand.
+    shop.cache(f"windowshop status {'0' * 16}")
     with databases.without_synchronous_standby():
         assert probed(shop, 5_000).level is Level.FINE
         assert shop.value("select count(*) from shop_private.query_embedding") == 0

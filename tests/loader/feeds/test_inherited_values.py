@@ -45,7 +45,7 @@ def rows_of(folder: Path, content: str) -> dict[str, RawProduct | Reject]:
         ("sku,title,parent_sku,price\na-1,,a,2\na,Hat,,1\n", "a-1", ("Hat", None, None, None, "2", "a"), ()),
     ],
 )
-def test_a_variant_without_a_title_takes_the_empty_values_from_its_parent(
+def test_the_parent_fills_the_empty_values_of_a_variant_without_a_title(
     content: str, sku: str, fields: tuple[str | None, ...], images: tuple[str, ...], tmp_path: Path
 ):
     row = rows_of(tmp_path, content)[sku]
@@ -61,11 +61,12 @@ def test_a_variant_without_a_title_takes_the_empty_values_from_its_parent(
         ("sku,title,parent_sku\na,,b\nc,Cap,\n", 'title is empty, and the file has no parent "b" with a title'),
         (
             "sku,title,item_group_id\na,,g\nc,Cap red,g\nd,Cap blue,g\n",
-            'title is empty, and 2 rows with a title are named "g", so the parent is uncertain',
+            'title is empty, and 2 rows with a title have the identifier, handle or group "g", '
+            "so the parent is uncertain",
         ),
     ],
 )
-def test_a_variant_without_one_parent_is_rejected(content: str, reason: str, tmp_path: Path):
+def test_a_variant_with_no_known_parent_or_with_two_is_rejected(content: str, reason: str, tmp_path: Path):
     assert rows_of(tmp_path, content)["a"] == Reject(2, "a", reason)
 
 

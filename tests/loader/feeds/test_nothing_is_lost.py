@@ -70,7 +70,7 @@ STRUCTURE = {
     "shopify_2025.csv": {"default", "title", "1"},
     "shopify_products.json": {"8", "9", "900", "x", "size", "default", "title", "cost", "3", "00"},
     "woocommerce.csv": {"logo", "30", "variable"},
-    "woocommerce_de.csv": {"10", "nund", "variable"},  # nund is in "Weich\\nund", where \\n ends a line
+    "woocommerce_de.csv": {"10", "nund", "variable"},  # \n is a line end in "Weich\nund"
 }
 Cell = tuple[str, int, str]  # the column, the line, and the text
 
@@ -148,9 +148,9 @@ def words(text: str) -> set[str]:
 def lost_cells(path: Path) -> list[Cell]:
     """Returns the cells that are neither in a product nor reported.
 
-    If the line of a cell has a product, the words of the cell must be in this product. The line may also be unknown, or
-    have no product, like a row that only adds an image. Then the words of each part of the cell must be in one product
-    of the file.
+    If the line of a cell has a product, the words of the cell must be in this product. If the line is
+    unknown, or has no product, for example because the row only adds an image, the words of each part of the cell must
+    be in one product of the file.
     """
     source = open_source(path)
     products: list[set[str]] = []

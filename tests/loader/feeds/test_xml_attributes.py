@@ -1,4 +1,4 @@
-"""The attributes of XML elements are loaded, except for attributes that say how a text or link is written."""
+"""The attributes of XML elements are loaded, except those that only describe a text or link, such as its language."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_a_price_may_have_its_currency_in_an_attribute(tmp_path: Path):
         ),
     ],
 )  # fmt: skip
-def test_an_element_with_attributes_is_an_object_unless_they_only_describe_its_notation(
+def test_an_element_is_an_object_unless_all_its_attributes_only_describe_its_text_or_link(
     element: str, attributes: dict[str, object], tmp_path: Path
 ):
     assert product(element, tmp_path / "a.xml").attributes == attributes

@@ -24,7 +24,7 @@ def test_each_row_has_the_smallest_product_id_and_the_size_of_its_group(shop_wit
 
 
 def test_a_chain_of_similar_products_is_not_one_group(shop_with_thresholds: "Shop") -> None:
-    """Each product matches its neighbours in the chain, but the first product does not match the last product."""
+    """Each product matches the next product of the chain, but no group has all six products."""
     add(shop_with_thresholds, *(Posting(f"p{n}", 1 + n * 0.15, 10 + n, SAUCEPAN[n:] * 2) for n in range(6)))
     linked = {(row.sku, n) for n in range(6) for row in call(shop_with_thresholds, "matches", sku=f"p{n}")}
     assert {(f"p{n + 1}", n) for n in range(5)} <= linked

@@ -1,4 +1,4 @@
-"""shop.what_if shows what changes would do to a suite of judged queries. It stores only the vectors of new texts."""
+"""shop.what_if shows the effect of changes on a suite of judged queries. It stores only the vectors of new texts."""
 
 import threading
 import time

@@ -1,5 +1,5 @@
-"""Checks that the manifests of an overlay name only things that exist, fit each other, and keep the rules of their
-kind."""
+"""Checks the manifests of an overlay: the objects that they name exist, the manifests fit each other, and each manifest
+keeps the rules of its kind. Other modules check the kinds in CHECKED_ELSEWHERE."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

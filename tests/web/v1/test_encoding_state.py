@@ -107,7 +107,7 @@ def test_a_committed_write_that_waits_is_answered_although_the_work_list_cannot_
     assert (answer.status_code, answer.json()["encoding"]) == (200, "done")
 
 
-def test_a_request_beyond_the_limit_of_waiting_requests_looks_once(
+def test_a_request_beyond_the_limit_of_waiting_requests_reads_the_work_list_once(
     monkeypatch: pytest.MonkeyPatch, serve: Serve, own_database: Database
 ) -> None:
     monkeypatch.setattr(waiting, "MAX_WAITERS", 1)

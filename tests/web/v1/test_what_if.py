@@ -1,4 +1,4 @@
-"""With an admin key, `/v1/what-if` shows what changes would do to judged searches. It changes nothing, and refuses
+"""With an admin key, `/v1/what-if` shows the effect of changes on judged searches. It changes nothing, and refuses
 faulty changes."""
 
 from collections.abc import Iterator

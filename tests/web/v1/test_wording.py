@@ -125,7 +125,7 @@ def test_each_numeric_field_can_be_compared_with_fractions_and_large_numbers(ser
             assert (answer.status_code, answer.json().get("total")) == (200, int(found)), (condition, answer.text)
 
 
-def test_an_empty_list_and_its_facets_say_why(client: httpx.Client) -> None:
+def test_an_empty_list_has_a_reason_and_facets_without_values(client: httpx.Client) -> None:
     asked = {"filter": {"color": "nothing"}, "facets": ["brand", "attributes.strap_cm"]}
     empty = client.post("/v1/search", json=asked).json()
     assert (empty["results"], empty["total"], empty["reason"]) == ([], 0, "none matches the filter")
@@ -183,15 +183,13 @@ def test_the_address_of_an_image_may_have_a_scheme_in_capitals(client: httpx.Cli
 @pytest.mark.parametrize(
     ("content", "kind", "status"), [(b"{}", "text/plain", 415), (b" " * 5_000_000, "application/json", 413)]
 )
-def test_faults_of_a_request_to_mcp_are_problems(client: httpx.Client, content: bytes, kind: str, status: int) -> None:
+def test_a_faulty_request_to_mcp_gets_a_problem(client: httpx.Client, content: bytes, kind: str, status: int) -> None:
     answer = client.post("/mcp", content=content, headers={"Content-Type": kind})
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert answer.json()["detail"]
 
 
-def test_the_tools_search_and_product_show_the_same_two_prices_and_a_filter_uses_each(
-    serve: Any, own_database: Any
-) -> None:
+def test_two_tools_show_the_same_two_prices_and_a_filter_can_use_each_price(serve: Any, own_database: Any) -> None:
     product = {"sku": "S", "title": "bag", "price": 100, "sale_price": 60, "currency": "EUR"}
     with serve(own_database) as client:
         client.put("/v1/products", json={"products": [product]}).raise_for_status()
@@ -206,7 +204,7 @@ def test_the_tools_search_and_product_show_the_same_two_prices_and_a_filter_uses
     assert (shown["price"], shown["effective_price"]) == (100, 60)
 
 
-def test_a_catalog_without_products_is_not_the_default(own_database: Any) -> None:
+def test_the_default_catalog_has_products_or_is_main(own_database: Any) -> None:
     zzz = "insert into shop.product (product_id, catalog, sku, title) select shop.product_id('a', c), c, 'a', 'a' from "
     zzz += "(values ('zzz')) v(c)"
     with own_database.connect(None) as conn, conn.begin():

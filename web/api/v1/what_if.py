@@ -1,4 +1,4 @@
-"""Tells what changes of the shop would do to the searches of judged queries."""
+"""Shows the effect of changes of the shop on the searches of judged queries."""
 
 from typing import Annotated, Any
 

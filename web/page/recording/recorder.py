@@ -1,9 +1,9 @@
 """Writes the searches and clicks of visitors to shop.event in the background, so that no page waits for the primary.
 
 A search waits for WAIT_SECONDS: if the visitor adds or removes letters at the end of the text in this time, only the
-last text is recorded. A process that still remembers a search of a visitor does not record it again on that day. The
-same holds for a click on one of the found products. A click on a product of a search that was not recorded is not
-recorded either. While the primary does not answer, events wait, and the page works as before.
+last text is recorded. While a process remembers a search or a click of a visitor, it does not record it again on that
+day. A click is not recorded if the process remembers that it left out the search. While the primary does not answer,
+events wait, and the page works as before. A process records nothing before it has read the salt of the day.
 
 All that is kept in memory is bounded. An event can be lost: for example, if too many events wait, if its write fails
 and may have been stored, or if the service ends while the primary does not answer. The metrics count the lost events.
@@ -41,11 +41,11 @@ WAIT_SECONDS = 3.0
 TICK_SECONDS = 0.5
 WRITE_SECONDS = 5.0
 RETRY_SECONDS = 10.0  # between attempts while the primary does not answer
-MOST_A_DAY = 300  # events of a visitor
-MOST_WAITING = 1_000  # searches that may be followed by a longer text
+MOST_A_DAY = 300  # events of a visitor that one process records
+MOST_WAITING = 1_000  # searches that wait, in case the visitor changes the end of the text
 MOST_READY = 5_000  # events to be written
 BATCH = 500
-MOST_KNOWN = 100_000  # events of the day that are not recorded again, and visitors whose events are counted
+MOST_KNOWN = 100_000  # remembered events of the day, as many searches left out, and as many visitors with a count
 RECORDED, LIMITED, LOST = "recorded", "limited", "lost"  # what becomes of an event
 
 
@@ -53,7 +53,7 @@ RECORDED, LIMITED, LOST = "recorded", "limited", "lost"  # what becomes of an ev
 class _Waiting:
     event: Event
     until: float  # on the monotonic clock
-    is_text: bool  # whether the search has nothing but a text
+    is_text: bool  # false: the search has an image or products
 
 
 class Recorder:

@@ -34,7 +34,7 @@ begin
         or not has_any_column_privilege(relation, 'select')
     then
         raise exception using errcode = '42501', message = format('%s may not read %s', current_user, relation),
-            hint = 'Grant SELECT on it to the role that defines the signal.';
+            hint = 'Grant this role SELECT on it, and USAGE on its schema.';
     end if;
     if exists (select from shop.signal s where s.name = p_name) then
         raise exception using errcode = '42710', message = format('there is already a signal %L', p_name),

@@ -1,4 +1,4 @@
--- Shows what changes of the shop would do to the searches of a suite of judged queries, and leaves the shop as it is.
+-- Shows the effect of the given changes on the searches of a suite of judged queries, and leaves the shop as it is.
 --
 --   select query, before, after, ndcg_before, ndcg_after from shop.what_if(
 --       '[{"synonym": {"terms": ["sofa", "couch"]}}, {"signal": {"name": "stock", "weight": 0.3}}]', 'default');
