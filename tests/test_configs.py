@@ -39,5 +39,5 @@ def test_a_config_is_loaded(config: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert tested == sum(len(value) if isinstance(value, dict) else 1 for value in whole.values())
 
 
-def test_there_is_a_config_for_a_laptop_a_shop_and_a_gpu() -> None:
+def test_there_is_a_config_for_a_laptop_and_a_shop_and_a_gpu() -> None:
     assert [config.stem for config in CONFIGS] == ["gpu", "laptop", "shop"]

@@ -232,7 +232,7 @@ def test_the_web_service_is_measured_idle_and_under_load_and_at_overload(
 
 
 @pytest.mark.soak
-def test_a_search_is_timed_without_signals_and_rules_and_with_them_unused_and_used(shop: Shop) -> None:
+def test_a_search_is_timed_without_signals_and_rules_and_with_unused_and_with_used_ones(shop: Shop) -> None:
     queries = shop.catalog.queries("text", 20, seed=11)
     texts = query_texts(shop.catalog, queries.clusters, "mixed")
     postgres.remember(shop, texts, queries)

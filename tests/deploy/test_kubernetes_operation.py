@@ -112,7 +112,7 @@ def test_the_settings_of_the_site_are_valid(monkeypatch: pytest.MonkeyPatch) -> 
 # --- autoscaling
 
 
-def test_web_exports_the_metric_of_its_autoscaler(promtool: Run, tmp_path: Path) -> None:
+def test_the_web_service_exports_the_metric_of_its_autoscaler(promtool: Run, tmp_path: Path) -> None:
     [rule] = read("adapter/values.yaml")["rules"]["custom"]
     [metric] = one(overlay("gpu"), "HorizontalPodAutoscaler", "windowshop-web")["spec"]["metrics"]
     assert metric["pods"]["metric"]["name"] == rule["name"]["as"]

@@ -88,7 +88,7 @@ def pin(tmp_path: Path, skopeo: str | None) -> tuple[subprocess.CompletedProcess
     return done, (tmp_path / "images.yaml").read_text()
 
 
-def test_pin_writes_the_digest_of_every_image_and_a_second_run_replaces_it(tmp_path: Path) -> None:
+def test_the_script_pin_writes_the_digest_of_every_image_and_a_second_run_replaces_it(tmp_path: Path) -> None:
     done, text = pin(tmp_path, f'echo "sha256:{"a" * 64}"')
     assert done.returncode == 0, done.stderr
     images = re.findall(r": (?:docker|quay|ghcr)\.io/", IMAGES.read_text())
@@ -103,7 +103,9 @@ def test_pin_writes_the_digest_of_every_image_and_a_second_run_replaces_it(tmp_p
     ("skopeo", "reason"),
     [("echo 'no route to the registry' >&2; exit 1", "no route"), ("echo latest", "latest"), (None, "not installed")],
 )
-def test_pin_changes_nothing_while_a_digest_cannot_be_read(skopeo: str | None, reason: str, tmp_path: Path) -> None:
+def test_the_script_pin_changes_nothing_while_a_digest_cannot_be_read(
+    skopeo: str | None, reason: str, tmp_path: Path
+) -> None:
     done, text = pin(tmp_path, skopeo)
     assert done.returncode == 1
     assert reason in done.stderr

@@ -49,7 +49,7 @@ def test_a_fresh_site_answers_a_search_after_a_load(site: Site) -> None:
         wait_until(found_by_images, 240, "a search that finds all products by their images")
 
 
-def test_db_check_passes_and_cli_may_not_list_keys(site: Site) -> None:
+def test_db_check_passes_and_the_service_cli_may_not_list_keys(site: Site) -> None:
     checked = site.run("admin", "db", "check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     refused = site.run("cli", "key", "list")
@@ -57,7 +57,7 @@ def test_db_check_passes_and_cli_may_not_list_keys(site: Site) -> None:
 
 
 @pytest.mark.soak
-def test_an_export_by_admin_is_in_the_folder_from_which_encoders_read_exports(site: Site) -> None:
+def test_an_export_of_the_service_admin_is_in_the_folder_from_which_encoders_read_exports(site: Site) -> None:
     exported = site.run("admin", "model", "export", "starter")
     assert exported.returncode == 0, exported.stderr
     volume, folder = site.folder / "volumes" / "models", "/var/cache/windowshop"

@@ -98,7 +98,7 @@ def test_the_revision_of_a_folder_depends_only_on_its_content(folder: Path) -> N
     assert one.revision == same.revision != other.revision
 
 
-def test_starter_places_an_image_of_a_guitar_nearer_to_guitar_than_to_shoes() -> None:
+def test_the_model_starter_places_an_image_of_a_guitar_nearer_to_guitar_than_to_shoes() -> None:
     starter = load("starter")
     images = Path(__file__).parents[2] / "loader" / "sample" / "images"
     guitar = starter.encode_images([Image.open(images / "fluent_1376.webp").convert("RGB")])[0]

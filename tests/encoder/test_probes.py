@@ -143,7 +143,7 @@ def test_a_port_in_use_is_an_error_and_without_a_port_there_is_no_server() -> No
         assert address is None
 
 
-def test_an_old_heartbeat_an_unready_query_lane_and_a_schema_fault_are_reported() -> None:
+def test_old_heartbeats_and_unready_query_lanes_and_schema_faults_are_reported() -> None:
     class Beats:
         age, lease = 40.0, 30
         is_behind = False

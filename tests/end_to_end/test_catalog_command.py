@@ -57,7 +57,7 @@ def counts(database: Database) -> dict[str, int]:
         return dict(conn.scalar(text(COUNTS)) or {})
 
 
-def test_catalog_drop_asks_for_confirmation_and_deletes_all_rows_of_the_catalog(
+def test_the_command_catalog_drop_asks_for_confirmation_and_deletes_all_rows_of_the_catalog(
     env: dict[str, str], clip_database: Database
 ) -> None:
     before = counts(clip_database)
@@ -75,7 +75,7 @@ def test_catalog_drop_asks_for_confirmation_and_deletes_all_rows_of_the_catalog(
     assert "The catalogs are: main." in again.stderr
 
 
-def test_catalog_list_shows_each_catalog_with_its_counts(env: dict[str, str]) -> None:
+def test_the_command_catalog_list_shows_each_catalog_with_its_counts(env: dict[str, str]) -> None:
     lines = windowshop("catalog", "list", env=env).stdout.splitlines()
     assert [line.split() for line in lines if "english" in line] == [
         ["main", "english", "3", "3", "1", "0"],

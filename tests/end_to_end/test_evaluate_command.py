@@ -73,7 +73,7 @@ def judge(env: dict[str, str], folder: Path) -> None:
     assert done.stdout.startswith(f"{len(lines) - 1:,} judgements of judged.csv: {len(lines) - 1:,} new, 0 changed")
 
 
-def test_evaluate_measures_the_legs_and_fits_weights_and_compares_runs(
+def test_the_command_evaluate_measures_the_legs_and_fits_weights_and_compares_runs(
     env: dict[str, str], tmp_path: Path, clip_database: Database
 ) -> None:
     judge(env, tmp_path)
@@ -112,7 +112,9 @@ def test_evaluate_measures_the_legs_and_fits_weights_and_compares_runs(
     assert "+.000 [+.000, +.000]" in table.stdout
 
 
-def test_evaluate_uses_and_reports_the_given_weights_and_route_and_k(env: dict[str, str], tmp_path: Path) -> None:
+def test_the_command_evaluate_uses_and_reports_the_given_weights_and_route_and_k(
+    env: dict[str, str], tmp_path: Path
+) -> None:
     judge(env, tmp_path)
     arguments = ("--weights", "keyword=1,rrf_k=5", "--route", "exact", "-k", "5", "--no-index-recall", "--json")
     done = windowshop("evaluate", *arguments, env=env)

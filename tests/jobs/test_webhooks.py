@@ -188,7 +188,7 @@ def test_other_roles_cannot_read_the_secrets_of_webhooks(shop: Shop, receiver: S
             shop.connect(role).exec_driver_sql("select secret from shop_private.webhook")
 
 
-def test_the_commands_add_test_list_and_remove_a_webhook(
+def test_a_webhook_is_added_and_tested_and_listed_and_removed_by_commands(
     shop: Shop, receiver: ScriptedServer, environment: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from windowshop.site.webhook import app

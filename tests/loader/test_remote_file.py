@@ -191,7 +191,7 @@ def test_the_copy_has_the_name_of_the_file_and_stays_in_the_folder_of_copies(
     assert copy.name == name
 
 
-def test_watch_loads_a_file_again_only_after_a_change(
+def test_a_watched_file_is_loaded_again_only_after_a_change(
     emptied_database: Database, site: ScriptedServer, folder: Path
 ) -> None:
     changed = TABLE.replace(b"Red", b"Green")

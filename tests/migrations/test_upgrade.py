@@ -109,7 +109,7 @@ def test_a_downgrade_to_base_and_an_upgrade_give_the_schema_of_a_fresh_install(
     assert catalog(with_toy) == catalog(empty)
 
 
-def test_drift_names_a_column_that_the_code_does_not_have(database: Database, settings: Settings) -> None:
+def test_the_check_for_drift_names_a_column_that_the_code_does_not_have(database: Database, settings: Settings) -> None:
     admin(database, "alter table shop.product add column mood text")
     with pytest.raises(SchemaMismatch, match="mood"):
         drift(database, settings)

@@ -162,7 +162,7 @@ def test_people_get_logins_of_their_own(database: Database, shell: Shell) -> Non
 
 
 @pytest.mark.soak
-def test_status_ends_with_the_documented_exit_code(database: Database, shell: Shell) -> None:
+def test_the_command_status_ends_with_the_documented_exit_code(database: Database, shell: Shell) -> None:
     first, second, third = block("status").splitlines()
     shown = shell(first)
     assert shown.returncode == 2, shown.stdout + shown.stderr  # the database has no model

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 GOLDEN = Path(__file__).with_name("grants.golden.txt")
 
 # Lists the privileges on objects of Windowshop, except the privileges of the object's owner. The functions of dblink
-# are not listed: `test_the_analyst_and_app_and_encoder_and_gateway_may_not_use_dblink` checks them.
+# are not listed: `test_the_roles_analyst_and_app_and_encoder_and_gateway_may_not_use_dblink` checks them.
 PRIVILEGES = """
 with acl as (
     select 'schema ' || nspname as object, nspacl as acl, acldefault('n', nspowner) as absent, nspowner as owner
@@ -108,7 +108,7 @@ def test_an_analyst_may_not_execute_a_new_function_before_a_grant(shop: "Shop") 
 
 
 @pytest.mark.parametrize("role", [Role.ANALYST, Role.APP, Role.ENCODER, Role.GATEWAY])
-def test_the_analyst_and_app_and_encoder_and_gateway_may_not_use_dblink(shop: "Shop", role: Role) -> None:
+def test_the_roles_analyst_and_app_and_encoder_and_gateway_may_not_use_dblink(shop: "Shop", role: Role) -> None:
     allowed = shop.run(
         "select p.oid::regprocedure::text from pg_proc p join pg_extension e on e.extnamespace = pronamespace "
         "where extname = 'dblink' and proname like 'dblink%' "

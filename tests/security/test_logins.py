@@ -141,7 +141,7 @@ def test_a_shared_login_and_a_borrowed_login_and_too_many_connections_are_faults
     assert f"{budget.taken + 500 - limit} connections, and the server has {budget.usable}" in faults
 
 
-def test_a_person_gets_only_connections_that_the_budget_has_left(shop: "Shop", people: list[str]) -> None:
+def test_a_person_gets_no_more_connections_than_the_budget_leaves(shop: "Shop", people: list[str]) -> None:
     roles, admin = shop.database.roles, shop.connect(None)
     budget = logins.budget(admin, roles)
     left = budget.usable - budget.taken

@@ -70,7 +70,7 @@ def test_a_tenant_learns_nothing_of_the_products_of_another_tenant(tenants: Tena
         assert leaks(tenants, OWN, ATTEMPTS, GUESSES) == []
 
 
-def test_no_search_list_facet_or_count_and_no_error_of_fifty_tenants_names_another_tenant(tenants: Tenants) -> None:
+def test_no_answer_and_no_error_of_fifty_tenants_names_another_tenant(tenants: Tenants) -> None:
     attempts = [
         (f"select t::text from shop.search('{QUERY}', k => 100, catalog => '{{own}}') t where total = 3", 3),
         ("select t::text from shop.facets(catalog => '{own}') t where products <= 3", None),

@@ -65,7 +65,7 @@ def test_a_mistyped_catalog_is_refused_and_create_creates_it(writing: httpx.Clie
     assert writing.put("/products", json=body).json()["products"][0]["status"] == "unchanged"
 
 
-def test_main_needs_no_create_in_an_empty_shop(writing: httpx.Client, own_database: Database) -> None:
+def test_the_catalog_main_needs_no_create_in_an_empty_shop(writing: httpx.Client, own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         conn.exec_driver_sql("delete from shop.product")
         conn.exec_driver_sql("delete from shop.catalog")

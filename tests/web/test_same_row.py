@@ -131,7 +131,7 @@ ODD_PRODUCTS += [
 
 
 @pytest.mark.parametrize("strict", [False, True], ids=["", "strict"])
-def test_put_and_load_omit_the_same_odd_values(
+def test_a_put_and_a_load_omit_the_same_odd_values(
     serve: Serve, own_database: Database, tmp_path: Path, strict: bool
 ) -> None:
     assert set(ODD) == {*COLUMNS, "attributes", "images"} - {"sku", "title"}
@@ -190,7 +190,7 @@ def test_the_other_prices_and_dates_of_a_request_decide_an_ambiguous_value(
     assert (row["price"], str(row["published_at"])[:10]) == (1290, "2026-04-01")
 
 
-def test_put_and_load_store_the_same_products(serve: Serve, own_database: Database, tmp_path: Path) -> None:
+def test_a_put_and_a_load_store_the_same_products(serve: Serve, own_database: Database, tmp_path: Path) -> None:
     with serve(own_database) as client:
         answer = client.put("/products", json={"products": PRODUCTS})
         outcomes = answer.json()["products"]
@@ -207,7 +207,7 @@ def test_put_and_load_store_the_same_products(serve: Serve, own_database: Databa
         assert (summary.unchanged, summary.updated) == (len(PRODUCTS), 0)
 
 
-def test_put_stores_private_attributes_only_if_keep_names_them(serve: Serve, own_database: Database) -> None:
+def test_a_put_stores_private_attributes_only_if_keep_names_them(serve: Serve, own_database: Database) -> None:
     attributes = {"cost": 5, "parts": {"supplier": "Acme", "Wholesale Price": 7}, "glaze": "matt"}
     body: dict[str, Any] = {"products": [{"sku": "P1", "title": "Mug", "attributes": attributes}]}
     with serve(own_database) as client:

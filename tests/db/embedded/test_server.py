@@ -79,7 +79,7 @@ def test_the_server_is_durable_and_local_and_uses_the_builtin_locale(home: Path)
         connection.rollback()
 
 
-def test_login_needs_the_password(home: Path) -> None:
+def test_a_login_needs_the_password(home: Path) -> None:
     with server.attach(home) as running:
         for password in ("wrong", ""):
             with pytest.raises(psycopg.OperationalError, match="password"):
@@ -148,7 +148,7 @@ def test_a_killed_reaper_is_replaced_by_the_next_process_that_attaches(
     assert soon(lambda: not cluster.running(home))
 
 
-def test_a_server_started_by_the_function_start_runs_until_stop_is_called(
+def test_the_function_start_starts_a_server_that_runs_until_the_function_stop_is_called(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     running = server.start(home)
@@ -178,7 +178,7 @@ def test_the_next_process_that_attaches_restarts_a_crashed_server(home: Path) ->
     assert server.status(home).running
 
 
-def test_stop_is_refused_while_the_server_is_in_use_and_force_stops_the_server(
+def test_a_stop_is_refused_while_the_server_is_in_use_unless_it_is_forced(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     process = attached_process(home)

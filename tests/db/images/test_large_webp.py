@@ -47,5 +47,5 @@ def test_the_size_of_a_webp_is_read_from_its_first_bytes(mode: str, options: dic
 @pytest.mark.parametrize(
     "data", [b"", b"RIFF\0\0\0\0WEBPVP8 ", b"RIFF\0\0\0\0WEBPVP8?" + bytes(40), b"\x89PNG" + bytes(40)]
 )
-def test_truncated_and_other_bytes_have_no_size(data: bytes) -> None:
+def test_truncated_images_and_other_bytes_have_no_size(data: bytes) -> None:
     assert webp_size(data) is None

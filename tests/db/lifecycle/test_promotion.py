@@ -153,7 +153,7 @@ def test_a_model_with_a_lower_measured_ndcg_is_not_promoted(filled_shop: "Shop")
         ([0.8, 0.9, 0.7, 0.5, 0.8, 0.9, 0.9, 1.0] * 2 + [0.8, 0.8, 0.7, 0.8], "a difference within the interval"),
     ],
 )
-def test_a_model_with_an_equal_or_similar_ndcg_is_promoted_and_the_comparison_returned(
+def test_a_model_with_an_equal_or_similar_ndcg_is_promoted_and_the_comparison_is_returned(
     filled_shop: "Shop", scores: list[float], why: str
 ) -> None:
     kept(filled_shop, "wide", scores)

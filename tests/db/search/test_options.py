@@ -71,7 +71,7 @@ def test_explain_search_takes_a_sku_and_the_arguments_of_shop_search_except_afte
     assert set(PARAMS) - set(OPTIONS_OF_EXPLAIN) == {"after"}
 
 
-def test_similar_takes_a_sku_in_place_of_a_query_and_lacks_the_options_of_a_query(admin: Connection) -> None:
+def test_shop_similar_takes_a_sku_in_place_of_a_query_and_lacks_the_options_of_a_query(admin: Connection) -> None:
     found = arguments(admin, "shop.similar")
     weights = {"image_weight": 1.0, "title_weight": 0.0}  # by default, shop.similar compares only images
     assert found == {"sku": None} | {name: PARAMS[name] for name in OPTIONS_OF_SIMILAR} | weights
@@ -79,7 +79,7 @@ def test_similar_takes_a_sku_in_place_of_a_query_and_lacks_the_options_of_a_quer
     assert set(PARAMS) - set(OPTIONS_OF_SIMILAR) == query | {"rrf_k", "degrade", "correct", "image_box", "rules"}
 
 
-def test_the_type_search_request_has_every_argument_except_the_cursor(admin: Connection) -> None:
+def test_the_sql_type_search_request_has_every_argument_except_the_cursor(admin: Connection) -> None:
     attributes = admin.execute(
         text(
             "select attname from pg_attribute where attrelid = 'shop_private.search_request'::regclass order by attnum"

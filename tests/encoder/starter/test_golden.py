@@ -19,7 +19,7 @@ def test_the_similarity_of_an_image_to_a_greyer_copy_is_below_the_threshold(mode
     assert float(np.dot(first, second)) < golden.AGREES
 
 
-def test_the_words_wall_clock_are_nearer_to_the_clock_than_to_the_ball(model: SentenceTransformer) -> None:
+def test_the_text_wall_clock_is_nearer_to_the_clock_than_to_the_ball(model: SentenceTransformer) -> None:
     ball, clock, _ = model.encode(golden.images())
     text = model.encode("wall clock")
     assert text @ clock > text @ ball

@@ -38,7 +38,7 @@ def test_a_query_that_looks_like_an_image_address_is_not_fetched(model: Sentence
     assert model.encode([{"text": address}]).shape == (1, starter.DIMENSION)
 
 
-def test_preprocess_returns_bytes_that_forward_accepts(model: SentenceTransformer) -> None:
+def test_the_model_accepts_the_bytes_that_preprocess_returns(model: SentenceTransformer) -> None:
     features = model.preprocess([RED, BLUE])
     assert features["pixel_values"].dtype == torch.uint8
     assert features["pixel_values"].shape == (2, 3, 256, 256)

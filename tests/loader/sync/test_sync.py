@@ -70,7 +70,9 @@ def test_products_missing_from_the_feed_are_marked_as_out_of_stock(emptied_datab
     assert set(availability(emptied_database).values()) == {"in_stock"}
 
 
-def test_delete_removes_missing_products_with_their_images_and_work_items(emptied_database: Database, tmp_path: Path):
+def test_the_option_delete_removes_missing_products_with_their_images_and_work_items(
+    emptied_database: Database, tmp_path: Path
+):
     with emptied_database.connect(None) as conn, conn.begin():
         conn.execute(
             text(

@@ -74,7 +74,9 @@ def test_an_interval_is_a_number_with_a_unit():
             parse_interval(wrong)
 
 
-def test_watch_loads_a_changed_file_again_and_continues_after_a_failed_load(emptied_database: Database, tmp_path: Path):
+def test_the_option_watch_loads_a_changed_file_again_and_continues_after_a_failed_load(
+    emptied_database: Database, tmp_path: Path
+):
     path = feed(tmp_path / "feed.csv", range(10))
     said: list[str] = []
 

@@ -213,7 +213,7 @@ def test_a_role_under_a_row_policy_finds_nine_of_the_ten_nearest_products_that_i
         assert len({row.sku for row in rows} & set(truth)) >= 9
 
 
-def test_a_calibration_over_bits_sets_bit_candidates_and_one_over_vectors_is_not_used(
+def test_a_calibration_over_bits_sets_bit_candidates_and_a_calibration_over_vectors_does_not(
     over_bits: Database,
 ) -> None:
     with over_bits.connect(None) as conn, conn.begin() as transaction:

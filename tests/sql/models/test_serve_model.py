@@ -85,7 +85,7 @@ def test_switching_to_the_serving_model_changes_nothing(two_models: "Shop") -> N
     assert served(two_models) == (["toy"], 24)
 
 
-def test_analyst_app_and_encoder_cannot_switch_models(two_models: "Shop") -> None:
+def test_the_roles_analyst_and_app_and_encoder_cannot_switch_models(two_models: "Shop") -> None:
     for role in (Role.ANALYST, Role.APP, Role.ENCODER):
         with (
             two_models.database.connect(role) as conn,

@@ -282,7 +282,7 @@ def test_the_error_says_that_every_gateway_connection_is_in_use(shop: "Shop", an
     assert ask(analyst, "known") == 24  # a cached query needs no connection
 
 
-def test_if_the_gateway_cannot_connect_the_hint_names_the_setting_of_its_address(
+def test_the_hint_names_the_setting_of_the_gateways_address_if_the_gateway_cannot_connect(
     shop: "Shop", analyst: Connection
 ) -> None:
     port = shop.value("select current_setting('port')")

@@ -150,7 +150,7 @@ def test_operators_and_the_filter_apply_together(guitars: "Shop") -> None:
     assert found(guitars, "guitar -electric brand:nike", filter=json.dumps({"color": "red"})) == {"strap"}
 
 
-def test_totals_facets_vectors_and_explain_apply_the_operators(guitars: "Shop") -> None:
+def test_totals_and_facets_and_vectors_and_explain_apply_the_operators(guitars: "Shop") -> None:
     guitars.encode_all()
     for text in ("guitar", "electric", "guitar strap red"):
         guitars.cache(text)
@@ -192,7 +192,7 @@ def test_the_query_cache_gets_the_words_without_operators(guitars: "Shop") -> No
     assert guitars.run("select query from shop.popular_queries") == [("guitar red guitar",)]
 
 
-def test_a_query_that_only_excludes_finds_nothing_and_says_why(guitars: "Shop") -> None:
+def test_a_query_of_excluded_words_alone_finds_nothing_and_gives_the_reason(guitars: "Shop") -> None:
     conn = guitars.connect(Role.ANALYST)
     assert found(guitars, "-electric -brand:nike") == set()
     result = ranking.search(conn, ranking.SearchParams(query="-electric"))

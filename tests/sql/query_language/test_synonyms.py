@@ -213,7 +213,7 @@ def test_a_cut_keeps_the_products_with_a_synonym(shoes: "Shop") -> None:
     assert [row.sku for row in shoes.run(query)] == ["sofa"]
 
 
-def test_app_writes_synonyms_and_an_analyst_only_reads_them(shoes: "Shop") -> None:
+def test_the_role_app_writes_synonyms_and_the_role_analyst_only_reads_them(shoes: "Shop") -> None:
     app, analyst = shoes.connect(Role.APP), shoes.connect(Role.ANALYST)
     app.exec_driver_sql("insert into shop.synonym (terms) values ('{sofa,couch}')")
     assert analyst.exec_driver_sql("select terms from shop.synonym").scalar() == ["couch", "sofa"]

@@ -99,7 +99,7 @@ def test_rules_boost_and_bury_the_products_that_pass_a_filter(stocked: Shop) -> 
     assert set(found(analyst)[:4]) == {"s0", "s2", "s4", "s6"}
 
 
-def test_rules_add_a_filter_and_weight_signals(stocked: Shop) -> None:
+def test_rules_add_a_filter_and_set_weights_of_signals(stocked: Shop) -> None:
     analyst = stocked.connect(Role.ANALYST)
     save(stocked, "only", {"category": "bags"}, {"filter": {"brand": "Alp"}})
     assert set(found(analyst, more=""", filter => '{"product_type": "bags"}'""")) == {"s0", "s2", "s4", "s6"}
@@ -277,7 +277,7 @@ def test_the_limits_of_a_filter_apply_to_each_filter_of_a_rule_alone(stocked: Sh
     assert set(found(analyst, "warm winter coat")) == {"s1", "s3", "s5", "s7"}
 
 
-def test_a_place_may_be_written_with_decimals_and_tiny_factors_may_be_multiplied(stocked: Shop) -> None:
+def test_tiny_factors_may_be_multiplied_and_a_place_may_be_written_with_decimals(stocked: Shop) -> None:
     analyst = stocked.connect(Role.ANALYST)
     for n in range(3):
         save(stocked, f"boost {n}", {"always": True}, {"bury": {"brand": "Nord"}, "factor": 1e-200})

@@ -21,7 +21,7 @@ SLOW = (
 )
 
 
-def test_only_app_sees_what_a_staff_signal_adds(erp: Shop) -> None:
+def test_only_the_role_app_sees_what_a_staff_signal_adds(erp: Shop) -> None:
     app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
     add(app, ", weight => 1, visible => 'staff'")
     add(app, ", weight => 1, value_column => 'value'", name="open")
@@ -236,7 +236,7 @@ def test_a_signal_that_waits_for_a_lock_adds_nothing(erp: Shop) -> None:
         assert "SQLSTATE 55P03" in str(explained(analyst))
 
 
-def test_the_error_of_a_view_is_shown_to_app_only(erp: Shop) -> None:
+def test_the_error_of_a_view_is_shown_only_to_the_role_app(erp: Shop) -> None:
     app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
     add(app, ", weight => 10")
     erp.run(

@@ -59,7 +59,9 @@ def test_shop_ranking_is_the_part_of_the_score_that_signals_add(erp: Shop) -> No
         (", normalise => 'decay', half_life => '1 day'", {"s0": 1, "s1": 0.5, "s3": 0.125}),
     ],
 )
-def test_log_and_decay_turn_numbers_into_values_from_0_to_1(erp: Shop, more: str, values: dict[str, float]) -> None:
+def test_the_normalisations_log_and_decay_turn_numbers_into_values_from_0_to_1(
+    erp: Shop, more: str, values: dict[str, float]
+) -> None:
     add(erp.connect(Role.APP), f"{more}, weight => 1")
     rows = {row.sku: row.shop_ranking * 61 for row in erp.connect(Role.ANALYST).execute(text(SEARCH.format("")))}
     assert {sku: rows[sku] for sku in values} == pytest.approx(values)

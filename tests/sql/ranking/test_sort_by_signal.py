@@ -93,7 +93,7 @@ def test_groups_are_sorted_by_a_signal(erp: Shop) -> None:
     assert paged(analyst, "margin desc", 1, group_by="item_group_id") == ["s7", "s5", "s2"]
 
 
-def test_only_app_sorts_by_a_signal_for_staff(erp: Shop) -> None:
+def test_only_the_role_app_sorts_by_a_signal_for_staff(erp: Shop) -> None:
     app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
     add(app, ", visible => 'staff', weight => 1")
     assert order(app, "margin desc") == SKUS[::-1]

@@ -70,7 +70,7 @@ def test_prices_are_set_or_multiplied(suite: Shop) -> None:
         assert row.after == ["s3"]
 
 
-def test_rows_say_which_products_came_went_and_moved(suite: Shop) -> None:
+def test_rows_say_which_products_came_and_went_and_moved(suite: Shop) -> None:
     page = [row.sku for row in suite.run("select sku from shop.search('shoes') order by rank")]
     outside = min(set(SKUS) - set(page))
     change = {"rule": {**RULE["rule"], "action": {"pin": outside, "at": 9}}}

@@ -84,7 +84,7 @@ def test_a_blank_change_is_no_change(conn: Connection) -> None:
     assert [row.score for row in search(conn, change=" \t")] == [row.score for row in search(conn)]
 
 
-def test_a_change_does_not_affect_the_filter_the_limits_the_cut_and_the_total(conn: Connection) -> None:
+def test_a_change_affects_neither_the_filter_nor_the_limits_nor_the_cut_nor_the_total(conn: Connection) -> None:
     for options in (
         {"filter": '{"price": {"lt": 5}}'},
         {"min_similarity": 0.0},
@@ -100,7 +100,7 @@ def test_a_change_does_not_affect_the_filter_the_limits_the_cut_and_the_total(co
         }
 
 
-def test_similar_takes_a_change(conn: Connection) -> None:
+def test_shop_similar_takes_a_change(conn: Connection) -> None:
     found = ranking.similar(conn, "s0", SearchParams(change="but red", k=12)).rows
     assert [(row.sku, row.score) for row in found] == [(row.sku, row.score) for row in search(conn, change="but red")]
 

@@ -147,7 +147,7 @@ def test_without_an_encoder_a_product_that_the_query_names_comes_first_too(analy
         assert (query, *found[0]) == (query, sku, field)
 
 
-def test_a_query_of_common_words_names_no_product_even_if_one_is_an_identifier_or_brand(
+def test_a_query_of_common_words_names_no_product_even_if_a_word_is_an_identifier_or_brand(
     analyst: Connection,
 ) -> None:
     for query, sku in (

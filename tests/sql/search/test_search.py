@@ -110,7 +110,7 @@ def test_the_query_vector_is_the_weighted_sum_of_the_unit_vectors_of_all_inputs(
         assert row.image_distance == pytest.approx(1 - cosine, abs=2e-3)
 
 
-def test_similar_does_not_return_the_given_product(stocked: "Shop", analyst: Connection) -> None:
+def test_shop_similar_does_not_return_the_given_product(stocked: "Shop", analyst: Connection) -> None:
     rows = search(analyst, function="similar", sku="s4", k=20)
     assert len(rows) == 11
     assert "s4" not in {row.sku for row in rows}

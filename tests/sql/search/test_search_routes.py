@@ -142,7 +142,7 @@ def test_products_with_many_images_are_counted_once(large: Database, condition: 
         transaction.rollback()
 
 
-def test_if_the_index_finds_too_few_products_all_are_compared_and_the_reason_says_so(large: Database) -> None:
+def test_every_product_is_compared_if_the_index_finds_too_few_and_the_reason_says_so(large: Database) -> None:
     """Only five of the 20,000 products have an encoded image."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.execute(

@@ -230,7 +230,7 @@ def test_many_products_of_one_title_hide_no_other_title(shop: "Shop") -> None:
     assert texts(suggest(analyst, "git", filter='{"sku": "s1"}')) == ["Gitarre mit Koffer"]
 
 
-def test_titles_that_fail_the_filter_are_read_only_up_to_the_limit(shop: "Shop") -> None:
+def test_a_limited_number_of_titles_that_fail_the_filter_is_read(shop: "Shop") -> None:
     shop.run(
         "insert into shop.product (product_id, sku, title) select shop.product_id(sku, 'main'), sku, title "
         "from (select 's' || n, 'Gitarre ' || n from generate_series(1, 3000) n) as new(sku, title)"
@@ -243,7 +243,7 @@ def test_titles_that_fail_the_filter_are_read_only_up_to_the_limit(shop: "Shop")
         assert conn.scalar(text(read)) - before <= 2 * 200
 
 
-def test_a_filter_leaves_only_products_that_pass_and_no_queries(analyst: Connection) -> None:
+def test_with_a_filter_only_passing_products_are_suggested_and_no_queries(analyst: Connection) -> None:
     rows = suggest(analyst, "g", filter='{"sku": ["g1", "g2"]}')
     assert [(row.kind, row.text, row.count) for row in rows] == [
         ("type", "Guitars", 2),
@@ -274,7 +274,9 @@ def test_spellings_of_a_text_are_one_suggestion_in_the_most_frequent_spelling(sh
     assert suggest(analyst, "nikke", kinds=["brand"], filter='{"sku": "n3"}') == []
 
 
-def test_a_filter_in_a_large_catalog_reads_about_as_many_products_as_have_the_texts(large: Database) -> None:
+def test_filtered_suggestions_of_a_large_catalog_read_few_products_besides_those_with_the_texts(
+    large: Database,
+) -> None:
     read = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relid = 'shop.product'::regclass"
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.execute(text("select shop.refresh_suggestions()"))

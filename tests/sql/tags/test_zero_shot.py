@@ -231,7 +231,7 @@ def test_an_update_statement_with_zero_shot_fills_in_missing_tags(shop_with_labe
     assert shop_with_labels.work() == []  # a tag is not encoded, so it creates no work item
 
 
-def test_zero_shot_labels_only_products_that_match_the_filter_in_one_catalog(shop_with_labels: "Shop") -> None:
+def test_zero_shot_gives_labels_only_to_products_that_match_the_filter_in_one_catalog(shop_with_labels: "Shop") -> None:
     _, vectors = drawn(3)
     add(shop_with_labels, [thing(1, brand="Acme"), thing(2)], vectors[:2])
     add(shop_with_labels, [thing(3, brand="Acme")], vectors[2:], into="outlet")

@@ -318,7 +318,7 @@ def test_failing_hosts_are_listed_with_the_number_of_waiting_images_and_the_reas
     assert tuple(row) == ("dead.example", 5, SILENT.message, True)
 
 
-def test_retry_of_a_host_makes_its_images_due_and_ends_its_pause(shop: "Shop") -> None:
+def test_a_retry_of_a_host_makes_its_images_due_and_ends_its_pause(shop: "Shop") -> None:
     add_remote(shop, "dead.example:8080", 3)
     add_remote(shop, "other.example", 3)
     worker = shop.worker()

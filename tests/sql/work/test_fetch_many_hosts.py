@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-def test_retry_skips_an_item_that_another_session_has_locked(shop: "Shop") -> None:
+def test_a_retry_skips_an_item_that_another_session_has_locked(shop: "Shop") -> None:
     add_remote(shop, "a.example", 1)
     add_remote(shop, "b.example", 1)
     worker = shop.worker()
@@ -52,7 +52,7 @@ def test_fetched_images_are_locked_in_the_order_of_a_load(shop: "Shop", change: 
         done.result(10)
 
 
-def test_retry_of_a_catalog_leaves_the_other_catalogs_in_quarantine(shop: "Shop") -> None:
+def test_a_retry_of_a_catalog_leaves_the_other_catalogs_in_quarantine(shop: "Shop") -> None:
     for catalog in ("shoes", "bags"):
         shop.load(Product("a", "title", images=(Image("a.jpg"),)), into=catalog)
     worker = shop.worker()

@@ -90,7 +90,7 @@ def _held(shop: "Shop") -> list[Item]:
     ]
 
 
-def test_after_a_lease_expires_a_batch_is_tried_again_in_halves(shop: "Shop") -> None:
+def test_a_batch_is_tried_again_in_halves_after_its_lease_has_expired(shop: "Shop") -> None:
     shop.add(*(f"sku {n:02}" for n in range(10)))
     one, two = shop.worker(), shop.worker()
     assert len(one.claim(limit=8)) == 8

@@ -88,7 +88,7 @@ def test_released_items_are_pending_again_and_their_attempts_do_not_count(shop: 
     assert shop.value("select count(*) from shop_private.worker where worker_id = :id", id=one.id) == 0
 
 
-def test_retry_makes_the_quarantined_items_of_a_model_pending_with_no_failed_attempts(two_models: "Shop") -> None:
+def test_a_retry_makes_the_quarantined_items_of_a_model_pending_with_no_failed_attempts(two_models: "Shop") -> None:
     two_models.add("a", "b")
     for model_id in (1, 2):
         worker = two_models.worker(model_id=model_id)

@@ -64,7 +64,7 @@ def test_a_filter_with_more_values_than_the_database_accepts_is_refused() -> Non
         {"sort": "\u2003attributes.cost"},
     ],
 )
-def test_neither_a_sort_nor_groups_read_a_hidden_attribute(own_client: httpx.Client, option: dict[str, str]) -> None:
+def test_neither_a_sort_nor_groups_can_use_a_hidden_attribute(own_client: httpx.Client, option: dict[str, str]) -> None:
     answers = [
         own_client.get("/products/S-1/similar", params=option),
         own_client.get("/v1/products/S-1/similar", params=option),
@@ -78,7 +78,7 @@ def test_neither_a_sort_nor_groups_read_a_hidden_attribute(own_client: httpx.Cli
         assert (answer.status_code, answer.json()["detail"]) == (422, "The attribute cost is hidden.")
 
 
-def test_a_sort_and_groups_read_shown_attributes(own_client: httpx.Client) -> None:
+def test_a_sort_and_groups_can_use_attributes_that_are_shown(own_client: httpx.Client) -> None:
     for option in ({"sort": "attributes.glaze"}, {"sort": 'title, "attributes.No\\. of straps" desc'}):
         assert own_client.post("/v1/search", json=option).status_code == 200
     answer = own_client.post("/v1/search", json={"sort": 'title, "attributes.cost'})

@@ -38,7 +38,7 @@ def test_the_tools_accept_the_examples_and_the_fields_that_describe_a_filter(cli
         assert "facets" in call(address_of(client), "facets", {"fields": ["brand"], "filter": {name: {"exists": True}}})
 
 
-def test_search_finds_what_rest_finds_and_omits_empty_members(client: httpx.Client) -> None:
+def test_the_tool_search_finds_what_rest_finds_and_omits_empty_members(client: httpx.Client) -> None:
     rest = client.post("/search/text", json={"query": "black leather backpack", "top_k": 5}).json()
     found = call(address_of(client), "search", {"query": "black leather backpack"})
     assert [one["sku"] for one in found["results"]] == [one["sku"] for one in rest["results"]]
@@ -72,7 +72,9 @@ def test_without_a_query_the_products_that_pass_the_filter_are_listed(client: ht
     assert not {one["sku"] for one in following["results"]} & {one["sku"] for one in listed["results"]}
 
 
-def test_search_takes_an_image_and_a_product(client: httpx.Client, shop_database: Database, image_folder: Path) -> None:
+def test_the_tool_search_takes_an_image_and_a_product(
+    client: httpx.Client, shop_database: Database, image_folder: Path
+) -> None:
     image = (image_folder / "7.png").read_bytes()
     with shop_database.connect(None) as conn, conn.begin():
         cache(conn, b"i", image, None, 40)
@@ -83,7 +85,7 @@ def test_search_takes_an_image_and_a_product(client: httpx.Client, shop_database
     assert len(by_product["results"]) == 1
 
 
-def test_similar_finds_what_rest_finds_and_product_and_facets_and_explain_answer(client: httpx.Client) -> None:
+def test_the_tool_similar_finds_what_rest_finds_and_three_other_tools_answer(client: httpx.Client) -> None:
     address = address_of(client)
     similar = call(address, "similar", {"sku": "sku 3", "limit": 4, "filter": {"color": "red"}})
     rest = client.get("/products/sku 3/similar", params={"top_k": 4, "filter": '{"color": "red"}'}).json()

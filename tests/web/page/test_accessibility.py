@@ -88,7 +88,9 @@ def test_pages_in_every_language_violate_no_accessibility_rules_and_fit_the_wind
 
 
 @pytest.mark.clients
-def test_parts_that_open_violate_no_accessibility_rules(own_database: Database, visit: Callable[..., "Page"]) -> None:
+def test_opened_parts_of_the_page_violate_no_accessibility_rules(
+    own_database: Database, visit: Callable[..., "Page"]
+) -> None:
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(text("update shop.product set item_group_id = 'g' where substr(sku, 5)::int <= 12"))
         conn.execute(text("update shop.product set title = 'zither ' || sku"))

@@ -153,7 +153,9 @@ def test_a_product_chosen_by_more_like_this_or_less_like_this_becomes_a_chip(sho
     page.wait_for_url(f"{shop}/")
 
 
-def test_why_says_in_plain_words_why_a_product_was_found_and_escape_closes_it(shop: str, visit: Visit) -> None:
+def test_the_list_of_reasons_says_in_plain_words_why_a_product_was_found_and_escape_closes_the_list(
+    shop: str, visit: Visit
+) -> None:
     page = visit(f"{shop}/?q=guitar")
     why = page.locator(CARDS).first.locator(".why")
     why.locator("summary").click()

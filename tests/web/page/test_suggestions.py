@@ -61,7 +61,7 @@ def test_a_visitor_chooses_a_suggestion_with_the_keyboard(shop: str, visit: Visi
 
 
 @pytest.mark.usefixtures("refreshed")
-def test_escape_closes_the_list_and_enter_searches_for_what_was_typed(shop: str, visit: Visit) -> None:
+def test_the_escape_key_closes_the_list_and_the_enter_key_searches_for_what_was_typed(shop: str, visit: Visit) -> None:
     page = visit(shop)
     page.keyboard.press("/")
     assert box(page).evaluate("box => box === document.activeElement")
@@ -80,7 +80,7 @@ def test_escape_closes_the_list_and_enter_searches_for_what_was_typed(shop: str,
     page.wait_for_url(re.compile(r"product_type=Musical%20instruments"))
 
 
-def test_back_returns_to_the_loaded_products_and_to_the_scroll_position(shop: str, visit: Visit) -> None:
+def test_the_back_button_returns_to_the_loaded_products_and_to_the_scroll_position(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar&cut=none")
     for number in (48, 72):
         page.get_by_role("link", name="More results").click()

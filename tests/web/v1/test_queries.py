@@ -24,7 +24,7 @@ def colours(client: httpx.Client, query: str) -> set[str]:
     return {result["color"] for result in found(client, query=query)["results"]}
 
 
-def test_operators_apply_to_results_totals_and_facets(client: httpx.Client) -> None:
+def test_operators_apply_to_results_and_totals_and_facets(client: httpx.Client) -> None:
     answer = found(client, query="shoes -red brand:nord", facets=["color", "brand"])
     assert {result["color"] for result in answer["results"]} == {"black", "brown"}
     assert {result["brand"] for result in answer["results"]} == {"Nord"}
@@ -39,7 +39,7 @@ def test_operators_apply_to_results_totals_and_facets(client: httpx.Client) -> N
     assert {value["value"] for value in alone["facets"][0]["values"]} == {"black", "brown"}
 
 
-def test_a_query_that_only_excludes_gets_no_results_and_a_reason(client: httpx.Client) -> None:
+def test_a_query_of_excluded_words_alone_gets_a_reason_and_no_results(client: httpx.Client) -> None:
     answer = found(client, query="-red")
     assert (answer["results"], answer["reason"]) == ([], "the query only excludes products")
     problem = client.post("/v1/search", json={"query": "shoe" + " -a" * 21})
@@ -137,7 +137,7 @@ def keyed(own_database: Database, serve: Serve) -> Iterator[Keyed]:
         yield client, keys
 
 
-def test_an_admin_key_adds_lists_and_deletes_synonyms(keyed: Keyed) -> None:
+def test_synonyms_are_added_and_listed_and_deleted_with_an_admin_key(keyed: Keyed) -> None:
     client, keys = keyed
     admin = keys["admin"]
 

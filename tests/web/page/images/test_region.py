@@ -62,7 +62,7 @@ def shares(page: "Page") -> list[float]:
     return [float(each) for each in page.evaluate(SHARES).split(",")]
 
 
-def test_a_dragged_part_is_searched_and_back_returns(scene: str, visit: Visit) -> None:
+def test_a_dragged_part_is_searched_and_the_back_button_returns_to_earlier_parts(scene: str, visit: Visit) -> None:
     page = visit(scene)
     drag(page, (0.02, 0.02), (0.48, 0.97))
     page.wait_for_url(re.compile("box="))

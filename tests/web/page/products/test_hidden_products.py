@@ -28,7 +28,7 @@ def recalled(own_database: Database) -> Database:
     return own_database
 
 
-def test_lists_searches_and_counts_leave_out_what_is_always_hidden(serve: Serve, recalled: Database) -> None:
+def test_what_is_always_hidden_is_absent_from_lists_and_searches_and_counts(serve: Serve, recalled: Database) -> None:
     with serve(recalled) as client:
         start = client.get("/").text
         # 39 of the 60 products are not hidden: all but 20 red ones and sku 1. sku 2, 4 and 5 share a card.

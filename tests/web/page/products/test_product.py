@@ -95,7 +95,7 @@ def test_a_card_with_the_lowest_price_of_its_variants_shows_no_old_price(
     assert "€200" in variants.get("/product?sku=sku%201").text
 
 
-def test_try_again_leads_to_the_product_whose_view_failed(serve: Serve, own_database: Database) -> None:
+def test_the_link_try_again_leads_to_the_product_whose_view_failed(serve: Serve, own_database: Database) -> None:
     own = "/product?sku=sku%201"
     with serve(own_database, rate_per_address=2) as client:
         with own_database.connect(None) as conn, conn.begin():
@@ -158,7 +158,7 @@ def test_a_view_that_has_not_changed_is_not_sent_again(serve: Serve, own_databas
         assert changed.status_code == 200 and "€99" in changed.text
 
 
-def test_a_visitor_views_a_product_zooms_and_returns_to_the_results(shop: str, visit: Visit) -> None:
+def test_a_visitor_zooms_into_the_view_of_a_product_and_returns_to_the_results(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar&cut=none")
     page.get_by_role("link", name="More results").click()
     page.wait_for_url(re.compile("shown=48"))

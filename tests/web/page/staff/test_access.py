@@ -109,7 +109,7 @@ def test_a_form_of_another_page_changes_nothing(client: httpx.Client, keys: Keys
     assert "There is no rule yet." in client.get("/staff/rules").text
 
 
-def test_while_keys_are_off_the_page_is_open_and_refuses_forms_of_other_sites(own_database: Database) -> None:
+def test_the_staff_page_is_open_and_refuses_forms_of_other_sites_while_keys_are_off(own_database: Database) -> None:
     with served(own_database, SETTINGS) as client:
         assert client.get("/staff").status_code == 200
         assert client.post("/staff/rules", data=RULE, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
