@@ -1,7 +1,7 @@
 """Loads a table of judgements into shop.judgement. A judgement is a grade, 0 to 3, of one product for one query.
 
-A row has a query, and the SKU of a product in the column sku. The query is a text (column query), an image (column
-picture or picture_sku), or both. The columns grade, suite and catalog are optional.
+A row has a query, and the SKU of a product in the column `sku`. The query is a text (column `query`), an image (column
+`picture` or `picture_sku`), or both. The columns `grade`, `suite` and `catalog` are optional.
 """
 
 import hashlib

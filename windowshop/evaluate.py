@@ -44,7 +44,7 @@ def evaluate(
     index_recall: IndexRecall = True,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how well search answers judged queries, and store the figures in shop.evaluation.
+    """Measure how well searches answer judged queries, and store the figures in shop.evaluation.
 
     \b
     windowshop judge judgements.csv                   columns query, sku, grade (0 wrong, 3 exactly right)

@@ -44,7 +44,7 @@ grant execute on function
     to @analyst@, @app@;
 
 -- The public functions call private functions. A private function that only reads, with the rights of its caller, adds
--- no rights to a role, so analyst and app may execute every such function.
+-- no rights to a role, so the roles analyst and app may execute every such function.
 do $$
 declare
     helper regprocedure;

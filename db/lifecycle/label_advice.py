@@ -164,8 +164,8 @@ def _pairs(labels: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def fields_of(filters: Filters) -> list[str]:
-    """Return the fields to look at: the columns, and the MOST_OTHER other fields by which searches filter most
-    often."""
+    """Return the fields whose values may become labels: the columns, and the MOST_OTHER other fields by which searches
+    filter most often."""
     asked: Counter[str] = Counter()
     for (name, _), searches in filters.values.items():
         asked[name] += searches

@@ -118,7 +118,7 @@ def test_an_encoder_image_encodes_the_sample_and_a_query(
 ) -> None:
     """The database server is outside the container. The model starter and the sample's images are in the image."""
     if target == "web":
-        pytest.skip("web encodes nothing")
+        pytest.skip("the image web contains no encoder")
     add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))
     serve_model(database, starter.NAME)
     given = environment({"WINDOWSHOP_DATABASE_URL": address(database, Role.LOADER)})

@@ -18,8 +18,8 @@ from web.http.problems import ApiError
 MAX_WAIT = 60  # seconds
 MAX_WAITERS = 16  # requests that wait at the same time; a further request reads the work list once
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0  # seconds between two reads of the work list
-_LAST_LOOK = 1.0  # seconds after the end of the wait, for the last look
-_ANSWER = 1.0  # seconds after the last look, for the answer
+_LAST_READ = 1.0  # seconds after the end of the wait, for the last read of the work list
+_ANSWER = 1.0  # seconds after the last read, for the answer
 
 WaitInQuery = Annotated[
     int,
@@ -47,24 +47,24 @@ async def wait_until_encoded(
     """
     waiters: ConcurrencyLimiter = state.waiters
     if waiters.is_full:
-        return await _look_until_encoded(request, state, skus, catalog, 0)
+        return await _read_until_encoded(request, state, skus, catalog, 0)
     async with waiters:
-        return await _look_until_encoded(request, state, skus, catalog, seconds)
+        return await _read_until_encoded(request, state, skus, catalog, seconds)
 
 
-async def _look_until_encoded(
+async def _read_until_encoded(
     request: Request[Any, Any, Any], state: State, skus: Sequence[str], catalog: str, seconds: int
 ) -> dict[str, encoding.State]:
-    context_of(request.scope).extend(seconds + _LAST_LOOK + _ANSWER)
+    context_of(request.scope).extend(seconds + _LAST_READ + _ANSWER)
     clock = asyncio.get_running_loop()
     end = clock.time() + seconds
     found: dict[str, encoding.State] = dict.fromkeys(skus, "waiting")
 
-    async def look() -> None:
+    async def read_states() -> None:
         pause = _FIRST_PAUSE
         while True:
             with suppress(ApiError, DatabaseError, TimeoutError):
-                async with asyncio.timeout_at(end + _LAST_LOOK):
+                async with asyncio.timeout_at(end + _LAST_READ):
                     read = await state.pools.read(
                         request, lambda conn: encoding.states(conn, skus, catalog), primary=True
                     )
@@ -75,12 +75,12 @@ async def _look_until_encoded(
             await asyncio.sleep(min(pause, left))
             pause = min(_LONGEST_PAUSE, pause * 1.5)
 
-    looking, stopping = asyncio.ensure_future(look()), asyncio.ensure_future(state.stopping.wait())
+    reading, stopping = asyncio.ensure_future(read_states()), asyncio.ensure_future(state.stopping.wait())
     try:
-        await asyncio.wait([looking, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if looking.done():
-            looking.result()
+        await asyncio.wait([reading, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            reading.result()
     finally:
-        looking.cancel()
+        reading.cancel()
         stopping.cancel()
     return found

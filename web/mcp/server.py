@@ -31,9 +31,9 @@ from web.mcp.rest import RestRefused
 from web.mcp.tools import TOOLS, Tool, description, schema
 
 INSTRUCTIONS = """\
-Searches the products of a shop by text, image and similarity. Begin with the tool search. Use facets to learn the \
-values that a filter can have, and product for the details of a result. Answers are short: ask for more with limit, or \
-for the next page with cursor."""
+Searches the products of a shop by text, image and similarity. Begin with the tool `search`. Use `facets` to learn \
+the values that a filter can have, and `product` for the details of a result. Answers are short: ask for more with \
+`limit`, or for the next page with `cursor`."""
 
 # Sends the tool's request to REST and returns the shortened answer. The context is that of the protocol's request.
 Run = Callable[[ServerRequestContext[Any, Any], Tool], Awaitable[dict[str, Any]]]

@@ -192,7 +192,8 @@ class FacetsTool(Tool, forbid_unknown_fields=True, kw_only=True):
 
 class ExplainTool(SearchTool, forbid_unknown_fields=True, kw_only=True):
     """Explain how a search runs: its steps with the index, the number of rows and the time of each step, and the SKUs
-    that it finds. Takes the arguments of the tool search. Use it to find out why a search is slow or misses a product.
+    that it finds. Takes the arguments of the tool `search`. Use it to find out why a search is slow or misses a
+    product.
     """
 
     @property

@@ -1,5 +1,5 @@
 -- Raises an error unless the option signals of a search is an object whose keys are signals that the caller may see,
--- and whose values are valid weights. A caller without the rights of app may not see staff signals.
+-- and whose values are valid weights. A caller without the rights of the role app may not see staff signals.
 create or replace function shop_private.check_signals(p_signals jsonb)
 returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

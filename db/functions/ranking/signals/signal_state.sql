@@ -1,7 +1,7 @@
 -- Returns a row for each signal: where its number comes from, its weight, and why it cannot be read at present. A
 -- signal with a problem contributes nothing to searches. A view may fail only for some products, so the function reads
 -- each signal for up to @signal_state_products@ products. Each call begins at a random product. A caller without the
--- rights of app sees only the signals that are visible to all.
+-- rights of the role app sees only the signals that are visible to all.
 create or replace function shop.signal_state()
 returns table (
     name text, source text, normalise text, weight double precision, visible text, defined_by text,
