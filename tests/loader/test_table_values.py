@@ -64,7 +64,7 @@ def test_in_json_the_stock_decides_nothing_and_the_name_of_the_price_gives_the_c
     assert fields == {"sku": "1", "title": "A", "price": "12.5", "currency": "EUR", "quantity": "0"}
 
 
-def test_the_stock_decides_in_parquet(tmp_path: Path):
+def test_the_stock_decides_the_availability_in_parquet(tmp_path: Path):
     arrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 

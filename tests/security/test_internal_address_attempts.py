@@ -329,7 +329,9 @@ def reader() -> Iterator[Fetcher]:
 
 @settings(max_examples=500, deadline=None)
 @given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)))
-def test_any_text_used_as_an_address_raises_image_rejected_and_no_other_error(reader: Fetcher, written: str) -> None:
+def test_any_text_that_is_used_as_an_address_raises_image_rejected_and_no_other_error(
+    reader: Fetcher, written: str
+) -> None:
     for address in (written, f"http://{written}", f"https://cdn.example{written}", f"s3://{written}"):
         with pytest.raises(ImageRejected):
             reader.read(address)

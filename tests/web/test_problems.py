@@ -62,6 +62,6 @@ def test_other_errors_reveal_no_details(raised: Exception, kind: str) -> None:
     assert SECRET not in as_api_error(raised).detail
 
 
-def test_docs_errors_lists_every_problem_type_with_status_and_cause_and_remedy() -> None:
+def test_docs_errors_md_has_every_problem_type_with_status_and_cause_and_remedy() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \| (\S.*?) \| (\S.*?) \|$", PAGE, re.MULTILINE)
     assert [(name, int(status)) for name, status, _, _ in rows] == [(name, kind.status) for name, kind in KINDS.items()]

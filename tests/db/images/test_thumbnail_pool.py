@@ -133,7 +133,7 @@ def test_only_the_request_for_an_image_that_hangs_its_decoder_fails_after_the_ti
     assert pool.thumbnail(b"good", 64) == b"a thumbnail"
 
 
-def test_decoders_killed_while_idle_are_replaced(pool: ThumbnailPool) -> None:
+def test_decoders_that_are_killed_while_idle_are_replaced(pool: ThumbnailPool) -> None:
     image = encoded(Image.new("RGB", (300, 200)), "PNG")
     before = {child.pid for child in psutil.Process().children()}
     pool.thumbnail(image, 64)

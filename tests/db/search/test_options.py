@@ -100,7 +100,7 @@ def test_every_option_is_in_rest_or_has_a_reason_for_its_absence() -> None:
     assert {option: fields[name] for option, name in REST.items()} == {option: PARAMS[option] for option in REST}
 
 
-def test_docs_search_names_every_option_and_docs_api_each_option_of_rest() -> None:
+def test_docs_search_md_names_every_option_and_docs_api_md_names_each_option_of_rest() -> None:
     table = (DOCS / "search.md").read_text(encoding="utf-8").split("## Options", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `(\w+)` \| (\S+) \|", table, flags=re.M)
     shown = {None: "null", "main": "'main'", False: "false", True: "true"}

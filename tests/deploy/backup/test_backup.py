@@ -135,7 +135,7 @@ def check_copy(original: Site, copy: Site) -> None:
             assert copy.ask("a text for the encoder of the copy").startswith("p")
 
 
-def test_a_dump_restored_to_the_same_server_under_another_name_finds_the_same_products(original: Site) -> None:
+def test_a_dump_that_is_restored_to_the_same_server_under_another_name_gives_the_same_results(original: Site) -> None:
     cluster = original.cluster
     dump = cluster.done("dump.sh", cluster.data.parent / "backup", original.name)
     cluster.sql("create database other template template0")
@@ -145,7 +145,7 @@ def test_a_dump_restored_to_the_same_server_under_another_name_finds_the_same_pr
     original.run("db", "upgrade")  # the sites share the logins, whose passwords the copy's upgrade may have replaced
 
 
-def test_a_dump_restored_to_another_server_with_an_empty_home_finds_the_same_products(
+def test_a_dump_that_is_restored_to_another_server_with_an_empty_home_gives_the_same_results(
     original: Site, public_folder: Path, server_home: Path
 ) -> None:
     backup = original.cluster.data.parent / "backup"
@@ -162,7 +162,7 @@ def test_a_dump_restored_to_another_server_with_an_empty_home_finds_the_same_pro
         cluster.stop("immediate")
 
 
-def test_the_server_restored_to_the_time_before_a_bad_deletion_finds_the_deleted_products(
+def test_a_server_that_is_restored_to_the_time_before_a_bad_deletion_finds_the_deleted_products(
     original: Site, public_folder: Path
 ) -> None:
     cluster = original.cluster
@@ -198,7 +198,7 @@ def test_the_server_restored_to_the_time_before_a_bad_deletion_finds_the_deleted
         copy.stop("immediate")
 
 
-def test_a_server_copied_without_the_scripts_refuses_new_queries_until_it_is_adopted(
+def test_a_server_that_was_copied_without_the_scripts_refuses_new_queries_until_it_is_adopted(
     original: Site, public_folder: Path
 ) -> None:
     cluster = original.cluster

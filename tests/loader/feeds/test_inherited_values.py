@@ -66,7 +66,7 @@ def test_the_parent_fills_the_empty_values_of_a_variant_without_a_title(
         ),
     ],
 )
-def test_a_variant_with_no_known_parent_or_with_two_is_rejected(content: str, reason: str, tmp_path: Path):
+def test_a_variant_with_no_known_parent_or_two_possible_parents_is_rejected(content: str, reason: str, tmp_path: Path):
     assert rows_of(tmp_path, content)["a"] == Reject(2, "a", reason)
 
 

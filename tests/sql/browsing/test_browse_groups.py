@@ -74,7 +74,7 @@ def test_pages_list_the_first_product_of_each_group_with_true_figures(
             assert (row.group_value, row.group_products) == (grouped[row.sku].item_group_id, len(rows))
 
 
-def test_without_group_by_the_columns_of_the_group_are_empty(shop: "Shop", grouped: dict[str, Product]) -> None:
+def test_the_columns_of_the_group_are_empty_without_group_by(shop: "Shop", grouped: dict[str, Product]) -> None:
     for sort in (None, "effective_price", "title"):
         [first, *_] = pages(shop.connect(Role.ANALYST), sort, None, 60, None)
         assert (first.group_value, first.group_products, first.group_low, first.group_high) == (None,) * 4

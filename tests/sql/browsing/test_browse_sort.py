@@ -92,7 +92,7 @@ def test_each_row_has_the_effective_price_at_the_time_of_the_statement(shop: "Sh
     assert [(row.sku, row.price, row.effective_price) for row in rows] == [("a", 9, 5), ("b", 9, 9)]
 
 
-def test_without_sort_the_cursor_of_a_row_is_its_product_id(shop: "Shop") -> None:
+def test_the_cursor_of_a_row_is_its_product_id_without_a_sort(shop: "Shop") -> None:
     shop.add(*(f"p{n}" for n in range(9)))
     conn = shop.connect(Role.ANALYST)
     by_id = shop.run("select sku from shop.product order by product_id")

@@ -222,7 +222,7 @@ def test_products_hidden_by_row_level_security_are_not_counted(shop: "Shop", fac
             shop.run("alter table shop.product disable row level security")
 
 
-def test_without_a_cut_the_query_is_ignored_and_the_note_of_every_row_says_so(shop: "Shop", facets: Facets) -> None:
+def test_the_query_is_ignored_without_a_cut_and_the_note_of_every_row_says_so(shop: "Shop", facets: Facets) -> None:
     colored(shop, ("a", "red"), ("b", "blue"))
     rows = facets(query="something red")
     assert [row[:6] for row in rows] == [row[:6] for row in facets()]

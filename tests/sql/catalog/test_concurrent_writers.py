@@ -144,7 +144,7 @@ def test_a_writer_without_a_change_does_not_wait_for_another_writer(shop: "Shop"
 @WRITERS
 @pytest.mark.parametrize("images", [0, 4])
 @pytest.mark.parametrize("change", ["load", "put", "update"])
-def test_a_product_changed_during_a_write_has_the_columns_and_images_of_one_writer(
+def test_a_product_that_changes_during_a_write_has_the_columns_and_images_of_one_writer(
     shop: "Shop", threads: ThreadPoolExecutor, write: Write, images: int, change: str
 ) -> None:
     """The writer waits for the lock of its first product. During this wait, another session changes the writer's last

@@ -60,7 +60,7 @@ def test_a_word_that_resembles_another_word_only_a_little_is_not_corrected(bags:
     assert search(bags, "nyke camra").corrected == "nyke camera"
 
 
-def test_codes_and_parts_of_words_and_joined_words_are_not_corrected(bags: "Shop") -> None:
+def test_joined_words_and_codes_and_parts_of_words_are_not_corrected(bags: "Shop") -> None:
     bags.load(Product("cable", "HDMI 2.1 cable"), Product("key", "Housekeyring leather"), Product("cup", "Porcelain"))
     for query, sku in (("hdmi2", "cable"), ("keyrings", "key"), ("porcelaincup", "cup")):
         found = search(bags, query)

@@ -99,7 +99,7 @@ def test_a_rule_can_be_switched_off_even_if_it_could_no_longer_be_saved(stocked:
         app.exec_driver_sql("update shop.rule set status = 'live' where name = 'near'")
 
 
-def test_of_two_sessions_that_replace_rules_the_second_waits_for_the_first(stocked: Shop) -> None:
+def test_the_second_of_two_sessions_that_replace_rules_waits_for_the_first(stocked: Shop) -> None:
     save(stocked, "a", QUERY, {"hide": "s1"})
     save(stocked, "b", QUERY, {"hide": "s2"})
     replaced = "insert into shop.rule (name, condition, action, status) values ('{0}', '{1}', '{2}', 'live')"

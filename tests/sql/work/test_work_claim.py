@@ -128,7 +128,7 @@ def test_batches_that_are_lost_again_are_halved_again_and_do_not_count_as_attemp
     assert shop.value("select count(*) from shop_private.work where part = 'title' and attempts > 0") == 0
 
 
-def test_an_item_claimed_by_a_worker_without_a_heartbeat_can_be_claimed_again(shop: "Shop") -> None:
+def test_an_item_of_a_worker_without_a_heartbeat_can_be_claimed_again(shop: "Shop") -> None:
     shop.add("a")
     assert len(shop.worker(alive=False).claim()) == 1
     assert len(shop.worker().claim()) == 1

@@ -53,7 +53,7 @@ def test_a_batch_stores_only_the_items_that_the_worker_still_holds(shop: "Shop")
 
 
 @pytest.mark.parametrize("change", ["title = 'another'", "title = title || '!'"])
-def test_a_title_changed_during_encoding_is_encoded_again(shop: "Shop", change: str) -> None:
+def test_a_title_that_changes_during_encoding_is_encoded_again(shop: "Shop", change: str) -> None:
     shop.add("a")
     worker = shop.worker()
     items = worker.claim()
@@ -65,7 +65,7 @@ def test_a_title_changed_during_encoding_is_encoded_again(shop: "Shop", change: 
     assert again.attempts == 0
 
 
-def test_an_image_replaced_during_encoding_is_encoded_again(shop: "Shop") -> None:
+def test_an_image_that_is_replaced_during_encoding_is_encoded_again(shop: "Shop") -> None:
     shop.add("a")
     worker = shop.worker()
     items = worker.claim("image")
@@ -88,7 +88,7 @@ def test_a_vector_is_not_stored_if_a_concurrent_transaction_changes_the_title(sh
     assert stored(shop) == 0
 
 
-def test_a_product_deleted_during_encoding_is_skipped(shop: "Shop") -> None:
+def test_a_product_that_is_deleted_during_encoding_is_skipped(shop: "Shop") -> None:
     shop.add("a", "b")
     worker = shop.worker()
     items = worker.claim()

@@ -58,7 +58,7 @@ def test_a_replaced_image_creates_a_work_item_for_that_image_only(shop: "Shop") 
     assert shop.work() == [("a", "image", 1, "pending")]
 
 
-def test_an_image_moved_to_another_folder_gets_a_work_item(shop: "Shop") -> None:
+def test_an_image_that_moves_to_another_folder_gets_a_work_item(shop: "Shop") -> None:
     shop.run("update shop.product_image set image_root_id = shop_private.image_root_id('/other') where position = 0")
     assert shop.work() == [("a", "image", 0, "pending")]
 

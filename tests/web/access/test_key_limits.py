@@ -131,7 +131,9 @@ def test_a_key_with_invalid_limits_is_refused(
         key(own_database, "invalid", *scopes, **limits)
 
 
-def test_without_a_key_pages_and_images_show_only_public_catalogs_while_keys_are_on(own_database: Database) -> None:
+def test_a_client_without_a_key_sees_only_pages_and_images_of_public_catalogs_while_keys_are_on(
+    own_database: Database,
+) -> None:
     new_product(own_database, "x", "other")
     headers = key(own_database, "any", "search")
 

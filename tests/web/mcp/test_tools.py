@@ -62,7 +62,7 @@ def test_the_cursor_leads_through_all_pages(client: httpx.Client) -> None:
     assert (pages, len(skus), len(set(skus))) == (2, 30, 30)
 
 
-def test_without_a_query_the_products_that_pass_the_filter_are_listed(client: httpx.Client) -> None:
+def test_the_products_that_pass_the_filter_are_listed_without_a_query(client: httpx.Client) -> None:
     asked: dict[str, Any] = {"filter": {"color": "red"}, "limit": 3}
     listed = call(address_of(client), "search", asked)
     rest = client.post("/v1/search", json={"filter": {"color": "red"}, "top_k": 3}).json()

@@ -55,7 +55,7 @@ def test_a_dropped_file_that_is_no_image_gives_a_message(shop: str, visit: Visit
     assert page.locator(CARDS).count() == 24
 
 
-def test_an_image_dragged_from_a_page_is_searched(shop: str, visit: Visit) -> None:
+def test_an_image_that_is_dragged_from_a_page_is_searched(shop: str, visit: Visit) -> None:
     page = visit(shop)
     inline = f"data:image/webp;base64,{b64encode(GUITAR.read_bytes()).decode()}"
     page.evaluate(DROP, {"text/html": f'<a href="/x"><img src="{inline}"></a>', "text/uri-list": f"{shop}/x"})

@@ -13,7 +13,7 @@ from tests.web.page.reading import HTMX, keep, links, png
 from web.page.routes import ROUTES
 
 
-def test_over_the_rate_limit_a_browser_gets_a_page_and_a_program_gets_a_problem(serve: Serve) -> None:
+def test_a_browser_over_the_rate_limit_gets_a_page_and_a_program_gets_a_problem(serve: Serve) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml"}
     with serve(rate_per_address=1) as client:
         assert client.get("/", headers=browser).status_code == 200

@@ -70,7 +70,7 @@ def test_each_search_has_an_id_of_its_own(client: httpx.Client) -> None:
     assert len({found(client, query="bag")["search_id"] for _ in range(3)}) == 3
 
 
-def test_without_a_query_the_products_that_pass_the_filter_are_listed(client: httpx.Client) -> None:
+def test_the_products_that_pass_the_filter_are_listed_without_a_query(client: httpx.Client) -> None:
     seen: list[str] = []
     page = None
     while True:
