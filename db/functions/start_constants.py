@@ -20,9 +20,9 @@ STARTS = (
     Constant("far_compare_limit", 60_000, "matches", "compare_limit under a far filter, if walks cost more"),
     Constant(
         "far_walk_candidates",
-        12_000,
+        15_000,
         "candidates",
-        "walks under a far filter take as long as this number of candidates",
+        "a comparison estimated at fewer candidates takes less time than walks",
     ),
     Constant(
         "far_first_pull",
