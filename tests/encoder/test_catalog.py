@@ -72,6 +72,7 @@ def test_encode_once_quarantines_bad_images_and_encodes_them_after_a_repair_and_
     assert rows(clip_database, "select max(encoded_at) from shop.clip_image") == before
 
 
+@pytest.mark.soak
 def test_an_encoder_that_gets_sigterm_finishes_its_batches_and_releases_its_other_items(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
@@ -90,6 +91,7 @@ def test_an_encoder_that_gets_sigterm_finishes_its_batches_and_releases_its_othe
     assert rows(clip_database, "select count(*) from shop_private.worker") == [(0,)]
 
 
+@pytest.mark.soak
 def test_two_encoders_at_the_same_time_store_one_vector_of_each_item(
     clip_database: Database, environment: Environment, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def test_an_error_of_the_query_lane_ends_the_process_with_that_error(
         assert conn.scalar(text("select count(*) from shop_private.worker")) == 0
 
 
+@pytest.mark.soak
 def test_lost_connections_are_reopened(
     clip_database: Database, models: dict[int, Model], stop: threading.Event
 ) -> None:

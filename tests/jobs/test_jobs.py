@@ -298,6 +298,7 @@ def test_another_process_runs_the_load_of_a_killed_process(
         assert second.wait(60) == 0
 
 
+@pytest.mark.soak
 def test_workers_continue_after_their_connections_are_closed(database: Database) -> None:
     loaded = threading.Event()
 
