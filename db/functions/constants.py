@@ -162,7 +162,7 @@ SEARCH = (
     Constant("label_sample", 100, "products", "sample that shows whether a scan of a label has missed near products"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
     Constant(
-        "hnsw_probe", 4, "candidates / share", "a scan under a row policy gives up if so many nearest are all hidden"
+        "hnsw_probe", 4, "candidates / share", "a scan under a row policy gives up if none of this many is visible"
     ),
     Constant("hnsw_probed_share", 0.3, "of products", "if a larger share matches, hnsw_probe does not apply"),
     Constant("hnsw_secured_factor", 2, "x expected candidates", "limit of the candidates of a scan under a row policy"),

@@ -111,8 +111,8 @@ def _has_variants(conn: Connection, catalog: str) -> bool:
 
 
 def _count(conn: Connection, params: SearchParams, *, with_groups: bool = False) -> tuple[list[FacetOf], int]:
-    """Returns the facets and the number of groups. The number is 0 without `with_groups`, or if so many products pass
-    that the facets are not exact."""
+    """Returns the facets and the number of groups. The number is 0 without `with_groups`. It is also 0 if a facet is
+    an estimate, because many products pass."""
     rows = ranking.facets(conn, params, _FACETS, _FACET_VALUES, _PRICE_RANGES)
     facets = [facet for facet in group_by_field(rows, _FACETS) if facet.values]
     is_counted = with_groups and all(facet.exact for facet in facets)
