@@ -26,7 +26,6 @@ class StoredRows:
 
     def add(self, line: int, cells: Cells, **names: str) -> None:
         """Keep a row. `rows_of` finds the row by each of `names` that is not empty."""
-        # SQLite stores no surrogates, but `Table` has already rejected rows with surrogates.
         self._store.execute("insert into row values (?, ?)", (line, json.dumps(cells)))
         self.name(line, **names)
 
@@ -34,7 +33,7 @@ class StoredRows:
         """Give a row further names."""
         for kind, name in names.items():
             if name:
-                self._store.execute("insert or ignore into name values (?, ?, ?)", (kind, name, line))
+                self._store.execute("insert or ignore into name values (?, ?, ?)", (kind, _stored(name), line))
 
     def __iter__(self) -> Iterator[tuple[int, Cells]]:
         """Yields the line number and cells of each row, in the order of the file."""
@@ -51,7 +50,8 @@ class StoredRows:
     def rows_of(self, kind: str, name: str) -> Iterator[tuple[int, Cells]]:
         """Yields the line number and cells of each row that has this name, in the order of the file."""
         found = self._store.execute(
-            "select line, cells from name join row using (line) where kind = ? and name = ? order by line", (kind, name)
+            "select line, cells from name join row using (line) where kind = ? and name = ? order by line",
+            (kind, _stored(name)),
         )
         for line, cells in found:
             yield line, Cells(json.loads(cells))
@@ -61,6 +61,11 @@ class StoredRows:
 
     def count(self, kind: str, name: str) -> int:
         found: int = self._store.execute(
-            "select count(*) from name where kind = ? and name = ?", (kind, name)
+            "select count(*) from name where kind = ? and name = ?", (kind, _stored(name))
         ).fetchone()[0]
         return found
+
+
+def _stored(name: str) -> str:
+    """Returns the name without surrogates, which SQLite does not store and which JSON can have."""
+    return name.encode("utf-8", "backslashreplace").decode()
