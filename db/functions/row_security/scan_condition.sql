@@ -2,8 +2,8 @@
 -- that meet p_condition. The result is null if the scan need not look up any product, because every vector that the
 -- caller sees belongs to a product that meets the condition. This is the case if the condition is true and the caller
 -- either is not subject to row level security, or sees only vectors of products that it sees. The latter is certain
--- only while windowshop_follow (see follow_row_security) applies to p_table and reads shop.product. The function needs
--- no SET clause, because it runs under the search_path of vector_leg.
+-- only while windowshop_follow (see follow_row_security) applies to p_table, every role and every command, and reads
+-- shop.product. The function needs no SET clause, because it runs under the search_path of vector_leg.
 create or replace function shop_private.scan_condition(p_condition text, p_table regclass)
 returns text
 language plpgsql stable parallel safe as $$
@@ -12,6 +12,7 @@ begin
         and not (row_security_active(p_table) and exists (
             select from pg_policy o
             where o.polrelid = p_table and o.polname = 'windowshop_follow' and not o.polpermissive
+                and o.polroles = '{0}' and o.polcmd = '*'
                 and strpos(o.polqual::text, format(':relid %s ', 'shop.product'::regclass::oid)) > 0))
         then p_condition end;
 end $$;

@@ -113,7 +113,8 @@ def test_a_search_finds_no_hidden_product_if_the_policy_of_vectors_does_not_foll
     with policy(large, f"{COLUMN} and {far}"), large.connect(None) as conn:
         assert analyst.exec_driver_sql(SCANS_VECTORS_ALONE).scalar_one()
         for statement in (
-            "alter policy windowshop_follow on shop.toy_image using (product_id is not null)",
+            "alter policy windowshop_follow on shop.toy_image to shop_app",
+            "alter policy windowshop_follow on shop.toy_image to public using (product_id is not null)",
             "drop policy windowshop_follow on shop.toy_image",
             "alter table shop.toy_image disable row level security",
         ):
