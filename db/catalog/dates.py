@@ -2,7 +2,9 @@
 
 The only notations that could mean two dates have numbers between slashes or hyphens and the year at the end, as in
 "4/1/26". `DateOrder` finds out from other dates which number is the day. If the other dates do not show this, the date
-is refused, because a sale could start on a wrong day.
+is refused, because a sale could start on a wrong day. A date with hyphens such as "26-04-10" or "26-11-30", whose first
+number could be the year as well as its last, is also refused unless another date shows that the year comes last; with
+slashes, the last number is the year if it is 10 or more.
 """
 
 import re
@@ -13,9 +15,7 @@ from functools import lru_cache
 from db.catalog.prices import shown
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
-# In a date such as "26/04/01", the first number could be the year and the last number the day. So `moment` refuses the
-# date if its last number, read as a year of this century, is before FIRST_SHORT_YEAR.
-FIRST_SHORT_YEAR = 2010
+FIRST_SHORT_YEAR = 10  # a year of two digits below this number, as in "26/04/01", is more likely a day
 
 _TIME = (
     r"(?:(?:T|,?\s+(?:at\s+)?)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})"
@@ -83,7 +83,7 @@ def is_ambiguous(cell: str) -> bool:
     if found is None:
         return False
     day, month = int(found["day"]), int(found["month"])
-    return (day != month and max(day, month) <= 12) or _is_old(found)
+    return (day != month and max(day, month) <= 12) or _may_begin_with_year(found)
 
 
 def decided(cell: str, *, day_first: bool) -> str:
@@ -113,7 +113,7 @@ class DateOrder:
             return
         day, month, year = int(found["day"]), int(found["month"]), int(found["year"])
         self._year_is_last |= year > 31 or month > 12
-        if (day > 12) != (month > 12) and (month > 12 or not _is_old(found)):
+        if (day > 12) != (month > 12) and (month > 12 or not _may_begin_with_year(found)):
             self._shown.add(day > 12)
 
     @property
@@ -125,14 +125,21 @@ class DateOrder:
         """Returns whether the day comes first in an ambiguous date. Returns None if no other date shows this, if
         dates contradict each other, or if the last number may not be the year."""
         found = _EITHER_FIRST.fullmatch(cell)
-        if len(self._shown) != 1 or (found and _is_old(found) and not self._year_is_last):
-            return None
-        return next(iter(self._shown))
+        if found and _may_begin_with_year(found):
+            if not self._year_is_last:
+                return None
+            if int(found["month"]) <= 12 < int(found["day"]) or int(found["day"]) == int(found["month"]):
+                return True  # only the place of the year was in doubt
+        return next(iter(self._shown)) if len(self._shown) == 1 else None
 
 
-def _is_old(found: re.Match[str]) -> bool:
-    """Returns whether the last number, as a year of this century, is before FIRST_SHORT_YEAR."""
-    return len(found["year"]) == 2 and 2000 + int(found["year"]) < FIRST_SHORT_YEAR
+def _may_begin_with_year(found: re.Match[str]) -> bool:
+    """Returns whether the first number could be the year, as in "26/04/01" or "26-11-30"."""
+    if len(found["year"]) != 2:
+        return False
+    day, month, year = int(found["day"]), int(found["month"]), int(found["year"])
+    is_year_or_day = FIRST_SHORT_YEAR <= day <= 31 and month <= 12 and year <= 31
+    return year < FIRST_SHORT_YEAR or (found[2] == "-" and is_year_or_day)
 
 
 class _TwoDates(ValueError):
@@ -150,7 +157,7 @@ def _moment_of(found: re.Match[str], cell: str, is_end: bool) -> datetime | None
         month, day = (day, month) if month > 12 else (month, day)
     if len(found["year"]) == 2:
         year += 2000
-        if found.re is _EITHER_FIRST and year < FIRST_SHORT_YEAR:
+        if found.re is _EITHER_FIRST and _may_begin_with_year(found):
             raise _TwoDates(cell)
     if is_end and year > LAST_YEAR:
         return None

@@ -69,6 +69,11 @@ _PIECE = re.compile(
 _EDGES = " ,;()[]*"
 
 
+def without_included_tax(text: str) -> str:
+    """Returns the text without phrases that include taxes, such as "incl. VAT" and "TTC"."""
+    return _WITH_TAX_CJK.sub(" ", _WITH_TAX.sub(" ", text))
+
+
 class Words(NamedTuple):
     text: str  # the price without the words
     meaning: str | None  # FROM, EXCLUDING_TAX, or None if the words change nothing or contradict each other

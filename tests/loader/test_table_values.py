@@ -26,6 +26,21 @@ def fields_of(folder: Path, content: str, name: str = "goods.csv") -> dict[str, 
         ("qty", "1.000", "in_stock"),
         ("qty", "many", None),
         ("qty", "", None),
+        ("qty", "+5", "in_stock"),
+        ("qty,available", "0,yes", None),
+        ("qty,Verfügbar", "0,ja", None),
+        ("qty,Auf Lager", "0,ja", None),
+        ("qty,disponible", "5,no", None),
+        ("qty,In Stock?", "5,no", None),
+        ("qty,Op voorraad", "0,ja", None),
+        ("qty,Bestandsstatus", "0,lieferbar", None),
+        ("qty,inventory", "0,plenty", None),
+        ("qty,inventory", "0,0", "out_of_stock"),
+        ("qty,backorders", "0,yes", None),
+        ("qty,Allow Pre-order", "0,yes", None),
+        ("qty,track_inventory", "0,no", None),
+        ("qty,is_closeout", "0,0", None),
+        ("qty,available", "0,", "out_of_stock"),
         ("qty,availability", "0,preorder", "preorder"),
         ("qty,availability", "0,", "out_of_stock"),
     ],
@@ -49,7 +64,16 @@ def test_the_stock_decides_the_availability_unless_the_row_states_it(
         ("price,price_usd", "5,4", {"price": "5"}),
         ("price_usd,price_eur", "5,4", {"price": "5", "currency": "USD"}),
         ("Price (EUR)", "", {}),
-        ("Price ($)", "5", {}),
+        ("Price ($)", "5", {"price": "5"}),
+        ("Price $", "5", {"price": "5"}),
+        ("Price (US$)", "5", {"price": "5", "currency": "USD"}),
+        ("Price (EUR incl. VAT)", "5", {"price": "5", "currency": "EUR"}),
+        ("Price USD incl. VAT", "5", {"price": "5", "currency": "USD"}),
+        ("Price incl. VAT", "5", {"price": "5"}),
+        ("Cena (Kč)", "5", {"price": "5", "currency": "CZK"}),
+        ("Price TRY", "5", {"price": "5", "currency": "TRY"}),
+        ("price_mad", "5", {}),
+        ("price,price_cup", "5,4", {"price": "5"}),
     ],
 )
 def test_the_name_of_a_column_gives_the_currency_of_its_price(
@@ -73,7 +97,20 @@ def test_the_stock_decides_the_availability_in_parquet(tmp_path: Path):
     assert isinstance(row, RawProduct) and row.fields["availability"] == "out_of_stock"
 
 
-def test_a_word_that_is_also_a_code_is_a_currency_only_in_brackets():
-    assert split_currency("price_all") == ("price_all", None)
-    assert split_currency("price_(all)") == ("price", "ALL")
-    assert split_currency("price_in_chf") == split_currency("chf_price") == ("price", "CHF")
+@pytest.mark.parametrize("name", ["price_all", "Price (all)", "price_cup", "price_gel", "PRICE_ALL", "top_price"])
+def test_a_word_that_is_also_a_code_is_no_currency(name: str):
+    assert split_currency(name)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("Price (TRY)", "TRY"),
+        ("PRICE (TRY)", "TRY"),
+        ("TRY Price", "TRY"),
+        ("priceGEL", "GEL"),
+        ("price_in_chf", "CHF"),
+    ],
+)
+def test_a_code_in_upper_case_is_a_currency_and_a_code_that_is_no_word_in_any_case(name: str, code: str):
+    assert split_currency(name) == ("price", code)

@@ -10,7 +10,7 @@ from db.catalog.names import normalised
 from db.catalog.offer import PRICES
 from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
 from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, without_name, words
-from db.catalog.rows.options import field_of_option, stock_sign
+from db.catalog.rows.options import field_of_option, says_availability, stock_sign
 
 NEEDED = ("sku", "title")
 SPECIAL = frozenset(("image", "additional_image", "image_phash", "keywords"))  # fields whose cells need a conversion
@@ -22,7 +22,8 @@ class Columns:
 
     If a field has several columns, `more` has the field, normalised name and position of each column but the first.
     `currencies` has the currency that the name of a price's column states, by the position of the column. With
-    `stock_decides`, a product without an availability gets it from its quantity.
+    `stock_decides`, a product without an availability gets it from its quantity, unless one of its attributes says
+    whether the product is available, or sold without stock.
     """
 
     positions: Mapping[str, int]
@@ -99,7 +100,7 @@ class Columns:
             _take_members(attributes, fields)
         if self.stock_decides and "quantity" in fields and "availability" not in fields:
             sign = stock_sign(fields["quantity"])
-            if sign is not None:
+            if sign is not None and not any(says_availability(name, cell) for name, cell in attributes.items()):
                 fields["availability"] = "in_stock" if sign > 0 else "out_of_stock"
         return RawProduct(fields, images, phash, attributes, line, faults)
 

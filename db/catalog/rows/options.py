@@ -1,8 +1,11 @@
 """Finds the field of a variant's option, such as "Colour", "Größe" or "Taille", and reads cells with stock quantities,
-truth values and conditions of products."""
+truth values and conditions of products. Recognises attributes that say whether a product is available."""
 
 import re
 from functools import lru_cache
+from typing import Any
+
+from db.catalog.names import plain_words
 
 COLOR = frozenset((
     "color", "colour", "colors", "colours", "couleur", "couleurs", "farbe", "farben", "colore", "colori", "kleur",
@@ -52,18 +55,50 @@ CONDITIONS = {
 
 
 def whole_number(cell: str) -> int | None:
-    """Returns the number in a cell such as "5", "-1", "5.0000", "1 290" or "'5", or None. Three zeros after a dot or
-    comma could be decimals or thousands, so "5.000" gives None."""
-    found = re.fullmatch(r"'?(-?[0-9]{1,15}|-?[0-9]{1,3}(?:\s[0-9]{3}){1,4})([.,](0{0,2}|0{4,}))?", cell.strip())
+    """Returns the number in a cell such as "5", "+5", "-1", "5.0000", "1 290" or "'5", or None. Three zeros after a
+    dot or comma could be decimals or thousands, so "5.000" gives None."""
+    found = re.fullmatch(r"'?([+-]?[0-9]{1,15}|[+-]?[0-9]{1,3}(?:\s[0-9]{3}){1,4})([.,](0{0,2}|0{4,}))?", cell.strip())
     return int(re.sub(r"\s", "", found[1])) if found else None
 
 
 def stock_sign(cell: str) -> int | None:
     """Returns 1 for a cell with a positive number, 0 for zero, -1 for a negative number, or None for other texts."""
-    found = re.fullmatch(r"'?(-?)([0-9][0-9.,' ]*)", cell.strip())
+    found = re.fullmatch(r"'?([+-]?)([0-9][0-9.,' ]*)", cell.strip())
     if found is None:
         return None
-    return 0 if not found[2].strip("0.,' ") else -1 if found[1] else 1
+    return 0 if not found[2].strip("0.,' ") else -1 if found[1] == "-" else 1
+
+
+# Names without blanks, accents and punctuation
+_AVAILABILITY = frozenset((
+    "available", "availablefororder", "availabletosell", "instock", "instockstatus", "onstock", "outofstock", "soldout",
+    "isoutofstock", "issoldout", "purchasable", "ispurchasable", "sellable", "orderable", "verfugbar", "verfuegbar",
+    "istverfugbar", "vorratig", "auflager", "anlager", "bestellbar", "ausverkauft", "abverkauf", "bestandsstatus",
+    "lagerstatus", "disponible", "disponibles", "enstock", "horsstock", "epuise", "rupture",
+    "rupturedestock", "statutstock", "etatdustock", "agotado", "estadodelstock", "estadostock", "disponibile",
+    "disponibili", "esaurito", "statogiacenza", "statostock", "opvoorraad", "voorraadstatus",
+    "leverbaar", "beschikbaar", "uitverkocht", "disponivel", "emestoque", "esgotado", "dostepny", "dostepne",
+    "nastanie", "wmagazynie", "ilager", "palager", "tillganglig", "stockstate",
+    "inventorystatus", "inventorypolicy", "inventorymanagement", "inventorytracker", "inventorytracked",
+    "tracksinventory", "trackinventory", "trackstock", "trackquantity", "managestock", "managinginventory",
+    "closeout", "iscloseout", "lastsale", "oversell", "allowoversell", "overselling", "sellwhenoutofstock",
+    "continuesellingwhenoutofstock", "sellwithoutstock", "uberverkauf", "uberverkaufe", "nachbestellbar",
+))  # fmt: skip
+_PART_OF_AVAILABILITY = re.compile(
+    "backorder|preorder|vorbestell|precommande|preventa|preordine|availability|verfugbarkeit|disponibili[td]"
+)
+
+
+def says_availability(name: str, cell: Any) -> bool:
+    """Returns whether an attribute says that a product is available, or that it is sold without stock, such as
+    "Available", "Auf Lager", "backorders" or "track_inventory". `inventory` says it if its cell is not a number."""
+    return _is_availability(name) or (name == "inventory" and isinstance(cell, str) and stock_sign(cell) is None)
+
+
+@lru_cache(maxsize=10_000)
+def _is_availability(name: str) -> bool:
+    plain = "".join(plain_words(name))
+    return plain in _AVAILABILITY or _PART_OF_AVAILABILITY.search(plain) is not None
 
 
 def is_true(cell: str) -> bool:

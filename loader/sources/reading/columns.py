@@ -96,7 +96,8 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 _KNOWN = frozenset(name for names in USUAL_NAMES.values() for name in names)
 _PRICES = frozenset(name for field in PRICES for name in USUAL_NAMES[field])
 _IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
-_SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?\*$")  # a star for a needed column, and eBay's prefixes
+# A star marks a needed column. eBay writes prefixes.
+_SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?\*$", re.IGNORECASE)
 _NUMBERED = re.compile(r"(.*[^0-9_])_?[0-9]{1,2}")
 
 
@@ -106,7 +107,11 @@ def usual_name(name: str) -> str:
     bare = _SIGNS.sub("", normalised(name))
     if bare in _KNOWN or (bare := english(bare)) in _KNOWN:
         return bare
-    return rest if (rest := english(split_currency(bare)[0])) in _PRICES else normalised(name)
+    return rest if (rest := english(_split(name)[0])) in _PRICES else normalised(name)
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    return split_currency(_SIGNS.sub("", name.strip()))
 
 
 def is_usual(name: str) -> bool:
@@ -116,7 +121,7 @@ def is_usual(name: str) -> bool:
 
 def names_needed(header: Iterable[str]) -> bool:
     """Returns whether the header has usual names of a SKU and of a title."""
-    usual = _by_usual_name({normalised(name) for name in header})
+    usual = _by_usual_name(header)
     return all(not usual.keys().isdisjoint(USUAL_NAMES[field]) for field in NEEDED)
 
 
@@ -133,7 +138,7 @@ def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Col
                 raise MissingColumns(
                     f'{path.name} has no column "{name}" for {field}', hint=f"Its columns: {_shown(header)}."
                 )
-    columns = _assigned(found, mapping, empty)
+    columns = _assigned(found, header, mapping, empty)
     missing = [field for field in NEEDED if field not in columns.positions]
     if missing:
         flags = " ".join(f'--map {field}="..."' for field in missing)
@@ -148,7 +153,7 @@ def resolve(path: Path, header: Sequence[str], mapping: FieldColumns, empty: Col
 def resolve_record(path: Path, names: Sequence[str], mapping: FieldColumns, empty: Collection[str]) -> Columns:
     """Returns the columns of a single record. If the record lacks the SKU or the title, validation reports the missing
     field."""
-    return _assigned(_positions_of_names(path, names), mapping, empty)
+    return _assigned(_positions_of_names(path, names), names, mapping, empty)
 
 
 def empty_columns(
@@ -159,7 +164,8 @@ def empty_columns(
     `records` yields the names and values of each record. Records are read only if several columns have a usual name of
     the same field. Reading ends when the preferred column of each such field has a value.
     """
-    usual = _by_usual_name(_positions_of_names(path, header))
+    _positions_of_names(path, header)
+    usual = _by_usual_name(header)
     names_of_fields = [
         [written for name in names for written in usual.get(name, ())]
         for field, names in USUAL_NAMES.items()
@@ -196,26 +202,29 @@ def _positions_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _by_usual_name(found: Collection[str]) -> dict[str, list[str]]:
+def _by_usual_name(header: Iterable[str]) -> dict[str, list[str]]:
     """Returns the normalised names of columns by the names of USUAL_NAMES that they mean."""
     usual: dict[str, list[str]] = {}
-    for name in sorted(found, key=lambda name: name not in _KNOWN):  # usual names come before translations
-        if name != "standard_price" or not _is_of_odoo(found):
-            usual.setdefault(usual_name(name), []).append(name)
+    written = {normalised(name): name for name in header}
+    for name in sorted(written, key=lambda name: name not in _KNOWN):  # usual names come before translations
+        if name != "standard_price" or not _is_of_odoo(written):
+            usual.setdefault(usual_name(written[name]), []).append(name)
     return usual
 
 
-def _is_of_odoo(names: Collection[str]) -> bool:
+def _is_of_odoo(names: Mapping[str, object]) -> bool:
     """Returns whether `standard_price` is a cost, as in Odoo. In Amazon's files, it is the price."""
     return "list_price" in names and not {"categ_id", "default_code", "product_tmpl_id"}.isdisjoint(names)
 
 
-def _assigned(found: Mapping[str, int], mapping: FieldColumns, empty: Collection[str] = ()) -> Columns:
+def _assigned(
+    found: Mapping[str, int], header: Sequence[str], mapping: FieldColumns, empty: Collection[str] = ()
+) -> Columns:
     mapped = {field: [key for name in names if (key := normalised(name)) in found] for field, names in mapping.items()}
     positions = {field: found[keys[0]] for field, keys in mapped.items() if keys}
     more = [(field, key, found[key]) for field, keys in mapped.items() for key in keys[1:]]
     taken = {*positions.values(), *(position for _, _, position in more)}
-    usual = _by_usual_name(found)
+    usual = _by_usual_name(header)
     for field, names in USUAL_NAMES.items():
         written = [each for name in names for each in usual.get(name, ()) if found[each] not in taken]
         if field not in positions and written:
@@ -228,8 +237,7 @@ def _assigned(found: Mapping[str, int], mapping: FieldColumns, empty: Collection
     rest = {name: position for name, position in found.items() if position not in taken}
     if "standard_price" in rest and _is_of_odoo(found):
         rest["standard_price_(cost)"] = rest.pop("standard_price")  # the word "cost" makes the attribute private
-    named = {position: split_currency(_SIGNS.sub("", name))[1] for name, position in found.items()}
-    currencies = {position: code for position, code in named.items() if code}
+    currencies = {position: code for position, name in enumerate(header) if (code := _split(name)[1])}
     return Columns(positions, rest, more, currencies)
 
 

@@ -122,3 +122,27 @@ def test_a_date_that_could_begin_with_the_year_is_decided_if_other_dates_end_wit
     assert (None if day_first is None else str(dates.moment(dates.decided("10/04/01", day_first=day_first)))[:10]) == (
         expected
     )
+
+
+@pytest.mark.parametrize("cell", ["26-11-30", "26-04-10", "31-12-26", "12-12-26", "10-04-26"])
+def test_a_short_date_with_hyphens_is_read_only_if_another_date_shows_that_the_year_is_last(cell: str):
+    with pytest.raises(ValueError, match="could be two dates"):
+        dates.moment(cell)
+    order = DateOrder()
+    order.observe(cell)
+    assert dates.is_ambiguous(cell)
+    assert order.day_first(cell) is None
+    order.observe("31-12-2019")
+    assert order.day_first(cell) is True
+    day, month, year = cell.split("-")
+    assert str(dates.moment(dates.decided(cell, day_first=True)))[:10] == f"20{year}-{month}-{day}"
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [("31/01/26", "2026-01-31"), ("26/11/30", "2030-11-26"), ("01-31-26", "2026-01-31"), ("26-11-99", "2099-11-26"),
+     ("26-11-2030", "2030-11-26"), ("9-9-26", "2026-09-09")],
+)  # fmt: skip
+def test_a_short_date_whose_year_is_last_beyond_doubt_is_read_alone(cell: str, expected: str):
+    assert not dates.is_ambiguous(cell)
+    assert str(dates.moment(cell))[:10] == expected

@@ -167,7 +167,16 @@ def test_the_words_for_true_and_false_of_spreadsheets_in_other_languages_are_rea
 
 @pytest.mark.parametrize(
     ("written", "number", "sign"),
-    [("5", 5, 1), ("'5", 5, 1), ("5.0000", 5, 1), ("5.000", None, 1), ("0.5", None, 1), ("-2", -2, -1), ("0,00", 0, 0)],
+    [
+        ("5", 5, 1),
+        ("+5", 5, 1),
+        ("'5", 5, 1),
+        ("5.0000", 5, 1),
+        ("5.000", None, 1),
+        ("0.5", None, 1),
+        ("-2", -2, -1),
+        ("0,00", 0, 0),
+    ],
 )
 def test_a_quantity_that_is_ambiguous_or_not_whole_still_has_a_sign(written: str, number: int, sign: int):
     assert (whole_number(written), stock_sign(written)) == (number, sign)
