@@ -128,9 +128,8 @@ def apply_functions(conn: Connection, files: Files) -> None:
     if views:
         _execute(conn, f"drop view {', '.join(view.identity for view in views)}")
     drop_routines(conn, dropped)
-    for _, sql in files:
-        sql = TRIGGER.sub(lambda found: "" if found[0] in kept else found[0], sql)
-        _execute(conn, RESULT_TYPE.sub(lambda definition: _growth(conn, definition), sql))
+    sql = TRIGGER.sub(lambda found: "" if found[0] in kept else found[0], ";\n".join(sql for _, sql in files))
+    _execute(conn, RESULT_TYPE.sub(lambda definition: _growth(conn, definition), sql))
     drop_routines(conn, [routine.oid for routine in changes.removed])
     for grant in grants:
         _execute(conn, grant)

@@ -21,9 +21,8 @@ from db.settings import Settings
 from encoder import starter
 from migrations.model_revisions import NewModel, add_model
 from tests.support.compose.containers import BASE, NEEDED_BYTES, TOOLS, ContainerTools
-from tests.support.compose.site import free_port
 from tests.support.databases import admin
-from tests.support.processes import wait_until
+from tests.support.processes import free_port, wait_until
 
 pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 

@@ -22,9 +22,9 @@ import yaml
 from db.embedded.server import Server, binary
 from tests.deploy.test_live_monitoring import PROGRAMS, Monitored, _use
 from tests.deploy.test_monitoring import ALERTMANAGER, tool
-from tests.support.compose.site import free_port, running
+from tests.support.compose.site import running
 from tests.support.postgres.cluster import Cluster
-from tests.support.processes import wait_until
+from tests.support.processes import free_port, wait_until
 
 pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 

@@ -19,8 +19,8 @@ from db.embedded.server import Server, binary
 from loader.sample import FOLDER
 from tests.deploy.test_monitoring import PROMETHEUS, panels
 from tests.support.compose.files import seconds
-from tests.support.compose.site import Running, Site, free_port, running
-from tests.support.processes import wait_until
+from tests.support.compose.site import Running, Site, running
+from tests.support.processes import free_port, wait_until
 
 pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 

@@ -22,8 +22,7 @@ from db.settings import Settings
 from migrations.model_revisions import add_model
 from migrations.upgrade import upgrade
 from tests.deploy.test_monitoring import tool
-from tests.support.compose.site import free_port
-from tests.support.processes import wait_until
+from tests.support.processes import free_port, wait_until
 from tests.support.shop import TOY
 
 pytestmark = [pytest.mark.deploy, pytest.mark.soak]

@@ -15,8 +15,8 @@ from sqlalchemy import text
 from db.engine import Database
 from db.errors import EncoderUnavailable
 from db.roles import Role
-from tests.support.http_load import free_port, service
-from tests.support.processes import ROOT, running_encoder, wait_until, windowshop
+from tests.support.http_load import service
+from tests.support.processes import ROOT, free_port, running_encoder, wait_until, windowshop
 from tests.support.shop import Shop
 
 pytest.importorskip("opentelemetry.sdk")

@@ -23,8 +23,7 @@ from db.jobs.worker import BATCH, Ended
 from db.settings import Settings
 from tests.jobs.workers import add_feed, working
 from tests.support.databases import admin
-from tests.support.http_load import free_port
-from tests.support.processes import Command, wait_until, windowshop
+from tests.support.processes import Command, free_port, wait_until, windowshop
 from tests.support.schema_objects import later_schema
 from windowshop import jobs
 

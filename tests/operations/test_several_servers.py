@@ -17,9 +17,8 @@ from db.embedded.server import binary
 from db.engine import Database
 from db.roles import Role, Roles
 from tests.operations.page import BLOCKS, ROOT, SCRIPTS, administrator, block, done, shell, system_user
-from tests.support.compose.site import free_port
 from tests.support.postgres.cluster import Cluster
-from tests.support.processes import wait_until
+from tests.support.processes import free_port, wait_until
 from tests.web.test_transaction_pooler import PGBOUNCER
 
 pytestmark = pytest.mark.soak

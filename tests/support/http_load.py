@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +15,7 @@ import httpx
 from benchmarks.web.http_load import NO_ANSWER, Answers, Asking, Load, ask
 from tests.support.processes import COMMAND, wait_until
 
-__all__ = ["NO_ANSWER", "Answers", "Asking", "Load", "ask", "free_port", "gauge", "log_lines", "service", "stop"]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
+__all__ = ["NO_ANSWER", "Answers", "Asking", "Load", "ask", "gauge", "log_lines", "service", "stop"]
 
 
 @contextmanager

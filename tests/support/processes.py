@@ -2,13 +2,15 @@
 
 import multiprocessing
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
@@ -179,6 +181,15 @@ def running_encoder(env: Mapping[str, str], log: Path, *arguments: str) -> Itera
 
 def says(log: Path, words: str) -> bool:
     return log.exists() and words in log.read_text()
+
+
+def free_port() -> int:
+    """Return a port at which no server listens. The port is below the range from which systems take the ports of
+    outgoing connections, so no connection of another test takes it before the server of this test starts."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:

@@ -15,8 +15,8 @@ from sqlalchemy import text
 
 import web.http.protocol
 from db.engine import Database
-from tests.support.http_load import NO_ANSWER, Answers, Asking, Load, ask, free_port, gauge, log_lines, service, stop
-from tests.support.processes import wait_until
+from tests.support.http_load import NO_ANSWER, Answers, Asking, Load, ask, gauge, log_lines, service, stop
+from tests.support.processes import free_port, wait_until
 from tests.support.web_service import CACHED, Serve
 
 MIB = 2**20

@@ -18,7 +18,7 @@ from db.embedded.binaries import as_user, server_user
 from db.engine import Database
 from db.roles import LOGINS, Role
 from tests.support.databases import ROLES, Databases, admin
-from tests.support.processes import wait_until, windowshop
+from tests.support.processes import free_port, wait_until, windowshop
 from tests.support.web_service import CACHED, SETTINGS, served
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -36,8 +36,7 @@ def site(databases: Databases, shop_template: str) -> Database:
 @pytest.fixture(scope="module")
 def pooler(public_folder: Path, site: Database) -> Iterator[int]:
     """Yields the port of a PgBouncer in transaction mode, with two connections to the server for each login."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    port = free_port()
     assert site.password is not None and PGBOUNCER is not None
     folder, user, server = public_folder / "pgbouncer", server_user(), site.write
     folder.mkdir()

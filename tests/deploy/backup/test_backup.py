@@ -21,7 +21,7 @@ from migrations.model_revisions import NewModel, add_model
 from migrations.upgrade import upgrade
 from tests.support.images import load_drawings
 from tests.support.postgres.cluster import Cluster
-from tests.support.processes import ROOT, running_encoder, wait_until, windowshop
+from tests.support.processes import ROOT, free_port, running_encoder, wait_until, windowshop
 
 pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 
@@ -181,7 +181,7 @@ def test_a_server_that_is_restored_to_the_time_before_a_bad_deletion_finds_the_d
     copy = Cluster(cluster.home, public_folder / "before" / "data", cluster.port)
     copy.own(copy.data.parent)
     copy.done("restore.sh", backup, copy.data, str(before))
-    copy.port = cluster.port + 1
+    copy.port = free_port()
     copy.start("-c archive_mode=off")  # the copied archive_command writes into the original's archive
     try:
         site = Site(copy, public_folder / "before" / "home")
@@ -205,7 +205,7 @@ def test_a_server_that_was_copied_without_the_scripts_refuses_new_queries_until_
     copy = Cluster(cluster.home, public_folder / "snapshot" / "data", cluster.port)
     copy.own(copy.data.parent)
     copy.done("pg_basebackup", "-h127.0.0.1", "-Upostgres", "-cfast", f"-D{copy.data}")
-    copy.port = cluster.port + 1
+    copy.port = free_port()
     with (copy.data / "postgresql.conf").open("a") as file:
         file.write("archive_mode = off\n")
     copy.start()

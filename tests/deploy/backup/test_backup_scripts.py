@@ -9,7 +9,7 @@ import pytest
 
 from db.embedded.server import Server
 from tests.support.postgres.cluster import Cluster
-from tests.support.processes import ROOT, wait_until
+from tests.support.processes import ROOT, free_port, wait_until
 
 pytestmark = pytest.mark.deploy
 
@@ -96,7 +96,7 @@ def test_a_restore_to_a_point_in_time_ends_before_the_deletion(cluster: Cluster,
     whole.own(whole.data.parent)
     cluster.done("restore.sh", backup.relative_to("/"), whole.data)  # `done` runs in /
     for one, count in ((copy, 200), (whole, 0)):
-        one.port = cluster.port + 1
+        one.port = free_port()
         one.start("-c archive_mode=off")  # the copied setting archives into the original's folder
         assert one.sql("select count(*), pg_is_in_recovery() from kept") == [(count, False)]
         one.stop("immediate")
@@ -112,7 +112,7 @@ def test_a_second_restore_finds_what_the_first_restored_server_has_archived(clus
     # The tests after this one use the original folder.
     subprocess.run(["cp", "-R", "-p", str(backup), str(folder)], check=True)
     first.done("restore.sh", folder, first.data)
-    first.port = cluster.port + 1
+    first.port = free_port()
     first.start(f"-c archive_command='sh {ARCHIVE} {folder} %p %f'")
     first.sql("create table of_the_first (id integer); insert into of_the_first values (7)")
     wait_until_archived(first)
@@ -122,7 +122,7 @@ def test_a_second_restore_finds_what_the_first_restored_server_has_archived(clus
     second = restore_target(cluster, "second")
     second.own(second.data.parent)
     second.done("restore.sh", folder, second.data)
-    second.port = cluster.port + 1
+    second.port = free_port()
     second.start("-c archive_mode=off")
     assert second.sql("select id from of_the_first") == [(7,)]
     assert second.sql("select timeline_id from pg_control_checkpoint()") == [(3,)]

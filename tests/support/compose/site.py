@@ -7,7 +7,6 @@ postgres becomes 127.0.0.1, and each port becomes a free port. Users, limits and
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import Any
 from db.embedded.binaries import as_user, server_user
 from tests.support.compose.files import ROOT, read_compose, read_stages, seconds
 from tests.support.compose.rules import is_task
-from tests.support.processes import wait_until
+from tests.support.processes import free_port, wait_until
 
 ENTRY_POINTS = Path(__file__).parent / "bin"  # stand-ins for the programs of the PostgreSQL image
 PORTS = {
@@ -246,8 +245,3 @@ def _stop(one: Running) -> Stopped:
         one.process.kill()
         return Stopped(one.name, one.process.wait(), in_time=False)
     return Stopped(one.name, code, in_time=True)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -20,9 +20,8 @@ import trustme
 from db.embedded.binaries import as_user, server_user
 from deploy.kubernetes.create_secrets import main as create_secrets
 from tests.support.compose.files import ROOT, read_stages
-from tests.support.compose.site import free_port
 from tests.support.kubernetes.manifests import Pod, one, overlay, pods
-from tests.support.processes import wait_until
+from tests.support.processes import free_port, wait_until
 
 START_SECONDS = 240.0  # upper bound of a wait, for a busy machine
 PRIMARY, REPLICAS = "windowshop-db-rw:5432", "windowshop-db-ro:5432"

@@ -10,8 +10,7 @@ import psycopg
 
 from db.embedded.binaries import as_user, server_user
 from db.embedded.server import binary
-from tests.support.compose.site import free_port
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, free_port
 
 PASSWORD = "administrator"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import wait_until
+from tests.support.processes import free_port, wait_until
 
 _CONFIG = """
 daemon off;
@@ -41,9 +41,7 @@ def nginx_server(folder: Path, server: str) -> Iterator[int]:
     path = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if path is None:
         pytest.skip("nginx is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     config = folder / "nginx.conf"
     user = "user root;" if os.getuid() == 0 else ""  # the workers write below `folder`
     config.write_text(_CONFIG.format(folder=folder, server=server.replace("PORT", str(port)), user=user))

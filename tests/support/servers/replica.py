@@ -11,12 +11,13 @@ import psycopg
 
 from db.embedded.binaries import as_user, server_user
 from db.embedded.server import Server, binary, secrets
+from tests.support.processes import free_port
 
 
 @contextmanager
-def streaming_replica(server: Server, server_home: Path, home: Path, number: int = 1) -> Iterator[int]:
-    """Copy the server, with the databases of earlier tests, into the folder `home`, and yield the port of the replica.
-    Replicas that run at the same time have different numbers."""
+def streaming_replica(server: Server, server_home: Path, home: Path) -> Iterator[int]:
+    """Copy the server, including the databases of earlier tests, to the folder `home`, and yield the port of the
+    replica."""
     shutil.rmtree(home, ignore_errors=True)  # left by an attempt that failed
     data = home / "data"
     user = server_user()
@@ -39,7 +40,7 @@ def streaming_replica(server: Server, server_home: Path, home: Path, number: int
             **as_user(user),
         )
 
-    port = server.port + 1000 * number
+    port = free_port()
     source = ("-h", server.host, "-p", str(server.port), "-U", "postgres")
     run("pg_basebackup", *source, "-D", str(data), "-R", "-c", "fast")
     log = str(data / "replica.log")

@@ -21,10 +21,10 @@ from db.settings import Settings
 from encoder.models.loading import load
 from migrations.model_revisions import NewModel, add_model
 from migrations.upgrade import upgrade
-from tests.support.http_load import free_port, service
+from tests.support.http_load import service
 from tests.support.images import load_drawings
 from tests.support.postgres.cluster import Cluster
-from tests.support.processes import running_encoder, wait_until
+from tests.support.processes import free_port, running_encoder, wait_until
 from tests.web.access.test_access import bearer, token
 
 pytestmark = pytest.mark.soak

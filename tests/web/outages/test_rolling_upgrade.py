@@ -19,8 +19,8 @@ from db import schema
 from db.engine import Database
 from tests.migrations.test_version_skew import later_schema
 from tests.support.databases import admin
-from tests.support.http_load import free_port, service, stop
-from tests.support.processes import COMMAND, ROOT, wait_until
+from tests.support.http_load import service, stop
+from tests.support.processes import COMMAND, ROOT, free_port, wait_until
 from tests.support.web_service import CACHED, Serve
 
 Environment = Callable[[Database], dict[str, str]]

@@ -37,8 +37,8 @@ LIMIT = 3  # seconds of lag
 @pytest.fixture
 def replicas(server: Server, server_home: Path, public_folder: Path) -> Iterator[tuple[int, int]]:
     with (
-        streaming_replica(server, server_home, public_folder / "first", 1) as first,
-        streaming_replica(server, server_home, public_folder / "second", 2) as second,
+        streaming_replica(server, server_home, public_folder / "first") as first,
+        streaming_replica(server, server_home, public_folder / "second") as second,
     ):
         yield first, second
 

@@ -16,8 +16,8 @@ from PIL import Image
 from sqlalchemy import text
 
 from db.engine import Database
-from tests.support.http_load import free_port, service
-from tests.support.processes import wait_until
+from tests.support.http_load import service
+from tests.support.processes import free_port, wait_until
 
 MIB = 2**20
 UPLOADS, CLIENTS = 200, 8
