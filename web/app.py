@@ -136,7 +136,7 @@ def make_app(database: Database, settings: WebSettings, metrics: Metrics) -> Req
             "access": access,
             "exports": export.limiter(settings.connections),
             "waiters": waiting.limiter(),
-            "what_ifs": ConcurrencyLimiter(1, 2),  # a question runs many searches on a writing connection
+            "what_ifs": ConcurrencyLimiter(1, 2),  # a what-if request runs many searches on a writing connection
             "staff_sessions": staff_sessions,
             "staff_previews": ConcurrencyLimiter(1, 4),  # a preview runs many searches
             "stopping": asyncio.Event(),  # set when the server begins to stop
@@ -257,7 +257,7 @@ def _litestar(
         ),
         state=state,
         lifespan=[_lifespan, *([mcp.running] if mcp else ()), *([state.recorder.running] if state.recorder else ())],
-        # Litestar copies the route handler for each request with a guard, so without keys there is no guard.
+        # If a route has a guard, Litestar copies the route handler for each request. Without keys, no guard is needed.
         guards=[guard] if needs_keys else [],
         before_request=check_request,
         middleware=[Idempotency()],
@@ -312,7 +312,8 @@ def _watch_pools(metrics: Metrics, pools: Pools) -> None:
 
 
 def _no_route(error_page: ErrorPage) -> Callable[[Request[Any, Any, Any], Exception], Response[Any]]:
-    """Returns the handler of a request whose address has no route. A browser gets a page, and a program a problem."""
+    """Returns the handler of a request whose address has no route. A browser gets a page, and a program gets a
+    problem."""
 
     def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         problem, headers = problems.problem_of(request, error)

@@ -139,7 +139,7 @@ def _address(database: "Database", role: "Role | None") -> "URL":
 def psql(context: typer.Context, role: RoleOption = None) -> None:
     """Open psql, and pass it the remaining arguments: windowshop db psql --role analyst -c "SELECT 1".
 
-    psql shows errors without the functions that they passed through: -v SHOW_CONTEXT=errors shows these too.
+    By default, psql does not show the functions through which an error passed. -v SHOW_CONTEXT=errors shows them too.
     """
     from db.embedded import server
     from db.engine import open_database

@@ -19,7 +19,7 @@ def encode(
     queries: Annotated[bool, typer.Option(help="Also encode query texts and images.")] = True,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Encode products that already have vectors again. Then exit, as with --once."),
+        typer.Option("--again", help="Encode again the products that already have vectors. Then exit, as with --once."),
     ] = False,
     catalog: Annotated[str | None, typer.Option(help="With --again: only products of this catalog.")] = None,
     where: Annotated[

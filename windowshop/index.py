@@ -111,9 +111,9 @@ def add(
     filter are tested on the products of these indexes. With --label top:product_type, the filter {"product_type":
     {"prefix": "Apparel > "}} reads the index of all products whose path begins with Apparel.
 
-    The cost: the vectors of these products are stored a second time. So a label of n products takes about as much disk
-    as its share of the model's tables and indexes, and its indexes take about as long to build. Each later change of
-    a vector is one more insertion into an index. See docs/search.md.
+    The cost: the vectors of these products are stored a second time. So a label takes about as much disk, and
+    its indexes take about as much time to build, as the share of its products in the model's tables and indexes. Each
+    later change of a vector is one more insertion into an index. See docs/search.md.
 
     Run the command again when further values have become frequent. "windowshop index build" continues an interrupted
     command, and "windowshop index drop" undoes it.

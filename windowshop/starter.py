@@ -1,7 +1,7 @@
 """Train and evaluate the starter head: ``python -m windowshop.starter evaluate``.
 
 The head is the only part of the starter model that is trained here. It maps the features of the image tower to vectors
-of the text model: it adds a learned correction to the prior, which needs no training (encoder/starter/head.py).
+of the text model. The head adds a learned correction to a prior that needs no training (encoder/starter/head.py).
 
 This is not a command of `windowshop`, because the training pairs are not installed with the package.
 

@@ -72,7 +72,7 @@ FAULTS: dict[str, Change] = {
     "migrate: WINDOWSHOP_DATABASE_URL contains a password": variable(
         "migrate", "WINDOWSHOP_DATABASE_URL", "postgresql://postgres:secret@postgres/windowshop"
     ),
-    "postgres: the image keeps its data at /var/lib/postgresql, and a mount below loses the data": service(
+    "postgres: the image keeps its data at /var/lib/postgresql, so a volume below this folder loses the data": service(
         "postgres", volumes=["postgres:/var/lib/postgresql/data"]
     ),
     "web: waits for migrate with service_started": lambda compose: compose["services"]["web"]["depends_on"][

@@ -96,7 +96,7 @@ FAULTS: dict[str, Change] = {
     f"{WEB}: web: no startupProbe": lambda m: container(m).pop("startupProbe"),
     # A liveness probe that needs the database would restart every pod while the database does not answer.
     f"{WEB}: web: livenessProbe calls /ready": lambda m: container(m)["livenessProbe"]["httpGet"].update(path="/ready"),
-    f"{WEB}: web: livenessProbe calls a port without this name: 8000": lambda m: container(m)["livenessProbe"][
+    f"{WEB}: web: livenessProbe calls port 8000, and no port has this name": lambda m: container(m)["livenessProbe"][
         "httpGet"
     ].update(port=8000),
     f"{WEB}: web: tini does not start the process": lambda m: container(m).update(command=["sh", "-c"]),

@@ -37,7 +37,8 @@ SETTINGS = (
     "shop.timeout_ms = 30000",
 )
 # Leads the gateway of a copied database to the copy, in fewer statements than point_gateway. The copy has the user
-# mapping of its template, but not the settings of the template. pgvector's library defines these settings.
+# mapping of its template, but not the database settings of the template. The
+# statement loads pgvector's library, because the library defines these settings.
 LEAD_HERE = (
     "load 'vector'; do $$ begin execute "
     + "; execute ".join(
@@ -89,8 +90,8 @@ class KeptConnections:
         return self._open[role]
 
     def reset(self) -> None:
-        """Send the statistics of each connection, and give it the state of a new one. Close it if that fails, or if a
-        session of the gateway may belong to it."""
+        """Send the statistics of each connection, and reset the connection to the state of a new one. If this fails, or
+        if a session of the gateway may belong to the connection, close the connection."""
         for role, conn in list(self._open.items()):
             try:
                 conn.rollback()

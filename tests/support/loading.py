@@ -31,8 +31,8 @@ def load_catalog(
     on_failure: Callable[[LoadSummary], None] = lambda summary: None,
     **options: Any,
 ) -> LoadSummary:
-    """Load a catalog file. `options` are fields of `LoadOptions`. Without `image_root`, a stored image path keeps its
-    folder if the folder of the catalog file does not have the image, as with `windowshop load`."""
+    """Load a catalog file. `options` are fields of `LoadOptions`. Without `image_root`, image paths start at the folder
+    of the catalog file. A stored path whose image is not there keeps its old folder, as with `windowshop load`."""
     options.setdefault("keeps_roots", image_root is None)
     source = open_source(path, mapping=mapping, image_root=image_root)
     return ingest(database, source, LoadOptions(**options), on_progress=on_progress, on_failure=on_failure)

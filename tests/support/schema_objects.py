@@ -34,7 +34,7 @@ def catalog(database: Database) -> dict[str, list[str]]:
 
 
 def leftovers(database: Database) -> list[str]:
-    """Returns the names of the relations, functions and types of schemas shop and shop_private, but not alembic's."""
+    """Returns the names of the relations, functions and types of schemas shop and shop_private, except alembic's."""
     rows = admin(
         database,
         "select oid::regclass::text from pg_class where relnamespace::regnamespace::text in ('shop', 'shop_private') "

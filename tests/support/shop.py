@@ -39,7 +39,7 @@ def unit_vectors(count: int, dimension: int = TOY.dimension, seed: int = 0) -> N
 
 @dataclass
 class Worker:
-    """A worker of an encoder. Each method is one database call with which an encoder encodes the catalog."""
+    """A worker of an encoder. Each method is one of the database calls that an encoder makes to encode the catalog."""
 
     conn: Connection
     model_id: int = 1
@@ -239,9 +239,9 @@ def _transaction_id(made: Shop) -> int:
     return int(made.value("select pg_current_xact_id()::text"))
 
 
-# Empties a database that tests share. To copy a database for each test would take longer. Deleted products
-# would leave empty pages, and search and the planner estimate the size of a table by its pages. The counters of live
-# rows are updated now, not up to ten seconds later.
+# Empties a database that tests share, because a new copy of a database for each test would take longer. Products are
+# truncated: deleted products would leave empty pages, and search and the planner estimate the size of a table by its
+# pages. The last statement updates the counters of live rows now, and not up to ten seconds later.
 EMPTY = "; ".join(
     [
         "truncate shop.product, shop.synonym cascade",
@@ -292,8 +292,8 @@ def shop(_toy_shop: Shop) -> Iterator[Shop]:
 
 @pytest.fixture
 def filled_shop(_toy_shop: Shop) -> Iterator[Callable[[Callable[[Shop], None]], Shop]]:
-    """Yields a function that returns the shop that its argument has filled. A test uses this fixture or `shop`,
-    not both."""
+    """Yields a function that takes another function, fills the shop with it, and returns the shop. A test uses either
+    this fixture or `shop`."""
     with ExitStack() as stack:
         yield lambda fill: stack.enter_context(filled(_toy_shop, fill))
 

@@ -8,7 +8,7 @@ from web.http.problems import ApiError
 
 ALL = "*"
 PREFIX = "attributes."
-_MOST_VALUES = 300_000  # limit of the values of a filter, which has at most 1 MB
+_MOST_VALUES = 300_000  # the database accepts a filter of at most 1 MB, which has fewer values than this
 _SPREAD = "Spread the conditions over several searches."
 _DOT = re.compile(r"(?<!\\)\.")  # shop_private.filter_attribute splits a path at the same dots
 # One key of `sort`, in the syntax of shop_private.sort_keys.
@@ -31,7 +31,7 @@ class ShownAttributes:
         """Raises ApiError if a filter, a facet, a sort or group_by reads a hidden attribute. The number, the order or
         the groups of the found products would reveal its values.
 
-        Unless all attributes are shown, also raises ApiError if `sort` cannot be read or the filter has too many
+        If some attributes are hidden, also raises ApiError if `sort` cannot be read, or if the filter has too many
         values.
         """
         if self._names is None:
@@ -81,7 +81,8 @@ def _fields_of_sort(sort: str) -> Iterator[str]:
             raise ApiError("invalid", f"sort cannot be read at '{sort[start : start + 80]}'.")
         quoted, plain, end = key.groups()
         field = quoted.replace('""', '"') if quoted else plain
-        # The database may know more blanks than the pattern, so a blank may be read as the beginning of the field.
+        # The database may take more characters for blanks than the pattern does. The match then begins with such a
+        # character, so PREFIX is looked for anywhere in the field.
         yield field[max(0, field.find(PREFIX)) :] if plain else field
         if not end:
             return

@@ -180,9 +180,9 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 def _clarify(schema: Any) -> None:
     """Change a schema where openapi-typescript would misread it.
 
-    A default becomes a sentence, or is removed if it is null or empty, because openapi-typescript makes a field with a
-    default a required one. An object that may have any fields gets `additionalProperties`, because openapi-typescript
-    would take it for an empty object.
+    A default becomes a sentence, or is removed if it is null or empty, because openapi-typescript would make a field
+    with a default a required field. An object that may have any fields gets `additionalProperties`, because
+    openapi-typescript would take it for an empty object.
     """
     if isinstance(schema, list):
         for each in schema:

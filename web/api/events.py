@@ -39,7 +39,8 @@ class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     visitor: Annotated[Name | None, Meta(description="The shop's identifier of the visitor.")] = None
     session: Annotated[Name | None, Meta(description="The shop's identifier of the visitor's session.")] = None
     search_id: Annotated[
-        SearchId | None, Meta(description="`search_id` of the answer that led to the event, or that the search got.")
+        SearchId | None,
+        Meta(description="`search_id` of the answer that led to the event. For a search, that of its own answer."),
     ] = None
     time: Annotated[
         Annotated[datetime, Meta(tz=True)] | None,

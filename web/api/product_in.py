@@ -115,7 +115,7 @@ class ProductsIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def shown_sku(item: ProductIn | Refused) -> str:
-    """Returns the SKU of an item, or "" if the value cannot be one."""
+    """Returns the SKU of an item, or "" if its value cannot be a SKU."""
     given = item.given if isinstance(item, Refused) else None
     try:
         return one_text("sku", given.get("sku") if isinstance(given, dict) else getattr(item, "sku", None))

@@ -94,7 +94,7 @@ class Access:
             return
         key = await self._key(token, found)
         if key is None and in_session:
-            return  # the key is no longer valid, so the page asks for another one
+            return  # the key is no longer valid, so the page asks for another key
         if key is None:
             detail = "This API key is unknown or revoked." if token else "The header Authorization has no API key."
             raise ApiError("key-missing", detail, hint="" if token else _SEND_KEY)
@@ -107,9 +107,9 @@ class Access:
         return await self._key(token, self._remembered(token)) if 0 < len(token) <= _MAX_TOKEN else None
 
     async def count_more(self, scope: Scope, requests: int) -> None:
-        """Count `requests` more requests for a request that stands for several, such as one with many searches.
+        """Count a request that stands for several, such as one with many searches, as `requests` more requests.
 
-        Raises ApiError above the limit. If all of them may fit later, the request itself is no longer counted either.
+        Raises ApiError above the limit. If the whole request would fit later, its first count is taken back, too.
         """
         per_minute = self._per_address if context_of(scope).api_key is None else self._per_key
         if not per_minute or not requests:

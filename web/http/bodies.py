@@ -48,7 +48,7 @@ class StrictRequest(Request[Any, Any, Any]):
 
     async def json(self) -> Any:
         """Returns the body, decoded as the type that the handler declares for `data`."""
-        # Without CORS permission, pages of other origins cannot send these media types.
+        # Only media types are taken that pages of other origins cannot send without CORS permission.
         taken = _MERGE_PATCHES if self.method == "PATCH" else ("application/json",)
         if self.content_type[0] not in taken:
             raise ApiError("media-type", f"Send {' or '.join(taken)}.")

@@ -82,7 +82,8 @@ class Idempotency(ASGIMiddleware):
 
 
 class _Recorder:
-    """Takes the place of `send`, and keeps the messages of an answer. No route that takes the header streams."""
+    """Takes the place of `send`, and keeps the messages of an answer. No route that takes the header Idempotency-Key
+    streams its answer."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []

@@ -35,7 +35,7 @@ async def check_request(request: Request[Any, Any, Any]) -> Response[None] | Non
 
 
 def _parameters(request: Request[Any, Any, Any]) -> frozenset[str]:
-    """Returns the names of the route's parameters. They are cached by the handler's function, because Litestar may copy
+    """Returns the names of the route's parameters. The cache has the handler's function as its key: Litestar may copy
     the handler."""
     handler: Any = request.route_handler
     if (known := _parameters_of.get(handler.fn)) is None:

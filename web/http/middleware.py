@@ -181,7 +181,7 @@ class RequestMiddleware:
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
         log_query = self._settings.log_queries and context.query_text is not None
-        # A search that is answered has a filter of bounded size. A filter that was refused may have megabytes.
+        # Only the filters of answered searches are logged, because a refused filter may have megabytes.
         log_labels = self._settings.log_labels and context.asked is not None and status < 400
         self._log.info(
             "request",

@@ -119,8 +119,8 @@ _LOCKED = ("overloaded", "Other requests are writing the same rows.", "")
 _BAD_VALUE = ("invalid", "A value cannot be stored or compared as the type of its field.", "")
 _NOT_FOUND = "42704"
 # Maps a SQLSTATE, or the beginning of one, to a problem type, detail and hint; the longest match counts. If detail and
-# hint are None, the client gets the message and hint of the error. They are None for errors that our statements usually
-# get from Windowshop's own SQL functions.
+# hint are None, the client gets the message and hint of the error. They are None for errors that usually come from
+# Windowshop's own SQL functions.
 _BY_SQLSTATE: dict[str, tuple[str, str, str] | tuple[str, None, None]] = {
     "WS003": ("invalid", None, None),  # the encoder refused the query and gives the reason
     "08": _UNAVAILABLE,
@@ -181,7 +181,7 @@ def problem_and_headers(error: ApiError, request_id: str) -> tuple[Problem, dict
     kind = KINDS[error.kind]
     headers = {"Retry-After": str(error.retry_after)} if kind.retry else {}
     if kind.status == HTTPStatus.REQUEST_TIMEOUT:
-        headers["Connection"] = "close"  # the rest of the body may still come
+        headers["Connection"] = "close"  # the rest of the body may still come, so no request can follow it
     if kind.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     problem = Problem(

@@ -61,7 +61,7 @@ class Uploads:
         _check(image)
         try:
             return await self._limiter.in_thread(self._pool.region, image, box, EDGE)
-        except ImageRejected as error:  # too little memory or time, which a smaller copy avoids, or a fault of the file
+        except ImageRejected as error:  # ImageUnreadable: memory or time was too short, or the file is faulty
             hint = SMALLER if isinstance(error, ImageUnreadable) else ""
             raise ApiError("invalid", f"The region cannot be read: {error.message}.", hint=hint) from None
 

@@ -75,7 +75,7 @@ def _card(
     before = money(offer.before, row.currency) if offer else None
     if group_size > 1 and row.group_low is not None and row.group_low != row.group_high:
         price = gettext("from %(low)s") % {"low": money(row.group_low, row.currency)}
-        before = None  # the price before belongs to one variant, and the lowest price may be that of another
+        before = None  # the earlier price is that of one variant, but the lowest price may be that of another variant
     return Card(
         title=row.title,
         brand=row.brand,

@@ -1,8 +1,8 @@
 """Builds the price filter: an axis, a histogram whose bars stand at their prices, and a slider over the same axis.
 
 A position on the axis is log(1 + price / middle), scaled so that the lowest price has 0 and the highest AXIS. `middle`
-is about the median price, and at least a hundredth of the highest price. So the axis is nearly even below `middle`, and
-expensive products do not push all others to its left end.
+is about the median price, and at least a hundredth of the highest price. So the axis is nearly linear below `middle`,
+and expensive products do not push all others to its left end.
 """
 
 import math

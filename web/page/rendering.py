@@ -94,8 +94,8 @@ def page_headers() -> dict[str, str]:
 
 
 def unchanged_or(request: Request[Any, Any, Any], template: str, variables: dict[str, Any]) -> Response[str]:
-    """Returns a page, or only its headers if the client has the same page already. A client may keep the page, and asks
-    each time whether it has changed."""
+    """Returns a page, or only its headers if the client has the same page already. A client may keep the page, but asks
+    before each use whether it has changed."""
     body = (visit.site().templates or TEMPLATES).get_template(template).render(variables | {"request": request})
     tag = f'"{hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:20]}"'
     headers = page_headers() | {"Cache-Control": "private, no-cache", "ETag": f"W/{tag}"}

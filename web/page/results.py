@@ -111,8 +111,8 @@ def _has_variants(conn: Connection, catalog: str) -> bool:
 
 
 def _count(conn: Connection, params: SearchParams, *, with_groups: bool = False) -> tuple[list[FacetOf], int]:
-    """Returns the facets and the number of groups. The number is 0 without `with_groups`. It is also 0 if a facet is
-    an estimate, because many products pass."""
+    """Returns the facets and the number of groups. The number is 0 without `with_groups`. It is also 0 if so many
+    products pass that a facet is an estimate."""
     rows = ranking.facets(conn, params, _FACETS, _FACET_VALUES, _PRICE_RANGES)
     facets = [facet for facet in group_by_field(rows, _FACETS) if facet.values]
     is_counted = with_groups and all(facet.exact for facet in facets)
@@ -168,7 +168,7 @@ def read_page(
         words = _words(conn, state, search, products)
         if not with_filters:
             return PageResult(products, cursor, search, state.catalog, [], {}, reduced, seconds, words)
-        # Facets of a query without a cut depend on the query only by its operators.
+        # Without a cut, only the operators of a query change its facets. So facets without operators are cached.
         is_cached = params.cut is None and not ranking.MAY_HAVE_OPERATORS.search(state.q)
         key = state.catalog, shown
         counted = SearchParams(filter=shown, catalog=state.catalog) if is_cached else replace(params, filter=shown)

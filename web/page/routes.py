@@ -44,8 +44,8 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     if result.search is not None:
         count_search(state, "page", result.search, PAGE, result.seconds)
     origin = state.recorder.searched(request.scope, wanted, result) if state.recorder else ""
-    # After "More results", the address has the number of products, so that "back" and another visitor see them, up to
-    # MAX_SHOWN.
+    # After "More results", the address has the number of shown products, at most MAX_SHOWN. So "back" shows the same
+    # products again, and so does the address that another visitor opens.
     template = "more.html" if is_more else "part.html" if is_htmx(request) else "page.html"
     headers = page_headers()
     if is_more and wanted.shown:
@@ -78,7 +78,7 @@ def show_notice(request: Request[Any, Any, Any], error: Exception) -> Response[A
 async def upload(request: Request[Any, Any, Any], state: State) -> Response[Any]:
     """Keep an uploaded image. The answer puts the image's name into the search form and lets the form search by it. A
     browser without JavaScript is sent to the search by the image, with the parameters of the form's address."""
-    # Pages of other origins cannot send htmx's header without CORS permission.
+    # Without CORS permission, pages of other origins cannot send htmx's header, so a request by htmx needs no check.
     if not is_htmx(request) and not is_own_form(request.headers):
         raise ApiError("origin", "Only this page itself can upload images.")
     if request.content_type[0] != "multipart/form-data":
@@ -98,7 +98,7 @@ async def upload(request: Request[Any, Any, Any], state: State) -> Response[Any]
 
 
 async def _image_in(form: FormMultiDict, state: State) -> bytes:
-    """Returns the image of a form, which has the file or, for an image of another site, the address."""
+    """Returns the image of a form. The form has the file or, for an image of another site, the address of the image."""
     file, address = form.get("image"), form.get("address")
     if isinstance(address, str) and address.startswith(("http://", "https://")):
         try:

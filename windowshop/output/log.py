@@ -134,7 +134,7 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        # asyncio appends lines that show the exception of a task with its message.
+        # Only the first line is logged. asyncio appends lines with the exception of a task and the exception's message.
         message = record.getMessage().partition("\n")[0]
         log = structlog.get_logger()
         log.log(record.levelno, message, logger=record.name, exc_info=error, **{_FAULT: str(record.msg)})

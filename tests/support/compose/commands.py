@@ -20,10 +20,11 @@ def commands(page: Path, section: str) -> list[str]:
 
 
 def run(site: Site, line: str) -> str:
-    """Do what a docker command does, and return its output. Raises AssertionError if it fails or is not known here."""
+    """Do what a docker command does, and return its output. Raises AssertionError if the command fails, or if this
+    module does not know it."""
     match shlex.split(line, comments=True):
         case ["docker", "volume", "rm", volume]:
-            assert site.started == [], f"containers, which may be stopped, use {volume}"
+            assert site.started == [], f"running or stopped containers use the volume {volume}"
             shutil.rmtree(site.folder / "volumes" / volume.removeprefix("windowshop_"))
             return ""
         case ["docker", "compose", "stop" | "down" as how]:

@@ -1,8 +1,8 @@
 """Builds Windowshop's images on a bootstrapped Debian, and runs containers without capabilities on a read-only
 root.
 
-buildah and podman need no daemon. The base image is a minimal Debian with Debian's Python. It replaces
-the official Python image.
+buildah and podman need no daemon. The base image is a minimal Debian with Debian's Python. In these tests, this image
+replaces the official Python image.
 """
 
 import subprocess
@@ -15,9 +15,9 @@ from tests.support.compose.files import CONTAINERFILE, IMAGES, ROOT
 
 TOOLS = ("mmdebstrap", "buildah", "podman", "crun")
 BASE = "localhost/windowshop-base:test"
-# pip's configuration and this machine's certificates. The build needs them if a proxy leads to the package index.
+# pip's configuration and this machine's certificates. The build needs them if pip reaches the index through a proxy.
 PIP = [path for path in ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt") if Path(path).exists()]
-TORCH_INDEX = Path("/torch-index")  # in the containers that build
+TORCH_INDEX = Path("/torch-index")  # path in the build containers
 NEEDED_BYTES = 30_000_000_000  # free space that the builds need
 
 
@@ -88,7 +88,7 @@ class ContainerTools:
 
     def _torch_index(self) -> Path:
         """Return a folder that serves as a package index with the CPU build of the pinned torch. The wheel comes from
-        the index in images.yaml. If that download fails, pip looks where its own configuration tells it to."""
+        the index in images.yaml. If that download fails, pip uses the index of its own configuration."""
         index = self.folder / "torch-index"
         folder = index / "torch"
         given = yaml.safe_load(IMAGES.read_text())["services"]["own"]["build"]["args"]["TORCH_CPU_INDEX"]

@@ -19,8 +19,8 @@ _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?::-(?P<default>[^}]*))?\}")
 
 
 def read_compose(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return compose.yaml as Compose reads it: with the values of the variables and of the services that are
-    extended."""
+    """Return compose.yaml as Compose reads it: with the values of its variables, and with the keys that a service takes
+    from another service by `extends`."""
     text = interpolated(COMPOSE.read_text(encoding="utf-8"), variables or {})
     compose: dict[str, Any] = yaml.safe_load(text)
     for service in compose["services"].values():
@@ -57,7 +57,7 @@ class Stage:
 
 
 def read_stages(text: str | None = None) -> dict[str, Stage]:
-    """Return the stages of the Containerfile by name. A stage has the values of the stage on which it is built."""
+    """Return the stages of the Containerfile by name. A stage inherits the values of the stage on which it is built."""
     stages: dict[str, Stage] = {}
     stage = Stage()
     for instruction, value in _instructions(CONTAINERFILE.read_text(encoding="utf-8") if text is None else text):

@@ -18,7 +18,7 @@ def faults(compose: Mapping[str, Any], stages: Mapping[str, Stage], settings: se
     found = [f"{name}: {fault}" for name, service in services.items() for fault in _faults(service, stages, settings)]
     found += [f"{name}: {fault}" for name, service in services.items() for fault in _order(service, services)]
     awaited = {name for service in services.values() for name in service.get("depends_on", {})}
-    # `docker compose up --wait` takes the end of a task for a failure, unless another service waits for this end.
+    # `docker compose up --wait` fails when a task ends, unless another service waits for the end of this task.
     ending = [name for name, service in services.items() if is_task(service) and service.get("profiles") != ["cli"]]
     found += [f"{name}: no service waits for the end of this task" for name in ending if name not in awaited]
     if not compose["networks"]["database"].get("internal"):
@@ -56,7 +56,7 @@ def _faults(service: Mapping[str, Any], stages: Mapping[str, Stage], settings: s
             yield f"{name} contains a password"
     for volume in service.get("volumes", []):
         if ":/var/lib/postgresql/" in volume:
-            yield "the image keeps its data at /var/lib/postgresql, and a mount below loses the data"
+            yield "the image keeps its data at /var/lib/postgresql, so a volume below this folder loses the data"
 
 
 def _own(service: Mapping[str, Any], stages: Mapping[str, Stage], settings: set[str]) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Runs the services of compose.yaml as local processes: their commands, environment, volumes, order and health checks.
+"""Runs the services of compose.yaml as local processes, with their commands, environment, volumes, order and health
+checks.
 
 A volume is a folder. In commands and variables, the path of a mount becomes the path of its folder or file. The host
 postgres becomes 127.0.0.1, and each port becomes a free port. Users, limits and networks are not applied.
@@ -63,7 +64,7 @@ class Site:
         return f"http://127.0.0.1:{self.ports['web']}"
 
     def configure(self, variables: Mapping[str, str]) -> None:
-        """Use these variables, as those of the file .env. Running processes keep the old ones."""
+        """Use these variables as if the file .env set them. Running processes keep the earlier variables."""
         self.compose = read_compose(variables)
         self._selected = {
             name: service
@@ -187,7 +188,7 @@ class Site:
         return words, {**home, **given, **own}, {"cwd": folder}
 
     def _local(self, text: str, name: str, service: Mapping[str, Any]) -> str:
-        """Return the text with the paths and addresses of this machine."""
+        """Return the text with the paths and addresses of this machine in place of those of the container."""
         root = self.folder / "root" / name
         paths: dict[str, Path] = {}
         for target, source in self._mounts(service):
@@ -228,7 +229,7 @@ def running(folder: Path, programs: tuple[Path, Mapping[str, str]], profiles: se
 
 
 def _programs(words: list[str]) -> list[str]:
-    """Return the command without the init of the image, and with this interpreter."""
+    """Return the command without tini, the init of the image, and with the Python that runs the tests."""
     if words[:2] == ["tini", "--"]:
         words = words[2:]
     known = {"python": [sys.executable], "windowshop": [sys.executable, "-m", "windowshop"]}

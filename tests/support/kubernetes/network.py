@@ -1,8 +1,8 @@
 """Finds the connections that the network policies of an overlay allow, by the rules of Kubernetes.
 
-A policy selects pods and is for one or both directions, ingress and egress. If policies of a direction select a pod,
-the pod may have only the connections in this direction that one of these policies allows. Both ends must allow a
-connection. Pods in other namespaces have no policies here.
+A policy selects pods, and is for one or both directions, ingress and egress. If policies for a direction select a pod,
+the pod may have only those connections in this direction that at least one of these policies allows. Both ends must
+allow a connection. Pods in other namespaces have no policies here.
 """
 
 from collections.abc import Iterator, Mapping

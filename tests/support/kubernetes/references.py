@@ -90,7 +90,7 @@ def _scaled(manifest: Manifest, manifests: list[Manifest], _known: Known) -> Ite
     spec, target = manifest["spec"], manifest["spec"]["scaleTargetRef"]
     least, most = ("minReplicas", "maxReplicas") if "maxReplicas" in spec else ("minReplicaCount", "maxReplicaCount")
     if not 1 <= spec[least] < spec[most]:
-        yield f"{least} is less than 1, or not less than {most}"
+        yield f"{least} is less than 1, or is not less than {most}"
     found = [each for each in of_kind(manifests, target["kind"]) if each["metadata"]["name"] == target["name"]]
     if not found:
         yield f"there is no {target['kind']} {target['name']}"
@@ -148,7 +148,7 @@ def _cluster(manifest: Manifest, manifests: list[Manifest], known: Known) -> Ite
     if any(parameters.get(key) != value for key, value in PRIVATE_LOG.items()):
         yield "the log would contain texts and images of queries"
     if "size" not in spec.get("storage", {}):
-        yield "no size of the storage"
+        yield "the storage has no size"
     owner = [role for role in spec["managed"]["roles"] if role["name"] == spec["bootstrap"]["initdb"]["owner"]]
     if [role.get("login") for role in owner] != [False]:
         yield "the owner of the database can log in"

@@ -139,7 +139,7 @@ def _ports(pod: Pod, container: Mapping[str, Any]) -> Iterator[str]:
         elif probe["httpGet"]["path"] not in paths:
             yield f"{kind} calls {probe['httpGet']['path']}"
         elif probe["httpGet"]["port"] not in pod.ports:
-            yield f"{kind} calls a port without this name: {probe['httpGet']['port']}"
+            yield f"{kind} calls port {probe['httpGet']['port']}, and no port has this name"
 
 
 def _waiting(container: Mapping[str, Any]) -> Iterator[str]:

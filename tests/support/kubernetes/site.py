@@ -1,4 +1,4 @@
-"""Runs the containers of an overlay as local processes: their commands, environment, mounted files and probes.
+"""Runs the containers of an overlay as local processes, with their commands, environment, mounted files and probes.
 
 Secrets and settings lie in folders, as Kubernetes mounts them. A mounted path becomes a folder, and a host of the
 database becomes a port of this machine. Users, limits and networks are not applied.
@@ -46,7 +46,7 @@ class KubernetesSite:
         self._postgres = free_port()
         self._ports: dict[int, int] = {}
         self._pooler = free_port()
-        # There is no replica.
+        # No replica runs, so nothing listens at the ports of the replicas and of their pooler.
         self._hosts = {PRIMARY: f"localhost:{self._postgres}", POOLER: f"localhost:{self._pooler}"}
         self._hosts |= {host: f"localhost:{free_port()}" for host in (REPLICAS, POOLER_OF_REPLICAS)}
 

@@ -14,10 +14,10 @@ _PACKAGES = "base-files,bash,coreutils,dash,sed,libc-bin,postgresql-17,postgresq
 
 
 def debian_root(folder: Path) -> Path:
-    """Unpack the packages into the new folder, and return the folder. Inside a chroot to the folder, each path of a
-    file below the folder is still valid.
+    """Unpack the packages into the new folder, and return the folder. The path of a file below the folder is also valid
+    inside a chroot to the folder.
 
-    Skips the test for users other than root, without mmdebstrap, and without Debian's packages.
+    Skips the test if the user is not root, if mmdebstrap is missing, or if Debian's packages cannot be downloaded.
     """
     if os.geteuid() != 0:
         pytest.skip("only root may run the programs of another system")

@@ -60,7 +60,7 @@ def test_a_refused_multi_search_spends_nothing_and_names_its_own_wait(serve: Ser
         refused = [client.post("/v1/multi-search", json=searches) for _ in range(8)]
         assert {answer.status_code for answer in refused} == {429}
         assert "This request counts as 20 requests." in refused[0].json()["detail"]
-        # The request fits when fewer than 6 of the 20 earlier requests count, which takes about 42 s or more.
+        # The request fits when fewer than 6 of the 20 earlier requests still count, which takes about 42 s or more.
         assert all(int(answer.headers["Retry-After"]) > 30 for answer in refused)
         assert int(client.get("/v1/catalogs").headers["RateLimit"].split(";")[1].removeprefix("r=")) >= 4
 

@@ -22,7 +22,7 @@ def refusal(client: httpx.Client, content: bytes, path: str = "/v1/search") -> d
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b'{"query": "bag",}', " at position 1"),  # Python 3.13 names the comma, and older versions the bracket
+        (b'{"query": "bag",}', " at position 1"),  # Python 3.13 names the comma, and older versions name the bracket
         (b'{"query": "bag",\n "top_k": 5 "cut": null}', "Expecting ',' delimiter at line 2, position 13"),
         (b'{"query": "bag"', "Expecting ',' delimiter at position 16"),
         (b'\xef\xbb\xbf{"query": "bag"}', "it begins with a byte order mark"),

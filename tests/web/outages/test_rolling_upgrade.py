@@ -73,7 +73,8 @@ def test_a_request_that_ends_in_a_deadlock_runs_again(serve: Serve, own_database
                  "and a.datname = current_database()")  # fmt: skip
     with serve(own_database) as client, ThreadPoolExecutor(1) as thread, own_database.connect(None) as conn:
         with conn.begin():
-            conn.execute(text("set local deadlock_timeout = '60s'"))  # so the request is the victim
+            # With this timeout, the request is the first to notice the deadlock, so PostgreSQL ends its transaction.
+            conn.execute(text("set local deadlock_timeout = '60s'"))
             conn.execute(text(lock.format("sku 9")))
             answer = thread.submit(client.put, "/products", json=put)
             wait_until(lambda: conn.scalar(waits), 30, "a request that waits for the lock")

@@ -116,7 +116,7 @@ def test_reads_leave_a_standby_within_the_default_limit_plus_5_seconds(
 ) -> None:
     with site(own_database, primary, replica_port) as client:
         for _ in range(3):
-            time.sleep(20)  # a standby without a lag keeps its reads
+            time.sleep(20)  # reads stay on a standby that does not lag
             leaves_and_returns(client, server, server_home, replica_port, SETTINGS.max_lag_seconds)
             assert client.delete("/products/written while the replay is paused").status_code in (200, 204)
 

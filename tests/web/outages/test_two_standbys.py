@@ -199,7 +199,7 @@ def test_searches_leave_the_standby_that_lags_and_go_to_the_primary_when_both_la
         state = ready(client)
         assert state["reads"] == "primary" and state["lag_seconds"] > LIMIT
 
-        # Without the primary, the standby that has replayed more answers: it has the first product.
+        # Without the primary, searches use the standby that has replayed more. Only this one has the first product.
         primary.refuse()
         wait_until(lambda: not ready(client)["primary"], 30, "the end of the primary")
         time.sleep(2)

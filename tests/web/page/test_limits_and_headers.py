@@ -39,7 +39,7 @@ def test_error_pages_below_a_path_prefix_have_addresses_with_the_prefix(serve: S
             assert refused.headers["content-type"] == "text/html; charset=utf-8"
             assert links(refused.text, "Try again")[:1] == [f"/shop/?picture={name}&color=red"]
             assert 'href="/static' not in refused.text and 'action="/shop/"' in refused.text
-    with serve(root_path="/shop", rate_per_address=1) as client:  # refused before the route
+    with serve(root_path="/shop", rate_per_address=1) as client:  # the rate limit refuses a request before its route
         client.get("/shop/", headers=browser)
         refused = client.get("/shop/?q=bag", headers=browser)
         assert refused.status_code == 429

@@ -53,7 +53,7 @@ def test_prices_in_several_currencies_have_no_filter_until_a_currency_is_chosen(
     assert (found.sign, found.low, found.high, len(found.bars)) == ("¥", "1,000", "9,000", 1)
 
 
-def test_bars_stand_at_their_prices_and_their_areas_stand_for_the_numbers_of_products() -> None:
+def test_bars_are_at_their_prices_and_have_areas_in_proportion_to_product_counts() -> None:
     facets = ranges((0, 10, 30, "EUR"), (10, 20, 30, "EUR"), (20, 200, 30, "EUR"), (200, 2000, 30, "EUR"))
     found = prices.prices(PageState(price_min=20, price_max=200), facets, "EUR")
     assert found is not None
@@ -83,7 +83,7 @@ def test_a_reduced_price_is_shown_beside_the_old_price_and_compared_by_the_price
         assert count(page) == "2 products"
         assert '€1.25 <s><span class="unseen">instead of </span>€60</s>' in page
         page = client.get("/?price_min=60&price_max=66").text
-        assert count(page) == "4 products"  # not sku 40, because its reduced price is lower
+        assert count(page) == "4 products"  # sku 40 is missing, because its reduced price is below the bound
         assert re.findall(r"(\S+) <s><span class=\"unseen\">instead of </span>(\S+)</s>", page) == [
             ('class="price">€63', "€99")
         ]

@@ -30,7 +30,8 @@ EVERY_FIELD = {
 
 
 def test_every_field_of_an_export_survives_a_put(serve: Serve, own_database: Database) -> None:
-    """The service has no image root, and the catalog was loaded with one. No product has a private attribute."""
+    """The service has no image root, and the catalog was loaded with an image root. No product has a private
+    attribute."""
     assert {*COLUMNS, "attributes", "images"} == set(EVERY_FIELD)
 
     def images() -> list[Any]:

@@ -17,8 +17,8 @@ from web.api.schemas import MAX_CATALOG
 from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
-_PRODUCTS = 1000  # products that one transaction deletes at most
-_OTHERS = 10_000  # rows of each other table that one transaction deletes at most
+_PRODUCTS = 1000  # the most products that one transaction deletes
+_OTHERS = 10_000  # the most rows of each other table that one transaction deletes
 
 
 class CatalogOut(msgspec.Struct):

@@ -27,9 +27,9 @@ from web.http.problems import ApiError
 
 MEDIA_TYPE = "application/x-ndjson"
 SECONDS = 600  # an export that takes longer is ended
-EXPORTS = 2  # exports that run at the same time, at most; each holds a reading connection
+EXPORTS = 2  # the most exports that run at the same time; each holds a reading connection
 _SHARE = 4  # exports use one in four reading connections, and at least one, so that searches go on
-_CHUNKS = 1  # chunks that wait for the client; the database then waits too
+_CHUNKS = 1  # the most chunks that wait for a slow client; while they wait, the database waits too
 
 
 def limiter(connections: int) -> ConcurrencyLimiter:

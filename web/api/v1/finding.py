@@ -147,8 +147,9 @@ def _listed(conn: Connection, params: SearchParams) -> _Read:
 
 def _count(conn: Connection, params: SearchParams) -> tuple[int, str]:
     """Returns the number of products that pass the filter, and whether the number is exact."""
-    # Each product is in one row of the facet on availability, so the sum of the rows is the number. A facet ignores the
-    # condition on its own field at the top level of a filter, so the filter is put inside `and`.
+    # Each product is counted in one row of the facet on availability, so the sum of these counts is the number of
+    # products. A facet ignores the condition on its own field at the top level of a filter, so the filter is put inside
+    # `and`.
     whole = None if params.filter is None else '{"and": [' + params.filter + "]}"
     rows = ranking.facets(conn, replace(params, filter=whole), [_TOTAL_FIELD], _FACET_VALUES, _RANGES)
     return sum(row.products for row in rows), "exact" if all(row.exact for row in rows) else "about"

@@ -31,7 +31,7 @@ from web.http.context import context_of
 from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
-MAX_DELETED = 1000  # products that one request deletes at most
+MAX_DELETED = 1000  # the most products that one request deletes
 # A new value of one of these fields is checked together with the stored values of the others.
 _CONTEXT = ("currency", *PRICES, *DATES_OF_SALE)
 

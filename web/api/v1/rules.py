@@ -22,7 +22,7 @@ from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 from web.http.wording import for_rest
 
-_ROWS = 1000  # rules of one answer
+_ROWS = 1000  # the most rules in one answer
 _MOST = 2**31 - 1
 _FILTERS = ("hide", "boost", "bury", "filter")  # the actions with a filter
 
@@ -238,8 +238,8 @@ def _existing(request: Request[Any, Any, Any], rule_id: int, found: rules.Rule |
 
 
 def _changed(request: Request[Any, Any, Any], conn: Connection, rule_id: int, found: Changed | None) -> Changed:
-    """Return what a write returned. Raises ApiError if the write changed no rule. Then the rule or the version that the
-    client names does not exist, or the key does not allow the present catalog of the rule."""
+    """Return what a write returned. Raises ApiError if the write changed no rule: the rule does not exist, it no longer
+    has the version that the client names, or the key does not allow the present catalog of the rule."""
     if found:
         return found
     _existing(request, rule_id, rules.find(conn, rule_id))

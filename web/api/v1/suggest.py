@@ -24,7 +24,7 @@ Kind = Literal["query", "type", "brand", "product"]
 
 
 class Suggested(msgspec.Struct):
-    """A suggestion. A `product` is a title, and `sku` names the product."""
+    """A suggestion. If its kind is `product`, the text is a title, and `sku` names the product."""
 
     kind: Kind
     text: str
@@ -58,9 +58,9 @@ async def suggest(
         str | None, QueryParameter(max_length=100, description="Kinds of suggestions, such as `query,brand`.")
     ] = None,
 ) -> Suggestions:
-    """Suggest queries that found something, product types and brands with a word that begins with a prefix, and titles
-    whose first word does. A key with a filter gets no queries, and its counts are those of the products that it may
-    see."""
+    """Suggest queries that found something, product types, brands and titles. A word of a query, type or brand begins
+    with the prefix, and so does the first word of a title. A key with a filter gets no queries, and its counts are
+    those of the products that it may see."""
     limits = KeyLimits.of(request)
     limits.check_catalog(catalog)
     wanted = KINDS if kinds is None else tuple(kinds.split(","))

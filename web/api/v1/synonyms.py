@@ -18,7 +18,7 @@ from web.api.schemas import MAX_CATALOG
 from web.http.idempotency import IDEMPOTENT
 from web.http.problems import ApiError
 
-_ROWS = 1000  # synonyms of one answer
+_ROWS = 1000  # the most synonyms in one answer
 
 Term = Annotated[str, Meta(min_length=2, max_length=100)]
 

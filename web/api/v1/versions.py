@@ -1,7 +1,7 @@
 """Names the version of a rule by an ETag, and reads from If-Match the version that a client wants to change.
 
 The ETag is the time of the last save, in microseconds and hexadecimal. By RFC 9110, If-Match matches no weak ETag.
-Here it does, because nginx makes each ETag weak when it compresses an answer.
+This service lets it match weak ETags too, because nginx makes each ETag weak when it compresses an answer.
 """
 
 import re

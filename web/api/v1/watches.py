@@ -72,7 +72,8 @@ class MatchOut(msgspec.Struct):
 class Matches(msgspec.Struct):
     matches: list[MatchOut]
     next: Annotated[
-        int, Meta(description="Send it as `after` for the next matches, also later: no match is missed or repeated.")
+        int,
+        Meta(description="Send it as `after`, now or later, for the next matches. None is missed or repeated."),
     ]
 
 

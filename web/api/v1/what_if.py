@@ -79,8 +79,8 @@ async def ask_what_if(request: Request[Any, Any, Any], state: State, data: JSONB
     ShownAttributes(state.settings.attributes).check([used for change in data.changes for used in _filters(change)])
     changes = msgspec.json.encode(data.changes).decode()
     try:
-        async with state.what_ifs:  # one question at a time, so that connections are left for writes
-            # Nothing is committed, so the question ends when its client leaves.
+        async with state.what_ifs:  # one request of this kind at a time, so that connections are left for writes
+            # Nothing is committed, so the statement may be cancelled when the client leaves.
             answer = await state.pools.read(
                 request, lambda conn: what_if.ask(conn, changes, suite=data.suite, k=data.k), primary=True
             )

@@ -1,8 +1,8 @@
 """Translates the page's texts into the visitor's language, and formats numbers and prices as that language does.
 
-The English texts are in the code and the templates. `gettext`, `ngettext` and, for a text that is translated later,
-`marked` mark them. The folders translations/ of brand and staff have a gettext catalog for each other language. A theme
-may have further catalogs.
+The English texts are in the code and the templates. The functions `gettext`, `ngettext` and `marked` mark these texts;
+`marked` is for a text that is translated later. The folders translations/ of brand and staff have a gettext catalog for
+each other language. A theme may have further catalogs.
 """
 
 import re

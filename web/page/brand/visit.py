@@ -52,7 +52,7 @@ _nobody = _Visit(Site())
 
 
 def begin(site: Site, scope: Scope | None) -> None:
-    """Note the site and the request. The rest of the task reads them."""
+    """Note the site and the request. Code that runs later in the same task reads them."""
     _visit.set(_Visit(site, scope))
 
 

@@ -17,7 +17,8 @@ from db.search import ranking, rules
 from db.search.ranking import SearchParams
 from web.page.timed_cache import TimedCache
 
-# A filter has at most 1,000 conditions, 20 levels and 1 MB (docs/filters.md). The rest is for the visitor's filter.
+# A filter has at most 1,000 conditions, 20 levels and 1 MB (docs/filters.md). The rules may use less, because the
+# visitor's filter is added.
 _MOST_KEYS, _MOST_LEVELS, _MOST_BYTES = 900, 17, 500_000
 
 Conditions = dict[str, Any]  # a filter in the language of docs/filters.md, empty if nothing is hidden

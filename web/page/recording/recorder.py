@@ -1,12 +1,14 @@
 """Writes the searches and clicks of visitors to shop.event in the background, so that no page waits for the primary.
 
 A search waits for WAIT_SECONDS: if the visitor adds or removes letters at the end of the text in this time, only the
-last text is recorded. While a process remembers a search or a click of a visitor, it does not record it again on that
-day. A click is not recorded if the process remembers that it left out the search. While the primary does not answer,
-events wait, and the page works as before. A process records nothing before it has read the salt of the day.
+last text is recorded. While a process remembers that a visitor made a search or a click, it does not record the same
+search or click again on that day. A click is not recorded if the process remembers that its search was left out. While
+the primary does not answer, events wait, and the page works as before. A process records nothing before it has read the
+salt of the day.
 
-All that is kept in memory is bounded. An event can be lost: for example, if too many events wait, if its write fails
-and may have been stored, or if the service ends while the primary does not answer. The metrics count the lost events.
+The memory of the process is bounded. An event can be lost: for example, if too many events wait, if it is unknown
+whether a failed write has stored the event, or if the service ends while the primary does not answer. The metrics count
+the lost events.
 """
 
 import asyncio
@@ -45,7 +47,8 @@ MOST_A_DAY = 300  # events of a visitor that one process records
 MOST_WAITING = 1_000  # searches that wait, in case the visitor changes the end of the text
 MOST_READY = 5_000  # events to be written
 BATCH = 500
-MOST_KNOWN = 100_000  # remembered events of the day, as many searches left out, and as many visitors with a count
+# Limit of three memories of a day: of recorded events, of searches left out, and of visitors with their counts.
+MOST_KNOWN = 100_000
 RECORDED, LIMITED, LOST = "recorded", "limited", "lost"  # what becomes of an event
 
 

@@ -39,8 +39,8 @@ def counts(scope: Scope) -> bool:
     site = headers.get(b"sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    # Over http, a browser does not send Sec-Fetch-Site, except to its own machine. The Referrer-Policy of the page lets
-    # the browser send the address of the page.
+    # Over http, a browser does not send Sec-Fetch-Site, except to its own machine. Then the Referer tells whether this
+    # page began the request, because the page's Referrer-Policy lets the browser send the address of the page.
     host = headers.get(b"host", "")
     return headers.get(b"referer", "").startswith((f"http://{host}/", f"https://{host}/"))
 

@@ -28,8 +28,8 @@ from web.page.staff.wording import TEXT_OF_ACTION, THEN, WHEN
 Kind = Literal["rules", "synonyms"]
 
 _ADMIN: dict[str, Any] = {"scope": "admin"}
-_ROWS = 1000  # rules or synonyms of a page
-_PAGES = 10  # changed searches of a preview
+_ROWS = 1000  # the most rules or synonyms on a page
+_PAGES = 10  # the most changed searches in a preview
 _REFUSED = ("42704", "54000", "23502", "23505", "23514")  # a name that does not exist, a limit, or a bad row
 
 

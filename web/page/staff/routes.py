@@ -67,7 +67,7 @@ async def show_queries(request: Request[Any, Any, Any], state: State) -> Respons
             "popular": queries.popular(conn, _ROWS) if chosen.sees_every_catalog else [],
         }
 
-    # Only the writing role may read the texts of all shoppers, and the service uses its login only on the primary.
+    # Only the writing role may read the texts of all shoppers, and the service uses this role only on the primary.
     if not state.pools.primary_answers:
         raise ApiError("database-unavailable")
     found = await state.pools.read(request, read, primary=True)

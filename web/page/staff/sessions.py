@@ -2,8 +2,8 @@
 
 The cookie of a session is a random name; the API key stays here. A session ends after 30 minutes without a request,
 after 8 hours, by signing out, or by a restart. If there are too many sessions, the one that was used longest ago ends.
-Litestar's own server-side sessions are not used. They keep a name that the browser brings, which a stranger may have
-chosen, and they set `Secure` for every request or for none.
+Litestar's own server-side sessions are not used. They accept a session name that the browser sends, and a stranger may
+have chosen this name. They also set the cookie's attribute `Secure` for every request or for none.
 """
 
 import secrets

@@ -128,7 +128,7 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[by
         answer = page(request, "sign_in.html", status=401, ended=COOKIE in request.cookies)
     else:
         answer = page(request, "error.html", status=problem.status, problem=problem)
-    headers.pop("WWW-Authenticate", None)  # a browser would ask for a password
+    headers.pop("WWW-Authenticate", None)  # with this header, a browser would ask for a password
     answer.headers.update(headers)
     return answer
 

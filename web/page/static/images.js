@@ -35,8 +35,8 @@
   };
   const imageOf = (files) => [...(files ?? [])].find((file) => file.type.startsWith("image/"));
 
-  // An image dragged from a page has an address. The service fetches the images that are not its own: a fetch by the
-  // browser could do something in the visitor's name, such as sign out of the shop.
+  // An image dragged from a page has an address. The service, not the browser, fetches an image of another site: a fetch
+  // by the browser could do something in the visitor's name, such as sign out of the shop.
   const dragged = async (data) => {
     const html = new DOMParser().parseFromString(data.getData("text/html"), "text/html");
     const address = html.querySelector("img")?.src || data.getData("text/uri-list").split(/\s/)[0];

@@ -1,5 +1,5 @@
-// Adds what htmx's attributes cannot do: history while typing, the place after "back", focus, error messages, and closing
-// the "why" of a result.
+// Adds what htmx's attributes cannot do: history while typing, the scroll position after "back", focus, error messages,
+// and closing the "why" of a result.
 "use strict";
 (() => {
   const on = (type, act) => document.addEventListener(type, act);
@@ -16,7 +16,7 @@
   });
   on("htmx:historyCacheMissLoadError", () => location.reload());
 
-  // --- "back" returns to the place. After a whole new page, the browser itself does this.
+  // --- "back" returns to the scroll position. After a whole new page, the browser itself does this.
 
   const places = new Map(); // address -> how far the visitor has scrolled
   let leaving = false; // the address has changed, but its page is not shown yet

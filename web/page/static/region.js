@@ -5,8 +5,8 @@
   const id = (name) => document.getElementById(name);
 
   const LEAST = 0.05; // smallest width and height that can be chosen, as a share of the image
-  const STEP = 0.05; // of an arrow key
-  const WAIT = 700; // milliseconds after the last key, because a search for each key would be one too many
+  const STEP = 0.05; // how far an arrow key moves an edge, as a share of the image
+  const WAIT = 700; // milliseconds after the last key, so that not every key starts a search
   const NEAR = 22; // pixels around a corner that take hold of the corner
   const WHOLE = [0, 0, 1, 1];
   const between = (low, number, high) => Math.min(Math.max(number, low), high);
@@ -89,7 +89,7 @@
       box = [between(0, x - drag.moved[0], 1 - width), between(0, y - drag.moved[1], 1 - height), width, height];
     } else {
       const [width, height] = [Math.abs(x - drag.from[0]), Math.abs(y - drag.from[1])];
-      if (Math.max(width, height) < LEAST / 2 && !box) return; // a click, or the begin of a drag
+      if (Math.max(width, height) < LEAST / 2 && !box) return; // a click, or the beginning of a drag
       const [wide, high] = [Math.max(width, LEAST), Math.max(height, LEAST)];
       const left = between(0, Math.min(x, drag.from[0]), 1 - wide);
       box = [left, between(0, Math.min(y, drag.from[1]), 1 - high), wide, high];

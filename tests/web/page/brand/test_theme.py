@@ -1,5 +1,5 @@
-"""A shop's theme gives the page its name, description, logo, colours, CSS and templates. A theme that cannot be used
-ends the start with one error."""
+"""A shop's theme gives the page its name, description, logo, colours, CSS and templates. With a theme that cannot be
+used, the service does not start and reports one error."""
 
 import re
 from collections.abc import Callable

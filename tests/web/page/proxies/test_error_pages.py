@@ -1,5 +1,5 @@
-"""Behind a real nginx, whose own error pages replace answers, visitors read in their language what happened, and keep
-their results."""
+"""A real nginx replaces answers of the service by its own error pages. Visitors still read in their language what
+happened, and keep their results."""
 
 import re
 import socket

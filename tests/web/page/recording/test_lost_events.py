@@ -35,7 +35,8 @@ def test_events_that_cannot_be_written_before_the_service_ends_are_counted(
             client.get("/?q=number1")
             time.sleep(0.1)  # the recorder tries, and waits RETRY_SECONDS
         client.get("/?q=number2")
-    assert [row.query for row in rows(own_database)] == ["number1", "number2"]  # the end does not wait for a retry
+    # The service ends without waiting for the retry.
+    assert [row.query for row in rows(own_database)] == ["number1", "number2"]
     with recording(serve, own_database) as client:
         monkeypatch.setattr(Pools, "write_behind", fails)
         client.get("/?q=number3")

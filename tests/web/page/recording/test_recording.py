@@ -177,7 +177,7 @@ def test_a_click_needs_a_search_of_the_same_visitor_and_catalog(serve: Serve, ow
 
 
 def _another_name(database: Database) -> str:
-    """Returns the name of another browser. Today, 127.0.0.1 with this browser is another visitor than with BROWSER."""
+    """Returns a User-Agent with which a client at 127.0.0.1 counts today as another visitor than with BROWSER."""
     from db.roles import Role
     from db.search.events import salt_of_day
     from web.page.recording.visitors import name_of
@@ -230,7 +230,7 @@ def test_an_address_with_many_browsers_counts_as_four_visitors_and_makes_no_sugg
 
 
 @pytest.mark.soak
-def test_at_most_the_limit_of_events_of_one_visitor_is_recorded_a_day(
+def test_events_of_a_visitor_above_the_daily_limit_are_not_recorded(
     serve: Serve, own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "MOST_A_DAY", 5)
@@ -250,12 +250,12 @@ def test_only_the_last_text_that_a_visitor_types_is_recorded(
         for typed in ("ba", "bag", "bag n", "bag number12"):
             page = client.get(f"/?q={typed}").text
         assert rows(own_database) == []
-        client.get(product_links(page)[0])  # the click ends the wait
+        client.get(product_links(page)[0])  # a click ends the wait
         assert [row.query for row in recorded(own_database, 2)] == ["bag number12", None]
         client.get("/?q=shoes")
-        client.get("/?q=red")  # another search does too
+        client.get("/?q=red")  # another search ends the wait, too
         assert recorded(own_database, 3)[-1].query == "shoes"
-    assert rows(own_database)[-1].query == "red"  # and the end of the service
+    assert rows(own_database)[-1].query == "red"  # the end of the service ended the wait
 
 
 @pytest.mark.parametrize("error", [DatabaseUnreachable("the primary is down"), ApiError("overloaded")])
