@@ -4,9 +4,9 @@ The passwords are in `<home>/secrets.json`. With this home folder and the admini
 finds the password of its role's login, and connects with this login. A command whose address has another user name
 keeps the login of the address.
 
-The key of a password contains the login, the hosts and ports of the server, and the administrator's user name, but no
-database. So one home can serve several servers. A primary and its standbys have the same passwords. So a password is
-found if at least one host and port of the address is in the key.
+The key of a password contains the login, the hosts and ports of the server, and the administrator's user name, but not
+the database. So one home can serve several servers. Because a primary and its standbys have the same passwords, a
+password is found if at least one host and port of the address is in the key.
 """
 
 from dataclasses import dataclass

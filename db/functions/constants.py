@@ -90,15 +90,15 @@ SEARCH = (
     Constant("leg_depth_min", 50, "products", "least depth with several legs, so that fusion can reorder products"),
     Constant("exact_floor", 100, "matches", "comparing up to this number of matches is no slower than an index scan"),
     Constant(
-        "compare_limit", 20_000, "matches", "up to this estimate, a scan may cost at most as much as comparing them all"
+        "compare_limit", 20_000, "matches", "a scan for up to this many matches may cost no more than comparing them"
     ),
-    Constant("compare_most", 60_000, "matches", "most that a leg compares, or exact_limit; 'exact' has no limit"),
+    Constant("compare_most", 60_000, "matches", "limit of a leg, or exact_limit if larger; 'exact' has no limit"),
     Constant(
         "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
     ),
-    Constant("attribute_us", 0.4, "us per product", "time to test an attribute of a product; it has no index"),
+    Constant("attribute_us", 0.4, "us per product", "time to compare an attribute without an index"),
     Constant(
-        "attribute_most_us", 10_000, "us", "time to read all products' attributes, or that of index scans if longer"
+        "attribute_most_us", 10_000, "us", "reading all products for a filter may take this long, or as long as scans"
     ),
     Constant(
         "assumed_share", 0.5, "of products", "assumed share of matches if none was estimated, as on a forced route"
@@ -106,7 +106,7 @@ SEARCH = (
     Constant("first_sample_part", 4, "", "under a policy with a subquery, the first sample is smaller by this factor"),
     Constant("sample_products", 300, "products", "size of the sample that estimates the number of matches"),
     Constant("attribute_sample", 100, "x", "a filter without an index is tested on 1/100 of the products"),
-    Constant("attribute_sample_most", 3000, "products", "largest such sample; it takes about 2 ms"),
+    Constant("attribute_sample_most", 3000, "products", "largest sample of such a filter; takes about 2 ms"),
     Constant("sample_deviation", 1.5, "", "three deviations of the square root of a count; one deviation is 0.5"),
     Constant(
         "max_images_per_product", 100, "images", "largest number of rows per product that the first scan of a leg reads"
@@ -162,7 +162,7 @@ SEARCH = (
     Constant("label_sample", 100, "products", "sample that shows whether a scan of a label has missed near products"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
     Constant(
-        "hnsw_probe", 4, "candidates / share", "a scan under a row policy gives up if none of this many is visible"
+        "hnsw_probe", 4, "candidates / share", "a scan under a row policy ends if no candidate of this many is visible"
     ),
     Constant("hnsw_probed_share", 0.3, "of products", "if a larger share matches, hnsw_probe does not apply"),
     Constant("hnsw_secured_factor", 2, "x expected candidates", "limit of the candidates of a scan under a row policy"),
@@ -228,7 +228,7 @@ SEARCH = (
         "group_scan_products",
         100_000,
         "products",
-        "in a larger site, a group of a field without an index counts ranked products",
+        "in a larger site, only ranked products are counted for a group of a field without an index",
     ),
     Constant("cut_least_vectors", 50, "vectors", "a sample of fewer vectors does not show which similarity is usual"),
     Constant(
@@ -272,9 +272,9 @@ SEARCH = (
         "keyword_most_read",
         3000,
         "products",
-        "largest number that a branch of the keyword leg reads, except in samples",
+        "largest number of products that the keyword leg reads for each way to find products, except in samples",
     ),
-    Constant("keyword_most_listed", 100_000, "products", "largest number of products with the rarest looked-up word"),
+    Constant("keyword_most_listed", 100_000, "products", "if more products have the rarest word, no index is read"),
     Constant(
         "keyword_margin", 5, "x keyword_common", "the index is read if fewer products are expected to have all words"
     ),

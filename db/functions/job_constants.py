@@ -1,6 +1,6 @@
 """Defines the constants of the SQL functions for calibration, tags, matches, what_if, coverage and encoders.
 
-constants.py says how SQL files use constants, and has those of searches.
+constants.py explains how SQL files use constants, and defines the constants of searches.
 """
 
 from db.functions.constant import Constant
@@ -20,20 +20,20 @@ CALIBRATION = (
         "calibration_few_products",
         500,
         "products",
-        "smaller number of matches whose comparison is timed; a quarter of a site below 2,000 products",
+        "smaller of two timed numbers of matches; a quarter of the products in a site of fewer than 2,000",
     ),
     Constant(
         "calibration_many_products",
         2500,
         "products",
-        "larger number of matches whose comparison is timed; all products of a smaller site",
+        "larger of two timed numbers of matches; all products in a smaller site",
     ),
     Constant("least_exact_us", 0.5, "us per row", "lower bound of a comparison's time; even a cached row takes longer"),
     Constant(
         "calibration_mixes",
         40,
         "searches",
-        "largest number of measured mixes of products, and of queries measured for a far filter",
+        "largest number of mixes of products that are measured, and of queries measured with a far filter",
     ),
     Constant(
         "own_category_margin",
@@ -43,7 +43,10 @@ CALIBRATION = (
     ),
     Constant("calibration_timed", 50, "queries", "number of queries with which the time of a comparison is measured"),
     Constant(
-        "calibration_comparisons", 5_000_000, "comparisons", "size of a part of the exact search; takes about a second"
+        "calibration_comparisons",
+        5_000_000,
+        "comparisons",
+        "comparisons of the exact search between two checks of the time; they take about a second",
     ),
     Constant("calibration_growth", 1.1, "x products", "largest change of the site for which a run is continued"),
     Constant("calibration_knee", 0.005, "recall", "if no setting reaches the target, largest gap to the best recall"),

@@ -17,12 +17,17 @@ STARTS = (
     ),
     Constant("start_count", 4, "walks", "largest number of walks of a later round"),
     Constant("start_distance", 0.2, "cosine distance", "two starts whose distance is smaller lie in the same region"),
-    Constant("far_compare_limit", 60_000, "matches", "compare_limit under a far filter, if walks cost more"),
+    Constant(
+        "far_compare_limit",
+        60_000,
+        "matches",
+        "compare_limit under a far filter, if walks cost more than the comparison",
+    ),
     Constant(
         "far_walk_candidates",
         15_000,
         "candidates",
-        "a comparison estimated at fewer candidates takes less time than walks",
+        "a comparison that costs no more than this many candidates takes less time than walks",
     ),
     Constant(
         "far_first_pull",

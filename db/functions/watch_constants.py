@@ -17,7 +17,12 @@ WATCHES = (
     Constant("watch_deviations", 3, "deviations", "by chance, one product in 700 is this far above the mean"),
     Constant("watch_requests", 100, "requests", "no vector of a watch is requested while this many requests wait"),
     Constant(
-        "watch_renew_ms", 100, "ms", "time to disable and to encode watches in a call of watch_renew; queries wait"
+        "watch_renew_ms",
+        100,
+        "ms",
+        "time to disable and encode watches in a call of watch_renew; meanwhile queries wait",
     ),
-    Constant("watch_renew_products", 256, "products", "largest number that a call of watch_renew compares; ~100 ms"),
+    Constant(
+        "watch_renew_products", 256, "products", "most products that a call of watch_renew compares; takes about 100 ms"
+    ),
 )

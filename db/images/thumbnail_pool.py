@@ -10,7 +10,7 @@ from db.images.worker_pool import FAILURES, WorkerPool, explain
 
 LIMITS = DecodeLimits(seconds=5)  # half the default time limit of a web request
 MEMORY_BYTES = 1_500_000_000  # memory limit of a process; grey of 16 bits takes the most memory
-_ATTEMPTS = 2  # attempts for one image: another image or a signal may have ended the process during the first
+_ATTEMPTS = 2  # attempts for one image, because another image or a signal may end the process during the first
 
 
 class ThumbnailPool:

@@ -42,7 +42,7 @@ class Job:
 class Overview:
     feeds: int
     failed: int  # feeds whose last load ended with an error
-    late_seconds: float  # since the oldest load that waits was due; 0 if no load waits
+    late_seconds: float  # seconds for which the oldest waiting load has been due; 0 if no load waits
 
 
 def next_time(cron: str, after: datetime) -> datetime:

@@ -38,5 +38,5 @@ class _Jobs(Collector):
         yield GaugeMetricFamily("windowshop_feeds", "Feeds that are loaded on a schedule.", found.feeds)
         failed = "Feeds whose last load ended with an error."
         yield GaugeMetricFamily("windowshop_feeds_failed", failed, found.failed)
-        late = "Time since the oldest load that waits was due."
+        late = "Time for which the oldest waiting load has been due; 0 if no load waits."
         yield GaugeMetricFamily("windowshop_feeds_late_seconds", late, found.late_seconds)

@@ -40,8 +40,10 @@ class IndexState:
 
     @property
     def built_over(self) -> int | None:
-        """If the table has outgrown its index over bits, the number of rows when the index was built, otherwise None. 0
-        stands for so few rows that the index is HNSW."""
+        """The number of rows when the index over bits was built, if the table has outgrown the index; otherwise None.
+
+        The number is 0 if the table had so few rows that the index is HNSW.
+        """
         lists = self.lists or 0
         if self.quantize == "none" or not self.valid or self.rows < LISTED_ROWS or index_lists(self.rows) < 2 * lists:
             return None

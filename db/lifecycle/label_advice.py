@@ -182,8 +182,8 @@ def is_other(name: str) -> bool:
 
 
 def advise(conn: Connection, model: str, filters: Filters, fields: Sequence[str]) -> list[Advice]:
-    """Return advice for those values of `fields` that are no labels of the model yet. Enough products must have such a
-    value, but at most MOST_SHARE of all products.
+    """Return advice for those values of `fields` that are no labels of the model yet. A value is left out if fewer than
+    label_indexes.least_rows products have it, or more than MOST_SHARE of all products.
 
     The values with the most searches come first, and of these the values with the most products. The searches for the
     first MEASURED values are timed with products as queries, so they need no encoder.

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 DAYS = 30  # `with_few_clicks` counts the events of this many days
-MOST_EVENTS = 200_000  # and at most this number of a catalog's newest events, so that the time is bounded
+MOST_EVENTS = 200_000  # `with_few_clicks` reads only this number of a catalog's newest events, to limit its time
 LEAST_SEARCHES = 5  # a query with fewer searches says little about its clicks
 
 _NO_RESULT = text(

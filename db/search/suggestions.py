@@ -11,7 +11,7 @@ KINDS = ("query", "type", "brand", "product")
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A row of shop.suggest. `count` is None, and the product is given, if `kind` is product."""
+    """A row of shop.suggest. If `kind` is product, `count` is None, and `product_id` and `sku` name the product."""
 
     kind: str
     text: str

@@ -1,7 +1,7 @@
--- Returns the products that meet p_condition, a condition on p (shop.product), and pass the cut of a request: the
--- products that are relevant to its query (see relevant_products). Unless keyword_weight is 0, products that the text
--- of the request names (see exact_matches) are returned even if they do not pass the cut. Products that are inputs of
--- the request are left out. shop.facets counts the returned products.
+-- Returns the products that meet p_condition, a condition on p (shop.product), and that the cut of the request keeps
+-- because they are relevant to its query (see relevant_products). Unless keyword_weight is 0, products that the text of
+-- the request names (see exact_matches) are returned even if they do not pass the cut. Products that are inputs of the
+-- request are left out. shop.facets counts the returned products.
 create or replace function shop_private.facet_cut(p_request shop_private.search_request, p_condition text)
 returns shop_private.search_cut
 language plpgsql stable set search_path = pg_catalog, pg_temp set max_parallel_workers_per_gather = 0 as $$

@@ -6,9 +6,9 @@
 -- choosing a brand does not hide the other brands. The condition on a field is the field's key at the top level of the
 -- filter. The operators of a query (see parse_query) always narrow the counts. The other words of a query narrow the
 -- counts only with cut => 'relevant', which keeps the products that are relevant to the query (see shop.search). The
--- function then counts the products that pass the filter and the cut. Apart from the ignored conditions and rules, the
--- total of shop.search with the same arguments counts the same products. `exact` tells whether the counts of a row are
--- exact, and `note` tells how the counts were found.
+-- function then counts the products that pass the filter and the cut. The total of shop.search with the same arguments
+-- counts the same products, except that it applies the rules and every condition of the filter. `exact` tells whether
+-- the counts of a row are exact, and `note` tells how the counts were found.
 --
 -- The function lists the most frequent values of a field and adds up all other values in one row. It divides a field
 -- that has only numbers into ranges; prices have separate ranges for each currency. The field effective_price is the

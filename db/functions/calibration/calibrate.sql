@@ -11,9 +11,9 @@
 -- makes some measured durations longer, but this extra time is not a cost of a search. The function stores the result
 -- as a row of shop.calibration and returns that row. Later searches use the row.
 --
--- The function keeps all its locks until the caller's transaction ends. It therefore analyzes only tables that were
--- never analyzed. `windowshop calibrate` measures in short transactions instead (see shop_private.calibration_step),
--- and can be stopped and continued.
+-- The function keeps all its locks, such as those of ANALYZE, until the caller's transaction ends. It therefore
+-- analyzes only tables that were never analyzed. `windowshop calibrate` measures in short transactions instead (see
+-- shop_private.calibration_step), and can be stopped and continued.
 create or replace function shop.calibrate(
     target_recall double precision default 0.98, k integer default 10, queries integer default 150
 )

@@ -1,7 +1,7 @@
--- Returns the advice of a calibration that missed its target recall, as a text for people: the recalls whose lower 95 %
--- bound is below the target, and an index that finds more products. Returns null if there is no such recall. For each
--- filter and kind of query, the last entry of p_calibration.measured has the chosen setting. p_index is the measured
--- HNSW index.
+-- Returns advice after a calibration that missed its target recall, as a text for people. The text names the recalls
+-- whose lower 95 % bound is below the target, and an index that would find more products. Returns null if no recall is
+-- below the target. For each filter and kind of query, the last entry of p_calibration.measured has the chosen setting.
+-- p_index is the measured HNSW index.
 create or replace function shop_private.calibration_advice(p_calibration shop.calibration, p_index regclass)
 returns text
 language sql stable set search_path = pg_catalog, pg_temp as $$

@@ -1,8 +1,8 @@
 -- Returns at most p_count query vectors for a calibration. If p_count is at least 20 and the query cache holds at least
 -- 20 query texts of the model, the function returns the vectors of the latest texts (`kind` is text). Otherwise it
--- returns vectors of first images of products (`kind` is image), or null if none is encoded. Texts are preferred
--- because they lie outside the distribution of the images and are harder to search for. products[n] is the product
--- whose image has vectors[n], or null if vectors[n] is the vector of a text.
+-- returns vectors of first images of products (`kind` is image), or null if no first image is encoded. Texts are
+-- preferred because they lie outside the distribution of the images and are harder to search for. products[n] is the
+-- product whose image has vectors[n], or null if vectors[n] is the vector of a text.
 create or replace function shop_private.calibration_queries(
     p_model_id smallint, p_count integer, out vectors @vector@.halfvec[], out products uuid[], out kind text
 )

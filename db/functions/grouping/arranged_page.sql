@@ -72,7 +72,7 @@ begin
             note := format('the first %s products have only %s groups', cardinality(ids), cardinality(groups));
         end if;
     end if;
-    if p_mark is not null then  -- a product's id and the hash of its keys have 45 characters
+    if p_mark is not null then  -- a product's id and the hash of its keys together have 45 characters
         select coalesce(min(u.n) filter (where left(u.mark, 45) = left(p_mark, 45)),
             min(u.n) filter (where left(u.mark, 45) = substr(p_mark, 47)))
         into last from unnest(marks) with ordinality u(mark, n);

@@ -1,8 +1,8 @@
--- Returns the products of a sample that meet p_condition, a condition on p (shop.product) or 'true', nearest to the
--- query first, and at most @start_choice@. A label is a frequent value of a field with an index of its own. The sample
--- of a label consists of its @label_sample@ vectors with the smallest keys. p_source is the source of the vectors of
--- the label (see leg_source). Keys are hashes, so the sample is random, and it is the same for equal searches. The
--- function needs no SET clause, because it runs under the search_path of vector_leg.
+-- Returns at most @start_choice@ products of a sample, nearest to the query first. The products meet p_condition, which
+-- is a condition on p (shop.product) or 'true'. A label is a frequent value of a field with an index of its own. The
+-- sample of a label consists of its @label_sample@ vectors with the smallest keys. p_source is the source of the
+-- vectors of the label (see leg_source). Keys are hashes, so the sample is random, and it is the same for equal
+-- searches. The function needs no SET clause, because it runs under the search_path of vector_leg.
 create or replace function shop_private.label_sample(p_source text, p_vector @vector@.halfvec, p_condition text)
 returns shop_private.candidate[]
 language plpgsql stable as $$

@@ -1,14 +1,14 @@
--- Reports how much of each catalog is encoded, with a row for each catalog and each model that is not retired. The sum
--- of searchable, waiting, quarantined and without_picture is products. searchable is the number of products whose title
--- and first image are encoded; for the serving model, these products are the rows of shop.searchable. words_only is the
--- number of products without an encoded image; a search can find them only by title and keywords.
+-- Reports how much of each catalog is encoded, with a row for each catalog and each model that is not retired.
+-- searchable, waiting, quarantined and without_picture add up to products. searchable is the number of products whose
+-- title and first image are encoded; for the serving model, these products are the rows of shop.searchable. words_only
+-- is the number of products without an encoded image; a search can find them only by title and keywords.
 --
 -- If the site has at most @coverage_exact_rows@ products, counts_are is 'exact'. In a larger site, counts_are is
 -- 'about': the numbers are estimated from a sample of about @coverage_sample_rows@ products. waiting and quarantined
 -- are counted on the work list (shop_private.work) instead, unless the list has more than @coverage_exact_rows@ items.
--- If the sample has more such products than the list, the number is estimated from the sample, because the list of a
--- model that is being added is incomplete. A role that does not see every product always gets exact numbers, of the
--- products that it sees.
+-- If the sample has more waiting or quarantined products than the list, their number is estimated from the sample,
+-- because the list of a model that is being added is incomplete. A role that does not see every product always gets
+-- exact numbers, of the products that it sees.
 create or replace function shop_private.coverage()
 returns table (
     catalog text, model text, status shop.model_status, products bigint, searchable bigint, waiting bigint,

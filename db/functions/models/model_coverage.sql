@@ -1,5 +1,5 @@
 -- Reports the progress of encoding, with a row for each model and part (image or title). Retired models have no rows.
--- `items` is the number of all images or all titles, and the sum of done, waiting, leased and quarantined. An item is
+-- `items` is the number of all images or all titles; done, waiting, leased and quarantined add up to it. An item is
 -- done when it has a vector and no work item. An item is waiting while its work item is pending. An item with neither a
 -- vector nor a work item is waiting too, because the model is being added and its work items are not created yet.
 --

@@ -1,4 +1,4 @@
--- Returns the results that shop.search(route => 'exact') would give if p_model were serving. There are two differences:
+-- Returns the results that shop.search(route => 'exact') would give if p_model were serving, with two differences:
 -- signals and rules do not apply, and synonyms and excluded words do not change the vectors of the query. The function
 -- ranks and fuses in the same way as shop.search, but on the tables of p_model. Evaluation uses this function to judge
 -- a model before the model serves. The function does not make the views show p_model for the trial: a replaced view

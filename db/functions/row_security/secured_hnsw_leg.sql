@@ -9,8 +9,8 @@
 --   - The scan can only give up when a candidate is visible. If p_share is given, it therefore ends at the latest after
 --     @hnsw_secured_factor@ times the expected candidates, or after @hnsw_secured_min@ if that is more.
 --   - hnsw.max_scan_tuples limits the elements that pgvector visits, and pgvector visits up to @hnsw_visited@ elements
---     for each candidate. The limit is set so that the scan ends first, because pgvector leaves out near elements after
---     it has reached the limit.
+--     for each candidate. The limit is set so high that the scan ends before it, because pgvector leaves out near
+--     elements after it has reached the limit.
 --   - If less than @hnsw_probed_share@ of the products match, one of the nearest @hnsw_probe@ / p_share candidates must
 --     be visible, or one of fewer candidates if filtered_hnsw_leg would give up after them. Otherwise the policy
 --     excludes the neighbourhood, and the scan gives up before it begins.

@@ -6,10 +6,10 @@
 -- The function collects nothing in two cases:
 --   (1) a sample of random pages shows, with a margin of three standard deviations, that more than p_most products
 --       match;
---   (2) collecting has to read the whole table, because the condition only compares attributes and no index finds the
---       matches. Reading the table takes longer than @attribute_most_us@ microseconds and longer than the scans. The
---       time of the scans is p_scan_us divided by the lower bound of the share of products that match. This case does
---       not apply under row level security, because an estimate of the total would count hidden products.
+--   (2) collecting would have to read the whole table, because the condition only compares attributes and no index
+--       finds the matches; and this would take longer than @attribute_most_us@ microseconds and longer than the scans.
+--       The time of the scans is p_scan_us divided by the lower bound of the share of products that match. This case
+--       does not apply under row level security, because an estimate of the total would count hidden products.
 -- Otherwise, collecting stops after p_most + 1 products.
 --
 -- A sample has @sample_products@ products. If the condition only compares attributes, a sample has one product in

@@ -26,12 +26,12 @@
 --
 -- For the next page, pass the cursor of the last row as after, as long as has_next is true. The first page comes from a
 -- search of its own. All further pages come from one larger search, without the products of the first page; each leg of
--- this search ranks @max_results@ products. But with sort, group_by or diversity, every page comes from the search of
--- the first page. With group_by or diversity, and without sort, a later page can also come from a second search, whose
--- legs have the largest depth (see arranged_page.sql).
--- Pages therefore neither repeat nor skip products while the catalog, the model, its calibration and what the shop sets
--- (such as synonyms, rules and signals) stay the same. There is one exception: if a variant of the query with a synonym
--- is encoded between two pages, the vector of the query changes (see text_vector.sql).
+-- this search ranks @max_results@ products. But with sort, group_by or diversity, every page comes from the same search
+-- as the first page. With group_by or diversity, and without sort, a later page can also come from a second search,
+-- whose legs have the largest depth (see arranged_page.sql). Pages therefore neither repeat nor skip products while the
+-- catalog, the model, its calibration and what the shop sets (such as synonyms, rules and signals) stay the same. There
+-- is one exception: if a variant of the query with a synonym is encoded between two pages, the vector of the query
+-- changes (see text_vector.sql).
 --
 -- A new option is an argument with a default at the end; a new result column comes at the end of shop.search_result.
 -- Statements that name the arguments and the columns then keep working. A new argument changes the signature, so the

@@ -1,9 +1,9 @@
 -- Sets run.total and run.total_is. run.total is the number of products of the catalog that pass the filter, encoded or
 -- not. run.total_is says how exact run.total is: 'exact'; 'about', an estimate; or 'at least', a lower bound. p_matched
--- lists the products that pass, or is null if they were not collected. If a search has no filter but its catalog or a
--- label (see leg_source), p_known_share is the share of all products that pass, or null if it is not known. It is null
--- under any other filter. p_sampled_share is the share of products that passed in a sample, or null. At most
--- p_settings.exact_limit + 1 products are counted.
+-- lists the products that pass, or is null if they were not collected. If nothing but the catalog or a label (see
+-- leg_source) restricts a search, p_known_share is the share of all products that pass, or null if that share is not
+-- known. Under any other filter, p_known_share is null. p_sampled_share is the share of products that passed in a
+-- sample, or null. At most p_settings.exact_limit + 1 products are counted.
 create or replace function shop_private.search_total(
     p_request shop_private.search_request, p_settings shop_private.search_settings, p_known_share double precision,
     p_sampled_share double precision, p_matched uuid[], inout run shop_private.search_run

@@ -4,8 +4,8 @@
 -- encoder.
 --
 -- The commit waits only for the primary's own disk. If it waited for a synchronous standby that does not answer, the
--- row would stay locked, and the primary would seem to be down. A SET clause of the function would end before the
--- commit.
+-- row would stay locked, and the primary would seem to be down. The function sets synchronous_commit in its body,
+-- because the effect of a SET clause would end before the commit.
 create or replace function shop_private.primary_beat()
 returns timestamptz
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

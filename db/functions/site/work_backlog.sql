@@ -1,6 +1,7 @@
--- Returns what the models p_models still have to encode. oldest_seconds is the age of the earliest due time of a
--- pending item, or 0 if no item is due; it ignores images of a paused host. waiting counts the items that are pending
--- or leased, and quarantined counts the quarantined items. Each count stops at 10,000.
+-- Returns what the models p_models still have to encode. oldest_seconds tells for how many seconds the longest-waiting
+-- pending item has been due, or is 0 if no item is due. Images of a paused host do not count for oldest_seconds.
+-- waiting counts the items that are pending or leased, and quarantined counts the quarantined items. Each count stops
+-- at 10,000.
 create or replace function shop_private.work_backlog(p_models smallint[])
 returns table (oldest_seconds double precision, waiting bigint, quarantined bigint)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$

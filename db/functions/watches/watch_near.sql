@@ -14,7 +14,7 @@ begin
              from shop.watch w
              left join shop_private.watch_vector v on v.watch_id = w.watch_id and v.model_id = $3
              where w.catalog = $1 and w.disabled_at is null and num_nonnulls(w.query, w.image) > 0
-         ), worded as materialized (  -- the empty vector makes PostgreSQL decompress the keywords once
+         ), worded as materialized (  -- adding an empty tsvector makes PostgreSQL decompress the keywords once
              select p.product_id, p.keywords || ''''::tsvector as keywords
              from shop.product p where p.product_id = any ($2)
          ), near as (

@@ -1,6 +1,6 @@
 -- Returns whether a role sees every row of shop.product. sees_every_product returns the same for the caller. A watch
--- sends notifications only if its creator sees every row. Otherwise every session, which may listen, could learn of
--- products that row level security hides from it.
+-- sends notifications only if its creator sees every row. Every session may listen, so a session could otherwise learn
+-- of products that row level security hides from it.
 create or replace function shop_private.watch_role_sees_all(p_role text)
 returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$

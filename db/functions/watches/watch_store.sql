@@ -1,9 +1,9 @@
 -- Stores a watch for shop.watch and returns its key. The serving model encodes the text and the image now. watch_renew
 -- has other models encode them later.
 --
--- The function reads every product, so row level security does not limit it. If it limits the role of the session, the
--- caller passes the key of a product that it sees in the catalog (p_seen). Without such a product, the catalog seems
--- not to exist, and the catalog main seems to have no products.
+-- The function reads every product, because row level security does not limit it. If row level security limits the role
+-- of the session, the caller passes the key of a product that it sees in the catalog (p_seen). Without such a product,
+-- the catalog seems not to exist, and the catalog main seems to have no products.
 create or replace function shop_private.watch_store(
     p_name text, p_query text, p_image bytea, p_filter jsonb, p_catalog text, p_min_similarity double precision,
     p_seen uuid

@@ -1,5 +1,5 @@
--- Returns what the present calibration has measured in a trial, the searches with one setting (see calibration_finish),
--- or null if the trial is not complete.
+-- Returns the figures that the present calibration measured in the trial p_step (see calibration_finish), or null if
+-- the trial is not complete. A trial is a search of each query with the same setting.
 create or replace function shop_private.calibration_done(p_step text)
 returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
 -- Computes the recall and the cost of the complete trial p_step, stores them in calibration_run and deletes the trial's
--- lists. A trial searches for each query with the same setting. A row of calibration_list has a step, a condition and a
--- query. The row (p_truth, p_condition, n) has the true nearest products of query n.
+-- lists. A trial searches for each query with the same setting. The key of a row of calibration_list is a step, a
+-- condition and a query. The row (p_truth, p_condition, n) lists the true nearest products of query n.
 --
 -- `recall` is the mean recall of the queries. `lowest` is the lower bound of this mean with a confidence of 95 %;
 -- the mean depends on which queries were drawn. `candidates` is the median number of rows that a search examines. `ms`

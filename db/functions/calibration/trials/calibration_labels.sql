@@ -1,8 +1,8 @@
 -- Chooses ef_search for scans of the image index of each label (see label_hnsw_leg): the smallest of the tried values
 -- whose recall@k reaches the target with 95 % confidence. The queries are the first @calibration_label_queries@ queries
--- of the run, whether they are near to the products of the label or far from them. If the target is at least .98, a
--- value fails even if the scan of only one of 100 queries ends among the wrong products. Labels without a valid index
--- are left out.
+-- of the run, whether they are near to the products of the label or far from them. With a target of .98 or more, a
+-- value already fails if the scan of one of 100 queries ends among the wrong products. Labels without a valid index are
+-- left out.
 --
 -- Returns an object that has, for each measured label_id, ef_search and the number of images; ef_search is null if no
 -- value reaches the target. Returns null if the time p_until comes before the trials are complete; a later call then

@@ -3,8 +3,8 @@
 -- it, so its trials begin with that margin. us_per_candidate is the time of one candidate with the margin chosen for
 -- the last filter, in microseconds. `measured` lists the trials of all measured filters. All three results are null if
 -- the time p_until comes before a trial is complete. p_exact_us is the time of one comparison in microseconds. The
--- trials of a filter end at the latest with the first one that costs more than a search that compares the matches one
--- by one. Even this trial is chosen if it reaches the target.
+-- trials of a filter end at the latest with the first trial whose searches take longer than comparing the matches one
+-- by one. Even the margin of this trial is chosen if it reaches the target.
 --
 -- The filters of the trials are independent of the query. A filter on the query's own category needs a larger margin,
 -- so stop_margin is @own_category_margin@ times the margin that was chosen for the last filter. This larger margin is

@@ -1,5 +1,6 @@
--- Returns the factor by which rules multiply the score of each product, in the order of p_product_ids. The product of
--- many factors stays in the range of double precision: it is 1e100 at most, and 0 below 1e-100.
+-- Returns the factor by which rules multiply the score of each product, in the order of p_product_ids. If several rules
+-- apply to a product, their factors are multiplied. The result stays in the range of double precision: it is at most
+-- 1e100, and 0 if it would be below 1e-100.
 create or replace function shop_private.boost_factors(
     p_product_ids uuid[], p_filters jsonb[], p_factors double precision[]
 )

@@ -3,7 +3,7 @@
 --
 --   popularity  share of the products with events that are at most as popular (see shop.refresh_signals)
 --   stock       1 in stock, 0.5 on order or not known, 0 out of stock
---   freshness   halves with every 30 days since the shop published the product, or since the product was loaded
+--   freshness   halves with every 30 days since the product was published, or was loaded if published_at is null
 --   rating      average rating as a share of 5, moved towards 3 as if 5 more customers had given 3
 --   discount    reduction of the present price, as a share of the price before
 create or replace function shop_private.built_in_signals(p_product_ids uuid[], p_weights jsonb)

@@ -1,5 +1,6 @@
--- Raises an error unless the option signals of a search is an object whose keys are signals that the caller may see,
--- and whose values are valid weights. A caller without the rights of the role app may not see staff signals.
+-- Checks p_signals, the option `signals` of a search. Raises an error if it is not an object, if a key is not the name
+-- of a signal that the caller may see, or if a value is not a valid weight. A caller without the rights of the role app
+-- may not see staff signals.
 create or replace function shop_private.check_signals(p_signals jsonb)
 returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

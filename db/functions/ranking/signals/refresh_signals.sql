@@ -1,12 +1,12 @@
--- Refreshes what signals keep: the popularity of products, and the quantiles of each signal that a role has defined.
--- Returns the number of signals whose quantiles were refreshed. A job calls the function every hour. The role app may
--- call it at any time.
+-- Refreshes the stored figures of signals: the popularity of products, and the quantiles of each signal that a role has
+-- defined. Returns the number of signals whose quantiles were refreshed. A job calls the function every hour. The role
+-- app may call it at any time.
 --
 -- An event of the last 180 days counts 1 (view), 2 (click), 3 (wishlist), 4 (add_to_cart) or 6 (purchase). If a visitor
 -- has several events for a product on one day, the largest counts. Events without a visitor count as events of one
 -- visitor. A count halves every 14 days. A product's popularity is its place among the products of its catalog that
--- have such events: the share of them whose sum of counts is not above that of the product. The function does not
--- wait for sessions that delete products; the popularity of these products stays as it is.
+-- have such events: the share of these products whose sum of counts is at most that of the product. The function does
+-- not wait for sessions that delete products; the popularity of these products stays as it is.
 create or replace function shop.refresh_signals()
 returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -3,8 +3,8 @@
 -- several rules of p_rules set the weight of a signal, the rule with the highest priority decides; among equal
 -- priorities, the rule with the lowest rule_id. If p_asked is the name of a signal, this signal has the weight 1, and
 -- the others have 0. For a signal that the caller may not see, the search ignores the result and uses the weight in
--- shop.signal. With another weight, such as a weight for this signal alone, a search could show its values. The
--- function needs no SET clause, because it runs under the search_path of its callers.
+-- shop.signal. If the search used another weight, such as a weight for this signal alone, its scores could show the
+-- values of the signal. The function needs no SET clause, because it runs under the search_path of its callers.
 create or replace function shop_private.signal_weights(p_asked jsonb, p_rules bigint[])
 returns jsonb
 language plpgsql stable as $$

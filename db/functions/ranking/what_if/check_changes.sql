@@ -1,6 +1,6 @@
 -- Raises an error if the argument `changes` of shop.what_if has an unknown kind or field, a value that cannot be used,
--- too many changes, or changes of too many products. The triggers of rules and synonyms, and the function
--- shop.add_signal, check the rest.
+-- too many changes, or changes of too many products. All other checks are made by the triggers of rules and synonyms,
+-- and by shop.add_signal.
 create or replace function shop_private.check_changes(p_changes jsonb)
 returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -4,12 +4,12 @@
 -- products. Each product is listed once, with its nearest image.
 --
 -- The order of the index is only similar to the order of the cosine distances. The scan therefore takes many candidates
--- and ranks those that meet the condition by their cosine distances. p_candidates is the number that a search without a
--- filter takes. p_share is the share of the products of p_source that meet p_condition. The smaller it is, the fewer
--- matches a scan needs: about p_candidates * sqrt(p_share) of the candidates must meet the condition, or more if
--- p_depth products need more. The scan is repeated with twice as many candidates, up to p_most, until enough of them
--- meet the condition. An IVFFlat index reads one list for each @bit_list_candidates@ candidates, and then more lists
--- until it has as many candidates as the scan takes.
+-- and ranks those that meet the condition by their cosine distances. p_candidates is the number of candidates that a
+-- search without a filter takes. p_share is the share of the products of p_source that meet p_condition. The smaller
+-- this share is, the fewer matches a scan needs: about p_candidates * sqrt(p_share) of the candidates must meet the
+-- condition, or more if p_depth products need more. The scan is repeated with twice as many candidates, up to p_most,
+-- until enough of them meet the condition. An IVFFlat index reads one list for each @bit_list_candidates@ candidates,
+-- and then more lists until it has as many candidates as the scan takes.
 --
 -- `complete` is true if p_depth products were found, even if too few candidates met the condition; leg.reason then says
 -- after how many candidates the scan ended. Unless p_forced is true, there are two exceptions. The leg is not complete

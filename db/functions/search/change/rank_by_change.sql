@@ -7,12 +7,12 @@
 --     + @change_image@ x similarity of its image to the change + @change_title@ x similarity of its title to the change
 --     + @change_words@ x share of the words of the change that the product has.
 --
--- Each similarity is a cosine, less the mean of these cosines in the neighbourhood, divided by their standard deviation
--- there. A property that all neighbours have, such as the kind of the product, therefore makes no difference.
--- Similarities of a text to images and to titles have different means, but they can be added in this unit. A word of
--- the change is counted only if a neighbour has the word, so "but" or "instead" usually makes no difference. Products
--- outside the neighbourhood follow in the order of the image leg. The function needs no SET clause, because it runs
--- under the search_path of run_search.
+-- Each similarity is a standardised cosine: the mean of these cosines in the neighbourhood is subtracted from the
+-- cosine, and the difference is divided by their standard deviation in the neighbourhood. A property that all
+-- neighbours have, such as the kind of the product, therefore makes no difference. Similarities of a text to images and
+-- to titles have different means, but they can be added in this unit. A word of the change is counted only if a
+-- neighbour has the word, so "but" or "instead" usually makes no difference. Products outside the neighbourhood follow
+-- in the order of the image leg. The function needs no SET clause, because it runs under the search_path of run_search.
 create or replace function shop_private.rank_by_change(
     p_request shop_private.search_request, inout run shop_private.search_run
 )

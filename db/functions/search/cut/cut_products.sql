@@ -4,12 +4,12 @@
 --
 -- A product is dropped in three cases:
 --   (1) the product's image is less similar to the query than p_min_similarity;
---   (2) the product's image is less similar to the query than the best image, by more than p_max_gap;
+--   (2) the similarity of the product's image to the query is more than p_max_gap below that of the best image;
 --   (3) the product does not pass the cut of the run (p_run.cut).
--- Cases (1) and (2) apply only if the query has an image vector. If one of them applies, a product that the image leg
--- did not find is tested by its first image, and dropped if this image is not encoded. If the cut is incomplete, case
--- (3) has exceptions: a product stays if the keyword leg found it, or if its image or title reaches the floor of the
--- cut.
+-- Cases (1) and (2) apply only if the query has an image vector. If p_min_similarity or p_max_gap is given, a product
+-- that the image leg did not find is tested by its first image, and dropped if this image is not encoded. If the cut is
+-- incomplete, there are exceptions to case (3): a product stays if the keyword leg found it, or if its image or title
+-- reaches the floor of the cut.
 create or replace function shop_private.cut_products(
     p_run shop_private.search_run, p_min_similarity double precision, p_max_gap double precision
 )

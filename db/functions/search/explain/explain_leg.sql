@@ -7,5 +7,5 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     return query select p_name, case when p_weight = 0 then 'left out' else p_leg.route end, p_leg.index_name,
         p_leg.ef_search, coalesce(cardinality(p_leg.product_ids), 0), p_leg.rows_examined, p_leg.ms,
-        concat_ws('; ', format('weight %s, %s deep', p_weight, p_depth), p_leg.reason);
+        concat_ws('; ', format('weight %s, depth %s', p_weight, p_depth), p_leg.reason);
 end $$;

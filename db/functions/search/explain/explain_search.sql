@@ -1,6 +1,7 @@
 -- Runs a search and explains it. Each row describes one step: its route, its index, the number of products that it
 -- found, the number of rows that it read, and its time in milliseconds. If sku is given, further rows show the exact
--- rank of that product by image and by title, unless that ranking has weight 0, even if the search did not find it.
+-- rank of that product by image and by title, even if the search did not find the product. A ranking with weight 0 has
+-- no such row.
 --
 --   select * from shop.explain_search('black leather backpack', filter := '{"price": {"lt": 80}}', sku := 'A-17');
 --

@@ -5,8 +5,8 @@
 -- p_rows_per_product is the mean number of rows that p_table has for a product.
 --
 -- The "+ 0" in the statement keeps the planner from reading the products in the order of the HNSW index.
--- random_page_cost is below PostgreSQL's default, because the default is meant for disks and vectors are assumed to be
--- cached.
+-- random_page_cost is below PostgreSQL's default. The default is meant for reading from disks, but vectors are assumed
+-- to be cached.
 create or replace function shop_private.exact_leg(
     p_part text, p_vector @vector@.halfvec, p_condition text, p_matched uuid[], p_depth integer,
     p_rows_per_product double precision, p_table regclass

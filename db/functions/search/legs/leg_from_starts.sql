@@ -15,7 +15,7 @@
 -- is not null, a walk to the shifted query (see shifted_query) comes before the first round. The first round then also
 -- starts from the nearest of the sampled and found products. In later rounds, the starts are the nearest products found
 -- so far that lie far enough from each other and from all earlier starts (see next_starts). The rounds end after round
--- @start_rounds@. They end earlier after a round, other than the first, that does not change the nearest p_k products.
+-- @start_rounds@. From the second round on, they also end after a round that does not change the nearest p_k products.
 --
 -- A walk has @start_candidates@ candidates, or @far_start_candidates@ if a filter excludes the query's neighbourhood. A
 -- walk through an index over bits takes @bit_walk_factor@ times as many. If the index is IVFFlat, the walk reads the

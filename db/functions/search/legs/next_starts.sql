@@ -1,9 +1,9 @@
 -- Returns the vectors from which the next round of walks (scans near other vectors than the query, see leg_from_starts)
 -- starts. They are the vectors of at most @start_count@ of the @start_choice@ nearest products of a ranking. Each
 -- vector lies at least @start_distance@ (cosine distance) from the other returned vectors and from the starts of
--- earlier rounds (p_used). If p_far is true, a filter excludes the query's neighbourhood, the distance is
--- @far_start_distance@, and the number is @far_first_count@ in the first round and @far_start_count@ later. The
--- function needs no SET clause, because it runs under the search_path of leg_from_starts.
+-- earlier rounds (p_used). p_far is true if a filter excludes the query's neighbourhood. The least distance is then
+-- @far_start_distance@, and the largest number of vectors is @far_first_count@ in the first round and @far_start_count@
+-- later. The function needs no SET clause, because it runs under the search_path of leg_from_starts.
 create or replace function shop_private.next_starts(
     p_part text, p_leg shop_private.leg, p_used @vector@.halfvec[], p_far boolean
 )

@@ -3,9 +3,9 @@
 -- p_leg, the keyword leg, are read. p_typed is the query as the caller gave it, and p_products the number of all
 -- products, as p_leg got it. A word is replaced only if its trigram similarity to the other word is at least
 -- @correction_similarity@, or if both words have the same letters in another order. A word with a digit is not
--- replaced, because it may be a code or a size. Nor is a word replaced by a part of itself or by a compound of itself,
--- unless the two words differ by at most @correction_letters@ letters. The function needs no SET clause, because it
--- runs under the search_path of its callers.
+-- replaced, because it may be a code or a size. If one of the two words contains the other, the word is replaced only
+-- if their lengths differ by at most @correction_letters@ letters. The function needs no SET clause, because it runs
+-- under the search_path of its callers.
 create or replace function shop_private.corrected_query(p_typed text, p_leg shop_private.leg, p_products bigint)
 returns text
 language plpgsql stable as $$
