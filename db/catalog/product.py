@@ -34,6 +34,7 @@ class RawProduct:
     attributes: Mapping[str, Any] = field(default_factory=dict)  # the fields of the feed that are not in COLUMNS
     line: int = 0  # where the product begins in the file; without lines, the number of the row or the image
     faults: Sequence[tuple[str, str]] = ()  # the field and the reason of each value that does not fit its field
+    warnings: Sequence[tuple[str, str]] = ()  # the field and the text of each warning that never rejects the row
 
 
 @dataclass(frozen=True, slots=True)

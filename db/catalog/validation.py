@@ -50,7 +50,7 @@ def validate(
     Unless `strict`, only a fault in SKU or title rejects the product. Any other faulty value is dropped with a warning.
     """
     faults: list[Fault] = list(raw.faults)
-    warnings: list[Fault] = []
+    warnings: list[Fault] = list(raw.warnings)
     texts: dict[str, Any] = {}
     attributes = raw.attributes
     fields = raw.fields

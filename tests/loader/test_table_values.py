@@ -5,15 +5,20 @@ from pathlib import Path
 import pytest
 
 from db.catalog.product import RawProduct
+from db.engine import Database
 from loader.sources import open_source
 from loader.sources.reading.currency_names import split_currency
+from tests.support.loading import load_catalog
+
+
+def rows_of(folder: Path, content: str, name: str = "goods.csv") -> list[RawProduct]:
+    path = folder / name
+    path.write_text(content)
+    return [row for row in open_source(path).rows() if isinstance(row, RawProduct)]
 
 
 def fields_of(folder: Path, content: str, name: str = "goods.csv") -> dict[str, str]:
-    path = folder / name
-    path.write_text(content)
-    [row] = open_source(path).rows()
-    assert isinstance(row, RawProduct)
+    [row] = rows_of(folder, content, name)
     return dict(row.fields)
 
 
@@ -114,3 +119,58 @@ def test_a_word_that_is_also_a_code_is_no_currency(name: str):
 )
 def test_a_code_in_upper_case_is_a_currency_and_a_code_that_is_no_word_in_any_case(name: str, code: str):
     assert split_currency(name) == ("price", code)
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "expected"),
+    [
+        ("Price EUR,Price USD", ["5,", ",6", "7,8"], [("5", "EUR"), ("6", "USD"), ("7", "EUR")]),
+        ("Preis,Price", ["5,", ",6"], [("6", None), ("5", None)]),
+        (
+            "price_eur,price_usd,currency",
+            ["5,,", ",6,USD", ",6,EUR"],
+            [("5", "EUR"), ("6", "USD"), ("6 USD", "EUR")],  # validation reports the last price
+        ),
+        ("price,Currency,Price currency", ["5,EUR,", "6,,USD"], [("5", "EUR"), ("6", "USD")]),
+        (
+            "Price,Currency,Preis,Währung",
+            ["5,EUR,,", ",,6,USD", "7,EUR,8,USD"],
+            [("5", "EUR"), ("6", "USD"), ("7", "EUR")],
+        ),
+    ],
+)  # fmt: skip
+def test_each_row_takes_the_price_and_the_currency_from_the_column_that_has_them(
+    columns: str, cells: list[str], expected: list[tuple[str, str | None]], tmp_path: Path
+):
+    rows = rows_of(tmp_path, f"sku,title,{columns}\n" + "".join(f"{n},A,{row}\n" for n, row in enumerate(cells)))
+    found = [(row.fields.get("price"), row.fields.get("currency")) for row in rows]
+    assert sorted(found) == sorted(expected)
+    assert all(not row.faults and not row.warnings for row in rows)
+
+
+def test_values_of_further_columns_of_prices_become_attributes(tmp_path: Path):
+    header = "sku,title,Price EUR,Price USD,Sale Price EUR,Sale Price USD"
+    row, _ = rows_of(tmp_path, f"{header}\n1,A,9,10,,8\n2,A,9,10,7,8\n")
+    assert row.fields == {"sku": "1", "title": "A", "price": "9", "currency": "EUR"}
+    assert row.attributes == {"price_usd": "10", "sale_price_usd": "8"}
+
+
+def test_a_currency_that_may_belong_to_another_price_is_dropped_with_a_fault(tmp_path: Path):
+    row, _ = rows_of(tmp_path, "sku,title,Price,Currency,Preis,Währung\n1,A,,EUR,6,USD\n2,A,5,EUR,,\n")
+    assert row.fields == {"sku": "1", "title": "A", "price": "6"}
+    assert row.faults == [("currency", "currency is EUR in one column and USD in another")]
+
+
+def test_a_row_without_a_price_that_has_another_kind_of_price_gets_a_warning(
+    emptied_database: Database, tmp_path: Path
+):
+    path = tmp_path / "goods.csv"
+    path.write_text("sku,title,price,Retail price,Unit price\n1,A,5,7,\n2,B,,7,\n3,C,,,2\n4,D,,,\n")
+    summary = load_catalog(emptied_database, path, strict=True)
+    assert summary.rejected == 0 and summary.warnings["price"].count == 2
+    assert "retail_price" in summary.warnings["price"].reason
+
+
+def test_a_row_with_a_upc_and_no_ean_has_a_gtin(tmp_path: Path):
+    rows = rows_of(tmp_path, "sku,title,EAN,UPC\n1,A,4006381333931,\n2,B,,012345678905\n")
+    assert [row.fields["gtin"] for row in rows] == ["4006381333931", "012345678905"]

@@ -12,6 +12,7 @@ from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
 from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, without_name, words
 from db.catalog.rows.options import field_of_option, says_availability, stock_sign
 
+GATHERED = ("image", "additional_image", "keywords")  # fields that take the values of all their columns
 NEEDED = ("sku", "title")
 SPECIAL = frozenset(("image", "additional_image", "image_phash", "keywords"))  # fields whose cells need a conversion
 
@@ -21,7 +22,8 @@ class Columns:
     """The positions of columns in a record. `rest` holds the columns without a field, by their normalised names.
 
     If a field has several columns, `more` has the field, normalised name and position of each column but the first.
-    `currencies` has the currency that the name of a price's column states, by the position of the column. With
+    `currencies` has the currency that the name of a price's column states, by the position of the column.
+    `other_prices` names the columns in `rest` with other usual names of the price, such as `retail_price`. With
     `stock_decides`, a product without an availability gets it from its quantity, unless one of its attributes says
     whether the product is available, or sold without stock.
     """
@@ -30,13 +32,17 @@ class Columns:
     rest: Mapping[str, int]
     more: Sequence[tuple[str, str, int]] = ()
     currencies: Mapping[int, str] | None = None
+    other_prices: Sequence[str] = ()
     stock_decides: bool = False
 
     def targets(self, header: Sequence[str]) -> dict[str, str]:
         """Returns a dict from the name of each column in the header to the field of the column."""
         shown = {"keywords": "attributes.keywords", SALE_DATES: "sale_starts_at, sale_ends_at"}
         fields = {position: shown.get(field, field) for field, position in self.positions.items()}
-        fields |= {position: shown.get(field, field) for field, _, position in self.more}
+        fields |= {
+            position: shown.get(field, field if field in GATHERED else f"{field}, or attributes.{name}")
+            for field, name, position in self.more
+        }
         fields |= {position: f"attributes.{name}" for name, position in self.rest.items() if name != "attributes"}
         fields |= {position: "attributes" for name, position in self.rest.items() if name == "attributes"}
         return {name.strip() or f"column_{position + 1}": fields[position] for position, name in enumerate(header)}
@@ -83,12 +89,13 @@ class Columns:
                     faults.append((name, str(error)))
             if name == "product_type" and isinstance(cell, list) and len(cell) > 1:
                 attributes["product_types"] = cell  # all values; the field holds only the first value
+        read = self.positions  # the position of the column from which each field was read
+        if self.more:
+            images, read = self._add_more(cells, fields, images, attributes, faults)
         if self.currencies:
             for name in PRICES:
                 if name in fields:
-                    _set_currency(fields, name, self.currencies.get(self.positions[name]))
-        if self.more:
-            images = self._add_more(cells, fields, images, attributes, faults)
+                    _set_currency(fields, name, self.currencies.get(read[name]))
         for name, position in self.rest.items():
             cell = cells[position]
             if type(cell) is str:
@@ -102,7 +109,9 @@ class Columns:
             sign = stock_sign(fields["quantity"])
             if sign is not None and not any(says_availability(name, cell) for name, cell in attributes.items()):
                 fields["availability"] = "in_stock" if sign > 0 else "out_of_stock"
-        return RawProduct(fields, images, phash, attributes, line, faults)
+        unread = [] if "price" in fields else [name for name in self.other_prices if name in attributes]
+        warnings = [("price", _unread(unread[0]))] if unread else []
+        return RawProduct(fields, images, phash, attributes, line, faults, warnings)
 
     def _add_more(
         self,
@@ -111,12 +120,15 @@ class Columns:
         images: tuple[str, ...],
         attributes: dict[str, Any],
         faults: list[tuple[str, str]],
-    ) -> tuple[str, ...]:
-        """Adds the values of the columns in `more`, and returns all images.
+    ) -> tuple[tuple[str, ...], Mapping[str, int]]:
+        """Adds the values of the columns in `more`. Returns all images, and the position of the column from which each
+        field was read.
 
         Images and keywords are gathered from all columns of their field. Any other field takes its value from the first
-        of its columns that has a value. The values of the columns after that column become attributes.
+        of its columns that has a value. The values of the columns after that column become attributes. So does a sale
+        price or compare-at price whose column names another currency than that of the price.
         """
+        read = dict(self.positions)
         for field, name, position in self.more:
             if is_empty(cell := stripped(cells[position])):
                 continue
@@ -125,17 +137,50 @@ class Columns:
                     images = (*images, *image_paths(cell, faults))
                 elif field == "keywords":
                     attributes["keywords"] = list(dict.fromkeys([*attributes.get("keywords", ()), *words(cell)]))
-                elif field in fields:
+                elif field in fields or self._has_other_currency(field, position, read, fields):
                     attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
                 else:
                     fields[field] = cell if isinstance(cell, str) else one_text(field, cell)
-                    if self.currencies and field in PRICES:
-                        _set_currency(fields, field, self.currencies.get(position))
+                    read[field] = position
             except ValueError as error:
                 if field in NEEDED:
                     raise
                 faults.append((field, str(error)))
-        return images
+        self._check_currency(fields, attributes, read, faults)
+        return images, read
+
+    def _has_other_currency(
+        self, field: str, position: int, read: Mapping[str, int], fields: Mapping[str, str]
+    ) -> bool:
+        if field not in PRICES or field == "price" or "price" not in fields or not self.currencies:
+            return False
+        code = self.currencies.get(position)
+        of_price = self.currencies.get(read["price"]) or fields.get("currency", "").upper()
+        return bool(code and of_price and code != of_price)
+
+    def _check_currency(
+        self,
+        fields: dict[str, str],
+        attributes: Mapping[str, Any],
+        read: Mapping[str, int],
+        faults: list[tuple[str, str]],
+    ) -> None:
+        """Drops the currency if the price is not from the first column of prices, and the columns of currencies state
+        several currencies, because any of these could be the currency of the price."""
+        if "price" not in fields or read["price"] == self.positions["price"]:
+            return
+        if self.currencies and read["price"] in self.currencies:
+            return
+        stated = [attributes[name] for field, name, _ in self.more if field == "currency" and name in attributes]
+        if other := next((text for text in stated if text != fields["currency"]), None):
+            faults.append(("currency", f"currency is {fields.pop('currency')} in one column and {other} in another"))
+
+
+def _unread(name: str) -> str:
+    return (
+        f"price is empty, and the value in {name} became an attribute; "
+        "to read the price from several columns, repeat --map price=COLUMN"
+    )
 
 
 def _set_currency(fields: dict[str, str], name: str, code: str | None) -> None:

@@ -95,6 +95,10 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 
 _KNOWN = frozenset(name for names in USUAL_NAMES.values() for name in names)
 _PRICES = frozenset(name for field in PRICES for name in USUAL_NAMES[field])
+# Each row takes such a field from the first of its columns that has a value. All columns with a name of the currency or
+# of the GTIN count. Of the columns of a price, only those with the same name in USUAL_NAMES count, such as "Price EUR"
+# and "Price USD", because a price with another name, such as "Retail price", may be another price.
+_OF_SEVERAL_COLUMNS = ("currency", *PRICES, "gtin")
 _IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
 # A star marks a needed column. eBay writes prefixes.
 _SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?\*$", re.IGNORECASE)
@@ -225,11 +229,18 @@ def _assigned(
     more = [(field, key, found[key]) for field, keys in mapped.items() for key in keys[1:]]
     taken = {*positions.values(), *(position for _, _, position in more)}
     usual = _by_usual_name(header)
+    others: dict[str, list[str]] = {}
     for field, names in USUAL_NAMES.items():
-        written = [each for name in names for each in usual.get(name, ()) if found[each] not in taken]
+        written = [(name, each) for name in names for each in usual.get(name, ()) if found[each] not in taken]
         if field not in positions and written:
-            positions[field] = found[next((each for each in written if each not in empty), written[0])]
-            taken.add(positions[field])
+            meant, first = next(((name, each) for name, each in written if each not in empty), written[0])
+            positions[field] = found[first]
+            taken.add(found[first])
+            others[field] = [each for name, each in written if name == meant or field not in PRICES]
+    for field in _OF_SEVERAL_COLUMNS:
+        rest_of_field = [name for name in others.get(field, ()) if found[name] not in taken]
+        more += [(field, name, found[name]) for name in rest_of_field]
+        taken.update(found[name] for name in rest_of_field)
     if "image" not in mapping:
         numbered = [(name, position) for name, position in found.items() if position not in taken and _is_image(name)]
         more += [("additional_image", name, position) for name, position in numbered]
@@ -238,7 +249,8 @@ def _assigned(
     if "standard_price" in rest and _is_of_odoo(found):
         rest["standard_price_(cost)"] = rest.pop("standard_price")  # the word "cost" makes the attribute private
     currencies = {position: code for position, name in enumerate(header) if (code := _split(name)[1])}
-    return Columns(positions, rest, more, currencies)
+    other_prices = [name for names in map(usual.get, USUAL_NAMES["price"]) for name in names or () if name in rest]
+    return Columns(positions, rest, more, currencies, other_prices)
 
 
 def _is_image(name: str) -> bool:
