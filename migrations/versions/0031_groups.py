@@ -1,4 +1,5 @@
-"""Adds the options group_by and diversity to the type of a search, and groups to the rows of a page."""
+"""Adds the options group_by and diversity to the type of a search, and columns for groups to the type of a row of a
+page."""
 
 from alembic import op
 
@@ -10,7 +11,8 @@ serves = "0023"
 
 # A group of products, in the order of the ranking. `members` are its ranked products, the first of which is product_id.
 GROUP = "create type shop_private.product_group as (place bigint, product_id uuid, value text, members uuid[])"
-COLUMNS = {  # of a row of a page; `note` says why a page has fewer groups than requested
+# The new columns of a row of a page. `note` says why a page has fewer groups than requested.
+COLUMNS = {
     "group_value": "text",
     "group_products": "bigint",
     "group_low": "numeric",

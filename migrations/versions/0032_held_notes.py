@@ -1,5 +1,5 @@
-"""Adds a table for the notes (products to report) of a busy webhook, and an index by which the events of a catalog are
-deleted."""
+"""Adds a table for the notes (products to report) of a busy webhook, and an index that finds the events of a catalog
+when they are deleted."""
 
 import sqlalchemy as sa
 from alembic import op

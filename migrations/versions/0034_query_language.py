@@ -17,7 +17,8 @@ create type shop_private.parsed_query as (
     typed text, words text, phrases text[], excluded text[], fields jsonb, condition text
 )"""
 
-# The words of a text from `first` to `last`, as typed, and the terms that stand for these words.
+# One use of a synonym in a text. `typed` has the words that the synonym replaces. `first` and `last` are the numbers of
+# the first and the last of these words. `terms` are the terms that stand for these words.
 USE = "create type shop_private.synonym_use as (first integer, last integer, typed text, terms text[])"
 
 

@@ -1,6 +1,6 @@
 """Adds the tables and types of ranking signals and rules. A signal is a number for each product, such as its stock, by
-which searches change the score of the product. A rule is a change of searches by the shop, such as a product at a fixed
-place."""
+which searches change the score of the product. A rule is what a shop sets for certain searches, such as a fixed place
+for a product."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,8 +13,9 @@ branch_labels = None
 depends_on = None
 serves = "0023"
 
-# The contributions of a signal, one for each product of a search; null: the signal cannot be read. `found` is the
-# number of products with a value above 0. A part without a name is the sum of the signals that the caller may not see.
+# What one signal adds to the scores of a search. `contributions` has a number for each product, and is null if the
+# signal cannot be read. `found` is the number of products with a value above 0. If `name` is null, the row has the sums
+# of the signals that the caller may not see.
 PART = """
 create type shop_private.signal_part as (
     name text, weight double precision, contributions double precision[], found integer, problem text
@@ -37,7 +38,7 @@ create type shop_private.search_ranking as (
     filters jsonb[], pins uuid[], places integer[], notice jsonb, unmet text, hidden uuid[]
 )"""
 
-# The last columns of page_product. They are dropped and added again, so that shop_ranking comes before them.
+# The last columns of page_product. The upgrade drops them, adds shop_ranking, and adds them again after shop_ranking.
 AFTER = {
     "mark": "text",
     "group_value": "text",

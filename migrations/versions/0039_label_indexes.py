@@ -11,8 +11,8 @@ depends_on = None
 serves = "0023"
 
 # labels: the labels to which the filter of a search restricts the products; label_images, label_titles: the number of
-# their vectors; label_share: their share of all products if the filter has no other condition; label_ef: the calibrated
-# ef_search of their image indexes.
+# vectors of products with these labels; label_share: the share of these products among all products, if the filter has
+# no other condition; label_ef: the calibrated ef_search of the image indexes of these labels.
 SETTINGS = {
     "labels": "integer[]",
     "label_images": "double precision",
@@ -57,7 +57,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The revisions of the site that add labels depend on this one, so their downgrades have dropped the labelled vectors.
+    # The revisions of the site that add labels depend on this revision, so they are downgraded first. Their downgrades
+    # have already dropped the tables of labelled vectors.
     op.execute("drop trigger if exists product_labels_changed on shop.product")
     op.drop_functions("shop_private", "product_labels_changed", "label_store", "label_values", "implied_labels")
     op.drop_functions("shop_private", "search_labels", "leg_source", "label_sample", "label_hnsw_leg", "label_fill")

@@ -39,8 +39,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The revisions of the site that build indexes over bits depend on this one, so their downgrades have already
-    # replaced these indexes.
+    # The revisions of the site that build indexes over bits depend on this revision, so they are downgraded first.
+    # Their downgrades have already replaced these indexes.
     op.drop_functions("shop_private", "bit_leg", "scan_order", "calibration_bit_filters")
     op.execute("delete from shop.calibration where bits is not null")
     op.drop_constraint(op.f(EF_SEARCH), "calibration", schema="shop")
