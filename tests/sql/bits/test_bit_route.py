@@ -85,7 +85,7 @@ def nearest(passes: Any, k: int, query: Any = None) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_a_search_with_indexes_over_bits_returns_all_rows_and_finds_95_percent_of_the_nearest(
+def test_a_search_over_bits_returns_all_rows_and_finds_95_percent_of_the_nearest_products(
     analyst: Connection, name: str
 ) -> None:
     condition, passes, route = FILTERS[name]
@@ -118,7 +118,7 @@ def test_a_scan_uses_the_index_over_bits_only_if_it_orders_by_the_expression_of_
             assert (f"Index Scan using {index}" in plan) == (bits is not None), plan
 
 
-def test_an_index_of_many_rows_has_lists_and_the_status_says_when_its_table_has_outgrown_them(
+def test_an_index_over_bits_of_many_rows_is_an_ivfflat_index_and_reported_when_outgrown(
     over_bits: Database,
 ) -> None:
     states = _states(over_bits)
@@ -213,7 +213,7 @@ def test_a_role_under_a_row_policy_finds_nine_of_the_ten_nearest_products_that_i
         assert len({row.sku for row in rows} & set(truth)) >= 9
 
 
-def test_a_calibration_over_bits_sets_bit_candidates_and_a_calibration_over_vectors_does_not(
+def test_only_a_calibration_over_bits_sets_bit_candidates(
     over_bits: Database,
 ) -> None:
     with over_bits.connect(None) as conn, conn.begin() as transaction:
@@ -309,7 +309,7 @@ def test_a_rebuild_with_another_m_keeps_the_indexes_over_bits(small: Shop, setti
     drift(small.database, settings)
 
 
-def test_a_deferred_index_gets_the_lists_that_suit_its_rows(
+def test_a_deferred_index_is_built_with_the_number_of_ivfflat_lists_that_suits_its_rows(
     databases: Databases, toy_template: tuple[str, Path]
 ) -> None:
     database = databases.copy(toy_template[0])

@@ -256,7 +256,7 @@ def test_a_page_continues_behind_the_previous_page_after_products_have_changed(s
     rest = ranking.browse(conn, SearchParams(after=last.cursor), "title")
     assert [row.sku for row in rest] == ["cc", "d", "e", "f"]
     shop.run("update shop.product set title = 'title z' where sku = 'c'")
-    # b is gone too, so the rest begins two places earlier.
+    # c is now the last product and b is deleted, so the remaining products begin two places earlier.
     rest = ranking.browse(conn, SearchParams(after=last.cursor), "title")
     assert [row.sku for row in rest] == ["a", "cc", "d", "e", "f", "c"]
 

@@ -134,7 +134,8 @@ def test_searches_use_an_index_that_misses_the_target_and_the_advice_names_a_bet
 
 
 def examined_with_filters(conn: Connection) -> int:
-    """Returns the median number of rows that 30 searches by image examine, with filters of three shares.
+    """Returns the median number of rows that 30 searches by image examine. Three filters pass different shares of
+    products.
 
     The function first replaces the measured times by the default times, because other load on the machine changes the
     measured times and with them the route.
@@ -195,7 +196,7 @@ def test_the_truth_of_a_calibration_equals_a_comparison_of_all_products(
         scans = text("select idx_scan from pg_stat_xact_user_tables where relid = cast(:table as regclass)")
         by_index = admin.scalar(scans, names)
         assert [admin.scalar(compare, names) for _ in parts] == parts
-        assert admin.scalar(scans, names) == by_index  # an index would read the whole table
+        assert admin.scalar(scans, names) == by_index  # no index scan, because it would read the whole table
         truth = admin.scalars(text(listed.format("product_ids", "truth"))).all()
         admin.rollback()
     for place, matches in enumerate((numbers > 0, matching)):

@@ -1,5 +1,5 @@
-"""No index supports a range of an attribute. If the catalog is small, a search with such a filter reads the attributes
-of all products. It does so too if a scan of the HNSW index would take longer or cannot be done."""
+"""No index supports a range of an attribute. A search with such a filter reads the attributes of all products if the
+catalog is small, if a scan of the HNSW index would take longer, or if no index can be scanned."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,5 +1,5 @@
-"""The filter effective_price and the views use the sale price while the sale is on, unless the price
-is lower. Otherwise, they use the price."""
+"""The filter effective_price and the views use the lower of the price and the sale price while the sale is on. At other
+times, they use the price."""
 
 import json
 from typing import TYPE_CHECKING, Any

@@ -1,5 +1,5 @@
-"""The fixtures provide a catalog of 20,000 products and one of four products. The toy model has label indexes, which
-are HNSW indexes of the products with one value (the label) of a field."""
+"""The fixtures provide a catalog of 20,000 products and one of four products. The toy model has label indexes. A
+label is one value of a field, and its label index is an HNSW index of the products with this value."""
 
 import shutil
 from collections.abc import Iterator

@@ -184,7 +184,7 @@ def test_a_role_under_row_level_security_knows_only_the_labels_of_its_products(s
 def catalog_label(
     databases: Databases, small_template: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Shop]:
-    """Yields a shop that is only read. Its model also has a label of the catalog main."""
+    """Yields a shop that the tests only read. Its model also has a label of the catalog main."""
     name, home = small_template
     shop = Shop(databases.copy(name))
     copy = tmp_path_factory.mktemp("catalog-label") / "home"

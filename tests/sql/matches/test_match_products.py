@@ -54,9 +54,9 @@ def test_matches_are_listed_best_first_with_every_distance(shop_with_thresholds:
     assert near.image_distance == pytest.approx(0.1, abs=0.002)
     assert near.title_distance == pytest.approx(0.1, abs=0.002)
     assert near.trigram_similarity == 1
-    # The score is the closeness of the images plus the closeness of the titles. Of the images' closeness by hash
-    # (2 - 4/6) and by vector (2 - .1/.2), the larger counts. Of the titles' closeness by vector (2 - .1/.3) and by
-    # trigrams (2), the mean counts.
+    # The score is the closeness of the images plus the closeness of the titles. The closeness of the images is the
+    # larger of their closeness by hash (2 - 4/6) and their closeness by vector (2 - .1/.2). The closeness of the titles
+    # is the mean of their closeness by vector (2 - .1/.3) and their closeness by trigrams (2).
     assert near.score == pytest.approx(1.5 + (1.667 + 2) / 2, abs=0.02)
 
 

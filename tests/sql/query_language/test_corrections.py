@@ -1,4 +1,5 @@
-"""The result has the query with the corrected words, and an option takes every word as typed."""
+"""A search corrects misspelt words, and its result names the corrected query. With `correct => false`, it takes every
+word as typed."""
 
 from typing import TYPE_CHECKING, Any
 

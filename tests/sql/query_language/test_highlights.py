@@ -1,4 +1,5 @@
-"""shop.highlights returns where a product has the words of a query, counted in code points."""
+"""shop.highlights returns the places of the words of a query in a product: the first character and the length, counted
+in code points."""
 
 from typing import TYPE_CHECKING
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from db.roles import Role
 from tests.support.shop import Shop
 
-TINY = "1e-400"  # a number of JSON that double precision does not hold
+TINY = "1e-400"  # a JSON number that is too small for double precision
 SKUS = [f"s{n}" for n in range(8)]
 SEARCH = "select sku, rules from shop.search(:query, k => 8, keyword_weight => 0{}) order by rank"
 QUERY = {"query": "red shoes"}

@@ -24,7 +24,7 @@ def test_a_rule_pins_a_product_at_a_place(stocked: Shop) -> None:
     rows = analyst.execute(text(SEARCH.format("")), {"query": "red shoes"}).all()
     assert {tuple(row.rules) for row in rows} == {("pin",)}
     assert found(analyst, "shoes") == found(analyst, "shoes", ", rules => 'off'")  # the condition is not met
-    assert last not in found(analyst, more=f""", filter => '{{"sku": {{"ne": "{last}"}}}}'""")  # the filter is stronger
+    assert last not in found(analyst, more=f""", filter => '{{"sku": {{"ne": "{last}"}}}}'""")  # the filter wins
 
 
 def test_a_pinned_product_keeps_its_place_over_pages(stocked: Shop) -> None:
@@ -184,7 +184,7 @@ def test_a_search_without_results_names_the_rules_as_the_reason(stocked: Shop) -
     assert notices == ["rules of the shop leave out all products"]
 
 
-def test_drafts_and_rules_out_of_their_time_do_nothing(stocked: Shop) -> None:
+def test_drafts_and_rules_outside_their_valid_time_do_nothing(stocked: Shop) -> None:
     analyst, app = stocked.connect(Role.ANALYST), stocked.connect(Role.APP)
     before = found(analyst)
     pin = {"pin": before[-1], "at": 1}

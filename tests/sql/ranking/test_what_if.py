@@ -244,7 +244,7 @@ def test_a_change_of_a_price_waits_half_a_second_at_most(suite: Shop) -> None:
         done.set()
         thread.join()
     assert summary.queries == 63
-    assert sum(wait > 0.15 for wait in waits) > 2  # more than two of its updates have waited for shop.what_if
+    assert sum(wait > 0.15 for wait in waits) > 2  # more than two of the updates have waited for shop.what_if
     assert max(waits) < 0.5 + 0.5  # a busy machine delays a session
     assert suite.value("select price from shop.product where sku = 's3'") == 13 + len(waits)
 

@@ -100,7 +100,7 @@ def test_a_search_under_a_price_list_reads_its_rows_by_index(large: Database, sh
         assert "price_list_pkey" in one, one
         assert "hashed SubPlan" not in one, one
         assert "Seq Scan on product" not in one, one
-    # the policy of the vectors has already tested the products of the scan
+    # No scan joins the products, because the policy of the vectors has already tested them.
     assert not any("join shop.product" in one for one in scanning), seen
 
 
@@ -126,7 +126,7 @@ def test_a_search_finds_no_hidden_product_if_the_policy_of_vectors_does_not_foll
             assert seen[[int(row.sku[4:]) - 1 for row in rows]].all()
 
 
-def test_a_search_finds_its_products_if_the_policy_names_a_schema_without_usage(
+def test_a_search_finds_products_if_the_policy_names_a_schema_that_the_role_may_not_use(
     large: Database, analyst: Connection
 ) -> None:
     become(analyst, "thousandth")

@@ -1,5 +1,5 @@
 """The option change takes the products that look like a given image or product. It ranks them by a text, such as "but
-red", that says how the results should differ from the given one."""
+red", that says how the results should differ from this image or product."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,5 +1,5 @@
-"""The words of a product are stemmed in the language of the product, or else of the catalog. The words of a query are
-stemmed in the language of the session."""
+"""The words of a product are stemmed in its own language or, if it has none, in the language of its catalog. The words
+of a query are stemmed in the language of the session."""
 
 from typing import Any
 
@@ -11,7 +11,8 @@ from db.roles import Role
 from tests.support.shop import Shop, product
 
 GERMAN = {"content_language": "de-AT"}
-# From 3 points on, a product has every word of the query. A product with a similar title has less than 1.
+# A product with a score of at least 3 has every word of the query. A product that only has a similar title has a score
+# below 1.
 FIND = "select sku from shop.search(query => :query, image_weight => 0, title_weight => 0) where keyword_score >= 3"
 
 

@@ -117,7 +117,7 @@ def test_results_are_grouped_by_columns_and_attributes(analyst: Connection, fiel
     assert {hit.total for hit in hits} == {groups}
 
 
-def test_products_with_one_value_are_one_row_and_products_without_a_value_have_no_group_value(
+def test_products_with_an_equal_value_are_one_row_and_a_missing_value_is_a_null_group_value(
     analyst: Connection,
 ) -> None:
     [hit] = search(analyst, group_by="availability", filter='{"availability": null}', k=1)

@@ -169,7 +169,7 @@ def test_an_empty_prefix_returns_queries_types_and_brands(analyst: Connection) -
         assert rows[0].text == "guitar strings"
 
 
-def test_the_places_of_a_missing_kind_go_to_the_others(analyst: Connection) -> None:
+def test_the_places_of_a_missing_kind_go_to_the_other_kinds(analyst: Connection) -> None:
     assert len(suggest(analyst, "g", k=5)) == 5
     assert len(suggest(analyst, "g", k=50)) == 2 + 1 + 1 + 7
     assert {row.kind for row in suggest(analyst, "g", k=5)} == {"query", "type", "brand", "product"}
@@ -274,7 +274,7 @@ def test_spellings_of_a_text_are_one_suggestion_in_the_most_frequent_spelling(sh
     assert suggest(analyst, "nikke", kinds=["brand"], filter='{"sku": "n3"}') == []
 
 
-def test_filtered_suggestions_of_a_large_catalog_read_few_products_besides_those_with_the_texts(
+def test_filtered_suggestions_read_few_products_besides_those_with_the_suggested_texts(
     large: Database,
 ) -> None:
     read = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relid = 'shop.product'::regclass"

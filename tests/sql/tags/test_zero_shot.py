@@ -1,4 +1,5 @@
-"""shop.zero_shot finds the best label for the first image of each product, with a confidence after a calibration."""
+"""shop.zero_shot finds the best label for the first image of each product. After a calibration, the label has a
+confidence."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any

@@ -204,7 +204,7 @@ def test_an_analyst_reads_watches_and_creates_none(watched: Shop) -> None:
         watched.connect(Role.APP).execute(text("update shop.watch set condition = 'true'"))
 
 
-def test_the_matches_of_a_batch_are_notified_once_with_the_key_of_their_watch(watched: Shop) -> None:
+def test_the_matches_of_a_batch_cause_one_notification_with_the_key_of_their_watch(watched: Shop) -> None:
     import psycopg
 
     key = watch(watched, "w", """filter => '{"sku": {"in": ["a", "b"]}}'""")

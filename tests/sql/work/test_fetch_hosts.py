@@ -51,8 +51,8 @@ def end_pauses(shop: "Shop") -> None:
 
 
 def pause(shop: "Shop", host: str) -> int:
-    """Returns the length in seconds of the host's pause, which has just begun: the smallest of PAUSES that is not
-    shorter than the rest of the pause."""
+    """Returns the length in seconds of a host's pause. The pause must have just begun, so its length is the smallest of
+    PAUSES that is not shorter than the remaining time."""
     rest = shop.value(
         "select extract(epoch from paused_until - clock_timestamp()) from shop_private.fetch_host where host = :host",
         host=host,
