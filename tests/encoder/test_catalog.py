@@ -119,7 +119,7 @@ def kill_again_and_again(
     database: Database, env: dict[str, str], log: Path, *, kills: int, lease: int, seed: int = 1
 ) -> None:
     """Starts `kills` encoders one after another, and kills each encoder soon after it has leased an item. Then one more
-    encoder does the rest. `lease` is in seconds."""
+    encoder encodes the remaining items. `lease` is in seconds."""
     chance = random.Random(seed)
     env = {**env, "WINDOWSHOP_ENCODER_LEASE_SECONDS": str(lease)}
     interrupted = 0

@@ -1,4 +1,4 @@
-"""A model is exported for ONNX Runtime, and encoders use the export. Where they cannot, torch runs the model."""
+"""A model is exported for ONNX Runtime, and encoders use the export. If they cannot use it, torch runs the model."""
 
 import builtins
 import json

@@ -210,7 +210,7 @@ def test_a_failing_host_has_one_log_line_a_minute_with_the_number_of_failures() 
     ]
 
 
-def test_further_hosts_share_a_log_line_beyond_1000_hosts_a_minute() -> None:
+def test_hosts_beyond_the_first_1000_of_a_minute_share_one_log_line() -> None:
     now = 0.0
     log = HostLog(clock=lambda: now)
     with structlog.testing.capture_logs() as lines:

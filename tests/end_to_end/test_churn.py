@@ -163,8 +163,8 @@ def found(conn: Connection, vector: NDArray[np.float32], **options: Any) -> list
 
 
 def recall(database: Database) -> dict[str, float]:
-    """Returns recall@10 of `shop.search` by image and by title, and of a plain statement on both indexes. All
-    statements read one snapshot. A product that is as near as the tenth counts as found."""
+    """Returns recall@10 of `shop.search` by image and by title, and of a plain SQL statement on each of the two
+    indexes. All statements read one snapshot. A product that is as near as the tenth counts as found."""
     queries = vectors(11)[:QUERIES]
     hits: Counter[str] = Counter()
     with database.connect(None) as connection:

@@ -1,6 +1,6 @@
-"""Every recipe of docs/sql.md runs with the role app if the recipe says so, and otherwise as analyst. The recipe for
-another database runs there as the administrator. The catalog is a part of the sample, encoded with the starter model.
-The statements of a program whose driver is not installed are only prepared."""
+"""Every recipe of docs/sql.md runs with the role app if the recipe says so, and otherwise with the role analyst. The
+recipe for another database runs there as the administrator. The catalog is a part of the sample, encoded with the
+starter model. The statements of a program whose driver is not installed are only prepared."""
 
 import os
 import re

@@ -104,7 +104,7 @@ def test_the_demo_finds_products_of_the_kind_that_the_query_names(first: "subpro
     ("number", "port_in_use", "keep"),
     [pytest.param(signal.SIGTERM, False, False, marks=pytest.mark.soak), (signal.SIGINT, True, True)],
 )
-def test_a_second_demo_encodes_no_product_and_serves_the_page_until_a_signal_stops_the_process(
+def test_a_second_demo_encodes_no_product_and_serves_the_page_until_a_signal(
     first: "subprocess.CompletedProcess[str]",
     env: dict[str, str],
     home: Path,

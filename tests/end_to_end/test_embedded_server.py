@@ -143,8 +143,8 @@ def test_a_killed_server_is_back_within_5_seconds(
 def test_a_full_disk_causes_no_traceback_and_work_goes_on_when_there_is_space(
     home: Path, disk: Path, tmp_path: Path, arguments: tuple[str, ...], ready: str
 ) -> None:
-    """First, the process runs while a statement finds no space on the disk. Then the server is killed until a start
-    finds no space at all."""
+    """First, the process runs while a statement finds no space on the disk. Then the test fills the disk and kills the
+    server, again and again, until the server cannot start because the disk is full."""
     with running(home, tmp_path, arguments, ready) as site:
         with filled(disk) as fill:
             wait_until(lambda: not grows(site), 60, "a statement that fails")

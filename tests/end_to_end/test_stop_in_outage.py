@@ -14,7 +14,8 @@ from tests.support.processes import Command, says, wait_until
 from tests.support.servers.tcp_proxy import TcpProxy, tcp_proxy
 
 Environment = Callable[..., dict[str, str]]
-SECONDS = 40  # a supervisor waits for 30 seconds or more before it kills a process; a busy machine takes longer
+# Supervisors wait for 30 seconds or more before they kill a process. Ten more seconds are for a busy machine.
+SECONDS = 40
 
 
 @pytest.fixture

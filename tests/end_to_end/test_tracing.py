@@ -93,7 +93,7 @@ def test_a_trace_goes_from_http_through_sql_to_the_batch_of_the_encoder(
     assert {one.key: one.value.int_value for one in batch.attributes}["windowshop.batch.size"] == 1
     other = trace.replace("0af7", "1af7")
     wait_until(lambda: list(receiver.of_trace(other)) == ["windowshop-web GET unmatched"], 30, "the span of a 404")
-    assert receiver.of_trace(trace.replace("0af7", "2af7")) == {}  # a probe
+    assert receiver.of_trace(trace.replace("0af7", "2af7")) == {}  # a probe has no span
     assert SECRET not in str(receiver.spans)
 
 

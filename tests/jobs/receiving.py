@@ -19,7 +19,7 @@ OK = response(status=204)
 
 
 def settings(receiver: ScriptedServer, **changes: Any) -> JobsSettings:
-    """Returns settings that allow this receiver."""
+    """Returns settings that allow requests to this receiver."""
     given = {"webhook_networks": [ip_network("127.0.0.1")], "webhook_ports": [receiver.port], "webhook_seconds": 2}
     return JobsSettings(**(given | changes))
 

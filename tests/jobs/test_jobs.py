@@ -67,7 +67,7 @@ def test_no_thread_is_left_when_the_worker_ends_with_an_error(database: Database
     assert "end waits" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_load_that_may_succeed_later_is_tried_again_and_another_failure_is_not(database: Database) -> None:
+def test_only_a_failed_load_that_may_succeed_later_is_tried_again(database: Database) -> None:
     async def load(name: str, arguments: list[str], seconds: float) -> Ended:
         return Ended(3, "no database answers", may_succeed_later=True) if name == "away" else Ended(6, "no such file")
 
@@ -227,7 +227,7 @@ def test_a_wrong_feed_is_refused(
     assert reason in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_feed_is_added_run_listed_and_removed(database: Database, environment: Environment, tmp_path: Path) -> None:
+def test_commands_add_run_list_and_remove_a_feed(database: Database, environment: Environment, tmp_path: Path) -> None:
     env = environment(database)
     feed = tmp_path / "feed.csv"
     feed.write_text(FEED + "p9,\n")
@@ -271,7 +271,7 @@ def test_another_process_runs_the_load_of_a_killed_process(
 ) -> None:
     env = {**environment(database), "WINDOWSHOP_JOBS_DEAD_SECONDS": "3"}
     pipe = tmp_path / "feed.csv"
-    os.mkfifo(pipe)  # a load that reads it waits until somebody writes
+    os.mkfifo(pipe)  # a load that reads the pipe waits until somebody writes into it
     admin(
         database,
         "insert into shop_private.feed (name, cron, arguments, due_at) values "

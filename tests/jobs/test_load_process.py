@@ -1,5 +1,5 @@
-"""A load that cannot start ends with a report. Loads start even on systems without prctl. Where prctl exists, it ends
-a load with its parent process."""
+"""A load that cannot start ends with a report. On systems with prctl, a load ends when its parent process ends. Loads
+also start on systems without prctl."""
 
 import asyncio
 import sys

@@ -88,7 +88,7 @@ def test_a_webhook_is_disabled_if_too_many_messages_wait(
     }  # fmt: skip
 
 
-def test_a_busy_receiver_is_not_disabled_and_notes_wait_for_it(
+def test_the_webhook_of_a_busy_receiver_is_not_disabled_and_its_notes_wait(
     shop: Shop, receiver: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliveries, "MOST_WAITING", 2)
@@ -108,7 +108,7 @@ def test_a_busy_receiver_is_not_disabled_and_notes_wait_for_it(
     assert [one["data"]["products"][0]["sku"] for one in received(receiver)] == ["a", "b", "c", "d"]
 
 
-def test_a_busy_receiver_delays_no_other_one(
+def test_a_busy_receiver_delays_no_other_receiver(
     shop: Shop, receiver: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliveries, "BUSY", 2)
@@ -157,7 +157,9 @@ def test_held_notes_of_a_removed_or_disabled_webhook_are_deleted(
     assert shop.value(held) == 0
 
 
-def test_an_attempt_after_the_end_of_the_schedule_is_the_last(shop: Shop, receiver: ScriptedServer) -> None:
+def test_an_attempt_more_than_76_hours_after_the_message_was_made_is_the_last(
+    shop: Shop, receiver: ScriptedServer
+) -> None:
     receiver.answers["/hook"] = response(status=500)
     add(shop, receiver)
     shop.add("a")
@@ -171,7 +173,9 @@ def test_an_attempt_after_the_end_of_the_schedule_is_the_last(shop: Shop, receiv
 
 
 @pytest.mark.parametrize("status", [204, 500])
-def test_the_reason_of_a_disabled_webhook_stays(shop: Shop, receiver: ScriptedServer, status: int) -> None:
+def test_a_later_attempt_does_not_replace_the_reason_of_a_disabled_webhook(
+    shop: Shop, receiver: ScriptedServer, status: int
+) -> None:
     add(shop, receiver)
     shop.add("a")
     shop.encode_all()

@@ -190,7 +190,8 @@ def test_a_path_to_a_missing_file_or_a_loop_of_links_or_a_device_or_a_socket_is_
 
 
 def test_a_pipe_is_refused_without_opening_it(tmp_path: Path):
-    """`windowshop load` copies a pipe first, but a table of judgements is not copied. Opening a pipe would block."""
+    """`windowshop load` copies a pipe and then opens the copy. A table of judgements is not copied, so it cannot be a
+    pipe: opening a pipe would wait for a writer."""
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(SourceUnreadable, match="pipe.csv is a pipe, not a file"):
         CatalogFile(tmp_path / "pipe.csv")

@@ -80,7 +80,7 @@ def test_image_paths_are_found_in_texts_and_lists_and_objects():
         image_paths(17)
 
 
-def test_keywords_are_read_from_a_list_or_from_a_text_that_is_split_at_bars_or_else_at_commas():
+def test_keywords_are_read_from_a_list_or_from_a_text_with_bars_or_commas_between_them():
     assert words("one, two,one") == ["one", "two"]
     assert words("one|two, three") == ["one", "two, three"]
     assert words(["one, two", "three"]) == ["one, two", "three"]
@@ -111,7 +111,8 @@ def test_html_becomes_plain_text(html: str, text: str):
 
 @given(st.lists(st.sampled_from(["a", "/", ",", ";", "|", " ", "http://", "https://", "s3://", "://", "é"])))
 def test_the_case_of_the_first_scheme_does_not_change_how_addresses_are_split(rest: list[str]):
-    # The code has a fast path for a single address that begins with https:// and has no |. HTTPS:// does not take it.
+    # The code has a fast path for a single address that begins with https:// and has no |. An address that begins with
+    # HTTPS:// does not take this path.
     assert image_paths("".join(["https://", *rest])) == [
         path.replace("HTTPS://", "https://") for path in image_paths("".join(["HTTPS://", *rest]))
     ]

@@ -173,6 +173,6 @@ def test_the_header_may_stand_below_a_title_and_names_for_people(tmp_path: Path)
     assert (product.line, list(product.images)) == (4, ["https://a.example/1.jpg"])
 
 
-def test_a_row_below_a_header_with_the_names_of_a_sku_and_a_title_is_not_taken_for_the_header(tmp_path: Path):
+def test_the_first_line_that_names_a_sku_and_a_title_is_the_header_and_the_next_is_a_row(tmp_path: Path):
     product = only(tmp_path / "goods.csv", "sku,title\nid,name\n")
     assert product.fields == {"sku": "id", "title": "name"}

@@ -1,4 +1,5 @@
-"""Stock decides the availability in a table of an unknown system. Columns of prices may name a currency."""
+"""Stock decides the availability in a table of an unknown system. The name of a column of prices can contain a
+currency."""
 
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def test_the_stock_decides_the_availability_in_parquet(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["price_all", "Price (all)", "price_cup", "price_gel", "PRICE_ALL", "top_price"])
-def test_a_word_that_is_also_a_code_is_no_currency(name: str):
+def test_a_word_that_is_also_the_code_of_a_currency_is_no_currency(name: str):
     assert split_currency(name)[1] is None
 
 
@@ -117,7 +118,7 @@ def test_a_word_that_is_also_a_code_is_no_currency(name: str):
         ("price_in_chf", "CHF"),
     ],
 )
-def test_a_code_in_upper_case_is_a_currency_and_a_code_that_is_no_word_in_any_case(name: str, code: str):
+def test_a_code_that_is_in_capitals_or_is_no_word_is_a_currency(name: str, code: str):
     assert split_currency(name) == ("price", code)
 
 

@@ -19,7 +19,9 @@ from tests.support.databases import admin
 from tests.support.processes import wait_until
 from tests.support.shop import TOY
 
-CHANGED = (  # an upgrade creates a trigger again if its mode is not that of its file; the triggers still fire
+# An upgrade creates a trigger again if the mode of the trigger differs from the mode in its file. In the mode
+# `always`, the triggers still fire.
+CHANGED = (
     "alter table shop_private.work enable always trigger work_quarantined; "
     "alter table shop.product_image enable always trigger product_image_inserted; "
     "alter table shop.product enable always trigger product_inserted"
@@ -115,7 +117,7 @@ def test_a_load_continues_while_a_migration_waits_for_it(
         begin_load(load)
         running = Running(database, lambda: migrate(database, settings))
         assert running.wait_for_lock()
-        load.execute(text(PRODUCT))  # its trigger locks shop_private.work
+        load.execute(text(PRODUCT))  # a trigger of this insert locks shop_private.work
         load.execute(text(IMAGE))
         load.commit()
         assert running.end() == []

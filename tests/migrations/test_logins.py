@@ -46,7 +46,7 @@ def current_user(database: Database, role: Role) -> str:
 
 
 @pytest.mark.deploy
-def test_after_an_upgrade_the_processes_of_a_site_with_shared_logins_have_logins_of_their_own(
+def test_an_upgrade_gives_each_process_of_a_site_with_shared_logins_its_own_login(
     earlier_site: Database, settings: Settings
 ) -> None:
     with opened(earlier_site, settings) as database:

@@ -50,7 +50,7 @@ def test_adding_other_weights_under_the_name_of_a_model_is_refused(
 @pytest.mark.parametrize(
     "name", ["product", "searchable", "toy_index", "Toy", "7up", "two-words", "", "x" * 41, "été", "a b"]
 )
-def test_a_model_name_that_cannot_be_part_of_table_names_is_refused_and_no_revision_is_written(
+def test_an_invalid_model_name_is_refused_and_no_revision_is_written(
     database: Database, settings: Settings, name: str
 ) -> None:
     with pytest.raises(SettingsError, match="model name"):

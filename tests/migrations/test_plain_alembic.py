@@ -77,7 +77,7 @@ def test_a_site_with_a_model_is_downgraded_and_upgraded(run: Run, site: Database
 
 
 @PACKAGE
-def test_the_command_current_leaves_an_empty_database_unchanged_and_the_command_upgrade_sets_it_up(
+def test_current_leaves_an_empty_database_unchanged_and_upgrade_creates_the_schema(
     run: Run, databases: Databases, environment: Callable[[Database], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     empty = databases.open(databases.create())

@@ -30,7 +30,8 @@ def test_an_upgrade_updates_an_extension_only_to_a_newer_version(database: Datab
         "select extname::text, extversion from pg_extension where extname in ('pg_prewarm', 'pg_trgm') order by 1"
     )
     admin(database, "drop extension pg_prewarm; create extension pg_prewarm version '1.1'")
-    # After a change to an older package, the database also has a newer version of the extension than the server.
+    # A database has a newer version of an extension than the server if the packages of the server are replaced by older
+    # packages.
     admin(database, "update pg_extension set extversion = '99.0' where extname = 'pg_trgm'")
     upgrade(database, settings)
     assert admin(database, versions) == [("pg_prewarm", "1.2"), ("pg_trgm", "99.0")]

@@ -44,7 +44,7 @@ def test_an_upgrade_with_an_empty_home_changes_nothing_and_restores_the_files(
         assert path.read_text() == (original / path.name).read_text()
 
     add_model(with_toy, other, WIDE)
-    upgrade(with_toy, settings)  # the first home folder gets the model of the other
+    upgrade(with_toy, settings)  # writes the revisions of model wide to the first home folder
     drift(with_toy, settings)
     assert kept(with_toy) == ["model_toy", "model_toy_index", "model_wide", "model_wide_index"]
     assert {path.stem for path in original.glob("*.py")} == set(kept(with_toy))
@@ -56,7 +56,7 @@ def test_a_reverted_revision_is_not_kept(with_toy: Database, settings: Settings,
     assert kept(with_toy) == ["model_toy", "model_toy_index"]
 
 
-def test_a_site_older_than_the_table_of_site_revisions_keeps_its_revisions_after_the_upgrade(
+def test_a_site_older_than_the_table_site_revision_keeps_its_revisions_in_an_upgrade(
     with_toy: Database, settings: Settings, tmp_path: Path
 ) -> None:
     with migrating(with_toy, settings) as (config, conn, _):
@@ -139,7 +139,8 @@ def test_a_dump_can_be_restored_under_another_name_with_an_empty_home(
         with_toy,
         "insert into shop.product (product_id, sku, title) values (shop.product_id('a'), 'a', 'Red shoes')",
     )
-    # `drift` compares the columns. Their numbers differ, because a restored table has no dropped columns.
+    # `drift` compares the columns. The catalogs list the numbers of columns, which differ, because a restored table has
+    # no dropped columns.
     before = {**catalog(with_toy), "columns": []}
     copy = databases.open(databases.create("template0"))
     dump, environment = embedded.binary(server_home, "pg_dump")

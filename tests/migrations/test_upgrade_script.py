@@ -1,4 +1,5 @@
-"""The upgrade that `--sql` writes, run by psql, gives the same catalog as `windowshop db upgrade`."""
+"""psql runs the script that `windowshop db upgrade --sql` writes. The script creates the same objects of the database
+as `windowshop db upgrade`."""
 
 import io
 import re
@@ -49,8 +50,8 @@ def script(path: Path, settings: Settings, start: str = "base") -> Path:
 
 
 def catalog(program: Callable[..., subprocess.CompletedProcess[str]], database: Database) -> list[str]:
-    """Return the statements that would create the database's objects, without its name, passwords, its gateway's
-    identity and the key of the dump."""
+    """Return the statements that would create the objects of the database. The statements contain neither the name of
+    the database nor passwords, the identity of the gateway or the key of the dump."""
     done = program("pg_dump", database, "--schema-only")
     assert done.returncode == 0, done.stderr
     text = re.sub(r"\\(un)?restrict \w+", "", done.stdout)
@@ -73,7 +74,7 @@ def with_gateway(empty: Database) -> None:
 
 
 @pytest.mark.deploy
-def test_psql_gives_an_empty_database_the_same_catalog_as_an_upgrade(
+def test_psql_creates_the_same_objects_in_an_empty_database_as_an_upgrade(
     databases: Databases,
     database: Database,
     settings: Settings,

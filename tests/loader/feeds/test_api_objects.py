@@ -165,7 +165,7 @@ def test_amounts_of_medusa_2_are_in_the_currency_and_an_ambiguous_amount_is_drop
         ({"amount": 19.5, "currency_code": "eur"}, "19.50"),  # an amount in the smallest unit has no decimals
         ({"amount": 1999, "currency_code": "jpy"}, "1999.00"),  # the yen has no smaller unit
         ({"amount": 1999, "currency_code": "eur"}, None),
-        # The ID is of Medusa 1, and `rules` is of Medusa 2.
+        # The ID has the form of Medusa 1, but only Medusa 2 has the member `rules`.
         ({"id": "ma_1", "amount": 1999, "currency_code": "eur", "rules": {}}, None),
         ({"id": "ma_1", "amount": "free", "currency_code": "eur"}, None),
         ({"id": "ma_1", "amount": None, "currency_code": "eur"}, None),

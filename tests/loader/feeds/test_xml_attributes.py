@@ -45,7 +45,7 @@ def test_a_price_may_have_its_currency_in_an_attribute(tmp_path: Path):
         ),
     ],
 )  # fmt: skip
-def test_an_element_is_an_object_unless_all_its_attributes_only_describe_its_text_or_link(
+def test_attributes_that_describe_a_text_or_link_are_omitted_and_others_make_an_object(
     element: str, attributes: dict[str, object], tmp_path: Path
 ):
     assert product(element, tmp_path / "a.xml").attributes == attributes
