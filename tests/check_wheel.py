@@ -1,8 +1,8 @@
 """Builds the wheel, installs it in a new environment and uses Windowshop there. `make wheel` runs this file.
 
 The new environment imports third-party packages from the current environment, because a .pth file adds the current
-site-packages folder to its search path. An editable installation of Windowshop in that folder is not imported, because
-Python ignores .pth files in a folder that another .pth file adds.
+site-packages folder to the search path of the new environment. An editable installation of Windowshop in that folder is
+not imported, because Python ignores .pth files in a folder that another .pth file adds.
 """
 
 import os

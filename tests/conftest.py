@@ -73,16 +73,16 @@ def _no_developer_settings() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _databases_of_the_test_are_dropped() -> Iterator[None]:
     """Drops the databases that the test or its own fixtures create. The fixtures of modules and of the session are set
-    up before this one, so their databases stay."""
+    up before this fixture, so their databases stay."""
     with dropped_afterwards():
         yield
 
 
 def _in_memory(needed: int = 6 << 30) -> Path | None:
-    """Returns the folder of a file system in memory. Returns None if there is none with `needed` free bytes that may
-    hold programs. Deletes the folders that killed test runs left there more than an hour ago.
+    """Returns the folder of a file system in memory that has `needed` free bytes and may hold programs, or None if
+    there is no such file system. Deletes the folders that killed test runs left there more than an hour ago.
 
-    On a disk, a copy of a database takes several times the processor time, and hundreds of tests copy one.
+    On a disk, a copy of a database takes several times the processor time, and hundreds of tests copy a database.
     """
     folder = Path("/dev/shm")
     if not folder.is_dir():

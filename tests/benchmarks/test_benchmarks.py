@@ -59,7 +59,7 @@ def test_each_category_and_price_limit_matches_its_share_of_the_products(shop: S
                 assert price.fetchone() == (matching,)
 
 
-def test_every_product_is_searchable_after_loading_and_none_waits(shop: Shop) -> None:
+def test_after_loading_every_product_is_searchable_and_no_work_item_is_left(shop: Shop) -> None:
     with shop.admin() as conn:
         assert conn.execute("select count(*) from shop_private.work").fetchone() == (0,)
         assert conn.execute("select count(*) from shop.searchable").fetchone() == (ROWS,)
@@ -232,7 +232,7 @@ def test_the_web_service_is_measured_idle_and_under_load_and_at_overload(
 
 
 @pytest.mark.soak
-def test_a_search_is_timed_without_signals_and_rules_and_with_unused_and_with_used_ones(shop: Shop) -> None:
+def test_a_search_is_timed_with_no_signals_and_rules_with_unused_ones_and_with_used_ones(shop: Shop) -> None:
     queries = shop.catalog.queries("text", 20, seed=11)
     texts = query_texts(shop.catalog, queries.clusters, "mixed")
     postgres.remember(shop, texts, queries)

@@ -38,7 +38,7 @@ def test_more_searches_a_second_never_need_fewer_servers() -> None:
     assert needed == sorted(needed) and needed[0] == 1 and needed[-1] > needed[1]
 
 
-def test_the_rates_of_encoders_are_those_of_the_kept_results() -> None:
+def test_the_rates_of_encoders_are_those_of_the_stored_results() -> None:
     figures = {name: read(Path(RESULTS) / f"{name}.json").lines for name in RATES}
     for name, (what, rate) in RATES.items():
         [shown] = [line.measured for line in figures[name] if line.what.startswith(what)]

@@ -95,7 +95,7 @@ def test_the_operation_ids_are_exactly_the_listed_names(document: dict[str, Any]
     }  # fmt: skip
 
 
-def test_the_document_has_bounds_of_zero_and_closed_objects_and_typed_fields_and_nulls_in_examples(
+def test_the_document_keeps_bounds_of_0_closed_objects_field_types_and_null_examples(
     document: dict[str, Any],
 ) -> None:
     schemas = document["components"]["schemas"]

@@ -80,7 +80,8 @@ def test_the_host_that_answers_is_found_and_the_error_names_all_hosts_if_none_an
 
 
 def test_a_read_address_of_the_same_hosts_leads_elsewhere_if_it_also_accepts_standbys(tmp_path: Path) -> None:
-    """Then only the address for writing skips standbys. Reads may reach a standby, so its lag must be checked."""
+    """In this case, only the address for writing skips standbys. Reads can reach a standby, so its lag must be
+    checked."""
 
     def reads_elsewhere(write: str, read: str) -> bool:
         settings = Settings(home=tmp_path, database_url=write, read_database_url=read)  # type: ignore[arg-type]
@@ -114,7 +115,7 @@ def test_psycopg_gets_the_characters_and_hosts_that_sqlalchemy_reads() -> None:
     assert read["fallback_application_name"] == "windowshop encoder"
 
 
-def test_only_hosts_that_share_the_load_are_several_servers() -> None:
+def test_an_address_of_several_hosts_is_split_into_servers_only_if_it_balances_the_load() -> None:
     shared = parse("X", "postgresql://u:p@db2,db3:5433/shop?load_balance_hosts=random&sslmode=require")
     assert [one.render_as_string(hide_password=False) for one in servers(shared)] == [
         "postgresql+psycopg://u:p@db2:5432/shop?sslmode=require",

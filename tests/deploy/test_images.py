@@ -1,4 +1,4 @@
-"""The images are built on a bootstrapped Debian, and run without capabilities and with a read-only root."""
+"""The images are built on a bootstrapped Debian, and run without capabilities and with a read-only root file system."""
 
 import json
 import os
@@ -26,9 +26,9 @@ from tests.support.processes import free_port, wait_until
 
 pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 
-# The largest size of each image without its base, in bytes.
+# The largest allowed size of each image without its base, in bytes.
 MOST_BYTES = {"web": 400_000_000, "encoder-cpu": 2_000_000_000, "encoder-gpu": 8_000_000_000}
-# The packages of an image, among the three for which FACTS looks.
+# The packages that each image has, of the three packages for which FACTS looks.
 PACKAGES = {"web": [], "encoder-cpu": ["torch"], "encoder-gpu": ["torch"]}
 FACTS = """
 import importlib.util, json, os, shutil

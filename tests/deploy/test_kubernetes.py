@@ -49,7 +49,7 @@ def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
 # --- kustomize and schemas
 
 
-def test_each_overlay_has_processes_a_database_and_no_object_twice(manifests: list[Manifest]) -> None:
+def test_each_overlay_has_processes_and_a_database_and_no_object_twice(manifests: list[Manifest]) -> None:
     names = [name_of(each) for each in manifests]
     assert len(names) == len(set(names))
     assert {

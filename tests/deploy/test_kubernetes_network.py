@@ -8,6 +8,7 @@ from tests.support.kubernetes.network import connections
 
 pytestmark = pytest.mark.deploy
 
+# Connections to the DNS server, whose policy is called "names".
 NAMES = {f"{pod} -> names {protocol} 53" for protocol in ("UDP", "TCP")
          for pod in ("web", "encoder", "jobs", "migrate", "toolbox", "database")}  # fmt: skip
 API_SERVER = {f"database -> {where} TCP {port}" for where in ("internet", "private address") for port in (443, 6443)}

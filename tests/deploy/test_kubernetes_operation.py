@@ -131,7 +131,8 @@ def test_an_encoder_exports_the_metric_of_its_autoscaler(promtool: Run, tmp_path
         [trigger] = spec["triggers"]
         assert metrics_in(trigger["metadata"]["query"]) == {"windowshop_work_oldest_seconds"} <= COLLECTED
         assert valid(promtool, tmp_path, trigger["metadata"]["query"])
-        # KEDA's fallback works only with this type. The number of encoders is the age divided by the threshold.
+        # KEDA's fallback works only with this type. With this type, the number of encoders is the age of the oldest
+        # work item divided by the threshold.
         assert trigger["metricType"] == "AverageValue"
         assert spec["minReplicaCount"] <= spec["fallback"]["replicas"] <= spec["maxReplicaCount"]
 
@@ -173,7 +174,7 @@ QUERIES = yaml.safe_load(read("components/monitoring/queries.yaml")["data"]["que
 
 
 def wrong_queries(database: Database, queries: dict[str, Any]) -> list[str]:
-    """Return the names of queries that fail, give no row, or give other columns or types than their metrics.
+    """Return the names of queries that fail, give no row, or have columns or types that differ from their metrics.
 
     CloudNativePG runs them in a read-only transaction, as a member of pg_monitor.
     """

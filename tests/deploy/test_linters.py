@@ -18,7 +18,7 @@ SCRIPTS = [*(ROOT / "deploy").rglob("*.sh"), *(ROOT / "tests" / "support" / "com
 
 
 def program(name: str, package: str) -> str:
-    """Return the path of a program. Skip the test where the program is not installed."""
+    """Return the path of a program. Skip the test if the program is not installed."""
     found = shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if found is None:
         pytest.skip(f"{name} is not installed; it is in {package}")

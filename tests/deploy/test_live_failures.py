@@ -208,7 +208,7 @@ def test_a_killed_process_causes_only_the_expected_alerts_until_it_runs_again(
     if ready is None:
         assert whole.ready() is None
     else:
-        wait_until(lambda: whole.is_ready(**ready), WAIT, f"/ready says {ready}, and says {whole.ready()}")
+        wait_until(lambda: whole.is_ready(**ready), WAIT, f"{ready} from /ready, which at first said {whole.ready()}")
     wait_until(lambda: whole.sink.firing == alerts, WAIT, f"{alerts}, not {whole.sink.firing}")
     time.sleep(QUIET_SECONDS)
     assert whole.sink.all == alerts
@@ -218,7 +218,7 @@ def test_a_killed_process_causes_only_the_expected_alerts_until_it_runs_again(
     wait_until(lambda: not whole.sink.firing, WAIT, f"no alert, not {whole.sink.firing}")
     wait_until(lambda: not whole.monitored.firing(), WAIT, f"no alert, not {whole.monitored.firing()}")
     # The jobs connect again some seconds after the primary has started. The group_wait of the committed configuration
-    # is longer than that, but here it is only 1 s, so JobsDown may be sent.
+    # is longer than these seconds. In this test, group_wait is only 1 s, so Alertmanager may send JobsDown.
     assert whole.sink.all - ({"JobsDown"} if name == "postgres" else set()) == alerts
 
 

@@ -28,7 +28,7 @@ ALERTMANAGER = MONITORING / "alertmanager" / "alertmanager.yml"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 SECTIONS = ["Meaning", "First query", "Fix", "Prevention"]
 
-# Metrics of other programs; those of the PostgreSQL exporter are in the folder collector/ of its sources.
+# Metrics of other programs. The PostgreSQL exporter defines its metrics in the folder collector/ of its source code.
 OTHERS = {
     "ALERTS", "up", "process_resident_memory_bytes", "process_cpu_seconds_total",
     "pg_database_size_bytes", "pg_replication_is_replica", "pg_replication_lag_seconds", "pg_settings_max_connections",
@@ -38,8 +38,8 @@ OTHERS = {
     "pg_stat_database_xact_commit", "pg_stat_database_xact_rollback", "pg_stat_user_tables_autovacuum_count",
     "pg_stat_user_tables_index_size_bytes", "pg_stat_user_tables_n_dead_tup", "pg_stat_user_tables_n_live_tup", "pg_up",
 }  # fmt: skip
-# Only a process at work computes these; tests/web/test_metrics.py, tests/encoder/test_probes.py and
-# tests/jobs/test_jobs_metrics.py cover them.
+# Only a process at work computes these metrics. They are tested in tests/web/test_metrics.py,
+# tests/encoder/test_probes.py and tests/jobs/test_jobs_metrics.py.
 COLLECTED = {
     "windowshop_encoder_running", "windowshop_encoder_waiting", "windowshop_encoder_quarantined",
     "windowshop_encoder_encoded_total", "windowshop_encoder_failed_total", "windowshop_work_oldest_seconds",

@@ -1,4 +1,5 @@
-"""Three scripts of the release workflow run here. GitHub's actions do not. jactionlint checks the workflow file."""
+"""The tests run three scripts of the release workflow, but no actions of GitHub. jactionlint checks the workflow
+file."""
 
 import os
 import shutil

@@ -27,7 +27,7 @@ Shell = Callable[..., subprocess.CompletedProcess[str]]
 def shell(
     database: Database, server_home: Path, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ) -> Shell:
-    """Returns a function that runs commands of the page in a shell, beside PostgreSQL's programs."""
+    """Returns a function that runs commands of the page in a shell. The search path has PostgreSQL's programs."""
     path, variables = binary(server_home, "psql")
     url = database.write.set(drivername="postgresql")
     env = environment(database)

@@ -160,7 +160,7 @@ def test_a_point_in_time_is_restored(site: Site) -> None:
         assert skus(restored) == ["before", "later"]
         assert skus(cluster) == []
         copy = Site(restored, site.folder, site.programs)
-        assert copy.administrator("windowshop db check").returncode != 0  # the copy still leads to the original
+        assert copy.administrator("windowshop db check").returncode != 0  # the copy's gateway leads to the original
         assert "No difference." in done(copy.administrator(block("adopt")))
     finally:
         restored.stop("immediate")

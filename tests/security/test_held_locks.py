@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 KEYS = (740_000, 740_001, *Lock)
-# Earlier versions used 740000 with the id of a model, and 740001 with the id of a request.
+# Earlier versions locked 740000 together with the id of a model, and 740001 together with the id of a request.
 PAIRS = "generate_series(0, 40) n, unnest(array[{}]) key".format(", ".join(str(int(key)) for key in KEYS))
 HELD = [
     ("exclusive locks of one key", [f"select pg_advisory_lock({int(key)})" for key in KEYS]),

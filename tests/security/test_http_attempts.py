@@ -1,9 +1,9 @@
 """Callers try over HTTP to read or change what they may not read or change, or to stop the service. One service with
 API keys answers all attempts.
 
-To add an attempt, add a row to http_access_attempts.py, http_input_attempts.py or RAW, with the expected status. This
-is never 500. An error of the API is a problem document. No answer reveals internals of the server or a text of a
-product that the caller may not read.
+To add an attempt, add a row to http_access_attempts.py, http_input_attempts.py or RAW, with the expected status. No
+attempt may expect the status 500. An error of the API is a problem document. No answer reveals internals of the server
+or a text of a product that the caller may not read.
 """
 
 import re
@@ -122,7 +122,7 @@ def site(databases: Databases, toy_template: tuple[str, Path]) -> Iterator[Site]
 
 
 def filled(value: Any, words: Mapping[str, str]) -> Any:
-    """Returns a part of a request with `{admin}` and the like replaced."""
+    """Returns a part of a request in which `words` replace the words in braces, such as {admin}."""
     if isinstance(value, str):
         return re.sub(r"\{(\w+)\}", lambda match: words.get(match[1], match[0]), value)
     if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):

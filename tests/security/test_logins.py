@@ -52,7 +52,8 @@ def test_every_attempt_of_a_login_to_change_another_login_or_its_own_limits_is_r
     web = shop.connect(Role.WEB_READER)  # some attempts try to end this session
     connections = {role: shop.connect(role) for role in {role for role, _, _ in ATTEMPTS}}
     for conn in connections.values():
-        # Without this setting, a read-only transaction would refuse the statements, and not a missing privilege.
+        # Without this setting, PostgreSQL would refuse the statements because the transaction is read-only, and not
+        # because a privilege is missing.
         conn.exec_driver_sql("set default_transaction_read_only = off")
     name = shop.database.write.database
     passed = []

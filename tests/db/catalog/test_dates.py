@@ -39,7 +39,7 @@ def test_each_notation_of_a_date_is_read_as_a_time_with_a_zone(cell: str, moment
     assert found.isoformat() == moment
 
 
-def test_a_sale_that_ends_on_a_day_lasts_to_its_end_and_a_placeholder_is_no_date():
+def test_a_sale_lasts_to_the_end_of_its_last_day_and_a_placeholder_is_no_date():
     assert dates.moment("2026-01-31", is_end=True) == dates.moment("2026-01-31T0:00-23:59", is_end=True)
     end = dates.moment("2026-01-31", is_end=True)
     assert end is not None
@@ -143,6 +143,6 @@ def test_a_short_date_with_hyphens_is_read_only_if_another_date_shows_that_the_y
     [("31/01/26", "2026-01-31"), ("26/11/30", "2030-11-26"), ("01-31-26", "2026-01-31"), ("26-11-99", "2099-11-26"),
      ("26-11-2030", "2030-11-26"), ("9-9-26", "2026-09-09")],
 )  # fmt: skip
-def test_a_short_date_whose_year_is_last_beyond_doubt_is_read_alone(cell: str, expected: str):
+def test_a_short_date_whose_year_is_certainly_last_is_read_without_other_dates(cell: str, expected: str):
     assert not dates.is_ambiguous(cell)
     assert str(dates.moment(cell))[:10] == expected

@@ -1,7 +1,7 @@
 """An embedded server that ends while a process uses it is started again, unless it was stopped by force.
 A full disk is reported in one line.
 
-Data of another major version and incomplete packages are refused. Copies of other releases are deleted.
+Data of another major version and incomplete packages are refused. Programs of other releases of PostgreSQL are deleted.
 """
 
 import os
@@ -197,7 +197,7 @@ def test_copies_of_other_releases_are_deleted_when_the_server_runs(
     (new_home / "data" / "PG_VERSION").write_text("17\n")
     with pytest.raises(EmbeddedServerError, match="holds data of PostgreSQL 17"):
         server.start(new_home)
-    assert all(copy.exists() for copy in copies)  # they may be able to read the data
+    assert all(copy.exists() for copy in copies)  # one of these releases may be able to read the data
     (new_home / "data" / "PG_VERSION").unlink()
     (new_home / "data").rmdir()
     with server.attach(new_home) as running:
@@ -206,7 +206,7 @@ def test_copies_of_other_releases_are_deleted_when_the_server_runs(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("megabytes", [10, 50, 66, 72])  # room for only a part of the programs, database or schema
+@pytest.mark.parametrize("megabytes", [10, 50, 66, 72])  # too few for the programs, the database or the schema
 def test_a_full_disk_gives_one_error_line(folder: Path, megabytes: int) -> None:
     with small_disk(folder / f"disk-{megabytes}", megabytes) as disk:
         upgrade_fails(disk / "home")

@@ -74,7 +74,9 @@ def test_the_test_half_contains_only_queries_outside_the_dev_half(shop: "Shop", 
     assert row.over["keyword"].value == pytest.approx(difference.mean())
 
 
-def test_queries_with_and_without_a_filter_are_tested_as_groups_of_their_own(shop: "Shop", analyst: Connection) -> None:
+def test_queries_with_a_filter_and_queries_without_are_tested_as_separate_groups(
+    shop: "Shop", analyst: Connection
+) -> None:
     suite_of_words(shop)
     tasks = prepare(analyst, read(analyst, ["default"]), [None, {"sku": {"ne": "none"}}])
     rows = fitting.on_test_half([leg for task in tasks for leg in measure(analyst, task, serving(analyst))])

@@ -58,7 +58,7 @@ def test_image_and_title_together_find_more_of_a_label_group_than_either_alone(p
     try:
         [task] = prepare(conn, read(conn, ["groups"]))
         assert task.kind == "image"
-        assert len(task.queries) == GROUPS * POSTINGS  # a posting without other postings in its group is not a query
+        assert len(task.queries) == GROUPS * POSTINGS  # each posting is a query, because its group has other postings
         by_itself = measure(conn, task, serving(conn))
         both = measure(conn, task, serving(conn), MeasureOptions(weights=LegWeights(1, 1, 0)))
         assert [leg.direction for leg in both] == ["image->image", "image->title", "image->hybrid"]

@@ -1,4 +1,4 @@
-"""Fixtures provide a web server on loopback and fetchers that may connect to it."""
+"""Fixtures provide a web server on loopback and fetchers that may connect to this server."""
 
 import socket
 from collections.abc import Callable, Iterator

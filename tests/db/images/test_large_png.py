@@ -16,7 +16,7 @@ from db.images.opening import OpenedImage, open_image
 from db.images.thumbnail_pool import ThumbnailPool
 
 EDGE = 32
-SIZE = (331, 263)  # neither is a multiple of 4, the factor by which the tests scale
+SIZE = (331, 263)  # neither number is a multiple of 4, the factor by which the tests scale
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +165,7 @@ def test_a_png_with_bytes_after_the_last_row_is_opened() -> None:
 
 
 def test_a_png_of_50_million_pixels_takes_less_memory_than_a_decoded_image() -> None:
-    """The pool's process does not have the smaller limits of this file."""
+    """The PNG has to be this large, because the smaller limits of this file do not apply in the process of the pool."""
     data = raw_png(6, 8, (b"\0" + bytes(4 * 8_000)) * 6_250, size=(8_000, 6_250))
     pool = ThumbnailPool(1, memory_bytes=60_000_000)
     try:

@@ -80,7 +80,7 @@ def test_a_gateway_that_leads_to_another_database_is_broken(
 ) -> None:
     copy = databases.open(databases.create(toy_template[0]))
     found = {finding.check: finding for finding in faults(copy, tmp_path)}
-    assert found.keys() == {"gateway", "settings", "encoder"}  # a copy has no settings, and no encoder
+    assert found.keys() == {"gateway", "settings", "encoder"}  # the copy has no database settings and no encoder
     assert found["gateway"].level is Level.BROKEN
     assert "is a copy" in found["gateway"].message
     assert found["gateway"].since is not None  # since the copy was made
@@ -164,7 +164,7 @@ def test_an_extension_newer_than_the_version_of_the_server_is_fine(fine: Shop, t
 )
 def test_an_invalid_index_is_reported(fine: Shop, tmp_path: Path, name: str, fix: str) -> None:
     """A concurrent build of a unique index leaves an INVALID index when the rows are not unique. A failed
-    REINDEX CONCURRENTLY leaves an index with the ending _ccnew or _ccold, which a DROP removes."""
+    REINDEX CONCURRENTLY leaves an index whose name ends in _ccnew or _ccold. A DROP removes such an index."""
     fine.add("c", "d")
     fine.run("update shop.product set brand = 'same'")
     with pytest.raises(Exception, match="could not create unique index"):
@@ -341,7 +341,7 @@ def test_the_command_prints_one_line_for_each_check_and_its_exit_code_is_the_wor
     assert (done.returncode, check["state"]) == (2, "broken")
 
 
-def test_every_fix_that_names_a_runbook_names_one_that_exists() -> None:
+def test_every_runbook_that_a_fix_names_exists() -> None:
     root = Path(__file__).parents[3]
     source = "".join(path.read_text() for path in sorted((root / "db" / "site_status").glob("*.py")))
     names = set(re.findall(r"runbook\(['\"](\w+)", source))

@@ -162,7 +162,7 @@ def test_a_dump_that_is_restored_to_another_server_with_an_empty_home_gives_the_
         cluster.stop("immediate")
 
 
-def test_a_server_that_is_restored_to_the_time_before_a_bad_deletion_finds_the_deleted_products(
+def test_a_server_restored_to_a_time_before_a_deletion_finds_the_deleted_products(
     original: Site, public_folder: Path
 ) -> None:
     cluster = original.cluster

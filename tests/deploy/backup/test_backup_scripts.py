@@ -83,7 +83,7 @@ def wait_until_archived(cluster: Cluster) -> None:
 
 
 def test_a_restore_to_a_point_in_time_ends_before_the_deletion(cluster: Cluster, backup: Path) -> None:
-    time.sleep(1.1)  # names of copies have whole seconds, and the time of the restore must be later
+    time.sleep(1.1)  # a copy is named after its second, and the time to restore must be later
     cluster.sql("insert into kept select generate_series(101, 200)")
     [(before,)] = cluster.sql("select clock_timestamp()::text")
     cluster.sql("delete from kept")
@@ -127,7 +127,7 @@ def test_a_second_restore_finds_what_the_first_restored_server_has_archived(clus
     assert second.sql("select id from of_the_first") == [(7,)]
     assert second.sql("select timeline_id from pg_control_checkpoint()") == [(3,)]
 
-    unarchived = second.data.parent / "backup"  # of a server that archives nothing
+    unarchived = second.data.parent / "backup"  # the backup folder of a server that archives nothing
     second.done("base-backup.sh", unarchived)
     assert list((unarchived / "wal").iterdir()) == []
     second.stop("immediate")
@@ -188,7 +188,7 @@ def test_a_damaged_copy_and_a_damaged_wal_file_are_refused(cluster: Cluster, bac
     assert done.returncode == 1
     assert f"{base} is damaged" in done.stderr
     subprocess.run(["rm", "-r", base], check=True)
-    cluster.done("restore.sh", backup, copy.data)  # from the earlier backup
+    cluster.done("restore.sh", backup, copy.data)  # restores the earlier backup
 
 
 @pytest.mark.soak
@@ -256,7 +256,7 @@ def test_retention_leaves_the_dumps_of_a_database_whose_name_begins_with_the_sam
 
 
 @pytest.mark.soak
-def test_dumps_are_kept_in_the_given_number_and_are_private(cluster: Cluster, backup: Path) -> None:
+def test_the_given_number_of_dumps_is_kept_and_only_the_owner_can_read_them(cluster: Cluster, backup: Path) -> None:
     made = []
     for _ in range(3):
         made.append(cluster.done("dump.sh", backup, "postgres", "2"))
