@@ -78,12 +78,12 @@ class Settings(EnvironmentSettings):
         "shop_",
         pattern=r"^[a-z][a-z0-9_]{0,30}$",
         description="Prefix of the names of the site's roles, such as shop_web_reader. All databases of a server share "
-        "its roles, so each site on a server needs another prefix to have its own roles.",
+        "its roles. So each site on a server needs a prefix of its own.",
     )
     gateway_host: str | None = Field(
         None,
-        description="Host at which the database server reaches itself, and a replica reaches its primary, or several "
-        "hosts such as db1:5432,db2:5432. If it is unset, the hosts in WINDOWSHOP_DATABASE_URL are used.",
+        description="Host, or several hosts such as db1:5432,db2:5432, at which the database server reaches itself and "
+        "a replica reaches its primary. If it is unset, the hosts in WINDOWSHOP_DATABASE_URL are used.",
     )
     gateway_port: int | None = Field(
         None,
@@ -96,7 +96,7 @@ class Settings(EnvironmentSettings):
         description="Path of a file with CA certificates, on the machine of the database server. If it is set, the "
         "gateway checks the server's certificate and host name (sslmode=verify-full). If it is unset, an upgrade "
         "keeps sslmode and sslrootcert of the gateway. A new gateway uses TLS where the server has it, and checks no "
-        "certificate. To go back: ALTER SERVER shop_primary OPTIONS (DROP sslmode, DROP sslrootcert).",
+        "certificate. To end the check: ALTER SERVER shop_primary OPTIONS (DROP sslmode, DROP sslrootcert).",
     )
     gateway_password: SecretStr | None = Field(
         None,

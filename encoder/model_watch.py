@@ -18,8 +18,8 @@ SECONDS = 2.0  # time between two checks of the list of models
 
 
 class ModelWatch(threading.Thread):
-    """Loads each new model while the encoder runs, and then ends the loop of this encoder that encodes products. The
-    process then starts an encoder with all models; until then, the old encoder answers queries. If `load` is None, the
+    """Loads each new model while the encoder runs, and then halts the encoder's catalog lane. The process then starts
+    an encoder with all models. Until the new encoder runs, the old encoder answers queries. If `load` is None, the
     thread loads no models."""
 
     def __init__(

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class Probes:
-    """The metrics of an encoder, and whether the encoder is ready. The threads given to `follow` decide it."""
+    """Holds the metrics of an encoder, and answers whether the encoder is ready: the state of the threads given to
+    `follow` decides."""
 
     def __init__(self) -> None:
         self.metrics = EncoderMetrics()

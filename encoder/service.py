@@ -212,7 +212,7 @@ class _Encoder:
         self._is_released = False
 
     def start(self) -> None:
-        """Start the side threads, and wait until queries can be answered or the query lane or the encoder ends."""
+        """Start the side threads. Wait until queries can be answered, or until the query lane or the encoder ends."""
         self._heartbeat.start()
         lane = self._queries
         if lane is not None:
@@ -266,9 +266,9 @@ class _Encoder:
         self._is_released = _release(self._database, self._worker)
 
     def summary(self) -> RunSummary:
-        """Returns the counters of the run, the times of the stages since the catalog lane last started over and, if
-        the claimed items were put back or with `once`, the outstanding work. Raises the error of a side thread that
-        failed."""
+        """Returns the counters of the run, and the times of the stages since the catalog lane last started over. Also
+        returns the outstanding work if the claimed items were put back or `once` is set. Raises the error of a side
+        thread that failed."""
         for side in (self._queries, self._heartbeat):
             if side is not None and side.error is not None:
                 raise side.error

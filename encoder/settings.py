@@ -42,9 +42,9 @@ class EncoderSettings(EnvironmentSettings):
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
-        description="Number type of CLIP's and SigLIP's image tower. auto: bfloat16 on CUDA, and on a CPU with "
-        "instructions for it if the model has an export whose vectors in bfloat16 are close enough and the engine is "
-        "not torch. Otherwise float32.",
+        description="Number type of CLIP's and SigLIP's image tower. auto: bfloat16 on CUDA; float32 on another "
+        "device. But on a CPU with instructions for bfloat16, auto is bfloat16 if the engine is not torch and the "
+        "model's export found that the vectors in bfloat16 are close enough.",
     )
     compile: bool = Field(
         False,

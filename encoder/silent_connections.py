@@ -36,15 +36,16 @@ Waiting = psycopg.Connection[Any]
 
 EVERY_SECONDS = 0.2
 LONGEST_PAUSE = 5.0  # largest number of seconds between two questions about a long statement
-# A proxy can still send bytes that it has acknowledged. A connection is therefore closed after SILENT_SECONDS, and
-# after a second more for each SLOWEST_BYTES of its statement.
+# A proxy can still send bytes that it has acknowledged. So a connection is closed only after SILENT_SECONDS, plus one
+# second for each SLOWEST_BYTES of its statement.
 SILENT_SECONDS = 0.5
 SLOWEST_BYTES = 100_000
 # An idle session is ended only after this time, because it proves to waiting queries that an encoder is connected
 # (`encoder_alive`). Any other session is ended at once.
 END_AFTER_SECONDS = 5.0
 ANSWER_SECONDS = 2  # time limit of a question to the server
-# Time limit of the statements that SQLAlchemy runs on each new connection. Only afterwards is the session known.
+# Time limit of the statements that SQLAlchemy runs on each new connection. The pid of the connection's session is known
+# only after these statements.
 START_SECONDS = 10.0
 
 _STATES = """
@@ -86,7 +87,7 @@ class SilentConnections(threading.Thread):
         self._watched: dict[Waiting, _Watched] = {}
         # the bytes that each connection had sent when it was last seen without a statement
         self._sent_before: WeakKeyDictionary[Waiting, int] = WeakKeyDictionary()
-        self._to_end: dict[tuple[int, datetime], float] = {}  # the session and its state, and when the session is ended
+        self._to_end: dict[tuple[int, datetime], float] = {}  # a session's pid and state_change -> when to end it
         self._cannot_ask = False
 
     def run(self) -> None:
@@ -163,8 +164,8 @@ def _waits(connection: Waiting) -> bool:
 
 
 def _traffic(connection: Waiting) -> Traffic | None:
-    """Returns the bytes that were acknowledged and received. Returns None for a connection that is no TCP connection,
-    and while bytes wait to be sent or acknowledged."""
+    """Returns the numbers of bytes that were acknowledged and received. Returns None on a system other than Linux, for
+    a connection without TCP, and while bytes wait to be sent or acknowledged."""
     if sys.platform != "linux":
         return None
     try:

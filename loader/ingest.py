@@ -42,7 +42,7 @@ class LoadOptions:
     sync: SyncOptions | None = None
     shown_as: str | None = None  # the name of the source in messages; None means its path
     strict: bool = False  # reject a row with a faulty value; otherwise, only drop the value, with a warning
-    keeps_roots: bool = False  # a stored image path keeps its folder if the source's image root has no such file
+    keeps_roots: bool = False  # a stored image path keeps its folder if the file is not in the new image root
 
 
 def ingest(

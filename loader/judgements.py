@@ -65,8 +65,8 @@ def load_judgements(
     suite, the new grade replaces it.
 
     `suite` and `catalog` are the defaults for rows without a suite or catalog. Images are paths below the table's
-    folder. Raises LoaderError or DatabaseError. The table shop.judgement is then unchanged, unless the only fault is
-    that the list of rejected rows could not be completed.
+    folder. Raises LoaderError or DatabaseError. After such an error, the table shop.judgement is unchanged. There is
+    one exception: if only the list of rejected rows could not be completed, the good rows are stored.
     """
     table = Table(CatalogFile(path))
     columns = _columns(table)

@@ -26,7 +26,7 @@ HINT = (
     "Open the address in a browser. To log in, set WINDOWSHOP_FEED_USER and WINDOWSHOP_FEED_PASSWORD, or "
     "WINDOWSHOP_FEED_TOKEN. WINDOWSHOP_FEED_MAX_BYTES sets the largest size."
 )
-MAX_NAME_BYTES = 200  # limit of the copy's name; the names of other files add to it, and file systems allow 255 bytes
+MAX_NAME_BYTES = 200  # limit of the copy's name; files beside it add an ending, and a file system allows 255 bytes
 Progress = Callable[[int, int | None], None]  # bytes downloaded so far, and the size of the file if the server gives it
 
 

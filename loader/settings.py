@@ -13,7 +13,9 @@ from db.settings import EnvironmentSettings
 class FeedSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="WINDOWSHOP_FEED_", extra="ignore", env_ignore_empty=True)
 
-    user: str | None = Field(None, description="User name for the server of a catalog file. Needs the password.")
+    user: str | None = Field(
+        None, description="User name for the server of a catalog file. WINDOWSHOP_FEED_PASSWORD is needed too."
+    )
     password: SecretStr | None = Field(None, description="Password of WINDOWSHOP_FEED_USER (HTTP basic).")
     token: SecretStr | None = Field(
         None, description="Token that the server of a catalog file expects (HTTP bearer), instead of user and password."

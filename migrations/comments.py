@@ -47,8 +47,8 @@ Name = tuple[str, str, str]  # schema, table and column; an empty column stands 
 
 
 def header_comments(files: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield a COMMENT ON for each public function, view and type: the header of its file, without the dashes. Also
-    yield one for each object in `_OF_REVISIONS`."""
+    """Yield a COMMENT ON for each public function, view and type, and for each object in `_OF_REVISIONS`. The comment
+    of a function, view or type is the header of its file, without the dashes."""
     for _, content in files:
         if header := _HEADER.match(content):
             comment = "\n".join(line.removeprefix("--").removeprefix(" ") for line in header[0].splitlines())

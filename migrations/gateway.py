@@ -32,10 +32,10 @@ def point_gateway(
     With `root_certificate`, a path on the machine of the server, the gateway checks the server's certificate. Without
     it, `sslmode` and `sslrootcert` stay as they are.
 
-    Without a `password`, a password in the mapping that works is kept, and otherwise a random password is created.
-    The gateway role gets a new password if `renew` is true. It also gets one in a copy of a site, so that the
-    original and its dumps do not have the password of the copy. But if another database of this server uses the role,
-    the copy keeps the password.
+    Without a `password`, the password in the mapping is kept if it works. Otherwise, a random password is created. The
+    gateway role gets a new password if `renew` is true. It also gets one in a copy of a site, so that the original and
+    its dumps do not have the password of the copy. But if another database of this server uses the role, the copy keeps
+    the password.
 
     Raises SettingsError if there is neither a `password` nor a mapping, and another database of the server uses the
     gateway role.

@@ -48,7 +48,7 @@ def add_labels(
     model: str | None = None,
     on_progress: Progress = lambda _: None,
 ) -> Changed:
-    """Add a label for each value of a field that at least `min_rows` products have and that has no label yet.
+    """Add a label for each value of a field if at least `min_rows` products have the value and it has no label yet.
 
     The indexes are deferred: `deferred_indexes.build` fills and builds them. Raises SettingsError for a field or a
     value that cannot be a label, and DatabaseError if the model does not exist or is retired.

@@ -68,9 +68,9 @@ def missing_logins(conn: Connection, roles: Roles) -> set[str]:
 
 
 def give_passwords(conn: Connection, database: Database, created: set[str], folder: Path | None) -> None:
-    """Give the processes' logins passwords. The gateway's password is in its user mapping (`gateway.py`).
+    """Give passwords to the logins of the processes. The gateway's password is in its user mapping (`gateway.py`).
 
-    The embedded server's logins get the passwords that the home folder keeps. On a server of the site, a login gets the
+    The embedded server's logins get the passwords that the home folder keeps. On any other server, a login gets the
     password in its file in `folder`. Without such a file, a login gets a random password only if it has no password, so
     a password that the site has set stays. The home folder then keeps the passwords of `folder`, and each random
     password with which its login can connect.

@@ -15,7 +15,7 @@ from db.settings import Settings
 from migrations.model_revisions import revise
 from migrations.upgrade import migrating, upgrade
 
-Quantize = Literal["none", "bit"]  # what an index has of each number of a vector: 16 bits (none), or only its sign
+Quantize = Literal["none", "bit"]  # what an index stores of each number of a vector: 16 bits (none), or only its sign
 
 
 def rebuild_indexes(

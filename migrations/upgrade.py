@@ -310,7 +310,7 @@ def _lock(conn: Connection, owner: str) -> None:
 
 
 def create_embedded_database(database: Database) -> None:
-    """Create the database of the embedded server if it is missing. On a server of the site, the database must exist."""
+    """Create the database of the embedded server if it is missing. On any other server, the database must exist."""
     if not database.is_embedded:
         return
     url = database.url(None)
@@ -333,6 +333,6 @@ def _translating() -> Iterator[None]:
         raise SchemaMismatch(
             str(error),
             hint="The database has a revision that this installation does not know. It comes from a newer Windowshop, "
-            "or from a model that an earlier Windowshop added with another WINDOWSHOP_HOME. In this case run the "
-            "upgrade once with that home.",
+            "or from a model that an earlier Windowshop added with another WINDOWSHOP_HOME. In the second case, "
+            "run the upgrade once with that home.",
         ) from error

@@ -36,7 +36,7 @@ def head(roles: Roles, start: Sequence[str]) -> str:
 --
 -- Run it with psql, as a superuser or as the owner of the database, outside a transaction: indexes are built
 -- concurrently, and \\gexec runs statements that a query has found. Each part is a transaction. After an error, read
--- the revision in shop_private.alembic_version, and write the script again from there.
+-- the revision in shop_private.alembic_version, and write the script again from this revision.
 --
 -- This script does not contain:
 --   - the passwords of the logins {logins}.
@@ -44,7 +44,7 @@ def head(roles: Roles, start: Sequence[str]) -> str:
 --   - the password of {roles.gateway}, which the script creates at random in the database if the gateway has none,
 --     or if the database is a copy and no other database of the server uses this role.
 --   - WINDOWSHOP_GATEWAY_PASSWORD, and passwords in WINDOWSHOP_LOGIN_PASSWORDS.
---   - updates of extensions, unless a superuser runs it.
+--   - updates of extensions, unless a superuser runs the script.
 --   - rights that other roles have on functions whose arguments change: grant them again.
 -- Afterwards, "windowshop db check" compares the database with this version.
 \\set ON_ERROR_STOP 1

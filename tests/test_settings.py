@@ -29,14 +29,15 @@ of these that has one:
 1. an option of the command, such as `--port`;
 2. the environment variable;
 3. for a [secret](#secrets), the file whose path is in the variable with `_FILE` at the end of its name, such as
-   `WINDOWSHOP_DATABASE_URL_FILE=/run/secrets/url`. The file has one line. To set both variables is an error;
+   `WINDOWSHOP_DATABASE_URL_FILE=/run/secrets/url`. The file has one line. To set both this variable and the one
+   without `_FILE` is an error;
 4. the file `windowshop.toml` in the working folder, or the file that `WINDOWSHOP_CONFIG` names;
 5. the default.
 
 Kubernetes gives each pod variables for the services of its namespace, such as
 `WINDOWSHOP_WEB_PORT=tcp://10.0.0.1:8000` for a service `windowshop-web`. Variables of these forms are ignored:
 `..._SERVICE_HOST`, `..._SERVICE_PORT...`, `..._PORT_8000_TCP...`, and `..._PORT...` with a value such as `tcp://...`.
-`enableServiceLinks: false` in the pod's specification avoids them.
+With `enableServiceLinks: false` in the pod's specification, Kubernetes does not set them.
 
 ## windowshop.toml
 

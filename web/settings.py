@@ -44,9 +44,9 @@ class WebSettings(EnvironmentSettings):
         60_000,
         ge=100,
         le=3_600_000,
-        description="Longest time in milliseconds in which the body of a request may arrive. A value below "
-        "`WINDOWSHOP_WEB_DEADLINE_MS` counts as that value. A body may take `WINDOWSHOP_WEB_DEADLINE_MS`, and one more "
-        "second for each 10 kB that have arrived.",
+        description="Longest time in milliseconds in which the body of a request may arrive. If the value is below "
+        "`WINDOWSHOP_WEB_DEADLINE_MS`, that setting is the limit instead. A body may take "
+        "`WINDOWSHOP_WEB_DEADLINE_MS`, and one more second for each 10 kB that have arrived.",
     )
     encode_ms: int = Field(
         3_000,
@@ -73,8 +73,8 @@ class WebSettings(EnvironmentSettings):
         10,
         ge=3,
         le=86_400,
-        description="With standbys as the read address: largest lag in seconds. Searches leave a standby that lags "
-        "more, and go to the primary while all standbys lag more.",
+        description="Largest lag, in seconds, of a standby that answers searches. Searches leave a standby that lags "
+        "more. While all standbys lag more, searches go to the primary.",
     )
     max_requests: int = Field(
         256,

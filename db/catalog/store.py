@@ -52,7 +52,7 @@ _COPY = f"copy pg_temp.staged_product ({_STAGED}) from stdin"
 @contextmanager
 def staging(conn: Connection, *, keeps_roots: bool = False) -> Iterator[Callable[[Product], None]]:
     """Yield a function that stages one product for `upsert` in the same transaction. Stage each SKU only once. With
-    `keeps_roots`, a stored image path of the product keeps its folder if the new image root has no such file."""
+    `keeps_roots`, a stored image path of the product keeps its folder if the file is not in the new image root."""
     conn.execute(text(_STAGING_TABLE.format(keeps_roots=keeps_roots)))
     raw = conn.connection.driver_connection
     assert raw is not None

@@ -153,8 +153,8 @@ class QueryLane(threading.Thread):
         return answers, refusals
 
     def _encode_images(self, model: Model, sent: list[Request], answers: Answers, refusals: Refusals) -> None:
-        """Decode the images in another process, like the catalog lane, because images of unknown origin may crash
-        their decoder. Then encode the pixels."""
+        """Decode the images in another process, as the catalog lane does, because an image of unknown origin can crash
+        its decoder. Then encode the pixels."""
         sources = [ImageSource("", "", *regions.split(request.payload)) for request in sent]
         decoding = self._decoder.begin(sources, model.tower.shape)
         try:

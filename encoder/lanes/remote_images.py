@@ -55,8 +55,8 @@ class RemoteImages:
         self._worker = worker
         self._fetcher = fetcher
         self._per_host = settings.fetch_per_host
-        # The lane holds at most this many images of one host: a batch, or eight for each connection if that is more. A
-        # larger number would not help, because all of them are released when the host is paused.
+        # The lane holds at most this many images of one host: a batch, or eight for each connection if that is more.
+        # More images would often be claimed in vain: when the host is paused, all its images are released.
         self._claim_per_host = max(8 * settings.fetch_per_host, batch)
         self._capacity = 2 * batch + settings.fetch_connections
         self._probe_seconds = settings.fetch_attempts * settings.fetch_seconds + _SETTLE_SECONDS

@@ -63,7 +63,7 @@ class EngineChoice:
 def choose(source: str, revision: str, device: str, *, engine: str, precision: str, root: Path) -> EngineChoice:
     """Returns what runs the model on `device`. `engine` is auto, torch or onnx. `root` has the exports.
 
-    If `engine` is onnx, raises ModelUnavailable for a device that is no CPU, and without an export that can be read.
+    If `engine` is onnx, raises ModelUnavailable if the device is not cpu or if there is no readable export.
     """
     required = engine == "onnx"
     if required and device != "cpu":
@@ -131,7 +131,7 @@ class OnnxSession:
 
 
 class _OnnxTexts:
-    """Encodes texts with an exported text tower, and tokenizes them like the loaded model."""
+    """Encodes texts with an exported text tower, after the loaded model has tokenized them."""
 
     def __init__(self, module: Module, session: OnnxSession) -> None:
         self._module, self._session = module, session
@@ -144,8 +144,8 @@ class _OnnxTexts:
 
 
 def _free_weights(module: Module, model: Model) -> None:
-    """Free the weights of the loaded module that `model` does not use. ONNX Runtime encodes the texts of `model`.
-    Nothing is freed if torch runs an image tower that is not a torch module."""
+    """Free the weights of the loaded module that `model` does not use, because ONNX Runtime encodes its texts. Nothing
+    is freed if torch runs an image tower that is not a torch module."""
     images = model.tower.forward
     used = list(images.parameters()) if isinstance(images, nn.Module) else []
     if isinstance(module, nn.Module) and (used or model.engines["image"] == ONNX_RUNTIME):

@@ -166,7 +166,7 @@ def _tower(
     exported = with_tower(model, part, Export(export.folder, {part: ExportedTower(sha256, 1.0)}, None))
     if part == "image":
         cosine = _least_cosine(exported.encode_pixels(pixels), wanted)
-    else:  # a text alone, and texts of many lengths together
+    else:  # each text is encoded alone, and all texts together in one batch
         cosine = min(
             _least_cosine(_one_by_one(exported, texts), wanted), _least_cosine(exported.encode_texts(texts), wanted)
         )

@@ -17,7 +17,7 @@ from encoder.errors import ExportUnusable
 Part = Literal["image", "text"]
 PARTS: tuple[Part, ...] = get_args(Part)
 MIN_COSINE = 0.9999  # between a vector of torch in float32 and the vector of an exported tower
-FORMAT = 1  # a change of the towers that needs new files gets the next number
+FORMAT = 1  # raise this number when a change of the towers needs new files
 DESCRIPTION = "export.json"
 MAX_DESCRIPTION_BYTES = 64 * 1024  # limit of a description, which usually has less than 1 KB
 HINT = 'Run "windowshop model export" to write the files again.'
@@ -33,7 +33,7 @@ class ExportedTower:
 class Export:
     folder: Path
     towers: Mapping[Part, ExportedTower]  # the towers that passed MIN_COSINE
-    bfloat16: float | None  # the least cosine of torch's image tower in bfloat16 to float32, if it was measured
+    bfloat16: float | None  # least cosine of torch's image vectors in bfloat16 to float32; None: not measured
 
     def file(self, part: Part) -> Path:
         return self.folder / f"{part}.onnx"

@@ -106,9 +106,10 @@ class _Layer(nn.Module):
 
 
 def _fold_quick_gelu(mlp: Any) -> None:
-    """Replaces QuickGELU, x * sigmoid(1.702 x), which takes three passes over memory, by SiLU, which takes one. SiLU(y)
-    is y * sigmoid(y), so the factor goes into the weights and the bias of the layer before the activation, and its
-    inverse into the weights of the layer after it. Any other activation stays."""
+    """Replaces the activation QuickGELU by SiLU, because QuickGELU takes three passes over memory and SiLU takes one.
+    QuickGELU(x) is x * sigmoid(1.702 x) and SiLU(y) is y * sigmoid(y), so the factor goes into the weights and the bias
+    of the layer before the activation, and its inverse into the weights of the layer after it. Any other activation
+    stays."""
     if type(mlp.activation_fn).__name__ != "QuickGELUActivation":
         return
     with torch.no_grad():

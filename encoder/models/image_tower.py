@@ -19,7 +19,7 @@ Forward = Callable[[Tensor], Tensor]  # uint8 (n, height, width, 3) on the devic
 class ImageTower:
     shape: InputShape
     forward: Forward | None  # None if only the model's own processor can prepare its images
-    has_precision: bool = False  # whether it is a FastImageTower, in the precision of `load`
+    has_precision: bool = False  # True for a FastImageTower, which runs in the precision given to `load`
 
 
 def image_tower(module: SentenceTransformer, device: str, precision: str = "auto", compiled: int = 0) -> ImageTower:
@@ -47,8 +47,8 @@ def image_tower(module: SentenceTransformer, device: str, precision: str = "auto
 
 
 def input_shape(processor: Any) -> InputShape | None:
-    """Returns the input shape of a transformers image processor. Returns None unless the processor only resizes,
-    optionally crops without padding, scales by 1/255 and normalises."""
+    """Returns the input shape of a transformers image processor that only resizes, optionally crops without padding,
+    scales by 1/255 and normalises. Returns None for any other processor."""
     wanted = ("do_resize", "do_rescale", "do_normalize")
     if not all(getattr(processor, name, False) for name in wanted) or getattr(processor, "do_pad", False):
         return None

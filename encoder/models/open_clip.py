@@ -1,7 +1,7 @@
 """Loads an OpenCLIP checkpoint, which is a folder with open_clip_config.json and open_clip_model.safetensors, with the
 library open-clip-torch.
 
-Only safetensors are read. The configuration may name no code: options of the tokenizer and of timm that load files of
+Only safetensors are read. The configuration must not name code: options of the tokenizer and of timm that load files of
 other repositories are refused.
 """
 

@@ -6,7 +6,8 @@ PREFIX = "open_clip:"  # begins a source that is to be loaded by open-clip-torch
 
 
 def resolved(source: str) -> str:
-    """Returns a source that names an existing folder with the absolute path of this folder, and any other unchanged."""
+    """If the source names an existing folder, returns the source with the folder's absolute path. Returns any other
+    source unchanged."""
     name = source.removeprefix(PREFIX)
     folder = Path(name).expanduser()
     return source.removesuffix(name) + str(folder.resolve()) if folder.is_dir() else source

@@ -1,4 +1,5 @@
-"""Prepares the input of the image tower (tower.py): 256 x 256 RGB bytes of any Pillow image on a white background.
+"""Prepares the input of the image tower (tower.py): turns any Pillow image into 256 x 256 RGB bytes with a white
+background.
 
 This module does not use torch, and Pillow releases the interpreter lock while it resamples. So other threads can
 prepare images during a forward pass. The images are upright: db/images/opening.py has already applied orientation tags.

@@ -11,9 +11,8 @@ from loader.sources.wrapping import WrappedSource
 
 
 class DecidedValues(WrappedSource):
-    """The rows of another source. If the file allows a decision, it is made for each ambiguous price and date in these
-    rows. The first ambiguous value starts an extra pass over the file. Without an ambiguous value, there is no extra
-    pass."""
+    """The rows of another source, in which each ambiguous price and date is decided if the file allows a decision. The
+    first ambiguous value starts an extra pass over the file. Without an ambiguous value, there is no extra pass."""
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
         super().__init__(opened())

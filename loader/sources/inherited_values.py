@@ -80,8 +80,8 @@ class InheritedValues(WrappedSource):
 
 
 def _store(source: CatalogSource, parents: StoredRows) -> None:
-    """Stores the rows with a title by the names with which a variant can name them. A row's own number in the order of
-    the file identifies it, because several objects can begin in one line."""
+    """Stores each row with a title under the names by which a variant can name the row. The rows are numbered in the
+    order of the file. Their lines do not identify them, because several objects can begin in one line."""
     for number, row in enumerate(source.rows()):
         if isinstance(row, RawProduct) and _says(row.fields.get("title", "")):
             sku, group = (_name(row.fields.get(field, "")) for field in ("sku", "item_group_id"))

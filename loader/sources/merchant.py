@@ -244,8 +244,8 @@ class MerchantXmlSource:
 
 
 def _element(tag: str, attributes: Mapping[str, str]) -> _Element:
-    """Returns a new element. An Atom link has its address in the attribute href. A link with another relation than
-    "alternate" has the relation in its name, as in link_enclosure."""
+    """Returns a new element. An Atom link has its address in the attribute href. A link whose relation is not
+    "alternate" gets the relation in its name, as in link_enclosure."""
     relation = attributes.get("rel", "alternate")
     name = tag if relation == "alternate" else f"{tag}_{relation}"
     if not attributes:

@@ -15,8 +15,8 @@ MAX_NAMES = 10_000  # at most this many names of public attributes are remembere
 
 
 def _is_flat(value: Any) -> bool:
-    """Returns whether the value has no members with names: it is neither an object nor a list that contains
-    anything but texts."""
+    """Returns whether the value is a single value or a list of texts. Such a value has no members with names of their
+    own."""
     if isinstance(value, list):
         return all(type(member) is str for member in value)
     return not isinstance(value, dict)
@@ -59,7 +59,8 @@ class WithoutPrivateColumns(WrappedSource):
                 yield row
 
     def _is_public(self, attributes: Mapping[str, Any]) -> bool:
-        """Returns True only if the row keeps all its attributes. After False, PublicAttributes examines the row."""
+        """Returns True only if the row certainly keeps all its attributes. Otherwise, PublicAttributes examines the
+        row."""
         for name, value in attributes.items():
             if type(value) is not str and not _is_flat(value):
                 return False

@@ -149,7 +149,7 @@ def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> No
         key = f"(embedding {vector}.halfvec_cosine_ops)"
         _create_concurrently(operations, operation.name, operation.table, f"using hnsw {key} {graph}")
         return
-    # Searches read the embedding through views, which cast it, and only an equal expression uses the index.
+    # Searches read the embedding through views that cast it. PostgreSQL uses the index only for an equal expression.
     code = f"{vector}.binary_quantize(embedding::{vector}.halfvec)::bit({int(operation.bits)})"
     key = f"(({code}) {vector}.bit_hamming_ops)"
     _create_concurrently(

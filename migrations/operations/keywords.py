@@ -3,9 +3,9 @@
     op.replace_keywords("create or replace function shop_private.keywords(...) ...")
 
 The operation replaces the function that computes the generated column. It then writes the rows whose keywords change,
-in small transactions. If many rows have changed, it builds a new index beside the old index. Unless there are no
-products, the operation ends the revision's transaction. After an interruption, the operation can be run again: a row
-whose keywords are right is not written. The operation reports progress to the `progress` option of Alembic's context.
+in small transactions. If many rows have changed, it builds a new index beside the old index. If there are products, the
+operation ends the revision's transaction. After an interruption, the operation can be run again: a row whose keywords
+are right is not written. The operation reports progress to the `progress` option of Alembic's context.
 """
 
 import time

@@ -10,11 +10,12 @@ from collections.abc import Collection
 TABLES = ("shop.product", "shop.product_image", "shop_private.work")
 SHARE_ROW_EXCLUSIVE = "share row exclusive"  # excludes writers; CREATE TRIGGER and REFERENCES take it
 ACCESS_EXCLUSIVE = "access exclusive"  # excludes readers too; DROP TABLE takes it on tables that it references
-ATTEMPTS = 20  # each waits for the first table up to `lock_timeout`, which is 5 s in a migration
+ATTEMPTS = 20  # each attempt waits for the first table up to `lock_timeout`, which is 5 s in a migration
 
 
 def lock_in_order(mode: str, tables: Collection[str] = TABLES) -> str:
-    """Return the statement that takes the lock `mode` on those of `tables` that are in TABLES: on all, or on none.
+    """Return the statement that takes the lock `mode` on those of `tables` that are in TABLES: on all of them, or on
+    none.
 
     At least one table must be in TABLES.
 

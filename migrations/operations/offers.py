@@ -3,10 +3,10 @@ date of publication to shop.product.
 
     op.add_offer_columns()
 
-The operation also adds product_id to the index on price, because shop.browse lists products of one price by product_id.
-The columns of existing rows are null, so no row is rewritten and every row meets the constraints. The operation may end
-the revision's transaction, and can be run again after an interruption. The operation changes nothing if the columns and
-the index exist already.
+The operation also adds product_id to the index on price, because shop.browse orders products with the same price by
+product_id. The columns of existing rows are null, so no row is rewritten and every row meets the constraints. The
+operation may end the revision's transaction, and can be run again after an interruption. The operation changes nothing
+if the columns and the index exist already.
 """
 
 from alembic.operations import MigrateOperation, Operations
@@ -59,7 +59,8 @@ def _add_offer_columns(operations: Operations, _: AddOfferColumns) -> None:
     columns = [f"add column if not exists {name} {kind}" for name, kind in COLUMNS.items()]
     dropped = [f"drop constraint if exists {name}" for name in names.values()]
     operations.execute(f"alter table shop.product {', '.join([*columns, *dropped])}")
-    # NOT VALID adds a constraint without a scan of the table. VALIDATE scans it, while searches and loads continue.
+    # NOT VALID adds a constraint without a scan of the table. VALIDATE scans the table while searches and loads
+    # continue.
     added = [f"add constraint {names[name]} check ({check}) not valid" for name, check in CHECKS.items()]
     operations.execute(f"alter table shop.product {', '.join(added)}")
     operations.invoke(CreateIndex(INDEX, "product", "(sale_price, product_id) where sale_price is not null"))

@@ -128,7 +128,10 @@ def upgrade() -> None:
             "heartbeat_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column(
-            "lease_expires_at", sa.DateTime(timezone=True), nullable=False, comment="of all items that the worker claimed"
+            "lease_expires_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="when the lease of all items that the worker has claimed expires",
         ),
         sa.PrimaryKeyConstraint("worker_id", name=op.f("worker_pkey")),
         schema="shop_private",

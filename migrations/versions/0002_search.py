@@ -169,14 +169,19 @@ def upgrade() -> None:
         ),
         sa.Column("queries", sa.Integer(), nullable=False),
         sa.Column("query_kind", sa.Text(), nullable=False),
-        sa.Column("ef_search", sa.Integer(), nullable=False, comment="for a search without a filter"),
+        sa.Column(
+            "ef_search", sa.Integer(), nullable=False, comment="number of candidates of a search without a filter"
+        ),
         sa.Column(
             "stretch", sa.Double(), nullable=False, comment="with a filter, ef_search is the number of candidates to this power"
         ),
         sa.Column("exact_us_per_row", sa.Double(), nullable=False),
         sa.Column("hnsw_us_per_candidate", sa.Double(), nullable=False),
         sa.Column(
-            "crossover_rows", sa.BigInteger(), nullable=False, comment="up to this many matches, comparing all is faster"
+            "crossover_rows",
+            sa.BigInteger(),
+            nullable=False,
+            comment="for a filter with up to this many matches, comparing all matches is faster than the index",
         ),
         sa.Column("background_mean", sa.Double(), nullable=True, comment="similarity of queries to random products"),
         sa.Column("background_deviation", sa.Double(), nullable=True),
@@ -234,7 +239,7 @@ def upgrade() -> None:
             "picture_sku",
             sa.Text(),
             nullable=True,
-            comment="instead: the query is the first picture of this product, which the results then exclude",
+            comment="SKU of a product: its first image is the query, and the results exclude this product",
         ),
         sa.Column("catalog", sa.Text(), server_default="main", nullable=False),
         sa.Column("sku", sa.Text(), nullable=False, comment="the judged product"),
@@ -267,7 +272,7 @@ def upgrade() -> None:
     op.create_table(
         "evaluation",
         sa.Column("evaluation_id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("run", sa.BigInteger(), nullable=False, comment="the same for all rows of one evaluation"),
+        sa.Column("run", sa.BigInteger(), nullable=False, comment="number of the run that measured the row"),
         sa.Column("evaluated_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
         sa.Column("suite", sa.Text(), nullable=False),
         sa.Column(
@@ -307,7 +312,7 @@ def upgrade() -> None:
     op.create_table(
         "evaluation_query",
         sa.Column("evaluation_id", sa.BigInteger(), nullable=False),
-        sa.Column("query_id", sa.Uuid(), nullable=False, comment="as in shop.judgement"),
+        sa.Column("query_id", sa.Uuid(), nullable=False, comment="key of the query, as in shop.judgement"),
         sa.Column("query", sa.Text(), nullable=False, comment="the text, sku:..., or the picture's sha256"),
         sa.Column("results", postgresql.ARRAY(sa.Text()), nullable=False, comment="SKUs, best first"),
         sa.Column("metrics", postgresql.JSONB(), nullable=False),
@@ -350,7 +355,7 @@ def downgrade() -> None:
                      where p.pronamespace in ('shop'::regnamespace, 'shop_private'::regnamespace)
                        and p.proname not in ('product_id', 'keywords', 'query_id') and p.prokind <> 'p'
                        and not exists (select from pg_trigger t where t.tgfoid = p.oid) loop
-                continue when not exists (select from pg_proc where oid = r.oid);  -- went with another
+                continue when not exists (select from pg_proc where oid = r.oid);  -- dropped by a cascade
                 execute format('drop function %s cascade', r.oid::regprocedure);
             end loop;
         end $$"""

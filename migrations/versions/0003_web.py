@@ -18,7 +18,12 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary(), nullable=False, comment="sha256 of the token"),
         sa.Column("scopes", postgresql.ARRAY(sa.Text()), nullable=False, comment="search, write, or admin: both"),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True, comment="to the minute"),
+        sa.Column(
+            "last_used_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when the key was last used, to the minute",
+        ),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("name ~ '^[a-z0-9][a-z0-9_.-]{0,62}$'", name=op.f("api_key_name_check")),
         sa.CheckConstraint("length(hash) = 32", name=op.f("api_key_hash_check")),

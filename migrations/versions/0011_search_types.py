@@ -54,7 +54,7 @@ create type shop_private.fused_product as (
 
 TYPES = ("fused_product", "search_run", "search_settings", "search_request", "exact_match")
 
-# The name of an array type is the name of its elements' type after an underscore.
+# The name of an array type is an underscore and the name of the type of its elements.
 USERS_OF_TYPES = """
 select distinct p.proname from pg_depend d
 join pg_proc p on p.oid = d.objid

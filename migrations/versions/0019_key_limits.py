@@ -11,7 +11,7 @@ depends_on = None
 
 COLUMNS = {
     "catalogs": (ARRAY(sa.Text()), "the catalogs that the key allows; null: all"),
-    "filter": (JSONB(), "filter that every product which the key reads meets; null: all products"),
+    "filter": (JSONB(), "filter; the key reads only products that pass it; null: all products"),
     "expires_at": (sa.DateTime(timezone=True), "when the key stops working; null: never"),
 }
 

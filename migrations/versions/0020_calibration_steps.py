@@ -19,7 +19,7 @@ def upgrade() -> None:
             "measures",
             postgresql.JSONB(astext_type=sa.Text()),
             nullable=False,
-            comment="arguments, index and revision; a run starts again if one has changed",
+            comment="arguments, index and revision; a calibration with other values begins a new run",
         ),
         sa.Column("products", sa.BigInteger(), nullable=False, comment="number of encoded products when the run began"),
         sa.Column("k", sa.Integer(), nullable=False),

@@ -13,8 +13,8 @@ serves = "0023"
 
 
 def upgrade() -> None:
-    # procrastinate's SQL names no schema, so the search path leads to the schema. The block below makes procrastinate's
-    # functions find its tables with any search path.
+    # procrastinate's SQL names no schema, so the search path is set to shop_jobs while it runs. The block below makes
+    # procrastinate's functions find its tables with any search path.
     op.execute("select set_config('shop.search_path', current_setting('search_path'), false)")
     op.execute("set search_path = shop_jobs")
     op.execute(SchemaManager.get_schema().replace("\t", "    "))  # alembic replaces tabs in the same way with --sql

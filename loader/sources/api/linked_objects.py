@@ -100,7 +100,7 @@ class LinkedObjects:
 
     def _whole(self, number: int, value: Any, above: tuple[int, ...] = ()) -> Any:
         """Returns the object with the objects that belong to it. `above` has the numbers of the objects that contain
-        it; without such objects, the result is translated."""
+        this object. If `above` is empty, the result is translated."""
         assert self._store is not None
         if not isinstance(value, dict) or len(above) > DEEPEST:
             return value

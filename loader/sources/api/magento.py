@@ -93,8 +93,8 @@ class Magento(ApiPlatform):
 
 
 def _set_tier_prices(found: Record) -> None:
-    """If the special price is empty, sets it to the lowest tier price of a single piece that everybody pays, provided
-    that this tier price is below the price.
+    """Sets an empty special price to the lowest tier price that everybody pays for a single piece, if this tier price
+    is below the price.
 
     Other tier prices stay attributes. Those of a group of customers get the name `group_prices`, which is private.
     """
@@ -137,7 +137,7 @@ def _set_images(found: Record) -> None:
     named = [path for name in IMAGES if (path := text(found.pop(name, None))) and path != NO_IMAGE]
     found["images"] = [path.lstrip("/") if "://" not in path else path for path in dict.fromkeys([*paths, *named])]
     found["image_alt_text"] = [label for entry in shown if (label := text(entry.get("label")))]
-    # The entries that are not shown, and the videos
+    # The attribute keeps the entries that are not shown, and the videos.
     more = [entry for entry in entries if entry.get("disabled") or text(entry.get("media_type")) not in ("", "image")]
     found["media_gallery_entries"] = more
 

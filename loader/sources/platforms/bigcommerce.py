@@ -153,7 +153,7 @@ def _row(
         del cells[name]
     kept = parent_attributes(of_all, KEPT_OF_PRODUCT, NAMES)
     inherited = {name: cell for name, cell in of_all.items() if name not in OF_EACH_SKU and not IMAGE.fullmatch(name)}
-    if cells.peek(NAMES["price"]):  # the sale price and the compare price of the product belong to the product's price
+    if cells.peek(NAMES["price"]):  # a SKU with its own price inherits no other price
         kept |= parent_attributes(of_all, (*NAMES["price"], *NAMES["sale_price"], *NAMES["compare_at_price"]), NAMES)
         for name in (*NAMES["sale_price"], *NAMES["compare_at_price"]):
             inherited.pop(name, None)

@@ -105,9 +105,8 @@ class _Product:
         yield from self._views
 
     def _take_tier_prices(self, lists: dict[str, list[Any]]) -> None:
-        """If the special price is empty, sets it to the lowest tier price of a single piece that everybody pays,
-        provided that this tier price is below the price. Tier prices of a group of customers become group prices, which
-        are private."""
+        """Sets an empty special price to the lowest tier price that everybody pays for a single piece, if this tier
+        price is below the price. Tier prices of a group of customers become group prices, which are private."""
         tiers = lists.pop("tier_price", [])
         own = [tier for tier in tiers if tier.get("customer_group", "all").lower() in EVERYBODY]
         lists["group_price"] = [*lists.get("group_price", ()), *(tier for tier in tiers if tier not in own)]

@@ -174,7 +174,7 @@ def _row(line: int, cells: Cells, of_condition: tuple[str, ...]) -> RawProduct:
 
 def _reduced(cells: Cells, price: str, with_tax: bool) -> str:
     """Returns the price less the discount, or "" if there is no discount or if a number cannot be read. A discount is a
-    percentage, or an amount with tax, which cannot be taken from a price without tax."""
+    percentage or an amount. An amount includes tax, so it is not subtracted from a price without tax."""
     full, amount, percent = (_number(text) for text in (price, cells.peek(AMOUNT), cells.peek(PERCENT)))
     if not full or not (percent or (amount and with_tax)):
         return ""

@@ -207,7 +207,7 @@ def _positions_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
 
 
 def _by_usual_name(header: Iterable[str]) -> dict[str, list[str]]:
-    """Returns the normalised names of columns by the names of USUAL_NAMES that they mean."""
+    """Maps each name in USUAL_NAMES to the normalised names of the columns that mean it."""
     usual: dict[str, list[str]] = {}
     written = {normalised(name): name for name in header}
     for name in sorted(written, key=lambda name: name not in _KNOWN):  # usual names come before translations

@@ -31,8 +31,8 @@ class Cells(dict[str, str]):
         return next((self.pop(name) for name in names if name in self), "")
 
     def peek(self, names: Iterable[str]) -> str:
-        """Returns the text of the first of these cells that has a value, or "". The cell is not removed. Unless `take`
-        removes it, it becomes an attribute too."""
+        """Returns the text of the first of these cells that has a value, or "". The cell is not removed. If `take` does
+        not remove it later, the cell becomes an attribute too."""
         return next((self[name] for name in names if name in self), "")
 
 

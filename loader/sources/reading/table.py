@@ -118,8 +118,8 @@ def _first_record(head: bytes, delimiter: str, before: int) -> tuple[Record | Re
     """Returns the record of the header, and the number of records before the header: `before` records, and comments
     that begin with "# ".
 
-    If the first record lacks the usual names of a SKU and a title, and one of the next records has them, the
-    last such record is the header. The records before it are a title, or names that a template shows to people.
+    If the first record lacks the usual names of a SKU and a title, the header is the last of the following records with
+    these names, if there is one. The records before it are a title, or names that a template shows to people.
     """
     header: tuple[Record | Reject, int] | None = None
     read = 0

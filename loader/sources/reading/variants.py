@@ -98,8 +98,8 @@ class _Product:
     def _names(self, variant: Record, shown: str) -> Record:
         """Removes the titles from `variant`. Returns the title of the record and its variant_title. The title is the
         variant's own title if it contains the product's title. Otherwise it is the product's title. If the product has
-        several variants, the options follow the product's title, or the variant's own titles if there are no options.
-        A title that is in none of these becomes variant_title."""
+        several variants, the variant's options are appended to the product's title. If there are no options, the
+        variant's own titles are appended. A title of the variant that is not used in this way becomes variant_title."""
         title = _text(self._product.get(self._title))
         written = [variant.pop(name, None) for name in ("title", "name")]
         odd = [name for name in written if not is_empty(name) and not _text(name)]
