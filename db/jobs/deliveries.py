@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-NOTES = 1_000  # notes of one transaction
+NOTES = 1_000  # notes that one transaction turns into messages
 MOST_WAITING = 10_000  # messages; a webhook with more is disabled if its last attempt failed
 BUSY = 1_000  # while more messages wait for a receiver that accepts them, no note becomes a message for this receiver
 # Seconds before the next attempt, after each failed attempt. These are the pauses that Standard Webhooks recommends.

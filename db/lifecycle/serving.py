@@ -46,8 +46,8 @@ def serve_model(database: Database, name: str, *, force: bool = False) -> None:
     next attempt.
 
     Raises DatabaseError if the model does not exist or is retired, or if no attempt gets the locks within about 30
-    seconds. While another model serves, a model that no encoder runs or that has items to encode is refused in the same
-    way, unless `force`.
+    seconds. Without `force`, and while another model serves, it also raises DatabaseError if no encoder runs the model
+    or if the model has items to encode.
     """
     deadline = time.monotonic() + SWITCH_SECONDS
     with database.connect(None) as conn:

@@ -136,7 +136,7 @@ def read(conn: Connection, catalog: str | None = None, *, after: int = 0, rows: 
 
 
 def hidden_always(conn: Connection, catalog: str) -> list[str]:
-    """Return what live rules of a catalog hide from every search now, as JSON: a text is a SKU, and an object a
+    """Return what live rules of a catalog hide from every search now, as JSON: a text is a SKU, and an object is a
     filter."""
     return list(conn.scalars(_HIDDEN_ALWAYS, {"catalog": catalog}))
 

@@ -1,7 +1,7 @@
--- Returns the fraction of the pages of shop.product that shop.facets reads. This is for requests without a cut, which
--- count all products that pass the filter and not only the relevant ones. The fraction is below 1 only if more than
--- @facets_exact_products@ products meet p_condition, a condition on p (shop.product), according to a sample of the
--- pages.
+-- Returns the fraction of the pages of shop.product that shop.facets reads. The function is for requests without a cut:
+-- such a request counts all products that pass the filter, not only the relevant ones. The fraction is below 1 only if
+-- more than @facets_exact_products@ products meet p_condition, a condition on p (shop.product), according to a sample
+-- of the pages.
 create or replace function shop_private.facet_share(p_condition text) returns double precision
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,5 +1,6 @@
--- Deletes up to p_rows products of the catalog that pass the filter. Returns their number, and whether other products
--- pass. Unless p_every is true, a filter that every product passes raises an error.
+-- Deletes up to p_rows products of the catalog that pass the filter. Returns the number of deleted products, and
+-- whether further products pass. If every product passes the filter, the function raises an error, unless p_every is
+-- true.
 --
 -- Locks are taken in the order of product_id, so two deletions cannot deadlock. A product that another transaction
 -- changes is deleted only if the changed row passes, because FOR UPDATE checks such a row again.

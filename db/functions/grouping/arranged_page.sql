@@ -5,11 +5,11 @@
 -- The first p_first_k places, and with diversity at least the first @diversity_candidates@, come from p_run. Their
 -- order is that of fuse_legs or, with diversity, that of the function diversified. Products that a rule pins keep their
 -- places; with group_by, their groups get these places. If the page ends after these first places or p_run has too few
--- groups for the page, the same search is run again, with as many products in each leg as are allowed. It adds the
--- groups that p_run does not have. This second search is run only if a leg of p_run has as many products as it was
--- asked for. If this search finds at least @max_results@ products but too few groups for the page, `note` says so. With
--- `sort`, no product is pinned, all products that pass the cut are grouped, and a page begins after a product of
--- p_mark, as in sorted_products.
+-- groups for the page, a second search is run: the same search, with the largest allowed number of products in each
+-- leg. It adds the groups that p_run does not have. The second search is run only if a leg of p_run has as many
+-- products as the depth of p_run. If the second search finds at least @max_results@ products but too few groups for the
+-- page, `note` says so. With `sort`, no product is pinned, all products that pass the cut are grouped, and a page
+-- begins after a product of p_mark, as in sorted_products.
 create or replace function shop_private.arranged_page(
     p_request shop_private.search_request, p_run shop_private.search_run, p_first_k integer, p_skip integer,
     p_k integer, p_mark text

@@ -6,8 +6,8 @@
 -- function have the same meaning with and without a policy. Four things differ from other scans:
 --   - A batch is a number of the newest visible candidates: the average number of visible ones among @hnsw_batch@
 --     candidates, but at least @hnsw_visible_batch@.
---   - The scan can only give up when a candidate is visible. If p_share is given, it therefore ends at the latest after
---     @hnsw_secured_factor@ times the expected candidates, or after @hnsw_secured_min@ if that is more.
+--   - The scan can give up only when it reaches a visible candidate. If p_share is given, it therefore ends at the
+--     latest after @hnsw_secured_factor@ times the expected candidates, or after @hnsw_secured_min@ if that is more.
 --   - hnsw.max_scan_tuples limits the elements that pgvector visits, and pgvector visits up to @hnsw_visited@ elements
 --     for each candidate. The limit is set so high that the scan ends before it, because pgvector leaves out near
 --     elements after it has reached the limit.

@@ -1,7 +1,8 @@
 -- Returns the SQL expression on p (shop.product) by which a key of the option `sort` orders products. is_money tells
 -- whether the key is a price, because prices of different currencies cannot be compared. A key that is no field may
 -- be the name of a signal: then `expression` is null. Raises an error if there is no such field or signal; the error
--- suggests a similar name if one exists. The order of a staff signal would tell its values, so only app sorts by it.
+-- suggests a similar name if one exists. The order of a staff signal would tell its values, so only the role app may
+-- sort by such a signal.
 --
 -- Capitals and accents of a text make no difference (see shop_private.fold). The availability has the order in_stock,
 -- preorder, backorder, out_of_stock. The discount is the share by which the effective price is below the higher one of

@@ -2,10 +2,12 @@
 -- calibration_finish). p_step describes the trial and is its name in calibration_list. If the time p_until comes before
 -- the trial is complete, the function returns null, and a later call continues the trial.
 --
--- A filter is condition number p_condition of calibration_conditions. There are three kinds of searches:
---   - an index over vectors and a p_ef_search: this ef_search, no filter;
---   - an index over vectors and no p_ef_search: the filter, and the stop margin narrow_margin(p_stop_margin, share);
---   - an index over bits: the filter, and p_ef_search as the number of candidates.
+-- A filter is condition number p_condition of calibration_conditions. The index and p_ef_search decide which search is
+-- measured:
+--   - over vectors, if p_ef_search is given: the search has this ef_search and no filter;
+--   - over vectors, if p_ef_search is null: the search has the filter, and the stop margin that narrow_margin computes
+--     from p_stop_margin;
+--   - over bits: the search has the filter, and p_ef_search is the number of candidates.
 create or replace function shop_private.calibration_try(
     p_step text, p_run shop_private.calibration_run, p_condition integer, p_ef_search integer,
     p_stop_margin double precision, p_index regclass, p_until timestamptz

@@ -1,5 +1,6 @@
 -- Makes a column of any view or table a ranking signal. `view` has a column product_id or sku (`key` says which), and
--- the column value_column. A search that uses the signal reads it live, for its candidates only.
+-- the column value_column. A search that uses the signal reads the column at the time of the search, and only for its
+-- candidates.
 --
 --   select shop.add_signal('margin', 'erp.margin', key => 'sku', catalog => 'main', weight => 0.3);
 --

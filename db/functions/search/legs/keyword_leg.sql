@@ -11,8 +11,8 @@
 -- If words of the text have signs, such as C++, a product with every word gets 2 more points if its title has the signs
 -- (see symbol_condition).
 --
--- If the text names a brand among other words, a product of that brand that is found by its keywords must also have one
--- of the other words.
+-- If the text names a brand among other words, the keywords find only those products of the brand that also have one of
+-- the other words.
 --
 -- The work of the leg has a limit, whatever the words are and however many products the catalog has. The document
 -- frequencies in shop.common_word decide which words select products:
@@ -64,8 +64,8 @@ declare
     any_part text;  -- the results of title_parts
     every_part text;
     part_score text;
-    complete boolean := true;  -- whether the statement reads all products with every word
-    common_weight double precision;  -- the factor of the rank of a product with common words only
+    complete boolean := true;  -- whether the statement reads all products that have every word
+    common_weight double precision;  -- the factor for the ts_rank of a product that has only common words
 begin
     leg.route := 'keyword';
     leg.index_name := 'shop.product_keywords_idx';

@@ -1,8 +1,9 @@
 -- Returns the query, moved towards the matches of a filter that excludes the query's neighbourhood. p_leg lists
--- matches, nearest first. The function adds a multiple of a direction to the query. The direction leads from the mean
--- of the query's neighbours that do not meet p_condition, a condition on p (shop.product), to the mean of the nearest
--- matches. So the products near the moved query resemble both the query and the matches. Returns null if a mean is
--- unknown. The function needs no SET clause, because it runs under the search_path of leg_from_starts.
+-- matches, nearest first. The function adds a multiple of a direction to the query. The direction is the difference of
+-- two means: the mean of the nearest matches, minus the mean of those neighbours of the query that do not meet
+-- p_condition. p_condition is a condition on p (shop.product). The products near the moved query therefore resemble
+-- both the query and the matches. Returns null if a mean is unknown. The function needs no SET clause, because it runs
+-- under the search_path of leg_from_starts.
 create or replace function shop_private.shifted_query(
     p_source text, p_bits integer, p_vector @vector@.halfvec, p_condition text, p_leg shop_private.leg
 )

@@ -1,8 +1,9 @@
 -- Returns those words of a text that have at least @typo_min_letters@ letters or digits and that no product contains,
 -- or null if there is none. The words are returned in lower case and not stemmed, because trigrams do not work on
 -- stems. If the similarity of a word to a very common word is at least p_similarity, the word resembles too many
--- titles. Such a word is not returned, and `common` is a query for these very common words. `typed` has all words
--- without a product. The function needs no SET clause, because it runs under the search_path of keyword_leg.
+-- titles. Such a word is not returned, and `common` is a query for these very common words. `typed` lists all words
+-- that no product contains, including those that are not returned. The function needs no SET clause, because it runs
+-- under the search_path of keyword_leg.
 create or replace function shop_private.misspelt_words(
     p_text text, p_language regconfig, p_products bigint, p_similarity double precision,
     out words text[], out common tsquery, out typed text[]
