@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from db.catalog.product import RawProduct
 from db.engine import Database
 from loader.sources import open_source
 from tests.support.loading import load_catalog, stored
@@ -112,3 +113,40 @@ def test_the_dates_of_a_column_decide_before_those_of_other_columns(emptied_data
     assert load_catalog(emptied_database, path).warnings == {}
     published = {sku: str(product["published_at"].date()) for sku, product in stored(emptied_database).items()}
     assert published == {"1": "2026-04-10", "2": "2025-12-31", "3": "2001-04-10"}
+
+
+SPARSE = "sku,title,price,sale_price,currency\n1,A,9,,\n2,B,12,10,EUR\n3,C,$5,,\n4,D,,,\n5,E,7 EUR,,\n"
+
+
+def test_a_price_without_a_currency_gets_the_only_currency_of_the_file(emptied_database: Database, tmp_path: Path):
+    path = tmp_path / "goods.csv"
+    path.write_text(SPARSE)
+    summary = load_catalog(emptied_database, path)
+    currencies = {sku: product.get("currency") for sku, product in stored(emptied_database).items()}
+    assert currencies == {"1": "EUR", "2": "EUR", "3": None, "4": None, "5": "EUR"}
+    warning = "currency is empty, and other rows have EUR; --currency gives the currency of such prices"
+    assert {name: each.reason for name, each in summary.warnings.items()} == {"currency": warning}
+
+
+def test_a_price_without_a_currency_gets_a_warning_if_the_file_has_several(emptied_database: Database, tmp_path: Path):
+    path = tmp_path / "goods.csv"
+    path.write_text(f"{SPARSE}6,F,8,,usd\n7,G,8,,\n8,H,9 CHF,,\n")
+    summary = load_catalog(emptied_database, path, strict=True)
+    assert summary.rejected == 0 and "currency" not in stored(emptied_database)["1"]
+    assert summary.warnings["currency"].count == 3
+    assert summary.warnings["currency"].reason.startswith("currency is empty, and other rows have CHF and EUR and USD;")
+
+
+def test_a_file_with_an_empty_column_of_currencies_is_loaded_without_a_currency(
+    emptied_database: Database, tmp_path: Path
+):
+    path = tmp_path / "goods.csv"
+    path.write_text("sku,title,price,currency\n1,A,9,\n2,B,12,\n")
+    assert load_catalog(emptied_database, path).warnings == {}
+    assert "currency" not in stored(emptied_database)["1"]
+
+
+def test_a_shared_symbol_gets_the_only_currency_of_the_file_if_it_can_mean_it(tmp_path: Path):
+    path = tmp_path / "goods.csv"
+    path.write_text("sku,title,price,currency\n1,A,$9,\n2,B,$12,CAD\n")
+    assert [row.fields["currency"] for row in open_source(path).rows() if isinstance(row, RawProduct)] == ["CAD", "CAD"]

@@ -1,5 +1,5 @@
 """Decides the meaning of ambiguous values by the other prices and dates of a catalog. A price such as "1.290" could be
-two amounts, and a date such as "4/1/26" could be two days."""
+two amounts, and a date such as "4/1/26" could be two days. A price without a currency gets that of the catalog."""
 
 import re
 from collections import defaultdict
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from db.catalog import dates, prices
+from db.catalog.currencies import SHARED
 from db.catalog.dates import DateOrder
 from db.catalog.offer import PRICES
 from db.catalog.prices import DecimalMarks
@@ -22,11 +23,14 @@ class Notation:
 
     def __init__(self, rows: Iterable[RawProduct]) -> None:
         self._marks = DecimalMarks()
+        self._currencies: set[str] = set()
         self._orders: defaultdict[str, DateOrder] = defaultdict(DateOrder)  # of each column, and of the file as ""
         for row in rows:
+            of_row = _currency(row)
+            self._currencies |= {of_row} if of_row else {code for code in _in_prices(row.fields) if code}
             for name in PRICES:
                 if cell := row.fields.get(name):
-                    self._marks.observe(cell, _currency(row))
+                    self._marks.observe(cell, of_row)
             for name in DATES:
                 if cell := row.fields.get(name):
                     self._orders[name].observe(cell)
@@ -34,6 +38,19 @@ class Notation:
             for name, value in row.attributes.items():
                 if type(value) is str and OTHER_DATES.search(name):
                     self._orders[""].observe(value.strip())
+
+    def with_currency(self, row: RawProduct) -> RawProduct:
+        """Return a row whose price has no currency with the currency that all other rows have. If they have several
+        currencies, or none that the symbol in the price can mean, the row gets a warning instead."""
+        if not self._currencies:
+            return row
+        units = [prices.split(row.fields[name]).unit for name in PRICES if row.fields.get(name)]
+        code = next(iter(self._currencies))
+        if len(self._currencies) == 1 and all(unit is None or code in SHARED[unit] for unit in units):
+            return replace(row, fields={**row.fields, "currency": code})
+        stated = " and ".join(sorted(self._currencies)[:3])
+        warning = f"currency is empty, and other rows have {stated}; --currency gives the currency of such prices"
+        return replace(row, warnings=[*row.warnings, ("currency", warning)])
 
     def decided(self, row: RawProduct, name: str) -> RawProduct:
         """Return the row, with the value of this field in a notation that has only one meaning. If nothing shows the
@@ -64,6 +81,20 @@ def ambiguous(fields: Mapping[str, str]) -> tuple[str, ...]:
     if "sale_starts_at" not in fields and "sale_ends_at" not in fields and "published_at" not in fields:
         return found
     return (*found, *(name for name in DATES if (cell := fields.get(name)) and dates.is_ambiguous(cell)))
+
+
+def lacks_currency(fields: Mapping[str, str]) -> bool:
+    """Return whether the product has a price, and neither a currency nor a price that names one."""
+    return not fields.get("currency") and _in_prices(fields) == {None}
+
+
+def _in_prices(fields: Mapping[str, str]) -> set[str | None]:
+    """Return the currencies that the prices name, with None for a price that names none. Return an empty set if the
+    product has no price, or a price that cannot be read."""
+    try:
+        return {prices.split(fields[name]).currency for name in PRICES if fields.get(name)}
+    except ValueError:
+        return set()
 
 
 def _currency(row: RawProduct) -> str | None:
