@@ -60,13 +60,24 @@ _FILLER_WORD = re.compile(
     r"^(?:only|just|now|nur|jetzt|price|preis|prix|precio|prezzo|prijs|preço|pris|cena|цена|ціна)(?!\w) ?:?",
     re.IGNORECASE,
 )
+# A single piece, or a number of pieces
+_PIECES = (
+    r"(?:each|ea|pcs?|pieces?|pce|units?|items?|stück|stk|stck|st|pièces?|unités?|unidad(?:es)?|uds?|pieza|pza|pezz[oi]|pz|"
+    r"unità|stuks?|styck|kpl|szt|sztuk[aęi]?|ks|kus|db|darab|adet|шт|штук[ау]?|buc|bucată|τεμ|peças?|un|pair|paire|paar|"
+    r"個|件|个|개)"
+)
 _PIECE = re.compile(
-    r"(?:(?:/|(?<!\w)(?:per|pro|je|por|par|al|la|za|за|pr|p|das|a)(?!\w)\.?) ?(?:1 )?(?:each|ea|pcs?|pieces?|pce|"
-    r"units?|items?|stück|stk|stck|st|pièce|unité|unidad|ud|pieza|pza|pezzo|pz|unità|stuk|styck|kpl|szt|sztuk[aę]|ks|kus|db|"
-    r"darab|adet|шт|штук[ау]|buc|bucată|τεμ|peça|un|pair|paire|paar|個|件|个|개)|(?<!\w)(?:each|ea|apiece))(?!\w)\.?$",
+    rf"(?:(?:/|(?<!\w)(?:per|pro|je|por|par|al|la|za|за|pr|p|das|a)(?!\w)\.?) ?(?:1 )?{_PIECES}"
+    r"|(?<!\w)(?:each|ea|apiece))(?!\w)\.?$",
     re.IGNORECASE,
 )
+_UNIT_OF_STOCK = re.compile(rf"(?<=[0-9])\s*{_PIECES}\.?$", re.IGNORECASE)
 _EDGES = " ,;()[]*"
+
+
+def without_pieces(stock: str) -> str:
+    """Returns a number of pieces, such as "12 pcs" and "12 Stk.", without the unit."""
+    return stock if stock[-1:].isdecimal() else _UNIT_OF_STOCK.sub("", stock.strip())
 
 
 def without_included_tax(text: str) -> str:

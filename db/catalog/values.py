@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from db.catalog.currencies import SYMBOLS
 from db.catalog.names import without_accents
+from db.catalog.price_words import without_pieces
 from db.catalog.prices import shown
 
 _WORDS = {
@@ -110,7 +111,7 @@ def gtin(cell: str) -> str:
 
 @lru_cache
 def quantity(cell: str) -> int:
-    return _whole_number(cell, may_have_decimals=True)
+    return _whole_number(without_pieces(cell), may_have_decimals=True)
 
 
 @lru_cache

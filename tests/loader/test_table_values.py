@@ -9,7 +9,7 @@ from db.catalog.product import RawProduct
 from db.engine import Database
 from loader.sources import open_source
 from loader.sources.reading.currency_names import split_currency
-from tests.support.loading import load_catalog
+from tests.support.loading import load_catalog, stored
 
 
 def rows_of(folder: Path, content: str, name: str = "goods.csv") -> list[RawProduct]:
@@ -33,6 +33,10 @@ def fields_of(folder: Path, content: str, name: str = "goods.csv") -> dict[str, 
         ("qty", "many", None),
         ("qty", "", None),
         ("qty", "+5", "in_stock"),
+        ("qty", "12 pcs", "in_stock"),
+        ("Lagerbestand", "12 Stk.", "in_stock"),
+        ("qty", "0 Stück", "out_of_stock"),
+        ("qty", "12 sizes", None),
         ("qty,available", "0,yes", None),
         ("qty,Verfügbar", "0,ja", None),
         ("qty,Auf Lager", "0,ja", None),
@@ -156,10 +160,10 @@ def test_values_of_further_columns_of_prices_become_attributes(tmp_path: Path):
     assert row.attributes == {"price_usd": "10", "sale_price_usd": "8"}
 
 
-def test_a_currency_that_may_belong_to_another_price_is_dropped_with_a_fault(tmp_path: Path):
+def test_a_price_whose_currency_may_be_that_of_another_price_is_dropped_with_a_fault(tmp_path: Path):
     row, _ = rows_of(tmp_path, "sku,title,Price,Currency,Preis,Währung\n1,A,,EUR,6,USD\n2,A,5,EUR,,\n")
-    assert row.fields == {"sku": "1", "title": "A", "price": "6"}
-    assert row.faults == [("currency", "currency is EUR in one column and USD in another")]
+    assert row.fields == {"sku": "1", "title": "A", "currency": "EUR"}
+    assert row.faults == [("price", 'price "6" is in EUR by one column and in USD by another')]
 
 
 def test_a_row_without_a_price_that_has_another_kind_of_price_gets_a_warning(
@@ -175,3 +179,21 @@ def test_a_row_without_a_price_that_has_another_kind_of_price_gets_a_warning(
 def test_a_row_with_a_upc_and_no_ean_has_a_gtin(tmp_path: Path):
     rows = rows_of(tmp_path, "sku,title,EAN,UPC\n1,A,4006381333931,\n2,B,,012345678905\n")
     assert [row.fields["gtin"] for row in rows] == ["4006381333931", "012345678905"]
+
+
+def test_a_stock_with_a_unit_of_pieces_is_a_number_and_another_text_is_a_warning(
+    emptied_database: Database, tmp_path: Path
+):
+    path = tmp_path / "goods.csv"
+    path.write_text("sku,title,stock\n1,A,12 pcs\n2,B,3Stk.\n3,C,0 unidades\n4,D,12 boxes\n5,E,many\n")
+    summary = load_catalog(emptied_database, path)
+    found = {sku: (each.get("quantity"), each.get("availability")) for sku, each in stored(emptied_database).items()}
+    assert found == {
+        "1": (12, "in_stock"),
+        "2": (3, "in_stock"),
+        "3": (0, "out_of_stock"),
+        "4": (None, None),
+        "5": (None, None),
+    }
+    assert summary.warnings["quantity"].count == 2
+    assert summary.warnings["quantity"].reason == 'quantity "12 boxes" is not a whole number'

@@ -165,15 +165,18 @@ class Columns:
         read: Mapping[str, int],
         faults: list[tuple[str, str]],
     ) -> None:
-        """Drops the currency if the price is not from the first column of prices, and the columns of currencies state
-        several currencies, because any of these could be the currency of the price."""
+        """Drops a price that is not from the first column of prices if the columns of currencies state several
+        currencies, because any of these could be the currency of the price."""
         if "price" not in fields or read["price"] == self.positions["price"]:
             return
         if self.currencies and read["price"] in self.currencies:
             return
         stated = [attributes[name] for field, name, _ in self.more if field == "currency" and name in attributes]
         if other := next((text for text in stated if text != fields["currency"]), None):
-            faults.append(("currency", f"currency is {fields.pop('currency')} in one column and {other} in another"))
+            price = prices.shown(fields.pop("price"))
+            faults.append(
+                ("price", f'price "{price}" is in {fields["currency"]} by one column and in {other} by another')
+            )
 
 
 def _unread(name: str) -> str:

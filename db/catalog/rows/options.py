@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from db.catalog.names import plain_words
+from db.catalog.price_words import without_pieces
 
 COLOR = frozenset((
     "color", "colour", "colors", "colours", "couleur", "couleurs", "farbe", "farben", "colore", "colori", "kleur",
@@ -55,15 +56,17 @@ CONDITIONS = {
 
 
 def whole_number(cell: str) -> int | None:
-    """Returns the number in a cell such as "5", "+5", "-1", "5.0000", "1 290" or "'5", or None. Three zeros after a
-    dot or comma could be decimals or thousands, so "5.000" gives None."""
-    found = re.fullmatch(r"'?([+-]?[0-9]{1,15}|[+-]?[0-9]{1,3}(?:\s[0-9]{3}){1,4})([.,](0{0,2}|0{4,}))?", cell.strip())
+    """Returns the number in a cell such as "5", "+5", "-1", "5.0000", "1 290", "'5" or "5 pcs", or None. Three zeros
+    after a dot or comma could be decimals or thousands, so "5.000" gives None."""
+    found = re.fullmatch(
+        r"'?([+-]?[0-9]{1,15}|[+-]?[0-9]{1,3}(?:\s[0-9]{3}){1,4})([.,](0{0,2}|0{4,}))?", without_pieces(cell.strip())
+    )
     return int(re.sub(r"\s", "", found[1])) if found else None
 
 
 def stock_sign(cell: str) -> int | None:
     """Returns 1 for a cell with a positive number, 0 for zero, -1 for a negative number, or None for other texts."""
-    found = re.fullmatch(r"'?([+-]?)([0-9][0-9.,' ]*)", cell.strip())
+    found = re.fullmatch(r"'?([+-]?)([0-9][0-9.,' ]*)", without_pieces(cell.strip()))
     if found is None:
         return None
     return 0 if not found[2].strip("0.,' ") else -1 if found[1] == "-" else 1
