@@ -49,7 +49,7 @@ def queries() -> None:
 
 @app.command()
 def watches() -> None:
-    """Measure how long the comparison of a batch with 1,000 watches takes, compared with the encoding of the batch."""
+    """Measure how long it takes to compare 64 products with 1,000 watches, against the time to encode the products."""
     from benchmarks.encoder import watches
 
     watches.run()
@@ -299,7 +299,7 @@ def against(
     other_python: Annotated[Path, typer.Option(help="Python interpreter of the other version's environment.")],
     rows: Annotated[int, typer.Option(help="Number of products in the catalog.")] = 50_000,
     cells: Annotated[
-        bool, typer.Option("--cells", help="Compare recall and time of filtered searches, for each case of `filtered`.")
+        bool, typer.Option("--cells", help="Compare recall and time of searches with the filters of `search filtered`.")
     ] = False,
 ) -> None:
     """Compare the search times of this version with those of another version. Both run the same searches, in turns."""

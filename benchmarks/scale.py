@@ -62,8 +62,9 @@ MEASURED = (
     Measured(1_000_000, 16, 64, None, 460),
     Measured(1_000_000, 24, 128, 1_638_408_192, 2_311),
 )
-MEASURED_MS = ((100_000, 11.8), (1_000_000, 34.7))  # products, and the p50 of three legs (search_hybrid*.md)
-MEASURED_TABLES = (1_000_000, 3_719_000_000)  # short products, and bytes of all tables and other indexes
+MEASURED_MS = ((100_000, 11.8), (1_000_000, 34.7))  # number of products, p50 in ms (search_hybrid*.md)
+# Number of products with short texts, and bytes of all tables and of all indexes but HNSW.
+MEASURED_TABLES = (1_000_000, 3_719_000_000)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Estimate:
 
     products: int
     suits: Suitable
-    bits: int  # both indexes, over bits
+    bits: int  # size of both indexes if they are indexes over bits
     tables: int  # all tables, and all indexes but HNSW
     build_hours: float  # of one core, for both HNSW indexes
     cpu_hours: float  # to encode the images with two cores
@@ -80,13 +81,13 @@ class Estimate:
     search_ms: float  # of one core, for a search with three legs
 
     def servers(self, searches: float) -> int:
-        """Return how many database servers answer this number of searches a second, each with a copy of all indexes."""
+        """Return how many database servers are needed for `searches` a second. Each has a copy of all indexes."""
         return ceil(searches * self.search_ms / 1000 / (CORES * BUSY))
 
     @property
     def shards(self) -> int:
-        """The number of servers among which the catalog must be divided, so that shared_buffers has at most the share
-        SHARED of the memory of each."""
+        """The number of servers among which the catalog must be divided, so that shared_buffers takes at most the
+        share SHARED of each server's memory."""
         return ceil(self.suits.shared_buffers / (SHARED * MEMORY))
 
 

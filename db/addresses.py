@@ -2,9 +2,9 @@
 
     postgresql://user:password@db1:5432,db2:5433/shop?target_session_attrs=primary
 
-libpq tries the hosts in this order, or with load_balance_hosts=random in a random order. `parse` moves several hosts
-into the query of the URL, and their ports too if one of them has a port. Both SQLAlchemy and libpq read this form:
-`postgresql://user:password@/shop?host=db1,db2&port=5432,5433`.
+libpq tries the hosts in this order, or with load_balance_hosts=random in a random order. If an address names several
+hosts, `parse` moves the hosts into the query of the URL. If one of them has a port, `parse` moves the ports too. Both
+SQLAlchemy and libpq read this form: `postgresql://user:password@/shop?host=db1,db2&port=5432,5433`.
 """
 
 import re

@@ -63,11 +63,11 @@ class Database:
     roles: Roles
     password: Callable[[str], str] | None = field(default=None, repr=False)
     kept: KeptLogins | None = field(default=None, repr=False)
-    # the id of the server process, and whether the address is the one for reading
+    # Maps each connection to the id of its server process, and to whether it uses the address for reading.
     _opened: "WeakKeyDictionary[psycopg.Connection[Any], tuple[int | None, bool]]" = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
-    # the connections on which SQLAlchemy or a listener still runs the first statements, with the time of their opening
+    # Maps each connection on which SQLAlchemy or a listener still runs the first statements to the time of its opening.
     _starting: "WeakKeyDictionary[psycopg.Connection[Any], float]" = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
@@ -107,7 +107,7 @@ class Database:
         engine = create_engine(self.url(role, read=read), poolclass=NullPool, connect_args=_arguments(role))
 
         def note(connection: Any, record: Any) -> None:
-            known = connection.info.backend_pid if self.is_embedded else None  # a pooler tells another process id
+            known = connection.info.backend_pid if self.is_embedded else None  # a pooler reports another id
             self._opened[connection] = (record.info.get(SERVER_PID, known), read)
             self._starting.pop(connection, None)
 

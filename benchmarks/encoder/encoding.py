@@ -5,8 +5,8 @@ slowest stage, and with the time of the plain loop that most people write:
     for path in paths: model.encode(Image.open(path))
 
 In each round, the lane with the export, the lane with torch and the loop run one after another, in the same process.
-The loop has a quarter of the files. Only the lanes hash the files and store vectors. `clip` measures the lanes with
-CLIP ViT-B/32. `memory` measures whether the memory of an encoder grows.
+The loop encodes only a quarter of the files. Only the lanes hash the files and store vectors. `clip` measures the
+lanes with CLIP ViT-B/32. `memory` measures whether the memory of an encoder grows.
 """
 
 import os

@@ -77,8 +77,9 @@ def _load_drawn(measured: Site, count: int) -> None:
 
 
 def unreachable_addresses(measured: Site) -> tuple[list[float], list[float]]:
-    """Returns the seconds of each round until the images in files are encoded. The first list is measured without
-    other images, and the second list with other images whose addresses do not answer."""
+    """Returns two lists with, for each round, the seconds until the images in files are encoded. In the rounds of the
+    first list, there are no other images. In those of the second list, there are also images whose addresses do not
+    answer."""
     alone: list[float] = []
     beside: list[float] = []
     with _silent_server() as port:

@@ -15,7 +15,7 @@ from benchmarks.encoder.architectures import VIT_B_32, save_clip
 from benchmarks.support.report import Line, keep, milliseconds
 from encoder.models.loading import Features, load
 
-TOKENS = (4, 5, 6, 7, 8, 10, 12)  # lengths of the queries in tokens: 2 to 10 words, a start token and an end token
+TOKENS = (4, 5, 6, 7, 8, 10, 12)  # lengths of the queries: a start token, 2 to 10 tokens of text, an end token
 
 
 def run(rounds: int = 15) -> None:

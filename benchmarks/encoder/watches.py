@@ -68,8 +68,8 @@ def run(rounds: int = 20) -> None:
 
 
 def _compare(conn: Connection, batch: Any, rounds: int) -> tuple[float, int]:
-    """Returns the processor time of the database's process for a batch, and the number of matches. The matches are
-    rolled back."""
+    """Returns how many seconds of processor time the server process takes to compare a batch, and the number of
+    matches. The matches are rolled back."""
     pid = conn.scalar(text("select pg_backend_pid()"))
     began = 0.0
     matches = 0

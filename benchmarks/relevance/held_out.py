@@ -7,7 +7,7 @@ images with the same head noun have grade 1, such as a green apple for the query
 - suite *semantic*, catalog `hidden`: a product's title has no word of any query for which the product is relevant. The
   title consists of the image's other tags ("cog cogwheel tool" for a gear). An image without other tags gets a
   word of its category as the title. An example is "urban commuter bag" for the query "black leather backpack": keywords
-  cannot find the product, but the title's meaning and the image may.
+  cannot find the product, but the title's meaning and the image can.
 - suite *lexical*, catalog `named`: the title is the image's own title and then the title in `hidden` ("gear cog
   cogwheel tool").
 - suite *neutral*, catalog `neutral`: the title is one word of the category ("tool"), as in a shop that does not

@@ -1,8 +1,9 @@
 """Measures what signals and rules cost a search, in pairs of the same search in two databases with the same products.
 
-- not used: a database without rules, whose signals all have weight 0, against a copy of it in which the functions of a
-  search no longer call those of rules and signals;
-- used: a copy with 10 signals, 5 of them views, and 1,000 live rules, against the database without them.
+- not used: the first database has no rules, and all its signals have weight 0. The second database is a copy of the
+  first. In the copy, the functions of a search do not call the functions of rules and signals.
+- used: a copy of the first database with 10 signals, 5 of them views, and 1,000 live rules is compared with the first
+  database.
 
 All three legs run. The two searches of a pair run within a fraction of a second, in a random order.
 """
@@ -98,7 +99,7 @@ def remove_calls(without: Shop) -> None:
                 (function,),
             ).fetchall()
             if defined.count(call) != 1:
-                raise RuntimeError(f"{function} does not call the functions of rules and signals as before")
+                raise RuntimeError(f"{function} does not contain exactly once: {call}")
             conn.execute(defined.replace(call, ""))
         conn.execute("analyze")
 

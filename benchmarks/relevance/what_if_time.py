@@ -27,7 +27,7 @@ QUERIES = 500
 CHANGED = 10_000  # products whose price changes
 DEPTHS = 40  # number of depths of a parcel in the generated catalog, all about equally frequent
 RELEVANT = 3  # judged products of a query
-WRITE_EVERY = 10.0  # seconds; changing 10,000 products takes some seconds, and what_if repeats this for each write
+WRITE_EVERY = 10.0  # seconds between writes; after each write, what_if changes all 10,000 products again
 MOST_SECONDS, MOST_WAIT = 60.0, 0.5
 
 

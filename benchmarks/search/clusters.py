@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 DIMENSION = 128
 CLUSTERS = 400
-SPREADS = (0.05, 1.2)  # length of a product's deviation from its cluster's centre, which has length 1
+SPREADS = (0.05, 1.2)  # length of a product's deviation from the centre of its cluster; a centre has length 1
 MOST_IMAGES = 8
 IMAGE_NOISE = 0.15  # length of an image's deviation from its product
 NEAR_DUPLICATES, EXACT_DUPLICATES, WITHOUT_VECTORS = 0.05, 0.02, 0.08  # shares of all products

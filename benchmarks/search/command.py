@@ -73,7 +73,7 @@ def search(
     if unknown := set(wanted) - set(PARTS):
         raise typer.BadParameter(f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(PARTS)}")
     if "build" in wanted and rows < MANY:
-        raise typer.BadParameter(f"build needs at least {MANY} products, because an encoder defers no smaller index")
+        raise typer.BadParameter(f"build needs at least {MANY} products; with fewer, an encoder defers no index")
     kinds = [known for known in KINDS if known in (kind or KINDS)]
     others = [PEERS[known] for known in PEERS if known in (peer or PEERS)]
     with _kept(folder) as kept:

@@ -193,7 +193,7 @@ Found = Sequence[tuple[Result, Figures]]  # each cell with the figures of shop.s
 
 
 def _slowest(what: str, found: Found, q: float, most: float) -> Line:
-    """Returns the largest quantile `q` of the cells. The goal is at most `most` seconds."""
+    """Returns the quantile `q` of the times in the slowest cell. The goal is at most `most` seconds."""
     result, figures = max(found, key=lambda each: each[1].at(q))
     seconds = figures.at(q)
     goal = f"<= {most * 1000:g} ms"

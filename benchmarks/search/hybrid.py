@@ -79,7 +79,7 @@ def goals_of_a_million(found: Mapping[Wording, Mapping[str, Figures]]) -> list[L
 
 
 def _at_most(what: str, figures: Sequence[Figures], q: float, most: float) -> Line:
-    """Returns the largest quantile `q` of `figures`. The goal is at most `most` seconds."""
+    """Returns the quantile `q` of the slowest of `figures`. The goal is at most `most` seconds."""
     seconds = max(each.at(q) for each in figures)
     return Line(what, milliseconds(seconds), f"<= {most * 1000:g} ms", seconds <= most)
 

@@ -39,8 +39,8 @@ SEARCH = """
 
 @dataclass(frozen=True)
 class Search:
-    """One search. `vector` is the combined vector of `inputs`. The search may find only products that are in `matching`
-    and not in `excluded`."""
+    """One search. `vector` is the combined vector of `inputs`. Only products that are in `matching` and not in
+    `excluded` are right answers."""
 
     inputs: Sequence[Mapping[str, object]]
     vector: NDArray[np.float32]

@@ -2,9 +2,9 @@
 
 The only notations that could mean two dates have numbers between slashes or hyphens and the year at the end, as in
 "4/1/26". `DateOrder` finds out from other dates which number is the day. If the other dates do not show this, the date
-is refused, because a sale could start on a wrong day. A date with hyphens such as "26-04-10" or "26-11-30", whose first
-number could be the year as well as its last, is also refused unless another date shows that the year comes last; with
-slashes, the last number is the year if it is 10 or more.
+is refused, because a sale could start on a wrong day. In a date with hyphens such as "26-04-10" or "26-11-30", the
+first number could also be the year. Such a date is refused too, unless another date shows that the year comes last. In
+a date with slashes, a last number of 10 or more is the year.
 """
 
 import re
@@ -15,7 +15,7 @@ from functools import lru_cache
 from db.catalog.prices import shown
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
-FIRST_SHORT_YEAR = 10  # a year of two digits below this number, as in "26/04/01", is more likely a day
+FIRST_SHORT_YEAR = 10  # a last number below this, as in "26/04/01", is more likely a day than a year
 
 _TIME = (
     r"(?:(?:T|,?\s+(?:at\s+)?)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})"
@@ -98,8 +98,8 @@ def decided(cell: str, *, day_first: bool) -> str:
 class DateOrder:
     """Finds out whether dates have the day or the month first. A date such as "1/31/26" shows the order.
 
-    A date shows that the year comes last if its last number is above 31, or if its middle number is above 12, which
-    makes it the day.
+    A date shows that the year comes last if its last number is above 31. A middle number above 12 shows this too,
+    because the middle number is then the day.
     """
 
     def __init__(self) -> None:
@@ -122,8 +122,9 @@ class DateOrder:
         return bool(self._shown)
 
     def day_first(self, cell: str) -> bool | None:
-        """Returns whether the day comes first in an ambiguous date. Returns None if no other date shows this, if
-        dates contradict each other, or if the last number may not be the year."""
+        """Returns whether the day comes first in an ambiguous date. Returns None if no other date shows this, or if
+        dates contradict each other. Also returns None if the first number could be the year, and no other date shows
+        that the year comes last."""
         found = _EITHER_FIRST.fullmatch(cell)
         if found and _may_begin_with_year(found):
             if not self._year_is_last:

@@ -23,8 +23,9 @@ def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: 
     the product, add a fault and replace the text by None.
 
     If the product has no currency yet, it gets the currency in the text. If the text of `price` names another currency
-    than that of the product, the product's currency is replaced by None too. Adds a warning if the amount is
-    the lowest of several prices, is without tax, or loses decimals of a currency that has three.
+    than that of the product, the product's currency is replaced by None too. Adds a warning if the amount is the lowest
+    of several prices or a price without tax. Also adds a warning if the currency has three decimals and the amount
+    loses the third.
     """
     written = texts.get(name)
     if not written:

@@ -81,7 +81,7 @@ def without_pieces(stock: str) -> str:
 
 
 def without_included_tax(text: str) -> str:
-    """Returns the text without phrases that include taxes, such as "incl. VAT" and "TTC"."""
+    """Returns the text without phrases that say that taxes are included, such as "incl. VAT" and "TTC"."""
     return _WITH_TAX_CJK.sub(" ", _WITH_TAX.sub(" ", text))
 
 
@@ -93,7 +93,8 @@ class Words(NamedTuple):
 def without_words(text: str) -> Words:
     """Returns the price without the words.
 
-    The text is unchanged if its words both exclude and include taxes, or exclude taxes and give a lowest price.
+    The text is unchanged if its words say that taxes are excluded, and other words say that taxes are included or that
+    the price is the lowest of several.
     """
     rest = _SHIPPING.sub(" ", text)
     rest, without_1 = _WITHOUT_TAX.subn(" ", rest)

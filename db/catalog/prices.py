@@ -102,7 +102,7 @@ def split(cell: str) -> WrittenPrice:
 
 @lru_cache(maxsize=10_000)
 def remark(cell: str) -> str | None:
-    """Return the meaning of the words beside a valid price, such as "a price without tax", or None if it has none."""
+    """Return the meaning of the words beside a valid price, such as "a price without tax". None: no such words."""
     if _PLAIN.fullmatch(cell) or ((plain := _PLAIN_WITH_CODE.fullmatch(cell)) and plain[2].upper() in CODES):
         return None
     return {FROM: "the lowest price", EXCLUDING_TAX: "a price without tax"}.get(split(cell).meaning or "")

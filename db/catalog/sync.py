@@ -47,7 +47,7 @@ _DELETE = text(
 class Missing:
     """Three counts of the catalog's products."""
 
-    to_change: int  # products that the feed does not name; unless `delete`, only products not yet out of stock
+    to_change: int  # products that the feed does not name; without `delete`, only those not yet out of stock
     named: int  # products that the feed names
     products: int  # all products
 

@@ -94,7 +94,7 @@ def _watched(home: Path, port: int, on_progress: Progress) -> Iterator[None]:
     this, because this process still uses the old port."""
     left = threading.Event()
     reported: set[str] = set()
-    settled = time.monotonic()  # when `check` last found the main process, no process, or a start or stop in progress
+    settled = time.monotonic()  # when `check` last saw the main process, no process at all, or a start or stop
 
     def report(text: str) -> None:
         """Report a text, but only once until the server runs again. Texts that differ only in numbers count as one."""

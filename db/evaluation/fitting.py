@@ -58,8 +58,8 @@ def fit_weights(
     dev, test = sum(halves), len(halves) - sum(halves)
     if min(dev, test) < FEWEST:
         raise SettingsError(
-            f"the {len(halves)} queries with a text are split into halves of {dev} and {test}; fitted weights mean "
-            f"nothing unless each half has at least {FEWEST} queries",
+            f"the {len(halves)} queries with a text are split into halves of {dev} and {test}; for meaningful "
+            f"weights, each half needs at least {FEWEST} queries",
             hint="Judge more queries.",
         )
     cases = [case for task in tasks for _, case in leg_lists(conn, _half(task), DEPTH, on_progress, trial_of)]

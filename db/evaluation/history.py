@@ -138,7 +138,8 @@ def check_comparable(run: int, stored: Sequence[StoredLeg], tasks: Sequence[Task
             change = f"{then} queries then, {now} now" if then != now else "other queries, grades or products"
             raise SettingsError(
                 f"run {run} used other judgements for {what}: {change}",
-                hint="The difference would mean nothing. Measure without --against. Compare later runs with this run.",
+                hint="The difference would mean nothing. Measure without --against, and compare later runs with "
+                "the new run.",
             )
         if same[0].k != k:
             raise SettingsError(

@@ -34,7 +34,7 @@ Progress = Callable[[], None]
 class Task:
     """The queries of one kind, suite and catalog, to be measured under one filter.
 
-    `queries` have no grades of products that the filter excludes.
+    The grades in `queries` omit the products that the filter excludes.
     """
 
     suite: str
@@ -43,8 +43,9 @@ class Task:
     filter: Filter | None
     selectivity: float | None  # share of the catalog's products that pass the filter; None without a filter
     queries: Sequence[JudgedQuery]
-    # The number of queries that are not measured. A query is not measured if no relevant product is in the catalog and
-    # passes the filter. A query with a product's first image is also not measured if this image is not encoded.
+    # The number of queries that are not measured. A query is not measured if none of its relevant products is in the
+    # catalog and passes the filter. A query with a product's first image is also not measured if this image is not
+    # encoded.
     left_out: int
 
     @property
@@ -174,8 +175,8 @@ def measure(
 ) -> list[MeasuredLeg]:
     """Run every query of the task on every leg. `on_progress` is called after each query of each leg.
 
-    Raises DatabaseError if, at the end, the settings of `model` have changed or, except in a trial, another model is
-    serving.
+    Raises DatabaseError if the settings of `model` have changed by the end. Except in a trial, also raises it if
+    another model is serving by then.
     """
     how = how or MeasureOptions()
     measured = [_measure_leg(conn, task, leg, model, how, on_progress) for leg in task.legs]

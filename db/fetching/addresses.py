@@ -37,7 +37,7 @@ class Reachable:
     ports: Collection[int] = ()  # ports that are allowed besides 80 and 443
     # Lower-case names of hosts whose addresses need not be public. A name with a leading dot allows all subdomains.
     hosts: Collection[str] = ()
-    settings: str | None = "WINDOWSHOP_ENCODER_FETCH"  # prefix of the settings that allow more; None: no setting does
+    settings: str | None = "WINDOWSHOP_ENCODER_FETCH"  # prefix of the settings that allow more; None if no setting does
 
     def url(self, written: str) -> httpx2.URL:
         """Parse and check a URL. Requests use the result, so they go to the checked URL. Raises ImageRejected."""

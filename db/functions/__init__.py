@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from db.functions import constants
 
-# each file before the files whose functions call it
+# Each file comes before the files whose functions call its function.
 IN_CALL_ORDER = tuple((files(__name__) / "call_order.txt").read_text(encoding="utf-8").split())
 _NAME = re.compile(r"@([a-z][a-z0-9_]*)@")
 

@@ -9,30 +9,37 @@ BITS = (
         "default_bit_factor",
         5,
         "x sqrt(vectors)",
-        "candidates of an index over bits before a calibration; recall@10 was 0.97 with 1,500 of 100,000",
+        "candidates of an index over bits before a calibration; with 1,500 candidates of 100,000 vectors, recall@10 "
+        "was 0.97",
     ),
     Constant(
         "bit_list_candidates",
         LIST_CANDIDATES,
         "candidates",
-        "candidates for each list that a leg reads: 40 % of the lists for 1,500 of 100,000 vectors; with 16 % of the "
-        "lists, recall@10 stayed below 0.95",
+        "a leg reads one list for each of this many candidates, so 40 % of the lists for 1,500 of 100,000 vectors; "
+        "with 16 % of the lists, recall@10 stayed below 0.95",
     ),
     Constant(
         "bit_lists",
         100,
         "lists",
-        "lists that a scan for a cut or a calibration reads at once, and limit of a scan for a match",
+        "lists that a scan for a cut or a calibration reads at once; a scan for a match reads at most this many",
     ),
     Constant("bit_walk_lists", 10, "lists", "lists that a walk through an index over bits reads"),
-    Constant("bit_most_lists", 32_768, "lists", "ivfflat.max_probes: all lists, because pgvector allows no more"),
-    Constant("bit_depth_factor", 5, "x depth", "smallest number of candidates of an index over bits"),
+    Constant(
+        "bit_most_lists",
+        32_768,
+        "lists",
+        "ivfflat.max_probes: the largest value of pgvector, so a scan may read all lists",
+    ),
+    Constant("bit_depth_factor", 5, "x depth", "a search takes at least this many candidates of an index over bits"),
     Constant("bit_walk_factor", 4, "x candidates", "candidates of a walk through an index over bits"),
     Constant(
         "bit_cut_batch",
         200,
         "candidates",
-        "batch of a cut by an index over bits; larger, because the order of the index is not exact",
+        "candidates that a cut by an index over bits takes at once; more than hnsw_batch, because the order of the "
+        "index is not exact",
     ),
     Constant("bit_match_factor", 20, "x k", "candidates of an index over bits for the k nearest products of a match"),
 )

@@ -149,7 +149,7 @@ def _compared(
 
 
 def _fewest(sessions: Sessions, questions: Questions) -> int:
-    """Returns the smallest number of candidates by bits that reaches the target recall, or the largest number."""
+    """Returns the smallest of CANDIDATES that reaches the target recall, or the last one if none reaches it."""
     for candidates in CANDIDATES:
         figures = trial(_compared(sessions, questions, "bits", candidates))
         if figures is not None and figures.reaches(TARGET):

@@ -1,10 +1,10 @@
-"""Measures shop.search under row policies, against the searches of a role without a policy, which have a filter
+"""Measures shop.search under row policies. The baseline is a role that no policy restricts. Its searches have a filter
 instead.
 
 There are two policies. The first one compares a column: each customer sees one product type. The second one asks
 whether the customer's price list has the product; together, the lists of all customers have as many rows as the catalog
-has products. Each of three customers sees a share of the catalog. The role without a policy has BYPASSRLS, so the same
-database answers both in turns. Its filter passes the same products: a product type, or a price below a bound.
+has products. Each of three customers sees a share of the catalog. The role without a policy has BYPASSRLS, so one
+database answers both roles in turns. The filter passes the same products: a product type, or a price below a bound.
 """
 
 from collections.abc import Iterator, Sequence
@@ -74,7 +74,8 @@ def customer(share: float) -> str:
 
 @contextmanager
 def customers(shop: Shop) -> Iterator[None]:
-    """Create the logins, and the price lists with as many rows as the catalog has products. Drops both at the end."""
+    """Create the logins and the price lists. The lists together have as many rows as the catalog has products. At the
+    end, drop the logins and the lists."""
     logins = [FREE, *map(customer, MEASURED)]
     with shop.admin() as conn:
         _drop(conn, logins)

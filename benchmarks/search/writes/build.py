@@ -1,5 +1,5 @@
 """Measures how long it takes to write the vectors of a catalog into a model's tables, and to build both HNSW indexes.
-The vectors are computed before.
+The vectors are computed beforehand.
 
 Windowshop writes by the calls of an encoder, which defers the indexes and builds them at the end. The baseline is COPY
 into two tables without keys, checks and indexes, and CREATE INDEX with the same parameters. For each step the two take
@@ -133,7 +133,7 @@ def _create_index(database: Database, table: str, definition: str) -> None:
 
 
 def _check(shop: Shop) -> None:
-    """Raises RuntimeError unless the tables have every vector and a valid index each."""
+    """Raises RuntimeError if a table lacks a vector or a valid index."""
     with shop.admin() as conn:
         for table in (f"{kind}_{part}" for kind in ("bench", "bare") for part in PARTS):
             found = conn.execute(

@@ -1,13 +1,14 @@
 """Measures what changes of the catalog cost the recall and the time of a search, before and after VACUUM and a rebuild.
 
 All changes are made in a copy of the database. In a first round, a tenth of the products gets another image of the same
-kind, and a twentieth of the products is deleted and inserted again with another image. The second round changes three
-tenths in the same way. After each round, VACUUM runs. At the end, the indexes are rebuilt with the same parameters. The
-calibration of the beginning stays until the rebuild. No autovacuum runs meanwhile. From a million products on, only the
-first round runs, and the indexes are not rebuilt, because the rest takes hours.
+kind, and a twentieth of the products is deleted and inserted again with another image. In the second round, three
+tenths get another image, and again a twentieth is deleted and inserted. After each round, VACUUM runs. At the end, the
+indexes are rebuilt with the same parameters. The calibration of the beginning stays until the rebuild. No autovacuum
+runs meanwhile. From a million products on, only the first round runs, and the indexes are not rebuilt, because the
+second round and the rebuild take hours.
 
-The searches have text-like queries and use the image leg: without a filter, and with a filter on the query's own
-category, which a twentieth of the products passes. The recall is measured against the current vectors.
+The searches have text-like queries and use the image leg. One search has no filter. The other has a filter on the
+query's own category, which a twentieth of the products passes. The recall is measured against the current vectors.
 """
 
 import copy
@@ -55,7 +56,7 @@ class State:
     "windowshop index status" about a rebuild or the calibration."""
 
     name: str
-    seconds: float  # of the step before
+    seconds: float  # the time of the step that led to this state
     figures: Sequence[Figures]
     size: int
     advice: Sequence[str]

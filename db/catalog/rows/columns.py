@@ -25,7 +25,7 @@ class Columns:
     `currencies` has the currency that the name of a price's column states, by the position of the column.
     `other_prices` names the columns in `rest` with other usual names of the price, such as `retail_price`. With
     `stock_decides`, a product without an availability gets it from its quantity, unless one of its attributes says
-    whether the product is available, or sold without stock.
+    whether the product is available, or that it is sold without stock.
     """
 
     positions: Mapping[str, int]

@@ -94,7 +94,8 @@ _PART_OF_AVAILABILITY = re.compile(
 
 def says_availability(name: str, cell: Any) -> bool:
     """Returns whether an attribute says that a product is available, or that it is sold without stock, such as
-    "Available", "Auf Lager", "backorders" or "track_inventory". `inventory` says it if its cell is not a number."""
+    "Available", "Auf Lager", "backorders" or "track_inventory". The attribute `inventory` counts if its cell is no
+    number."""
     return _is_availability(name) or (name == "inventory" and isinstance(cell, str) and stock_sign(cell) is None)
 
 

@@ -6,17 +6,17 @@
 -- `sort` is one or more fields, such as 'effective_price desc' or 'availability, title' (see sort_keys). The effective
 -- price is the price at the time of the statement (shop.effective_price). Products without a value come last, and
 -- product_id orders equal products. A null `sort` orders by product_id. This order is the same on every call, and mixes
--- products of all types. The orders price, price desc, effective_price and effective_price desc, and that of a null
--- `sort`, are read from an index. Any other sort reads all products that pass the filter.
+-- products of all types. The orders price, price desc, effective_price and effective_price desc are read from an
+-- index, and so is the order of a null `sort`. Any other sort reads all products that pass the filter.
 --
 -- `after_cursor` is the cursor of the last row of the previous page; null returns the first page. Without `sort`, the
 -- product_id of that row may be passed as `after` instead. A null filter lets every product pass.
 --
--- group_by => 'item_group_id' lists one product for each group of variants, the one that comes first in the order (see
--- browse_heads for very large groups). `sort` must then be null, or an order that is read from an index. group_products
--- is the number of the group's products that pass the filter, up to @group_most_products@. group_low and group_high are
--- the lowest and highest effective price of these products, in the currency of the listed product. Without group_by,
--- these columns are null. A product without item_group_id is a group of its own.
+-- group_by => 'item_group_id' lists one product for each group of variants: the product that comes first in the order
+-- (see browse_heads for very large groups). `sort` must then be null, or an order that is read from an index.
+-- group_products is the number of the group's products that pass the filter, up to @group_most_products@. group_low and
+-- group_high are the lowest and highest effective price of these products, in the currency of the listed product.
+-- Without group_by, these columns are null. A product without item_group_id is a group of its own.
 create or replace function shop.browse(
     filter jsonb default null, k integer default 10, catalog text default 'main', after uuid default null,
     sort text default null, after_cursor text default null, group_by text default null

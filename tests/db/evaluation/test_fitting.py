@@ -86,5 +86,5 @@ def test_queries_with_a_filter_and_queries_without_are_tested_as_separate_groups
 
 def test_a_fit_needs_at_least_ten_queries_in_each_half(shop: "Shop", analyst: Connection) -> None:
     suite_of_words(shop, 10)
-    with pytest.raises(SettingsError, match="nothing unless each half has at least 10 queries"):
+    with pytest.raises(SettingsError, match="for meaningful weights, each half needs at least 10 queries"):
         fitting.fit_weights(analyst, prepare(analyst, read(analyst, ["default"])))
