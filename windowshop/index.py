@@ -97,8 +97,8 @@ def add(
         int | None,
         typer.Option(
             "--min-rows",
-            help="Leave out values that fewer products have. Default: the number of products up to which comparing all "
-            "is as fast as an index, as the newest calibration says, but at least 1,000.",
+            help="Leave out values with fewer products than this. Default: 1,000, or the number of products up to "
+            "which the newest calibration found no index faster than comparing all, if it is larger.",
             min=1,
         ),
     ] = None,

@@ -100,8 +100,8 @@ def add(
     windowshop feed add main https://shop.example/feed.xml --cron "*/15 * * * *" --sync
     windowshop feed add berlin /srv/berlin.csv --cron "0 4 * * *" --catalog berlin --map title="Item name"
 
-    The paths are those of the machine on which "windowshop jobs" runs, and WINDOWSHOP_FEED_... of that process holds
-    the feed's user and password. A schedule with this name is replaced.
+    Paths are those of the machine on which "windowshop jobs" runs. The user and the password of the feed are in the
+    settings WINDOWSHOP_FEED_... of that process. A schedule with this name is replaced.
     """
     import re
 

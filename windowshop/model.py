@@ -318,7 +318,7 @@ def _print_switch(switched: "Switched") -> None:
 
 
 def ensure_a_model_serves(database: "Database", settings: "Settings") -> None:
-    """If no model serves, let the starter model serve, unless the site has only other models."""
+    """If no model serves, let the starter model serve. A site that has only other models stays as it is."""
     from db.lifecycle.serving import every_model, serve_model
     from encoder import starter
     from migrations.model_revisions import NewModel, add_model

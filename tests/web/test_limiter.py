@@ -10,7 +10,7 @@ from web.http.limiter import ConcurrencyLimiter
 from web.http.problems import ApiError
 
 
-def test_a_slot_is_free_only_after_the_work_has_ended_although_its_request_was_cancelled() -> None:
+def test_a_slot_stays_taken_until_the_work_of_a_cancelled_request_has_ended() -> None:
     async def run() -> None:
         limiter, end = ConcurrencyLimiter(1, 0), threading.Event()
         request = asyncio.ensure_future(limiter.in_thread(end.wait, 60))

@@ -162,7 +162,7 @@ def test_the_service_finishes_open_requests_after_sigterm(
     assert running.wait(60) == 0
 
 
-def test_the_log_has_one_line_per_request_and_the_filters_of_answered_searches_and_no_query(
+def test_the_log_has_a_line_per_request_and_filters_of_answered_searches_but_no_query(
     service_process: tuple[subprocess.Popen[bytes], Path, str],
 ) -> None:
     running, log, address = service_process

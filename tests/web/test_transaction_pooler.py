@@ -120,7 +120,7 @@ def test_mixed_requests_through_a_transaction_pooler_give_the_right_answers(
                 assert conn.execute(SESSION_SETTINGS).fetchone() == ("1min", "notice")
 
 
-def test_searches_of_the_command_line_work_and_processes_that_need_a_session_refuse_the_pooler(
+def test_command_line_searches_use_the_pooler_and_session_processes_refuse_the_pooler(
     site: Database, pooler: int, tmp_path: Path
 ) -> None:
     (tmp_path / "products.csv").write_text("sku,title\na,A\n")

@@ -50,8 +50,8 @@ class Reader:
     last_read: int = 0  # number of the last read for which this reader came before the others
 
 
-# The server that a probe asks: a server that searches use now, a server at the read address, or the primary with the
-# login web_writer.
+# The server that a probe asks: a given server at the read address, "reads" for a server that searches use now, or
+# "primary" for the primary, with the login web_writer.
 Target = Reader | Literal["reads", "primary"]
 
 

@@ -213,8 +213,8 @@ def _execute_raw(conn: Connection, statements: str) -> None:
 
 
 def _is_alive(conn: AsyncConnection) -> bool:
-    """Returns whether an idle connection has no data to read. The server rarely sends data on an idle connection unless
-    it closes the connection."""
+    """Returns whether an idle connection has no data to read. Data on an idle connection nearly always mean that the
+    server has closed the connection."""
     poll = select.poll()
     poll.register(_raw(conn).socket, select.POLLIN)
     return not poll.poll(0)

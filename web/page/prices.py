@@ -48,8 +48,8 @@ class Prices:
 
 
 def currency_of(state: PageState, facets: Sequence[FacetOf]) -> str | None:
-    """Returns the currency of the prices: the chosen one or, if none is chosen, the single one of the products. Returns
-    None if there are several such currencies, or none."""
+    """Returns the currency of the prices: the chosen currency, or else the only currency of the products. Returns None
+    if no currency is chosen and the products have several currencies or none."""
     chosen = state.chosen.get("currency", ())
     if chosen:
         return chosen[0] if len(chosen) == 1 else None

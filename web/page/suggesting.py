@@ -26,8 +26,8 @@ _FRESH = {"Cache-Control": "private, max-age=60"}  # a visitor who deletes a let
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A suggestion. `label` says what it is, and is empty for a query. `address` is where it leads; a query has none,
-    because the search form searches for its text with the filters."""
+    """A suggestion. `label` says what it is, and is empty for a query. `address` is the page to which it leads. A query
+    has no address, because the search form searches for the text of the query together with the filters."""
 
     text: str
     label: str

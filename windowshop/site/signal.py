@@ -28,7 +28,7 @@ def add(
     half_life: Annotated[
         str | None, typer.Option(help='The age that halves the value with decay. Default: "30 days".')
     ] = None,
-    weight: Annotated[float, typer.Option(help="Weight in searches that name no other, from -10 to 10.")] = 0.0,
+    weight: Annotated[float, typer.Option(help="Weight, from -10 to 10, in searches that set no other weight.")] = 0.0,
     visible: Annotated[str, typer.Option(help="all, or staff: only the group app sees what the signal adds.")] = "all",
     catalog: Annotated[
         str | None, typer.Option(help="With --key sku: the catalog of all rows. Default: the view's column catalog.")
@@ -92,7 +92,7 @@ def set_weight(
         ),
     ],
 ) -> None:
-    """Set the weight of a signal in searches that name no other:
+    """Set the weight of a signal in searches that set no other weight:
 
     windowshop signal set-weight stock 0.2
     """

@@ -131,7 +131,7 @@ def test_a_key_with_invalid_limits_is_refused(
         key(own_database, "invalid", *scopes, **limits)
 
 
-def test_a_client_without_a_key_sees_only_pages_and_images_of_public_catalogs_while_keys_are_on(
+def test_without_a_key_only_pages_and_images_of_public_catalogs_are_shown(
     own_database: Database,
 ) -> None:
     new_product(own_database, "x", "other")

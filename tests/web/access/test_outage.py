@@ -1,5 +1,5 @@
 """If the primary does not answer, API keys are looked up at the read address. If no database answers, a key works for
-ten minutes after it was last found, unless it expires before. The metrics count a refused request under its route."""
+ten minutes after it was last found, but not after it expires. The metrics count a refused request under its route."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -128,9 +128,7 @@ def seconds_until(condition: Callable[[], bool], since: float) -> float:
     return time.monotonic() - since
 
 
-def test_no_search_fails_after_the_primary_is_killed_and_writes_work_soon_after_the_promotion(
-    site: Site, tmp_path: Path
-) -> None:
+def test_after_the_primary_is_killed_no_search_fails_and_writes_soon_work(site: Site, tmp_path: Path) -> None:
     port = free_port()
     key = token(site.database, "search", "write")
     with (

@@ -143,7 +143,7 @@ def next_release(folder: Path) -> Path:
 
 
 @pytest.mark.soak
-def test_four_processes_are_replaced_one_by_one_across_a_revision_without_a_failed_request(
+def test_replacing_four_processes_across_a_revision_fails_no_request(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     code, env = next_release(tmp_path / "next"), environment(own_database)

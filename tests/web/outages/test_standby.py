@@ -146,7 +146,7 @@ def test_searches_of_a_standby_follow_rules_and_read_signals(
         assert conn.execute("select name from shop.signal_state() where problem is not null").fetchall() == []
 
 
-def test_without_the_primary_the_standby_answers_and_new_texts_degrade_and_writes_are_refused(
+def test_without_the_primary_a_standby_answers_searches_and_writes_are_refused(
     own_database: Database, primary: TcpProxy, replica_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(standby, "EVERY_SECONDS", 0.1)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SCREENSHOTS = bool(os.environ.get("WINDOWSHOP_SCREENSHOTS"))
 _CHROMIUM = os.environ.get("WINDOWSHOP_CHROMIUM")  # read at import, before tests/conftest.py removes the variable
 _REQUIRED = bool(os.environ.get("WINDOWSHOP_REQUIRE_BROWSER"))
-# The first name is that of Chromium without the parts of a desktop browser, which takes much less processor time.
+# The first name is Chromium without the parts of a desktop browser. It takes much less processor time than the others.
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _open = ExitStack()  # closes Chromium and its driver
 

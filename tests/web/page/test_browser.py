@@ -153,9 +153,7 @@ def test_a_product_chosen_by_more_like_this_or_less_like_this_becomes_a_chip(sho
     page.wait_for_url(f"{shop}/")
 
 
-def test_the_list_of_reasons_says_in_plain_words_why_a_product_was_found_and_escape_closes_the_list(
-    shop: str, visit: Visit
-) -> None:
+def test_the_reasons_of_a_result_are_plain_words_and_escape_closes_their_list(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?q=guitar")
     why = page.locator(CARDS).first.locator(".why")
     why.locator("summary").click()
@@ -264,9 +262,7 @@ def test_without_javascript_a_button_sends_the_chosen_order(shop: str, visit: Vi
 # --- keyboard, phone, dark mode, reduced motion
 
 
-def test_a_visitor_sorts_with_the_keyboard_and_the_choice_keeps_the_focus_and_the_filters(
-    shop: str, visit: Visit
-) -> None:
+def test_sorting_with_the_keyboard_keeps_the_focus_and_the_filters(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?availability=in_stock")
     page.get_by_label("Sort by").focus()
     page.keyboard.press("ArrowDown")

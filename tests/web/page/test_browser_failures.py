@@ -48,7 +48,7 @@ def test_a_failed_request_shows_a_message_and_the_results_stay(shop: str, visit:
     assert page.get_by_role("alert").inner_text() == ""
 
 
-def test_a_search_for_products_like_an_unknown_product_shows_an_error_with_a_link_back(shop: str, visit: Visit) -> None:
+def test_a_search_by_an_unknown_product_shows_an_error_with_a_link_back(shop: str, visit: Visit) -> None:
     page = visit(f"{shop}/?like=nothing")
     assert page.get_by_role("heading", name="There is nothing here.").is_visible()
     assert re.search(r"Request [0-9a-f]{16}", page.locator("main").inner_text())

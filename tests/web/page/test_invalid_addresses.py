@@ -71,7 +71,7 @@ def test_an_address_with_1199_values_gives_a_page_of_bounded_size(client: httpx.
 @pytest.mark.parametrize(
     "parameters", [{"q": "鞄" * 3000}, {"brand": [f"b{n}" for n in range(3000)]}], ids=["q", "brand"]
 )
-def test_an_address_with_more_than_20000_bytes_of_parameters_gives_a_short_error_page(
+def test_more_than_20000_bytes_of_parameters_give_a_short_error_page(
     client: httpx.Client, parameters: dict[str, Any]
 ) -> None:
     page = client.get("/", params=parameters)

@@ -46,7 +46,7 @@ def test_error_pages_below_a_path_prefix_have_addresses_with_the_prefix(serve: S
         assert links(refused.text, "Try again")[:1] == ["/shop/?q=bag"]
 
 
-def test_a_browser_that_uses_a_foreign_host_name_gets_a_page_without_words_for_operators(serve: Serve) -> None:
+def test_a_foreign_host_name_gets_a_page_without_words_for_operators(serve: Serve) -> None:
     with serve(allowed_hosts=["shop.example"]) as client:
         refused = client.get("/?q=bag", headers={"Accept": "text/html", "Host": "other.example"})
     assert refused.status_code == 400
@@ -55,7 +55,7 @@ def test_a_browser_that_uses_a_foreign_host_name_gets_a_page_without_words_for_o
     assert "WINDOWSHOP" not in refused.text
 
 
-def test_an_address_without_a_route_gets_a_page_in_a_browser_and_a_problem_in_a_program(serve: Serve) -> None:
+def test_an_address_without_a_route_is_a_page_for_browsers_and_a_problem_otherwise(serve: Serve) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     with serve() as client:
         page = client.get("/lamps/old-address", headers=browser | {"Accept-Language": "de"})

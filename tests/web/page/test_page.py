@@ -29,9 +29,7 @@ def test_the_start_page_shows_products_and_filters_and_prices(client: httpx.Clie
 
 
 @pytest.mark.parametrize("path", ["/", "/?q=bag", "/health", "/products/sku 1", "/static/page.css", "/nowhere"])
-def test_a_head_request_returns_the_status_and_type_of_a_get_request_without_the_body(
-    client: httpx.Client, path: str
-) -> None:
+def test_a_head_request_gets_the_status_and_type_of_a_get_request_and_no_body(client: httpx.Client, path: str) -> None:
     head, get = client.head(path), client.get(path)
     assert head.status_code == get.status_code
     assert head.headers["content-type"] == get.headers["content-type"]

@@ -66,7 +66,7 @@ def test_bars_are_at_their_prices_and_have_areas_in_proportion_to_product_counts
     assert [bar.chosen for bar in found.bars] == [False, False, True, True]
 
 
-def test_a_reduced_price_is_shown_beside_the_old_price_and_compared_by_the_price_filter(
+def test_the_page_shows_the_old_price_and_the_price_filter_uses_the_reduced_price(
     serve: Serve, own_database: Database
 ) -> None:
     changes = {

@@ -43,9 +43,7 @@ def numbers(shown: list[str]) -> list[int]:
     return [int(title.rsplit("number", 1)[1]) for title in shown]
 
 
-def test_all_pages_together_list_every_product_once_in_the_order_of_effective_prices(
-    serve: Serve, on_sale: Database
-) -> None:
+def test_all_pages_list_every_product_once_in_the_order_of_effective_prices(serve: Serve, on_sale: Database) -> None:
     with serve(on_sale) as client:
         page = client.get(LOW).text
         assert count(page) == f"{PRODUCTS} products"
@@ -78,7 +76,7 @@ def test_a_search_that_is_sorted_by_price_lists_only_relevant_products(client: h
     assert not any("sort=" in address for address in links(page, "<span>More<"))
 
 
-def test_the_order_is_a_select_of_the_search_form_with_a_button_for_browsers_without_scripts(
+def test_the_order_is_a_select_with_a_button_for_browsers_without_scripts(
     client: httpx.Client,
 ) -> None:
     page = client.get("/").text

@@ -61,7 +61,7 @@ def test_a_visitor_chooses_a_suggestion_with_the_keyboard(shop: str, visit: Visi
 
 
 @pytest.mark.usefixtures("refreshed")
-def test_the_escape_key_closes_the_list_and_the_enter_key_searches_for_what_was_typed(shop: str, visit: Visit) -> None:
+def test_escape_closes_the_list_and_enter_searches_for_what_was_typed(shop: str, visit: Visit) -> None:
     page = visit(shop)
     page.keyboard.press("/")
     assert box(page).evaluate("box => box === document.activeElement")

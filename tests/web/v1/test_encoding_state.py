@@ -32,7 +32,7 @@ def until_stored(database: Database, condition: str) -> None:
         wait_until(lambda: conn.scalar(statement), 30, "product is stored")
 
 
-def test_the_state_of_the_encoding_names_what_waits_and_why_an_item_is_in_quarantine(
+def test_the_encoding_state_names_what_waits_and_why_an_item_is_quarantined(
     client: httpx.Client, own_database: Database
 ) -> None:
     def state() -> tuple[str, list[tuple[str, str, str | None]]]:
@@ -84,7 +84,7 @@ def test_a_write_waits_until_its_products_are_encoded(client: httpx.Client, own_
     assert "encoding" not in client.put("/v1/products", json=body).json()["products"][0]
 
 
-def test_a_committed_write_that_waits_is_answered_although_the_work_list_cannot_be_read(
+def test_a_waiting_write_is_answered_although_the_work_list_cannot_be_read(
     client: httpx.Client, own_database: Database
 ) -> None:
     def interrupt() -> None:

@@ -262,7 +262,7 @@ def test_an_answer_is_stored_when_the_first_tries_fail(
         assert answer.json() == answers[0].json()
 
 
-def test_only_the_latest_claim_of_a_key_stores_an_answer_and_repeats_use_no_identity_value(
+def test_only_the_latest_claim_stores_an_answer_and_repeats_use_no_identity_value(
     own_database: Database,
 ) -> None:
     key, request = b"k" * 32, b"r" * 32

@@ -54,7 +54,7 @@ def test_a_patch_changes_the_named_fields_only(client: httpx.Client) -> None:
     assert client.get("/v1/products/P%2F1").json() == after
 
 
-def test_a_patch_replaces_or_clears_images_and_encodes_only_changed_titles_and_images(
+def test_a_patch_replaces_or_clears_images_and_encodes_only_what_changed(
     client: httpx.Client, own_database: Database
 ) -> None:
     def waiting() -> list[tuple[str, int]]:

@@ -56,9 +56,7 @@ def test_every_field_of_an_export_survives_a_put(serve: Serve, own_database: Dat
         assert len(images()) == len(before) - 1
 
 
-def test_an_image_path_is_not_stored_if_its_product_is_deleted_before_the_write_locks_it(
-    serve: Serve, own_database: Database
-) -> None:
+def test_an_image_path_of_a_product_deleted_before_the_lock_is_not_stored(serve: Serve, own_database: Database) -> None:
     waiting = text(
         "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
     )

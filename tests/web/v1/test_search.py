@@ -296,9 +296,7 @@ def test_only_the_faulty_searches_of_many_have_a_problem(client: httpx.Client) -
     assert "nonsense" in answers[1]["problem"]["detail"]
 
 
-def test_searches_that_the_time_limit_cuts_off_have_a_problem_and_the_others_have_results(
-    serve: Serve, shop_database: Database
-) -> None:
+def test_only_searches_that_the_time_limit_cuts_off_have_a_problem(serve: Serve, shop_database: Database) -> None:
     body = {"searches": [{"filter": {"color": "red"}}, {"query": "bag"}, {"filter": {"color": "red"}}]}
     with serve(deadline_ms=1500) as client, shop_database.connect(None) as conn, conn.begin():
         conn.execute(text("lock table shop_private.query_embedding in access exclusive mode"))

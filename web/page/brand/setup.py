@@ -49,7 +49,7 @@ def make_site(settings: WebSettings) -> Site:
 
 
 def _offered(settings: WebSettings, theme: Theme) -> tuple[str, ...]:
-    """Returns the languages of the page: those of the setting, or else its own and those of the theme. A language whose
+    """Returns the languages of the page: those of the setting, or else the page's own and the theme's. A language whose
     catalog is faulty is left out. If no language of the setting is left, the setting is ignored. Raises SettingsError
     for a language of the setting that neither the page nor the theme has."""
     known = (*visit.LANGUAGES, *sorted(set(theme.translations) - set(visit.LANGUAGES)))

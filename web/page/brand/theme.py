@@ -3,7 +3,7 @@
 The files are read once, when the service starts; only templates are read again when they change. Each file is optional:
 
     theme.toml      name, description, colours and texts
-    theme.css       rules after those of the page
+    theme.css       CSS rules that come after those of the page
     logo.svg        also .png, .webp or .jpg; stands beside the search box instead of the name
     icon.svg        also .png; the icon of the browser's tab
     social.png      also .jpg or .webp; the image of links to the page in social networks

@@ -102,8 +102,8 @@ def headers() -> dict[str, str]:
 
 
 def _here(scope: Scope, chosen: Choice | None) -> str:
-    """Returns the address to which the language switcher leads: that of the page of a request. For the answer to a form
-    this is the page of the rules, the synonyms or the quarantine."""
+    """Returns the address of the page that the language switcher shows again. For a request that sends a form, this is
+    the page of the rules, the synonyms or the quarantine."""
     name = scope["path"].removeprefix(PATH).removeprefix("/preview").strip("/").partition("/")[0]
     known = name if name in ("synonyms", "rules", "quarantine", "models") else ""
     return link(known, chosen.catalog) if chosen else address(f"{PATH}/{known}".rstrip("/"))

@@ -39,9 +39,7 @@ def write(theme: Path, name: str, content: str) -> None:
     (theme / "translations" / name).write_text(content)
 
 
-def test_the_page_speaks_a_language_of_the_theme_and_english_for_texts_that_the_theme_lacks(
-    shop_database: Database, tmp_path: Path
-) -> None:
+def test_a_language_of_the_theme_shows_english_where_it_lacks_a_text(shop_database: Database, tmp_path: Path) -> None:
     write(tmp_path, "it.po", HEAD + ITALIAN)
     write(tmp_path, "he.po", HEAD + '\nmsgid "Search"\nmsgstr "חיפוש"\n')
     write(tmp_path, "de.po", HEAD + '\nmsgid "Search"\nmsgstr "Los"\n')

@@ -90,7 +90,7 @@ def test_prices_and_numbers_follow_the_language(speaking: None, language: str, p
     assert re.sub(r"\s", " ", number(1234567)) == count
 
 
-def test_a_whole_price_has_no_decimals_and_a_price_with_a_fraction_has_two_in_each_language(speaking: None) -> None:
+def test_a_whole_price_has_no_decimals_and_a_fraction_has_two_in_each_language(speaking: None) -> None:
     for language in LANGUAGES:
         speak(language)
         assert re.sub(r"[^0-9]", "", money(80, "EUR") or "") == "80"

@@ -50,7 +50,7 @@ def test_a_part_that_does_not_exist_is_refused(client: httpx.Client) -> None:
     assert client.get("/sitemap/0/0").status_code in (400, 404, 422)
 
 
-def test_absolute_addresses_begin_with_the_public_address_and_not_with_the_host_of_the_request(
+def test_absolute_addresses_begin_with_the_public_address_not_the_requests_host(
     shop_database: Database,
 ) -> None:
     settings = SETTINGS.model_copy(update={"public_url": "https://shop.example", "allowed_hosts": ["*"]})

@@ -43,7 +43,7 @@ def test_what_is_always_hidden_is_absent_from_lists_and_searches_and_counts(serv
         assert ">red</span>" not in page
 
 
-def test_a_hidden_product_has_no_view_and_is_no_variant_no_similar_product_and_no_suggestion(
+def test_a_hidden_product_has_no_view_and_is_not_listed_as_variant_or_suggestion(
     serve: Serve, recalled: Database
 ) -> None:
     with serve(recalled) as client:

@@ -106,7 +106,7 @@ def test_the_link_try_again_leads_to_the_product_whose_view_failed(serve: Serve,
             assert links(failed.text, "Try again")[0] == own
 
 
-def test_a_product_of_a_catalog_that_is_not_public_or_with_an_unknown_sku_is_not_found(serve: Serve) -> None:
+def test_a_product_of_a_private_catalog_or_with_an_unknown_sku_is_not_found(serve: Serve) -> None:
     with serve(api_keys="on", public_catalogs=["main"]) as client:
         assert client.get("/product?sku=sku%201").status_code == 200
         for path in ("/product", "/variants"):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
-def test_similar_products_load_when_scrolled_into_view_and_are_a_link_without_javascript(
+def test_similar_products_load_on_scrolling_and_are_a_link_without_javascript(
     serve: Serve, visit: Callable[..., "Page"]
 ) -> None:
     with serve() as client:
@@ -33,7 +33,7 @@ def test_similar_products_load_when_scrolled_into_view_and_are_a_link_without_ja
         plain.wait_for_url(re.compile(r"\?like=sku%204"))
 
 
-def test_without_an_encoded_image_there_are_no_similar_products_and_another_fault_is_an_error(
+def test_only_a_missing_encoded_image_gives_no_similar_products_without_an_error(
     serve: Serve, own_database: Database
 ) -> None:
     with own_database.connect(None) as conn, conn.begin():

@@ -63,9 +63,7 @@ def test_by_default_nothing_is_recorded_and_no_link_names_a_search(serve: Serve,
     assert rows(own_database, "select * from shop_private.visitor_salt") == []
 
 
-def test_a_search_and_the_click_on_a_result_are_recorded_without_javascript_and_cookies(
-    serve: Serve, own_database: Database
-) -> None:
+def test_a_search_and_a_click_are_recorded_without_javascript_and_cookies(serve: Serve, own_database: Database) -> None:
     with recording(serve, own_database) as client:
         page = client.get("/?q=bag&cut=none")
         [search] = recorded(own_database, 1)
@@ -121,7 +119,7 @@ def test_recorded_searches_that_find_nothing_or_get_no_clicks_are_listed_for_sta
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_crawlers_prefetches_links_of_other_sites_and_visitors_who_refuse_are_not_recorded(
+def test_crawlers_prefetches_foreign_links_and_refusing_visitors_are_not_recorded(
     serve: Serve, own_database: Database, headers: dict[str, str]
 ) -> None:
     with recording(serve, own_database) as client:
@@ -193,7 +191,7 @@ def _another_name(database: Database) -> str:
     return next(f"Browser {n}" for n in range(100) if name(f"Browser {n}") != own)
 
 
-def test_an_address_with_many_browsers_counts_as_four_visitors_and_makes_no_suggestion(
+def test_many_browsers_at_one_address_count_as_four_visitors_and_suggest_nothing(
     serve: Serve, own_database: Database
 ) -> None:
     with recording(serve, own_database) as client:

@@ -1,4 +1,4 @@
-"""Signs in to the page for staff. Has the header of requests from this page, and the form of a rule."""
+"""Signs in to the page for staff. Defines the header of requests from this page, and the form of a rule."""
 
 import httpx
 

@@ -19,9 +19,7 @@ FORMS = (
 )  # fmt: skip
 
 
-def test_without_an_admin_key_no_page_opens_and_no_form_is_taken_and_nobody_can_sign_in(
-    client: httpx.Client, keys: Keys
-) -> None:
+def test_without_an_admin_key_pages_forms_and_signing_in_are_refused(client: httpx.Client, keys: Keys) -> None:
     for path in PAGES:
         answer = client.get(path)
         assert answer.status_code == 401, path
@@ -37,9 +35,7 @@ def test_without_an_admin_key_no_page_opens_and_no_form_is_taken_and_nobody_can_
         assert client.get("/staff").status_code == 401
 
 
-def test_the_cookie_is_bound_to_the_page_and_does_not_hold_the_key_and_signing_out_ends_it(
-    client: httpx.Client, keys: Keys
-) -> None:
+def test_the_cookie_lacks_the_key_serves_only_the_page_and_ends_at_sign_out(client: httpx.Client, keys: Keys) -> None:
     answer = sign_in(client, keys["admin"])
     assert (answer.status_code, answer.headers["location"]) == (303, "/staff")
     cookie = answer.headers["set-cookie"]
