@@ -59,6 +59,8 @@ end $$;
 grant insert, update, delete on shop.product, shop.product_image to @app@;
 grant insert, update, delete on shop.catalog, shop.blocked_suggestion to @app@;
 grant delete on shop.watch, shop.watch_match to @app@;
+grant insert (name, query, image, filter, catalog, min_similarity), select (watch_id) on shop_private.new_watch
+    to @app@;
 grant execute on function
     shop.upsert_staged, shop.set_language, shop.refresh_suggestions, shop.calibrate,
     shop.calibrate_zero_shot, shop.calibrate_matching,
@@ -67,7 +69,7 @@ grant execute on function
     shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id, shop_private.api_key_use,
     shop_private.idempotency_claim, shop_private.idempotency_end, shop_private.delete_filtered,
     shop_private.salt_of_day, shop_private.model_vector, shop_private.calibration_step, shop.watch, shop.unwatch,
-    shop_private.watch_store, shop_private.watch_compile, shop_private.watch_lock, shop_private.work_retry
+    shop_private.watch_compile, shop_private.watch_lock, shop_private.work_retry
     to @app@;
 grant execute on function shop.what_if, shop_private.somebody_waits, shop_private.encode_texts,
     shop_private.apply_change, shop_private.change_products, shop_private.new_texts

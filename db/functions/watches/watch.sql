@@ -18,6 +18,7 @@ returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
     given_filter constant jsonb := nullif(nullif(filter, 'null'), '{}');
+    id integer;
 begin
     if coalesce(name, '') !~ '^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$' then
         raise exception using errcode = '22023', message = format('%L cannot be the name of a watch', left(name, 120)),
@@ -50,6 +51,8 @@ begin
             message = 'the text of a watch cannot have operators: quotes, exclusions or fields';
     end if;
     perform shop_private.catalog_condition(catalog);  -- raises an error for an unknown catalog
-    return shop_private.watch_store(name, query, image, given_filter, catalog, min_similarity,
-        (select p.product_id from shop.product p where p.catalog = watch.catalog limit 1));
+    insert into shop_private.new_watch (name, query, image, filter, catalog, min_similarity)
+    values (watch.name, watch.query, watch.image, given_filter, watch.catalog, watch.min_similarity)
+    returning new_watch.watch_id into id;
+    return id;
 end $$;

@@ -278,7 +278,9 @@ def test_a_match_becomes_a_message_for_each_webhook_of_its_kind_and_catalog(shop
     assert jobs.scalar(text("select shop_private.webhook_messages(1000, 1000)")) == 0
 
 
-def test_a_hidden_catalog_and_an_absent_one_give_the_same_answers(tenants: Shop) -> None:
+@pytest.fixture
+def caller(tenants: Shop) -> Any:
+    """Yields a connection of tenant_a, which sees a product of catalog main and none of catalog theirs."""
     tenants.run("insert into shop.catalog (catalog) values ('theirs')")
     tenants.run(
         "insert into shop.product (product_id, sku, title, brand, catalog) select "
@@ -288,16 +290,48 @@ def test_a_hidden_catalog_and_an_absent_one_give_the_same_answers(tenants: Shop)
     url = tenants.database.url(None).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("set role tenant_a")
-        said = {}
-        for catalog in ("theirs", "absent"):
-            for call in (
-                "shop.watch('w', filter => '{\"sku\": \"x\"}', catalog => %s)",
-                "shop_private.watch_store('w', null, null, '{\"sku\": \"x\"}', %s, null, null)",
-                "shop_private.watch_store('w', null, null, '{\"sku\": \"x\"}', %s, null, gen_random_uuid())",
-            ):
-                with pytest.raises(psycopg.errors.UndefinedObject) as caught:
-                    conn.execute(f"select {call}", (catalog,))
-                said[call, catalog] = str(caught.value).replace(catalog, "CATALOG")
-        assert all(said[call, "theirs"] == said[call, "absent"] for call, _ in said)
-        conn.execute("select shop.watch('w', filter => '{\"sku\": \"x\"}')")
+        yield conn
+
+
+def test_a_hidden_catalog_and_an_absent_one_give_the_same_answers(tenants: Shop, caller: Any) -> None:
+    said = {}
+    for catalog in ("theirs", "absent"):
+        for call in (
+            "select shop.watch('w', filter => '{\"sku\": \"x\"}', catalog => %s)",
+            "insert into shop_private.new_watch (name, filter, catalog) values ('w', '{\"sku\": \"x\"}', %s)",
+        ):
+            with pytest.raises(psycopg.errors.UndefinedObject) as caught:
+                caller.execute(call, (catalog,))
+            said[call, catalog] = str(caught.value).replace(catalog, "CATALOG")
+    assert all(said[call, "theirs"] == said[call, "absent"] for call, _ in said)
+    caller.execute("select shop.watch('w', filter => '{\"sku\": \"x\"}')")
     assert tenants.value("select array_agg(catalog order by catalog) from shop.catalog") == ["main", "theirs"]
+
+
+def test_a_caller_cannot_claim_to_see_a_catalog(tenants: Shop, caller: Any) -> None:
+    hidden = tenants.value("select product_id from shop.product where catalog = 'theirs'")
+    for call in (
+        f"select shop_private.watch_store('w', null, null, '{{}}', 'theirs', null, '{hidden}')",
+        "select shop_private.watch_store()",
+        "insert into shop_private.new_watch (name, filter, catalog, seen) values ('w', '{}', 'theirs', true)",
+        "insert into shop_private.new_watch (name, filter, created_by) values ('w', '{}', 'tenant_b')",
+        "create temp view mine as select 1 as seen; create trigger mine instead of insert on mine "
+        "for each row execute function shop_private.watch_store()",
+        "insert into shop.watch (catalog, name, condition, created_by) values ('theirs', 'w', 'true', 'tenant_a')",
+        "alter table shop_private.new_watch disable trigger all",
+    ):
+        with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedFunction)):
+            caller.execute(call)
+    assert tenants.run("select 1 from shop.watch") == []
+
+
+def test_the_watches_of_catalog_main_are_hidden_from_a_role_that_sees_none_of_its_products(
+    tenants: Shop, caller: Any
+) -> None:
+    tenants.run("delete from shop.product where brand = 'tenant_a'")
+    caller.execute("reset role")
+    caller.execute("select shop.watch('taken', filter => '{\"sku\": \"x\"}')")
+    caller.execute("set role tenant_a")
+    for name in ("taken", "free"):
+        with pytest.raises(psycopg.errors.UndefinedObject, match="there is no catalog 'main'"):
+            caller.execute('select shop.watch(%s, filter => \'{"sku": "x"}\')', (name,))
