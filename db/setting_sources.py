@@ -20,14 +20,15 @@ CONFIG = "WINDOWSHOP_CONFIG"  # the path of the settings file
 CONFIG_FILE = "windowshop.toml"  # the settings file if WINDOWSHOP_CONFIG is unset
 MAX_SECRET_BYTES = 65_536
 
-# By default, Kubernetes sets such variables in a pod, for each service of the pod's namespace.
+# By default, Kubernetes sets variables of these two forms in each pod, for each service of the pod's namespace.
 _SERVICE_LINK = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 _SERVICE_LINK_TO_ADDRESS = re.compile(r".+_PORT(_.+)?=(tcp|udp|sctp)://.*")
 
 
 def is_service_link(variable: str, value: object) -> bool:
-    """Returns whether the variable has the form of those that Kubernetes sets for services. For a service named
-    windowshop-web, Kubernetes sets WINDOWSHOP_WEB_PORT=tcp://10.0.0.1:8000, which has the name of a setting."""
+    """Returns whether the variable has one of the forms that Kubernetes uses for services. For example, Kubernetes sets
+    WINDOWSHOP_WEB_PORT=tcp://10.0.0.1:8000 for a service windowshop-web, but WINDOWSHOP_WEB_PORT is also the name of a
+    setting."""
     name = variable.upper()
     return bool(_SERVICE_LINK.fullmatch(name) or _SERVICE_LINK_TO_ADDRESS.fullmatch(f"{name}={value}"))
 
@@ -127,9 +128,9 @@ def sources(settings: type[BaseSettings]) -> tuple[Environment, SecretFiles, Con
 
 
 def read_config() -> tuple[Path, dict[str, Any]]:
-    """Returns the path and the content of the settings file. Without a file windowshop.toml, the content is empty.
-    Raises SettingsError if the file that WINDOWSHOP_CONFIG names is missing, or if the file cannot be read or is not
-    TOML."""
+    """Returns the path and the content of the settings file. If WINDOWSHOP_CONFIG is unset and windowshop.toml does not
+    exist, the content is empty. Raises SettingsError if WINDOWSHOP_CONFIG names a missing file, and if the settings
+    file cannot be read or is not TOML."""
     named = os.environ.get(CONFIG)
     path = Path(named or CONFIG_FILE)
     try:
@@ -145,7 +146,8 @@ def read_config() -> tuple[Path, dict[str, Any]]:
 
 
 def table(settings: type[BaseSettings]) -> str:
-    """Returns the name of the table with these settings, or an empty string for the top level."""
+    """Returns the name of the table of the settings file that has these settings, or an empty string if they are at the
+    top level of the file."""
     return str(settings.model_config.get("env_prefix")).removeprefix(PREFIX).strip("_").lower()
 
 

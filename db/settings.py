@@ -13,7 +13,8 @@ from db.setting_sources import sources, variable
 
 
 def default_home() -> Path:
-    """Return the user's data folder. Root gets a system folder, because the server then runs as another user."""
+    """Return the user's data folder. For root, return a system folder, because the embedded server of root runs as
+    another user."""
     return Path("/var/lib/windowshop") if os.geteuid() == 0 else user_data_path("windowshop")
 
 
@@ -71,8 +72,8 @@ class Settings(EnvironmentSettings):
     read_database_url: SecretStr | None = Field(
         None,
         description="postgresql:// address for searches, with the login web_reader of the web service. It often leads "
-        "to a streaming replica, or with ?load_balance_hosts=random to several. If it is unset, searches use "
-        "WINDOWSHOP_DATABASE_URL.",
+        "to a streaming replica. It may also name several replicas: with ?load_balance_hosts=random, they share the "
+        "searches. If it is unset, searches use WINDOWSHOP_DATABASE_URL.",
     )
     role_prefix: str = Field(
         "shop_",
@@ -105,8 +106,8 @@ class Settings(EnvironmentSettings):
     )
     login_passwords: Path | None = Field(
         None,
-        description="Folder with a file for each login, such as web_reader, that contains the login's password. `db "
-        "upgrade` gives the logins of a server of your own these passwords.",
+        description="Folder with a file for each login. The file has the login's name, such as web_reader, and "
+        "contains its password. On a server of your own, `db upgrade` sets these passwords.",
     )
     statement_timeout_ms: int = Field(
         15_000,

@@ -3,7 +3,8 @@ the program exits with an error.
 
 python wait.py database|schema SECONDS
 
-Kubernetes starts the database, the migration and the processes at the same time.
+Kubernetes starts the database, the migration and the processes at the same time, so the migration waits for the
+database, and the processes wait for the schema.
 """
 
 import sys

@@ -88,7 +88,7 @@ def webhooks(conn: Connection, settings: StatusSettings) -> Finding:
 
 
 def unseen(conn: Connection, check: str) -> Finding | None:
-    """Return a warning if PostgreSQL shows NULL to this login in place of what the sessions of other logins do."""
+    """Return a warning if this login may not see what the sessions of other logins do. PostgreSQL then shows NULL."""
     login = conn.scalar(_LOGIN_WITHOUT_RIGHTS)
     if login is None:
         return None
@@ -151,8 +151,8 @@ _WEBHOOKS = text(
 _LOGIN_WITHOUT_RIGHTS = text(
     "select quote_ident(current_user) where not pg_has_role(current_user, 'pg_read_all_stats', 'usage')"
 )
-# Only client backends count, because VACUUM itself keeps no old rows. Prepared transactions are not found, because they
-# have no process.
+# Only client backends count: an autovacuum also has an open transaction, but this transaction keeps no old rows.
+# Prepared transactions are not found, because they have no process.
 _TRANSACTION = text(
     "select pid, usename as login, state, xact_start as since, "
     "extract(epoch from clock_timestamp() - xact_start)::float8 as seconds from pg_stat_activity "

@@ -17,7 +17,8 @@ RESULTS = 10
 
 
 def probe(database: Database, settings: StatusSettings) -> Finding:
-    """Encode and search over the read address. The text does not stay in the query cache, unless its deletion fails."""
+    """Encode and search over the read address. Then delete the text from the query cache. An error of this deletion is
+    ignored, and the text stays in the cache."""
     query = f"windowshop status {secrets.token_hex(8)}"
     try:
         with database.connect(None, read=True) as conn:

@@ -73,7 +73,8 @@ def signals(conn: Connection, roles: Roles) -> Finding:
 
 
 def gateway_target(conn: Connection, roles: Roles) -> Finding:
-    """Open the gateway, as a search for a new text does. On a primary, check that it leads to this database."""
+    """Open the gateway, as a search for a new text does. On a primary, check that the gateway leads to this
+    database."""
     if gateway.is_elsewhere(conn):
         since = conn.scalar(_CREATED) if conn.scalar(_IS_SUPERUSER) else None
         return broken("gateway", "this database is a copy, and its gateway leads to the original", UPGRADE, since)
@@ -112,7 +113,7 @@ def extensions(conn: Connection, roles: Roles) -> Finding:
 
 
 def indexes(conn: Connection, roles: Roles) -> Finding:
-    """Name the INVALID indexes that no running build will finish or, if all indexes are valid, the indexes over
+    """Warn of the INVALID indexes that no running build will finish. If all indexes are valid, name the indexes over
     bits."""
     running = building(conn)
     invalid = [row for row in conn.execute(_INVALID) if row.oid not in running]
@@ -138,12 +139,12 @@ def _index_fix(name: str, *, is_deferred: bool) -> str:
 _LEFTOVER = re.compile(r'_cc(new|old)\d*"?$')
 INSUFFICIENT_PRIVILEGE = "42501"
 _IS_SUPERUSER = text("select rolsuper from pg_roles where rolname = current_user")
-# A database's folder is made when the database is created.
+# The time at which this database was created. Its file PG_VERSION is written at that time, and not changed later.
 _CREATED = text(
     "select (pg_stat_file('base/' || oid || '/PG_VERSION')).modification from pg_database "
     "where datname = current_database()"
 )
-# While the gateway does not work, no new query is encoded.
+# The gateway has worked at least until this time. While it does not work, no query is added to the cache.
 _LAST_QUERY = text("select max(created_at) from shop_private.query_embedding")
 _SETTINGS = text(
     "select setconfig from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase "

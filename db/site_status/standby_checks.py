@@ -23,7 +23,8 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _Behind:
-    """A standby that has not replayed a position. `since` is the time of the last transaction that it has replayed."""
+    """A standby that has not yet replayed what the primary had written. `since` is the time of the last transaction
+    that the standby has replayed."""
 
     name: str
     size: float  # bytes that are not replayed
@@ -31,8 +32,8 @@ class _Behind:
 
 
 def standbys(primary: Connection, database: Database, lag_seconds: float) -> list[Finding]:
-    """Examine the standbys that are connected to `primary`, and each server at the read address if this address differs
-    from the write address."""
+    """Examine the standbys that are connected to `primary`. If the read address differs from the write address, also
+    examine each server at the read address."""
     elsewhere = database.readers() if database.read != database.write else []
     readers, lost = dict[str, Connection](), list[DatabaseError]()
     with ExitStack() as stack:
@@ -96,7 +97,7 @@ def _behind(primary: Connection, readers: Mapping[str, Connection], written: str
 
 _IS_STANDBY = text("select pg_is_in_recovery()")
 _WRITTEN = text("select pg_current_wal_lsn()::text where not pg_is_in_recovery()")
-# A server that was promoted and then started again has no last replayed position.
+# A server that was promoted and then started again has no last replayed position. It counts as not behind.
 _REPLAYED = text(
     "select coalesce(cast(:written as pg_lsn) - pg_last_wal_replay_lsn(), 0)::float8 as size, "
     "pg_last_xact_replay_timestamp() as since"

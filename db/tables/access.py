@@ -35,7 +35,7 @@ api_key = Table(
         comment="search; write, which includes search; or admin, which includes both",
     ),
     Column("catalogs", ARRAY(Text), comment="the catalogs that the key allows; null: all"),
-    Column("filter", JSONB, comment="filter; the key reads only products that pass it; null: all products"),
+    Column("filter", JSONB, comment="the key reads only products that pass this filter; null: all products"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("expires_at", DateTime(timezone=True), comment="when the key stops working; null: never"),
     Column("last_used_at", DateTime(timezone=True), comment="when the key was last used, to the minute"),
@@ -51,7 +51,8 @@ api_key = Table(
     schema=PRIVATE,
 )
 
-# A row is a write to which a client gave an idempotency key. The claim decides which of several equal requests runs.
+# A row is a write to which a client gave an idempotency key. If several requests have the same key, the request that
+# claims the key (see claimed_at) runs.
 
 idempotency = Table(
     "idempotency",
@@ -68,7 +69,8 @@ idempotency = Table(
     schema=PRIVATE,
 )
 
-# The only row is written on the primary. A standby shows the row that it has replayed.
+# The table has one row, which is written on the primary. A standby shows the row that it has replayed, so the lag of
+# the standby is at most the age of this row.
 
 primary_heartbeat = Table(
     "primary_heartbeat",

@@ -76,7 +76,7 @@ product = Table(
         Text,
         nullable=False,
         server_default="english",
-        comment="text search configuration of the keywords, of the attribute content_language or the catalog",
+        comment="text search configuration of the keywords: by the attribute content_language, or else the catalog's",
     ),
     Column(
         "keywords",
@@ -111,7 +111,8 @@ product = Table(
     CheckConstraint("availability in ('in_stock', 'out_of_stock', 'preorder', 'backorder')", name="availability"),
     CheckConstraint("jsonb_typeof(attributes) = 'object'", name="attributes"),
     CheckConstraint("not jsonb_path_exists(attributes, '$.**{21}')", name="depth"),
-    # Pages link to these addresses. db/catalog/values.py has the same pattern.
+    # Pages link to these addresses, so an address must not run a script (javascript:). The same pattern is in
+    # db/catalog/values.py.
     CheckConstraint(f"link !~* '{OTHER_SCHEME}' and image_link !~* '{OTHER_SCHEME}'", name="address"),
     Index(None, "product_type"),
     Index("product_price_idx", "price", "product_id"),  # shop.browse reads this index
@@ -119,7 +120,8 @@ product = Table(
     Index(None, "brand"),
     Index("product_currency_idx", "catalog", "currency"),  # tells whether a catalog has several currencies
     # shop.suggest finds titles by their first 60 characters. A whole title would be too long for an index.
-    Index("product_title_start_idx", "catalog", text('"left"(shop_private.fold(title), 60)')),  # collation C
+    # The index has the collation C, which alembic does not compare.
+    Index("product_title_start_idx", "catalog", text('"left"(shop_private.fold(title), 60)')),
     Index(None, "item_group_id", postgresql_where=text("item_group_id is not null")),
     Index(
         "product_attributes_idx", "attributes", postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"}

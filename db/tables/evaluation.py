@@ -130,7 +130,7 @@ evaluation_query = Table(
         comment="the evaluation",
     ),
     Column("query_id", Uuid, comment="key of the query, as in shop.judgement"),
-    Column("query", Text, nullable=False, comment="the text, sku:..., or the image's SHA-256"),
+    Column("query", Text, nullable=False, comment="the text, 'sku:' and an SKU, or the image's SHA-256"),
     Column("results", ARRAY(Text), nullable=False, comment="SKUs of the found products, best first"),
     Column("metrics", JSONB, nullable=False, comment="a JSON object of metrics: name -> value"),
     PrimaryKeyConstraint("evaluation_id", "query_id"),
@@ -156,7 +156,7 @@ event = Table(
     Column("results", Integer, comment="number of results of a search"),
     Column("sku", Text, comment="the product that was viewed, clicked, put into the cart or bought"),
     Column("rank", Integer, comment="place of the product in the results, from 1"),
-    Column("search_id", Text, comment="the id of the search answer that led to the event"),
+    Column("search_id", Text, comment="the id of the search whose answer led to the event"),
     Column(
         "occurred_at",
         DateTime(timezone=True),
@@ -181,8 +181,8 @@ event = Table(
     comment="Searches, clicks and purchases of shoppers, as their shop reports them or the page records them.",
 )
 
-# The only row is the salt of a day, from which the page computes the names of its visitors on this day. The table is
-# unlogged, because base backups, archives and standbys would keep a salt after its day.
+# The table has one row: the salt from which the page computes the names of its visitors on one day. The table is
+# unlogged, because otherwise base backups, archives and standbys would keep the salt after its day.
 visitor_salt = Table(
     "visitor_salt",
     metadata,

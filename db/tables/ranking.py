@@ -72,7 +72,7 @@ popularity = Table(
         "value",
         Double,
         nullable=False,
-        comment="share of the used products of the catalog that have at most as many points",
+        comment="among the catalog's products with events, the share that has at most as many points",
     ),
     PrimaryKeyConstraint("product_id"),
     schema=SHOP,
@@ -95,7 +95,7 @@ rule = Table(
     Column("action", JSONB, nullable=False, comment='what the rule does, such as {"pin": "A-17", "at": 1}'),
     Column("lookup", Text, nullable=False, server_default="", comment="the key by which a search finds the rule"),
     Column("target_id", Uuid, comment="key of the product that the rule pins or hides"),
-    Column("vector", HALFVEC, comment="vector of the text of a condition similar"),
+    Column("vector", HALFVEC, comment="vector of the text in a condition of the kind similar"),
     Column("model_id", SmallInteger, comment="the model that computed vector"),
     Column(
         "updated_at", DateTime(timezone=True), nullable=False, server_default=_NOW, comment="when it was last saved"

@@ -120,8 +120,8 @@ calibration = Table(
     comment="A row for each run of shop.calibrate. Searches use the newest row of the serving model.",
 )
 
-# The only row is the calibration that is running or was interrupted. This table and calibration_list are unlogged,
-# because a calibration can begin again after a crash of the server.
+# The table has at most one row: the calibration that is running or was interrupted. This table and calibration_list are
+# unlogged, because a calibration can begin again after a crash of the server.
 
 calibration_run = Table(
     "calibration_run",
@@ -172,9 +172,9 @@ calibration_list = Table(
     prefixes=["UNLOGGED"],
 )
 
-# A row is a word that many products contain. If more than keyword_common products contain the word, the word alone
-# selects no products while another leg runs. Several such words can select products together, and each of them counts
-# for the rank of a product.
+# A row is a word that many products contain. If more than keyword_common products (db/functions/constants.py) contain
+# the word, the word alone selects no products while another leg runs. Several such words can select products together,
+# and each of them counts for the rank of a product.
 
 common_word = Table(
     "common_word",

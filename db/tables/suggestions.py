@@ -15,10 +15,13 @@ suggestion = Table(
     Column("start", Text, nullable=False, comment="the folded text from this word on"),
     Column("text", Text, nullable=False, comment="the text in its most frequent spelling"),
     Column(
-        "count", BigInteger, nullable=False, comment="number of visitors who searched for the query, or of products"
+        "count",
+        BigInteger,
+        nullable=False,
+        comment="number of visitors who searched for the query, or of products with the type or brand",
     ),
     PrimaryKeyConstraint("catalog", "kind", "folded", "place"),
-    Index("suggestion_start_idx", "catalog", "start"),  # with the collation C, which alembic does not compare
+    Index("suggestion_start_idx", "catalog", "start"),  # has the collation C, which alembic does not compare
     Index("suggestion_count_idx", "catalog", "kind", "count", postgresql_where=text("place = 0")),
     Index(
         "suggestion_folded_idx",

@@ -92,9 +92,9 @@ watch_match = Table(
     comment="A row for each product that a watch has found.",
 )
 
-# The floors are the least cosine similarities at which an image or a title matches. With min_similarity of the watch,
-# image_floor is that number and title_floor is null. Otherwise a floor is null while the catalog has too few vectors of
-# images or titles to measure it.
+# The floors are the least cosine similarities at which an image or a title matches. If the watch has a min_similarity,
+# image_floor is that number, and title_floor is null. Otherwise the floors are measured, and a floor is null while the
+# catalog has too few vectors of images or titles for this.
 watch_vector = Table(
     "watch_vector",
     metadata,
@@ -108,9 +108,10 @@ watch_vector = Table(
     schema=PRIVATE,
 )
 
-# The number of matches that were stored, including those deleted since. If it exceeds the limit, watch_renew counts
-# the matches that remain. If there are too many, watch_renew disables the watch; otherwise the new number is stored.
-# The table is private, because the role of a watch may see fewer products than match.
+# The number of matches that were stored for a watch, including matches that were deleted later. If this number exceeds
+# the limit, watch_renew counts the matches that remain. If even these are too many, watch_renew disables the watch.
+# Otherwise it stores the new number. The table is private, because the role of a watch may see fewer products than
+# match.
 watch_count = Table(
     "watch_count",
     metadata,

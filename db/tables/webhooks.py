@@ -61,7 +61,8 @@ webhook_note = Table(
     schema=PRIVATE,
 )
 
-# The notes of a busy webhook, for which too many messages wait. The other webhooks get their messages meanwhile.
+# The notes of a busy webhook, which is one for which too many messages wait. Its notes are kept here, so the other
+# webhooks get their messages meanwhile.
 webhook_held = Table(
     "webhook_held",
     metadata,

@@ -63,8 +63,9 @@ def claim(
     """Claim up to `limit` images to fetch, and up to `per_host` images of each host.
 
     `busy` maps each host to the number of its images that this worker already holds for fetching; these images count
-    towards `per_host`. From a host that has not answered yet or whose last fetch failed, all workers together claim
-    only one image until its result is recorded or `seconds` have passed.
+    towards `per_host`. If a host has not answered yet, or if the last fetch from it failed, all workers together claim
+    only one of its images. They claim the next one when the result of the first is recorded, or when `seconds` have
+    passed.
     """
     parameters = {
         "worker": worker,

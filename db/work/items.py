@@ -105,7 +105,8 @@ def models(conn: Connection) -> list[ModelRow]:
 
 
 def claim(conn: Connection, worker: UUID, model_id: int, part: Part, limit: int) -> list[Item]:
-    """Claim a batch of up to `limit` titles or files. Items of a batch that was lost come in smaller batches."""
+    """Claim a batch of up to `limit` titles or files. If the lease of a batch ran out, its items come again in smaller
+    batches."""
     parameters = {"worker": worker, "model": model_id, "part": part, "limit": limit}
     return [Item(*row) for row in conn.execute(_CLAIM, parameters)]
 
@@ -197,7 +198,7 @@ def is_idle(conn: Connection, model_ids: Sequence[int]) -> bool:
 def retry(
     conn: Connection, model_id: int, catalog: str | None = None, host: str | None = None, sku: str | None = None
 ) -> int:
-    """Put a model's quarantined items back on the work list, and make images that wait for another fetch due now.
+    """Put a model's quarantined items back on the work list. Images that wait for their next fetch become due now.
 
     Returns the number of these items and images.
     """

@@ -27,7 +27,7 @@ class Request:
     id: int
     model_id: int
     key: bytes
-    kind: str  # t: UTF-8 text; i: bytes of an image file, after a line if the request names a region
+    kind: str  # t: UTF-8 text; i: bytes of an image file, preceded by a line with the region if the request names one
     payload: bytes
     waited_seconds: float
 

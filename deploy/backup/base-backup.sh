@@ -23,7 +23,7 @@ umask 077
 mkdir -p "$folder"
 part=$folder/.part
 if ! mkdir "$part" 2>/dev/null; then
-  echo "error: $part exists. Another backup is running, or was killed; in this case, delete the folder" >&2
+  echo "error: $part exists. Another backup is running or was killed. If it was killed, delete the folder" >&2
   exit 1
 fi
 trap 'rm -rf "$part"' EXIT

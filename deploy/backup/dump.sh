@@ -1,5 +1,5 @@
 #!/bin/sh
-# Dumps a database, which can be restored to another version of PostgreSQL: dump.sh BACKUP DATABASE [NUMBER]
+# Dumps a database: dump.sh BACKUP DATABASE [NUMBER]. Another version of PostgreSQL can restore the dump.
 #
 # The dump appears in BACKUP/dump under the name of the database and the time of its start, after pg_restore has read it.
 # Then the NUMBER newest dumps of the database stay (by default 7), and older ones are deleted. A dump has no roles: create
@@ -33,7 +33,7 @@ mv "$part" "$folder/$name"
 sync "$folder"
 echo "$folder/$name"
 digits='[0-9][0-9]'
-time=$digits$digits$digits${digits}T$digits$digits${digits}Z # the dumps of shop-2 are not those of shop
+time=$digits$digits$digits${digits}T$digits$digits${digits}Z # the dumps of shop-2 do not match the pattern of shop
 # shellcheck disable=SC2086 # the time is a pattern
 (cd "$folder" && printf '%s\n' "$2"-$time.dump | sort -r | tail -n "+$((kept + 1))" |
   while IFS= read -r old; do rm -f "./$old"; done)

@@ -10,7 +10,8 @@
 # still leads to the server that was backed up.
 #
 # The restored server begins a new timeline. If it archives into BACKUP, the next restore from BACKUP follows this
-# timeline, and the changes after TIME can no longer be restored. Give the server an empty backup folder to keep them.
+# timeline, and the changes after TIME can no longer be restored. To keep these changes, give the server an empty backup
+# folder.
 set -eu
 
 data=$2
@@ -49,7 +50,7 @@ clean() {
   if [ -n "$server" ]; then
     kill -QUIT "$server" 2>/dev/null || true
     wait "$server" || true
-    rm -rf "${data:?}"/* # the folder was empty
+    rm -rf "${data:?}"/* # only files of this restore, because the folder was empty
   fi
   rm -rf "$private"
 }
@@ -65,8 +66,9 @@ touch "$data/recovery.signal"
 echo "local all all trust" >"$private/pg_hba.conf"
 # A missing file ends the replay: the archive has no more. A damaged file ends the restore.
 file="'$backup/wal/%f.gz'"
-# With archive_mode, the history of the new timeline waits for the archive until the server is started as usual. A later
-# restore from that archive finds the history, follows it, and begins a timeline of yet another number.
+# With archive_mode on and no archive_command, the history file of the new timeline waits to be archived until the server
+# is started as usual. A later restore from that archive finds this file, follows the timeline, and then begins a timeline
+# with yet another number.
 set -- -D "$data" -p 5432 -c listen_addresses= -c "unix_socket_directories=$private" -c "hba_file=$private/pg_hba.conf" \
   -c archive_mode=on -c archive_command= -c hot_standby=off -c logging_collector=off -c log_destination=stderr \
   -c "restore_command=[ -e $file ] || exit 1; gzip -dc $file > '%p' || exit 255" -c recovery_target_action=promote

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Starts PostgreSQL, unless the volume holds only data of another major version or of an earlier folder layout.
+# Starts PostgreSQL. If the volume holds only data of another major version, or of an earlier folder layout, the script
+# ends with an error instead.
 set -eu
 
 version_folder=$(dirname "$PGDATA")       # /var/lib/postgresql/18
