@@ -7,55 +7,60 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from db.catalog.plain_text import plain_text
 from db.catalog.prices import shown
 from db.catalog.product import RawProduct
 from loader.rejects import Reject
+from loader.sources.inherited_prices import PRICES, lacks_price, with_price
+from loader.sources.reading.parent_columns import IDENTIFIERS, is_parent, kinds
 from loader.sources.reading.platform_table import Cells
 from loader.sources.reading.stored_rows import StoredRows
 from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
 
 INHERITED = ("title", "description", "brand", "product_type", "image_link")
-IDENTIFIERS = ("id", "product_id", "product_number", "item_id", "item_number")
-PARENTS = {  # a column with an identifier of the parent -> the columns in which it is looked up first
-    "parent_id": ("id",),
-    "parent_sku": ("sku",),
-    "parent": ("sku",),
-    "parent_product_id": ("product_id", "id"),
-    "parent_product_number": ("product_number",),
-    "parent_number": ("product_number", "item_number"),
-    "parent_item_id": ("item_id",),
-}
 SHARED = ("handle_id", "handle", "url_handle")  # columns that have the same value for a parent and its variants
 
 Names = list[tuple[str, str]]  # names of a parent in the order in which they are tried, each with its kind
-Found = tuple[Cells, str] | str  # what a variant inherits, and the name that led to it; or why there is no parent
+
+
+class _Parent(NamedTuple):
+    cells: Cells  # what a variant inherits
+    name: str  # the name that led to the parent
+    number: int  # of its row in the file
+    of: str = ""  # the name of its own parent, if it is a variant
+
+
+Found = _Parent | str  # the parent, or why there is none
 
 
 class InheritedValues(WrappedSource):
     """The rows of another source. A row without a title takes its empty descriptive values and its images from the row
-    of its parent. The first such row starts an extra pass over the file, which stores the rows with a title on disk.
+    of its parent. A row without a price takes the price of its parent, and a row without an item group is in the group
+    of its parent. The first row that needs a parent starts an extra pass over the file, which stores the rows on disk.
     Without such a row, there is no extra pass.
 
     A row names its parent by an identifier, or has the item group or handle of one row with a title. If an identifier
     leads to no row, the item group and the handle are tried. In eBay's files, a row with the relationship "Variation"
-    names no parent: it belongs to the last row before it without a relationship. A row whose parent is not in the
-    file, or is uncertain, is rejected.
+    names no parent: it belongs to the last row before it without a relationship. A row without a title whose parent is
+    not in the file, or is uncertain, is rejected. A row with a title takes nothing from a parent unless all values of
+    the column of parents are identifiers of rows that have no parent themselves. Otherwise it gets a warning.
     """
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
         super().__init__(opened())
         self._opened = opened
+        self._doubts: dict[str, str] = {}  # column of parents -> why it is not used for rows with a title
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         listing: RawProduct | None = None  # the last row without a relationship, if it has a title
         known: tuple[Names, Found] | None = None  # the last parent, because variants of one parent often follow
+        has_prices = "price" in self.columns.values()
         with ExitStack() as open_until_end:
             parents: StoredRows | None = None
-            for row in self._source.rows():
+            for number, row in enumerate(self._source.rows()):
                 if isinstance(row, Reject):
                     listing = None
                     yield row
@@ -63,75 +68,146 @@ class InheritedValues(WrappedSource):
                 related = _text(row, "relationship").lower()
                 titled = _says(row.fields.get("title", ""))
                 listing = listing if related else row if titled else None
-                if titled:
-                    yield row
-                elif names := _names_of_parent(row):
+                if names := _names_of_needed_parent(row, has_prices) if titled else _names_of_parent(row):
                     if parents is None:
                         parents = open_until_end.enter_context(StoredRows())
-                        _store(self._opened(), parents)
+                        self._doubts = _store(self._opened(), parents)
                     if known is None or known[0] != names:
                         known = names, _found(names, parents)
-                    yield _with_parent(row, known[1])
+                    yield self._titled(row, known[1], number) if titled else self._untitled(row, known[1])
+                elif titled:
+                    yield row
                 elif related == "variation":
                     reason = "title is empty, and no row with a title and without a relationship comes before it"
-                    yield _with_parent(row, (_cells(listing), "") if listing else reason)
+                    yield self._untitled(row, _Parent(_cells(listing), "", 0) if listing else reason)
                 else:
                     yield row  # validation reports the empty title
 
+    def _titled(self, row: RawProduct, found: Found, number: int) -> RawProduct:
+        own = _own_parents(row)
+        doubt = next((self._doubts[column] for column in own if column in self._doubts), "")
+        if doubt and not row.fields.get("item_group_id"):
+            return replace(row, warnings=[*row.warnings, ("item_group_id", doubt)])
+        if doubt or isinstance(found, str) or found.number == number:
+            return row
+        group = row.fields.get("item_group_id") or found.cells["item_group_id"] or found.name
+        row = replace(row, fields={**row.fields, "item_group_id": group})
+        return (
+            with_price(row, found.cells, found.name) if lacks_price(row) and "price" in self.columns.values() else row
+        )
 
-def _store(source: CatalogSource, parents: StoredRows) -> None:
-    """Stores each row with a title under the names by which a variant can name the row. The rows are numbered in the
-    order of the file. Their lines do not identify them, because several objects can begin in one line."""
+    def _untitled(self, row: RawProduct, found: Found) -> RawProduct | Reject:
+        """Returns the variant with the values of its parent. The item group is the first of these that is not empty:
+        that of the parent, the parent's SKU, and the name with which the variant names the parent."""
+        if isinstance(found, str):
+            return Reject(row.line, row.fields.get("sku", ""), found)
+        parent = found.cells
+        fields = {field: parent[field] for field in INHERITED if field in parent}
+        group = parent["item_group_id"] or found.name
+        if group:
+            fields["item_group_id"] = group
+        if row.images:
+            fields.pop("image_link", None)
+        own = {field: value for field, value in row.fields.items() if field not in INHERITED or _says(value)}
+        row = replace(row, fields={**fields, **own}, images=row.images or tuple(json.loads(parent["images"])))
+        if found.of:
+            chain = f'the parent "{shown(found.name)}" is itself a variant of "{shown(found.of)}"'
+            row = replace(row, warnings=[*row.warnings, ("item_group_id", chain)])
+        if lacks_price(row) and "price" in self.columns.values():
+            return with_price(row, parent, found.name or group)
+        return row
+
+
+def _store(source: CatalogSource, parents: StoredRows) -> dict[str, str]:
+    """Stores each row with a title under the names by which a variant can name the row, and each row without a title
+    under names that begin with "untitled". The rows are numbered in the order of the file. Their lines do not identify
+    them, because several objects can begin in one line. Returns the columns of parents that are not used for rows with
+    a title, with the reason."""
+    columns: set[str] = set()
     for number, row in enumerate(source.rows()):
-        if isinstance(row, RawProduct) and _says(row.fields.get("title", "")):
-            sku, group = (_name(row.fields.get(field, "")) for field in ("sku", "item_group_id"))
-            parents.add(number, _cells(row), sku=sku, group=group)
-            for name in IDENTIFIERS:
-                parents.name(number, **{name: _text(row, name)})
-            for name in SHARED:
-                parents.name(number, handle=_text(row, name))
+        if isinstance(row, Reject):
+            continue
+        own, of = _identifiers(row), _own_parents(row)
+        columns.update(of)
+        parents.name(number, **{f"in {column}": name for column, name in of.items()})
+        if not _says(row.fields.get("title", "")):
+            if names := _names_of_parent(row):
+                cells = Cells(of=names[0][1])
+                parents.add(number, cells, **{f"untitled {kind}": name for kind, name in own.items()})
+            continue
+        cells = _cells(row)
+        cells["of"] = next(iter(of.values()), "")
+        parents.add(number, cells, group=_name(row.fields.get("item_group_id", "")), **own)
+        for name in SHARED:
+            parents.name(number, handle=_text(row, name))
+    return {column: doubt for column in sorted(columns) if (doubt := _doubt(column, parents))}
+
+
+def _doubt(column: str, parents: StoredRows) -> str:
+    for name in parents.names(f"in {column}"):
+        found = next((first for kind in kinds(column) if (first := parents.first(kind, name))), None)
+        if found is None or found[1]["of"]:
+            why = (
+                f'is itself a variant of "{shown(found[1]["of"])}"'
+                if found
+                else "is no identifier of a row with a title"
+            )
+            return (
+                f'{column} looks like the parent of a variant, but "{shown(name)}" {why}; '
+                f"--map item_group_id={column} groups the products by this column"
+            )
+    return ""
+
+
+def _identifiers(row: RawProduct) -> dict[str, str]:
+    return {"sku": _name(row.fields.get("sku", "")), **{name: _text(row, name) for name in IDENTIFIERS}}
+
+
+def _own_parents(row: RawProduct) -> dict[str, str]:
+    """Returns the identifiers of parents in the row by the names of their columns. Shops write 0, or the identifier of
+    the row itself, for no parent."""
+    found = {column: _text(row, column) for column in row.attributes if is_parent(column)}
+    none = {"", "0", *_identifiers(row).values()} if found else ()
+    return {column: name for column, name in found.items() if name not in none}
 
 
 def _names_of_parent(row: RawProduct) -> Names:
     group = _name(row.fields.get("item_group_id", ""))
-    kinds = ("sku", *IDENTIFIERS)
-    names = [
-        (kind, _text(row, column)) for column, first in PARENTS.items() for kind in dict.fromkeys((*first, *kinds))
-    ]
-    names += [(kind, group) for kind in kinds]
+    names = [(kind, name) for column, name in _own_parents(row).items() for kind in kinds(column)]
+    names += [(kind, group) for kind in kinds("")]
     names += [("handle", _text(row, column)) for column in SHARED]
     return [(kind, name) for kind, name in (*names, ("group", group)) if name]
+
+
+def _names_of_needed_parent(row: RawProduct, has_prices: bool) -> Names:
+    """Returns names of the parent of a row with a title, if the row has no item group or no price of its own."""
+    group = row.fields.get("item_group_id")
+    is_without_price = has_prices and lacks_price(row)
+    if group and not is_without_price:
+        return []
+    names = [(kind, name) for column, name in _own_parents(row).items() for kind in kinds(column)]
+    return names or ([(kind, _name(group)) for kind in kinds("")] if group else [])
 
 
 def _found(names: Names, parents: StoredRows) -> Found:
     for kind, name in names:
         count = parents.count(kind, name)
         if count == 1 and (found := parents.first(kind, name)):
-            return found[1], name
+            number, cells = found
+            return _Parent(cells, name, number, cells["of"])
         if count:
             rows = f'{count} rows with a title have the identifier, handle or group "{shown(name)}"'
             return f"title is empty, and {rows}, so the parent is uncertain"
+    for kind, name in names:
+        if found := parents.first(f"untitled {kind}", name):
+            of = shown(found[1]["of"])
+            return f'title is empty, and the parent "{shown(name)}" has no title either: it is a variant of "{of}"'
     return f'title is empty, and the file has no parent "{shown(names[0][1])}" with a title'
-
-
-def _with_parent(row: RawProduct, found: Found) -> RawProduct | Reject:
-    """Returns the variant with the values of its parent. The item group is the first of these that is not empty: that
-    of the parent, the parent's SKU, and the name with which the variant names the parent."""
-    if isinstance(found, str):
-        return Reject(row.line, row.fields.get("sku", ""), found)
-    parent, name = found
-    fields = {field: parent[field] for field in INHERITED if field in parent}
-    if group := parent["item_group_id"] or name:
-        fields["item_group_id"] = group
-    if row.images:
-        fields.pop("image_link", None)
-    own = {field: value for field, value in row.fields.items() if field not in INHERITED or _says(value)}
-    return replace(row, fields={**fields, **own}, images=row.images or tuple(json.loads(parent["images"])))
 
 
 def _cells(row: RawProduct) -> Cells:
     """Returns what variants can inherit from a row: fields, the images as a JSON list, and the item group."""
-    cells = Cells({name: row.fields[name] for name in INHERITED if name in row.fields})
+    cells = Cells({name: row.fields[name] for name in (*INHERITED, *PRICES) if name in row.fields})
     cells["images"] = json.dumps(row.images)
     cells["item_group_id"] = row.fields.get("item_group_id") or row.fields.get("sku", "")
     return cells

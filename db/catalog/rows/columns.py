@@ -172,7 +172,7 @@ class Columns:
         if self.currencies and read["price"] in self.currencies:
             return
         stated = [attributes[name] for field, name, _ in self.more if field == "currency" and name in attributes]
-        if other := next((text for text in stated if text != fields["currency"]), None):
+        if other := next((text for text in map(str, stated) if text.upper() != fields["currency"].upper()), None):
             price = prices.shown(fields.pop("price"))
             faults.append(
                 ("price", f'price "{price}" is in {fields["currency"]} by one column and in {other} by another')

@@ -221,7 +221,7 @@ def test_bulk_lines_with_missing_or_circular_parents_are_loaded_or_rejected_with
     found, reasons = of([product, {**variant, "__parentId": product["id"]}, image, *odd], tmp_path, "goods.jsonl")
     assert list(found) == ["M", "gid://shopify/Product/5"]
     assert_has(found["M"], images=["https://cdn.example/m.jpg"], image_alt_text=["Mug"])
-    assert reasons == ["title is empty"]
+    assert reasons == ['title is empty, and the file has no parent "gid://shopify/Product/404" with a title']
     (tmp_path / "goods.jsonl").write_text(
         f"{json.dumps(product)}\n{{broken\n{json.dumps({**variant, '__parentId': product['id']})}\n"
     )

@@ -127,3 +127,104 @@ def test_the_parent_of_variants_that_follow_each_other_is_looked_up_once(
     rows = rows_of(tmp_path, "sku,item_group_id,title\na,g,Hat\nb,g,Cap\n" + "".join(f"{n},g,\n" for n in range(500)))
     assert sum(isinstance(row, Reject) for row in rows.values()) == 500
     assert 0 < len(counted) < 20
+
+
+PRICED = "id,parent_id,product_number,name,price,currency,list_price,sale_price,sale_from,surcharge\n"
+
+
+@pytest.mark.parametrize(
+    ("parent", "variant", "expected"),
+    [
+        ("10,EUR,15,,,", ",,,,,", {"price": "10", "currency": "EUR", "compare_at_price": "15"}),
+        ("10,EUR,,8,2026-01-01,", ",eur,,,,0", {"price": "10", "currency": "eur", "sale_price": "8"}),
+        ("10,EUR,,8,2026-01-01,", ",,,7,,", {"price": "10", "currency": "EUR", "sale_price": "7"}),
+        ("10,EUR,15,8,,", "9,,,,,", {"price": "9", "currency": "EUR"}),  # the only currency of the file
+        ("10,,,,,", ",,,,,2.50", 'price is empty, and its surcharge is not added to the price of the parent "u1"'),
+        (",,,,,", ",,,,,", 'price is empty, and so is the price of the parent "u1"'),
+        ("10,EUR,,,,", ",USD,,,,", 'price is empty, and the price of the parent "u1" is in EUR instead of USD'),
+    ],
+)
+@pytest.mark.parametrize("title", ["", "Shirt M"])
+def test_a_variant_without_a_price_takes_that_of_its_parent_or_gets_a_warning(
+    title: str, parent: str, variant: str, expected: dict[str, str] | str, tmp_path: Path
+) -> None:
+    rows = rows_of(tmp_path, f"{PRICED}u1,,P,Shirt,{parent}\nu2,u1,P.1,{title},{variant}\nu3,,Q,Hat,,,,,,\n")
+    row, other = rows["u2"], rows["u3"]
+    assert isinstance(row, RawProduct) and isinstance(other, RawProduct)
+    names = ("price", "currency", "compare_at_price", "sale_price")
+    found = {name: row.fields[name] for name in names if name in row.fields}
+    assert (row.warnings == [("price", expected)]) if isinstance(expected, str) else (found == expected)
+    assert isinstance(expected, str) or not row.warnings
+    assert row.fields["item_group_id"] == "u1" and not other.warnings
+
+
+def test_a_file_without_prices_gets_no_warning_about_prices(tmp_path: Path) -> None:
+    row = rows_of(tmp_path, "sku,title,parent_sku\na,Hat,\na-1,,a\n")["a-1"]
+    assert isinstance(row, RawProduct) and not row.warnings
+
+
+def test_a_variant_of_a_variant_without_a_title_is_rejected_with_both_identifiers(tmp_path: Path) -> None:
+    content = "id,parent_id,name\nu1,,Shirt\nu2,u1,\nu3,u2,\n"
+    reason = 'title is empty, and the parent "u2" has no title either: it is a variant of "u1"'
+    assert rows_of(tmp_path, content)["u3"] == Reject(4, "u3", reason)
+
+
+def test_a_variant_of_a_variant_with_a_title_gets_a_warning_with_both_identifiers(tmp_path: Path) -> None:
+    row = rows_of(tmp_path, "id,parent_id,name\nu1,,Shirt\nu2,u1,Shirt red\nu3,u2,\n")["u3"]
+    assert isinstance(row, RawProduct) and row.fields["title"] == "Shirt red"
+    assert row.warnings == [("item_group_id", 'the parent "u2" is itself a variant of "u1"')]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "Parent Code",
+        "master_sku",
+        "Vaterartikel",
+        "Parent SKU",
+        "parent_id",
+        "product_tmpl_id/id",
+        "Hauptartikel-Nr.",
+        "Master Product ID",
+        "SKU padre",
+        "Article parent",
+        "Hoofdartikel",
+        "variant_of",
+        "Product Template/External ID",
+    ],
+)
+@pytest.mark.parametrize("title", ["", "Shirt M"])
+def test_a_column_is_a_parent_if_its_values_are_identifiers_of_other_rows(
+    title: str, column: str, tmp_path: Path
+) -> None:
+    row = rows_of(tmp_path, f"sku,title,price,{column}\nP.1,{title},,P\nP,Shirt,10,0\nQ,Hat,5,\n")["P.1"]
+    assert isinstance(row, RawProduct) and not row.warnings
+    assert row.fields == {"sku": "P.1", "title": title or "Shirt", "price": "10", "item_group_id": "P"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [
+        ("master_sku", "X", 'but "X" is no identifier of a row with a title'),
+        ("parent_id", "Q", 'but "Q" is itself a variant of "P"'),  # such as the number of a category
+    ],
+)
+def test_a_column_that_only_looks_like_a_parent_gets_a_warning(
+    column: str, value: str, why: str, tmp_path: Path
+) -> None:
+    rows = rows_of(tmp_path, f"sku,title,{column}\nP,Shirt,\nQ,Hat,P\nR,Cap,{value}\nS,Bag,\n")
+    warning = (
+        f"{column} looks like the parent of a variant, {why}; "
+        f"--map item_group_id={column} groups the products by this column"
+    )
+    warnings = {sku: row.warnings for sku, row in rows.items() if isinstance(row, RawProduct) and row.warnings}
+    assert warnings == {"Q": [("item_group_id", warning)], "R": [("item_group_id", warning)]}
+    assert all(isinstance(row, RawProduct) and "item_group_id" not in row.fields for row in rows.values())
+
+
+@pytest.mark.parametrize(
+    "column", ["master_carton", "parental_advisory", "Hauptmaterial", "parent_category", "main_id"]
+)
+def test_other_columns_are_no_parents(column: str, tmp_path: Path) -> None:
+    row = rows_of(tmp_path, f"sku,title,{column}\nP,Shirt,\nQ,Hat,P\n")["Q"]
+    assert isinstance(row, RawProduct) and "item_group_id" not in row.fields and not row.warnings

@@ -1,0 +1,40 @@
+"""Recognises columns in which the row of a variant names its parent, such as "Parent SKU" and "Vaterartikel"."""
+
+import re
+from functools import lru_cache
+
+from db.catalog.names import plain_words
+
+IDENTIFIERS = ("id", "product_id", "product_number", "item_id", "item_number")
+# The columns in which the identifier of the parent is looked up first, before the other identifiers
+LOOKED_UP_FIRST: dict[str, tuple[str, ...]] = {
+    "parent_id": ("id",),
+    "parent_product_id": ("product_id", "id"),
+    "parent_product_number": ("product_number",),
+    "parent_number": ("product_number", "item_number"),
+    "parent_item_id": ("item_id",),
+}
+# Names without blanks, accents and punctuation
+_PARENT = "(?:parent|vater|eltern|padre|pai|genitore)"
+_MAIN = "(?:master|haupt|stamm|hoofd)"
+_ARTICLE = "(?:artikel|article|articulo|articolo|product|produkt|produit|producto|prodotto|produto|item|variant)"
+_IDENTIFIER = (
+    "(?:sku|code|id|no|nr|num|number|nummer|externalid|reference|referencia|ref|codigo|codice|identifier|handle)"
+)
+_NAME = re.compile(
+    f"{_PARENT}{_ARTICLE}?{_IDENTIFIER}?|{_MAIN}(?:{_ARTICLE}{_IDENTIFIER}?|{_IDENTIFIER})"
+    f"|(?:{_ARTICLE}|{_IDENTIFIER})(?:du|del|do|de)?{_PARENT}|variantof|variantevon"
+    "|product(?:tmpl|template)(?:id|externalid)*"  # Odoo
+)
+
+
+@lru_cache(maxsize=10_000)
+def is_parent(name: str) -> bool:
+    """Returns whether the name of a column means an identifier of the parent."""
+    return _NAME.fullmatch("".join(plain_words(name))) is not None
+
+
+@lru_cache(maxsize=10_000)
+def kinds(name: str) -> tuple[str, ...]:
+    """Returns the columns in which the identifiers of a column of parents are looked up, in this order."""
+    return tuple(dict.fromkeys((*LOOKED_UP_FIRST.get(name, ()), "sku", *IDENTIFIERS)))
