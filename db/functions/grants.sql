@@ -95,6 +95,7 @@ grant execute on function
     shop_private.request_traces,
     shop_private.query_lane_beat, shop_private.housekeep, shop_private.work_backlog
     to @encoder@;
+grant insert (model_id, catalog, host, sku), select (items) on shop_private.work_retries to @app@, @encoder@;
 revoke select on shop.coverage, shop.quarantine, shop.failing_host from @encoder@;
 revoke execute on function shop_private.coverage from @encoder@;
 revoke execute on function shop_private.failing_hosts from @analyst@, @app@;

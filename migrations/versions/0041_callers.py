@@ -1,4 +1,4 @@
-"""The functions that create watches find out with the rights of their caller what the caller sees."""
+"""The functions that create watches and retry items find out with the rights of their caller what the caller sees."""
 
 from alembic import op
 
@@ -14,5 +14,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("drop view if exists shop_private.new_watch")  # with its triggers
-    op.drop_functions("shop_private", "watch_caller", "watch_store")
+    op.execute("drop view if exists shop_private.new_watch, shop_private.work_retries")  # with their triggers
+    op.drop_functions("shop_private", "watch_caller", "watch_store", "retry_caller", "retry_items")

@@ -148,6 +148,36 @@ def test_a_tenant_that_loads_changes_only_its_own_products_and_catalog(tenants: 
         assert {statement: tenants.answer(statement).rows for statement in changes} == changes
 
 
+def test_a_tenant_retries_only_items_of_its_own_products(tenants: Tenants) -> None:
+    with tenants.policies(BY_TENANT), tenants.member_of("shop_app", OWN), tenants.acting_as(OWN):
+        counts = {
+            f"'{OTHER}'": [(0,)],
+            f"null, '{OTHER}.example'": [(0,)],
+            f"'{OTHER}', null, '{OTHER}-1'": [(0,)],
+            f"'{OWN}', null, '{OTHER}-1'": [(0,)],
+            "null": [(1,)],
+        }
+        tenants.conn.execute("begin")
+        try:
+            told = {
+                call: tenants.answer(f"select shop_private.work_retry(1::smallint, {call})").rows for call in counts
+            }
+            assert told == counts
+            tenants.conn.execute("reset role")
+            hidden = {
+                f"select 1 from shop.quarantine where catalog <> '{OWN}'": 49,
+                f"select 1 from shop_private.fetch_host where host <> '{OWN}.example'": 49,
+            }
+            assert {rows: len(tenants.answer(rows).rows or []) for rows in hidden} == hidden
+        finally:
+            tenants.conn.execute("rollback")
+        claim = (
+            "insert into shop_private.work_retries (model_id, products) "
+            f"select 1, array[shop.product_id('{OTHER}-1', '{OTHER}')]"
+        )
+        assert "permission denied" in tenants.answer(claim).text
+
+
 @pytest.mark.parametrize("secured", [True, False], ids=["products have policies", "only images have policies"])
 def test_the_vector_of_an_image_that_a_policy_hides_is_hidden(tenants: Tenants, secured: bool) -> None:
     image = f"create policy some_images on shop.product_image using (uri not like '%{OWN}-1.jpg')"
