@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from db.embedded import binaries, file_lock
+from db.embedded import binaries, file_lock, processes
 from db.embedded.binaries import Progress, as_user, environment
 from db.embedded.passwords import SUPERUSER, Secrets
 from db.errors import EmbeddedServerError
@@ -175,7 +175,7 @@ def postmaster(home: Path) -> Postmaster | None:
         pid = int(lines[0])
     except (FileNotFoundError, IndexError, ValueError):
         return None
-    if not _is_server_of(home / "data", pid):
+    if not processes.is_server_of(home / "data", pid):
         return None
     port = int(lines[3]) if len(lines) > 3 and lines[3].strip().isdigit() else None
     return Postmaster(pid, port, ready=len(lines) > 7 and lines[7].strip() == "ready")
@@ -187,26 +187,6 @@ def orphaned(home: Path) -> bool:
     return running(home) and postmaster(home) is None
 
 
-def _is_server_of(data: Path, pid: int) -> bool:
-    """Return whether `pid` is the server and not a later process with the same id.
-
-    The working directory of the server is its data folder.
-    """
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    try:
-        return Path(f"/proc/{pid}/cwd").samefile(data)
-    except FileNotFoundError:
-        return not Path("/proc/self").exists()  # macOS has no /proc, so the process counts as the server there
-    except PermissionError:  # root in a container may lack the right to read another user's link
-        with suppress(FileNotFoundError):
-            name, state = Path(f"/proc/{pid}/stat").read_text().split()[1:3]
-            return name == "(postgres)" and state != "Z"  # Z: a zombie
-        return False
-
-
 def persisted_port(home: Path) -> int | None:
     try:
         return int((home / "port").read_text())
@@ -216,6 +196,8 @@ def persisted_port(home: Path) -> int | None:
 
 def ensure_running(home: Path, on_progress: Progress) -> int:
     """Start the server if needed, and return its port once it accepts connections."""
+    if orphaned(home) and not processes.end(home / "data", lambda: not orphaned(home)):
+        raise _failed(home, "Processes of PostgreSQL outlive its main process")
     port = _ready_port(home) if running(home) else None
     if port is not None:
         return port
@@ -303,7 +285,9 @@ def halt(home: Path, timeout: float, how: signal.Signals = signal.SIGINT) -> boo
     signalled: int | None = None
     while running(home):
         state = postmaster(home)
-        if state is not None and state.pid != signalled:
+        if state is None:
+            return processes.end(home / "data", lambda: not running(home))
+        if state.pid != signalled:
             signalled = state.pid
             with suppress(ProcessLookupError):
                 os.kill(signalled, how)

@@ -44,7 +44,6 @@ START_LOCK_TIMEOUT = 180.0  # seconds; longer than a first start on a slow disk
 LEAVE_TIMEOUT = 10.0  # seconds that a process waits for its locks, or that the last process waits for the server's end
 STOP_TIMEOUT = 60.0  # seconds that `stop` waits for the server's end
 WATCH_SECONDS = 1.0  # time between two checks whether the server still runs
-ORPHAN_SECONDS = 5.0  # if the server's other processes outlive its main process for longer, a message reports this
 MAX_WATCH_SECONDS = 30.0  # the longest time between two checks; each failed start doubles the time
 
 
@@ -94,7 +93,6 @@ def _watched(home: Path, port: int, on_progress: Progress) -> Iterator[None]:
     this, because this process still uses the old port."""
     left = threading.Event()
     reported: set[str] = set()
-    settled = time.monotonic()  # when `check` last saw the main process, no process at all, or a start or stop
 
     def report(text: str) -> None:
         """Report a text, but only once until the server runs again. Texts that differ only in numbers count as one."""
@@ -106,20 +104,17 @@ def _watched(home: Path, port: int, on_progress: Progress) -> Iterator[None]:
 
     def check() -> bool:
         """Start the server if it has ended. Returns False if the server cannot be started."""
-        nonlocal settled
         try:
             stopped = (home / "stopped").exists()
-            if stopped or not cluster.orphaned(home) or file_lock.is_held(home / "start.lock"):
-                settled = time.monotonic()
-            if not stopped and not cluster.running(home):
-                report("PostgreSQL has ended and is started again")
+            if not stopped and (not cluster.running(home) or cluster.orphaned(home)):
                 with _translated(home), _start_lock(home):
-                    if not left.is_set() and not (home / "stopped").exists():
+                    # While this process waited for the lock, another process may have started the server.
+                    ended = not cluster.running(home) or cluster.orphaned(home)
+                    if ended and not left.is_set() and not (home / "stopped").exists():
+                        report("PostgreSQL has ended and is started again")
                         cluster.ensure_running(home, _quiet)
             elif (now := cluster.persisted_port(home)) != port:
                 report(f"PostgreSQL runs at port {now}, because port {port} was taken: start this command again")
-            elif time.monotonic() > settled + ORPHAN_SECONDS:
-                report("PostgreSQL's main process has ended. A new one starts when its other processes have ended")
             else:
                 reported.clear()
             return True

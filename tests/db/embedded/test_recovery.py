@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from db.embedded import binaries, cluster, server
+from db.embedded import binaries, cluster, processes, server
 from db.embedded.server import Server
 from db.errors import EmbeddedServerError
 from tests.db.embedded.conftest import hardlink
@@ -90,24 +89,32 @@ def listens(at: socket.socket, port: int) -> bool:
     return True
 
 
-def test_a_server_is_started_again_when_the_last_of_its_processes_has_ended(
+def test_a_process_that_outlives_the_main_process_is_ended_and_the_server_starts_again(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "ORPHAN_SECONDS", 0.5)
+    monkeypatch.setattr(processes, "PATIENCE", 0.5)
     said: list[str] = []
     with server.attach(home, said.append) as running:
         with psycopg.connect(running.url("postgres", server.secrets(home).superuser, "postgres")) as conn:
             child = conn.info.backend_pid
-            os.kill(child, signal.SIGSTOP)
+            os.kill(child, signal.SIGSTOP)  # it does not notice the end of the main process, and does not take SIGQUIT
             kill(home)
-            message = "PostgreSQL's main process has ended. A new one starts when its other processes have ended"
-            wait_until(lambda: message in said, 60, "a message about the remaining process")
-            resumed = threading.Timer(0.2, os.kill, [child, signal.SIGCONT])
-            resumed.start()
-            with server.attach(home) as again:  # waits for the end of the remaining process
+            wait_until(lambda: "PostgreSQL has ended and is started again" in said, 60, "a message about the end")
+            with server.attach(home) as again:
                 assert answers(again, home)
-            resumed.join()
+        assert child not in processes.of(home / "data")
         assert again.port == running.port
+
+
+def test_a_stop_ends_a_process_that_outlives_the_main_process(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "PATIENCE", 0.5)
+    monkeypatch.setattr(server, "WATCH_SECONDS", 600)
+    running = server.start(home)
+    with psycopg.connect(running.url("postgres", server.secrets(home).superuser, "postgres")) as conn:
+        os.kill(conn.info.backend_pid, signal.SIGSTOP)
+        kill(home)
+        assert server.stop(home)
+    assert not cluster.running(home)
 
 
 def test_homes_get_various_ports() -> None:
