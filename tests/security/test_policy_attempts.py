@@ -148,6 +148,22 @@ def test_a_tenant_that_loads_changes_only_its_own_products_and_catalog(tenants: 
         assert {statement: tenants.answer(statement).rows for statement in changes} == changes
 
 
+def test_a_role_that_was_renamed_after_set_role_does_not_see_every_product(tenants: Tenants) -> None:
+    sees = "select shop_private.session_sees_every_product()"
+    with tenants.acting_as(OWN):
+        tenants.shop.run(f"alter role {OWN} rename to renamed")
+        try:
+            assert tenants.answer(sees).rows == [(True,)]
+        finally:
+            tenants.shop.run(f"alter role renamed rename to {OWN}")
+    with tenants.policies(BY_TENANT), tenants.acting_as(OWN):
+        tenants.shop.run(f"alter role {OWN} rename to renamed")
+        try:
+            assert tenants.answer(sees).rows == [(False,)]
+        finally:
+            tenants.shop.run(f"alter role renamed rename to {OWN}")
+
+
 def test_a_tenant_retries_only_items_of_its_own_products(tenants: Tenants) -> None:
     with tenants.policies(BY_TENANT), tenants.member_of("shop_app", OWN), tenants.acting_as(OWN):
         counts = {
