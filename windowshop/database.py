@@ -263,9 +263,10 @@ def check() -> None:
     with open_database(settings, on_progress=say) as database:
         with database.connect(None) as conn:
             budget, faults = logins.budget(conn, database.roles), logins.faults(conn, database.roles)
-            leaking = unprotected(conn)
         typer.echo(str(budget))
         drift(database, settings)
+        with database.connect(None) as conn:
+            leaking = unprotected(conn)
         with database.connect(Role.ANALYST) as conn:
             gateway.check(conn)
             for line in suitable_lines(conn):

@@ -243,6 +243,33 @@ def test_a_site_without_the_event_trigger_gets_its_policies_at_the_next_upgrade(
             tenants.conn.execute("alter event trigger windowshop_row_security enable")
 
 
+def test_a_changed_policy_of_windowshop_is_found_and_created_again(tenants: Tenants) -> None:
+    seen = "exists (select from shop.product p where p.product_id = toy_{0}.product_id)"
+    changes = {
+        "shop.event": "alter policy windowshop_follow on shop.event to shop_app",
+        "shop.toy_image": f"alter policy windowshop_follow on shop.toy_image using (true or {seen.format('image')})",
+        "shop.toy_title": f"alter policy windowshop_follow on shop.toy_title using (false and {seen.format('title')})",
+        "shop.tuning": "alter policy windowshop_follow on shop.tuning with check (false)",
+        "shop.watch": "drop policy windowshop_follow on shop.watch; "
+        "create policy windowshop_follow on shop.watch as permissive using (true)",
+    }
+
+    def found() -> list[str]:
+        with tenants.shop.database.connect(None) as conn:
+            return unprotected(conn)
+
+    with tenants.policies(BY_TENANT):
+        assert found() == []
+        for change in changes.values():
+            tenants.conn.execute(change.encode())
+        assert found() == list(changes)
+        tenants.conn.execute("set quote_all_identifiers = on")
+        tenants.conn.execute("select shop_private.follow_row_security()")
+        assert found() == []
+        tenants.conn.execute("reset all")
+        assert leaks(tenants, OWN, TABLES, PRODUCT_GUESSES) == []
+
+
 @contextmanager
 def recipe(tenants: Tenants, heading: str) -> Iterator[list[str]]:
     """Execute the first block of statements of a recipe of docs/policies.md. Yields the other blocks."""

@@ -6,13 +6,14 @@
 -- The policy windowshop_follow is restrictive, so a policy of the site on the same table can only hide further rows.
 -- The policy windowshop_pass is permissive and lets every row pass, because a table without a permissive policy has no
 -- visible rows. A permissive policy of the site takes the place of windowshop_pass. The comment on windowshop_follow
--- stores the condition of windowshop_follow. From the comment, the function sees whether this condition has changed.
+-- stores the condition of the rule and the hash of the policy (see policy_print). From the comment, the function sees
+-- whether the rule or the policy has changed. It then creates the policy again.
 create or replace function shop_private.follow_row_security()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     rule record;
-    following text;  -- the condition of windowshop_follow, or null
+    following text;  -- the comment on windowshop_follow, or null if the table has no such policy
     passing boolean;  -- whether the table has the policy windowshop_pass
     others boolean;  -- whether the site has policies on the table
     permissive boolean;  -- whether one of them is permissive
@@ -21,13 +22,17 @@ begin
         select max(coalesce(obj_description(p.oid, 'pg_policy'), '')) filter (where p.polname = 'windowshop_follow'),
             coalesce(bool_or(p.polname = 'windowshop_pass'), false),
             count(*) filter (where p.polname not in ('windowshop_follow', 'windowshop_pass')) > 0,
-            coalesce(bool_or(p.polpermissive) filter (where p.polname <> 'windowshop_pass'), false)
+            coalesce(bool_or(p.polpermissive) filter (
+                where p.polname not in ('windowshop_follow', 'windowshop_pass')), false)
         into following, passing, others, permissive from pg_policy p where p.polrelid = rule.relation;
-        if rule.secured and following is distinct from rule.condition then
-            execute format(case when following is null then 'create policy windowshop_follow on %s as restrictive'
-                else 'alter policy windowshop_follow on %s' end || ' using (%s) with check (%s)',
+        if rule.secured
+            and following is distinct from concat_ws(E'\n', rule.condition, shop_private.policy_print(rule.relation))
+        then
+            execute format('drop policy if exists windowshop_follow on %s', rule.relation);
+            execute format('create policy windowshop_follow on %s as restrictive using (%s) with check (%s)',
                 rule.relation, rule.condition, case when rule.may_add then 'true' else rule.condition end);
-            execute format('comment on policy windowshop_follow on %s is %L', rule.relation, rule.condition);
+            execute format('comment on policy windowshop_follow on %s is %L', rule.relation,
+                concat_ws(E'\n', rule.condition, shop_private.policy_print(rule.relation)));
         elsif not rule.secured and following is not null then
             execute format('drop policy windowshop_follow on %s', rule.relation);
         end if;

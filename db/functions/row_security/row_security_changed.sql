@@ -4,7 +4,7 @@
 -- calls follow_row_security.
 create or replace function shop_private.row_security_changed()
 returns event_trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set quote_all_identifiers = off as $$
 begin
     if exists (
         select from pg_event_trigger_ddl_commands() c

@@ -18,7 +18,7 @@
 -- OFFSET 0 keeps the planner from collecting all visible products in a hash table before a search compares a few rows.
 create or replace function shop_private.row_security_rules()
 returns table (relation regclass, condition text, may_add boolean, secured boolean)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable set search_path = pg_catalog, pg_temp set quote_all_identifiers = off as $$
     with state as (
         select p.relowner, p.relrowsecurity as products, (p.relrowsecurity or i.relrowsecurity) and exists (
             select from pg_policy o where o.polrelid = i.oid and o.polname not like E'windowshop\\_%') as images
