@@ -18,9 +18,9 @@ SECONDS = 2.0  # time between two checks of the list of models
 
 
 class ModelWatch(threading.Thread):
-    """Loads each new model while the encoder runs, and then halts the encoder's catalog lane. The process then starts
-    an encoder with all models. Until the new encoder runs, the old encoder answers queries. If `load` is None, the
-    thread loads no models."""
+    """Loads each new model while the encoder runs, and then ends the encoder's catalog lane. The process then starts an
+    encoder with all models. Until the new encoder runs, the old encoder answers queries. If `load` is None, the thread
+    loads no models."""
 
     def __init__(
         self,
@@ -47,13 +47,14 @@ class ModelWatch(threading.Thread):
                     self._halt()
 
     def halt(self) -> None:
-        """Halt the present encoder. The caller has waited until `stop` was set."""
+        """End the catalog lane of the present encoder. Call this only after `stop` is set: `set_halt` then also ends
+        the lane of an encoder that starts later."""
         with self._lock:
             self._halt()
 
     def set_halt(self, halt: Callable[[], None]) -> None:
-        """Set the function that halts the present encoder. If a model was added or `stop` is set, the function is
-        called immediately."""
+        """Set the function that ends the catalog lane of the present encoder. If a model was added or `stop` is set,
+        the function is called immediately."""
         with self._lock:
             self._halt = halt
             if self._has_new or self._stop_event.is_set():

@@ -42,14 +42,15 @@ class EncoderSettings(EnvironmentSettings):
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto",
-        description="Number type of CLIP's and SigLIP's image tower. auto: bfloat16 on CUDA; float32 on another "
-        "device. But on a CPU with instructions for bfloat16, auto is bfloat16 if the engine is not torch and the "
-        "model's export found that the vectors in bfloat16 are close enough.",
+        description="Number type of the image tower of CLIP, SigLIP, and each model that open-clip-torch loads. auto: "
+        "bfloat16 on CUDA. On a CPU, bfloat16 if three conditions hold: the CPU has instructions for it, the engine is "
+        "not torch, and `windowshop model export` measured that the vectors are close enough to those in float32. "
+        "Otherwise float32.",
     )
     compile: bool = Field(
         False,
         description="Compile CLIP's and SigLIP's image tower for full batches. This takes minutes at the start, then "
-        "encoding is faster.",
+        "encoding is faster. No effect on a model that open-clip-torch loads.",
     )
     image_batch: int = Field(
         0, ge=0, le=4096, description="Number of images in a catalog batch. 0: 32 on a CPU, 512 elsewhere."
@@ -130,7 +131,9 @@ class EncoderSettings(EnvironmentSettings):
         hosts = [each.lower().removeprefix("*") for each in written]
         for each in hosts:
             if not _HOST_NAME.fullmatch(each):
-                raise ValueError(f'"{each}" is not a host name without scheme or port, such as images.corp.example')
+                raise ValueError(
+                    f'"{each}" is not a host name. Give a name without scheme and port, such as images.corp.example'
+                )
         return hosts
 
     @field_validator("object_stores")

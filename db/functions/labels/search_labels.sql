@@ -1,11 +1,12 @@
--- Sets the labels of a search in p_settings. A label is a value of a field whose products have HNSW indexes of their
--- own, which the search then reads. A field is considered if the filter or the catalog of the request restricts it to
--- values that all have valid indexes, for images and for titles. Of these fields, the one with the fewest titles is
--- used. The search gets a label for each of its values. p_condition is the condition of the request. label_share is the
--- labels' share of all products if p_condition is nothing but the condition of the labels, otherwise null. label_ef is
--- the largest calibrated ef_search of the labels. It is raised if a label has grown, and null if a label has no
--- calibrated ef_search. A forced route uses no labels. Under row level security, a label is used only if the caller
--- sees a product of it. The function needs no SET clause, because it runs under the search_path of run_search.
+-- Chooses the labels whose indexes a search reads, and stores them in p_settings. A label is a frequent value of a
+-- field; the products with this value have HNSW indexes of their own. A field is considered if the filter or the
+-- catalog of the request restricts it to values that all have valid indexes, for images and for titles. Of these
+-- fields, the function takes the one whose values have the fewest titles in their indexes. Each of these values becomes
+-- a label of the search. p_condition is the condition of the request. label_share is the labels' share of all products
+-- if p_condition is nothing but the condition of the labels, otherwise null. label_ef is the largest calibrated
+-- ef_search of the labels. It is raised if a label has grown, and null if a label has no calibrated ef_search. A forced
+-- route uses no labels. Under row level security, a label is used only if the caller sees a product of it. The function
+-- needs no SET clause, because it runs under the search_path of run_search.
 create or replace function shop_private.search_labels(
     p_request shop_private.search_request, p_condition text, inout p_settings shop_private.search_settings
 )

@@ -27,9 +27,9 @@ def test_live_rules_that_contradict_each_other_are_refused(stocked: Shop) -> Non
     with pytest.raises(DatabaseError, match="'hide' hides the product that this rule pins"):
         save(stocked, "third", QUERY, {"pin": "s4", "at": 3})
     save(stocked, "one", {"query": "shoes"}, {"query": "boots"})
-    with pytest.raises(DatabaseError, match="'one' replaces the new query of this rule again"):
+    with pytest.raises(DatabaseError, match="the new query of this rule would in turn be replaced by rule 'one'"):
         save(stocked, "two", {"query": "sandals"}, {"query": "shoes"})
-    with pytest.raises(DatabaseError, match="this rule replaces the new query of rule 'one' again"):
+    with pytest.raises(DatabaseError, match="the new query of rule 'one' would in turn be replaced by this rule"):
         save(stocked, "three", {"query": "boots"}, {"query": "shoes of leather"})
 
 
@@ -42,11 +42,11 @@ def test_rules_that_replace_a_query_of_similar_meaning_do_not_lead_back_to_each_
             save(stocked, "two", {"similar": near}, {"query": "boots"})
     save(stocked, "one", {"query": "shoes"}, {"query": "boots"})
     for near in ("Boots!", "clogs"):
-        with pytest.raises(DatabaseError, match="this rule replaces the new query of rule 'one' again"):
+        with pytest.raises(DatabaseError, match="the new query of rule 'one' would in turn be replaced by this rule"):
             save(stocked, "two", {"similar": near}, {"query": "shoes of leather"})
     save(stocked, "two", {"similar": "sandals"}, {"query": "shoes of leather"})
     for near in ("sandals", "slippers"):
-        with pytest.raises(DatabaseError, match="rule 'two' replaces the new query of this rule again"):
+        with pytest.raises(DatabaseError, match="the new query of this rule would in turn be replaced by rule 'two'"):
             save(stocked, "three", {"contains": "beach"}, {"query": near})
     # The query "unknown" has no vector, and rule two might replace it again.
     with pytest.raises(DatabaseError, match="no encoder"):
@@ -160,10 +160,10 @@ def test_times_that_a_client_cannot_read_are_refused(stocked: Shop, time: str) -
 @pytest.mark.parametrize(
     ("condition", "other", "message"),
     [
-        ({"contains": "red bag"}, {"contains": "blue bag"}, "with the first of these words"),
+        ({"contains": "red bag"}, {"contains": "blue bag"}, "whose words begin with the same word"),
         ({"query": "shoes"}, {"query": "boots"}, "with this query"),
         ({"category": "bags"}, {"category": "shoes"}, "with this category"),
-        ({"always": True}, {"query": "boots"}, "with the conditions similar, filter and always"),
+        ({"always": True}, {"query": "boots"}, "with one of the conditions similar, filter and always"),
     ],
 )
 def test_a_lookup_key_has_at_most_100_live_rules_of_a_catalog(
@@ -174,7 +174,9 @@ def test_a_lookup_key_has_at_most_100_live_rules_of_a_catalog(
         '\'{"boost": {"brand": "Nord"}}\', \'live\' from generate_series(1, 100) n',
         condition=json.dumps(condition),
     )
-    with pytest.raises(DatabaseError, match=f"the catalog has 100 live rules {message}"):
+    with pytest.raises(
+        DatabaseError, match=f"the catalog already has 100 other live rules, the most allowed, {message}"
+    ):
         save(stocked, "more", condition, {"boost": {"brand": "Alp"}})
     save(stocked, "more", condition, {"boost": {"brand": "Alp"}}, status="draft")
     save(stocked, "other", other, {"boost": {"brand": "Alp"}})

@@ -168,7 +168,7 @@ def test_prices_of_several_currencies_are_not_compared(shop: "Shop") -> None:
         for sort in ("price", "title, effective_price desc", "compare_at_price"):
             with pytest.raises(StatementRefused, match="their prices are in EUR, USD") as error:
                 search(conn, sort)
-            assert 'Filter one currency, for example {"currency": "EUR"}' in str(error.value.hint)
+            assert 'Filter by one currency, for example {"currency": "EUR"}' in str(error.value.hint)
         assert order(conn, "price", filter='{"currency": "EUR"}') == by_id(conn, "be") + "d"
         assert len(search(conn, "title")) == len(search(conn, "discount")) == 6
 

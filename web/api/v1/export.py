@@ -28,12 +28,13 @@ from web.http.problems import ApiError
 MEDIA_TYPE = "application/x-ndjson"
 SECONDS = 600  # an export that takes longer is ended
 EXPORTS = 2  # the most exports that run at the same time; each holds a reading connection
-_SHARE = 4  # exports use one in four reading connections, and at least one, so that searches go on
+_SHARE = 4  # at most one in four reading connections serves exports, so that searches go on; one export is possible
 _CHUNKS = 1  # the most chunks that wait for a slow client; while they wait, the database waits too
 
 
 def limiter(connections: int) -> ConcurrencyLimiter:
-    """Limits the exports of a service with `connections` reading connections. One export is always possible."""
+    """Limits the exports of a service with `connections` reading connections: at most one in four connections serves
+    exports, and never more than EXPORTS. One export is always possible."""
     return ConcurrencyLimiter(max(1, min(EXPORTS, connections // _SHARE)), 0)
 
 
@@ -52,7 +53,8 @@ async def export_products(
     filter_: Annotated[str | None, QueryParameter(name="filter", max_length=MAX_FILTER, description=FILTER)] = None,
 ) -> Stream:
     """Stream the products of a catalog that pass a filter, in one snapshot of the database. Each line is a product that
-    PUT /v1/products and `windowshop load` accept. A stream that fails ends without the last chunk of HTTP."""
+    PUT /v1/products and `windowshop load` accept. If an export fails, the response breaks off without the empty chunk
+    that ends a complete HTTP response, so a client can tell that it is incomplete."""
     condition = None if filter_ is None else decoded(filter_.encode("utf-8", "replace"), dict[str, Any], name="filter")
     shown = ShownAttributes(state.settings.attributes)
     shown.check(condition)
@@ -93,8 +95,9 @@ async def stream(
 ) -> AsyncGenerator[bytes]:
     """Yields the chunks until the call that `start` begins has ended. Raises the error of the call.
 
-    The call holds one of the `slots`, and is cancelled after SECONDS. It is also cancelled when the task that reads the
-    first chunk ends, because a task that is cancelled while it sends a chunk does not close this generator.
+    The call holds one of the `slots`, and is cancelled after SECONDS. It is also cancelled when the task that read the
+    first chunk ends. If that task is cancelled while it sends a chunk, nothing closes this generator, so the `finally`
+    below does not run.
     """
 
     async def run() -> None:
@@ -102,7 +105,8 @@ async def stream(
             await start()
 
     work, reader = asyncio.ensure_future(run()), asyncio.current_task()
-    work.add_done_callback(lambda done: done.cancelled() or done.exception())  # the reader may have gone
+    # Retrieve the error; otherwise asyncio logs it if the reader has gone.
+    work.add_done_callback(lambda done: done.cancelled() or done.exception())
     if reader is not None:
         reader.add_done_callback(lambda _: work.cancel())
     try:

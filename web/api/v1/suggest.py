@@ -30,7 +30,10 @@ class Suggested(msgspec.Struct):
     text: str
     count: Annotated[
         int | None,
-        Meta(description="Visitors that searched for the query, or products of the type or brand; null for a product."),
+        Meta(
+            description="For a query, the number of visitors who searched for it. For a type or brand, the number of "
+            "its products. For a title, null."
+        ),
     ]
     sku: str | None
     corrected: Annotated[bool, Meta(description="Whether the text is only similar to the prefix.")]
@@ -58,9 +61,10 @@ async def suggest(
         str | None, QueryParameter(max_length=100, description="Kinds of suggestions, such as `query,brand`.")
     ] = None,
 ) -> Suggestions:
-    """Suggest queries that found something, product types, brands and titles. A word of a query, type or brand begins
-    with the prefix, and so does the first word of a title. A key with a filter gets no queries, and its counts are
-    those of the products that it may see."""
+    """Suggest product types, brands, titles, and queries that found something. In a query, type or brand, the prefix
+    stands at the beginning of one of the first six words. A title begins with the prefix. If nothing is found in this
+    way, prefixes with two neighbouring letters exchanged are tried, and then queries, types and brands with a similar
+    word. A key with a filter gets no queries, and its counts are those of the products that it may see."""
     limits = KeyLimits.of(request)
     limits.check_catalog(catalog)
     wanted = KINDS if kinds is None else tuple(kinds.split(","))

@@ -36,9 +36,9 @@ begin
     loop
         if p_rule.action ? 'query' then
             if shop_private.rule_replaces(other, replaced) then
-                wrong := format('rule %L replaces the new query of this rule again', other.name);
+                wrong := format('the new query of this rule would in turn be replaced by rule %L', other.name);
             elsif shop_private.rule_replaces(p_rule, other.action ->> 'query') then
-                wrong := format('this rule replaces the new query of rule %L again', other.name);
+                wrong := format('the new query of rule %L would in turn be replaced by this rule', other.name);
             end if;
         elsif p_rule.action ? 'pin' and other.action ? 'pin' then
             wrong := case when p_rule.action -> 'at' = other.action -> 'at' then
@@ -61,11 +61,11 @@ begin
     if wrong is null and (select count(*) from shop.rule r where r.catalog = p_rule.catalog
         and r.status = 'live' and r.lookup = p_rule.lookup and r.rule_id <> p_rule.rule_id) >= @max_general_rules@
     then
-        wrong := 'the catalog has @max_general_rules@ live rules with ' || case
-            when p_rule.condition ? 'query' then 'this query'
-            when p_rule.condition ? 'contains' then 'the first of these words'
-            when p_rule.condition ? 'category' then 'this category'
-            else 'the conditions similar, filter and always' end;
+        wrong := 'the catalog already has @max_general_rules@ other live rules, the most allowed, ' || case
+            when p_rule.condition ? 'query' then 'with this query'
+            when p_rule.condition ? 'contains' then 'whose words begin with the same word'
+            when p_rule.condition ? 'category' then 'with this category'
+            else 'with one of the conditions similar, filter and always' end;
     end if;
     if wrong is not null then
         raise exception using errcode = '22023', message = format('rule %L: %s', p_rule.name, wrong),

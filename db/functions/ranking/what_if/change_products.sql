@@ -1,8 +1,8 @@
 -- Makes the changes of shop.what_if that concern products. `done` is false if another session holds one of the
 -- products, and `held` is then this product. `done` is also false if another session has waited for a lock of this
--- session (see somebody_waits, also for p_own); `held` is then null. The function itself does not wait for a product
--- that another session holds. Otherwise sessions that wait for this session would wait longer. `changed` is the number
--- of rows that the function wrote.
+-- session (see somebody_waits, which also explains p_own); `held` is then null. The function itself does not wait for a
+-- product that another session holds. Otherwise sessions that wait for this session would wait longer. `changed` is the
+-- number of rows that the function wrote.
 create or replace function shop_private.change_products(
     p_changes jsonb, p_own xid[], out done boolean, out held uuid, out changed integer
 )

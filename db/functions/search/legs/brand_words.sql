@@ -1,9 +1,10 @@
 -- Looks for brands of a catalog in a text. `keys` returns the keys of the brands that the text contains as one to three
--- adjacent words. `others` returns a query for any other word of the text. `keys` is null if the text contains no brand
--- or no other word, or if no product has one of the other words. p_synonyms are the synonyms of the text, and p_words
--- lists the lexemes of the text and of its synonyms. The words of a synonym that stands for a brand are not other
--- words. No brand is recognised while one of the indexes of exact_indexes_ready is deferred, or under row level
--- security, because PostgreSQL would not use the index.
+-- adjacent words. `others` is a tsquery that finds products with at least one of the other words of the text. `keys` is
+-- null if the text contains no brand or no other word, or if no product has one of the other words. p_synonyms are the
+-- synonyms of the text, and p_words lists the lexemes of the text and of its synonyms. The terms of a synonym count as
+-- other words, unless the synonym replaces words of a recognised brand. No brand is recognised while an index that
+-- exact_indexes_ready checks is missing (a large first load defers these indexes). Nor is one recognised under row
+-- level security, because PostgreSQL would then not use the indexes.
 create or replace function shop_private.brand_words(
     p_text text, p_catalog text, p_language regconfig, p_words text[],
     p_synonyms shop_private.synonym_use[] default null, out keys text[], out others tsquery
