@@ -62,7 +62,8 @@ def evaluate(
         raise SettingsError(f'--route "{route}" is neither exact nor hnsw')
     if fit and (filter_ or weights):
         raise SettingsError(
-            "--fit cannot be combined with --filter or --weights", hint="Fit first, then measure with the filter."
+            "--fit cannot be combined with --filter or --weights",
+            hint=f"Fit first, then measure with {'the filter' if filter_ else 'other weights'}.",
         )
     options = EvaluationOptions(
         suites=list(dict.fromkeys(suite or ["default"])),

@@ -85,7 +85,7 @@ def _list_of_products(file: CatalogFile, mapping: FieldColumns) -> json_stream.P
         return (not path or path[-1].lower() in USUAL_LISTS) and _are_products(file.path, names, mapping)
 
     with closing(json_stream.members(file, is_certain)) as certain:
-        if (member := next(certain, None)) is not None and not isinstance(member, Reject):
+        if (member := next((one for one in certain if not isinstance(one, Reject)), None)) is not None:
             return member.path
     lists = [path for path, names in found.items() if _are_products(file.path, names, mapping)]
     if lists:

@@ -16,6 +16,11 @@ Name = Annotated[str, typer.Argument(help="The watch's name, unique in its catal
 InCatalog = Annotated[str, typer.Option("--catalog", help="The catalog whose products are compared.")]
 
 
+def _option(catalog: str) -> str:
+    """Returns the option that names the catalog in a hint."""
+    return "" if catalog == "main" else f" --catalog {catalog}"
+
+
 @app.command()
 def add(
     name: Name,
@@ -42,7 +47,7 @@ def add(
             conn, name, query=query, image=data, filter_=filter_, catalog=catalog, min_similarity=min_similarity
         )
     )
-    typer.echo(f"Watching. See: windowshop watch matches {name}")
+    typer.echo(f"Watching. See: windowshop watch matches {name}{_option(catalog)}")
 
 
 @app.command("list")
@@ -79,7 +84,9 @@ def matches(
 
     def read(conn: Any) -> Any:
         if watches.find(conn, name, catalog) is None:
-            raise SettingsError(f'there is no watch "{name}" in catalog {catalog}', hint="See: windowshop watch list")
+            raise SettingsError(
+                f'there is no watch "{name}" in catalog {catalog}', hint=f"See: windowshop watch list{_option(catalog)}"
+            )
         return watches.matches(conn, name, catalog, after=after, rows=rows)
 
     for one in as_app(read):
@@ -93,5 +100,7 @@ def remove(name: Name, catalog: InCatalog = "main") -> None:
     from db.search import watches
 
     if not as_app(lambda conn: watches.remove(conn, name, catalog)):
-        raise SettingsError(f'there is no watch "{name}" in catalog {catalog}', hint="See: windowshop watch list")
+        raise SettingsError(
+            f'there is no watch "{name}" in catalog {catalog}', hint=f"See: windowshop watch list{_option(catalog)}"
+        )
     typer.echo("Removed.")

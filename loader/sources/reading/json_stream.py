@@ -14,6 +14,7 @@ from loader.sources.reading.lines import BOM, MAX_RECORD, TOO_LONG
 PIECE = 256 * 1024  # this many bytes are read at a time
 DEEPEST = 20  # reading fails at an object outside the lists that is nested deeper than this many levels
 MOST_NAMES = 10_000  # to find a repeated name, at most this many names of an object outside the lists are kept
+MOST_DAMAGED = 10_000  # at most this many damaged members at the head of a list are reported
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
@@ -22,7 +23,8 @@ Path = tuple[str, ...]  # the names of the members that lead to a list
 
 
 class Member(NamedTuple):
-    """A member of a list in the document: the path of the list, the first line of the member, and its JSON value."""
+    """A member of a list in the document, or an object outside a list: the path of the list or of the object, the first
+    line of the value, and its JSON value."""
 
     path: Path
     line: int
@@ -32,7 +34,7 @@ class Member(NamedTuple):
 def members(
     file: CatalogFile, enters: Callable[[Path, Any], bool], whole_names: Collection[str] = ()
 ) -> Generator[Member | Reject]:
-    """Yields the members of each list whose first member is an object and for which `enters` returns true.
+    """Yields the members of each list whose first readable member is an object for which `enters` returns true.
 
     `enters` gets the path of the list and the first object. An object outside a list is yielded too if its name is in
     `whole_names`, or if no other object contains it and `enters` returns true for it. Raises SourceDamaged where the
@@ -100,6 +102,7 @@ class _Document:
     def _list(self, path: Path, depth: int) -> Iterator[Member | Reject]:
         self._expect("[")
         is_entered: bool | None = None
+        damaged: list[Reject] = []  # damaged members before the first member that can be read
         while (first := self._peek()) != "]":
             if not first:
                 raise self._damaged("the document ends inside a list")
@@ -107,6 +110,11 @@ class _Document:
             found = self._value()
             if is_entered is None and not isinstance(found, Reject):
                 is_entered = isinstance(found, dict) and self._enters(path, found)
+                if is_entered:
+                    yield from damaged
+                damaged.clear()
+            elif is_entered is None and len(damaged) < MOST_DAMAGED:
+                damaged.append(found)
             if is_entered:
                 yield found if isinstance(found, Reject) else Member(path, line, found)
             if self._peek() == ",":
@@ -128,12 +136,12 @@ class _Document:
         written = self._text[self._position : end]
         self._advance(end)
         if len(written) > MAX_RECORD:
-            return Reject(line, "", f"the object is {TOO_LONG}")
+            return Reject(line, "", f"the value is {TOO_LONG}")
         try:
             parse(written)
         except ValueError as error:
             return Reject(line, "", str(error))
-        return Reject(line, "", "the object cannot be read")
+        return Reject(line, "", "the value cannot be read")
 
     def _whole_value(self) -> Any:
         """Returns a value outside the lists of products."""
@@ -179,7 +187,9 @@ class _Document:
                         return end
                     if depth < 0:
                         raise self._damaged(f"{token[0]} is not expected")
-            if is_too_long or not self._more():
+            if is_too_long:
+                raise self._damaged(f"a value has no end within {16 * MAX_RECORD:,} characters")
+            if not self._more():
                 raise self._damaged("a value has no end")
 
     def _peek(self) -> str:

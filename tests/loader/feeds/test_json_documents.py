@@ -72,9 +72,18 @@ def test_a_member_that_is_too_long_or_not_utf8_is_rejected_alone(tmp_path: Path)
     found = list(open_source(tmp_path / "goods.json").rows())
     assert [row.line for row in found] == [1, 2, 3, 4]
     assert [row.reason for row in found if isinstance(row, Reject)] == [
-        "the object is longer than 1 MiB",
+        "the value is longer than 1 MiB",
         "not UTF-8: byte 0xE9",
     ]
+
+
+def test_damaged_members_before_the_first_product_are_rejected(tmp_path: Path):
+    content = '{"tags": [{"a": 1, "a": 2}, 5], "products": [{"id": 1, "id": 2},\n{"id": 3, "name": "\udce9"},\n'
+    content += '{"id": 4, "name": "d"}]}'
+    (tmp_path / "goods.json").write_bytes(content.encode(errors="surrogateescape"))
+    found = list(open_source(tmp_path / "goods.json").rows())
+    assert [row.reason for row in found if isinstance(row, Reject)] == ['"id" is given twice', "not UTF-8: byte 0xE9"]
+    assert skus(tmp_path / "goods.json") == ["4"]
 
 
 def test_a_truncated_document_yields_its_products_and_then_the_error(tmp_path: Path):

@@ -1,4 +1,5 @@
-"""Events are stored with their details, and only the faulty events of a batch are refused."""
+"""Events are stored with their details. Faulty events of a batch are refused, and the others are stored. A batch is
+refused as a whole if none of its events is good, or if the key does not allow the catalog of an event."""
 
 from typing import Any
 
@@ -97,7 +98,7 @@ def test_the_catalogs_of_a_batch_are_read_by_one_statement(
     assert [len(names) for names in read] == [1000]
 
 
-def test_a_batch_with_an_event_of_a_catalog_that_the_key_does_not_allow_is_refused(own_database: Database) -> None:
+def test_a_batch_is_refused_if_the_key_does_not_allow_the_catalog_of_an_event(own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         key = api_keys.create(conn, "main-only", ["search"], catalogs=["main"])
     with served(own_database, SETTINGS.model_copy(update={"api_keys": "on"})) as client:

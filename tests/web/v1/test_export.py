@@ -72,7 +72,7 @@ def test_an_export_is_read_in_batches(own_database: Database) -> None:
         assert [len(batch) for batch in products.export(conn, "main", None)] == [100, 100, 40 + PRODUCTS]
 
 
-def test_exports_leave_connections_for_searches() -> None:
+def test_exports_use_at_most_a_quarter_of_the_connections_but_at_least_one() -> None:
     async def allowed(connections: int) -> int:
         slots = export.limiter(connections)
         while not slots.is_full:
@@ -84,10 +84,11 @@ def test_exports_leave_connections_for_searches() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.2, 60])
-def test_an_export_ends_with_its_request_without_the_garbage_collector(
+def test_an_export_ends_at_its_time_limit_or_with_its_request_without_garbage_collection(
     monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    """The request is cancelled while it sends a chunk, or the export reaches its own time limit before that."""
+    """With 0.2 seconds, the export reaches its time limit while the request is still sending. With 60 seconds, the
+    request is cancelled while it sends a chunk."""
     monkeypatch.setattr(export, "SECONDS", seconds)
 
     async def check() -> None:
@@ -104,7 +105,7 @@ def test_an_export_ends_with_its_request_without_the_garbage_collector(
 
         async def request() -> None:
             assert await anext(found) == b"x"
-            await asyncio.Event().wait()  # `send` for a client that does not read
+            await asyncio.Event().wait()  # stands for the server's `send`, which waits for a client that does not read
 
         serving = asyncio.ensure_future(request())
         await asyncio.sleep(0.1)
