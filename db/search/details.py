@@ -1,4 +1,4 @@
-"""Reads further columns and the titles of products, and whether the first image of a product is encoded."""
+"""Reads columns and titles of products, and whether the first image of a product is encoded."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -25,7 +25,7 @@ def details(conn: Connection, products: Sequence[UUID], columns: Sequence[str]) 
 
 
 def has_image_vector(conn: Connection, product_id: UUID) -> bool:
-    """Return whether the serving model has encoded the first image of a product, which shop.similar needs."""
+    """Return whether the serving model has encoded the first image of a product. shop.similar needs its vector."""
     wanted = text("select exists (select from shop.image_vector where product_id = :product_id and position = 0)")
     return bool(conn.scalar(wanted, {"product_id": product_id}))
 

@@ -82,6 +82,7 @@ class SearchHit:
     """A row of shop.search or shop.similar. Distances are cosine distances.
 
     A leg is the search by image, by title or by keywords. The fields of a leg that did not find the product are None.
+    With a sort, `image_distance` may be given for such a product too.
     """
 
     rank: int

@@ -16,11 +16,11 @@ from litestar.params import ParameterKwarg
 
 from web.api import examples
 from web.api.events import EventIn, EventsIn, Recorded
-from web.api.facet_schemas import Facets
+from web.api.facet_schemas import Facets, FacetsAsked
 from web.api.health import Health, Ready
 from web.api.product_in import ProductIn, ProductPatch, ProductsIn
 from web.api.products import Outcome, Outcomes, ProductOut
-from web.api.schemas import FacetsAsked, GeneralSearch, ImageForm, ImageSearch, Results, TextSearch
+from web.api.schemas import GeneralSearch, ImageForm, ImageSearch, Results, TextSearch
 from web.api.v1.catalogs import Catalogs, DeletedCatalog
 from web.api.v1.products import Deleted, Deletion, EncodingState
 from web.api.v1.rules import RuleIn, RuleOut, Rules, Signals

@@ -29,13 +29,16 @@ ModelName = Annotated[str, Meta(max_length=40)]
 EffectivePrice = Annotated[
     float | None,
     Meta(
-        description="The price at the time of the answer: the sale price while the sale is on, unless the price is "
-        "lower; otherwise the price."
+        description="The price at the time of the answer. While a sale is on, this is the lower of `sale_price` and "
+        "`price`; at other times it is `price`."
     ),
 ]
 PriceBefore = Annotated[
     float | None,
-    Meta(description="The higher price before a reduction, `price` or `compare_at_price`; null without a reduction."),
+    Meta(
+        description="The price before a reduction: the higher of `price` and `compare_at_price`. Null if the effective "
+        "price is not lower."
+    ),
 ]
 SortKeys = Annotated[str, Meta(min_length=1, max_length=MAX_SORT)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
@@ -45,7 +48,11 @@ Language = Annotated[
     Meta(description="The language of the words of the query, such as `de` or `german`. Default: that of the catalog."),
 ]
 Correct = Annotated[
-    bool, Meta(description="Whether a word that no product has is looked up by its spelling, to correct the query.")
+    bool,
+    Meta(
+        description="Whether misspelt words are corrected: for a word that no product has, products with similarly "
+        "spelt words are found."
+    ),
 ]
 Corrected = Annotated[
     str | None,
@@ -59,8 +66,9 @@ SearchId = Annotated[
 Similarity = Annotated[
     Annotated[float, Meta(ge=0, le=1)] | None,
     Meta(
-        description="The cosine similarity of query and image; 0 if it is negative, and null if the product was not "
-        "found by its image.",
+        description="The cosine similarity of query and image; 0 if it is negative. Null if the product was not found "
+        "by its image. With `sort` and without `group_by`, such a product has a similarity too if its image is encoded "
+        "and the search compares images.",
     ),
 ]
 
@@ -95,8 +103,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sort: Annotated[
         SortKeys | None,
         Meta(
-            description="Fields and signals by which the results are sorted, in place of the ranking: "
-            "`effective_price`, or `availability, margin desc`. `cut` is then `relevant`."
+            description="Fields and signals by which the results are sorted, in place of the ranking. Examples: "
+            "`effective_price`; `availability, margin desc`. `cut` is then `relevant`."
         ),
     ] = None
     group_by: Annotated[
@@ -108,7 +116,10 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
     diversity: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
-        Meta(description="Above 0, products that look different come first. Not together with `sort`."),
+        Meta(
+            description="The higher this value, the more the first products differ from each other in their looks; 0 "
+            "leaves the ranking as it is. Not together with `sort`."
+        ),
     ] = None
     signals: Annotated[
         dict[str, SignalWeight] | None,
@@ -293,7 +304,11 @@ class Results(msgspec.Struct):
     search_id: SearchId
     results: list[Result]
     total: Annotated[
-        int | None, Meta(description="Number of products that pass the filter and the cut, encoded or not.")
+        int | None,
+        Meta(
+            description="Number of products that pass the filter and the cut, encoded or not. With `group_by`, the "
+            "number of groups."
+        ),
     ]
     total_is: Literal["exact", "about", "at least"] | None
     route: Literal["exact", "hnsw", "bit", "label", "keyword"] | None
@@ -307,43 +322,6 @@ class Results(msgspec.Struct):
     corrected: Corrected = None
     redirect: Redirect = None
     banner: Banner = None
-
-
-class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Without `cut`, all products that pass the filter and the operators of the query are counted. With `cut`, only the
-    products that pass the cut of a search are counted. Then give `query`, `image`, `inputs` and `weights` as in that
-    search."""
-
-    filter: Annotated[dict[str, Any] | None, Meta(description="See docs/filters.md.")] = None
-    fields: Annotated[list[FacetName], Meta(min_length=1, max_length=20)] = msgspec.field(
-        default_factory=lambda: ["product_type", "brand", "color", "availability", "price", "effective_price"]
-    )
-    catalog: Catalog = "main"
-    limit_values: Annotated[int, Meta(ge=1, le=1000, description="Largest number of values listed for a field.")] = 20
-    buckets: Annotated[
-        int, Meta(ge=1, le=100, description="Largest number of ranges into which numbers are divided.")
-    ] = 8
-    query: Text | None = None
-    image: Annotated[bytes | None, Meta(description="An image file in base64, at most 10 MB.")] = None
-    inputs: Annotated[list[Input], Meta(min_length=1, max_length=MAX_INPUTS)] | None = None
-    weights: Weights | None = None
-    cut: Literal["relevant"] | None = None
-    correct: Correct = True
-    language: Language = None
-
-    def arguments(self) -> dict[str, Any]:
-        """Returns the arguments of shop.facets that describe a search."""
-        asked = GeneralSearch(
-            query=self.query,
-            image=self.image,
-            inputs=self.inputs,
-            filter=self.filter,
-            catalog=self.catalog,
-            weights=self.weights,
-            cut=self.cut,
-            correct=self.correct,
-        )
-        return asked.arguments()
 
 
 def as_json(value: Any) -> str:

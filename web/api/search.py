@@ -20,7 +20,7 @@ from db.search.offers import Offer, offers
 from db.search.ranking import SearchHit, SearchParams, SearchResult
 from db.search.rows import ExplainStep, Facet
 from web.api.attributes import ShownAttributes
-from web.api.facet_schemas import FacetOf, Facets, FacetValue
+from web.api.facet_schemas import FacetOf, Facets, FacetsAsked, FacetValue
 from web.api.image_body import ImageAsForm, ImageAsJson
 from web.api.key_limits import KeyLimits
 from web.api.openapi import BODY, KEY, KEYED, answers
@@ -30,7 +30,6 @@ from web.api.schemas import (
     MAX_SKU,
     ChangeableSearch,
     Explained,
-    FacetsAsked,
     GeneralSearch,
     ImageSearch,
     Input,
@@ -319,8 +318,8 @@ def why(row: SearchHit) -> Why:
 
 
 def similarity_of(row: SearchHit) -> float | None:
-    """Returns the cosine similarity of query and image, between 0 and 1, or None if the image leg did not find the
-    product."""
+    """Returns the cosine similarity of query and image, between 0 and 1, or None if the row has no distance of the
+    image. With `sort`, products that the image leg did not find have a distance too (see sorted_page.sql)."""
     return None if row.image_distance is None else round(min(1.0, max(0.0, 1 - row.image_distance)), 4)
 
 

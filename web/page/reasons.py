@@ -27,7 +27,8 @@ _EXACT = {
 _NOTHING = {
     "the query only excludes": marked("Your search only says what to leave out. Add what you are looking for."),
     "phrases, exclusions and fields": marked("No product has everything that your search asks for."),
-    "matches the filter": marked("No product passes all these filters."),
+    "none matches the filter": marked("No product passes all these filters."),
+    "these words and matches the filter": marked("No product with these words passes all these filters."),
     "has no products": marked("There are no products here yet."),
 }
 

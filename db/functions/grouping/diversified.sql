@@ -1,5 +1,6 @@
--- Reorders the first @diversity_candidates@ of the products p_product_ids, which are in the order of the ranking, by
--- maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998). The next product is the one with the highest
+-- p_product_ids are products in the order of the ranking. The function reorders the first @diversity_candidates@ of
+-- them by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998). The next product is the one with the
+-- highest
 --
 --   (1 - p_diversity) x relevance - p_diversity x similarity to the most similar product before it.
 --

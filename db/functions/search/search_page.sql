@@ -2,9 +2,10 @@
 -- returns the first result of that page too. `place` counts from 1 over all pages.
 --
 -- The first p_first_k places come from p_run, the search of the first page. All later places come from p_window without
--- the products of the first page. p_window is the same search with legs of the largest depth.
+-- the products of the first page, with one exception: if a page ends at place p_first_k, the first result of the next
+-- page comes from p_run. p_window is the same search with legs of the largest depth.
 --
--- With the option sort, p_run has all places, and p_mark is the mark of the last row of the previous page (see
+-- With the option sort, all places come from p_run, and p_mark is the mark of the last row of the previous page (see
 -- sorted_products). arranged_page returns the pages of a search with group_by or diversity.
 create or replace function shop_private.search_page(
     p_request shop_private.search_request, p_run shop_private.search_run, p_window shop_private.search_run,

@@ -56,6 +56,7 @@ comment on column shop.search_result.reason is
     'null if none of these is the case; the same in every row';
 comment on column shop.search_result.total is
     'number of products, encoded or not, that pass the filter and, if the search has a cut, the cut; '
+    'with group_by, the number of groups; '
     'the same in every row';
 comment on column shop.search_result.total_is is
     'how exact total is: ''exact'', ''about'' (an estimate) or ''at least'' (a lower bound); the same in every row';

@@ -15,6 +15,8 @@ from tests.support.processes import wait_until
 from tests.support.web_service import PRODUCTS, Serve, answering
 from tests.web.page.reading import HTMX, count, links, png, titles, upload
 
+NO_PRODUCT_PASSES = "No product passes all these filters."
+
 
 def test_the_start_page_shows_products_and_filters_and_prices(client: httpx.Client) -> None:
     answer = client.get("/")
@@ -138,6 +140,18 @@ def test_a_chosen_value_without_products_can_be_unchecked(client: httpx.Client) 
     assert count(page) == "No products"
     assert 'value="Nobody&#39;s" checked' in page
     assert links(page, "Search without filters") == ["/"]
+    assert NO_PRODUCT_PASSES in page
+
+
+def test_a_search_without_results_blames_the_filters_only_if_no_product_passes_them(client: httpx.Client) -> None:
+    def advice(**asked: str) -> str:
+        page = client.get("/", params=asked).text
+        assert count(page) == "No products"
+        return re.findall(r'<div class="empty">\s*<p>(.*?)</p>', page)[0]
+
+    assert advice(q="zzyzx", brand="Nobody's") == NO_PRODUCT_PASSES
+    assert advice(q="zzyzx", brand="Nord", cut="none") == "No product with these words passes all these filters."
+    assert advice(q="zzyzx", brand="Nord") == "Try other words, or an image."
 
 
 def test_htmx_gets_only_the_changed_part_and_an_address_without_empty_parameters(client: httpx.Client) -> None:

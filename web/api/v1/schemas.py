@@ -167,7 +167,11 @@ class Found(msgspec.Struct, kw_only=True):
     search_id: SearchId
     results: list[Hit]
     total: Annotated[
-        int | None, Meta(description="Number of products that pass the filter and the cut, encoded or not.")
+        int | None,
+        Meta(
+            description="Number of products that pass the filter and the cut, encoded or not. With `group_by`, the "
+            "number of groups."
+        ),
     ]
     total_is: Literal["exact", "about", "at least"] | None
     route: Annotated[

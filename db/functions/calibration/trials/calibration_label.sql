@@ -29,7 +29,8 @@ begin
         end if;
     end loop;
     for n in 1 + (select count(*) from shop_private.calibration_list l where l.step = p_step)..queries loop
-        -- An image of a product of the label finds its own product first.
+        -- If the query is the image of a product, one more product is asked for, because a product of the label is
+        -- found first by its own image. One more is also asked for if the product is not of the label.
         own := (p_run.own_products[n] is not null)::integer;
         perform shop_private.calibration_add(p_step, n, (shop_private.label_hnsw_leg(
             p_source, p_run.vectors[n], p_run.k + own, 1, p_step, p_ef_search)).leg);
