@@ -19,7 +19,7 @@ from db.settings import Settings
 from migrations.upgrade import migrating, scripts, site_revisions, upgrade
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(?<!_index)")  # model_toy_index is the second revision of model toy
-TAKEN = ("product", "searchable")  # refused names, because shop.product_image and shop.searchable_image exist
+TAKEN = ("product", "searchable")  # refused names: shop.product_image and shop.searchable_image exist already
 
 TEMPLATE = '''\
 """Model {name}: {what}."""
@@ -50,7 +50,12 @@ class NewModel:
 
 def check_name(name: str) -> None:
     """Raise SettingsError if the name cannot be part of the names of a model's tables and revisions."""
-    if not NAME.fullmatch(name) or name in TAKEN:
+    if name in TAKEN:
+        raise SettingsError(
+            f"{name!r} cannot be a model name",
+            hint=f"Windowshop itself has shop.{name}_image. Choose another name with --as NAME.",
+        )
+    if not NAME.fullmatch(name):
         raise SettingsError(
             f"{name!r} cannot be a model name",
             hint="A name has at most 40 lower-case letters, digits and _, begins with a letter and does not end with "
@@ -61,9 +66,10 @@ def check_name(name: str) -> None:
 def add_model(
     database: Database, settings: Settings, model: NewModel, on_progress: Callable[[str], None] = lambda _: None
 ) -> list[Path]:
-    """Write the model's revisions and apply them. Returns the written files, or no files if the model exists already.
+    """Write the model's revisions and apply them. Returns the written files.
 
-    For a retired model, the revisions create empty tables again, and their files are returned.
+    No file is written if the model exists and is not retired. For a retired model, the revisions create empty tables
+    again.
 
     Raises SettingsError if `check_name` refuses the name, or if a model with this name has other weights or another
     dimension.

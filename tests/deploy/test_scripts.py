@@ -64,7 +64,7 @@ def test_postgresql_starts_with_its_own_data_and_with_an_empty_volume(folder: st
     ("folder", "version"),
     [(".", "16"), ("data", "17"), ("17/docker", "17"), ("19/docker", "19"), ("data/18/docker", "18")],
 )
-def test_data_of_another_version_or_in_another_folder_is_refused_with_its_folder(
+def test_data_of_another_version_or_folder_is_refused_and_the_error_names_its_folder(
     folder: str, version: str, tmp_path: Path
 ) -> None:
     volume = tmp_path / "volume"

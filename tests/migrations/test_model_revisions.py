@@ -16,11 +16,18 @@ from db.errors import DatabaseError, SettingsError
 from db.lifecycle.serving import every_model, serve_model
 from db.roles import Role
 from db.settings import Settings
-from migrations.model_revisions import NewModel, _write, add_model
+from migrations.model_revisions import NewModel, _write, add_model, check_name
 from migrations.upgrade import downgrade, drift, migrating, scripts, site_revisions, upgrade
 from tests.support.databases import admin
 from tests.support.schema_objects import catalog
 from tests.support.shop import TOY, WIDE
+
+
+@pytest.mark.parametrize("name", ["product", "searchable"])
+def test_the_name_of_a_table_of_the_shop_is_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        check_name(name)
+    assert f"Windowshop itself has shop.{name}_image." in (refused.value.hint or "")
 
 
 def test_adding_a_model_again_changes_nothing(with_toy: Database, settings: Settings) -> None:

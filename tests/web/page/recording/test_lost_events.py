@@ -35,7 +35,7 @@ def test_events_that_cannot_be_written_before_the_service_ends_are_counted(
             client.get("/?q=number1")
             time.sleep(0.1)  # the recorder tries, and waits RETRY_SECONDS
         client.get("/?q=number2")
-    # The service ends without waiting for the retry.
+    # When the service ends, the recorder tries again at once, without waiting RETRY_SECONDS.
     assert [row.query for row in rows(own_database)] == ["number1", "number2"]
     with recording(serve, own_database) as client:
         monkeypatch.setattr(Pools, "write_behind", fails)
@@ -62,7 +62,7 @@ def test_a_click_on_a_search_that_was_not_recorded_is_not_recorded(
         with monkeypatch.context() as typing:
             typing.setattr(recorder, "WAIT_SECONDS", 60.0)
             short, whole = (client.get(f"/?q={typed}").text for typed in ("bag", "bag number12"))
-            client.get(product_links(short)[0])  # the visitor continued to type this text
+            client.get(product_links(short)[0])  # not recorded: the visitor typed on, so "bag" was left out
             client.get(product_links(whole)[0])
             assert [row.query for row in recorded(own_database, 2)] == ["bag number12", None]
         monkeypatch.setattr(recorder, "RETRY_SECONDS", 0.0)
