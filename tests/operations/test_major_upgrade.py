@@ -1,6 +1,7 @@
 """A dump of a site on PostgreSQL 17 is restored into PostgreSQL 18 with the commands of docs/operations.md, and gives
 the same answers."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,7 +90,7 @@ def test_a_dump_of_postgresql_17_is_restored_into_postgresql_18(
         words = ["env", "-C", str(cluster.data), "bash", "-euc", block("dump of 17")]
         old_env = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "OLD_ADMIN_URL": cluster.url("shop")}
         done(subprocess.run([*in_root(cluster.root), *words], env=old_env, capture_output=True, text=True, check=False))
-        (cluster.data / "shop.dump").rename(tmp_path / "shop.dump")
+        shutil.move(cluster.data / "shop.dump", tmp_path)
         shown = done(shell(block("restore", {r"postgresql://\S+": new.url("shop")}), env, tmp_path))
         assert "No difference." in shown
         check(new, tmp_path / "home", expected)
