@@ -4,7 +4,7 @@ prices and dates of the file. A price without a currency gets the currency of th
 from collections.abc import Callable, Iterator
 
 from db.catalog.product import RawProduct
-from db.catalog.rows.notation import Notation, ambiguous, lacks_currency
+from db.catalog.rows.notation import with_one_meaning
 from loader.rejects import Reject
 from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
@@ -20,18 +20,7 @@ class DecidedValues(WrappedSource):
         self._opened = opened
 
     def rows(self) -> Iterator[RawProduct | Reject]:
-        notation: Notation | None = None
-        states_currency = "currency" in self.columns.values()
-        for row in self._source.rows():
-            if isinstance(row, Reject):
-                yield row
-                continue
-            names = ambiguous(row.fields)
-            is_without_currency = states_currency and lacks_currency(row.fields)
-            if names or is_without_currency:
-                notation = notation or Notation(each for each in self._opened().rows() if isinstance(each, RawProduct))
-                if is_without_currency:
-                    row = notation.with_currency(row)
-                for name in names:
-                    row = notation.decided(row, name)
-            yield row
+        def catalog() -> Iterator[RawProduct]:
+            return (row for row in self._opened().rows() if isinstance(row, RawProduct))
+
+        return with_one_meaning(self._source.rows(), catalog, states_currency="currency" in self.columns.values())

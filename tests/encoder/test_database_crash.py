@@ -72,10 +72,11 @@ def test_killing_the_database_loses_no_acknowledged_vector(
 
 
 def crash(home: Path) -> None:
-    """Kills the postmaster with SIGKILL, and starts the server again."""
+    """Kills the postmaster with SIGKILL, and waits until the server runs again. The encoder may start it first."""
     pid = server.status(home).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: server.status(home).pid != pid, 60, "the end of the postmaster")
     with server.attach(home):  # waits for the end of the server's other processes
         pass
 

@@ -124,7 +124,7 @@ def test_a_price_without_a_currency_gets_the_only_currency_of_the_file(emptied_d
     summary = load_catalog(emptied_database, path)
     currencies = {sku: product.get("currency") for sku, product in stored(emptied_database).items()}
     assert currencies == {"1": "EUR", "2": "EUR", "3": None, "4": None, "5": "EUR"}
-    warning = "currency is empty, and other rows have EUR; --currency gives the currency of such prices"
+    warning = "price without a currency, although other products have EUR"
     assert {name: each.reason for name, each in summary.warnings.items()} == {"currency": warning}
 
 
@@ -134,7 +134,10 @@ def test_a_price_without_a_currency_gets_a_warning_if_the_file_has_several(empti
     summary = load_catalog(emptied_database, path, strict=True)
     assert summary.rejected == 0 and "currency" not in stored(emptied_database)["1"]
     assert summary.warnings["currency"].count == 3
-    assert summary.warnings["currency"].reason.startswith("currency is empty, and other rows have CHF and EUR and USD;")
+    assert (
+        summary.warnings["currency"].reason
+        == "price without a currency, although other products have CHF and EUR and USD"
+    )
 
 
 def test_a_file_with_an_empty_column_of_currencies_is_loaded_without_a_currency(

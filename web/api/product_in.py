@@ -9,7 +9,7 @@ from msgspec import Meta
 from db.catalog.product import COLUMNS, RawProduct
 from db.catalog.rows.cells import is_empty, named_values, one_text
 from db.catalog.rows.columns import Columns
-from db.catalog.rows.notation import Notation, ambiguous
+from db.catalog.rows.notation import with_one_meaning
 from db.catalog.validation import MAX_IMAGES
 from web.api.batches import Refused, shown_as
 
@@ -127,17 +127,13 @@ def raw_products(given: Sequence[ProductIn]) -> Iterator[RawProduct | str]:
     """Yields each product as a row, or the reason why it cannot be read.
 
     A price such as `1.290` or a date such as `4/1/26` has two meanings. The other prices and dates of the request may
-    show which meaning is right, as in a file.
+    show which meaning is right, as in a file. So may the other currencies, for a price without a currency.
     """
     has_images = any(not is_empty(product.images) for product in given)
     rows = [_raw_product(product, has_images) for product in given]
-    notation: Notation | None = None
-    for row in rows:
-        if isinstance(row, RawProduct) and (names := ambiguous(row.fields)):
-            notation = notation or Notation(each for each in rows if isinstance(each, RawProduct))
-            for name in names:
-                row = notation.decided(row, name)
-        yield row
+    catalog = [row for row in rows if isinstance(row, RawProduct)]
+    has_currencies = any(row.fields.get("currency") for row in catalog)
+    return with_one_meaning(rows, lambda: catalog, states_currency=has_currencies)
 
 
 def _raw_product(given: ProductIn, has_images: bool) -> RawProduct | str:

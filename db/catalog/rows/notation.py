@@ -3,8 +3,9 @@ two amounts, and a date such as "4/1/26" could be two days. A price without a cu
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from db.catalog import dates, prices
 from db.catalog.currencies import SHARED
@@ -14,6 +15,7 @@ from db.catalog.prices import DecimalMarks
 from db.catalog.product import RawProduct
 from db.catalog.values import currency
 
+Other = TypeVar("Other")
 DATES = ("sale_starts_at", "sale_ends_at", "published_at")
 OTHER_DATES = re.compile(r"date|created|updated|modified|_at$|_from$|_to$")  # finds attributes that may hold dates
 
@@ -44,12 +46,13 @@ class Notation:
         currencies, or none that the symbol in the price can mean, the row gets a warning instead."""
         if not self._currencies:
             return row
-        units = [prices.split(row.fields[name]).unit for name in PRICES if row.fields.get(name)]
+        names = [name for name in PRICES if row.fields.get(name)]
+        units = [prices.split(row.fields[name]).unit for name in names]
         code = next(iter(self._currencies))
         if len(self._currencies) == 1 and all(unit is None or code in SHARED[unit] for unit in units):
             return replace(row, fields={**row.fields, "currency": code})
         stated = " and ".join(sorted(self._currencies)[:3])
-        warning = f"currency is empty, and other rows have {stated}; --currency gives the currency of such prices"
+        warning = f"{' and '.join(names)} without a currency, although other products have {stated}"
         return replace(row, warnings=[*row.warnings, ("currency", warning)])
 
     def decided(self, row: RawProduct, name: str) -> RawProduct:
@@ -69,6 +72,25 @@ class Notation:
             return replace(row, fields={**row.fields, name: prices.decided(cell, of_row, mark)})
         except ValueError:
             return row
+
+
+def with_one_meaning(
+    rows: Iterable[RawProduct | Other], catalog: Callable[[], Iterable[RawProduct]], *, states_currency: bool
+) -> Iterator[RawProduct | Other]:
+    """Yield the rows, in which each ambiguous price and date is decided if the catalog allows a decision. With
+    `states_currency`, a price without a currency gets the currency that all other rows have. `catalog` is called once,
+    for the first such value. Rows of the other type are yielded unchanged."""
+    notation: Notation | None = None
+    for row in rows:
+        if isinstance(row, RawProduct):
+            names = ambiguous(row.fields)
+            is_without_currency = states_currency and lacks_currency(row.fields)
+            if names or is_without_currency:
+                notation = notation or Notation(catalog())
+                row = notation.with_currency(row) if is_without_currency else row
+                for name in names:
+                    row = notation.decided(row, name)
+        yield row
 
 
 def ambiguous(fields: Mapping[str, str]) -> tuple[str, ...]:
