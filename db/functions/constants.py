@@ -92,7 +92,7 @@ SEARCH = (
     Constant(
         "compare_limit", 20_000, "matches", "a scan for up to this many matches may cost no more than comparing them"
     ),
-    Constant("compare_most", 60_000, "matches", "limit of a leg, or exact_limit if larger; 'exact' has no limit"),
+    Constant("compare_most", 250_000, "matches", "limit of a leg, or exact_limit if larger; 'exact' has no limit"),
     Constant(
         "collect_cost_factor", 2, "", "comparing matches costs twice as much if the matches must be collected first"
     ),

@@ -7,7 +7,10 @@ from db.functions.constant import Constant
 
 STARTS = (
     Constant(
-        "start_candidates", 200, "candidates", "candidates of each walk; walks of 100 find fewer products near a mix"
+        "start_candidates",
+        200,
+        "candidates",
+        "candidates of each walk; walks of 100 find 2 % fewer of the nearest products",
     ),
     Constant(
         "start_pull", 0.3, "x query", "moves a start towards the query; 0 moves too little, 1 leaves the start's region"
@@ -19,15 +22,15 @@ STARTS = (
     Constant("start_distance", 0.2, "cosine distance", "two starts whose distance is smaller lie in the same region"),
     Constant(
         "far_compare_limit",
-        60_000,
+        250_000,
         "matches",
-        "compare_limit under a far filter, if walks cost more than the comparison",
+        "compare_limit under a far filter; comparing 200,000 takes as long as walks, and finds all",
     ),
     Constant(
         "far_walk_candidates",
-        15_000,
+        50_000,
         "candidates",
-        "a comparison that costs no more than this many candidates takes less time than walks",
+        "a comparison with at most this estimated cost takes no longer than walks",
     ),
     Constant(
         "far_first_pull",
@@ -50,7 +53,6 @@ STARTS = (
         "walks",
         "start_count under a far filter; earlier rounds have found most of the nearest matches",
     ),
-    Constant("far_start_candidates", 100, "candidates", "start_candidates under a far filter; there are more walks"),
     Constant(
         "far_start_distance",
         0.1,

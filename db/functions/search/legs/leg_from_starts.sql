@@ -17,9 +17,8 @@
 -- so far that lie far enough from each other and from all earlier starts (see next_starts). The rounds end after round
 -- @start_rounds@. From the second round on, they also end after a round that does not change the nearest p_k products.
 --
--- A walk has @start_candidates@ candidates, or @far_start_candidates@ if a filter excludes the query's neighbourhood. A
--- walk through an index over bits takes @bit_walk_factor@ times as many. If the index is IVFFlat, the walk reads the
--- nearest @bit_walk_lists@ lists.
+-- A walk has @start_candidates@ candidates. A walk through an index over bits takes @bit_walk_factor@ times as many. If
+-- the index is IVFFlat, the walk reads the nearest @bit_walk_lists@ lists.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the settings of scans
 
 create or replace function shop_private.leg_from_starts(
@@ -74,8 +73,7 @@ begin
                 array[@vector@.vector_dims(query)])::@vector@.vector;
             walked := shop_private.walks(p_source, p_bits, p_vector,
                 array(select @vector@.l2_normalize(s::@vector@.vector operator(@vector@.+) pull)::@vector@.halfvec
-                    from unnest(starts) s), p_condition,
-                    factor * case when p_sampled is null then @start_candidates@ else @far_start_candidates@ end);
+                    from unnest(starts) s), p_condition, @start_candidates@ * factor);
             leg.rows_examined := leg.rows_examined + walked.examined;
             found := found || walked.matching;
             used := used || starts;
