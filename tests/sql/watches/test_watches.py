@@ -174,6 +174,22 @@ def test_a_watch_that_cannot_work_is_refused(watched: Shop, arguments: str, mess
     assert watched.value("select count(*) from shop.watch") == 0
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("'-x', jsonb_build_object('sku', 'a')", "'-x' cannot be the name of a watch"),
+        ("'w', jsonb_build_object('sku', repeat('x', 16384))", "the filter of a watch is too long"),
+    ],
+)
+def test_a_watch_that_a_caller_inserts_without_the_function_is_checked_too(
+    watched: Shop, values: str, message: str
+) -> None:
+    with pytest.raises(DatabaseError, match=message):
+        watched.connect(Role.APP).execute(
+            text(f"insert into shop_private.new_watch (name, filter, catalog) select {values}, 'main'")
+        )
+
+
 def test_a_catalog_has_at_most_1000_watches_each_with_a_name_of_its_own(watched: Shop) -> None:
     watch(watched, "first", """filter => '{"sku": "a"}'""")
     with pytest.raises(DatabaseError, match="catalog 'main' has a watch 'first' already"):
