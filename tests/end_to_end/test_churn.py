@@ -60,6 +60,7 @@ class Churn:
     first: int = 1
     next: int = PRODUCTS + 1
     stop: threading.Event = field(default_factory=threading.Event)
+    written: threading.Event = field(default_factory=threading.Event)  # set when no step writes any more
     done: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
     chance: random.Random = field(default_factory=lambda: random.Random(1))
@@ -134,16 +135,17 @@ class Churn:
         return 4
 
     def encode(self) -> None:
-        """Encode titles and images as an encoder does, until `stop` is set and no work is left."""
+        """Encode titles and images as an encoder does, until `written` is set and no work is left."""
         with self.database.connect(Role.ENCODER) as conn:
             worker = Worker(conn.execution_options(isolation_level="AUTOCOMMIT"))
-            beaten, count = 0.0, 1
-            while count or not self.stop.wait(0.1):
+            beaten, is_done = 0.0, False
+            while not is_done:
+                is_last = self.written.wait(0.1)  # asked before the claim, so the claim sees everything written
                 try:
                     if time.monotonic() - beaten > 5:
                         worker.beat()
                         beaten = time.monotonic()
-                    count = sum(self._encode(worker, part) for part in ("title", "image"))
+                    is_done = sum(self._encode(worker, part) for part in ("title", "image")) == 0 and is_last
                 except WindowshopError as error:
                     self.errors.append(f"encode: {error!r}")
 
@@ -231,6 +233,9 @@ def test_no_call_fails_and_the_recall_after_the_churn_is_near_that_of_rebuilt_in
                 print(f"after {number * MINUTES / SAMPLES:.1f} min: {recall(site)}", flush=True)
         finally:
             churn.stop.set()
+            for each in running:
+                each.exception(600)
+            churn.written.set()
         for each in [*running, encoding]:
             each.result(600)
     vacuums = "select relname, n_live_tup, n_dead_tup, autovacuum_count from pg_stat_user_tables where relname in "
