@@ -14,7 +14,7 @@ from loader.sources.reading.lines import BOM, MAX_RECORD, TOO_LONG
 PIECE = 256 * 1024  # this many bytes are read at a time
 DEEPEST = 20  # reading fails at an object outside the lists that is nested deeper than this many levels
 MOST_NAMES = 10_000  # to find a repeated name, at most this many names of an object outside the lists are kept
-MOST_DAMAGED = 10_000  # at most this many damaged members at the head of a list are reported
+MOST_DAMAGED = 10_000  # at most this many members before the first object of a list are reported
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _BAD_BYTE = re.compile("[\udc80-\udcff]")
@@ -34,9 +34,10 @@ class Member(NamedTuple):
 def members(
     file: CatalogFile, enters: Callable[[Path, Any], bool], whole_names: Collection[str] = ()
 ) -> Generator[Member | Reject]:
-    """Yields the members of each list whose first readable member is an object for which `enters` returns true.
+    """Yields the members of each list whose first object with members is one for which `enters` returns true.
 
-    `enters` gets the path of the list and the first object. An object outside a list is yielded too if its name is in
+    `enters` gets the path of the list and this object. The value of a member before it is yielded as None if it is no
+    object. An object outside a list is yielded too if its name is in
     `whole_names`, or if no other object contains it and `enters` returns true for it. Raises SourceDamaged where the
     document is not valid and the rest of the document cannot be read.
     """
@@ -102,19 +103,20 @@ class _Document:
     def _list(self, path: Path, depth: int) -> Iterator[Member | Reject]:
         self._expect("[")
         is_entered: bool | None = None
-        damaged: list[Reject] = []  # damaged members before the first member that can be read
+        before: list[Member | Reject] = []  # the members before the first object that has members
         while (first := self._peek()) != "]":
             if not first:
                 raise self._damaged("the document ends inside a list")
             line = self._line
             found = self._value()
-            if is_entered is None and not isinstance(found, Reject):
-                is_entered = isinstance(found, dict) and self._enters(path, found)
+            if is_entered is None and isinstance(found, dict) and found:
+                is_entered = self._enters(path, found)
                 if is_entered:
-                    yield from damaged
-                damaged.clear()
-            elif is_entered is None and len(damaged) < MOST_DAMAGED:
-                damaged.append(found)
+                    yield from before
+                before.clear()
+            elif is_entered is None and len(before) < MOST_DAMAGED:
+                is_kept = isinstance(found, Reject)
+                before.append(found if is_kept else Member(path, line, {} if isinstance(found, dict) else None))
             if is_entered:
                 yield found if isinstance(found, Reject) else Member(path, line, found)
             if self._peek() == ",":

@@ -31,14 +31,14 @@ def skus(path: Path) -> list[str]:
         {"empty": [], "numbers": [1, 2], "goods": CHAIRS},
     ],
 )
-def test_the_list_of_products_is_found_in_a_document(document: object, indent: int | None, tmp_path: Path):
+def test_the_members_products_is_found_in_a_document(document: object, indent: int | None, tmp_path: Path):
     (tmp_path / "goods.json").write_text(json.dumps(document, indent=indent))
     source = open_source(tmp_path / "goods.json")
     assert source.name == "json"
     assert skus(tmp_path / "goods.json") == ["c0", "c1", "c2"]
 
 
-def test_a_list_of_names_and_values_becomes_attributes(tmp_path: Path):
+def test_a_members_names_and_values_becomes_attributes(tmp_path: Path):
     attributes = [
         {"name": "Color", "options": ["Black", "Green"]},
         {"name": "Glaze", "value": "matt"},
@@ -84,6 +84,24 @@ def test_damaged_members_before_the_first_product_are_rejected(tmp_path: Path):
     found = list(open_source(tmp_path / "goods.json").rows())
     assert [row.reason for row in found if isinstance(row, Reject)] == ['"id" is given twice', "not UTF-8: byte 0xE9"]
     assert skus(tmp_path / "goods.json") == ["4"]
+
+
+@pytest.mark.parametrize("document", ["[%s]", '{"products": [%s]}'])
+@pytest.mark.parametrize("first", ["null", "5", '"text"', "[]", "true", "[{}]", '[{"id": 9, "name": "inner"}]'])
+def test_a_list_whose_first_member_is_no_object_is_read(first: str, document: str, tmp_path: Path):
+    members = f'{first},\n{{"id": 1, "name": "a"}},\n{{"id": 2, "name": "b"}}'
+    (tmp_path / "goods.json").write_text(document % members)
+    found = list(open_source(tmp_path / "goods.json").rows())
+    rejected = [(row.line, row.reason) for row in found if isinstance(row, Reject)]
+    assert rejected == [(1, "the member of the list is not an object {...}")]
+    assert skus(tmp_path / "goods.json") == ["1", "2"]
+
+
+def test_a_list_whose_first_member_is_an_empty_object_is_read(tmp_path: Path):
+    (tmp_path / "goods.json").write_text('[{}, {"id": 1, "name": "a"}]')
+    first, second = open_source(tmp_path / "goods.json").rows()
+    assert isinstance(first, RawProduct) and not first.fields
+    assert isinstance(second, RawProduct) and second.fields["sku"] == "1"
 
 
 def test_a_truncated_document_yields_its_products_and_then_the_error(tmp_path: Path):
