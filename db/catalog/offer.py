@@ -3,7 +3,7 @@
 from typing import Any
 
 from db.catalog import dates, prices, values
-from db.catalog.currencies import THREE_DECIMALS
+from db.catalog.currencies import SHARED, THREE_DECIMALS
 from db.catalog.product import OFFER_COLUMNS, SALE_DATES
 
 Fault = tuple[str, str]  # the field, and the reason
@@ -51,14 +51,30 @@ def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: 
         )
 
 
-def read_offer(texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]) -> None:
+def read_offer(
+    texts: dict[str, Any], faults: list[Fault], warnings: list[Fault], *, written_price: str | None = None
+) -> None:
     """Replace the texts of `FIELDS` by values. If a text cannot be read, add a fault and replace the text by None.
 
     Replaces a sale price or compare-at price of 0 by None, with a warning. The caller has read `price` before this
-    call.
+    call; `written_price` is its text. If that text was faulty, the other prices are dropped too, because a sale price
+    without the regular price would be the only price. A price whose currency the symbol of an earlier price cannot mean
+    is dropped.
     """
+    is_price_faulty = texts.get("price") is None and any(name == "price" for name, _ in faults)
+    symbol = _shared_symbol(written_price, texts) if texts.get("price") is not None else None
     for name in PRICES[1:]:
+        written = texts.get(name)
+        if not written:
+            continue
+        if is_price_faulty:
+            faults.append((name, f"{name} is left out, because the price is faulty"))
+            texts[name] = None
+        elif symbol and (unit := _unit(written)) and not prices.may_be_equal(symbol, unit):
+            faults.append((name, f'{name} "{prices.shown(written)}" is not in the currency of another price, {symbol}'))
+            texts[name] = None
         read_price(name, texts, faults, warnings)
+        symbol = symbol or _shared_symbol(written, texts)
         if texts.get(name) == 0 and texts[name] is not None:
             warnings.append((name, f"{name} 0 is left out: shops write 0 for a product without this price"))
             texts[name] = None
@@ -70,6 +86,19 @@ def read_offer(texts: dict[str, Any], faults: list[Fault], warnings: list[Fault]
                 faults.append((name, f"{name} {error}"))
                 texts[name] = None
     _read_sale(texts, faults)
+
+
+def _unit(written: str) -> str | None:
+    try:
+        return prices.split(written).unit
+    except ValueError:
+        return None
+
+
+def _shared_symbol(written: str | None, texts: dict[str, Any]) -> str | None:
+    """Return the symbol in a price if several currencies share it and the currency of the product is not known."""
+    unit = _unit(written) if written and not texts.get("currency") else None
+    return unit if unit in SHARED else None
 
 
 def _read_sale(texts: dict[str, Any], faults: list[Fault]) -> None:

@@ -190,6 +190,11 @@ class _Evidence(NamedTuple):
         return None
 
 
+def may_be_equal(unit: str, other: str) -> bool:
+    """Return whether two units may stand for the same currency."""
+    return not SHARED.get(unit, {unit}).isdisjoint(SHARED.get(other, {other}))
+
+
 def shown(cell: str) -> str:
     return cell if len(cell) <= 40 else cell[:40] + "..."
 

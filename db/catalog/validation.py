@@ -143,9 +143,10 @@ def _read_values(texts: dict[str, Any], faults: list[Fault], warnings: list[Faul
                     fault = f"{name}{fault.removeprefix('address')}"
                 (faults if is_fault else warnings).append((name, fault))
                 texts[name] = None
+    written_price = texts.get("price")
     read_price("price", texts, faults, warnings)
     if not OFFER_FIELDS.isdisjoint(texts):
-        read_offer(texts, faults, warnings)
+        read_offer(texts, faults, warnings, written_price=written_price)
 
 
 def _read_images(

@@ -177,3 +177,41 @@ def test_the_other_prices_of_the_file_decide_an_ambiguous_sale_price(tmp_path: P
     found = validate(row, ImageRoot(tmp_path))
     assert isinstance(found, ValidatedProduct)
     assert (found.product.price, found.product.sale_price) == (Decimal(1390), Decimal(1290))
+
+
+def of_row(row: dict[str, Any], folder: Path) -> ValidatedProduct:
+    return loaded(json.dumps({"sku": "1", "title": "A", **row}) + "\n", "goods.jsonl", folder)
+
+
+@pytest.mark.parametrize(
+    ("row", "kept", "reason"),
+    [
+        ({"price": "$20.00", "sale_price": "€15.00"}, (Decimal(20), None, None, None), "is not in the currency of"),
+        ({"price": "$20.00", "sale_price": "15 kr"}, (Decimal(20), None, None, None), "is not in the currency of"),
+        ({"sale_price": "$15", "msrp": "€25"}, (None, Decimal(15), None, None), "is not in the currency of"),
+        ({"price": "€20", "sale_price": "$15"}, (Decimal(20), None, None, "EUR"), "is in $, currency is EUR"),
+        ({"price": "$20", "sale_price": "15 USD"}, (Decimal(20), Decimal(15), None, "USD"), None),
+        ({"price": "20", "sale_price": "15 €"}, (Decimal(20), Decimal(15), None, "EUR"), None),
+        ({"price": "20 USD", "sale_price": 15, "currency": "EUR"}, (None, None, None, None), "the price is faulty"),
+        ({"price": "1.290", "sale_price": 990, "msrp": 1500}, (None, None, None, None), "the price is faulty"),
+        ({"price": {"amount": None}, "sale_price": 990}, (None, None, None, None), "the price is faulty"),
+        ({"price": "", "sale_price": 990}, (None, Decimal(990), None, None), None),
+    ],
+)
+def test_prices_that_contradict_each_other_are_not_stored_together(
+    row: dict[str, Any], kept: tuple[Any, ...], reason: str | None, tmp_path: Path
+):
+    found = of_row(row, tmp_path)
+    product = found.product
+    assert (product.price, product.sale_price, product.compare_at_price, product.currency) == kept
+    others = [text for name, text in found.warnings if name != "price"]
+    assert all(reason and reason in text for text in others) and bool(others) == bool(reason)
+
+
+def test_a_sale_price_in_another_currency_does_not_keep_the_price_from_the_currency_of_the_file(tmp_path: Path):
+    path = tmp_path / "goods.csv"
+    path.write_text("sku,title,price,sale_price,currency\n1,A,$20.00,€15.00,\n2,B,9,,USD\n")
+    found = validate(next(iter(open_source(path).rows())), ImageRoot(tmp_path), strict=False)  # type: ignore[arg-type]
+    assert isinstance(found, ValidatedProduct)
+    assert (found.product.price, found.product.currency, found.product.sale_price) == (Decimal(20), "USD", None)
+    assert found.warnings == (("sale_price", "sale_price is in EUR, currency is USD"),)

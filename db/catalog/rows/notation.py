@@ -46,13 +46,12 @@ class Notation:
         currencies, or none that the symbol in the price can mean, the row gets a warning instead."""
         if not self._currencies:
             return row
-        names = [name for name in PRICES if row.fields.get(name)]
-        units = [prices.split(row.fields[name]).unit for name in names]
+        units = _units(row.fields)
         code = next(iter(self._currencies))
-        if len(self._currencies) == 1 and all(unit is None or code in SHARED[unit] for unit in units):
+        if len(self._currencies) == 1 and all(unit is None or code in SHARED[unit] for unit in units.values()):
             return replace(row, fields={**row.fields, "currency": code})
         stated = " and ".join(sorted(self._currencies)[:3])
-        warning = f"{' and '.join(names)} without a currency, although other products have {stated}"
+        warning = f"{' and '.join(units)} without a currency, although other products have {stated}"
         return replace(row, warnings=[*row.warnings, ("currency", warning)])
 
     def decided(self, row: RawProduct, name: str) -> RawProduct:
@@ -114,9 +113,22 @@ def _in_prices(fields: Mapping[str, str]) -> set[str | None]:
     """Return the currencies that the prices name, with None for a price that names none. Return an empty set if the
     product has no price, or a price that cannot be read."""
     try:
-        return {prices.split(fields[name]).currency for name in PRICES if fields.get(name)}
+        return {None if unit in SHARED else unit for unit in _units(fields).values()}
     except ValueError:
         return set()
+
+
+def _units(fields: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the unit of each price, without the prices whose unit the symbol of an earlier price cannot mean."""
+    units: dict[str, str | None] = {}
+    symbol: str | None = None
+    for name in PRICES:
+        if cell := fields.get(name):
+            unit = prices.split(cell).unit
+            if unit is None or symbol is None or prices.may_be_equal(symbol, unit):
+                units[name] = unit
+                symbol = symbol or (unit if unit in SHARED else None)
+    return units
 
 
 def _currency(row: RawProduct) -> str | None:
