@@ -69,7 +69,7 @@ grant execute on function
     shop_private.fit_thresholds, shop_private.trial_f1, shop_private.image_root_id, shop_private.api_key_use,
     shop_private.idempotency_claim, shop_private.idempotency_end, shop_private.delete_filtered,
     shop_private.salt_of_day, shop_private.model_vector, shop_private.calibration_step, shop.watch, shop.unwatch,
-    shop_private.watch_compile, shop_private.watch_lock, shop_private.work_retry
+    shop_private.watch_lock, shop_private.work_retry
     to @app@;
 grant execute on function shop.what_if, shop_private.somebody_waits, shop_private.encode_texts,
     shop_private.apply_change, shop_private.change_products, shop_private.new_texts

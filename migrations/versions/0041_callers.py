@@ -1,4 +1,5 @@
-"""The functions that create watches and retry items find out with the rights of their caller what the caller sees."""
+"""The functions that create watches and retry items find out with the rights of their caller what the caller sees. A
+trigger refuses languages that PostgreSQL does not have."""
 
 from alembic import op
 
@@ -10,9 +11,12 @@ serves = "0023"
 
 
 def upgrade() -> None:
-    """Change nothing: the files in db/functions create the views."""
+    """Change nothing: the files in db/functions create the views and the triggers."""
 
 
 def downgrade() -> None:
+    op.execute("drop trigger if exists catalog_language_checked on shop.catalog")
+    op.execute("drop trigger if exists catalog_language_changed on shop.catalog")
+    op.drop_functions("shop_private", "catalog_language_checked", "catalog_language_changed")
     op.execute("drop view if exists shop_private.new_watch, shop_private.work_retries")  # with their triggers
     op.drop_functions("shop_private", "watch_caller", "watch_store", "retry_caller", "retry_items")

@@ -2,7 +2,7 @@
 -- product_catalog) keeps this language. The function rewrites the products whose language changes. No product is
 -- encoded again. If the language of the catalog changes, the synonyms that have no language are stemmed again: those of
 -- this catalog, and those that hold in every catalog. The words of the catalog's watches (stored searches) are stemmed
--- again. Returns the number of rewritten products.
+-- again, too (see catalog_language_changed). Returns the number of rewritten products.
 create or replace function shop.set_language(language text, catalog text default 'main')
 returns bigint
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
@@ -11,13 +11,6 @@ declare
     p_catalog constant text := catalog;
     changed bigint;
 begin
-    if not exists (
-        select from pg_ts_config where cfgname = p_language and cfgnamespace = 'pg_catalog'::regnamespace
-    ) then
-        raise exception using errcode = '22023', message = format('there is no language %L', p_language),
-            hint = (select 'The languages are: ' || string_agg(cfgname, ', ' order by cfgname) from pg_ts_config
-                    where cfgnamespace = 'pg_catalog'::regnamespace);
-    end if;
     insert into shop.catalog as c (catalog, language) values (p_catalog, p_language)
     on conflict on constraint catalog_pkey do update set language = excluded.language
     where c.language <> excluded.language;
@@ -30,6 +23,5 @@ begin
       and (not p.attributes ? 'content_language'
           or shop_private.text_language(p.attributes ->> 'content_language') is null);
     get diagnostics changed = row_count;
-    perform shop_private.watch_compile(p_catalog);
     return changed;
 end $$;

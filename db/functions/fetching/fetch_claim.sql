@@ -53,11 +53,18 @@ begin
         where e.number < max_hosts
     ), hosts as (
         select l.host from later l union all select e.host from earlier e
+    ), silent as materialized (  -- hosts that do not answer, and that no other session changes at this moment
+        select f.host from hosts h join shop_private.fetch_host f using (host)
+        where (f.answered_at is null or f.failures > 0)
+          and coalesce(greatest(f.paused_until, f.probed_until) <= clock_timestamp(), true)
+        for update of f skip locked
     ), open as materialized (
         select h.host, coalesce(f.answered_at is not null and f.failures = 0, false) as answers,
             coalesce((p_busy ->> h.host)::integer, 0) as busy
         from hosts h left join shop_private.fetch_host f using (host)
-        where coalesce(greatest(f.paused_until, f.probed_until) <= clock_timestamp(), true)
+        where f.host is null or h.host in (select s.host from silent s)
+           or f.failures = 0 and f.answered_at is not null
+              and coalesce(greatest(f.paused_until, f.probed_until) <= clock_timestamp(), true)
     ), due as materialized (
         select w.item, o.host, o.answers
         from (select * from open order by answers desc, busy, random()) o

@@ -1,7 +1,8 @@
 -- Locks a catalog until the transaction ends, so that its watches are created and deleted by one transaction at a time.
--- The lock does not stop loads and encoders. An advisory lock could not serve here, because every role may take it.
+-- The lock does not stop loads and encoders. An advisory lock could not serve here, because every role may take it. The
+-- function runs with the rights of the caller, so nobody locks a catalog that row level security hides.
 create or replace function shop_private.watch_lock(p_catalog text)
 returns void
-language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language sql volatile set search_path = pg_catalog, pg_temp as $$
     select from shop.catalog c where c.catalog = p_catalog for no key update;
 $$;

@@ -4,7 +4,7 @@
 -- The function reads every product, because row level security does not limit it. If the caller sees no product of the
 -- catalog (see new_watch), the catalog seems not to exist.
 create or replace function shop_private.watch_store() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set quote_all_identifiers = off as $$
 declare
     condition constant text := shop_private.filter_condition(new.filter);
     language constant text := shop_private.text_language(nullif(current_setting('shop.language', true), ''));

@@ -1,5 +1,6 @@
 -- Makes quarantined items pending again for a call of work_retry (see work_retries), and counts them. If retry_caller
--- has noted products, only their items change.
+-- has noted products, only their items change, and a host is tried at once only if all items of the host are theirs.
+-- Otherwise a caller could end the pause of a host that others use.
 create or replace function shop_private.retry_items() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -13,6 +14,9 @@ begin
               where w.host = f.host and (new.catalog is null or p.catalog = new.catalog)
                 and (new.sku is null or p.sku = new.sku)
                 and (new.products is null or w.product_id in (select unnest(new.products)))))
+          and (new.products is null or not exists (
+              select from shop_private.work w
+              where w.host = f.host and w.product_id not in (select unnest(new.products))))
         order by f.host for update of f
     )
     delete from shop_private.fetch_host f using chosen where f.host = chosen.host;
