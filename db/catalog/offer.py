@@ -12,7 +12,6 @@ PRICES = ("price", "sale_price", "compare_at_price")
 DATES_OF_SALE = ("sale_starts_at", "sale_ends_at")
 _READERS = {
     "published_at": dates.moment,
-    "quantity": values.quantity,
     "rating": values.rating,
     "review_count": values.review_count,
 }
@@ -78,6 +77,7 @@ def read_offer(
         if texts.get(name) == 0 and texts[name] is not None:
             warnings.append((name, f"{name} 0 is left out: shops write 0 for a product without this price"))
             texts[name] = None
+    _read_stock(texts, faults)
     for name, read in _READERS.items():
         if texts.get(name):
             try:
@@ -86,6 +86,20 @@ def read_offer(
                 faults.append((name, f"{name} {error}"))
                 texts[name] = None
     _read_sale(texts, faults)
+
+
+def _read_stock(texts: dict[str, Any], faults: list[Fault]) -> None:
+    """Read the quantity. Words in it, such as "sold out", give the availability if the product has none."""
+    if not (written := texts.get("quantity")):
+        return
+    try:
+        texts["quantity"], word = values.stock(written)
+    except ValueError as error:
+        faults.append(("quantity", f"quantity {error}"))
+        texts["quantity"] = None
+        return
+    if word and not texts.get("availability") and all(name != "availability" for name, _ in faults):
+        texts["availability"] = word
 
 
 def _unit(written: str) -> str | None:

@@ -72,12 +72,16 @@ _PIECE = re.compile(
     re.IGNORECASE,
 )
 _UNIT_OF_STOCK = re.compile(rf"(?<=[0-9])\s*{_PIECES}\.?$", re.IGNORECASE)
+_AT_LEAST = re.compile(r"^[>≥]=?\s*|(?<=[0-9])\s?\+")
 _EDGES = " ,;()[]*"
 
 
 def without_pieces(stock: str) -> str:
-    """Returns a number of pieces, such as "12 pcs" and "12 Stk.", without the unit."""
-    return stock if stock[-1:].isdecimal() else _UNIT_OF_STOCK.sub("", stock.strip())
+    """Returns a number of pieces, such as "12 pcs" and "12 Stk.", without the unit. Of "10+" and "> 10", which mean at
+    least so many pieces, it returns the number."""
+    if stock[-1:].isdecimal() and stock[:1] not in (">", "≥"):
+        return stock
+    return _UNIT_OF_STOCK.sub("", _AT_LEAST.sub("", stock.strip()))
 
 
 def without_included_tax(text: str) -> str:

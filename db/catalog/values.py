@@ -52,6 +52,8 @@ CENT = Decimal("0.01")
 OTHER_SCHEME = re.compile(r"[\u0001-\u0020]*(?!(https?|s3|gs)://)[a-z][a-z0-9+\u0001-\u0020-]*:", re.IGNORECASE)
 _WHOLE = re.compile(r"'?(?P<number>[+-]?[0-9]{1,10})(?:[.,](?:0{1,2}|0{4,9}))?")
 _GROUPED = re.compile(r"(?P<number>-?[0-9]{1,3}(?:(?P<mark>[,.' ])[0-9]{3})(?:(?P=mark)[0-9]{3})*)")
+_NUMBER_LAST = re.compile(r"(?P<word>[^\W\d][^\d(:>]*?)(?:\s*[:(]\s*|,?\s[\u2013-]?\s*)(?P<number>[>\d][^()]*)\)?")
+_NUMBER_FIRST = re.compile(r"(?P<number>>?\s?\d[\d.,' ]*\+?)\s(?P<word>[^\d]+)")
 _RATING = re.compile(
     r"(?P<number>[0-9]{1,3}(?:[.,][0-9]{1,20})?)\s*(?:(?:/|out of)\s*(?P<best>[0-9]{1,3}))?(?:\s*stars?)?"
 )
@@ -67,11 +69,36 @@ def currency(cell: str) -> str:
 
 @lru_cache
 def availability(cell: str) -> str:
-    """Read a feed's value ("in stock", "in_stock", "auf Lager") or schema.org's ("https://schema.org/InStock")."""
-    word = without_accents(re.sub(r"[\s_]|(?<=\w)-", "", cell.rstrip("/").rpartition("/")[2]).lower())
-    if word not in _AVAILABILITY:
+    """Read a feed's value ("in stock", "in_stock", "auf Lager", "in stock (3)") or schema.org's
+    ("https://schema.org/InStock")."""
+    found = _of_word(cell) or _with_number(cell)[1]
+    if found is None:
         raise ValueError(f'availability "{shown(cell)}" is none of in_stock, out_of_stock, preorder, backorder')
-    return _AVAILABILITY[word]
+    return found
+
+
+def _of_word(cell: str) -> str | None:
+    return _AVAILABILITY.get(
+        without_accents(re.sub(r"[\s_]|(?<=\w)-", "", cell.rstrip("/").rpartition("/")[2]).lower())
+    )
+
+
+def _with_number(cell: str) -> tuple[int | None, str | None]:
+    """Read a number and an availability, such as "in stock (3)", "Auf Lager: 12 Stk." or "3 in stock". Return None for
+    both if the text is not like this, or if it contradicts itself, as in "in stock (0)". A positive number beside "out
+    of stock" does not count."""
+    text = " ".join(cell.split())
+    if found := _NUMBER_LAST.fullmatch(text) or _NUMBER_FIRST.fullmatch(text):
+        word = _of_word(found["word"])
+        try:
+            number = quantity(found["number"])
+        except ValueError:
+            return None, None
+        if word == "in_stock" and number <= 0:
+            return (number, "out_of_stock") if found.re is _NUMBER_FIRST else (None, None)
+        if word:
+            return (None if word == "out_of_stock" and number > 0 else number), word
+    return None, None
 
 
 def address(cell: str) -> str:
@@ -112,6 +139,20 @@ def gtin(cell: str) -> str:
 @lru_cache
 def quantity(cell: str) -> int:
     return _whole_number(without_pieces(cell), may_have_decimals=True)
+
+
+@lru_cache
+def stock(cell: str) -> tuple[int | None, str | None]:
+    """Read a number of pieces, or an availability, or both, as in "12 pcs", "sold out" and "in stock (3)"."""
+    try:
+        return quantity(cell), None
+    except ValueError:
+        if word := _of_word(cell):
+            return None, word
+        found = _with_number(cell)
+        if found == (None, None):
+            raise
+        return found
 
 
 @lru_cache

@@ -197,3 +197,25 @@ def test_a_stock_with_a_unit_of_pieces_is_a_number_and_another_text_is_a_warning
     }
     assert summary.warnings["quantity"].count == 2
     assert summary.warnings["quantity"].reason == 'quantity "12 boxes" is not a whole number'
+
+
+def test_a_stock_in_words_gives_the_availability(emptied_database: Database, tmp_path: Path):
+    path = tmp_path / "goods.csv"
+    path.write_text(
+        "sku,title,stock,stock_status\n1,A,out of stock,\n2,B,in stock (3),\n3,C,10+,\n4,D,> 100,\n5,E,ausverkauft,\n"
+        "6,F,many,\n7,G,sold out,backorder\n8,H,,In stock (3)\n"
+    )
+    summary = load_catalog(emptied_database, path)
+    found = {sku: (each.get("quantity"), each.get("availability")) for sku, each in stored(emptied_database).items()}
+    assert found == {
+        "1": (None, "out_of_stock"),
+        "2": (3, "in_stock"),
+        "3": (10, "in_stock"),
+        "4": (100, "in_stock"),
+        "5": (None, "out_of_stock"),
+        "6": (None, None),
+        "7": (None, "backorder"),
+        "8": (None, "in_stock"),
+    }
+    assert summary.warnings["quantity"].count == 1
+    assert set(summary.warnings) == {"quantity"}

@@ -81,3 +81,50 @@ def test_a_rating_may_name_its_scale(cell: str, on_a_scale_to_5: str):
 def test_a_rating_that_cannot_be_converted_to_the_scale_to_5_is_refused(cell: str):
     with pytest.raises(ValueError):
         values.rating(cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "number", "availability"),
+    [
+        ("12", 12, None),
+        ("10+", 10, None),
+        ("10+ pcs", 10, None),
+        ("> 100", 100, None),
+        (">=5 Stk.", 5, None),
+        ("out of stock", None, "out_of_stock"),
+        ("Sold out", None, "out_of_stock"),
+        ("ausverkauft", None, "out_of_stock"),
+        ("nicht auf Lager", None, "out_of_stock"),
+        ("in stock", None, "in_stock"),
+        ("Vorbestellbar", None, "preorder"),
+        ("in stock (3)", 3, "in_stock"),
+        ("In Stock: 1,290", 1290, "in_stock"),
+        ("in stock - 3 pcs", 3, "in_stock"),
+        ("Auf Lager (> 5 Stk.)", 5, "in_stock"),
+        ("En stock (10+)", 10, "in_stock"),
+        ("3 in stock", 3, "in_stock"),
+        ("10+ verfügbar", 10, "in_stock"),
+        ("0 in stock", 0, "out_of_stock"),
+        ("out of stock (0)", 0, "out_of_stock"),
+        ("out of stock (3)", None, "out_of_stock"),
+        ("backorder (3)", 3, "backorder"),
+    ],
+)
+def test_a_stock_may_be_a_number_or_words_or_both(cell: str, number: int | None, availability: str | None):
+    assert values.stock(cell) == (number, availability)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["in stock (0)", "in stock (3 days)", "lieferbar in 3 Tagen", "in stock (3-5)", "many", "< 5", "3 boxes", ">"],
+)
+def test_a_stock_with_other_words_or_one_that_contradicts_itself_is_refused(cell: str):
+    with pytest.raises(ValueError, match="is not a whole number"):
+        values.stock(cell)
+    with pytest.raises(ValueError, match="is none of in_stock"):
+        values.availability(cell)
+
+
+@pytest.mark.parametrize("cell", ["in stock (3)", "Auf Lager: 12 Stk.", "3 available"])
+def test_an_availability_may_have_a_number(cell: str):
+    assert values.availability(cell) == "in_stock"
