@@ -26,7 +26,7 @@ MAX_ATTRIBUTES = 10_000  # when this many names of attributes are remembered, no
 
 @dataclass
 class Warnings:
-    """The faulty values of one field that were dropped from accepted rows or replaced."""
+    """Counts the faulty values of one field that accepted rows had. These values were dropped or replaced."""
 
     line: int  # the line of the first row with such a value
     reason: str  # the fault of the first such value
@@ -67,8 +67,8 @@ class LoadSummary:
     refused: SyncRefused | None = None  # the reason why the sync was refused; None if it was not refused
 
     def count(self, row: ValidatedProduct, times: int = 1) -> None:
-        """Count the missing and dropped parts of an accepted row. Call this with `times=-1` if the database refuses the
-        row later, to subtract the parts again."""
+        """Count what an accepted row lacks, such as a price, and what was dropped from it. If the database refuses the
+        row later, call this with `times=-1` to subtract these counts again."""
         self.missing_files += times * row.missing_files
         self.without_image += times * (not row.product.images)
         self.without_price += times * (row.product.price is None)

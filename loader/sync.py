@@ -27,7 +27,7 @@ _SKU = re.compile("[^\x00-\x1f\x7f\ud800-\udfff]+")
 
 @dataclass(frozen=True)
 class MissingLimit:
-    """The largest number of products that one sync may change. `share` is relative to the catalog before the load."""
+    """The largest number of products that one sync may change. `share` is a share of the products before the load."""
 
     share: float | None = None
     number: int | None = None

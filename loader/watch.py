@@ -31,11 +31,11 @@ def watch(
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Load now. After that, call `state` at intervals of `every` seconds, and load again if its result differs from the
-    result at the last load. `first` is the result before the first load.
+    result at the last load. `first` is the result of `state` before the first load.
 
     Each load passes one line to `say`, even if the load fails. A failed load is repeated after `every` seconds, because
-    the file may have been corrected or the database may answer again. If `state` raises LoaderError, it is called again
-    after `every` seconds. KeyboardInterrupt ends the loop.
+    by then, someone may have corrected the file, or the database may answer again. If `state` raises LoaderError, it is
+    called again after `every` seconds. KeyboardInterrupt ends the loop.
     """
     done: object = None  # the state at the last load that succeeded
     now = first

@@ -11,9 +11,10 @@ from loader.sources.wrapping import WrappedSource
 
 
 class DecidedValues(WrappedSource):
-    """The rows of another source, in which each ambiguous price and date is decided if the file allows a decision. If a
-    column has the currency, a price without a currency gets the currency that all other rows have. The first ambiguous
-    value, or the first such price, starts an extra pass over the file. Otherwise there is no extra pass."""
+    """Yields the rows of another source. An ambiguous price or date gets one meaning if other rows of the file show the
+    meaning. If the file has a column for the currency, a price without a currency gets the currency that all other rows
+    have. At the first ambiguous value, or the first price that lacks its currency, the whole file is read a second
+    time, to compare the other rows. A file without such values is read only once."""
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
         super().__init__(opened())

@@ -14,9 +14,9 @@ from loader.sources.reading.catalog_file import unreadable
 
 
 class FolderSource:
-    """Yields a row for each image in the folder and its subfolders. Each folder is read in the order of its names.
-    Yields a Reject for each subfolder that cannot be read. Skips hidden files, hidden and linked folders, and files
-    that are not images."""
+    """Yields a row for each image in the folder and its subfolders. The files and subfolders of a folder are read in
+    the order of their names. Yields a Reject for each subfolder that cannot be read. Skips hidden files, hidden and
+    linked folders, and files that are not images."""
 
     name = "folder"
     size = None  # unknown: counting the files would take a second pass over the folders
@@ -47,7 +47,7 @@ class FolderSource:
 
 
 def _images(folder: Path, prefix: str) -> Iterator[str | OSError]:
-    """Yields the path of each image, and the error of each folder that cannot be read. Memory holds only the names in
+    """Yields the path of each image, and the error for each folder that cannot be read. Memory holds only the names in
     this folder and in its parents."""
     try:
         with os.scandir(folder) as scan:

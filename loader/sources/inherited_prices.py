@@ -12,12 +12,13 @@ PRICES = ("price", "currency", "compare_at_price", *SALE)  # the fields that a v
 
 
 def lacks_price(row: RawProduct) -> bool:
-    """Returns whether the row has no price. A faulty price is not empty."""
+    """Returns whether the row has no price. A faulty price counts as a price."""
     return not row.fields.get("price") and all(name != "price" for name, _ in row.faults)
 
 
 def with_price(row: RawProduct, parent: Mapping[str, str], name: str) -> RawProduct:
-    """Returns the row with the price of its parent, or with a warning. `name` is an identifier of the parent."""
+    """Returns the row with the price of its parent. If the row cannot inherit this price, returns the row with a
+    warning. `name` is an identifier of the parent."""
     if reason := _not_inherited(row, parent, shown(name)):
         return replace(row, warnings=[*row.warnings, ("price", f"price is empty, and {reason}")])
     has_sale = any(row.fields.get(field) for field in SALE)

@@ -23,30 +23,32 @@ from loader.sources.wrapping import WrappedSource
 INHERITED = ("title", "description", "brand", "product_type", "image_link")
 SHARED = ("handle_id", "handle", "url_handle")  # columns that have the same value for a parent and its variants
 
-Names = list[tuple[str, str]]  # names of a parent in the order in which they are tried, each with its kind
+Names = list[tuple[str, str]]  # (kind, name) of each name of a parent, in the order in which the names are tried
 
 
 class _Parent(NamedTuple):
     cells: Cells  # what a variant inherits
     name: str  # the name that led to the parent
-    number: int  # of its row in the file
-    of: str = ""  # the name of its own parent, if it is a variant
+    number: int  # number of the parent's row in the file, from 0
+    of: str = ""  # the name of the parent's own parent, if the parent is itself a variant
 
 
-Found = _Parent | str  # the parent, or why there is none
+Found = _Parent | str  # the parent, or the reason why no parent was found
 
 
 class InheritedValues(WrappedSource):
-    """The rows of another source. A row without a title takes its empty descriptive values and its images from the row
-    of its parent. A row without a price takes the price of its parent, and a row without an item group is in the group
-    of its parent. The first row that needs a parent starts an extra pass over the file, which stores the rows on disk.
-    Without such a row, there is no extra pass.
+    """Yields the rows of another source. If a row has no title, the row of its parent provides the title, the images
+    and the descriptive values that the row lacks. A row without a price gets the price of its parent. A row without an
+    item group gets the group of its parent. At the first row that needs a parent, the whole file is read a second time,
+    and its rows are stored on disk. A file without such a row is read only once.
 
-    A row names its parent by an identifier, or has the item group or handle of one row with a title. If an identifier
-    leads to no row, the item group and the handle are tried. In eBay's files, a row with the relationship "Variation"
-    names no parent: it belongs to the last row before it without a relationship. A row without a title whose parent is
-    not in the file, or is uncertain, is rejected. A row with a title takes nothing from a parent unless all values of
-    the column of parents are identifiers of rows that have no parent themselves. Otherwise it gets a warning.
+    A row names its parent by an identifier, or has the item group or handle of exactly one row with a title. If an
+    identifier leads to no row, the item group and the handle are tried. In eBay's files, a row with the relationship
+    "Variation" names no parent: its parent is the last earlier row that has no relationship. A row without a title is
+    rejected if its parent is not in the file or is uncertain.
+
+    A row with a title inherits values only if every value in its column of parents is the identifier of a row that has
+    no parent itself. If this condition fails, a row without an item group gets a warning.
     """
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
@@ -56,7 +58,7 @@ class InheritedValues(WrappedSource):
 
     def rows(self) -> Iterator[RawProduct | Reject]:
         listing: RawProduct | None = None  # the last row without a relationship, if it has a title
-        known: tuple[Names, Found] | None = None  # the last parent, because variants of one parent often follow
+        known: tuple[Names, Found] | None = None  # the last parent, because the next row often has the same parent
         has_prices = "price" in self.columns.values()
         with ExitStack() as open_until_end:
             parents: StoredRows | None = None
@@ -97,8 +99,9 @@ class InheritedValues(WrappedSource):
         )
 
     def _untitled(self, row: RawProduct, found: Found) -> RawProduct | Reject:
-        """Returns the variant with the values of its parent. The item group is the first of these that is not empty:
-        that of the parent, the parent's SKU, and the name with which the variant names the parent."""
+        """Returns the variant with the values of its parent. If the variant has no item group, it gets the parent's
+        item group. If the parent has none either, the group is the parent's SKU, or else the name with which the
+        variant names the parent."""
         if isinstance(found, str):
             return Reject(row.line, row.fields.get("sku", ""), found)
         parent = found.cells
@@ -121,8 +124,8 @@ class InheritedValues(WrappedSource):
 def _store(source: CatalogSource, parents: StoredRows) -> dict[str, str]:
     """Stores each row with a title under the names by which a variant can name the row, and each row without a title
     under names that begin with "untitled". The rows are numbered in the order of the file. Their lines do not identify
-    them, because several objects can begin in one line. Returns the columns of parents that are not used for rows with
-    a title, with the reason."""
+    them, because several objects can begin in one line. Returns, with the reason, each column of parents that is not
+    used for rows with a title."""
     columns: set[str] = set()
     for number, row in enumerate(source.rows()):
         if isinstance(row, Reject):
@@ -164,8 +167,8 @@ def _identifiers(row: RawProduct) -> dict[str, str]:
 
 
 def _own_parents(row: RawProduct) -> dict[str, str]:
-    """Returns the identifiers of parents in the row by the names of their columns. Shops write 0, or the identifier of
-    the row itself, for no parent."""
+    """Returns the identifiers of parents that the row has. The keys are the names of the columns. For a row without a
+    parent, shops write 0 or the identifier of the row itself."""
     found = {column: _text(row, column) for column in row.attributes if is_parent(column)}
     none = {"", "0", *_identifiers(row).values()} if found else ()
     return {column: name for column, name in found.items() if name not in none}
@@ -180,7 +183,8 @@ def _names_of_parent(row: RawProduct) -> Names:
 
 
 def _names_of_needed_parent(row: RawProduct, has_prices: bool) -> Names:
-    """Returns names of the parent of a row with a title, if the row has no item group or no price of its own."""
+    """Returns the names of the parent of a row with a title. Returns no names if the row has an item group and a price
+    of its own, because such a row needs no parent."""
     group = row.fields.get("item_group_id")
     is_without_price = has_prices and lacks_price(row)
     if group and not is_without_price:
@@ -214,12 +218,12 @@ def _cells(row: RawProduct) -> Cells:
 
 
 def _says(html: str) -> bool:
-    """Returns whether anything remains of the text without its HTML."""
+    """Returns whether the text is not empty after its HTML tags are removed."""
     return bool(plain_text(html).strip())
 
 
 def _text(row: RawProduct, name: str) -> str:
-    """Returns an identifier in an attribute. It can be in an object, as in {"parent": {"id": 5}}."""
+    """Returns the identifier in an attribute. The value can be an object, as in {"parent": {"id": 5}}."""
     value: Any = row.attributes.get(name)
     if isinstance(value, dict):
         value = value.get("id") or value.get("sku")
@@ -227,6 +231,6 @@ def _text(row: RawProduct, name: str) -> str:
 
 
 def _name(identifier: str) -> str:
-    """Returns an identifier in the form in which it is compared. Tables that have empty cells in a column of numbers
-    often write the number 5 as 5.0."""
+    """Returns an identifier in the form in which identifiers are compared: 5.0 becomes 5, because programs often write
+    the number 5 as 5.0 if some cells of its column are empty."""
     return re.sub(r"^([0-9]+)\.0$", r"\1", unicodedata.normalize("NFC", identifier.strip()))

@@ -144,7 +144,7 @@ class _Items:
         pass
 
     def _grown(self, by: int) -> bool:
-        """Add `by` to the size of the item. Returns False once the item is too long."""
+        """Adds `by` to the size of the item. Returns False if the item is now too long."""
         item = self._item
         assert item is not None
         item.size += by
@@ -244,8 +244,8 @@ class MerchantXmlSource:
 
 
 def _element(tag: str, attributes: Mapping[str, str]) -> _Element:
-    """Returns a new element. An Atom link has its address in the attribute href. A link whose relation is not
-    "alternate" gets the relation in its name, as in link_enclosure."""
+    """Returns a new element. The text of an Atom link is the address in its attribute href. If the relation of a link
+    is not "alternate", the name of the element ends with the relation, as in link_enclosure."""
     relation = attributes.get("rel", "alternate")
     name = tag if relation == "alternate" else f"{tag}_{relation}"
     if not attributes:
@@ -267,7 +267,7 @@ def _rank(tag: str, item: _Item) -> dict[str, Any]:
 
 
 def _put(members: dict[str, Any], name: str, value: Any) -> None:
-    """Add a value. The values of a repeated name become a list."""
+    """Adds a value that is not empty. The values of a repeated name become a list."""
     if value in ("", {}):
         return
     if name not in members:

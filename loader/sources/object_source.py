@@ -13,8 +13,8 @@ from loader.sources.reading.keyed import KeyedRows
 
 
 class ObjectSource:
-    """Each call of `read` yields the objects from the start of the file. A value that is not an object is rejected
-    with the reason `not_an_object`."""
+    """Turns JSON objects into products. Each call of `read` yields all values of the file. A value that is not an
+    object is rejected with the reason `not_an_object`."""
 
     def __init__(
         self,

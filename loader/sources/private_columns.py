@@ -15,15 +15,15 @@ MAX_NAMES = 10_000  # at most this many names of public attributes are remembere
 
 
 def _is_flat(value: Any) -> bool:
-    """Returns whether the value is a single value or a list of texts. Such a value has no members with names of their
-    own."""
+    """Returns whether the value is a single value or a list of texts. Such a value contains no named members, which
+    could be private too."""
     if isinstance(value, list):
         return all(type(member) is str for member in value)
     return not isinstance(value, dict)
 
 
 class WithoutPrivateColumns(WrappedSource):
-    """The rows of another source, without private and ignored attributes.
+    """Yields the rows of another source without private and ignored attributes.
 
     `kept` names private attributes that are not dropped. `ignored` names further attributes that are dropped.
     `dropped` counts how often each private attribute was dropped.
@@ -59,8 +59,8 @@ class WithoutPrivateColumns(WrappedSource):
                 yield row
 
     def _is_public(self, attributes: Mapping[str, Any]) -> bool:
-        """Returns True only if the row certainly keeps all its attributes. Otherwise, PublicAttributes examines the
-        row."""
+        """Returns True if it is certain that the row keeps all its attributes. This test is fast. If it returns False,
+        PublicAttributes examines each attribute."""
         for name, value in attributes.items():
             if type(value) is not str and not _is_flat(value):
                 return False

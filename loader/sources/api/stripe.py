@@ -30,7 +30,8 @@ class Stripe(ApiPlatform):
 
 
 def _amount(price: Mapping[str, Any]) -> Any:
-    """Returns the amount in the currency, or a FaultyValue for a price without an amount, such as a tiered price."""
+    """Returns the amount, in euros instead of cents for example, and the currency. Returns a FaultyValue for a price
+    without an amount, such as a tiered price."""
     written, currency = price.get("unit_amount_decimal"), text(price.get("currency")).upper()
     written = text(price.get("unit_amount") if is_empty(written) else written)
     try:

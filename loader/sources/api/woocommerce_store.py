@@ -10,7 +10,7 @@ from typing import Any
 from db.catalog.rows.cells import is_empty
 from loader.sources.api.platform import ApiPlatform, Record, names_in, objects, text
 
-DIGITS = 18  # limit of the digits of a price; prices with more digits stay an attribute
+DIGITS = 18  # a price may have at most this many digits; if one has more, all prices stay an attribute
 
 
 class WooCommerceStore(ApiPlatform):

@@ -153,7 +153,7 @@ def _row(
         del cells[name]
     kept = parent_attributes(of_all, KEPT_OF_PRODUCT, NAMES)
     inherited = {name: cell for name, cell in of_all.items() if name not in OF_EACH_SKU and not IMAGE.fullmatch(name)}
-    if cells.peek(NAMES["price"]):  # a SKU with its own price inherits no other price
+    if cells.peek(NAMES["price"]):  # a SKU with its own price inherits neither the sale price nor the retail price
         kept |= parent_attributes(of_all, (*NAMES["price"], *NAMES["sale_price"], *NAMES["compare_at_price"]), NAMES)
         for name in (*NAMES["sale_price"], *NAMES["compare_at_price"]):
             inherited.pop(name, None)

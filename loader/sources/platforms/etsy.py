@@ -1,5 +1,5 @@
-"""Reads the listings that Etsy's shop manager exports. Each listing becomes one product, which has the values of all
-variations."""
+"""Reads the listings that Etsy's shop manager exports. Each listing becomes one product. The options of the product
+have the values of all variations of the listing."""
 
 import re
 from collections import Counter
@@ -55,7 +55,7 @@ class EtsySource(PlatformTable):
                 else:
                     line, cells = found
                     stored.add(line, cells, sku=_first(cells), title=_slug(cells))
-            numbers: Counter[str] = Counter()  # slug -> the number of listings so far whose SKU is built from it
+            numbers: Counter[str] = Counter()  # slug -> the number of listings so far whose SKU is built from this slug
             for line, cells in stored:
                 sku, slug = _first(cells), _slug(cells)
                 if not sku or stored.count("sku", sku) > 1:
@@ -70,8 +70,8 @@ def _first(cells: Cells) -> str:
 
 
 def _slug(cells: Cells) -> str:
-    """Returns a SKU built from the title, for listings without a SKU of their own. The export has no other
-    identifier."""
+    """Returns a SKU built from the title. It is used for listings without a SKU of their own, because the export has
+    no other identifier."""
     return "-".join(re.findall(r"\w+", cells.peek(NAMES["title"]).lower()))[:MAX_SKU].rstrip("-")
 
 

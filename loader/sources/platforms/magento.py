@@ -81,7 +81,8 @@ PAIR = re.compile(r'\s*([A-Za-z0-9_]+)=("(?:[^"]|"")*"(?=\s*(?:,|$))|.*?)(?:,(?=
 NO_IMAGE = "no_selection"
 HIDDEN_IMAGES = "hide_from_product_page"
 OF_OPTIONS = ("color", "size", "material")
-# A time of 0:00 after the last date of a sale. It is removed, because in Magento a sale includes its whole last day.
+# The time 0:00 after the last date of a sale. The time is removed, because in Magento a sale lasts to the end of that
+# day.
 WITHOUT_TIME = re.compile(r",? +(0?0:00(:00)?|12:00(:00)? AM)$")
 
 

@@ -97,7 +97,7 @@ def _row(line: int, cells: Cells, several: bool, *, is_shared: bool) -> RawProdu
     tags = [tag for name in [name for name in cells if TAG.fullmatch(name)] for tag in words(cells.pop(name))]
     tags = [*words(cells.take(NAMES["keywords"])), *tags]
     kinds = [cells.pop(name) for name in sorted(filter(CATEGORY.fullmatch, cells))]
-    ids = [kind for kind in kinds if ID.match(kind)]  # some versions write the IDs of categories
+    ids = [kind for kind in kinds if ID.match(kind)]  # some versions of Medusa write IDs of categories, not names
     kinds = [kind for kind in kinds if kind not in ids]
     fields = {
         "sku": sku

@@ -132,7 +132,7 @@ def _combined(rows: Iterator[tuple[int, Cells]]) -> _Product | None:
         variants += is_variant
         image = cells.take(NAMES["image"])
         position, text = cells.take(NAMES["image_position"]), cells.take(NAMES["image_alt_text"])
-        if image and len(images) <= MAX_IMAGES:  # one more than the maximum stays, so that validation reports it
+        if image and len(images) <= MAX_IMAGES:  # keeps one image too many, so that validation reports the excess
             images.append((_position(position, len(images)), image, text))
         if not is_variant and (found is None or line != found.line):
             rest |= {name: cell for name, cell in cells.items() if name not in NAMES["handle"]}
@@ -200,8 +200,8 @@ def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool)
 
 
 def _set_fields_of_metafields(fields: dict[str, str], attributes: dict[str, Any]) -> None:
-    """Sets color, size and material from columns such as "Color (product.metafields.shopify.color-pattern)", unless an
-    option has set them. Sets rating and review_count from Shopify's standard metafields for reviews."""
+    """Sets color, size and material from columns such as "Color (product.metafields.shopify.color-pattern)", if no
+    option has set the field. Sets rating and review_count from Shopify's standard metafields for reviews."""
     for name, cell in attributes.items():
         if name.endswith(OF_RATING) and (rating := RATING.fullmatch(cell)):
             fields["rating"] = f"{rating['value']}/{rating['best']}"

@@ -60,7 +60,7 @@ SHOWN = {
 ATTRIBUTE = re.compile(r"attribute_(\d+)_(name|value\(s\)|visible|global|default)")
 TEXTS = frozenset(("description", "short_description", "purchase_note"))
 FORMULAS = ("'=", "'+", "'-", "'@")
-# Columns, in any language, that no other platform has
+# English names of columns that no other platform has; `english` translates a header in another language
 SIGNS = frozenset(("visibility_in_catalog", "backorders_allowed?", "sold_individually?", "allow_customer_reviews?"))
 # The variations of a parent do not inherit these cells of the parent. The cells become attributes such as `parent_id`.
 KEPT_OF_PARENT = (

@@ -104,8 +104,9 @@ class _Decompressed(io.RawIOBase):
 
 
 class _Transcoded(io.RawIOBase):
-    """Converts text of another encoding to UTF-8. A byte that has no meaning in that encoding is not converted, so that
-    its row is rejected. In UTF-16 and UTF-32, U+FFFD replaces bytes that cannot be decoded."""
+    """Converts text of another encoding to UTF-8. A byte that has no meaning in that encoding stays as it is. Such a
+    byte is usually not valid UTF-8, so its row is rejected. In UTF-16 and UTF-32, U+FFFD replaces bytes that cannot be
+    decoded."""
 
     def __init__(self, file: BinaryIO, encoding: str, path: Path) -> None:
         self._file = file

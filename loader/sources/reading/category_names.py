@@ -68,7 +68,8 @@ def _ids(value: Any) -> bool:
 
 
 def _named(value: Any) -> Iterator[tuple[str, str]]:
-    """Yields the ID and name of each category in a value: a category with its children, or an object with all names."""
+    """Yields the ID and name of each category in a value. The value is a category with its children, or an object that
+    maps IDs to names or to categories."""
     if not isinstance(value, Mapping):
         return
     identifier = next((value[key] for key in ("id", "category_id", "entity_id") if key in value), None)

@@ -95,12 +95,13 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 
 _KNOWN = frozenset(name for names in USUAL_NAMES.values() for name in names)
 _PRICES = frozenset(name for field in PRICES for name in USUAL_NAMES[field])
-# Each row takes such a field from the first of its columns that has a value. All columns with a name of the currency or
-# of the GTIN count. Of the columns of a price, only those with the same name in USUAL_NAMES count, such as "Price EUR"
-# and "Price USD", because a price with another name, such as "Retail price", may be another price.
+# Several columns can provide such a field. Each row uses the first of these columns in which it has a value. For the
+# currency and the GTIN, these are all columns with a usual name of the field. For a price, these are only columns that
+# mean the same name in USUAL_NAMES, such as "Price EUR" and "Price USD", because a column with another name, such as
+# "Retail price", may have another price.
 _OF_SEVERAL_COLUMNS = ("currency", *PRICES, "gtin")
 _IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
-# A star marks a needed column. eBay writes prefixes.
+# A star marks a column that a template needs. eBay writes prefixes such as "C:" and "Product:".
 _SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?\*$", re.IGNORECASE)
 _NUMBERED = re.compile(r"(.*[^0-9_])_?[0-9]{1,2}")
 
@@ -163,10 +164,11 @@ def resolve_record(path: Path, names: Sequence[str], mapping: FieldColumns, empt
 def empty_columns(
     path: Path, header: Sequence[str], mapping: FieldColumns, records: Iterable[Iterable[tuple[str, Any]]]
 ) -> frozenset[str]:
-    """Returns the normalised names of columns that have no value in any record, as far as `resolve` needs these names.
+    """Returns the normalised names of columns that have no value in any record. Only columns that compete with another
+    column for the same field are examined, because `resolve` needs no others.
 
-    `records` yields the names and values of each record. Records are read only if several columns have a usual name of
-    the same field. Reading ends when the preferred column of each such field has a value.
+    `records` yields the names and values of each record. Records are read only if columns compete. Reading ends when
+    the preferred column of each such field has had a value.
     """
     _positions_of_names(path, header)
     usual = _by_usual_name(header)

@@ -24,9 +24,9 @@ _WORDS = frozenset((
 
 @lru_cache(maxsize=10_000)
 def split_currency(written: str) -> tuple[str, str | None]:
-    """Returns the normalised rest of a column's name and the code of its currency. `written` is the name in the letter
-    case of the file. Words such as "incl. VAT" are removed. The code is None if the name has no currency, or a sign of
-    several currencies, such as "$".
+    """Returns the normalised name of a column without its currency, and the code of this currency. `written` is the
+    name in the letter case of the file. Words such as "incl. VAT" are removed. The code is None if the name has no
+    currency, or only a sign that several currencies share, such as "$".
 
     A code that is also a word, such as "ALL", "CUP" or "TRY", counts only in upper case. If the whole name is in upper
     case, such a code counts only in brackets.
@@ -46,10 +46,11 @@ def _code(unit: str) -> str | None:
     if (code := unit.upper()) in CODES:
         return code
     if unit.isascii() and "$" not in unit:
-        return None  # symbols such as "r" and "km" are more often abbreviations
+        return None  # "r" and "km" are symbols of currencies, but usually abbreviations of other words
     return next((SYMBOLS[symbol] for symbol in (unit, code, unit.capitalize()) if symbol in SYMBOLS), None)
 
 
 def _is_meant(code: str, written: str, *, is_in_brackets: bool) -> bool:
-    """Returns whether the name has the code in upper case, and not only because the whole name is in upper case."""
+    """Returns whether the name has the code in upper case. If the whole name is in upper case, the code must also be in
+    brackets."""
     return re.search(rf"(?<![A-Z]){code}(?![A-Z])", written) is not None and (is_in_brackets or not written.isupper())

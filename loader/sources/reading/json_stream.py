@@ -34,12 +34,13 @@ class Member(NamedTuple):
 def members(
     file: CatalogFile, enters: Callable[[Path, Any], bool], whole_names: Collection[str] = ()
 ) -> Generator[Member | Reject]:
-    """Yields the members of each list whose first object with members is one for which `enters` returns true.
+    """Yields the members of each list for which `enters` returns true. `enters` gets the path of the list, and the
+    first object in the list that is not empty. If a member before this object is not an object, it is yielded with the
+    value None.
 
-    `enters` gets the path of the list and this object. The value of a member before it is yielded as None if it is no
-    object. An object outside a list is yielded too if its name is in
-    `whole_names`, or if no other object contains it and `enters` returns true for it. Raises SourceDamaged where the
-    document is not valid and the rest of the document cannot be read.
+    Two kinds of objects outside the lists are yielded as well: objects whose name is in `whole_names`, and an object
+    that no other object contains, if `enters` returns true for it. Raises SourceDamaged where the document is not
+    valid, because the rest of the document cannot be read.
     """
     with file.opened() as opened:
         yield from _Document(opened, file.path.name, enters, whole_names).values((), 0)
@@ -173,7 +174,8 @@ class _Document:
     def _end_of_value(self) -> int:
         """Finds the end of a value that is too long or not valid, by counting brackets.
 
-        A scan is repeated only when twice as many characters have been read, so the time is proportional to the length.
+        The value is scanned again only when twice as many of its characters have been read. So the time of all scans
+        is proportional to the length of the value.
         """
         scanned = 0  # characters of the value in the last scan
         while True:

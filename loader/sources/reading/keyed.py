@@ -60,9 +60,9 @@ def _inner(value: Any, path: Sequence[str]) -> Any:
 
 
 class KeyedRows:
-    """Converts records to rows. `names` are the names in the first records. Raises MissingColumns if no name belongs to
-    the SKU, or no name belongs to the title. `records` yields the records of the file, and is read only to find empty
-    columns. In a table, the quantity of a product without an availability decides its availability."""
+    """Converts records to rows. `names` are the names in the first records. Raises MissingColumns if none of the names
+    means the SKU, or none means the title. `records` yields the records of the file, and is read only to find empty
+    columns. In a table (`is_table`), the quantity decides the availability of a product that states none."""
 
     def __init__(
         self,

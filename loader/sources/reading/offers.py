@@ -24,8 +24,8 @@ class Offered(NamedTuple):
 
 def offered(offers: Any) -> Offered:
     """Returns the lowest price in the currency of the first price, and the best availability of all offers. The
-    condition is set if all offers that name a condition agree. Other prices and the stock are set only if there is a
-    single offer.
+    condition is set if all offers that name a condition name the same one. The compare-at price and the stock are set
+    only if there is a single offer.
 
     `offers` is an Offer, an AggregateOffer, or a list of such objects.
     """

@@ -30,11 +30,12 @@ _NAME = re.compile(
 
 @lru_cache(maxsize=10_000)
 def is_parent(name: str) -> bool:
-    """Returns whether the name of a column means an identifier of the parent."""
+    """Returns whether a column with this name holds an identifier of the parent."""
     return _NAME.fullmatch("".join(plain_words(name))) is not None
 
 
 @lru_cache(maxsize=10_000)
 def kinds(name: str) -> tuple[str, ...]:
-    """Returns the columns in which the identifiers of a column of parents are looked up, in this order."""
+    """Returns the columns in which an identifier from the column `name`, a column of parents, is looked up. The columns
+    are tried in the returned order."""
     return tuple(dict.fromkeys((*LOOKED_UP_FIRST.get(name, ()), "sku", *IDENTIFIERS)))

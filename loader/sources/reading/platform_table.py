@@ -98,8 +98,8 @@ class PlatformTable(ABC):
 
 
 def offer(cells: Cells, names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Removes the cells that `names` has for the fields of `OFFER_COLUMNS`, and returns their texts by field. A
-    quantity that is no whole number is not removed, so that it becomes an attribute."""
+    """Removes the cells of the fields in `OFFER_COLUMNS`, whose column names are in `names`, and returns their texts by
+    field. A quantity that is no whole number is not removed, so that it becomes an attribute."""
     found = {}
     for field in OFFER_COLUMNS:
         if field in ("sale_price", "compare_at_price"):

@@ -1,9 +1,10 @@
 """Reads delimited text record by record, in bounded memory. If a record is broken, only its first line is rejected.
 
 A record is broken if a quote is not closed, if text follows a closing quote, or if a cell or the record is too long. A
-bare carriage return in a cell without quotes also breaks the record. The csv module would extend a cell with an
-unclosed quote to the end of the file. So the lines of the current record are kept in memory. If the record is broken,
-reading continues with its second line. A record with bytes that are not UTF-8 is rejected with all its lines.
+bare carriage return in a cell without quotes also breaks the record. The csv module alone would extend a cell with an
+unclosed quote to the end of the file, and all later records would be lost. So the lines of the current record are kept
+in memory, and if the record is broken, reading continues with its second line. A record with bytes that are not UTF-8
+is rejected with all its lines.
 
 Some exports write ="00123" for the text 00123, so that a spreadsheet keeps the zeros. Such a cell is read as that text.
 """

@@ -16,7 +16,7 @@ from loader.sources.reading.lines import BOM
 from loader.sources.reading.records import Record, Records
 
 DELIMITERS = ",;\t|"
-MAX_BEFORE = 10  # at most this many records stand before the header
+MAX_BEFORE = 10  # the header is sought behind at most this many records
 OTHER_FORMATS = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"\x1f\x8b": "compressed twice with gzip",
@@ -118,8 +118,9 @@ def _first_record(head: bytes, delimiter: str, before: int) -> tuple[Record | Re
     """Returns the record of the header, and the number of records before the header: `before` records, and comments
     that begin with "# ".
 
-    If the first record lacks the usual names of a SKU and a title, the header is the last of the following records with
-    these names, if there is one. The records before it are a title, or names that a template shows to people.
+    If the first record lacks the usual names of a SKU and a title, the header is the last of the next records that have
+    these names. The records before the header are a title of the table, or names that a template shows to people. If no
+    record has these names, the first record is the header.
     """
     header: tuple[Record | Reject, int] | None = None
     read = 0

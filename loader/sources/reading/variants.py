@@ -42,7 +42,7 @@ class NestedVariants:
         self._list = next((lists[name] for name in LISTS if name in lists and name not in mapped), None)
 
     def split(self, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """Returns an object for each variant. Returns only the object itself if it has no variants, if a variant has no
+        """Returns an object for each variant. Returns only the given object if it has no variants, if a variant has no
         identifier, or if two members of the object have the same normalised name."""
         variants = [_normalised(variant) for variant in _members(record.get(self._list))] if self._list else []
         if not variants or not all(map(_identifier, variants)):
@@ -96,10 +96,10 @@ class _Product:
         return {name: value for name, value in record.items() if not is_empty(value)}
 
     def _names(self, variant: Record, shown: str) -> Record:
-        """Removes the titles from `variant`. Returns the title of the record and its variant_title. The title is the
-        variant's own title if it contains the product's title. Otherwise it is the product's title. If the product has
-        several variants, the variant's options are appended to the product's title. If there are no options, the
-        variant's own titles are appended. A title of the variant that is not used in this way becomes variant_title."""
+        """Removes the titles from `variant`. Returns the title of the record and its variant_title. If a title of the
+        variant contains the product's title, the record gets this title of the variant. Otherwise, the record gets the
+        product's title. If the product has several variants, the options of the variant are appended to that title, or
+        the titles of the variant if it has no options. Titles of the variant that are not used become variant_title."""
         title = _text(self._product.get(self._title))
         written = [variant.pop(name, None) for name in ("title", "name")]
         odd = [name for name in written if not is_empty(name) and not _text(name)]
@@ -220,9 +220,9 @@ def _alternative_text(image: Mapping[str, Any]) -> str:
 
 
 def _set_availability(record: Record) -> None:
-    """Sets the availability from the members of the product and the variant, such as the quantity, the status and the
-    publication. If these say that the variant is not in stock, they replace a stated availability, which is kept under
-    the name `product_...`. Otherwise the stated availability stays."""
+    """Computes the availability from the members of the product and the variant, such as the quantity, the status and
+    the publication. A computed availability other than "in stock" replaces a stated availability, which is kept under
+    the name `product_...`. In all other cases, a stated availability stays."""
     found = _availability(record)
     written = next((name for name in USUAL_NAMES["availability"] if not is_empty(record.get(name))), "")
     if written and found not in ("", "in_stock"):
