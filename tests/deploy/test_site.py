@@ -1,4 +1,5 @@
-"""The commands of compose.yaml start a site that answers a search. The processes stop in order and in time."""
+"""The commands of compose.yaml start a site that answers a search. The processes stop in the right order, and each of
+them within its grace period."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_db_check_passes_and_the_service_cli_may_not_list_keys(site: Site) -> No
 
 
 @pytest.mark.soak
-def test_an_export_of_the_service_admin_is_in_the_folder_from_which_encoders_read_exports(site: Site) -> None:
+def test_the_service_admin_writes_exports_to_the_folder_that_encoders_read(site: Site) -> None:
     exported = site.run("admin", "model", "export", "starter")
     assert exported.returncode == 0, exported.stderr
     volume, folder = site.folder / "volumes" / "models", "/var/cache/windowshop"
@@ -67,14 +68,14 @@ def test_an_export_of_the_service_admin_is_in_the_folder_from_which_encoders_rea
 
 
 def test_a_second_start_replaces_only_a_deleted_password(site: Site) -> None:
-    """`docker compose up` runs the tasks again each time, while the processes run."""
+    """Each `docker compose up` runs the services `passwords` and `migrate` again, while the other services go on."""
     logins = site.folder / "volumes" / "logins"
     before = {path.name: path.read_text() for path in logins.iterdir()}
     (logins / "loader").unlink()
     assert site.run("passwords").returncode == 0
     after = {path.name: path.read_text() for path in logins.iterdir()}
     assert {name for name in before if before[name] != after[name]} == {"loader"}
-    assert site.run("cli", "catalog", "list").returncode != 0  # the database has the old password
+    assert site.run("cli", "catalog", "list").returncode != 0  # the database has the old password until `migrate` runs
     migrated = site.run("migrate")
     assert migrated.returncode == 0, migrated.stderr
     listed = site.run("cli", "catalog", "list")

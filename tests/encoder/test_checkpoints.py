@@ -94,7 +94,7 @@ def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str
 
 def test_a_model_of_two_towers_encodes_images_like_clip_and_texts_like_its_text_tower(tmp_path: Path) -> None:
     pair, clip = load(str(tiny_models.make_multilingual_clip(tmp_path))), load(str(tmp_path / "clip"))
-    assert pair.tower.forward is not None  # the fast image tower
+    assert pair.tower.forward is not None  # the model uses the fast image tower
     assert np.allclose(pair.encode_images(example_images()), clip.encode_images(example_images()), atol=1e-6)
     own = SentenceTransformer(str(tmp_path / "pair"), device="cpu").encode(TEXTS, normalize_embeddings=True)
     assert np.allclose(pair.encode_texts(TEXTS), own, atol=1e-5)
@@ -163,7 +163,7 @@ def test_code_that_comes_with_a_model_never_runs(change: Callable[[Path], None],
     if refused:
         with pytest.raises(ModelUnavailable, match=r"cannot be loaded|names the code evil\.Evil"):
             load(str(folder))
-    else:  # transformers ignores the code and uses a processor class of the library
+    else:  # transformers ignores this code and uses a processor class of its own
         load(str(folder))
     assert not proof.exists()
 

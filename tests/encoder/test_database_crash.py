@@ -72,7 +72,8 @@ def test_killing_the_database_loses_no_acknowledged_vector(
 
 
 def crash(home: Path) -> None:
-    """Kills the postmaster with SIGKILL, and waits until the server runs again. The encoder may start it first."""
+    """Kills the postmaster with SIGKILL, and waits until the server runs again. Either this function or the encoder
+    restarts the server, whichever is first."""
     pid = server.status(home).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -82,7 +83,7 @@ def crash(home: Path) -> None:
 
 
 def vectors(database: Database) -> set[tuple[object, ...]]:
-    """Returns the part, the product and the position of every stored vector. The position of a title is 0."""
+    """Returns, for every stored vector, 'image' or 'title', the product and the position. A title has position 0."""
     with database.connect(None) as conn:
         return {
             tuple(row)

@@ -56,7 +56,8 @@ def test_a_prefix_chooses_the_library_for_a_folder_with_files_of_two_libraries(
     assert load(f"open_clip:{both}").dimension == tiny_models.CLIP_DIMENSION
     config = json.loads((both / "config.json").read_text())
     (both / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "marqo.Model"}}))
-    assert load(str(both)).dimension == tiny_models.CLIP_DIMENSION  # config.json now names code of the model
+    # The files of OpenCLIP are loaded, because config.json now needs code of the model.
+    assert load(str(both)).dimension == tiny_models.CLIP_DIMENSION
     assert model_name(f"open_clip:{both}") == "both"
 
 

@@ -80,8 +80,8 @@ def test_bytes_that_are_not_an_image_are_refused_and_a_region_has_its_own_vector
 
 
 def _check_regions(conn: Connection) -> None:
-    """Checks that a region of an image has the vector of the part that the region cuts out, and that the whole image
-    keeps its own vector."""
+    """Checks that a region of an image gets the vector of the cropped image, and that a region that covers the whole
+    image gets the vector of the image."""
     drawing = Image.effect_noise((120, 80), 100).convert("RGB")
     files = []
     for image in (drawing, drawing.crop((30, 20, 90, 80))):

@@ -285,7 +285,7 @@ def test_300_unreachable_images_delay_files_by_at_most_20_percent_and_200_ms(
     encoded = text("select count(*) from shop.clip_image")
 
     def seconds(number: int, dead: int) -> float:
-        """Loads `dead` images of an unreachable host, then 30 files. Returns the time until the files are encoded."""
+        """Loads `dead` images of an unreachable host, then 30 files. Returns how many seconds their encoding takes."""
         with clip_database.connect(Role.APP) as conn, conn.begin():
             with catalog.staging(conn) as stage:
                 for n in range(dead):

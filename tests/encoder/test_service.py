@@ -1,7 +1,8 @@
 """An encoder has two loops, called lanes: one for the catalog and one for queries. An error of the query lane ends the
 process.
 
-The encoder opens lost connections again, builds the indexes of a first backfill at its end, and follows added models.
+The encoder reopens lost connections. At the end of a first backfill, it builds the indexes. It also encodes for models
+that are added while it runs.
 """
 
 import threading

@@ -88,7 +88,7 @@ def test_no_line_of_web_and_encoder_has_the_text_of_a_query_even_if_the_query_fa
             with socket.create_connection(("127.0.0.1", port)) as raw:
                 raw.sendall(f"GET /?q={SECRET} HTTP/9.9 {SECRET}\r\n{SECRET}\r\n\r\n".encode())
                 raw.recv(1000)
-            # The next query fails in the database. The message, the detail and the context of the error have the text.
+            # The next query fails in the database. The error has the query's text in its message, detail and context.
             admin(
                 clip_database,
                 "alter function shop_private.query_vector rename to query_vector_gone; "
@@ -202,7 +202,7 @@ def test_on_a_terminal_the_log_is_text() -> None:
     assert in_child(work) == 0
 
 
-def test_text_has_colors_only_on_a_terminal_and_without_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_log_has_colors_only_on_a_terminal_and_if_no_color_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     def work(*, terminal: bool, colors: bool) -> None:
         stream = io.StringIO()
         stream.isatty = lambda: terminal  # type: ignore[method-assign]

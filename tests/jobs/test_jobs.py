@@ -1,4 +1,4 @@
-"""`windowshop jobs` loads feeds when they are due, refreshes the signals of ranking, and deletes old rows. Two workers
+"""`windowshop jobs` loads feeds when they are due, refreshes the ranking signals, and deletes old rows. Two workers
 run each job once, and a job of a killed process runs again."""
 
 import json
@@ -108,7 +108,7 @@ def test_a_feed_that_is_due_while_it_is_loaded_is_not_loaded_twice_at_once(datab
     assert started == ["slow"]
 
 
-def test_a_feed_is_not_loaded_twice_if_the_clock_of_the_process_is_late(
+def test_a_feed_is_not_loaded_twice_if_the_clock_of_the_process_is_behind(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow(datetime):
@@ -134,7 +134,7 @@ def test_a_feed_is_not_loaded_twice_if_the_clock_of_the_process_is_late(
     assert loaded == ["main"]
 
 
-def test_a_process_follows_the_schema_while_it_runs(database: Database) -> None:
+def test_a_running_process_reports_a_schema_that_is_newer_than_its_code(database: Database) -> None:
     async def load(*_: Any) -> Ended:
         raise AssertionError
 

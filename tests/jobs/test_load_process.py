@@ -1,5 +1,5 @@
-"""A load that cannot start ends with a report. On systems with prctl, a load ends when its parent process ends. Loads
-also start on systems without prctl."""
+"""A load that cannot start ends with a report. Loads also start on systems without prctl, the system call that lets a
+load end together with its parent process."""
 
 import asyncio
 import sys

@@ -1,7 +1,7 @@
 """A message that a receiver does not accept is sent again. After too many failures, the webhook is disabled.
 
-A note is a row that says that a product must be reported. While a receiver is busy, its notes are held and do not
-become messages.
+A note is a row that says that a product must be reported. While a receiver is busy, the notes for this receiver are
+held: they do not become messages yet.
 """
 
 from typing import Any
@@ -122,11 +122,11 @@ def test_a_busy_receiver_delays_no_other_receiver(
         for sku in skus:
             shop.add(sku)
             shop.encode_all()
-            deliver(shop.database, both, without=slow_id)  # the slow receiver still has its first message
+            deliver(shop.database, both, without=slow_id)  # as if the slow receiver still took its first message
         assert reported(receiver) == skus and not slow.requests
         held = "select count(*) from shop_private.webhook_held"
         assert (shop.value("select count(*) from shop_private.webhook_message"), shop.value(held)) == (3, 3)
-        shop.run("update shop.product set title = 'new' where sku = 'p5'")  # a held product is noted once
+        shop.run("update shop.product set title = 'new' where sku = 'p5'")  # adds no second held note
         shop.encode_all()
         deliver(shop.database, both, without=slow_id)
         assert reported(receiver) == [*skus, skus[-1]] and shop.value(held) == 3

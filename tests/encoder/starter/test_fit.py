@@ -1,5 +1,5 @@
-"""A short training run learns its pairs of an image and a caption. Images of one title count as a match for each
-other's captions, and similar captions do not count as a mismatch."""
+"""A short training run learns its pairs of an image and a caption. An image also matches the captions of other images
+with the same title. A caption that is similar to the image's own caption does not count as a mismatch."""
 
 from pathlib import Path
 

@@ -31,7 +31,7 @@ def test_a_saved_head_gives_the_same_vectors(tmp_path: Path) -> None:
     stored = heads.load(tmp_path / "head.safetensors")
     with torch.inference_mode():
         cosines = (head(*some_images()) * stored(*some_images())).sum(1)
-    assert cosines.min() > 0.99999  # its matrices are in half precision, which changes a cosine by less than 0.00001
+    assert cosines.min() > 0.99999  # the file has half precision, which changes a cosine by less than 0.00001
 
 
 def test_vectors_have_length_1_and_are_orthogonal_to_the_direction_that_all_texts_share() -> None:
