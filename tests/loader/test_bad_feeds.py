@@ -1,4 +1,4 @@
-"""A fault in a feed gives an error or a rejected row, with the reason. test_bad_files.py has the faults of delimited
+"""A fault in a feed gives an error or a rejected row, with the reason. test_bad_files.py tests the faults of delimited
 files."""
 
 # ruff: noqa: E501 - with one case per line, the tables are easier to read

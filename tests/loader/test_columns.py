@@ -164,7 +164,7 @@ def test_the_cost_in_a_table_of_odoo_is_neither_the_price_nor_an_attribute(tmp_p
     assert product.attributes == {"default_code": "F-1"}
 
 
-def test_the_header_may_stand_below_a_title_and_names_for_people(tmp_path: Path):
+def test_the_header_may_follow_a_title_line_and_a_line_of_readable_names(tmp_path: Path):
     text = (
         "TemplateType=fptcustom\tVersion=2021\t\nSeller SKU\tProduct Name\tFoto\nitem_sku\titem_name\tmain_image_url\n"
     )

@@ -149,7 +149,7 @@ def test_a_file_with_an_empty_column_of_currencies_is_loaded_without_a_currency(
     assert "currency" not in stored(emptied_database)["1"]
 
 
-def test_a_shared_symbol_gets_the_only_currency_of_the_file_if_it_can_mean_it(tmp_path: Path):
+def test_an_ambiguous_currency_symbol_means_the_only_currency_of_the_file_if_possible(tmp_path: Path):
     path = tmp_path / "goods.csv"
     path.write_text("sku,title,price,currency\n1,A,$9,\n2,B,$12,CAD\n")
     assert [row.fields["currency"] for row in open_source(path).rows() if isinstance(row, RawProduct)] == ["CAD", "CAD"]

@@ -208,7 +208,7 @@ def test_prices_that_contradict_each_other_are_not_stored_together(
     assert all(reason and reason in text for text in others) and bool(others) == bool(reason)
 
 
-def test_a_sale_price_in_another_currency_does_not_keep_the_price_from_the_currency_of_the_file(tmp_path: Path):
+def test_a_price_gets_the_currency_of_the_file_even_if_the_sale_price_has_another(tmp_path: Path):
     path = tmp_path / "goods.csv"
     path.write_text("sku,title,price,sale_price,currency\n1,A,$20.00,€15.00,\n2,B,9,,USD\n")
     found = validate(next(iter(open_source(path).rows())), ImageRoot(tmp_path), strict=False)  # type: ignore[arg-type]

@@ -1,5 +1,5 @@
-"""Stock decides the availability in a table of an unknown system. The name of a column of prices can contain a
-currency."""
+"""In a table of a shop system that the loader does not know, the stock decides the availability. The name of a price
+column can contain a currency."""
 
 from pathlib import Path
 
@@ -166,9 +166,7 @@ def test_a_price_whose_currency_may_be_that_of_another_price_is_dropped_with_a_f
     assert row.faults == [("price", 'price "6" is in EUR by one column and in USD by another')]
 
 
-def test_a_row_without_a_price_that_has_another_kind_of_price_gets_a_warning(
-    emptied_database: Database, tmp_path: Path
-):
+def test_a_row_with_only_another_kind_of_price_gets_a_warning(emptied_database: Database, tmp_path: Path):
     path = tmp_path / "goods.csv"
     path.write_text("sku,title,price,Retail price,Unit price\n1,A,5,7,\n2,B,,7,\n3,C,,,2\n4,D,,,\n")
     summary = load_catalog(emptied_database, path, strict=True)

@@ -90,7 +90,7 @@ def test_a_variant_with_no_known_parent_or_two_possible_parents_is_rejected(
     assert rows_of(tmp_path, content)["a"] == Reject(2, "a", reason)
 
 
-def test_a_row_without_a_title_and_without_a_name_of_a_parent_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_row_without_a_title_that_names_no_parent_stays_as_it_is(tmp_path: Path) -> None:
     row = rows_of(tmp_path, "sku,title,price\na,,5\nb,B,6\n")["a"]
     assert isinstance(row, RawProduct) and row.fields == {"sku": "a", "price": "5"}
 
@@ -194,7 +194,7 @@ def test_a_variant_of_a_variant_with_a_title_gets_a_warning_with_both_identifier
     ],
 )
 @pytest.mark.parametrize("title", ["", "Shirt M"])
-def test_a_column_is_a_parent_if_its_values_are_identifiers_of_other_rows(
+def test_a_column_names_parents_if_its_values_are_identifiers_of_other_rows(
     title: str, column: str, tmp_path: Path
 ) -> None:
     row = rows_of(tmp_path, f"sku,title,price,{column}\nP.1,{title},,P\nP,Shirt,10,0\nQ,Hat,5,\n")["P.1"]
@@ -206,10 +206,10 @@ def test_a_column_is_a_parent_if_its_values_are_identifiers_of_other_rows(
     ("column", "value", "why"),
     [
         ("master_sku", "X", 'but "X" is no identifier of a row with a title'),
-        ("parent_id", "Q", 'but "Q" is itself a variant of "P"'),  # such as the number of a category
+        ("parent_id", "Q", 'but "Q" is itself a variant of "P"'),  # as in a tree of categories
     ],
 )
-def test_a_column_that_only_looks_like_a_parent_gets_a_warning(
+def test_a_column_that_only_seems_to_name_parents_gets_a_warning(
     column: str, value: str, why: str, tmp_path: Path
 ) -> None:
     rows = rows_of(tmp_path, f"sku,title,{column}\nP,Shirt,\nQ,Hat,P\nR,Cap,{value}\nS,Bag,\n")
@@ -225,6 +225,6 @@ def test_a_column_that_only_looks_like_a_parent_gets_a_warning(
 @pytest.mark.parametrize(
     "column", ["master_carton", "parental_advisory", "Hauptmaterial", "parent_category", "main_id"]
 )
-def test_other_columns_are_no_parents(column: str, tmp_path: Path) -> None:
+def test_other_columns_name_no_parents(column: str, tmp_path: Path) -> None:
     row = rows_of(tmp_path, f"sku,title,{column}\nP,Shirt,\nQ,Hat,P\n")["Q"]
     assert isinstance(row, RawProduct) and "item_group_id" not in row.fields and not row.warnings

@@ -31,14 +31,14 @@ def skus(path: Path) -> list[str]:
         {"empty": [], "numbers": [1, 2], "goods": CHAIRS},
     ],
 )
-def test_the_members_products_is_found_in_a_document(document: object, indent: int | None, tmp_path: Path):
+def test_the_list_of_products_is_found_in_a_document(document: object, indent: int | None, tmp_path: Path):
     (tmp_path / "goods.json").write_text(json.dumps(document, indent=indent))
     source = open_source(tmp_path / "goods.json")
     assert source.name == "json"
     assert skus(tmp_path / "goods.json") == ["c0", "c1", "c2"]
 
 
-def test_a_members_names_and_values_becomes_attributes(tmp_path: Path):
+def test_a_list_of_names_and_values_becomes_attributes(tmp_path: Path):
     attributes = [
         {"name": "Color", "options": ["Black", "Green"]},
         {"name": "Glaze", "value": "matt"},

@@ -49,7 +49,7 @@ def test_rows_below_a_product_add_categories_and_images_and_options_and_store_vi
     assert products["mug"].fields["availability"] == "out_of_stock"
 
 
-def test_a_column_that_several_rows_fill_is_reported_with_the_attribute_that_gathers_it():
+def test_a_column_that_several_rows_fill_is_reported_with_the_attribute_of_its_values():
     columns = open_source(FIXTURE).columns
     assert columns["_media_image"] == "image, attributes.media"
     assert columns["_links_related_sku"] == "attributes.links_related"

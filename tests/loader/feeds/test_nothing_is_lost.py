@@ -148,9 +148,9 @@ def words(text: str) -> set[str]:
 def lost_cells(path: Path) -> list[Cell]:
     """Returns the cells that are neither in a product nor reported.
 
-    If the line of a cell has a product, the words of the cell must be in this product. If the line is
-    unknown, or has no product, for example because the row only adds an image, the words of each part of the cell must
-    be in one product of the file.
+    If the line of a cell has a product, the words of the cell must be in this product. A line can also be unknown, or
+    have no product, for example because its row only adds an image. Then the words of each part of the cell must be in
+    one product of the file.
     """
     source = open_source(path)
     products: list[set[str]] = []

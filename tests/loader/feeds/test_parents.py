@@ -1,5 +1,5 @@
 """A product with variants is not loaded itself. Its identifiers, prices and stock become attributes of each variant.
-The only variant of a product has the identifiers themselves."""
+If there is only one variant, the identifiers of the product become those of the variant."""
 
 import json
 from pathlib import Path

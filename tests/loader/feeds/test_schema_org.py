@@ -57,7 +57,7 @@ def as_a_list(path: Path, tmp_path: Path) -> Path:
 
 
 def as_lines(path: Path, tmp_path: Path) -> Path:
-    """Writes the JSON-LD of each page except the first on a line of its own, like a crawler."""
+    """Writes the JSON-LD of each page except the first on a line of its own, as a crawler does."""
     pages = json.loads(path.read_text())["@graph"]
     (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages[1:]))
     return tmp_path / "pages.jsonl"

@@ -225,7 +225,7 @@ def test_sync_marks_missing_products_in_several_transactions(
 
 
 @pytest.mark.parametrize("delete", [False, True])
-def test_the_numbers_of_missing_products_may_exceed_32767(emptied_database: Database, tmp_path: Path, delete: bool):
+def test_more_than_32767_missing_products_can_be_numbered(emptied_database: Database, tmp_path: Path, delete: bool):
     load_catalog(emptied_database, feed(tmp_path / "feed.csv", range(3)))
     with emptied_database.connect(Role.APP) as conn, conn.begin():
         sync.begin(conn)
