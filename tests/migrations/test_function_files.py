@@ -72,7 +72,8 @@ def test_a_private_function_of_the_owner_role_that_no_file_defines_is_dropped(
 
 
 def test_the_pattern_of_definitions_finds_every_function_in_the_files() -> None:
-    """An upgrade drops the old version of a function with new arguments only if the pattern finds the function."""
+    """If a function has new arguments, an upgrade must drop its old version. The upgrade knows only the functions that
+    the pattern finds."""
     extensions = dict.fromkeys(("vector", "dblink", "trgm"), "public")
     files = list(functions.statements({**Roles("shop_").by_word(), **extensions, "revision": "0001", "serves": "0001"}))
     starts = [

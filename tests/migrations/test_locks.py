@@ -1,5 +1,5 @@
 """A migration, or the addition of a model, does not deadlock with a load or an encoder that runs at the same time. An
-upgrade creates only those triggers again that have changed."""
+upgrade recreates only the triggers that have changed."""
 
 import threading
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from tests.support.databases import admin
 from tests.support.processes import wait_until
 from tests.support.shop import TOY
 
-# An upgrade creates a trigger again if the mode of the trigger differs from the mode in its file. In the mode
-# `always`, the triggers still fire.
+# An upgrade recreates a trigger if the mode of the trigger differs from the mode in its file. In the mode `always`, the
+# triggers still fire.
 CHANGED = (
     "alter table shop_private.work enable always trigger work_quarantined; "
     "alter table shop.product_image enable always trigger product_image_inserted; "
@@ -67,7 +67,7 @@ class Running:
         return self._errors
 
 
-def test_an_upgrade_creates_no_unchanged_trigger_again_and_does_not_wait_for_a_load(
+def test_an_upgrade_without_changed_triggers_recreates_none_and_waits_for_no_load(
     database: Database, settings: Settings
 ) -> None:
     with migrating(database, settings) as (_, conn, extensions):

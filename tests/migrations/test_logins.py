@@ -1,5 +1,5 @@
-"""An upgrade gives each process of a site a login of its own, also if the processes shared logins before. Commands
-read the passwords from the home folder of the upgrade."""
+"""An upgrade gives each process of a site a login of its own, even if the processes shared logins before. Commands
+read the passwords from the home folder to which the upgrade wrote them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

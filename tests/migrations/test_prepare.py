@@ -30,8 +30,8 @@ def test_an_upgrade_updates_an_extension_only_to_a_newer_version(database: Datab
         "select extname::text, extversion from pg_extension where extname in ('pg_prewarm', 'pg_trgm') order by 1"
     )
     admin(database, "drop extension pg_prewarm; create extension pg_prewarm version '1.1'")
-    # A database has a newer version of an extension than the server if the packages of the server are replaced by older
-    # packages.
+    # If older packages replace the packages of a server, a database can have a newer version of an extension than the
+    # server.
     admin(database, "update pg_extension set extversion = '99.0' where extname = 'pg_trgm'")
     upgrade(database, settings)
     assert admin(database, versions) == [("pg_prewarm", "1.2"), ("pg_trgm", "99.0")]

@@ -1,5 +1,5 @@
-"""The database keeps a copy of the site's revisions. It can be migrated with any home folder, even after a restore from
-a dump."""
+"""The database keeps a copy of the site's revisions. So the database can be migrated with any home folder, even after
+it was restored from a dump."""
 
 import subprocess
 from pathlib import Path
@@ -139,8 +139,8 @@ def test_a_dump_can_be_restored_under_another_name_with_an_empty_home(
         with_toy,
         "insert into shop.product (product_id, sku, title) values (shop.product_id('a'), 'a', 'Red shoes')",
     )
-    # `drift` compares the columns. The catalogs list the numbers of columns, which differ, because a restored table has
-    # no dropped columns.
+    # `catalog` lists columns with their numbers. The numbers differ, because a restored table has no dropped columns.
+    # Instead, `drift` compares the columns.
     before = {**catalog(with_toy), "columns": []}
     copy = databases.open(databases.create("template0"))
     dump, environment = embedded.binary(server_home, "pg_dump")

@@ -61,7 +61,8 @@ def catalog(program: Callable[..., subprocess.CompletedProcess[str]], database: 
 
 
 def with_gateway(empty: Database) -> None:
-    """Create a user mapping for the script to find. Other databases of the server use the role of the gateway too."""
+    """Create a user mapping with the gateway's password. Without it, the script would stop, because other databases of
+    the server use the role of the gateway too."""
     assert empty.password is not None
     password = empty.password(empty.roles.gateway)
     admin(
@@ -150,7 +151,7 @@ def test_the_script_gives_the_gateway_of_a_copy_a_new_password(
     original = tenants.database("tenant_")
     upgrade(original, settings)
     admin(original, "drop extension pg_prewarm; create extension pg_prewarm version '1.1'")
-    # This is also the state after a change to older packages.
+    # A database is also in this state after older packages have replaced the packages of the server.
     admin(original, "update pg_extension set extversion = '99.0' where extname = 'pg_trgm'")
     admin(original, "alter server shop_primary options (add sslmode 'allow')")
     name = str(original.write.database)
@@ -169,7 +170,7 @@ def test_the_script_gives_the_gateway_of_a_copy_a_new_password(
         with copied.connect(None) as conn, conn.begin():
             assert gateway.reach(conn, copied.roles) == gateway.own_end(conn)
         found.append(admin(copied, look))
-    assert found[0] == found[1] != before  # the second run finds no copy
+    assert found[0] == found[1] != before  # at the second run, the database is no copy any more
     versions = "select extname::text, extversion from pg_extension where extname in ('pg_prewarm', 'pg_trgm')"
     assert sorted(admin(copied, versions)) == [("pg_prewarm", "1.2"), ("pg_trgm", "99.0")]
     assert "sslmode=allow" in str(admin(copied, "select srvoptions from pg_foreign_server"))

@@ -38,7 +38,7 @@ def block(name: str, replacements: Mapping[str, str] | None = None) -> str:
 def shell(
     commands: str, env: Mapping[str, str], cwd: Path, *, typed: str = "", as_server: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run commands in a new session, so that programs that ask for a password read `typed`.
+    """Run commands in a new session. It has no terminal, so programs that ask for a password read `typed`.
 
     With `as_server`, the system user of the test servers runs the commands. All commands may call `windowshop`.
     """

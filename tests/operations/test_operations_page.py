@@ -19,7 +19,7 @@ from tests.operations.page import BLOCKS, PAGE, block
 from tests.support.databases import Databases, admin
 
 ROOT = page.ROOT
-SAMPLES = ("broken ", '{"process"', "Connections: ")  # a block that begins with one of these is an output
+SAMPLES = ("broken ", '{"process"', "Connections: ")  # a block that begins with one of these is printed by a command
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -27,7 +27,7 @@ Shell = Callable[..., subprocess.CompletedProcess[str]]
 def shell(
     database: Database, server_home: Path, environment: Callable[[Database], dict[str, str]], tmp_path: Path
 ) -> Shell:
-    """Returns a function that runs commands of the page in a shell. The search path has PostgreSQL's programs."""
+    """Returns a function that runs commands of the page in a shell. The shell finds PostgreSQL's programs."""
     path, variables = binary(server_home, "psql")
     url = database.write.set(drivername="postgresql")
     env = environment(database)
@@ -93,7 +93,8 @@ def own_passwords(database: Database) -> Iterator[None]:
 @pytest.mark.soak
 @pytest.mark.usefixtures("own_passwords")
 def test_passwords_change_while_connections_are_open(database: Database, shell: Shell) -> None:
-    """Open connections stay, second logins work while the first ones change, and old passwords are refused."""
+    """Open connections stay. The second logins work while the passwords of the first logins change. The old passwords
+    are refused."""
     assert database.password is not None
     logins = (Role.WEB_READER, Role.WEB_WRITER, Role.LOADER, Role.ENCODER, Role.JOBS)
     old = {

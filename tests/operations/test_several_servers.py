@@ -1,5 +1,5 @@
-"""The commands of docs/operations.md about standbys, promotion, PgBouncer and points in time run on servers of their
-own."""
+"""The commands of docs/operations.md about standbys, promotion, PgBouncer and a restore to a point in time run on
+servers of their own."""
 
 import os
 import re

@@ -69,7 +69,7 @@ KEYS = [
 ]  # fmt: skip
 _FROM_PAGE = {"Sec-Fetch-Site": "same-origin"}
 _RULE = {"name": "x", "when": "always", "then": "banner", "then_value": "x", "live": "1"}
-# The page for staff answers with HTML. A form needs to come from the page itself, whatever key it has.
+# The page for staff answers with HTML. It accepts a form only from the page itself, whatever key the request has.
 STAFF = [
     *(Attempt(f"GET {path} with {key or 'no key'}", "GET", path, status, key)
       for path in ("/staff", "/staff/synonyms", "/staff/rules", "/staff/quarantine", "/staff/models")

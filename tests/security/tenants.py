@@ -12,7 +12,7 @@ from tests.support.shop import Shop
 
 TENANTS = [f"t{number:02d}mark" for number in range(50)]
 SKUS = ("1", "2", "3")
-FIRST = "00000000-0000-0000-0000-000000000000"  # a product_id before every other
+FIRST = "00000000-0000-0000-0000-000000000000"  # a product_id that sorts before every other
 QUERY = "red shoes"  # the query cache has vectors of this text and of "bags"
 
 # Product 1 of a tenant has a title in quarantine, and product 3 has an image that waits for its host.

@@ -74,9 +74,9 @@ def test_no_one_can_log_in_as_a_group(shop: "Shop", role: Role) -> None:
 
 
 def test_only_two_checks_and_migrations_run_set_role() -> None:
-    """Only the migrations and the check of the gateway act as the owner, and the check of the signals acts as app. A
-    migration renews the function of each signal as the role that defined the signal, and then is the owner again. A
-    pooler would hand a changed role to another client, so a check changes its role for one transaction only."""
+    """The migrations and the check of the gateway act as the owner, and the check of the signals acts as app. A
+    migration renews the function of each signal as the role that defined the signal, and then becomes the owner again.
+    A check changes its role for one transaction only, because a pooler would hand a changed role to another client."""
     files = [path for folder in ("db", "encoder", "loader", "web", "windowshop") for path in (ROOT / folder).rglob("*")]
     found = {
         path.relative_to(ROOT).as_posix(): len(re.findall(r"set (?:local |session )?role|-c role=", path.read_text()))

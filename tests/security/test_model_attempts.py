@@ -1,5 +1,5 @@
-"""A model's folder is refused before a file of it is loaded. The reasons are a pickle, foreign code, a folder or
-weights outside the folder, and a malformed list of modules or weights.
+"""A model's folder is refused before any of its files is loaded, if the folder contains a pickle, names foreign code,
+or names modules or weights outside of itself. A malformed list of modules or weights is refused too.
 
 To add an attempt, add a row: the file, its content, and the words of the refusal.
 """

@@ -41,8 +41,8 @@ def tenants(databases: Databases, toy_template: tuple[str, Path]) -> Iterator[Te
 
 
 def leaks(tenants: Tenants, own: str, attempts: Sequence[tuple[str, int | None]], guesses: Sequence[str]) -> list[str]:
-    """Returns the attempts and guesses of the tenant `own` that reveal something about another tenant, fail, or return
-    another number of rows than expected, each with its answer."""
+    """Makes the attempts and guesses as the tenant `own`. Returns each statement that reveals something about another
+    tenant, fails, or returns another number of rows than expected. Each statement is followed by its answer."""
     found = []
     other = TENANTS[(TENANTS.index(own) + 1) % len(TENANTS)]
     with tenants.acting_as(own):
@@ -128,7 +128,7 @@ def test_roles_that_see_every_product_and_the_encoder_work_as_without_policies(t
             assert tenants.answer("select ef_search from shop_private.search_settings()").rows == [(77,)]
 
 
-def test_a_tenant_that_loads_changes_only_its_own_products_and_catalog(tenants: Tenants) -> None:
+def test_a_tenant_that_may_load_products_changes_only_its_own_products_and_catalog(tenants: Tenants) -> None:
     mine = f"create policy mine on shop.product to {OWN} using (catalog = '{OWN}')"
     with tenants.policies(mine), tenants.member_of("shop_app", OWN), tenants.acting_as(OWN):
         changes = {

@@ -31,7 +31,8 @@ def test_a_statement_that_fails_leaves_only_its_error_in_the_log(
     shop: "Shop", server_home: Path, statement: str, parameters: dict[str, object], logged: str
 ) -> None:
     conn = shop.connect(Role.APP)
-    conn.exec_driver_sql("set log_parameter_max_length_on_error = -1")  # the only such setting that a role may change
+    # A role may change this setting, but no other that adds parameters to the log.
+    conn.exec_driver_sql("set log_parameter_max_length_on_error = -1")
     with pytest.raises(DatabaseError):
         conn.exec_driver_sql(statement, parameters)
 
