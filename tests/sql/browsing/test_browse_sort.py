@@ -299,7 +299,7 @@ def test_prices_of_several_currencies_are_not_compared(shop: "Shop", sort: str) 
     assert len(ranking.browse(conn, SearchParams(), sort)) == 3
 
 
-def test_only_the_prices_of_the_sort_need_one_currency(shop: "Shop") -> None:
+def test_only_the_prices_that_a_sort_compares_need_one_currency(shop: "Shop") -> None:
     from tests.support.shop import product
 
     shop.load(product("a", price="2", sale_price="1", currency="EUR"), product("b", price="3", currency="USD"))

@@ -42,7 +42,7 @@ def test_attribute_matches_are_estimated_only_if_a_scan_of_the_index_is_quicker(
 
         share, count = collected(100, 250)
         assert (share, count) == (pytest.approx(0.1, abs=0.05), None)
-        assert collected(1, 250)[1] == 30, "few products match, so that a scan would take longer"
+        assert collected(1, 250)[1] == 30, "few products match, so a scan would take longer"
         assert collected(100, 1e6)[1] == 3000, "a scan would take longer"
         assert collected(100, None)[1] == 3000, "no index can be scanned"
         assert collected(100, 250, products=20_000)[1] == 3000, "the attributes of 20,000 products are read quickly"

@@ -33,7 +33,7 @@ def labelled_home(toy_template: tuple[str, Path], public_folder: Path) -> Path:
 def labelled(databases: Databases, large: Database, labelled_home: Path) -> Database:
     """Returns the database of `large` with label indexes of product_type and attributes.yarn.
 
-    Each of the four labels of product_type has half of the products in 25 of the 50 clusters. The yarn is wool for
+    Each of the four labels of product_type contains half of the products of 25 of the 50 clusters. The yarn is wool for
     the brands 20 to 29, which are far from the query "bag", and silk for the brands 30 to 39. Each other brand has a
     yarn of its own, of too few products for a label.
     """

@@ -69,7 +69,7 @@ def test_the_log_has_only_fields_and_values_that_can_be_labels() -> None:
     assert implied({"brand": ["acme"] * (MOST_LIST + 1), "color": ["red"] * MOST_LIST}) == {"color": ["red"]}
 
 
-def test_searches_and_lines_that_cannot_be_read_are_counted() -> None:
+def test_the_searches_and_the_unreadable_lines_of_a_log_are_counted() -> None:
     lines = [
         '{"process": "web", "event": "request", "labels": {"catalog": ["main"], "brand": ["acme"]}}',
         '{"process": "web", "event": "request"}',
@@ -152,7 +152,7 @@ def test_a_frequent_value_without_a_label_has_gain_and_cost(conn: Connection) ->
     assert one.index_bytes > products * 48 and one.build_seconds > 0
 
 
-def test_the_advice_gives_the_command_for_the_values_that_pay() -> None:
+def test_the_advice_gives_the_command_for_values_that_make_searches_faster() -> None:
     far = Advice("attributes.a b", "x", 10, 5000, 0.1, 50.0, 5.0, 10_000, 2**20, 3.0)
     near = Advice("brand", "y", 0, 5000, 0.1, 5.0, 5.0, 10_000, 2**20, 3.0)
     assert commands([far, near], logged=True) == [

@@ -1,4 +1,5 @@
-"""A calibration measures the index of each label. A search of all products of a measured label compares no sample."""
+"""A calibration measures the index of each label. Most searches of a label first compare the query with a sample of the
+label's vectors. A search for all products of a measured label needs no sample."""
 
 from collections.abc import Iterator
 
@@ -31,7 +32,7 @@ def conn(calibrated: Connection) -> Iterator[Connection]:
 
 
 def samples(conn: Connection) -> int:
-    """Returns how often this transaction has compared the sample of a label."""
+    """Returns how often this transaction has compared a query with the sample of a label."""
     return int(
         conn.scalar(text("select pg_stat_get_xact_function_calls('shop_private.label_sample'::regproc::oid)")) or 0
     )

@@ -1,5 +1,6 @@
-"""Labelled vectors are copies of the vectors of products that have a label, which is a frequent value of a field. They
-agree with the vectors and the products although other sessions write during copies and drops."""
+"""A label is a frequent value of a field. Labelled vectors are copies of the vectors of products with a label. The
+copies agree with the vectors and the products, although other sessions write while vectors are copied or labels
+dropped."""
 
 from threading import Thread
 
@@ -94,8 +95,8 @@ def test_a_copy_that_ends_in_a_deadlock_is_repeated(small: Shop) -> None:
 
 
 def test_a_drop_of_labels_waits_for_an_encoder_that_has_read_them(small: Shop, settings: Settings) -> None:
-    """The encoder has read the labels and waits for a product. If the tables were dropped meanwhile, its batch would be
-    lost."""
+    """The encoder has read the labels and waits for the lock of a product. If the tables were dropped meanwhile, the
+    batch of the encoder would be lost."""
     small.load(product("a", "another title", product_type="bags"))
     worker = small.worker()
     items = worker.claim("title")

@@ -41,7 +41,7 @@ def search(conn: Connection, query: NDArray[Any], filter_: dict[str, Any], **opt
 
 
 def recall(conn: Connection, filter_: dict[str, Any], passes: NDArray[np.bool_], count: int = 20) -> float:
-    """Returns the mean recall@10 of searches. At least half of them must take the route of the label."""
+    """Returns the mean recall@10 of `count` searches. At least half of the searches must take the route `label`."""
     found, routes = [], []
     for query in queries(count):
         rows = search(conn, query, filter_)

@@ -24,7 +24,7 @@ def labelled(group: int, *postings: Posting) -> list[Posting]:
 def test_f1_is_computed_as_in_the_shopee_competition(shop_with_thresholds: "Shop") -> None:
     add(
         shop_with_thresholds,
-        *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # c matches only c
+        *labelled(1, Posting("a", 1, 1), Posting("b", 1, 1), Posting("c", 7, 7, SAUCEPAN)),  # c matches only itself
         *labelled(2, Posting("d", 3, 3, "telescope tripod, aluminium")),  # d is alone in group 2
         Posting("e", 1, 1),  # e has no label, so it does not count
     )

@@ -1,5 +1,5 @@
-"""shop_private.trial_search searches with the vectors of a given model, which need not serve. A trial uses it to
-evaluate a model before the model is promoted."""
+"""shop_private.trial_search searches with the vectors of a given model, which need not be the serving model. A trial
+calls this function to evaluate a model before the model is promoted."""
 
 import json
 from collections.abc import Callable, Iterator
