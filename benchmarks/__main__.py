@@ -132,9 +132,9 @@ def cut(
         list[int] | None, typer.Argument(help="Numbers of the splits to measure; by default all.")
     ] = None,
 ) -> None:
-    """Measure the option cut => 'relevant', which removes results: the share of the relevant products that it keeps,
-    and the number of products that it keeps for a query of random letters. The relevant products are those of concepts
-    that the model has not been trained on."""
+    """Measure the option cut => 'relevant', which removes results. The figures are the share of the relevant products
+    that the option keeps, and the number of products that it keeps for a query of random letters. The relevant products
+    are those of concepts that the model has not been trained on."""
     from benchmarks.relevance import cut
 
     cut.run(*([splits] if splits else []))

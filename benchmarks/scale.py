@@ -73,7 +73,7 @@ class Estimate:
 
     products: int
     suits: Suitable
-    bits: int  # size of both indexes if they are indexes over bits
+    bits: int  # size of the two vector indexes if they are indexes over bits
     tables: int  # all tables, and all indexes but HNSW
     build_hours: float  # of one core, for both HNSW indexes
     cpu_hours: float  # to encode the images with two cores

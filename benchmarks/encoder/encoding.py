@@ -53,7 +53,8 @@ def run(count: int = 1242, batches: tuple[int, ...] = (16, 32, 64)) -> None:
         fast, plain = _loaded(measured, "onnx"), _loaded(measured, "torch")
         drive(measured, fast, EncoderSettings())  # encodes the titles and warms up the model; this run is not measured
         rates: dict[int, float] = {}
-        for batch in batches:  # finds the fastest batch size; the lanes then run with this size
+        # Find the batch size at which the lane with the export is fastest. Both lanes then run with this size.
+        for batch in batches:
             measured.forget_vectors(titles=False)
             clock, _ = drive(measured, fast, EncoderSettings(image_batch=batch))
             rates[batch] = count / clock.wall

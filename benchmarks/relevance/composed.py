@@ -1,12 +1,13 @@
 """Measures searches by a product and a change of it in words, such as "but red", on the triples of triples.py.
 
-Four searches are compared. The first two are by the image of the product alone, and by the words of the change alone.
-The third has the product and the words as its two inputs, and fuses their rankings. The fourth is by the product with
-the option `change`. The metric is the mean reciprocal rank (MRR) of the first right product. The given product is never
-a result.
+Four searches are compared. `image` searches by the image of the product alone, and `text` by the words of the change
+alone. `fusion` has the product and the words as its two inputs, and fuses their rankings. `change` searches by the
+product, with the words as the option `change`. The metric is the mean reciprocal rank (MRR) of the first right product.
+The given product is never a result.
 
-The starter's head, its only part that is trained here, has not seen the concepts of the products. The constants of the
-option were chosen on the `tuning` half of the triples; all figures with a goal come from the `test` half.
+The head of the starter model is the only part that is trained here, and it has not seen the concepts of the products.
+The constants of the option `change` were chosen on the half `tuning` of the triples; all figures with a goal come from
+the half `test`.
 """
 
 import json

@@ -1,8 +1,9 @@
 """Measures the option cut => 'relevant' of shop.search, which removes results. One figure is the share of the relevant
 results that the cut keeps. Another is the number of products that the cut keeps for a query of random letters.
 
-The queries, products and judgements come from held_out.py, so the starter's head, its only part that is trained here,
-has not seen their concepts. The search uses its default weights; no weight is fitted on these queries.
+The queries, products and judgements come from held_out.py. The head of the starter model is the only part that is
+trained here, and it has not seen the concepts of these queries. The search uses its default weights; no weight is
+fitted on these queries.
 """
 
 import random

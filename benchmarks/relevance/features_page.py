@@ -29,7 +29,7 @@ from db.search.ranking import SearchHit, SearchParams
 from db.search.suggestions import suggest
 
 KINDS = ("mug", "kettle", "teapot", "bottle")
-VARIANTS = 8  # products of each kind in one group, with one image
+VARIANTS = 8  # this many products of each kind are one group and have the same image
 OTHERS = 6  # further products of each kind, each with an image of its own
 COLOURS = {"mug": "red", "kettle": "blue", "teapot": "green", "bottle": "yellow"}
 QUERIES = ("kettle for induction", "mug with a lid", "teapot with a strainer", "bottle for school")

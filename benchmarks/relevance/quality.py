@@ -4,8 +4,8 @@
 A split is a set of concepts, such as dog (encoder/starter/training/splits.py). For each split, the head of the starter
 model is trained without these concepts. The head is the only part of this model that is trained here. A real encoder
 serves the model with this head. The images of the concepts are products in a real database (held_out.py). The code of
-`windowshop evaluate --fit` fits the fusion weights on half of the queries. All figures come from the other half of the
-queries, the test half. So neither training nor fitting has seen a query of the test half.
+`windowshop evaluate --fit` fits the weights of the legs on half of the queries. All figures come from the other half,
+the test half. So neither training nor fitting has seen a query of the test half.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from encoder.starter.training.fit import Material
 from windowshop.output import evaluation as report
 from windowshop.starter import gather
 
-WITHIN = 0.01  # in a suite, the hybrid's nDCG@10 may be at most this much below that of the best leg
+WITHIN = 0.01  # in a suite, the nDCG@10 of all legs may be at most this much below that of the best leg
 
 
 @dataclass(frozen=True)

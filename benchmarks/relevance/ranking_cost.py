@@ -2,8 +2,8 @@
 
 - not used: the first database has no rules, and all its signals have weight 0. The second database is a copy of the
   first. In the copy, the functions of a search do not call the functions of rules and signals.
-- used: a copy of the first database with 10 signals, 5 of them views, and 1,000 live rules is compared with the first
-  database.
+- used: the first database is compared with a copy that has 1,000 live rules and 10 signals. Five of these signals read
+  views.
 
 All three legs run. The two searches of a pair run within a fraction of a second, in a random order.
 """
@@ -25,8 +25,8 @@ from benchmarks.support.report import Line, Table, keep, milliseconds
 RULES = 1000
 GENERAL = 50  # this many rules have a `similar` condition, and this many have a `filter` condition
 NOT_USED, USED = 0.00005, 0.001  # largest median of the paired differences, in seconds
-# Each key is a function of a search. Its value is the statement of this function that calls a function of rules or
-# signals.
+# Each key is an SQL function that runs in a search. The value is the statement in which this function calls a function
+# of rules or signals.
 CALLS = {
     "new_run": "run.ranking := shop_private.search_ranking(p_request);",
     "run_search": "p_request := shop_private.ruled_request(p_request, run.ranking);",

@@ -25,15 +25,15 @@ from db.roles import Role
 
 QUERIES = 500
 CHANGED = 10_000  # products whose price changes
-DEPTHS = 40  # number of depths of a parcel in the generated catalog, all about equally frequent
-RELEVANT = 3  # judged products of a query
+DEPTHS = 40  # number of different parcel depths in the generated catalog; all are about equally frequent
+RELEVANT = 3  # number of judged products for each query
 WRITE_EVERY = 10.0  # seconds between writes; after each write, what_if changes all 10,000 products again
 MOST_SECONDS, MOST_WAIT = 60.0, 0.5
 
 
 @dataclass
 class Writer:
-    """Writes the prices of products until it is stopped. `waits` are the seconds of each write."""
+    """Writes the prices of products until it is stopped. `waits` has the duration of each write in seconds."""
 
     shop: Shop
     skus: Sequence[str]

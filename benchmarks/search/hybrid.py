@@ -4,8 +4,7 @@ one.
 The time of a search with three legs is compared with the sum of these times:
 
 - image leg, title leg: the raw statement for 50 rows. Its ef_search is the smallest at which the image leg reaches a
-  recall@10 of .98, but at least 50. The title leg uses the same ef_search. Within a search, shop.search also reads 50
-  rows of each leg.
+  recall@10 of .98, but at least 50. The title leg uses the same ef_search. shop.search reads 50 rows of each leg, too.
 - keyword leg: shop.search by keywords alone, which includes the fixed time of a call of shop.search.
 """
 

@@ -248,7 +248,7 @@ def timed(seconds: dict[str, float], what: str) -> Iterator[None]:
 
 
 def rows_digest(version: int, seed: int) -> str:
-    """Returns a hash of the migrations, the generator's version and the seed, on which the rows depend."""
+    """Returns a hash of what the rows depend on: the migrations, the generator's version and the seed."""
     versions = sorted((Path(migrations.__file__).parent / "versions").glob("*.py"))
     said = b"".join(path.read_bytes() for path in versions) + f"{version} {seed}".encode()
     return hashlib.sha256(said).hexdigest()[:8]

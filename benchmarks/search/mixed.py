@@ -1,4 +1,5 @@
-"""Measures the recall of searches whose nearest products lie in several regions, or far from the query.
+"""Measures the recall of searches whose nearest products lie in several regions of the vector space, or far from the
+query.
 
 A mix is a query of several weighted products. Two shops are measured: one has a single catalog, the other has several
 catalogs of different sizes. Each search is by a mix or by a text, in one catalog, with or without a filter. Some
@@ -58,8 +59,8 @@ class Family:
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers to a family of searches. `other_image` counts the rows that show another image than the product's
-    image nearest to the query."""
+    """The answers to a family of searches. `other_image` counts the rows that do not show the product's image that is
+    nearest to the query."""
 
     recalls: NDArray[np.float64]
     seconds: NDArray[np.float64]

@@ -1,6 +1,6 @@
-"""Measures the searches per second of 1, 2, 8 and 32 sessions, without a filter. The searches are pgvector's raw
-statement, shop.search and those of the other indexes. The raw statement and the other indexes run with the smallest ef
-whose recall reaches the target; shop.search runs as calibrated.
+"""Measures the searches per second of 1, 2, 8 and 32 sessions, without a filter. It compares pgvector's raw statement,
+shop.search and the other indexes (peers.py). The raw statement and the other indexes run with the smallest ef whose
+recall reaches the target; shop.search runs as calibrated.
 
 Each session is a thread of this process with a connection of its own. The threads and the server share the cores of
 the machine, so the figures of the server contain the work of its clients. hnswlib and faiss need no client; LanceDB

@@ -95,10 +95,10 @@ class Figures:
 def in_turns(strategies: Sequence[Strategy]) -> list[Figures]:
     """Run every query by every strategy. All strategies run the first ten queries, then the next ten, and so on.
 
-    So a disturbance of the machine affects all strategies alike. Ten queries in a row keep the server process of the
-    strategy busy, as in a real service. When the strategies alternated after every query, a statement that does
-    nothing took .35 ms instead of .03 ms. For each ten queries, the strategies run in a new random order, because the
-    first strategy finds cold caches.
+    So a disturbance of the machine affects all strategies alike. A strategy runs ten queries in a row, because this
+    keeps its server process busy, as in a real service. When the strategies alternated after every query, a statement
+    that does nothing took .35 ms instead of .03 ms. For every ten queries, the strategies run in a new random order,
+    because the first strategy finds cold caches.
 
     Before the measured queries, every query runs once without being measured. A new connection maps each page of the
     index at the first use of the page. In the first few hundred queries, these mappings take several times as long as

@@ -1,4 +1,5 @@
-"""Measures search without a filter: compares the raw statement with other indexes, and shop.search with the statement.
+"""Measures search without a filter. Compares the raw statement with other indexes, and shop.search with the raw
+statement.
 
 The raw statement and the other indexes run with the smallest ef whose recall reaches the target. So their times can be
 compared at equal recall.

@@ -23,8 +23,8 @@ def revision() -> str | None:
 
 
 def digest(paths: Sequence[str], root: Path = ROOT) -> str:
-    """Returns a hash of the names and contents of `paths`, which are files or folders below `root`. Of a folder, only
-    the Python and SQL files count. A file that `paths` names counts whatever its suffix is."""
+    """Returns a hash of the names and contents of `paths`, which are files or folders below `root`. In a folder, only
+    the Python and SQL files count. A file that `paths` names itself counts with any suffix."""
     found = hashlib.sha256()
     for file in sorted({file for path in paths for file in _files(root / path)}):
         found.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")

@@ -1,7 +1,7 @@
 """Sends prepared HTTP requests on keep-alive connections, and reads only the status and Retry-After of answers.
 
-The client is small because it runs on the machine of the measured service, where the client's own processor time
-distorts the figures.
+The client is kept small, because it runs on the machine of the measured service: its own processor time distorts the
+figures.
 """
 
 import asyncio

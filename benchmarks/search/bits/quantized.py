@@ -1,10 +1,10 @@
 """Measures an IVFFlat index over the bits of the image vectors against the HNSW index over the vectors: size, build
 time, p50 and recall, of raw statements and of shop.search. A bit is the sign of one number of a vector.
 
-The raw statements run in turns: both indexes exist, and each statement uses its own. shop.search uses the newest index.
-It is therefore measured once before and once after the index over bits is built, and both times in turns with the raw
-statement over vectors. Each time, the p50 of shop.search is divided by the p50 of this statement. The quotient of the
-two results compares the two searches.
+The raw statements run in turns, because both indexes can exist and each statement uses its own index. shop.search uses
+the newest index. It is therefore measured twice: before and after the index over bits is built. Both times, it runs in
+turns with the raw statement over vectors, and its p50 is divided by the p50 of this statement. The quotient of the two
+ratios says how much longer a search by bits takes.
 
 Two other ways to use bits are measured: an exact scan whose first pass compares the bits of all vectors, which is not
 part of Windowshop, and an HNSW index over the same bits, which Windowshop builds only over few rows.

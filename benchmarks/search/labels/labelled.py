@@ -4,7 +4,8 @@ index is an HNSW index over the vectors of the products with one value of a fiel
 For each category of at least LEAST products, queries from the category and queries from other categories are measured.
 The goal compares a labelled search with a search without a filter in another catalog, which has only as many products
 as the category. The label indexes are calibrated first. Each of the two catalogs has a server of its own, and the
-servers answer in turns. A filter on a list of two categories is measured too; its search reads the indexes of both.
+servers answer in turns. A filter on a list of two categories is measured too; a search with this filter reads two label
+indexes.
 
 The build of the label indexes is compared with a build of the two HNSW indexes (of images and of titles) of the whole
 catalog, by the same statement.

@@ -4,7 +4,8 @@ instead.
 There are two policies. The first one compares a column: each customer sees one product type. The second one asks
 whether the customer's price list has the product; together, the lists of all customers have as many rows as the catalog
 has products. Each of three customers sees a share of the catalog. The role without a policy has BYPASSRLS, so one
-database answers both roles in turns. The filter passes the same products: a product type, or a price below a bound.
+database answers both roles in turns. The filter passes the products that the policy shows: those of a product type, or
+those below a price.
 """
 
 from collections.abc import Iterator, Sequence

@@ -3,12 +3,12 @@
 All changes are made in a copy of the database. In a first round, a tenth of the products gets another image of the same
 kind, and a twentieth of the products is deleted and inserted again with another image. In the second round, three
 tenths get another image, and again a twentieth is deleted and inserted. After each round, VACUUM runs. At the end, the
-indexes are rebuilt with the same parameters. The calibration of the beginning stays until the rebuild. No autovacuum
-runs meanwhile. From a million products on, only the first round runs, and the indexes are not rebuilt, because the
-second round and the rebuild take hours.
+indexes are rebuilt with the same parameters. Until the rebuild, searches use the calibration from before the changes,
+and no autovacuum runs. From a million products on, only the first round runs, and the indexes are not rebuilt, because
+the second round and the rebuild take hours.
 
-The searches have text-like queries and use the image leg. One search has no filter. The other has a filter on the
-query's own category, which a twentieth of the products passes. The recall is measured against the current vectors.
+The searches have text-like queries and use the image leg. They run without a filter, and with a filter on the query's
+own category, which a twentieth of the products passes. The recall is measured against the current vectors.
 """
 
 import copy
