@@ -1,8 +1,8 @@
 """Stores and finds the passwords of the logins that `db upgrade` created on a site's own server.
 
 The passwords are in `<home>/secrets.json`. With this home folder and the administrator's address, each later command
-finds the password of its role's login, and connects with this login. A command whose address has another user name
-keeps the login of the address.
+finds the password of its role's login, and connects with this login. If the address of a command has another user name
+than the administrator's, the command logs in as this other user.
 
 The key of a password contains the login, the hosts and ports of the server, and the administrator's user name, but not
 the database. So one home can serve several servers. Because a primary and its standbys have the same passwords, a

@@ -19,7 +19,7 @@ READERS = {
     "loader": ("loader",),
     "jobs": ("jobs",),
 }
-MONITORING = ("exporter", "grafana")  # the containers run as users of their images, so every user may read these files
+MONITORING = ("exporter", "grafana")  # every user may read these files, because their containers run as other users
 PREFIX = "shop_"
 
 

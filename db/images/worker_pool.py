@@ -75,7 +75,7 @@ class WorkerPool:
 def limit_memory(most_bytes: int) -> None:
     """Let this process allocate at most `most_bytes` more, so that an image cannot take the machine's memory.
 
-    The limit counts the memory that the process can write to, and neither libraries nor shared memory.
+    The limit counts memory that the process can write to. It counts neither libraries nor shared memory.
     """
     now = 0
     with suppress(FileNotFoundError):  # macOS has no /proc

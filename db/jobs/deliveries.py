@@ -26,11 +26,12 @@ log = structlog.get_logger()
 
 NOTES = 1_000  # notes that one transaction turns into messages
 MOST_WAITING = 10_000  # messages; a webhook with more is disabled if its last attempt failed
-BUSY = 1_000  # while more messages wait for a receiver that accepts them, no note becomes a message for this receiver
+BUSY = 1_000  # messages; while more than this wait for a receiver that accepts messages, it gets no further messages
 # Seconds before the next attempt, after each failed attempt. These are the pauses that Standard Webhooks recommends.
 PAUSES = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 ATTEMPTS = len(PAUSES) + 1
-LONGEST_HOURS = 76  # the pauses take 75.6 hours; a backlog delays attempts, and an attempt after this time is the last
+# The pauses add up to 75.6 hours. A backlog can delay attempts, and an attempt that begins after this time is the last.
+LONGEST_HOURS = 76
 RUN_SECONDS = 60.0  # time after which a job begins no further attempt; the next job continues
 FAILURES = 3  # failed attempts in a row after which a job ends, because the receiver seems to be down
 
@@ -84,7 +85,8 @@ class Deliveries:
         self._threads = ThreadPoolExecutor(webhooks.MAX_WEBHOOKS, "webhook")
 
     async def make_messages(self, connector: PsycopgConnector) -> list[int]:
-        """Turn notes into messages, but not for busy receivers. Disable the failing webhooks with too many messages.
+        """Turn notes into messages, but not for busy receivers (see BUSY). Disable each failing webhook for which more
+        than MOST_WAITING messages wait.
 
         Returns the ids of the webhooks with due messages.
         """

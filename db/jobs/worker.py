@@ -5,13 +5,13 @@
                         ATTEMPTS attempts fails instead
     every 10 minutes    refresh_suggestions: computes the texts that shop.suggest shows
     every hour          refresh_signals: computes the popularity and the distributions of signals
-                        delete_old: deletes old events and cached queries in batches, salts of visitors, and old
-                        failed jobs
+                        delete_old: deletes old events and cached queries in batches, the salts with which visitors
+                        were hashed on earlier days, and old failed jobs
     when it is due      load_feed: loads a feed; one load of a feed runs at a time
                         deliver: sends the messages of a webhook; one such job of a webhook runs at a time
 
-procrastinate makes one job each time a periodic task is due, however many processes run. A process sends a heartbeat;
-when the process dies, another process runs its jobs, unless they have failed after ATTEMPTS attempts.
+procrastinate makes one job each time a periodic task is due, however many processes run. Each process sends a
+heartbeat. When a process dies, another process runs its jobs again, except those that have had ATTEMPTS attempts.
 """
 
 import asyncio
@@ -218,7 +218,8 @@ class JobsWorker:
             raise psycopg.OperationalError("a task of a worker ended")
 
     async def _watch(self) -> None:
-        """Check every LOOK_SECONDS. Each process does this, but a job such as `look_around` runs in one process."""
+        """Call `_check` every LOOK_SECONDS. This is not a job, because a job runs in only one process, and each process
+        needs the result of its own check."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             await self._check()
@@ -317,7 +318,7 @@ class JobsWorker:
             row = await (await conn.execute(_ARGUMENTS, (name,))).fetchone()
         if row is None:  # the schedule was removed after the job was made
             return
-        log.info("a feed is loaded", feed=name)
+        log.info("the load of a feed begins", feed=name)
         ended = await self._load(name, row[0], self._settings.feed_seconds)
         self.loads["failed" if ended.exit_code else "succeeded"] += 1
         async with connector.pool.connection() as conn:

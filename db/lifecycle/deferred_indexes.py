@@ -85,7 +85,7 @@ def defer_product_indexes(database: Database) -> bool:
 def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
     """Defer the HNSW indexes of nearly empty tables that will receive many vectors. Returns the names of the indexes.
 
-    An encoder calls this function before it starts with the catalog.
+    An encoder calls this function before it starts to encode the catalog.
     """
     if not may_build(database):
         return []

@@ -24,7 +24,7 @@ from db.search.ranking import SearchParams
 
 MOST_PAIRS = 10_000  # pairs of a field and a value that are counted
 MOST_SHARE = 0.9  # of the products; the index of a larger label would hardly be smaller than that of all vectors
-MOST_OTHER = 20
+MOST_OTHER = 20  # fields other than label_indexes.COLUMNS
 MOST_VALUE = 300  # characters of a field and its value
 MOST_FIELDS = 20  # fields of one search that are logged
 MOST_LIST = 1_000  # values of a list in a filter; a longer list implies nothing
@@ -105,7 +105,7 @@ def implied(asked: Any) -> dict[str, list[Any]]:
 
 
 def _top(path: Any) -> str | None:
-    """Return the top of a path as shop_private.label_top does."""
+    """Return the part of a path before its first ">", as shop_private.label_top does."""
     return str(path).partition(">")[0].strip(" ").lower() or None
 
 
@@ -154,7 +154,8 @@ def read_filters(lines: Iterable[str]) -> Filters:
 
 
 def _pairs(labels: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the fields and values of a search. The tops are left out if no product type of the search is a path."""
+    """Yield the fields and values of a search. Values of label_indexes.TOP are left out if no product type of the
+    search has a ">"."""
     for name, values in labels.items():
         if name == label_indexes.TOP and ">" not in str(labels.get("product_type", ">")):
             continue
@@ -185,8 +186,8 @@ def advise(conn: Connection, model: str, filters: Filters, fields: Sequence[str]
     """Return advice for those values of `fields` that are no labels of the model yet. A value is left out if fewer than
     label_indexes.least_rows products have it, or more than MOST_SHARE of all products.
 
-    The values with the most searches come first, and of these the values with the most products. The searches for the
-    first MEASURED values are timed with products as queries, so they need no encoder.
+    The values with the most searches come first. Of values with equally many searches, the value with the most products
+    comes first. The searches for the first MEASURED values are timed with products as queries, so they need no encoder.
     """
     least = label_indexes.least_rows(conn)
     present = label_indexes.labels_of(conn, model)

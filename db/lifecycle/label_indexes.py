@@ -20,8 +20,8 @@ COLUMNS = ("product_type", "brand", "catalog", "color", "size", "material")  # s
 TOP = "top:product_type"  # the part of product_type before the first ">", in lower case
 MOST = 200  # limit of the labels of a model, because the planner looks at every index of a table
 MOST_LETTERS = 200  # limit of the characters of a value or a field; an index entry can have 2,704 bytes
-LEAST_ROWS = 1_000  # up to this many products, comparing all is as fast as an index
-FILL_PAGES = 64  # pages of vectors that one statement reads: 512 kB; changes of their products wait until it ends
+LEAST_ROWS = 1_000  # to compare all of up to this many products is as fast as to scan an index
+FILL_PAGES = 64  # pages of vectors (512 kB) that one statement reads; changes of their products wait for the statement
 RETRIES = 5
 # SQLSTATEs: a vector was deleted while it was copied; a deadlock
 TRANSIENT = ("23503", "40P01")
@@ -103,7 +103,7 @@ def is_in(values: Sequence[Any], value: Any) -> bool:
 
 
 def least_rows(conn: Connection) -> int:
-    """Return the number of matches up to which searches compare all (exact_limit), or LEAST_ROWS if that is larger."""
+    """Return the largest number of matches that searches compare one by one (exact_limit), but at least LEAST_ROWS."""
     limit = conn.scalar(text("select (shop_private.search_settings()).exact_limit"))
     return max(LEAST_ROWS, int(limit or 0))
 

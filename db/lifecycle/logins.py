@@ -1,8 +1,8 @@
 """Compares a site's logins with their rules, adds up their connection limits, and manages the logins of people.
 
 PostgreSQL lets every role change its own password and the defaults of its own sessions, and any session may lift its
-statement_timeout. PostgreSQL does not let a role change its own connection limit or temp_file_limit. So these limits
-protect the service, and `db upgrade` sets the other defaults again.
+statement_timeout. PostgreSQL does not let a role change its own connection limit or temp_file_limit. So only these two
+limits protect the service. `db upgrade` sets all other defaults again.
 """
 
 from collections.abc import Iterator, Mapping

@@ -28,7 +28,7 @@ EMPTY_PAGE = "WS105"
 LEG_TIMES = "WS106"
 RULES = "WS107"
 NOTICE_LEVEL = "debug1"  # a session receives WS103 to WS106 only with this client_min_messages
-MAY_HAVE_OPERATORS = re.compile(r'["“”„‟«»:]|(^|\s)-')  # as in shop_private.read_query
+MAY_HAVE_OPERATORS = re.compile(r'["“”„‟«»:]|(^|\s)-')  # the signs with which shop_private.read_query finds operators
 TIMED_SEARCHES = 0.05  # a value for shop.timed_searches, the share of a session's searches that send LEG_TIMES
 
 

@@ -61,8 +61,8 @@ webhook_note = Table(
     schema=PRIVATE,
 )
 
-# The notes of a busy webhook, which is one for which too many messages wait. Its notes are kept here, so the other
-# webhooks get their messages meanwhile.
+# A webhook is busy while too many messages wait for it. Its notes are kept here, so that the other webhooks get their
+# messages meanwhile.
 webhook_held = Table(
     "webhook_held",
     metadata,

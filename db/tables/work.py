@@ -117,7 +117,7 @@ work = Table(
         "due_at",
         postgresql_where=text("state = 'pending' and host is null and batch_limit is null"),
     ),
-    # Finds the items of lost batches, largest batches first.
+    # Finds the items of batches whose worker stopped, those with the largest batch_limit first.
     Index(
         "work_limited_idx",
         "model_id",

@@ -40,7 +40,7 @@ for old in $(echo "$backups" | tail -n "+$((kept + 1))"); do
   rm -rf "${folder:?}/$old"
 done
 if [ "$(psql --no-psqlrc --no-password -At --dbname=replication=true --command="SHOW archive_mode")" = off ]; then
-  mkdir -p "$1/wal" # it stays empty: restore.sh refuses a backup whose archive is missing
+  mkdir -p "$1/wal" # stays empty; restore.sh refuses a backup without this folder
 fi
 oldest=$(echo "$backups" | head -n "$kept" | tail -n 1)
 needed=$(sed -n 's/^START WAL LOCATION: .*(file \([0-9A-F]*\))$/\1/p' "$folder/$oldest/backup_label")

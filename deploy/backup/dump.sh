@@ -25,7 +25,7 @@ name=$2-$(date -u +%Y%m%dT%H%M%SZ).dump
 part=$folder/.$name.part
 trap 'rm -f "$part"' EXIT
 trap 'exit 1' HUP INT TERM
-# The salt that names the page's visitors must not outlive its day.
+# The salt with which the page hashes its visitors must not outlive its day, so the dump leaves it out.
 pg_dump --format=custom --no-password --exclude-table-data=shop_private.visitor_salt --file="$part" "$2"
 pg_restore --file=/dev/null "$part"
 sync "$part"

@@ -3,7 +3,7 @@ an export, or torch.
 
 By default, the image tower of CLIP or SigLIP runs in torch with matrix products in bfloat16 under two conditions: the
 CPU has instructions for them, and the export found that the vectors are close enough to those in float32. ONNX Runtime
-has no such products, and takes 1.7 times as long.
+has no matrix products in bfloat16, and takes 1.7 times as long.
 """
 
 from collections.abc import Mapping
