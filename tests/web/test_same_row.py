@@ -67,7 +67,7 @@ PRODUCTS: list[dict[str, Any]] = [
     {"sku": "K10", "title": "Stool", "sale_price": "49 EUR", "quantity": "5.00", "rating": "9/10", "published_at": ""},
 ]
 
-# Each field gets these values, and then its own odd values.
+# The test gives each field these values, and then the odd values that ODD lists for the field.
 ANY_FIELD: list[Any] = [
     "x" * 501, "a\0b", " ", 5, 1.5, -1, 10**30, True, [], {}, ["a", "b"], {"a": 1}, {"name": "N"}, [{"name": "A"}, 5],
     {"value": "19.99", "currency": "EUR"}, [[[1]]],
@@ -108,7 +108,8 @@ ODD: dict[str, list[Any]] = {
         [f"{n}.jpg" for n in range(101)], "/etc/passwd", ["", "b.jpg", "b.jpg"], {"alt": "x"},
     ],
 }  # fmt: skip
-# PUT rejects a product whose `attributes` is such a list. A load stores the list as the attribute named attributes.
+# PUT rejects a product whose `attributes` is one of these lists. A load stores the list as an attribute that has the
+# name attributes.
 WITHOUT_NAMES: list[Any] = [["a", "b"], [{"name": "A"}, 5], [[[1]]]]
 ODD_PRODUCTS = [
     {"sku": f"{field} {number}", "title": "Thing", field: value}
@@ -166,7 +167,9 @@ def test_a_put_and_a_load_omit_the_same_odd_values(
     assert omitted == {*ODD, "image"} - {"images", "image_link"}
 
 
-def test_a_list_without_names_is_no_list_of_attributes(serve: Serve, own_database: Database, tmp_path: Path) -> None:
+def test_a_put_rejects_and_a_load_stores_attributes_that_are_a_list_without_names(
+    serve: Serve, own_database: Database, tmp_path: Path
+) -> None:
     products = [{"sku": str(n), "title": "Thing", "attributes": value} for n, value in enumerate(WITHOUT_NAMES)]
     with serve(own_database) as client:
         outcomes = client.put("/products", json={"products": products}).json()["products"]

@@ -8,7 +8,8 @@ from db.search.ranking import SearchParams
 from tests.support.search_options import NOT_IN_REST
 from web.api.schemas import GeneralSearch, ImageSearch, Input, Options, TextSearch, Weights
 
-NOT_ARGUMENTS = {"explain", "language"}  # `explain` only adds steps, and `language` is a setting of the session
+# `explain` only adds the steps of the search to the answer, and `language` is a setting of the session.
+NOT_ARGUMENTS = {"explain", "language"}
 ALL = GeneralSearch(
     query="bag",
     image=b"image",

@@ -131,7 +131,7 @@ def test_similar_products_pass_the_filter(client: httpx.Client) -> None:
     assert len(answer.json()["results"]) == 4
 
 
-def test_facets_count_products_under_a_filter(client: httpx.Client) -> None:
+def test_facets_count_the_products_that_pass_the_filter(client: httpx.Client) -> None:
     body = ask(client, "/facets", filter={"color": "red"}, fields=["color", "price"]).json()
     color, price = body["facets"]
     assert color["field"] == "color"

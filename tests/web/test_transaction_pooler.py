@@ -69,7 +69,7 @@ def through(database: Database, port: int, role: Role | None) -> str:
 
 @pytest.fixture
 def pooled(site: Database, pooler: int) -> Database:
-    """Returns the database as a web service behind the pooler sees it."""
+    """Returns the database with two addresses that lead to the pooler, for a web service behind the pooler."""
     read = site.url(Role.WEB_READER).set(port=pooler)
     return Database(site.url(Role.WEB_WRITER).set(port=pooler), read, site.roles)
 
@@ -114,7 +114,8 @@ def test_mixed_requests_through_a_transaction_pooler_give_the_right_answers(
         used = admin(site, "select application_name, count(*) from pg_stat_activity where application_name <> ''"
                      " and datname = current_database() and usename = 'shop_web_reader' group by 1")  # fmt: skip
         assert dict(map(tuple, used))["windowshop web_reader"] <= 2
-        # The next client of the pool finds the defaults of the login, not the settings of the web service.
+        # The web service leaves none of its settings in the pooler's connections: the next client of the pooler gets
+        # the defaults of the login.
         with psycopg.connect(through(site, pooler, Role.WEB_READER), autocommit=True) as conn:
             for _ in range(4):
                 assert conn.execute(SESSION_SETTINGS).fetchone() == ("1min", "notice")

@@ -28,8 +28,8 @@ class ShownAttributes:
     def check(
         self, filter_: Any, fields: Iterable[str] = (), sort: str | None = None, group_by: str | None = None
     ) -> None:
-        """Raises ApiError if a filter, a facet, a sort or group_by reads a hidden attribute. The number, the order or
-        the groups of the found products would reveal its values.
+        """Raises ApiError if a filter, a facet, a sort or group_by reads a hidden attribute, because the number, the
+        order or the groups of the found products would reveal the attribute's values.
 
         If some attributes are hidden, also raises ApiError if `sort` cannot be read, or if the filter has too many
         values.
@@ -81,8 +81,8 @@ def _fields_of_sort(sort: str) -> Iterator[str]:
             raise ApiError("invalid", f"sort cannot be read at '{sort[start : start + 80]}'.")
         quoted, plain, end = key.groups()
         field = quoted.replace('""', '"') if quoted else plain
-        # The database may take more characters for blanks than the pattern does. The match then begins with such a
-        # character, so PREFIX is looked for anywhere in the field.
+        # The database may treat more characters as blanks than the pattern does. The field in `plain` then begins with
+        # such a character, so the code looks for PREFIX anywhere in `plain`.
         yield field[max(0, field.find(PREFIX)) :] if plain else field
         if not end:
             return

@@ -25,7 +25,8 @@ def shown_as(kind: type[Any]) -> Meta:
 
 
 def read_items(given: Sequence[msgspec.Raw], kind: type[Item]) -> list[Item | Refused]:
-    """Decode each item as `kind`. An item that is no `kind` becomes Refused. Raises ApiError if no item is a `kind`."""
+    """Decode each item as `kind`. An item that cannot be decoded becomes Refused. Raises ApiError if no item can be
+    decoded."""
     items: list[Item | Refused] = []
     for one in given:
         try:

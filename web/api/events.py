@@ -40,7 +40,10 @@ class EventIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     session: Annotated[Name | None, Meta(description="The shop's identifier of the visitor's session.")] = None
     search_id: Annotated[
         SearchId | None,
-        Meta(description="`search_id` of the answer that led to the event. For a search, that of its own answer."),
+        Meta(
+            description="`search_id` of the answer that led to the event. For an event of the kind `search`, this is "
+            "the answer to the search itself."
+        ),
     ] = None
     time: Annotated[
         Annotated[datetime, Meta(tz=True)] | None,
@@ -92,7 +95,7 @@ class EventsIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RefusedEvent(msgspec.Struct):
-    place: Annotated[int, Meta(description="The event's place in the request. The first event has 0.")]
+    place: Annotated[int, Meta(description="The event's place in the request. The first event has the place 0.")]
     reason: str
 
 

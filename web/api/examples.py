@@ -1,4 +1,5 @@
-"""Defines the example bodies of the OpenAPI document. A test sends those of searches and facets to the service."""
+"""Defines the example bodies of the OpenAPI document. A test sends the examples of searches and facets to the
+service."""
 
 from typing import Any
 

@@ -12,7 +12,9 @@ from web.api.schemas import Catalog, Correct, FacetName, GeneralSearch, Input, L
 class FacetValue(msgspec.Struct):
     kind: Literal["value", "range", "other", "missing"]
     products: int
-    value: Annotated[Any, Meta(description='The value with its type: `true` is not `"true"`.')] = None
+    value: Annotated[
+        Any, Meta(description='The value with its JSON type: the boolean `true` differs from the text `"true"`.')
+    ] = None
     low: float | None = None
     high: float | None = None
     currency: Annotated[str | None, Meta(description="The currency of a price range; null for other values.")] = None
@@ -56,7 +58,8 @@ class FacetsAsked(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     language: Language = None
 
     def arguments(self) -> dict[str, Any]:
-        """Returns the search as arguments of shop.search. `ranking.facets` passes only those that shop.facets has."""
+        """Returns the search as arguments of shop.search. `ranking.facets` passes on only the arguments that
+        shop.facets has."""
         asked = GeneralSearch(
             query=self.query,
             image=self.image,

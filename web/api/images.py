@@ -38,7 +38,8 @@ async def image(
     state: State,
     product_id: Annotated[UUID, PathParameter(description="The product that the image shows.")],
     position: Annotated[
-        int, QueryParameter(ge=0, le=99, description="Position among the product's images. The first image has 0.")
+        int,
+        QueryParameter(ge=0, le=99, description="Position among the product's images. The first position is 0."),
     ] = 0,
     size: Annotated[
         int | None,
@@ -58,7 +59,7 @@ async def image(
         ),
     ] = None,
 ) -> Response[bytes]:
-    """Return an image of a product, if the catalog stores it as a file. The image of a catalog that is not public needs
+    """Return an image of a product, if the catalog stores it as a file. If the catalog is not public, the request needs
     a key of scope search.
 
     For an image that is stored as a file, search results contain this address.

@@ -7,14 +7,13 @@ from litestar.openapi import ResponseSpec
 from web.http.problems import KINDS, MEDIA_TYPE, Problem
 
 KEY: list[dict[str, list[str]]] = [{"key": []}]  # the OpenAPI `security` of routes that need a key when keys are on
-# The problems of all routes except probes, the further problems of routes that need a key, those of routes that read a
-# body, and the problems of probes.
+PROBE = ("internal",)  # the problems of probes
+# The problems of all routes but probes.
 _ALWAYS = ("malformed", "key-missing", "invalid", "rate", "internal", "overloaded", "timeout")
-KEYED = ("key-scope", "database-unavailable")
-BODY = ("body-timeout", "too-large", "media-type")
-PROBE = ("internal",)
+KEYED = ("key-scope", "database-unavailable")  # further problems of routes that need a key
+BODY = ("body-timeout", "too-large", "media-type")  # further problems of routes that read a body
 UNCHANGED = {304: ResponseSpec(None, description="Unchanged since the answer whose ETag is in If-None-Match.")}
-REPEATABLE = ("conflict", "idempotency-key")  # problems of routes that take an Idempotency-Key
+REPEATABLE = ("conflict", "idempotency-key")  # further problems of routes that take an Idempotency-Key
 
 
 def answers(model: Any, *also: str, status: int = 200, media_type: str = "application/json") -> dict[int, ResponseSpec]:

@@ -126,8 +126,9 @@ def shown_sku(item: ProductIn | Refused) -> str:
 def raw_products(given: Sequence[ProductIn]) -> Iterator[RawProduct | str]:
     """Yields each product as a row, or the reason why it cannot be read.
 
-    A price such as `1.290` or a date such as `4/1/26` has two meanings. The other prices and dates of the request may
-    show which meaning is right, as in a file. So may the other currencies, for a price without a currency.
+    A price such as `1.290` or a date such as `4/1/26` has two meanings. As in a file, the other prices and dates of the
+    request may show which meaning is right. A price without a currency gets the currency of the request's other
+    products, if they all have the same currency.
     """
     has_images = any(not is_empty(product.images) for product in given)
     rows = [_raw_product(product, has_images) for product in given]

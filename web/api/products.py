@@ -261,7 +261,7 @@ async def delete_product(
 
 
 def no_product(conn: Connection, catalog: str) -> ApiError:
-    """Returns the error about a product that does not exist, or about its catalog if that does not exist."""
+    """Returns the error about a product that does not exist. If its catalog does not exist, the error says so."""
     if not catalogs.exists(conn, catalog):
         return ApiError("not-found", f"There is no catalog {catalog}.")
     return ApiError("not-found", "There is no such product in this catalog.")

@@ -87,11 +87,14 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     catalog: Catalog = "main"
     weights: Weights | None = None
     min_similarity: Annotated[
-        float | None, Meta(description="Exclude products whose image is less similar than this value.")
+        float | None, Meta(description="Exclude products whose image has a lower similarity than this value.")
     ] = None
     max_gap: Annotated[
         float | None,
-        Meta(description="Exclude products whose image is less similar than the best image by more than this value."),
+        Meta(
+            description="Exclude a product if the similarity of its image is lower than that of the most similar image "
+            "by more than this value."
+        ),
     ] = None
     cut: Annotated[
         Literal["relevant"] | None,
@@ -137,7 +140,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     explain: Annotated[bool, Meta(description="Also return the steps of the search.")] = False
 
     def arguments(self) -> dict[str, Any]:
-        """Returns arguments of shop.search. `explain` and `language` are no arguments of it."""
+        """Returns the options as arguments of shop.search, which has no arguments for `explain` and `language`."""
         weights = self.weights or Weights()
         return {
             "k": self.top_k,
@@ -215,8 +218,8 @@ class GeneralSearch(ChangeableSearch, forbid_unknown_fields=True, kw_only=True):
             "correct": self.correct,
             "image": self.image,
             "inputs": None if self.inputs is None else as_json(self.inputs),
-            # When no encoder runs, a new text alone is searched by keywords. Images and inputs cannot be searched that
-            # way.
+            # If no encoder runs, a query that has only a text can be searched by keywords, but a query with an image or
+            # inputs cannot.
             "degrade": self.image is None and self.inputs is None,
         }
 
@@ -243,8 +246,8 @@ class Why(msgspec.Struct):
     exact_match: Annotated[
         Literal["sku", "gtin", "mpn", "attribute", "brand", "text"] | None,
         Meta(
-            description="The field by which the text of the query names this product; otherwise null. Products that "
-            "are named come first."
+            description="The field by which the text of the query names this product; null if the text does not name "
+            "it. Named products come first."
         ),
     ]
     shop_ranking: Annotated[

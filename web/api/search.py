@@ -49,7 +49,7 @@ from web.http.pool import in_language
 from web.http.problems import ApiError
 
 DEGRADED = "Windowshop-Degraded"
-# uvicorn's parser reads an address of at most 65,535 bytes. Most characters of a filter take one to three of them.
+# uvicorn's parser reads an address of at most 65,535 bytes. Most characters of a filter take one to three bytes.
 MAX_FILTER = 60_000
 FILTER = "A filter, as JSON. The whole address of a request may have 65,535 bytes."
 REFUSALS = (*KEYED, "not-found", "cursor-outdated", "encoder-unavailable")
@@ -173,8 +173,8 @@ async def facets(
     state: State,
     data: JSONBody[FacetsAsked],
 ) -> Facets:
-    """Count the products of each brand, colour or price range that pass a filter. The words of a query count only with
-    `cut`."""
+    """Count the products of each brand, colour or price range that pass a filter. The words of a query narrow the
+    counts only with `cut`."""
     ShownAttributes(state.settings.attributes).check(data.filter, data.fields)
     limits = KeyLimits.of(request)
     limits.check_catalog(data.catalog)
@@ -189,7 +189,7 @@ async def facets(
 
 
 def group_by_field(rows: list[Facet], asked: Sequence[str]) -> list[FacetOf]:
-    """Returns the counts of each field that was asked for, also of a field without products."""
+    """Returns the counts of each field that was asked for. A field without products has an empty list of counts."""
     all_exact = all(row.exact for row in rows)
     found = {field: FacetOf(field, all_exact, None, []) for field in asked}
     for row in rows:
@@ -336,8 +336,9 @@ def picture_of(
 ) -> Picture | None:
     """Returns the address from which a browser loads the image, or None if there is no such address.
 
-    This service serves image files, at an address with a hash of the content if it is known. An image on the web has
-    its own address. For an image in an object store, the browser gets the image link of the feed, if there is one.
+    This service serves image files. Their addresses contain a hash of the content, if the hash is known. An image on
+    the web has its own address. For an image in an object store, the browser gets the image link of the feed, if the
+    feed has one.
     """
     if uri is None:
         return None

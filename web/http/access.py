@@ -28,7 +28,7 @@ from web.settings import LOOPBACK, WebSettings
 
 CACHE_SECONDS = 10  # a valid key is looked up again after this time
 REMEMBER_SECONDS = 600  # while no database answers, a key works for this time after it was found
-RETRY_SECONDS = 5  # the next try to look up a remembered key comes after this time
+RETRY_SECONDS = 5  # after a failed look-up, a remembered key is looked up again after this time
 _MAX_CACHED_KEYS = 1000
 _MAX_TOKEN = 200  # characters
 # A page of results loads many images and static files. So 25 requests for these paths count as one towards the limit.
@@ -109,7 +109,8 @@ class Access:
     async def count_more(self, scope: Scope, requests: int) -> None:
         """Count a request that stands for several, such as one with many searches, as `requests` more requests.
 
-        Raises ApiError above the limit. If the whole request would fit later, its first count is taken back, too.
+        Raises ApiError above the limit. If the whole request would fit later, the count that `admit` made for it is
+        taken back, too.
         """
         per_minute = self._per_address if context_of(scope).api_key is None else self._per_key
         if not per_minute or not requests:

@@ -40,8 +40,8 @@ def without_prefix(path: str, prefix: str) -> str:
 def set_path(scope: Scope, root_path: str) -> None:
     """Set the path of the request to its path below the prefix, and keep the prefix for `address`.
 
-    A proxy that sends X-Forwarded-Prefix has removed the prefix from the path. With the setting `root_path`, a proxy
-    may have removed the prefix or not. Raises ApiError for an invalid prefix or path.
+    A proxy that sends X-Forwarded-Prefix has removed the prefix from the path. With the setting `root_path`, the path
+    may still have the prefix. Raises ApiError for an invalid prefix or path.
     """
     forwarded, scope["root_path"] = scope.get("root_path", ""), ""
     if not re.fullmatch(ROOT_PATH, forwarded):

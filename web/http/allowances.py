@@ -29,7 +29,7 @@ class Allowances:
         return max(0, (await self._limiter.get_window_stats(limit, *client)).remaining)
 
     async def wait(self, limit: RateLimitItem, *client: str, cost: int) -> int:
-        """Returns after how many seconds `cost` fits, if the client sends nothing until then; at least 1.
+        """Returns the number of seconds, at least 1, after which `cost` fits if the client sends nothing until then.
 
         The limiter counts whole windows of `expiry` seconds. The spending of the previous window counts in proportion
         to the part of that window that lies in the last `expiry` seconds, so it falls evenly to 0. When the current

@@ -15,7 +15,8 @@ from web.settings import WebSettings
 
 MIN_RATE = 10_000  # bytes per second
 
-_SPARE_SECONDS = 60  # a busy event loop may notice a limit late, and the deadline of the request must not end first
+# A busy event loop may notice a limit of the body late. The deadline of the request must not pass before that.
+_SPARE_SECONDS = 60
 
 _SLOW = "The body arrives too slowly."
 _STALLED = "The rest of the body did not arrive."

@@ -48,7 +48,7 @@ class StrictRequest(Request[Any, Any, Any]):
 
     async def json(self) -> Any:
         """Returns the body, decoded as the type that the handler declares for `data`."""
-        # Only media types are taken that pages of other origins cannot send without CORS permission.
+        # The service takes only media types that pages of other origins cannot send without CORS permission.
         taken = _MERGE_PATCHES if self.method == "PATCH" else ("application/json",)
         if self.content_type[0] not in taken:
             raise ApiError("media-type", f"Send {' or '.join(taken)}.")
@@ -84,7 +84,7 @@ def decoded(content: bytes, kind: type[T], *, name: str | None = None) -> T:
 
 
 def _fault(content: bytes, error: Exception) -> str:
-    """Returns why a text is not JSON, with the position of the fault. `error` is what msgspec says."""
+    """Returns why a text is not JSON, with the position of the fault. `error` is the error of msgspec."""
     if content.startswith(BOM_UTF8):
         return "it begins with a byte order mark"
     try:
@@ -140,8 +140,9 @@ def _members(kind: Type, name: str | None) -> list[Type]:
 
 
 def _path_of_nul(value: Any, path: str) -> str | None:
-    """Returns where a NUL is, or None: the path of a text, such as `inputs[0].text`, or the object in which a name has
-    the NUL. The items of a batch (msgspec.Raw) are left out, because each of them is checked alone."""
+    """Returns the place of a NUL character, or None if there is none. The place is the path of a text, such as
+    `inputs[0].text`, or the object in which a name has the NUL. The items of a batch (msgspec.Raw) are left out,
+    because each of them is checked by itself later."""
     if isinstance(value, str):
         return path or "The body" if "\0" in value else None
     if isinstance(value, msgspec.Struct):

@@ -17,7 +17,7 @@ class RequestContext:
     deadline: float  # in seconds of the event loop's clock
     api_key: ApiKey | None = None  # None when keys are off or the request has no valid key
     query_text: str | None = None  # the search text, for the log
-    asked: tuple[str | None, str | None] | None = None  # the filter of a search as JSON and its catalog, for the log
+    asked: tuple[str | None, str | None] | None = None  # for the log: a search's filter, as JSON, and its catalog
     rate_headers: tuple[tuple[bytes, bytes], ...] = ()  # headers with the rate limit of the client
     timeout: asyncio.Timeout | None = None  # ends the request at its deadline
     is_head: bool = False  # the method is HEAD, although `scope` has GET

@@ -47,7 +47,7 @@ class Reader:
     pool: Pool
     lag: float | None = None
     is_usable: bool = True
-    last_read: int = 0  # number of the last read for which this reader came before the others
+    last_read: int = 0  # number of the last read that tried this reader before the other readers
 
 
 # The server that a probe asks: a given server at the read address, "reads" for a server that searches use now, or

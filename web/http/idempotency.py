@@ -115,7 +115,7 @@ async def _end(pools: Pools, key: bytes, claimed: datetime, answer: _Recorder) -
 
 async def _replay(send: Send, status: int | None, body: bytes) -> None:
     headers = [REPLAYED]
-    if status != HTTP_204_NO_CONTENT:  # such an answer must not have the header Content-Length (RFC 9110)
+    if status != HTTP_204_NO_CONTENT:  # a 204 must not have the header Content-Length (RFC 9110)
         headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status or 200, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

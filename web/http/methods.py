@@ -15,8 +15,8 @@ _parameters_of: dict[Callable[..., Any], frozenset[str]] = {}
 
 
 async def check_request(request: Request[Any, Any, Any]) -> Response[None] | None:
-    """Litestar calls this function before each route. For a route with the option `strict`, raises ApiError for a
-    parameter of the address that is unknown, given twice, or has a NUL character."""
+    """Litestar calls this function before each route. If the route has the option `strict`, the function raises
+    ApiError for a query parameter that is unknown, is given twice or has a NUL character."""
     if request.method == "OPTIONS":
         return Response(None, status_code=204, headers={"Allow": _allowed(request)})
     if request.scope["query_string"] and request.route_handler.opt.get("strict"):
@@ -35,8 +35,8 @@ async def check_request(request: Request[Any, Any, Any]) -> Response[None] | Non
 
 
 def _parameters(request: Request[Any, Any, Any]) -> frozenset[str]:
-    """Returns the names of the route's parameters. The cache has the handler's function as its key: Litestar may copy
-    the handler."""
+    """Returns the names of the route's parameters. The key in the cache is the handler's function and not the handler,
+    because Litestar may copy the handler."""
     handler: Any = request.route_handler
     if (known := _parameters_of.get(handler.fn)) is None:
         fields = handler.parsed_fn_signature.parameters.items()

@@ -57,7 +57,7 @@ class Metrics:
         )
         self.query_cache = Counter(
             "windowshop_query_cache",
-            "Look-ups of query vectors of texts and images, by hit or miss.",
+            "Look-ups of texts and images in the query cache, by hit or miss.",
             ("answer",),
             registry=self.registry,
         )
@@ -128,7 +128,7 @@ class _StandbyCollector(Collector):
         yield GaugeMetricFamily("windowshop_reads_on_primary", moved, self._pools.reads_on_primary)
         used = "1 while searches use the standby, else 0."
         usable = GaugeMetricFamily("windowshop_standby_used", used, labels=["standby"])
-        behind = "Seconds by which the standby lags; up to 2 without a lag."
+        behind = "Seconds by which the standby lags. A standby that has replayed everything shows up to 2."
         lag = GaugeMetricFamily("windowshop_standby_lag_seconds", behind, labels=["standby"])
         for reader in self._pools.readers:
             usable.add_metric([reader.name], reader.is_usable)

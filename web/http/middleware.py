@@ -3,7 +3,7 @@ the request.
 
 This ASGI application wraps Litestar's, because Litestar's own middleware does not see requests that match no route or
 method: they would have no id, no limit and no line in the log. Litestar's middleware for logs, limits and Prometheus
-takes 252 microseconds of processor time for a request, and this one 96.
+takes 252 microseconds of processor time for a request, and this middleware takes 96.
 """
 
 import asyncio

@@ -28,9 +28,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from web.http.problems import MEDIA_TYPE, ApiError, problem_and_headers
 
-IDLE_TIMEOUT_SECONDS = (
-    10.0  # a client that completes no request, or reads nothing, for these seconds is cut off at the next check
-)
+# A client that completes no request, or reads nothing, for this time is cut off at the next check.
+IDLE_TIMEOUT_SECONDS = 10.0
 MAX_HEADER_BYTES = 64 * 1024  # a request is refused if its header is longer and has not ended yet
 MAX_ADDRESS_BYTES = 65_535  # longest address that httptools reads
 _REQUEST_LINE = re.compile(rb"^[A-Za-z][A-Za-z_-]{0,39} [!-~]+ HTTP/1\.[01]\r?$", re.MULTILINE)

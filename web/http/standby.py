@@ -1,10 +1,10 @@
 """Decides which standbys the web service reads from, and when the service reads from the primary.
 
 Each second, the service updates the heartbeat of the primary, which is a time in a table, and reads the heartbeat that
-each standby has replayed. The lag is the time of the primary minus the replayed heartbeat, so no clock of another
-machine counts. The lag includes the age of the newest heartbeat, so a standby that has replayed everything shows a lag
-of up to two seconds. A server that was promoted by mistake replays no heartbeat, so it lags too. While the primary does
-not answer, a standby lags if it is too far behind the standby that has replayed most.
+each standby has replayed. The lag is the time of the primary minus the replayed heartbeat, so the clocks of other
+machines do not matter. The lag includes the age of the newest heartbeat, so a standby that has replayed everything
+shows a lag of up to two seconds. A server that was promoted by mistake replays no heartbeat, so it lags too. While the
+primary does not answer, a standby lags if it is too far behind the standby that has replayed most.
 """
 
 import asyncio
@@ -38,8 +38,8 @@ class Standbys:
 
     @property
     def lag(self) -> float | None:
-        """The largest lag of the usable standbys, or the smallest lag while none is usable. In seconds, or None while
-        the lag is unknown."""
+        """The largest lag of the usable standbys, in seconds. While none is usable, the smallest lag of all standbys.
+        None while no lag is known."""
         known = [(reader.is_usable, reader.lag) for reader in self._pools.readers if reader.lag is not None]
         used = [lag for is_usable, lag in known if is_usable]
         return max(used) if used else min((lag for _, lag in known), default=None)

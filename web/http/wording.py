@@ -4,9 +4,10 @@ or an assistant knows other names. This table is the only place where the names 
 import re
 from collections.abc import Callable, Mapping
 
-# Each row has three texts: the text of a SQL function, the text that REST says instead, and the text that a tool of MCP
-# says instead. If only REST itself writes the text, the first two are equal. A text is replaced only at the beginning
-# or the end of a message or hint. The middle is never changed, because it can hold names and values of the client.
+# Each row has three texts: the text of an SQL function, the text that REST says instead, and the text that a tool of
+# MCP says instead. If no SQL function but only REST writes a text, the first two are equal. A text is replaced only at
+# the beginning or the end of a message or hint. The middle is never changed, because it can hold names and values of
+# the client.
 TEXTS = (
     ("after is not a cursor", "page is not a cursor", "cursor is not a cursor of an answer"),
     (

@@ -11,7 +11,7 @@ from web.http.problems import ApiError
 from web.settings import WebSettings
 
 FETCHES, WAITING = 4, 16  # images that are fetched at the same time, and further requests that may wait
-SECONDS = 5.0  # time limit of a fetch, which also gets at most half the time limit of a request
+SECONDS = 5.0  # time limit of a fetch; if half the time limit of a request is shorter, this half is the limit
 _NOT_PUBLIC = (
     "the host is unknown, or leads to an address that is not public; "
     "WINDOWSHOP_WEB_FETCH_HOSTS or WINDOWSHOP_WEB_FETCH_NETWORKS can allow it"

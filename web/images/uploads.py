@@ -1,7 +1,7 @@
 """Makes smaller copies of the images by which clients search.
 
-The copies of images of the page's visitors are kept in bounded memory, so that the address of a search can name its
-image. For REST and for the page, regions are cut out of images.
+If a visitor of the page uploads an image, the copy is kept in bounded memory, so that the address of a search can name
+the image. This module also cuts regions out of images, for REST and for the page.
 """
 
 import hashlib
@@ -42,8 +42,8 @@ class Uploads:
         self._pool.close()
 
     async def keep(self, image: bytes) -> str:
-        """Keeps a smaller version of the image and returns its name. Raises ApiError if the file is empty, too large or
-        cannot be opened, or if too many images wait."""
+        """Keeps a smaller copy of the image, and returns the name of the copy. Raises ApiError if the file is empty,
+        too large or cannot be opened, or if too many images wait."""
         _check(image)
         try:
             small = await self._limiter.in_thread(self._pool.thumbnail, image, KEPT_EDGE)

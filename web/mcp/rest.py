@@ -30,8 +30,8 @@ async def ask(
 ) -> Any:
     """Returns the decoded answer. Raises RestRefused if the answer is a problem.
 
-    `base` has the parts of the ASGI scope that the request does not decide. `disconnect` returns when the client has
-    closed its connection.
+    `base` has the parts of the ASGI scope that do not depend on the tool's request. `disconnect` returns when the
+    client has closed its connection.
     """
     body = b"" if request.body is None else msgspec.json.encode(request.body)
     unread, status, parts = [body], 500, bytearray()

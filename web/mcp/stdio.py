@@ -17,8 +17,8 @@ from web.settings import WebSettings
 
 
 def serve(database: Database, settings: WebSettings) -> None:
-    """Serve until stdin ends. With `settings.mcp_key`, the limits of this key hold. Without it, all products that the
-    database login may read can be read."""
+    """Serve until stdin ends. With `settings.mcp_key`, the limits of this key hold. Without a key, the assistant can
+    read all products that the database login may read."""
     keys, headers = "off", []
     if settings.mcp_key is not None:
         keys, headers = "on", [(b"authorization", f"Bearer {settings.mcp_key.get_secret_value()}".encode())]

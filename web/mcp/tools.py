@@ -75,7 +75,8 @@ class Tool(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     def request(self) -> RestRequest: ...
 
     def shortened(self, answer: Mapping[str, Any], site: str | None) -> dict[str, Any]:
-        """Returns what an assistant gets of REST's answer. `site` is the address of the service; None on stdio."""
+        """Returns the part of REST's answer that an assistant gets. `site` is the address of the service; None on
+        stdio."""
         return answers.page(answer, site)
 
 

@@ -163,5 +163,6 @@ def test_a_key_gets_no_suggestions_of_other_catalogs_and_products(searched: Data
         assert client.get("/v1/suggest", params={"prefix": "bag"}).status_code == 403
         client.headers["Authorization"] = f"Bearer {reds}"
         assert suggest(client, "bag of", kinds="query") == []
-        assert suggest(client, "bag of") == ["bags"]  # the type of a red product, which is similar to the prefix
+        # "bags" is the product type of a red product, and is similar to the prefix.
+        assert suggest(client, "bag of") == ["bags"]
         assert "bag of leather" not in suggest(client, "")

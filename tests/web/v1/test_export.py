@@ -1,4 +1,4 @@
-"""Exports hold a bounded number of connections, also while their clients do not read."""
+"""Exports hold a bounded number of connections, even if their clients do not read."""
 
 import asyncio
 import gc
@@ -24,7 +24,8 @@ def idle_reader(client: httpx.Client) -> Iterator[None]:
     """Request an export over a connection, and read only the beginning of the answer."""
     with socket.socket() as conn:
         conn.settimeout(10)
-        conn.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # a small window, if it is set before `connect`
+        # The TCP window is small only if the buffer is set before `connect`.
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         conn.connect((client.base_url.host, client.base_url.port))
         conn.sendall(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity\r\n\r\n".encode())
         assert conn.recv(12) == b"HTTP/1.1 200"
@@ -38,7 +39,7 @@ def status(client: httpx.Client, method: str = "GET") -> int:
 
 @pytest.mark.soak
 def test_a_third_export_is_refused_while_two_clients_do_not_read(serve: Serve, own_database: Database) -> None:
-    """The export has 12 MB, more than the buffers of the kernel take."""
+    """The export has 12 MB, which is more than the buffers of the kernel hold."""
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(
             text(
@@ -87,8 +88,8 @@ def test_exports_use_at_most_a_quarter_of_the_connections_but_at_least_one() -> 
 def test_an_export_ends_at_its_time_limit_or_with_its_request_without_garbage_collection(
     monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    """With 0.2 seconds, the export reaches its time limit while the request is still sending. With 60 seconds, the
-    request is cancelled while it sends a chunk."""
+    """With a limit of 0.2 seconds, the export reaches this limit while the request is still sending a chunk. With a
+    limit of 60 seconds, the test cancels the request while the request sends a chunk."""
     monkeypatch.setattr(export, "SECONDS", seconds)
 
     async def check() -> None:

@@ -59,7 +59,8 @@ def test_the_rate_limit_is_in_the_headers_of_answers_and_refusals(serve: Serve) 
     assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"minute";q=3;w=60'}
     left = [answer.headers["ratelimit"].split(";")[1] for answer in answers]
     assert left == ["r=2", "r=1", "r=0", "r=0"]
-    # The window of 60 s ends after at most 60 s. 20 s later, a third of its three requests no longer counts.
+    # The current window of 60 s ends after at most 60 s. In the next window, the three requests count less and less:
+    # after 20 s they count as two, so that one request fits.
     assert 1 <= int(answers[3].headers["retry-after"]) <= 80
     waits = [int(answer.headers["ratelimit"].split(";")[2].removeprefix("t=")) for answer in answers]
     assert all(57 < wait <= 120 for wait in waits)
@@ -79,7 +80,7 @@ def test_a_page_of_an_allowed_origin_can_read_headers_and_errors(serve: Serve) -
         assert "access-control-allow-origin" not in client.get("/v1/products/nobody").headers
 
 
-def test_the_page_of_the_api_lists_every_operation_and_loads_nothing_foreign(client: httpx.Client) -> None:
+def test_the_page_of_the_api_lists_every_operation_and_loads_nothing_from_other_hosts(client: httpx.Client) -> None:
     answer = client.get("/docs")
     page = answer.text
     assert "default-src 'self'" in answer.headers["content-security-policy"]
@@ -115,7 +116,7 @@ def test_the_page_of_the_api_works_without_the_search_page(serve: Serve) -> None
         assert (page.status_code, client.get(style).status_code, client.get("/").status_code) == (200, 200, 404)
 
 
-# --- repeated writes: a request claims its Idempotency-Key, and ends the claim when it has an answer
+# --- repeated writes: a request claims its Idempotency-Key, and ends the claim when the request has been answered
 
 
 def put(client: httpx.Client, key: str, body: object = PRODUCT, path: str = "/v1/products") -> httpx.Response:
@@ -213,7 +214,8 @@ def test_a_write_gets_409_while_a_write_with_the_same_key_is_running(serve: Serv
         conn.rollback()
         thread.join()
         assert answers[0].json()["products"][0]["status"] == "updated"
-        # If storing the answer takes more than 2 s, the answer is sent earlier, and a repeat at once gets a 409.
+        # If storing the answer takes more than 2 s, the service sends the answer before it is stored. Until it is
+        # stored, a repeated request gets a 409.
         wait_until(lambda: put(client, "k-1", body).status_code != 409, 30, "the end of the claim")
         assert put(client, "k-1", body).json() == answers[0].json()
 

@@ -236,7 +236,8 @@ def test_an_export_can_be_put_again(client: httpx.Client) -> None:
     client.put("/v1/products", json={"products": [A_PRODUCT]}).raise_for_status()
     exported = lines(client)
     assert len(exported) == PRODUCTS + 1
-    client.put("/v1/products", json={"products": exported}).raise_for_status()  # stores the versions of the files
+    # This PUT stores the versions of the image files, which the fixture did not store.
+    client.put("/v1/products", json={"products": exported}).raise_for_status()
     outcomes = client.put("/v1/products", json={"products": exported}).json()["products"]
     assert {outcome["status"] for outcome in outcomes} == {"unchanged"}
     assert lines(client) == exported

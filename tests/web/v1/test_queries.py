@@ -28,7 +28,7 @@ def test_operators_apply_to_results_and_totals_and_facets(client: httpx.Client) 
     answer = found(client, query="shoes -red brand:nord", facets=["color", "brand"])
     assert {result["color"] for result in answer["results"]} == {"black", "brown"}
     assert {result["brand"] for result in answer["results"]} == {"Nord"}
-    assert (answer["total"], answer["total_is"]) == (30, "exact"), "also products that are no shoes"
+    assert (answer["total"], answer["total_is"]) == (30, "exact"), "the total also counts products that are no shoes"
     counted = {
         facet["field"]: {value["value"]: value["products"] for value in facet["values"]} for facet in answer["facets"]
     }
@@ -46,7 +46,7 @@ def test_a_query_of_excluded_words_alone_gets_a_reason_and_no_results(client: ht
     assert problem.status_code == 422
 
 
-def test_an_answer_names_the_correction_which_can_be_turned_off(client: httpx.Client) -> None:
+def test_an_answer_names_the_correction_and_a_request_can_turn_corrections_off(client: httpx.Client) -> None:
     answer = found(client, query="blakc shoes", fields=["title", "highlights"])
     assert answer["corrected"] == "black shoes"
     first = answer["results"][0]
@@ -57,7 +57,8 @@ def test_an_answer_names_the_correction_which_can_be_turned_off(client: httpx.Cl
 
 
 def test_a_search_has_a_language_of_its_own(client: httpx.Client) -> None:
-    # English stems shoes to shoe, as it stemmed the titles; the language simple does not stem.
+    # With the language English, "shoes" in a query becomes "shoe", as it did in the titles. The language simple leaves
+    # words unchanged.
     body = {"correct": False, "facets": ["color"]}
     assert found(client, query="shoes", language="simple", **body)["results"] == []
     for language in (None, "en", "en-GB", "English"):
@@ -160,7 +161,7 @@ def test_synonyms_are_added_and_listed_and_deleted_with_an_admin_key(keyed: Keye
     assert skus("sneakers") == []
 
 
-def test_faulty_synonyms_and_other_keys_are_refused(keyed: Keyed) -> None:
+def test_faulty_synonyms_and_keys_that_may_not_change_synonyms_are_refused(keyed: Keyed) -> None:
     client, keys = keyed
     for body in ({"terms": ["shoes"]}, {"terms": ["shoes", "x"]}, {"terms": ["a b c d e f", "shoes"]}, {"terms": []}):
         assert client.post("/v1/synonyms", json=body, headers=keys["admin"]).status_code == 422, body

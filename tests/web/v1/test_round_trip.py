@@ -56,7 +56,9 @@ def test_every_field_of_an_export_survives_a_put(serve: Serve, own_database: Dat
         assert len(images()) == len(before) - 1
 
 
-def test_an_image_path_of_a_product_deleted_before_the_lock_is_not_stored(serve: Serve, own_database: Database) -> None:
+def test_a_put_keeps_no_image_path_if_its_product_is_deleted_before_the_put_locks_it(
+    serve: Serve, own_database: Database
+) -> None:
     waiting = text(
         "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())"
     )
@@ -83,7 +85,8 @@ def test_an_image_path_of_a_product_deleted_before_the_lock_is_not_stored(serve:
 def test_an_export_that_is_loaded_elsewhere_keeps_its_images(
     serve: Serve, own_database: Database, tmp_path: Path
 ) -> None:
-    """A load looks for the files in the folder of the catalog file. A path without a file there keeps its folder."""
+    """A load looks for the images in the folder of the catalog file. If an image is not there, its path keeps the
+    folder that is stored already."""
 
     def images() -> list[Any]:
         with own_database.connect(None) as conn:
@@ -97,5 +100,5 @@ def test_an_export_that_is_loaded_elsewhere_keeps_its_images(
     assert (summary.unchanged, summary.images) == (PRODUCTS, 0)
     assert images() == before
     Drawing.new("RGB", (20, 20)).save(tmp_path / "7.png")
-    assert load_catalog(own_database, tmp_path / "export.jsonl").images == 1  # the file is there now
+    assert load_catalog(own_database, tmp_path / "export.jsonl").images == 1  # 7.png is in the folder now
     assert len(set(images()) - set(before)) == 1

@@ -50,7 +50,7 @@ def test_a_rule_is_saved_followed_replaced_and_deleted(keyed: Keyed) -> None:
     assert client.get(address).json() == rule
     assert client.get("/v1/rules", params={"catalog": "main"}).json() == {"rules": [rule], "next": None}
     assert client.get("/v1/rules", params={"after": rule["rule_id"]}).json()["rules"] == []
-    assert skus() == before  # a draft
+    assert skus() == before  # the rule is a draft
     live = client.put(address, json={**RULE, "status": "live", "valid_from": "2026-01-01T00:00:00+01:00"})
     assert live.status_code == 200, live.text
     assert live.json()["valid_from"] == "2025-12-31T23:00:00Z"
@@ -95,7 +95,7 @@ def test_a_faulty_rule_is_refused_with_the_reason(keyed: Keyed) -> None:
     assert client.get("/v1/rules", headers=keys["admin"]).json()["rules"] == [kept]
 
 
-def test_other_keys_do_not_reach_rules(keyed: Keyed) -> None:
+def test_keys_without_the_scope_admin_or_for_another_catalog_do_not_reach_rules(keyed: Keyed) -> None:
     client, keys = keyed
     rule = client.post("/v1/rules", json=RULE, headers=keys["admin"]).raise_for_status().json()
     address = f"/v1/rules/{rule['rule_id']}"
@@ -108,7 +108,8 @@ def test_other_keys_do_not_reach_rules(keyed: Keyed) -> None:
         assert client.put(address, json=RULE, headers=keys[name]).status_code == 403
         assert client.delete(address, headers=keys[name]).status_code == 403
     assert client.put(address, json=RULE, headers=keys["other"]).status_code == 403
-    for one in (address, "/v1/rules/999"):  # a rule of another catalog is as unknown as one that does not exist
+    # A rule of another catalog gets the same answer as a rule that does not exist.
+    for one in (address, "/v1/rules/999"):
         for answer in (
             client.get(one, headers=keys["other"]),
             client.put(one, json={**RULE, "catalog": "other"}, headers=keys["other"]),
@@ -125,7 +126,7 @@ def test_an_admin_key_lists_the_signals(keyed: Keyed) -> None:
     assert found[0] == {**found[0], "source": None, "weight": 0.0, "visible": "all", "problem": None}
 
 
-def test_a_change_of_a_version_that_is_not_the_last_one_is_refused(keyed: Keyed) -> None:
+def test_a_change_of_an_outdated_version_is_refused(keyed: Keyed) -> None:
     client, keys = keyed
     client.headers = keys["admin"]  # type: ignore[assignment]
     created = client.post("/v1/rules", json=RULE)

@@ -63,7 +63,7 @@ def test_faulty_changes_are_refused_with_the_reason(keyed: Keyed) -> None:
         assert message in answer.json()["detail"]
 
 
-def test_other_keys_are_refused(keyed: Keyed) -> None:
+def test_keys_without_the_scope_admin_and_keys_limited_to_catalogs_are_refused(keyed: Keyed) -> None:
     client, keys = keyed
     for name in ("write", "some"):
         assert client.post("/v1/what-if", json={"changes": [RULE]}, headers=keys[name]).status_code == 403
@@ -88,7 +88,8 @@ def test_requests_leave_connections_for_writes_and_end_with_their_clients(keyed:
         return answer.status_code
 
     with own_database.connect(None) as held, held.begin(), ThreadPoolExecutor(4) as pool:
-        held.execute(text("update shop.signal set weight = 0 where name = 'stock'"))  # rules wait for this row
+        # Each what-if request saves a rule, and saving a rule waits for the lock on this row.
+        held.execute(text("update shop.signal set weight = 0 where name = 'stock'"))
         asked = [pool.submit(ask) for _ in range(4)]
         wait_until(lambda: running_requests() == 1, 2, "a running request")
         product = {"products": [{"sku": "new", "title": "new"}]}

@@ -28,7 +28,7 @@ from web.http.problems import ApiError
 MEDIA_TYPE = "application/x-ndjson"
 SECONDS = 600  # an export that takes longer is ended
 EXPORTS = 2  # the most exports that run at the same time; each holds a reading connection
-_SHARE = 4  # at most one in four reading connections serves exports, so that searches go on; one export is possible
+_SHARE = 4  # at most one in four reading connections serves exports, so that others are left for searches
 _CHUNKS = 1  # the most chunks that wait for a slow client; while they wait, the database waits too
 
 
@@ -53,8 +53,8 @@ async def export_products(
     filter_: Annotated[str | None, QueryParameter(name="filter", max_length=MAX_FILTER, description=FILTER)] = None,
 ) -> Stream:
     """Stream the products of a catalog that pass a filter, in one snapshot of the database. Each line is a product that
-    PUT /v1/products and `windowshop load` accept. If an export fails, the response breaks off without the empty chunk
-    that ends a complete HTTP response, so a client can tell that it is incomplete."""
+    PUT /v1/products and `windowshop load` accept. A complete HTTP response ends with an empty chunk. If an export
+    fails, this chunk is missing, so that the client can tell that the export is incomplete."""
     condition = None if filter_ is None else decoded(filter_.encode("utf-8", "replace"), dict[str, Any], name="filter")
     shown = ShownAttributes(state.settings.attributes)
     shown.check(condition)
@@ -96,8 +96,8 @@ async def stream(
     """Yields the chunks until the call that `start` begins has ended. Raises the error of the call.
 
     The call holds one of the `slots`, and is cancelled after SECONDS. It is also cancelled when the task that read the
-    first chunk ends. If that task is cancelled while it sends a chunk, nothing closes this generator, so the `finally`
-    below does not run.
+    first chunk ends. The `finally` below is not enough for that: it does not run if the task is cancelled while it
+    sends a chunk, because then nothing closes this generator.
     """
 
     async def run() -> None:

@@ -1,4 +1,4 @@
-"""Changes named fields of a product, deletes several products, and tells how far a product is encoded."""
+"""Changes named fields of a product, deletes several products, and tells which parts of a product are encoded."""
 
 from collections.abc import Mapping
 from dataclasses import replace

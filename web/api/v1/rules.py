@@ -24,7 +24,7 @@ from web.http.wording import for_rest
 
 _ROWS = 1000  # the most rules in one answer
 _MOST = 2**31 - 1
-_FILTERS = ("hide", "boost", "bury", "filter")  # the actions with a filter
+_FILTERS = ("hide", "boost", "bury", "filter")  # the actions that take a filter
 
 CHANGED = "The rule has been changed since it was read."
 Changed = TypeVar("Changed", rules.Rule, bool)
@@ -190,7 +190,8 @@ async def delete_rule(request: Request[Any, Any, Any], state: State, rule_id: Ru
 async def list_signals(request: Request[Any, Any, Any], state: State) -> Signals:
     """List the signals. A signal is a number of each product that changes the ranking of searches."""
     KeyLimits.of(request).check_every_catalog()
-    found = await state.pools.read(request, signals.state, primary=True)  # the writer also sees signals for staff
+    # The login web_writer, which reads from the primary, also sees the signals that only staff may see.
+    found = await state.pools.read(request, signals.state, primary=True)
     return Signals(
         [SignalOut(one.name, one.source, one.weight, one.visible, one.refreshed_at, one.problem) for one in found]
     )

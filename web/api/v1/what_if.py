@@ -16,7 +16,7 @@ from web.api.openapi import BODY, KEY, KEYED, answers
 from web.http.problems import ApiError
 from web.http.wording import for_rest
 
-_FILTERS = ("hide", "boost", "bury", "filter")  # the actions of a rule with a filter
+_FILTERS = ("hide", "boost", "bury", "filter")  # the actions of rules that take a filter
 # The errors whose message a client gets, and the kind of their problem. 55000: a signal cannot be read.
 _PROBLEMS = {"42704": "invalid", "54000": "invalid", "55000": "invalid", "55P03": "overloaded"}
 
@@ -30,7 +30,7 @@ class WhatIfIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class QualityOut(msgspec.Struct):
-    """Means for all judged queries, or the figures of one query. They are null without a judged query."""
+    """Means for all judged queries, or the figures of one query. The figures are null if no query is judged."""
 
     ndcg_before: float | None
     ndcg_after: float | None
