@@ -11,7 +11,7 @@ from db.roles import Role
 if TYPE_CHECKING:
     from tests.support.shop import Shop
 
-# Maps each function to the other arguments of a call with a wrong number.
+# Maps each function to the arguments that a call needs besides the wrong number.
 CALLS = {
     "add_signal": {"name": "'x'", "view": "'shop.product'"},
     "browse": {},

@@ -1,4 +1,4 @@
-"""Functions give the same answers in a session that reads a backslash in a literal as an escape."""
+"""Functions give the same answers whether or not the session reads a backslash in a literal as an escape."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

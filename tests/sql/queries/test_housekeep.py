@@ -1,5 +1,5 @@
-"""shop_private.housekeep deletes old requests that no encoder has claimed, the oldest cached vectors above a limit, and
-workers that hold no item and whose leases expired long ago.
+"""shop_private.housekeep deletes old requests that no encoder has claimed. It deletes the oldest cached vectors if the
+cache has more than a given number. It deletes workers that hold no item and whose leases expired long ago.
 
 shop.popular_queries counts the requests for each text.
 """

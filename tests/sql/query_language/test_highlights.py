@@ -1,5 +1,5 @@
-"""shop.highlights returns the places of the words of a query in a product: the first character and the length, counted
-in code points."""
+"""shop.highlights returns the places where a product has words of a query. Each place has the number of its first
+character and a length, both in code points."""
 
 from typing import TYPE_CHECKING
 
@@ -66,7 +66,7 @@ def test_a_synonym_of_several_words_is_marked_only_if_all_its_words_occur(shop: 
     assert marked(shop, "telly", "TV with a flat screen") == ["TV", "flat", "screen"]
 
 
-def test_titles_that_are_marked_together_get_the_same_marks_as_alone(shop: "Shop") -> None:
+def test_a_title_gets_the_same_marks_alone_and_together_with_other_titles(shop: "Shop") -> None:
     shop.run("insert into shop.synonym (terms) values ('{telly,flat screen tv}')")
     titles = ("Flat shoes", "TV with a flat screen", "Black telly", "Lamp")
     shop.load(*(Product(f"s{n}", title, description="A telly.") for n, title in enumerate(titles)))

@@ -1,5 +1,5 @@
-"""For a query with a sign, such as C++ or 24", products whose title has this sign come first. For the sign ", these are
-also the products whose title has the word inch."""
+"""For a query with a sign, such as C++ or 24", products whose title has this sign come first. The sign " means inch, so
+products whose title has the word inch come first too."""
 
 from typing import TYPE_CHECKING
 

@@ -1,5 +1,6 @@
-"""The keyword leg of a search, its ranking by words, also finds products with synonyms of a query's words. The vector
-of a query is the mean of the vectors of the query and of up to four variants with synonyms."""
+"""The keyword leg of a search, its ranking by words, also finds products with synonyms of a query's words. The query
+vector is the mean of several vectors: that of the typed text, and those of up to four variants, in which synonyms
+replace words."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,7 @@ def test_a_synonym_applies_only_to_its_catalog_and_language(shoes: "Shop") -> No
     add(shoes, "lamps", "leuchte", language="german")
     assert uses(shoes, "sneakers") == uses(shoes, "lamps") == []
     assert uses(shoes, "sneakers", "mode") == [("sneakers", ["turnschuhe"])]
-    assert uses(shoes, "leuchten", "mode") == [("leuchten", ["lamps"])], "stemmed in the language"
+    assert uses(shoes, "leuchten", "mode") == [("leuchten", ["lamps"])], "stemmed in German"
 
 
 def test_set_language_stems_the_terms_of_synonyms_in_the_new_language(shoes: "Shop") -> None:
@@ -104,7 +105,7 @@ def test_set_language_stems_the_terms_of_synonyms_in_the_new_language(shoes: "Sh
     assert shoes.value("select xmin::text from shop.synonym") == version, "an equal language changes no synonym"
 
 
-def test_cycles_and_overlaps_are_expanded_by_one_step(shoes: "Shop") -> None:
+def test_synonyms_of_synonyms_are_not_added_and_the_longest_term_is_used(shoes: "Shop") -> None:
     add(shoes, "bb", from_term="aa")
     add(shoes, "cc", from_term="bb")
     add(shoes, "aa", from_term="cc")

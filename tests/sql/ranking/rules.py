@@ -1,4 +1,4 @@
-"""Saves rules of a shop with eight products, and searches under them."""
+"""Saves rules in a shop with eight products, and searches while the rules apply."""
 
 import json
 from typing import Any

@@ -1,5 +1,6 @@
-"""Live rules do not contradict each other, in whatever order and by whichever sessions they are saved. The names and
-times of rules and the number of live rules with one lookup key are checked too."""
+"""Live rules do not contradict each other, in whatever order and by whichever sessions they are saved. Names and times
+of rules are checked too. A catalog has at most 100 live rules with the same lookup key, which a rule's condition
+determines (see rule_lookup)."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

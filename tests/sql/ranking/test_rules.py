@@ -239,7 +239,7 @@ WRONG: list[tuple[Any, Any, str]] = [
     *((QUERY, {"hide": wrong}, '"hide" in the action must be a SKU or an object') for wrong in (None, {}, 3, [])),
     *((QUERY, {done: "s1"}, f'"{done}" in the action must be an object with') for done in ("boost", "bury", "filter")),
     *((QUERY, {done: {}}, f'"{done}" in the action must be an object with') for done in ("boost", "bury", "filter")),
-    (QUERY, {"hide": nested(21)}, "deep"),  # a search puts it into `not`
+    (QUERY, {"hide": nested(21)}, "deep"),  # a search puts the filter into `not`, which adds a level
     (QUERY, {"query": "shoe " * 5_000}, "must have at least one word, and at most"),
     (QUERY, {"bury": {"brand": "Nord"}, "factor": TINY}, "factor has more than 300 decimals"),
     ({"similar": "shoes", "threshold": TINY}, {"hide": "s1"}, "threshold has more than 300 decimals"),
@@ -265,7 +265,7 @@ def test_a_wrong_rule_is_refused_with_a_message_that_names_the_fault(stocked: Sh
     assert stocked.value("select count(*) from shop.rule") == 0
 
 
-def test_the_limits_of_a_filter_apply_to_each_filter_of_a_rule_alone(stocked: Shop) -> None:
+def test_the_limits_of_a_filter_apply_to_the_filter_of_each_rule_separately(stocked: Shop) -> None:
     many = {"or": [{"brand": "Nord"}, *({"brand": f"b{n}"} for n in range(600))]}
     save(stocked, "one", {"always": True}, {"filter": many})
     save(stocked, "two", {"contains": "shoes"}, {"filter": many})

@@ -1,4 +1,4 @@
-"""A signal is read with the rights of the role that defined it. A signal that cannot be read adds nothing."""
+"""A signal is read with the rights of the role that defined it. A signal that cannot be read changes no score."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -177,7 +177,7 @@ def test_an_upgrade_renews_the_functions_that_read_the_views_of_their_signals(er
         "'select array(select max(v.value) from unnest($1) u left join erp.margin v on v.product_id = u group by u)'"
     )
     app.exec_driver_sql(earlier.format("margin"))
-    # The row of this signal names another view than its function reads.
+    # The row of this signal names the view erp.secret, but its function reads erp.margin.
     erp.run("create view erp.secret as select * from erp.margin; grant select on erp.secret to shop_app")
     app.exec_driver_sql(earlier.format("stolen"))
     app.exec_driver_sql("revoke all on function shop_signals.stolen(uuid[]) from public")
@@ -198,7 +198,8 @@ def test_an_upgrade_renews_the_functions_that_read_the_views_of_their_signals(er
 
 
 def test_the_catalog_of_a_row_does_not_let_a_renewed_function_read_another_view(erp: Shop) -> None:
-    """The role app may choose the catalog. In an older function, which an upgrade reads, the catalog is a literal."""
+    """An upgrade looks for the view and the column of the row in the text of the old function. This text contains the
+    catalog as a literal. The role app may choose the catalog, and could write another view into it."""
     administrator, app = erp.connect(None), erp.connect(Role.APP)
     erp.run("create view erp.secret as select c.sku, c.margin as value, c.cost as hidden from erp.cost c")
     erp.run(
@@ -268,7 +269,7 @@ def test_a_search_without_a_time_limit_can_be_cancelled_while_it_reads_a_signal(
             search.result(30)
 
 
-def test_no_further_signal_is_read_when_the_statement_is_out_of_time(erp: Shop) -> None:
+def test_a_search_that_is_out_of_time_reads_no_further_signal(erp: Shop) -> None:
     app = erp.connect(Role.APP)
     for name in ("one", "two"):
         add(app, ", weight => 10", name=name)
@@ -281,7 +282,7 @@ def test_no_further_signal_is_read_when_the_statement_is_out_of_time(erp: Shop) 
     assert notes[1] == "weight 10; warning: the statement is out of time"
 
 
-def test_a_statement_that_is_out_of_time_in_a_signal_still_answers(erp: Shop) -> None:
+def test_a_search_that_runs_out_of_time_while_it_reads_a_signal_still_answers(erp: Shop) -> None:
     app, analyst = erp.connect(Role.APP), erp.connect(Role.ANALYST)
     before = found(analyst)
     add(app, ", weight => 10")

@@ -22,7 +22,7 @@ def test_a_signal_with_a_large_weight_orders_the_results(erp: Shop) -> None:
     assert found(analyst, """, signals => '{"margin": 0}'""") == before
 
 
-def test_with_one_leg_a_signal_moves_a_product_from_beyond_the_page_to_its_first_place(erp: Shop) -> None:
+def test_with_one_leg_a_signal_moves_a_product_from_a_later_page_to_the_first_place(erp: Shop) -> None:
     analyst = erp.connect(Role.ANALYST)
     search = "select sku from shop.search('query', k => 2, keyword_weight => 0, title_weight => 0{}) order by rank"
     last = found(analyst, ", title_weight => 0")[-1]

@@ -135,7 +135,7 @@ def test_a_list_without_a_query_is_not_sorted_by_a_signal(erp: Shop) -> None:
             erp.connect(Role.ANALYST).exec_driver_sql(f"select * from shop.browse({call})")
 
 
-def test_an_unreadable_signal_leaves_the_other_keys_and_says_so(erp: Shop) -> None:
+def test_a_sort_by_an_unreadable_signal_uses_the_other_keys_and_says_so(erp: Shop) -> None:
     add(erp.connect(Role.APP))
     erp.run("drop view erp.margin")
     analyst = erp.connect(Role.ANALYST)

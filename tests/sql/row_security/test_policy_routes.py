@@ -88,7 +88,7 @@ def test_a_search_is_exact_under_a_policy_that_hides_the_products_nearest_to_the
 
 
 @pytest.mark.parametrize("share", SHARES)
-def test_a_search_under_a_price_list_reads_its_rows_by_index(large: Database, share: str) -> None:
+def test_a_search_under_a_policy_with_a_price_list_reads_the_list_by_index(large: Database, share: str) -> None:
     setup = f"set site.customer = '{share}'; set site.modulus = '1'"
     with policy(large, LIST), plans(large, SEARCH, setup) as seen:
         statements = seen.split("Query Text:")
@@ -100,7 +100,7 @@ def test_a_search_under_a_price_list_reads_its_rows_by_index(large: Database, sh
         assert "price_list_pkey" in one, one
         assert "hashed SubPlan" not in one, one
         assert "Seq Scan on product" not in one, one
-    # No scan joins the products, because the policy of the vectors has already tested them.
+    # The policy of the vectors, windowshop_follow, has already tested the products. So no scan joins shop.product.
     assert not any("join shop.product" in one for one in scanning), seen
 
 

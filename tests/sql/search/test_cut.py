@@ -150,8 +150,8 @@ def test_a_search_without_a_cut_returns_dissimilar_products_too(analyst: Connect
 def test_the_total_of_a_cut_depends_on_neither_the_order_of_rows_nor_statistics(
     analyst: Connection, stocked: "Shop"
 ) -> None:
-    """The sample that shows which similarity is usual has 1,000 vectors, and the catalog has more. Neither the order of
-    the rows in their files nor statistics change the total."""
+    """A cut measures the usual similarity in a sample of 1,000 vectors, and this catalog has more. Neither the order of
+    the rows in the tables nor the planner's statistics change the total."""
     more = "from generate_series(1, 1500) n, shop.product_id('more ' || n) id"
     stocked.run(f"insert into shop.product (product_id, sku, title) select id, 'more ' || n, 'more' {more}")
     stocked.run(f"insert into shop.product_image (product_id, position, uri) select id, 0, 'https://a.example' {more}")

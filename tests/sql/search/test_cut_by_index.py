@@ -64,7 +64,8 @@ def test_the_total_of_a_cut_is_close_to_the_number_of_products_that_pass(
     if not rows:
         return
     [said] = {row.total_is for row in rows}
-    # If the index scan of a leg gives up, which depends on the random graph, the leg collects and compares all matches.
+    # The index scan of a leg can give up, which depends on the random graph. Then the leg compares all matches of the
+    # filter, and the total is exact.
     assert said == total_is or (said == "exact" and condition is not None)
     assert {row.total for row in rows} == {len(found)}
     if said == "exact":  # tolerance: the note has rounded floors, and stored vectors have half precision

@@ -2,8 +2,8 @@
 rare, the leg finds the products that have every word.
 
 The tests run in a catalog of 20,000 products. Nearly every product n has the words title, type, brand, `n % 4`,
-`word{n % 200}` and `number{n}`. Some tests store other document frequencies in shop.common_word. Each test runs in a
-transaction that is rolled back.
+`n % 50`, `word{n % 200}` and `number{n}`. Some tests store other document frequencies in shop.common_word. Each test
+runs in a transaction that is rolled back.
 """
 
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def test_common_words_that_few_products_have_together_find_these_products(conn: 
     for others in (FAR, "null"):
         found = leg(conn, "word5 title", others=others)
         assert [n % 200 for n in found.numbers] == [5] * 50
-        assert min(found.scores) >= 3  # the leg has read all products with both words
+        assert min(found.scores) >= 3  # such a score means that the product has both words
         assert found.rows_examined <= 3 * COMMON
     # A third word that none of these products has leaves no product with every word.
     nothing = leg(conn, "word5 title 2", others=FAR)
@@ -98,7 +98,7 @@ def test_a_search_for_common_words_with_a_filter_reads_a_limited_number_of_produ
         assert found.rows_examined <= 14 * MOST_READ
 
 
-def test_every_word_counts_if_the_products_that_pass_the_filter_are_given(conn: Connection) -> None:
+def test_every_word_counts_if_the_caller_gives_the_products_that_pass_the_filter(conn: Connection) -> None:
     matched = "array(select product_id from shop.product where brand = 'brand 20')"
     found = leg(conn, "title 2", matched=matched, others=FAR)
     assert all(n % 50 == 20 for n in found.numbers)
@@ -144,4 +144,5 @@ def test_the_sample_of_very_common_words_is_as_large_as_their_share_requires(con
 
     assert 400 < rows_read(1) < 1000
     assert 900 < rows_read(0.5) < 1800
-    assert rows_read(0.5, "p.price < 80") == 2 * MOST_READ  # under a filter, the share of the matches is not known
+    # Under a filter, nobody knows which share of the matches has the word.
+    assert rows_read(0.5, "p.price < 80") == 2 * MOST_READ

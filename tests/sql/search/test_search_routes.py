@@ -106,7 +106,7 @@ def test_many_matches_use_the_index_and_few_matches_use_an_exact_search(analyst:
         assert routes[name] == {("exact", "exact")}, name
 
 
-def test_the_column_named_total_is_tells_an_exact_total_from_an_estimate_and_a_lower_bound(analyst: Connection) -> None:
+def test_total_is_distinguishes_exact_totals_estimates_and_lower_bounds(analyst: Connection) -> None:
     numbers = np.arange(1, PRODUCTS + 1)
     for name, condition, passes in FILTERS[:-1]:
         for route in (None, "exact", "hnsw"):

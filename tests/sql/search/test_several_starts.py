@@ -1,7 +1,7 @@
 """Searches find the nearest products although a single walk through the HNSW index can miss them. A walk is a scan that
 starts near another vector than the query. A far filter excludes the products nearest to the query.
 
-The tests search by several inputs, with a filter whose matches are far from the query, and in one of several catalogs.
+Some of these searches have several inputs, some have a far filter, and some are in one of several catalogs.
 """
 
 import json
@@ -95,7 +95,7 @@ def test_walks_from_the_inputs_of_a_mix_find_the_nearest_products_of_the_mix(cal
     assert np.mean(found) >= 0.85
 
 
-def test_walks_accept_a_query_with_a_number_that_half_precision_hardly_holds(calibrated: Connection) -> None:
+def test_walks_accept_a_query_with_the_smallest_positive_number_of_half_precision(calibrated: Connection) -> None:
     query = vectors(0)[0].copy()
     query[0] = 6e-8  # the smallest positive number of half precision
     assert walked(calibrated, [vectors(0)[0]], query, "true")

@@ -65,7 +65,7 @@ def all_pages(conn: Connection, **more: Any) -> list[SearchHit]:
     pages: list[SearchHit] = []
     while not pages or pages[-1].has_next:
         page = search(conn, after=pages[-1].cursor if pages else None, **more)
-        assert page, "has_next promised a page"
+        assert page, "the page is empty, although has_next was true"
         pages += page
     return pages
 
@@ -250,7 +250,7 @@ def test_the_reason_says_how_many_groups_the_first_thousand_products_have(shop: 
     shop.run("analyze shop.product")
     conn = shop.connect(Role.ANALYST)
     found = ranking.search(conn, SearchParams(query="thing", group_by="item_group_id", degrade=True))
-    # At most 1,000 products of a group are counted.
+    # Group a has 1,100 products, but at most 1,000 products of a group are counted.
     assert {hit.group_value: hit.group_products for hit in found.rows} == {"a": 1000, "b": 10}
     assert found.reason is not None
     assert "the first 1000 products have only 2 groups" in found.reason

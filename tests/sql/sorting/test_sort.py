@@ -1,4 +1,4 @@
-"""With `sort`, a search orders the products that pass the cut by the given fields."""
+"""With `sort`, the given fields determine the order of all products that pass the filter and the cut of a search."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any

@@ -129,7 +129,7 @@ def test_two_exchanged_letters_are_corrected_also_at_the_beginning_of_a_word(
 ) -> None:
     for filter_ in (None, "{}"):
         rows = suggest(analyst, prefix, k=50, filter=filter_)
-        assert found in texts(rows) or (filter_ and "guitar" in found)  # a filter leaves out queries
+        assert found in texts(rows) or (filter_ and "guitar" in found)  # with a filter, no queries are suggested
         assert {row.corrected for row in rows} <= {True}
 
 
@@ -243,7 +243,7 @@ def test_a_limited_number_of_titles_that_fail_the_filter_is_read(shop: "Shop") -
         assert conn.scalar(text(read)) - before <= 2 * 200
 
 
-def test_only_products_that_pass_the_filter_are_suggested_and_no_queries(analyst: Connection) -> None:
+def test_with_a_filter_only_products_that_pass_are_suggested_and_no_queries(analyst: Connection) -> None:
     rows = suggest(analyst, "g", filter='{"sku": ["g1", "g2"]}')
     assert [(row.kind, row.text, row.count) for row in rows] == [
         ("type", "Guitars", 2),

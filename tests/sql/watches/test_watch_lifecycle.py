@@ -105,7 +105,7 @@ def test_a_change_of_the_language_stems_the_words_of_the_watches_again(shop: Sho
     assert (english, shop.value("select words::text from shop.watch")) == ("'rote' & 'schuhe'", "'rot' & 'schuh'")
 
 
-def test_the_language_of_the_session_that_creates_a_watch_stays(shop: Shop) -> None:
+def test_a_watch_keeps_the_language_of_the_session_that_created_it(shop: Shop) -> None:
     shop.load(product("x"))
     shop.cache("rote schuhe")
     app = shop.connect(Role.APP)
@@ -143,7 +143,7 @@ def test_a_watch_with_too_many_matches_is_disabled(shop: Shop) -> None:
     assert shop.value("select error from shop.watch") == "too many products match"
 
 
-def test_vectors_of_a_building_model_report_nothing(two_models: Shop) -> None:
+def test_vectors_of_a_building_model_cause_no_matches(two_models: Shop) -> None:
     two_models.add("a")
     encode(two_models, 1, TOY.dimension)
     watch(two_models, """'all', filter => '{"sku": {"ne": "x"}}'""")
@@ -152,7 +152,7 @@ def test_vectors_of_a_building_model_report_nothing(two_models: Shop) -> None:
     assert found(two_models) == []
 
 
-def test_an_old_note_is_compared_only_with_watches_that_are_older(shop: Shop) -> None:
+def test_a_note_is_compared_only_with_watches_that_are_older_than_the_note(shop: Shop) -> None:
     shop.add("a")
     shop.encode_all()
     watch(shop, """'early', filter => '{"sku": "a"}'""")
@@ -166,7 +166,7 @@ def test_an_old_note_is_compared_only_with_watches_that_are_older(shop: Shop) ->
     assert shop.value("select count(*) from shop_private.watch_note") == 0
 
 
-def test_a_note_is_compared_beside_hundreds_of_notes_that_wait_for_a_vector(shop: Shop) -> None:
+def test_a_note_is_compared_although_hundreds_of_other_notes_wait_for_a_vector(shop: Shop) -> None:
     shop.cache("dark")
     watch(shop, "'dark', 'dark', min_similarity => 0.9")
     shop.run("delete from shop_private.watch_vector")

@@ -51,7 +51,8 @@ def test_a_lock_on_a_watch_delays_housekeeping_by_less_than_4_seconds(shop: Shop
     )
     with shop.database.connect(None) as conn:
         conn.execute(text("select from shop.watch where name = 'broad' for update"))
-        # `broad` has too many matches; as another session holds it, a later run disables it. The other watches go on.
+        # `broad` has too many matches, so this run of housekeep should disable it. But another session has locked its
+        # row, so a later run will disable it. This run still compares products with the watch `all`.
         shop.run(HOUSEKEEP)
         assert found(shop) == ["a"]
 
@@ -75,7 +76,7 @@ def test_two_sessions_that_replace_watches_do_not_deadlock(shop: Shop, together:
     assert shop.value('select count(*) from shop.watch where filter @> \'{"sku": "y"}\'') == 2
 
 
-def test_the_encoder_notes_failed_products_before_it_locks_watches(shop: Shop) -> None:
+def test_the_encoder_writes_notes_of_failed_products_before_it_locks_watches(shop: Shop) -> None:
     watch(shop, "all")
     shop.add("good", "bad", image_count=0)
     shop.run("update shop_private.work set attempts = 2, batch_size = null")

@@ -72,7 +72,7 @@ def test_a_watch_finds_new_products_of_its_catalog_that_pass_its_filter(watched:
     assert found(watched) == [("both", "a"), ("cheap", "a")]
 
 
-def test_a_text_also_matches_by_all_its_words(watched: Shop) -> None:
+def test_a_watch_of_a_text_also_matches_products_with_all_words_of_the_text(watched: Shop) -> None:
     watched.cache("red shoes", seed=FAR)
     watched.add(*(f"s{n:02}" for n in range(60)))
     watched.encode_all()

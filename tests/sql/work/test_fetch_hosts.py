@@ -1,4 +1,5 @@
-"""Fetches of images are limited for each host. A host that does not answer is paused, and delays only its images."""
+"""Fetches of images are limited for each host. A host that does not answer is paused, and delays only its own
+images."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

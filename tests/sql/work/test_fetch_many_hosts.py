@@ -1,5 +1,6 @@
-"""A retry skips locked items and the items of other catalogs. Fetched images are locked in the order of a load. The
-work of a claim has a limit, even with thousands of images or hosts."""
+"""A retry skips locked items, and a retry of one catalog skips the items of other catalogs. An encoder locks fetched
+images in the same order as a load, so the two cannot deadlock. The work of a claim has a limit, even with thousands of
+images or hosts."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -102,7 +103,7 @@ def test_a_claim_considers_at_most_1000_of_2500_hosts(shop: "Shop") -> None:
         claimed = fetching.claim(conn, worker.id, 1, 5000, per_host=8, busy={}, seconds=60)
         scans = conn.scalar(text("select pg_stat_get_xact_numscans('shop_private.work_fetch_idx'::regclass)"))
     assert len(set(hosts(claimed))) == len(claimed) == 1000
-    assert 1000 < scans < 2500  # about two scans for each of the 1,000 hosts: to find the host, and its images
+    assert 1000 < scans < 2500  # each of the 1,000 hosts takes about two scans: for the host and for its images
 
 
 def test_repeated_claims_reach_each_of_2500_hosts(shop: "Shop") -> None:

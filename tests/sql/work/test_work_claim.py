@@ -1,5 +1,5 @@
-"""No two workers hold the same item. After a worker stops, its batches are tried again in halves, down to single items,
-which are tried at most three times."""
+"""No two workers hold the same item. After a worker stops, its batches are tried again in halves, down to single items.
+A single item is tried at most three times."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
