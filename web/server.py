@@ -113,7 +113,8 @@ def _listening(database: Database, settings: WebSettings) -> Iterator[tuple[uvic
 
 
 def _behind_proxies(app: Any, settings: WebSettings) -> Any:
-    """Returns the application, which applies the headers of trusted proxies. Headers of other proxies are ignored."""
+    """Returns the application, wrapped so that the headers of trusted proxies apply. Headers of other proxies are
+    ignored."""
     proxies = settings.trusted_proxies
     if not proxies:
         return app

@@ -53,7 +53,7 @@ def _warm(settings: "Settings") -> None:
         with open_database(settings) as database:
             warmed = warm_with_progress(database)
     except DatabaseError:
-        return  # the database does not exist yet, or "windowshop db upgrade" comes first
+        return  # the database does not exist yet, or it needs "windowshop db upgrade"
     if warmed.bytes > WORTH_MENTIONING:
         for line in describe(warmed):
             typer.echo(line)
@@ -174,7 +174,8 @@ def upgrade(
     starter: Annotated[
         bool,
         typer.Option(
-            "--starter", help="If no model serves, let the starter model serve. A site without models gets it."
+            "--starter",
+            help="If no model serves, let the starter model serve. A site without models gets the starter model first.",
         ),
     ] = False,
     as_sql: Annotated[

@@ -97,8 +97,8 @@ def add(
         int | None,
         typer.Option(
             "--min-rows",
-            help="Leave out values with fewer products than this. Default: 1,000, or the number of products up to "
-            "which the newest calibration found no index faster than comparing all, if it is larger.",
+            help="Leave out values with fewer products than this. Default: 1,000 or, if it is larger, the number of "
+            "matches up to which the newest calibration lets searches compare all matches.",
             min=1,
         ),
     ] = None,
@@ -111,9 +111,9 @@ def add(
     filter are tested on the products of these indexes. With --label top:product_type, the filter {"product_type":
     {"prefix": "Apparel > "}} reads the index of all products whose path begins with Apparel.
 
-    The cost: the vectors of these products are stored a second time. So a label takes about as much disk, and
-    its indexes take about as much time to build, as the share of its products in the model's tables and indexes. Each
-    later change of a vector is one more insertion into an index. See docs/search.md.
+    The cost: the vectors of these products are stored a second time. So a label with a tenth of the products takes
+    about a tenth of the disk space of the model's tables and indexes, and a tenth of the time to build these indexes.
+    Each later change of such a vector needs one more insertion into an index. See docs/search.md.
 
     Run the command again when further values have become frequent. "windowshop index build" continues an interrupted
     command, and "windowshop index drop" undoes it.
@@ -263,8 +263,8 @@ def rebuild(
     quantize: Annotated[
         Quantize | None,
         typer.Option(
-            help="bit: the indexes have only the sign of each number, and searches compare more candidates. none: they "
-            "have the vectors. Default: as now."
+            help="bit: the indexes have only the sign of each number, and searches compare more candidates. none: the "
+            "indexes have the vectors. Default: no change."
         ),
     ] = None,
 ) -> None:

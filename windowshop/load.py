@@ -76,7 +76,9 @@ MappingFile = Annotated[
 ]
 ImageRoot = Annotated[
     Path | None,
-    typer.Option(help="The folder where image paths start. Default: the catalog's folder (Shopee: train_images)."),
+    typer.Option(
+        help="The folder where image paths start. Default: the folder of the catalog file (Shopee: train_images)."
+    ),
 ]
 Rejects = Annotated[
     Path | None,

@@ -78,8 +78,8 @@ def add(
 def export(name: str) -> None:
     """Export a model's towers for ONNX Runtime. Encoders on this machine's CPU then use the exported towers.
 
-    On a machine without a GPU, "windowshop model add" does the same. A tower is kept only if its vector of each
-    sample has a cosine of at least .9999 to the vector of torch.
+    On a machine without a GPU, "windowshop model add" does the same. An exported tower is kept only if its vector of
+    each sample has a cosine of at least .9999 to the vector that torch computes.
     """
     from db.engine import open_database
     from db.settings import Settings
@@ -252,9 +252,9 @@ def promote(
 ) -> None:
     """Let a model serve, in one transaction.
 
-    While another model serves, the command refuses a model that does not cover the whole catalog, that lacks a valid
-    index that the catalog needs, or that no encoder runs. It also refuses a model that did worse than the serving model
-    in the newest trials of both models.
+    While another model serves, the command refuses a model that has not encoded the whole catalog, that no encoder
+    runs, or that has no valid index although the catalog needs one. The command also refuses a model that did worse
+    than the serving model in the newest trials of both models.
     """
     from db.engine import open_database
     from db.lifecycle import promotion
@@ -269,7 +269,10 @@ def promote(
 @app.command()
 def rollback(
     force: Annotated[
-        bool, typer.Option(help="Go back even if the previous model's encoder is down or its vectors are out of date.")
+        bool,
+        typer.Option(
+            help="Go back even if no encoder runs the previous model, or the vectors of this model are out of date."
+        ),
     ] = False,
 ) -> None:
     """Go back to the model that served before, in one transaction. A second rollback undoes the first rollback."""

@@ -28,7 +28,8 @@ def search(
     catalog: Annotated[
         str | None,
         typer.Option(
-            help="The catalog to search. Default: main, or the first with products if main has none; with --where, all."
+            help="The catalog to search. Default: main, or the first catalog with products if main has no products. "
+            "With --where, the default is all catalogs."
         ),
     ] = None,
     sort: Annotated[

@@ -53,7 +53,8 @@ def serve(
     with open_database(Settings.read(), on_progress=say) as database:
         with database.connect(Role.WEB_READER, read=True) as conn:
             schema.check(conn)
-        # A wrong login for writing is refused now. A primary that does not answer is accepted, because searches work.
+        # A wrong login for writing is refused now. A primary that does not answer is accepted, because searches work
+        # without the primary.
         with suppress(DatabaseUnreachable), database.connect(Role.WEB_WRITER):
             pass
         with warming(database, Role.WEB_READER):

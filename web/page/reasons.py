@@ -23,7 +23,7 @@ _EXACT = {
     "brand": marked("Its brand is what you typed."),
     "text": marked("The code that you typed is in its text."),
 }
-# Parts of the reasons that shop.search gives for an empty result, each with a visitor's words for it.
+# Parts of the reasons that shop.search gives for an empty result, each with the text that a visitor reads instead.
 _NOTHING = {
     "the query only excludes": marked("Your search only says what to leave out. Add what you are looking for."),
     "phrases, exclusions and fields": marked("No product has everything that your search asks for."),
@@ -79,6 +79,6 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def nothing(reason: str | None) -> str | None:
-    """Returns a visitor's words for the reason why a search found nothing, or None if the reason is of no use to a
-    visitor."""
+    """Returns what a visitor reads about the reason why a search found nothing. Returns None if the reason is of no use
+    to a visitor."""
     return next((gettext(words) for part, words in _NOTHING.items() if part in (reason or "")), None)

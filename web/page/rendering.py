@@ -150,8 +150,8 @@ def context(
 
 
 def _more(state: PageState, result: PageResult | None) -> str | None:
-    """Returns the address of the next page. The address has the number of products so far, unless this page was opened
-    by a link to a later page."""
+    """Returns the address of the next page. The address has the number of products that are shown so far. It lacks this
+    number if this page was opened by a link to a later page."""
     if result is None or not result.cursor:
         return None
     shown = state.shown or (0 if state.after else PAGE)  # unknown after a link to a later page
@@ -184,7 +184,7 @@ def is_htmx(request: Request[Any, Any, Any]) -> bool:
 
 def wanted_by(request: Request[Any, Any, Any]) -> PageState:
     """Returns the state that the address of a request names. Raises ApiError for an address that is too long, because
-    nearly every link of a page contains the parameters of its address."""
+    nearly every link of the page would repeat the parameters of this address."""
     if _is_long(request.scope):
         raise ApiError("malformed", f"The parameters of the address have more than {MOST_PARAMETERS:,} bytes.")
     return page_state.read(request.query_params.multi_items())

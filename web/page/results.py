@@ -42,9 +42,8 @@ class PageResult:
     examples: dict[str, BrowseItem]
     offers: dict[UUID, Offer]  # product_id -> offer, for the products whose price is reduced or is only a sale price
     seconds: float
-    words: dict[UUID, WordPositions] = field(
-        default_factory=dict
-    )  # product_id -> positions of the query's words in its title
+    # product_id -> positions of the query's words in the title of the product
+    words: dict[UUID, WordPositions] = field(default_factory=dict)
     start: Start = EMPTY  # categories and queries for an empty page
     groups: int = 0  # number of cards of the whole list; 0 if they were not counted
 
@@ -168,7 +167,8 @@ def read_page(
         words = _words(conn, state, search, products)
         if not with_filters:
             return PageResult(products, cursor, search, state.catalog, [], {}, reduced, seconds, words)
-        # Without a cut, only the operators of a query change its facets. So facets without operators are cached.
+        # Without a cut, only the operators of a query change its facets. So the facets of a query without operators
+        # are cached.
         is_cached = params.cut is None and not ranking.MAY_HAVE_OPERATORS.search(state.q)
         key = state.catalog, shown
         counted = SearchParams(filter=shown, catalog=state.catalog) if is_cached else replace(params, filter=shown)
@@ -201,7 +201,7 @@ def _search(conn: Connection, params: SearchParams, rest: int) -> tuple[SearchRe
 
 def _list(conn: Connection, params: SearchParams) -> tuple[None, Sequence[BrowseItem], str]:
     k = params.k
-    listed = ranking.browse(conn, replace(params, k=k + 1), params.sort)  # one more shows that there is a next page
+    listed = ranking.browse(conn, replace(params, k=k + 1), params.sort)  # a product more shows that a page follows
     return None, listed[:k], listed[k - 1].cursor if len(listed) > k else ""
 
 

@@ -44,8 +44,8 @@ async def page(request: Request[Any, Any, Any], state: State) -> HTMXTemplate:
     if result.search is not None:
         count_search(state, "page", result.search, PAGE, result.seconds)
     origin = state.recorder.searched(request.scope, wanted, result) if state.recorder else ""
-    # After "More results", the address has the number of shown products, at most MAX_SHOWN. So "back" shows the same
-    # products again, and so does the address that another visitor opens.
+    # After "More results", the address has the number of shown products, at most MAX_SHOWN. So the same products appear
+    # again after "back", and for another visitor who opens the address.
     template = "more.html" if is_more else "part.html" if is_htmx(request) else "page.html"
     headers = page_headers()
     if is_more and wanted.shown:
@@ -76,8 +76,8 @@ def show_notice(request: Request[Any, Any, Any], error: Exception) -> Response[A
 
 @post("/picture", include_in_schema=False, status_code=200, exception_handlers={Exception: show_notice})
 async def upload(request: Request[Any, Any, Any], state: State) -> Response[Any]:
-    """Keep an uploaded image. The answer puts the image's name into the search form and lets the form search by it. A
-    browser without JavaScript is sent to the search by the image, with the parameters of the form's address."""
+    """Keep an uploaded image. The answer puts the image's name into the search form, and starts a search by the image.
+    A browser without JavaScript is sent to the search by the image, with the parameters of the form's address."""
     # Without CORS permission, pages of other origins cannot send htmx's header, so a request by htmx needs no check.
     if not is_htmx(request) and not is_own_form(request.headers):
         raise ApiError("origin", "Only this page itself can upload images.")

@@ -30,7 +30,7 @@ def print_measured(console: Console, measured: Sequence[MeasuredLeg], model: Ser
         routes = (f"{leg.direction} {_routes(leg)}" for leg in legs if leg.leg != "keyword")
         console.print(f"Answered by: {'; '.join(routes)}.", highlight=False, markup=False)
     depth = max(measured[0].k, NDCG_DEPTH)
-    note = f"MRR counts the first {depth} results. [low, high] holds 95 % of the bootstrap samples of the queries."
+    note = f"MRR counts the first {depth} results. [low, high] holds 95 % of the means of bootstrap samples."
     hybrid = next((leg for leg in measured if leg.leg == "hybrid"), None)
     if hybrid:
         weights = ", ".join(f"{leg} {weight:g}" for leg, weight in hybrid.setting["weights"].items())

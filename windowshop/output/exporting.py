@@ -94,7 +94,7 @@ def sample_images() -> list[Path]:
 
 
 def sample_texts() -> list[str]:
-    """Return titles of the sample catalog, a text of one letter, and one that is longer than models read."""
+    """Return titles of the sample catalog, a text of one letter, and a text that is longer than models read."""
     from loader import sample
 
     with (sample.FOLDER / "products.csv").open(encoding="utf-8", newline="") as file:

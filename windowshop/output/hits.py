@@ -81,7 +81,8 @@ def print_calibration(found: Calibration, console: Console | None = None) -> Non
         highlight=False,
     )
     for row in found.missed():
-        what = row.get("kind") or ("no filter" if row["filter"] == 1 else f"a filter that {row['filter']:.1%} pass")
+        share = "no filter" if row["filter"] == 1 else f"a filter that {row['filter']:.1%} of the products pass"
+        what = row.get("kind") or share
         console.print(
             f"[yellow]{what}: recall@{found.k} {row['recall']:.3f}, with 95% confidence at least {row['lowest']:.3f}, "
             f"below the target {found.target_recall}.[/yellow]"

@@ -74,7 +74,7 @@ def print_advice(console: Console, filters: Filters, found: Sequence[Advice], *,
             highlight=False,
         )
     if not found:
-        console.print(f"No value without a label has {least:,} products or more.", highlight=False)
+        console.print(f"No further value has {least:,} products or more.", highlight=False)
         return
     table = Table("label", "searches", "products", "now", "then", "index", "build", box=box.SIMPLE_HEAD)
     for one in found[:MOST_SHOWN]:
@@ -100,7 +100,8 @@ def print_advice(console: Console, filters: Filters, found: Sequence[Advice], *,
 
 
 def commands(found: Sequence[Advice], *, logged: bool) -> list[str]:
-    """Return two lines for each field with a value that pays: the cost and the gain, and the command."""
+    """Return two lines for each field that has a value whose label pays. The first line has the cost and the gain of
+    the labels, and the second line has the command that builds them."""
     lines = []
     for field in dict.fromkeys(one.field for one in found):
         paying = [one for one in found if one.field == field and one.pays and (one.searches or not logged)]

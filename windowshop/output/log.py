@@ -36,7 +36,9 @@ PROCESSES = {
     ("jobs",): "jobs",
     ("mcp",): "mcp",
 }
-_FAULT = "_fault"  # key of the text that identifies a fault whose event varies: a library's message without its values
+# Key of the text that identifies the fault of a library. This text is the library's message without its values, because
+# the values may differ each time.
+_FAULT = "_fault"
 FAULT_SECONDS = 1.0  # a recurring fault is logged at most once in this time
 PLACES = ("host", "model", "feed", "thread")  # two lines that differ in one of these fields are two faults
 MAX_FAULTS = 1_000  # from this many faults on, those that were logged more than FAULT_SECONDS ago are removed
@@ -66,8 +68,8 @@ def process_of(arguments: Sequence[str]) -> str | None:
 def start(process: str | None) -> bool:
     """Log to stderr, in the format that the settings choose. Return whether the process logs JSON.
 
-    If a setting of the log has a wrong value, the defaults of all these settings apply here. `main` refuses the value
-    afterwards.
+    If a setting of the log has a wrong value, the defaults of all settings of the log apply here. `main` refuses the
+    value afterwards.
     """
     try:
         chosen = LogSettings.read()
@@ -82,9 +84,9 @@ def log_crash(error: Exception) -> int:
     """Log the error that ends a process, and return the exit code."""
     log = structlog.get_logger()
     told, code = getattr(error, "format_message", None), getattr(error, "exit_code", 1)
-    if (
-        told is not None
-    ):  # a wrong option or argument: an error of typer's own click, whose base class has no public name
+    # typer's error about a wrong option or argument has the method `format_message`. The base class of these errors has
+    # no public name.
+    if told is not None:
         log.error(told(), hint="--help describes the command.", exit_code=code)
         return int(code)
     if isinstance(error, typer.Abort):

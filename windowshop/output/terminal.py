@@ -1,6 +1,6 @@
 """Prints messages for people on stderr, and the results of a command on stdout, where programs can read them.
 
-A process that logs JSON logs both.
+A process that logs JSON writes both to its log instead.
 """
 
 import datetime

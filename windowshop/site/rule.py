@@ -23,15 +23,15 @@ _HINT = "See: windowshop rule list"
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="The name that results show. No other rule of the catalog has it.")],
+    name: Annotated[str, typer.Argument(help="The rule's name, unique in its catalog. Results show this name.")],
     condition: Annotated[str, typer.Argument(help="When the rule applies, as JSON.")],
     action: Annotated[str, typer.Argument(help="What the rule does, as JSON.")],
     live: Annotated[bool, typer.Option("--live", help="Searches follow the rule at once. Default: a draft.")] = False,
     priority: Annotated[
         int,
         typer.Option(
-            help="If several rules pin a product at one position, or give a new query, a redirect or a banner, only "
-            "the rule with the highest number acts."
+            help="If several rules pin products at the same position, or give a new query, a redirect or a banner, "
+            "only the rule with the highest number acts."
         ),
     ] = 0,
     valid_from: Annotated[
@@ -84,8 +84,8 @@ def add(
 def import_rules(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The lines that list --json printed.")],
 ) -> None:
-    """Save the rules of a file, or none if one of them cannot work. A rule replaces the rule with its name and
-    catalog:
+    """Save the rules of a file, or none if one of them cannot work. A rule replaces the saved rule that has the same
+    name and catalog:
 
     windowshop rule list --json > rules.jsonl
 

@@ -121,7 +121,7 @@ def test_the_table_shows_a_value_as_it_is_except_control_characters() -> None:
 def test_without_advice_the_text_has_the_number_of_products_that_a_value_needs() -> None:
     shown = StringIO()
     print_advice(Console(file=shown, width=120), Filters(searches=10), [], logged=True, least=2500)
-    assert "No value without a label has 2,500 products or more." in shown.getvalue()
+    assert "No further value has 2,500 products or more." in shown.getvalue()
 
 
 def test_files_that_cannot_be_read_or_have_no_search_are_errors(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Reads the gettext catalogs of a theme. A catalog adds a language to the page, or changes texts of a language.
 
-If a catalog lacks a text, the page uses its own translation. In an added language, the page then uses the English text.
-So a new version of the page needs no new theme. A faulty catalog is left out, with one error in the log, and the page
-has its other languages.
+If a catalog lacks a text, the page uses its own translation of this text or, in an added language, the English text. So
+a new version of the page needs no new theme. A faulty catalog is left out with one error in the log, and the page keeps
+its other languages.
 """
 
 import re

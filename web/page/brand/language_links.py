@@ -16,7 +16,7 @@ _LANG = re.compile(r"[?&]lang=[a-z]{2,3}$")  # the addresses of the page have th
 @dataclass(frozen=True, slots=True)
 class LanguageLink:
     code: str
-    name: str  # in this language
+    name: str  # the language's own name, such as Français
     address: str
     is_current: bool
 
@@ -39,8 +39,9 @@ def alternates(here: str) -> list[tuple[str, str]]:
 
 
 def indexed(own: str | None) -> str | None:
-    """Returns the address under which search engines may list the page of this request: `own`, the address of a
-    product, or that of the start page. Returns None for other pages, such as results of searches."""
+    """Returns the address under which search engines may list the page of this request. For a product, this is `own`.
+    For the start page, it is the address of the start page. Returns None for other pages, such as results of
+    searches."""
     return own or (visit.in_language(address("/")) if visit.is_home() else None)
 
 

@@ -20,8 +20,10 @@ from web.page.results import PageResult
 from web.page.state import PageState
 from web.settings import WebSettings
 
-OURS = "windowshop"  # a template of the theme extends the one that it replaces as windowshop/page.html
-ADDED = "shop_"  # the name of a further template of the theme begins with this
+# With this prefix, a template of the theme names a template of the page. So the theme's page.html can extend the page's
+# own, windowshop/page.html.
+OURS = "windowshop"
+ADDED = "shop_"  # the names of templates that replace none of the page's templates begin with this
 _PRODUCT = BrowseItem(
     UUID(int=0), "A-1", "A lamp", "Nord", "Lamps", Decimal(80), "EUR", "in_stock", "red", None, None, None, 0,
     Decimal(80), "", None, None, None, None, None
@@ -37,7 +39,7 @@ def make_site(settings: WebSettings) -> Site:
     if settings.theme:
         _check_texts(theme, settings.theme, offered)
     for language in offered:
-        languages.translations(language)  # so that the first visitor does not wait for it
+        languages.translations(language)  # reads them now, so that the first visitor does not wait
     templates = rendering.TEMPLATES
     if theme.templates is not None:
         templates = _environment(theme.templates)

@@ -1,6 +1,6 @@
-"""Keeps, while a request is answered, the site that answers it and the request itself.
+"""Keeps the request that is being answered, and the site that answers this request.
 
-Templates and functions that format a value read them here, as they read the path prefix in web/http/addresses.py.
+Templates and functions that format a value read both here, as they read the path prefix in web/http/addresses.py.
 """
 
 import re
@@ -19,7 +19,7 @@ ENGLISH = "en"
 LANGUAGES = (ENGLISH, "de", "fr", "es", "nl", "pl", "tr", "ja", "ar")
 _LANG = re.compile(rb"(?:^|&)lang=([a-z]{2,3})(?=&|$)")
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{2,3})(?:-([A-Za-z0-9-]+))?\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*")
-_REGION = re.compile(r"(?:^|-)([A-Za-z]{2})(?:-|$)")  # of en-GB, or of zh-Hant-TW
+_REGION = re.compile(r"(?:^|-)([A-Za-z]{2})(?:-|$)")  # finds GB in the subtag of en-GB, and TW in that of zh-Hant-TW
 _MOST = 20  # languages of Accept-Language that are read
 
 

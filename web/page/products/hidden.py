@@ -57,7 +57,7 @@ def visible(conn: Connection, catalog: str, skus: list[str], conditions: Conditi
 
 
 def narrowed(filter_: str | None, conditions: Conditions) -> str | None:
-    """Returns a filter of the page, which has no `not`, with further conditions."""
+    """Returns `filter_` with the conditions added. `filter_` is a filter of the page, which has no `not`."""
     if not conditions:
         return filter_
     given: Conditions = msgspec.json.decode(filter_) if filter_ else {}

@@ -3,7 +3,8 @@
 The name is a hash of the client's address and browser with a salt. The salt is random, and is deleted after its day.
 From then on, nobody can tell which address a name belongs to, nor which names of two days are the same visitor. The
 requests of an address, or of an IPv6 network, count as those of at most MOST_NAMES visitors of a day, however many
-browsers they name. So one address alone cannot make its query a suggestion, which needs more visitors.
+browsers they name. A query becomes a suggestion only after more visitors than that, so one address alone cannot make
+its query a suggestion.
 """
 
 import hmac

@@ -1,1 +1,1 @@
-"""The page for staff at /staff: queries to improve, synonyms, rules, quarantine and models."""
+"""Contains the page for staff at /staff: queries to improve, synonyms, rules, quarantine and models."""

@@ -151,8 +151,8 @@ async def preview(request: Request[Any, Any, Any], state: State, kind: FromPath[
 
 
 def _compared(conn: Connection, change: dict[str, Any], asked: list[str], catalog: str) -> dict[str, Any]:
-    """Returns what a change does to the judged searches and to the searches for the texts `asked`, with the titles of
-    the products of the first changed searches."""
+    """Returns what a change does to the judged searches and to the searches for the texts `asked`. Also returns the
+    first changed searches, each with the titles of its products."""
     saved = conn.begin_nested()
     try:
         what_if.ask_also(conn, asked, catalog)
@@ -207,7 +207,7 @@ def _words(rule: Rule) -> tuple[str, str]:
     when = next((name for name in condition if name in WHEN), None)
     said = f"{gettext(WHEN[when])} {condition[when]}" if when else msgspec.json.encode(condition).decode()
     then = next((name for name in action if name in THEN), None)
-    if then is None:  # a rule of SQL or REST may have further actions
+    if then is None:  # a rule that was saved by SQL or REST may have an action that this page lacks
         return said, msgspec.json.encode(action).decode()
     by_filter = isinstance(action[then], dict)
     value = _filter_in_words(action[then]) if by_filter else action[then]

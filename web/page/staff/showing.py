@@ -110,7 +110,7 @@ def _here(scope: Scope, chosen: Choice | None) -> str:
 
 
 def link(name: str, catalog: str, **more: str) -> str:
-    """Returns the address of one of these pages."""
+    """Returns the address of a page for staff. `name` is the last part of its path, such as rules."""
     given = {"catalog": catalog, **more}
     query = "&".join(f"{key}={quote(value, safe='', errors='replace')}" for key, value in given.items())
     return visit.in_language(address(f"{PATH}/{name}".rstrip("/")) + "?" + query)

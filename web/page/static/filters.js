@@ -14,7 +14,7 @@
     if (rest && wanted) rest.open = true;
   };
 
-  // A position is log(1 + price / middle), as in prices.py. The price has two digits that are not 0.
+  // A position is log(1 + price / middle), as in prices.py. The price is rounded to two significant digits.
   const priceAt = (slider, share) => {
     const [low, middle, high] = ["low", "middle", "high"].map((name) => Number(slider.dataset[name]));
     const [first, last] = [Math.log1p(low / middle), Math.log1p(high / middle)];
