@@ -20,13 +20,13 @@ CALIBRATION = (
         "calibration_few_products",
         500,
         "products",
-        "smaller of two timed numbers of matches; a quarter of the products in a site of fewer than 2,000",
+        "searches are timed with two numbers of matches; this is the smaller, but at most a quarter of the products",
     ),
     Constant(
         "calibration_many_products",
         2500,
         "products",
-        "larger of two timed numbers of matches; all products in a smaller site",
+        "the larger of these two numbers of matches, but at most the number of all products",
     ),
     Constant("least_exact_us", 0.5, "us per row", "lower bound of a comparison's time; even a cached row takes longer"),
     Constant(
@@ -48,8 +48,18 @@ CALIBRATION = (
         "comparisons",
         "comparisons of the exact search between two checks of the time; they take about a second",
     ),
-    Constant("calibration_growth", 1.1, "x products", "largest change of the site for which a run is continued"),
-    Constant("calibration_knee", 0.005, "recall", "if no setting reaches the target, largest gap to the best recall"),
+    Constant(
+        "calibration_growth",
+        1.1,
+        "x products",
+        "an interrupted run is not continued if the number of products has changed by more than this factor",
+    ),
+    Constant(
+        "calibration_knee",
+        0.005,
+        "recall",
+        "if no setting reaches the target, the chosen one may miss the best measured recall by this much",
+    ),
     Constant("calibration_gain", 0.002, "recall", "trials end after a larger setting that adds less recall than this"),
     Constant(
         "calibration_far_types", 3, "product types", "largest number of product types that are measured as far filters"
@@ -66,10 +76,12 @@ MATCHES = (
         "match_exact_products",
         2000,
         "products",
-        "up to this number of products are compared one by one, without an index",
+        "if at most this many products can match, each of them is compared, without an index",
     ),
     Constant("match_scan_tuples", 2000, "vectors", "value of hnsw.max_scan_tuples for the matches of one product"),
-    Constant("match_shared_images", 50, "products", "an image that more products have is taken for a placeholder"),
+    Constant(
+        "match_shared_images", 50, "products", "an image of more products than this is assumed to be a placeholder"
+    ),
     Constant(
         "match_phash_min_bits",
         16,

@@ -27,7 +27,7 @@ _MAX_TASK = 16
 class DecodePool:
     """A pool of `processes` decoders, with memory for `slots` open batches of up to `slot_bytes` of pixels each.
 
-    Beside that memory, each process may take `memory_bytes`, or any amount if this is None.
+    In addition, each process may take `memory_bytes` of memory, or any amount if `memory_bytes` is None.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class DecodePool:
             self._free.put(offset)
 
     def abandon(self) -> None:
-        """Close all open batches. Call this after their pipeline has stopped."""
+        """Close all open batches. Call this only after the threads that use the batches have stopped."""
         for batch in list(self._open_batches):
             batch.close()
 

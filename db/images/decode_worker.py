@@ -22,7 +22,7 @@ _memory: Any = None
 
 
 def share(memory: Any, memory_bytes: int | None) -> None:
-    """Set the memory for pixels, and the limit of the process. The pool calls this once when the process starts."""
+    """Set the memory for pixels, and limit the memory of the process. Each process calls this once when it starts."""
     global _memory
     _memory = memory
     if memory_bytes is not None:
@@ -32,7 +32,7 @@ def share(memory: Any, memory_bytes: int | None) -> None:
 def decode_all(
     sources: list[ImageSource], shape: InputShape, offset: int, limits: DecodeLimits
 ) -> list[DecodedImage | DecodeError]:
-    """Write the pixels of one image after the other to shared memory, from the byte `offset` on."""
+    """Decode images, and write their pixels to shared memory: one image after the other, from byte `offset` on."""
     return [_decode(source, shape, offset + n * shape.bytes, limits) for n, source in enumerate(sources)]
 
 

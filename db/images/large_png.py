@@ -35,14 +35,14 @@ def reduced_png(image: Image.Image, data: bytes, least: tuple[int, int]) -> Imag
     clear = key is not None or colour in (4, 6)
     reduced = Image.new("RGBa" if clear else _MODES[colour], (-(-width // factor), -(-height // factor)))
     for top, strip in _strips(data, (width, height), _MODES[colour], bits, factor):
-        if clear:  # so that the colour of transparent pixels does not mix with others
+        if clear:  # RGBa multiplies each colour by its opacity, so hidden colours do not mix with visible ones
             strip.info["transparency"] = key
             strip = strip.convert("RGBA").convert("RGBa")
         reduced.paste(strip.reduce(factor), (0, top // factor))
     reduced = reduced.convert("RGBA") if clear else reduced
     reduced.info = {name: value for name, value in image.info.items() if name != "transparency"}
     for kind, body in _chunks(data):
-        if kind == b"eXIf":  # may follow the pixels
+        if kind == b"eXIf":  # this chunk may follow the pixels, which Pillow has not read here
             reduced.info["exif"] = body
     return reduced
 

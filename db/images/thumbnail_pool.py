@@ -9,8 +9,8 @@ from db.images.messages import Box, DecodeError, DecodeLimits
 from db.images.worker_pool import FAILURES, WorkerPool, explain
 
 LIMITS = DecodeLimits(seconds=5)  # half the default time limit of a web request
-MEMORY_BYTES = 1_500_000_000  # memory limit of a process; grey of 16 bits takes the most memory
-_ATTEMPTS = 2  # attempts for one image, because another image or a signal may end the process during the first
+MEMORY_BYTES = 1_500_000_000  # memory limit of a process; an image in 16-bit grey needs the most memory
+_ATTEMPTS = 2  # attempts for one image, because another image or a signal can end the process in the first attempt
 
 
 class ThumbnailPool:

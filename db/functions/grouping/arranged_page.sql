@@ -2,14 +2,18 @@
 -- stands for a group of products and shows the first product of the group in the order of the ranking, or of `sort`.
 -- p_run is the state of the search, with its legs: the rankings by image, title and keyword.
 --
--- The first p_first_k places, and with diversity at least the first @diversity_candidates@, come from p_run. Their
--- order is that of fuse_legs or, with diversity, that of the function diversified. Products that a rule pins keep their
--- places; with group_by, their groups get these places. If the page ends after these first places or p_run has too few
--- groups for the page, a second search is run: the same search, with the largest allowed number of products in each
--- leg. It adds the groups that p_run does not have. The second search is run only if a leg of p_run has as many
--- products as the depth of p_run. If the second search finds at least @max_results@ products but too few groups for the
--- page, `note` says so. With `sort`, no product is pinned, all products that pass the cut are grouped, and a page
--- begins after a product of p_mark, as in sorted_products.
+-- The first p_first_k places come from p_run; with diversity, at least the first @diversity_candidates@ places do. The
+-- products of these first places are in the order of fuse_legs or, with diversity, in that of the function diversified.
+-- Products that a rule pins keep their places; with group_by, their groups get these places.
+--
+-- A second search is run on two conditions:
+--   (1) the page ends after the first places, or p_run has too few groups for the page;
+--   (2) a leg of p_run has as many products as the depth of p_run.
+-- It is the same search, with the largest allowed number of products in each leg. It adds the groups that p_run does
+-- not have. If the second search finds at least @max_results@ products but too few groups for the page, `note` says so.
+--
+-- With `sort`, no product is pinned, and all products that pass the cut are grouped. p_mark then names the products
+-- after which the page begins (see sorted_products).
 create or replace function shop_private.arranged_page(
     p_request shop_private.search_request, p_run shop_private.search_run, p_first_k integer, p_skip integer,
     p_k integer, p_mark text
@@ -72,7 +76,7 @@ begin
             note := format('the first %s products have only %s groups', cardinality(ids), cardinality(groups));
         end if;
     end if;
-    if p_mark is not null then  -- a product's id and the hash of its keys together have 45 characters
+    if p_mark is not null then  -- two products, with a dot between them: id and hash of each have 45 characters
         select coalesce(min(u.n) filter (where left(u.mark, 45) = left(p_mark, 45)),
             min(u.n) filter (where left(u.mark, 45) = substr(p_mark, 47)))
         into last from unnest(marks) with ordinality u(mark, n);

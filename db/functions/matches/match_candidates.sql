@@ -10,7 +10,7 @@
 -- product a, even if it has found fewer than p_k products that meet p_theirs. Sorting is disabled, because a plan with
 -- a sort would not use these indexes.
 --
--- Neither the perceptual hash nor the vector of a's first image is compared in two cases:
+-- In two cases, neither the perceptual hash nor the vector of the first image of product a is compared:
 --   (1) the image is flat: of the 64 bits of the hash, fewer than @match_phash_min_bits@ are set or fewer than
 --       @match_phash_min_bits@ are unset (an image with detail sets about 32 bits);
 --   (2) more than @match_shared_images@ products that meet p_theirs have a first image with this hash. Such an image

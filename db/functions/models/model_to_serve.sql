@@ -1,6 +1,6 @@
--- Returns the model named p_model. Raises an error if there is no such model or if the model is retired. Unless p_force
--- is true or no other model serves, the function also raises an error if p_model has no running encoder or still has
--- items to encode. A switch would then lose search results.
+-- Returns the model named p_model. Raises an error if there is no such model or if the model is retired. The function
+-- also raises an error if p_model has no running encoder or still has items to encode, because a switch would then lose
+-- search results. The encoder and the items are not checked if p_force is true or no other model serves.
 create or replace function shop_private.model_to_serve(p_model text, p_force boolean)
 returns shop.model
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

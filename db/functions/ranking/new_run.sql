@@ -1,6 +1,6 @@
--- Returns a new run (the state of one search). The run has the model, its calibration and the number of products of
--- p_settings, and the signals and rules that apply to the search. The function needs no SET clause, because it runs
--- under the search_path of run_search.
+-- Returns a new run (the state of one search). The model, its calibration and the number of products come from
+-- p_settings. search_ranking finds the signals and rules that apply to the search. The function needs no SET clause,
+-- because it runs under the search_path of run_search.
 create or replace function shop_private.new_run(
     p_request shop_private.search_request, p_settings shop_private.search_settings
 )

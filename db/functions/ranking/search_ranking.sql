@@ -29,7 +29,7 @@ begin
                 ranking.factors := ranking.factors || coalesce((rule.action ->> 'factor')::double precision,
                     case when rule.action ? 'boost' then 2 else 0.5 end);
             elsif rule.target_id is not null and coalesce(cardinality(ranking.hidden), 0) < @max_inputs@ then
-                ranking.hidden := ranking.hidden || rule.target_id;  -- costs less than a filter
+                ranking.hidden := ranking.hidden || rule.target_id;  -- hiding by id costs less than a filter
             elsif rule.action ? 'hide' then
                 excluded := case jsonb_typeof(rule.action -> 'hide')
                     when 'string' then jsonb_build_object('sku', rule.action -> 'hide') else rule.action -> 'hide' end;

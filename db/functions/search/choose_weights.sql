@@ -2,7 +2,7 @@
 -- is the number of products that each leg ranks. Each weight and rrf_k is the requested value, or the fitted value if
 -- none was requested. There are three exceptions:
 --   (1) in a query without a text (p_has_words is false), the keyword leg has weight 0, because there are no words to
---       look up. Unless its weight was requested, the title leg has weight 0 too: an image says little about titles;
+--       look up. The title leg has weight 0 too if no weight was requested for it: an image says little about titles;
 --   (2) in a run without vectors (run.degraded is the reason), only the keyword leg has a weight;
 --   (3) with a change (see rank_by_change), only the image leg has a weight, and it ranks at least @change_neighbours@
 --       products.

@@ -51,7 +51,7 @@ begin
                     @hnsw_scan_factor@ * p_request.k, run.depth) * settings.hnsw_us_per_candidate end, share) m;
     end if;
     run.filter_ms := extract(epoch from clock_timestamp() - step_began) * 1000;
-    inputs.named := inputs.named || (run.ranking).hidden;  -- the results exclude both
+    inputs.named := inputs.named || (run.ranking).hidden;  -- the results exclude given products and hidden products
     if inputs.named is not null then
         matched := case when matched is not null
             then array(select m from unnest(matched) m where m <> all(inputs.named)) end;

@@ -4,11 +4,12 @@
 --
 --   select * from shop_private.sort_keys('availability, "attributes.net weight" desc');
 --
--- keys          the SQL expressions of the keys, on p (shop.product); that of the n-th key is s.vn for a signal
+-- keys          the SQL expressions of the keys, on p (shop.product); if the n-th key is a signal, its expression is
+--               s.v1, s.v2 and so on, with n as the number
 -- descending    for each key, whether larger values come first
 -- ordering      the columns k1, k2, ... and product_id as an ORDER BY list; nulls are last in both directions
 -- money         the field of the first price among the keys; null without a price
--- has_money     an SQL condition: the product has one of these prices
+-- has_money     an SQL condition: the product has a value for at least one of the keys that are prices
 -- signals       the name of the signal of each key; null for a field
 create or replace function shop_private.sort_keys(
     p_sort text, out keys text[], out descending boolean[], out ordering text, out money text, out has_money text,

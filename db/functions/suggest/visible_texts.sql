@@ -3,8 +3,8 @@
 -- (shop.product). A text without such a product is not returned.
 --
 -- In a site of more than @suggestion_scan_products@ products, the texts come from the last refresh. For each text, the
--- function reads at most @group_most_read@ of the products that have it in its most frequent spelling, by the indexes
--- on types and brands. Only these products are counted. A caller under a row policy may not read the texts of the
+-- indexes on types and brands find the products that have the text in its most frequent spelling. The function reads
+-- and counts at most @group_most_read@ of these products. A caller under a row policy may not read the texts of the
 -- last refresh. For such a caller, and in a smaller site, the function reads all products that meet the condition.
 create or replace function shop_private.visible_texts(
     p_key text, p_catalog text, p_condition text, p_kinds text[], p_most integer

@@ -1,7 +1,7 @@
 -- Returns, for each product that passes the filter and has an encoded first image, the k labels that fit this image
 -- best. The labels can serve as tags of products that have no tags.
 --
--- confidence is the softmax over the labels of similarity / temperature. shop.calibrate_zero_shot fits the temperature
+-- confidence is the softmax of similarity / temperature over all labels. shop.calibrate_zero_shot fits the temperature
 -- on the products with a tag in `field`. Without a reliable temperature, confidence is null and a notice gives the
 -- reason. margin is the similarity of the label minus the similarity of the best other label. If template is null, the
 -- template of the calibration is used, or the label alone if there is no calibration.

@@ -75,7 +75,7 @@ begin
     if done in ('boost', 'bury', 'filter') then
         perform shop_private.filter_condition(action -> done);
     elsif done = 'hide' and jsonb_typeof(action -> 'hide') = 'object' then
-        -- a search puts the filter into `not`
+        -- a search uses the negated filter, so the negated filter is checked
         perform shop_private.filter_condition(jsonb_build_object('not', action -> 'hide'));
     elsif done = 'signals' then
         perform shop_private.check_signals(action -> 'signals');

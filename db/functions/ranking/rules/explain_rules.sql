@@ -1,5 +1,5 @@
--- Returns the step of shop.explain_search that names the rules that act on a search, and says why rules with the
--- condition similar were left out. Returns no row if there are rules of neither kind.
+-- Returns the step of shop.explain_search that names the rules that act on a search. If rules with a `similar`
+-- condition were left out, the step also says why. Returns no row if no rule acts and none was left out.
 create or replace function shop_private.explain_rules(p_run shop_private.search_run)
 returns setof shop.search_step
 language sql stable set search_path = pg_catalog, pg_temp as $$

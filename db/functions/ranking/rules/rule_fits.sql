@@ -1,8 +1,8 @@
 -- Tells whether a search meets p_condition, the condition of a rule. p_key is the key of the search's text (see
--- text_key), and p_filter is the filter of the search. The condition similar is tested in search_rules and
--- rule_replaces, and not here. The condition filter is met if the filter of the search has every field of the condition
--- with the same value. The function has no SET clause and no subquery, so that the planner can inline it. It runs under
--- the settings of its callers.
+-- text_key), and p_filter is the filter of the search. A `similar` condition is not tested here, but in search_rules
+-- and rule_replaces. A `filter` condition is met if the filter of the search has every field of the condition with the
+-- same value. The function has no SET clause and no subquery, so that the planner can inline it. It runs under the
+-- settings of its callers.
 create or replace function shop_private.rule_fits(p_condition jsonb, p_key text, p_filter jsonb)
 returns boolean
 language sql stable parallel safe as $$

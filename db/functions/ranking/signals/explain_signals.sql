@@ -3,8 +3,9 @@
 -- together. The route 'not read' marks a signal that could not be read, and the note says why. If p_product_id is a
 -- candidate, further rows show what the signals add to its score, or that a signal was not read.
 --
--- Signals that the caller may not see share one row for each role that defined them, 'other signals'. If the signals of
--- a role cannot be read, the role has only one row: 'other signals', with the route 'not read'.
+-- For each role that has defined signals, those of its signals that the caller may not see share one row, 'other
+-- signals'. If the signals of a role cannot be read, the role has only one row: 'other signals', with the route 'not
+-- read'.
 create or replace function shop_private.explain_signals(p_run shop_private.search_run, p_product_id uuid, p_sku text)
 returns setof shop.search_step
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -6,9 +6,9 @@
 -- times value. The staff signals share one row without a name, unless the session may see them. A signal that cannot be
 -- read contributes nothing, and `problem` says why. The text of an error may hold values of the view, so only the role
 -- app sees it. The contribution of a product without a value is null. If p_asked is the name of a signal, the function
--- reads only this signal, if the session may see it. If p_product_ids is null, `contributions` are the quantiles of the
--- signal's values, and only the role app may call the function. If row level security hides products from the role of
--- the session, the function returns nothing, because the caller could ask for hidden products.
+-- reads no other signal, and this one only if the session may see it. If p_product_ids is null, `contributions` are the
+-- quantiles of the signal's values, and only the role app may call the function. If row level security hides products
+-- from the role of the session, the function returns nothing, because the caller could ask for hidden products.
 create or replace function shop_private.read_signals(p_product_ids uuid[], p_asked jsonb, p_rules bigint[])
 returns setof shop_private.signal_part
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -2,9 +2,9 @@
 -- function, as the owner role in the session of an administrator. The role that defined a signal creates the function,
 -- and a function that this role does not own is left as it is. Any role with the rights of the role app can insert the
 -- row of a signal, and could name any view in the row. So a function is renewed only if it already reads the view and
--- the column of the row. This check ignores the text literals in the function. In an older function, one of them is the
--- name of a catalog, and whoever inserted the row chose this name, so it could look like a view and a column. A signal
--- whose view is gone, or whose role the session may not act as, keeps its present function.
+-- the column of the row. This check ignores the text literals in the function, because in an older function one of them
+-- is the name of a catalog. Whoever inserted the row chose this name, which could look like a view and a column. A
+-- signal keeps its present function if its view is gone, or if the session may not act as the role of the signal.
 create or replace function shop_private.renew_signals()
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -4,8 +4,9 @@
 -- returns the 101 quantiles of the negated values, in ascending order.
 --
 -- The body does not join p_product_ids with the values, because the planner knows neither number of rows, and may
--- choose a nested loop. With the clauses `offset 0`, the number of a row is computed only once. A percentile between
--- two quantiles is interpolated, so that products with different numbers have different values.
+-- choose a nested loop. The clauses `offset 0` let PostgreSQL evaluate the expression for the number of a product only
+-- once. A percentile between two quantiles is interpolated, so that products with different numbers have different
+-- values.
 --
 -- Besides p_relation, the function reads only shop.signal and, for the key sku, shop.product. Every role can read the
 -- source of the function, so the source does not name the catalog. The function waits at most 100 ms for a lock of

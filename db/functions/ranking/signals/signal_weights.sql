@@ -14,7 +14,7 @@ begin
     elsif p_rules is null then
         return p_asked;
     end if;
-    -- of equal keys, the last one stays
+    -- jsonb_object_agg keeps the last of several values of a key: the one of the rule that decides
     return (
         select coalesce(jsonb_object_agg(e.key, e.value order by r.priority, r.rule_id desc), '{}')
         from shop.rule r cross join lateral jsonb_each(r.action -> 'signals') e

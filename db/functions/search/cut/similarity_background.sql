@@ -6,8 +6,7 @@
 --
 -- `rows` is the number of vectors of the catalog. If the sample has @background_vectors@ vectors, `rows` is estimated
 -- from the last product_id of the sample, because the keys are evenly spread; the error is about 3%. Otherwise, `rows`
--- is the size of the sample, which is exact unless the limit that the next paragraph describes has cut the sample
--- short.
+-- is the size of the sample. This number is exact, unless the limit of the next paragraph has cut the sample short.
 --
 -- A row policy on the vectors looks up the product of each vector. If the caller does not see every product, the
 -- function therefore reads the products first, and then only vectors of products that the caller sees. In this case,

@@ -1,7 +1,7 @@
 -- Returns a typical standard deviation of the cosine similarities between a meaningful text and the vectors of p_table:
 -- the average of the deviations of @typical_texts@ product titles. The vectors of titles are stored in p_titles, so no
--- encoder is needed. Of p_titles and p_table, only the rows with the smallest product_ids are used: @typical_texts@ and
--- @typical_vectors@ rows. These rows are fair samples, because product_id is a hash.
+-- encoder is needed. Only the rows with the smallest product_ids are used: @typical_texts@ rows of p_titles, and
+-- @typical_vectors@ rows of p_table. These rows are fair samples, because product_id is a hash.
 create or replace function shop_private.typical_deviation(p_titles regclass, p_table regclass)
 returns double precision
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$

@@ -12,7 +12,7 @@
 --   $6  the products that may have one of the keys of $1
 --   $7  the products that the legs found or that were collected for the filter
 --   $8  the catalog
---   $9  the keys of the brand that the whole text may name
+--   $9  the keys of the spellings of the text; a product is named if its brand has one of these keys
 --
 -- A brand or a code can have very many products. Therefore the statement reads at most @exact_most_read@ rows for the
 -- brand and for each code. At most @max_results@ products of a brand are returned in addition to the products of $7. A

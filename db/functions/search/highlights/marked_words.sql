@@ -3,13 +3,13 @@
 -- an accent that follows its letter is a character of its own, and so is each part of an emoji. The returned
 -- parts do not overlap, because overlapping words are returned as one part.
 --
--- There are two kinds of runs. A run of the first kind is a sequence of letters, digits and marks of scripts that write
--- blanks between words. A run of the second kind is a sequence of characters of other scripts, to which Korean is
--- counted here. A run of the first kind is returned if its stem is in p_words. It is also returned if it is split
--- between letters and digits (15cm into 15 and cm) and every part is in p_words. Two runs with one sign between them
--- (T-shirt, Wi-Fi) are returned together if one of these two conditions holds for the joined runs (tshirt). In a run of
--- the second kind, each pair of neighbouring characters is a word; a run of one character is never returned. The
--- function needs no SET clause, because it runs under the search_path of marked_products.
+-- The function splits p_text into runs of two kinds. A run of the first kind is a sequence of letters, digits and marks
+-- of scripts that write blanks between words. A run of the second kind is a sequence of characters of other scripts;
+-- here, Korean is one of them. A run of the first kind is returned if its stem is in p_words. It is also returned if it
+-- is split between letters and digits (15cm into 15 and cm) and every part is in p_words. Two runs with one sign
+-- between them (T-shirt, Wi-Fi) are returned together if one of these two conditions holds for the joined runs
+-- (tshirt). In a run of the second kind, each pair of neighbouring characters is a word; a run of one character is
+-- never returned. The function needs no SET clause, because it runs under the search_path of marked_products.
 create or replace function shop_private.marked_words(p_text text, p_language regconfig, p_words text[])
 returns table (first integer, length integer)
 language plpgsql stable as $$

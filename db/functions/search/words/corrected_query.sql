@@ -1,11 +1,11 @@
--- Returns the query with its misspelt words replaced, or null if no word was replaced. A misspelt word is replaced by
--- the most similar word in a title that resembles it. Only the titles of the first @correction_titles@ products of
--- p_leg, the keyword leg, are read. p_typed is the query as the caller gave it, and p_products the number of all
--- products, as p_leg got it. A word is replaced only if its trigram similarity to the other word is at least
--- @correction_similarity@, or if both words have the same letters in another order. A word with a digit is not
--- replaced, because it may be a code or a size. If one of the two words contains the other, the word is replaced only
--- if their lengths differ by at most @correction_letters@ letters. The function needs no SET clause, because it runs
--- under the search_path of its callers.
+-- Returns the query with its misspelt words replaced, or null if no word was replaced. p_typed is the query as the
+-- caller gave it, and p_products is the number of all products. Only the titles of the first @correction_titles@
+-- products of p_leg, the keyword leg, are read. The replacement of a misspelt word is the most similar word in those of
+-- these titles that resemble the misspelt word. A misspelt word is replaced only if its trigram similarity to the
+-- replacement is at least @correction_similarity@, or if both have the same letters in another order. If one of the two
+-- contains the other, their lengths must differ by at most @correction_letters@ letters. A word with a digit is not
+-- replaced, because it may be a code or a size. The function needs no SET clause, because it runs under the search_path
+-- of its callers.
 create or replace function shop_private.corrected_query(p_typed text, p_leg shop_private.leg, p_products bigint)
 returns text
 language plpgsql stable as $$

@@ -1,6 +1,7 @@
--- Returns the text search configuration in which the words of a query are stemmed: that of the setting shop.language of
--- the session, or else that of the catalog, or english if the catalog is unknown. Raises an error if shop.language
--- names no known language. The function needs no SET clause, because it runs under the search_path of its callers.
+-- Returns the text search configuration in which the words of a query are stemmed. If the session has set
+-- shop.language, this setting decides; otherwise the language of the catalog does. For an unknown catalog, the result
+-- is english. Raises an error if shop.language names no known language. The function needs no SET clause, because it
+-- runs under the search_path of its callers.
 create or replace function shop_private.keyword_language(p_catalog text)
 returns regconfig
 language plpgsql stable as $$

@@ -12,8 +12,8 @@
 --   required         the parts of the whole query, as tsquery texts: each word with its other spellings
 --   every_word       matches a product that has all required parts
 --   any_word         matches a product with at least one of the terms
---   as_typed         like every_word for the codes of several parts, but a part with joined forms is matched only by
---                    these; null without such a code
+--   as_typed         matches a product that has each code of several parts; a part that has joined forms is matched
+--                    only by these forms; null without such a code
 --   plain_words      the words that are not parts of codes, not stemmed, in lower case and without accents
 --   only_stop_words  whether all plain words are stop words and the text has no code
 -- The function needs no SET clause, because it runs under the search_path of its callers.
@@ -40,7 +40,7 @@ declare
     before text;  -- the previous piece or word
 begin
     if query ~ E'^\\s*[0-9]+(\\s+[0-9]+)+\\s*$' then
-        query := regexp_replace(btrim(query), E'\\s+', '-', 'g');  -- groups of digits form one code
+        query := regexp_replace(btrim(query), E'\\s+', '-', 'g');  -- only groups of digits: together they are one code
     end if;
     if query ~ E'^\\s*([a-zA-Z]{3,}|[1-9][0-9]{0,8})(\\s+([a-zA-Z]{3,}|[1-9][0-9]{0,8}))*\\s*$' then  -- no codes
         words := (tsvector_to_array(to_tsvector(p_language, query)))[:@keyword_max_words@];

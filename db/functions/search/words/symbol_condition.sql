@@ -1,6 +1,7 @@
--- Returns the condition on p (shop.product) that the title has each sign that distinguishes a word of a text: the signs
--- of C++, C# and .NET, the inches of 24", and the slash of 1/2. shop.product.keywords keeps no signs, so these words
--- are otherwise equal to C, NET, 24, and the two words 1 and 2. Returns null if the text has no such word. At most 5
+-- Some words differ from others only by their signs: C++, C# and .NET, 24" (inches) and 1/2. Returns a condition on p
+-- (shop.product): the title must have the words of this kind that p_text has, with their signs; in place of the sign
+-- of inches, it may have a word such as inch. The condition is needed because shop.product.keywords keeps no signs:
+-- there, these words are C, NET, 24, and the two words 1 and 2. Returns null if the text has no such word. At most 5
 -- such words are used.
 create or replace function shop_private.symbol_condition(p_text text)
 returns text
