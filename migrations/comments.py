@@ -47,8 +47,8 @@ Name = tuple[str, str, str]  # schema, table and column; an empty column stands 
 
 
 def header_comments(files: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield a COMMENT ON for each public function, view and type, and for each object in `_OF_REVISIONS`. The comment
-    of a function, view or type is the header of its file, without the dashes."""
+    """Yield a COMMENT ON for each public function, view and type in the files, and for each object in `_OF_REVISIONS`.
+    The comment of an object in a file is the header of the file, without the dashes."""
     for _, content in files:
         if header := _HEADER.match(content):
             comment = "\n".join(line.removeprefix("--").removeprefix(" ") for line in header[0].splitlines())
@@ -68,7 +68,7 @@ def embedding_comments(model: str, part: str) -> Iterator[str]:
 def table_comments(conn: Connection) -> Iterator[str]:
     """Yield a COMMENT ON for each table and column whose comment in the database differs from the wanted comment.
 
-    An equal comment is not set again, because COMMENT ON waits until a vacuum of the table ends.
+    An equal comment is not set again, because COMMENT ON would wait for a running vacuum of the table.
     """
     present: dict[Name, str | None] = {(row[0], row[1], row[2]): row[3] for row in conn.execute(_PRESENT)}
     models = conn.scalars(text("select name from shop.model where status <> 'retired'")).all()

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, text
 
 from db.errors import DependentObjects
 
-# Follows pg_depend from the given objects. In pg_depend, the rule of a view depends on a function, and the view itself
-# does not. Only entries with the deptype n count as dependent objects. Entries with another deptype, such as the row
-# type of a view or the index of a materialized view, are parts of a dependent object.
+# Follows pg_depend from the given objects. If a view calls a function, pg_depend says that the rule of the view depends
+# on the function, not the view itself. The query therefore returns the view in place of its rule. Only entries with the
+# deptype n count as dependent objects. Entries with another deptype, such as the row type of a view or the index of a
+# materialized view, are parts of a dependent object.
 _CLOSURE = """
 with recursive dependent (classid, objid, objsubid, deptype) as (
     select cast(:catalog as regclass)::oid, o, 0, 'i'::"char" from unnest(cast(:oids as oid[])) o

@@ -36,7 +36,7 @@ MOVING = ("upgrade", "downgrade", "stamp")
 
 
 def include_name(name: str | None, kind: str, parents: Any) -> bool:
-    """Return whether autogenerate compares a name.
+    """Return whether autogenerate compares the object with this name.
 
     Autogenerate compares only our two schemas, and in them the tables of `db/tables/`. Embedding tables and
     their HNSW indexes come from our own operations, because autogenerate would lose the operator class.
@@ -79,7 +79,8 @@ def _are_heads(revisions: tuple[str, ...]) -> bool:
 
 
 class WideVersions(PostgresqlImpl):
-    """Widens the version table: Alembic's 32 characters are too few for a revision that names a model."""
+    """Widens the column of the version table, because Alembic's 32 characters are too few for the name of a revision
+    that contains the name of a model."""
 
     __dialect__ = "postgresql"
 

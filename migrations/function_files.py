@@ -8,8 +8,8 @@
     create or replace     a trigger whose definition changes: see `triggers.py`
 
 All changes happen in the caller's transaction, after the revisions. So a revision need not drop a function whose file
-is renamed or changed. A revision drops a function (`op.drop_functions`) only before the revision changes a
-type or a table that the old function uses.
+is renamed or changed. There is one exception: if a revision changes a type or a table that the old function uses, the
+revision first drops this function (`op.drop_functions`).
 
 Objects that a site has built on our functions are never dropped: `check_dependents` stops an upgrade before its first
 change.
@@ -40,7 +40,8 @@ _DEFINITION = re.compile(
 )
 RESULT_TYPE = re.compile(r"^create type (shop\.\w+) as \(.*?\n\);", re.DOTALL | re.MULTILINE)
 DEFINED = re.compile(r"create or replace (?:function|procedure|view) (shop|shop_private)\.(\w+)")
-# Revisions define these functions, because generated columns, indexes and check constraints use them, directly or not.
+# Revisions define these functions, because generated columns, indexes and check constraints use them, directly or
+# through another function.
 FROZEN = {
     ("shop_private", name)
     for name in (
@@ -167,8 +168,8 @@ def _is_ours(one: Dependent, defined: set[tuple[str, str]]) -> bool:
 
 
 def _changes(conn: Connection, files: Files) -> Changes:
-    """Find the changes. Create each function whose name is already in the database, without a check of its body, note
-    the conflicts, and roll back."""
+    """Find the changes by a trial: create each function whose name is already in the database, without a check of its
+    body, note which of them PostgreSQL refuses, and roll back."""
     present = _present(conn)
     if not present:
         return Changes([], [], [])

@@ -33,8 +33,8 @@ def function_statements(roles: Roles, schemas: Mapping[str, str]) -> Iterator[st
     granted = [name for name, _ in files].index("grants")
     for _, text in files[:granted]:
         yield from _with_types(text)
-    # A function that no file has replaced still has its old row version. The grants come after this block, because they
-    # give every function a new row version.
+    # If no file has replaced a function, its row in pg_proc is still the version that windowshop_before stores. The
+    # grants come after this block, because they write a new version of each row.
     yield """do $$ declare stale text; begin
     select string_agg(b.oid::regprocedure::text, ', ') into stale
     from windowshop_before b join pg_catalog.pg_proc p on p.oid = b.oid where p.xmin::text = b.version;

@@ -1,8 +1,8 @@
 """Sets up the loopback connection over which a read-only session requests the encoding of a new query.
 
-The connection needs a foreign server, a user mapping and settings of the database. Every upgrade sets the server and
-the settings again, and replaces a mapping whose password does not work: a restore or a copy from a template brings the
-address of the old database and loses the settings.
+The connection needs a foreign server, a user mapping and settings of the database. After a restore, or in a copy of a
+template, the server has the address of the old database, and the settings are lost. Every upgrade therefore sets the
+server and the settings again, and replaces a mapping whose password does not work.
 """
 
 import secrets
@@ -72,7 +72,7 @@ def point_gateway(
 
 
 def named_hosts(settings: Settings, port: int | None) -> list[tuple[str, int | None]] | None:
-    """Return the hosts of WINDOWSHOP_GATEWAY_HOST, or None if it is unset. `port` is for a host without its own port.
+    """Return the hosts of WINDOWSHOP_GATEWAY_HOST, or None if it is unset. A host that names no port gets `port`.
 
     Raises SettingsError if the value is not a list of hosts.
     """
@@ -90,7 +90,7 @@ def server_options(
     return {
         "host": ",".join(host for host, _ in hosts),
         "port": ",".join(str(port) for _, port in hosts),
-        # After a failover, the gateway leads to the host that accepts writes, without a command of an operator.
+        # After a failover, the gateway connects to the host that then accepts writes. An operator need not do anything.
         "target_session_attrs": "read-write" if len(hosts) > 1 else "any",
         "dbname": database,
         **({"sslmode": "verify-full", "sslrootcert": root_certificate} if root_certificate else {}),

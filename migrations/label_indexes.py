@@ -1,7 +1,7 @@
 """Adds and drops the label indexes of a model, by reversible revisions of the site.
 
-A label is a frequent value of a field, such as the product type "bags". Its label indexes are HNSW indexes of the
-products with this value only.
+A label is a frequent value of a field, such as the product type "bags". Its label indexes are HNSW indexes that contain
+only the products with this value.
 """
 
 import json
@@ -28,7 +28,8 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The labels that a revision added or dropped. `file` is None if nothing was to be done.
+    """The labels that a revision added or dropped. `file` is the file of the revision, or None if no revision was
+    needed.
 
     `left_out` has the values that got no label, because a model has at most label_indexes.MOST labels.
     """
@@ -48,10 +49,11 @@ def add_labels(
     model: str | None = None,
     on_progress: Progress = lambda _: None,
 ) -> Changed:
-    """Add a label for each value of a field if at least `min_rows` products have the value and it has no label yet.
+    """Add a label for each value of a field that at least `min_rows` products have and that is no label yet.
 
-    The indexes are deferred: `deferred_indexes.build` fills and builds them. Raises SettingsError for a field or a
-    value that cannot be a label, and DatabaseError if the model does not exist or is retired.
+    The indexes are deferred: `deferred_indexes.build` later copies the vectors and builds the indexes. Raises
+    SettingsError for a field or a value that cannot be a label, and DatabaseError if the model does not exist or is
+    retired.
     """
     label_indexes.field_sql(field)
 
@@ -103,7 +105,9 @@ def _change(
     try:
         upgrade(database, settings, on_progress)
     except WindowshopError:
-        if add:  # the transaction of the revision has left nothing behind; a drop is continued by the next upgrade
+        # A revision that adds labels is rolled back as a whole, so its file is deleted. A revision that drops labels
+        # commits in steps, so its file stays, and the next upgrade runs it again.
+        if add:
             file.unlink()
         raise
     return Changed(file, name, values, left_out)

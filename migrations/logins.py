@@ -94,7 +94,7 @@ def give_passwords(conn: Connection, database: Database, created: set[str], fold
             continue
         kept = database.kept.find(name)
         if kept is not None and _opens(database, name, kept):
-            database.kept.keep(name, kept)  # under all hosts of the present address
+            database.kept.keep(name, kept)  # stores it again, for all hosts of the present address
             continue
         with conn.begin():
             if name not in created and not _lacks_password(conn, name):
@@ -129,7 +129,7 @@ def _chosen(folder: Path | None) -> dict[Role, str]:
 
 
 def _close_groups(conn: Connection, roles: Roles) -> None:
-    """Take the right to log in from the groups. Earlier versions created the groups with this right."""
+    """Revoke the right of the groups to log in. Earlier versions created the groups with this right."""
     open_groups = conn.scalars(
         text("select quote_ident(rolname) from pg_roles where rolcanlogin and rolname = any(:names)"),
         {"names": [roles[role] for role in GROUPS]},
@@ -139,7 +139,8 @@ def _close_groups(conn: Connection, roles: Roles) -> None:
 
 
 def _lacks_password(conn: Connection, name: str) -> bool:
-    """Return whether a login has no password. Returns False if the current user is no superuser and cannot see this."""
+    """Return whether a login has no password. Returns False if the current user is no superuser, because only a
+    superuser can see this."""
     if not conn.scalar(text("select rolsuper from pg_roles where rolname = current_user")):
         return False
     return bool(conn.scalar(text("select rolpassword is null from pg_authid where rolname = :name"), {"name": name}))

@@ -101,13 +101,13 @@ def revise(
 ) -> Path:
     """Write the next revision of the site, which changes an added model. Returns the file.
 
-    `doing` is the verb in the file's name, `what` the description, `depends` a project revision that must come first.
-    "windowshop db upgrade" applies the revision.
+    `doing` is the verb in the file's name, and `what` is the description. `depends` is a project revision that must be
+    applied first. "windowshop db upgrade" applies the written revision.
     """
     folder = site_revisions(home)
     number = len(list(folder.glob("*.py"))) + 1
     head = site_head(home)
-    assert head is not None  # the model's own revisions are there
+    assert head is not None  # the revisions that added the model exist
     return _render(
         folder,
         revision=f"site_{number:04d}_{doing}_{name}",

@@ -35,7 +35,7 @@ class Extensions:
 def prepare(conn: Connection, roles: Roles) -> Extensions:
     """Create or check extensions, roles and schemas, in one transaction of the administrator's connection.
 
-    Raises MissingExtension with the name of the extension and what an administrator must do. Raises DatabaseError if
+    Raises MissingExtension, which names the extension and says what an administrator must do. Raises DatabaseError if
     PostgreSQL is older than 17, if the database is not encoded in UTF8 or if rights are missing. Also raises
     DatabaseError if PUBLIC may use dblink, because then any user could open connections from the server.
     """
@@ -104,7 +104,7 @@ def _update_extensions(conn: Connection) -> None:
 
 
 def _create_trgm(conn: Connection) -> None:
-    """Create pg_trgm, a trusted extension, which a plain owner of the database may create."""
+    """Create pg_trgm. It is a trusted extension, so an owner of the database without superuser rights may create it."""
     available = conn.scalar(text("select 1 from pg_available_extensions where name = 'pg_trgm'"))
     if available and not conn.scalar(text("select 1 from pg_extension where extname = 'pg_trgm'")):
         conn.execute(text(f"create schema if not exists {TRGM_SCHEMA}"))

@@ -30,7 +30,7 @@ def rebuild_indexes(
 ) -> Path:
     """Write and apply a revision that rebuilds both indexes of a model (default: the serving model). Returns the file.
 
-    Without `quantize`, each new index has what the old index has: bits or vectors.
+    Without `quantize`, a new index is over bits if the old index is over bits, and otherwise over vectors.
 
     Raises SettingsError if ef_construction is less than twice m. Raises DatabaseError if the model has no indexes, or
     if no model is given and none is serving.

@@ -1,8 +1,8 @@
 """Revokes from PUBLIC the rights that no role of Windowshop needs.
 
 Only a superuser may revoke these rights. For any other login nothing is changed, and SECURITY.md names the statements
-for an administrator. If the database has large objects, another program uses them. PUBLIC then keeps the right to
-execute their functions.
+for an administrator. If the database has large objects, they belong to another program, because Windowshop creates
+none. PUBLIC then keeps the right to execute the functions of large objects.
 """
 
 from psycopg import sql

@@ -4,9 +4,9 @@ lacks the files of the revisions.
 A revision is stored by the transaction that applies it, and deleted by the transaction that reverts it. Before Alembic
 reads the folder of the revisions, `restore` writes the files that the folder lacks.
 
-A stored revision is a program, and the machine of the administrator runs it. So that a changed row cannot run other
-code there, `restore` accepts only operations whose arguments are literals or texts of SQL, such as
-`op.list_catalog("starter")`.
+A stored revision is a program, and the machine of the administrator runs it. Somebody who can change the stored row
+must not be able to run other code on that machine. So `restore` accepts only operations whose arguments are literals or
+texts of SQL, such as `op.list_catalog("starter")`.
 """
 
 import ast
@@ -20,7 +20,7 @@ from sqlalchemy import Connection, text
 
 from db.errors import DatabaseError
 
-BRANCH = "site"  # the label of the branch that the first model's revision begins
+BRANCH = "site"  # the label of the branch of site revisions, which begins with the revision that adds the first model
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _IS_KEPT = text("select to_regclass('shop_private.site_revision') is not null")
 _KEEP = text(
@@ -53,7 +53,7 @@ def kept_statements(applied: Iterable[Script]) -> Iterator[str]:
 
 
 def restore(conn: Connection, folder: Path) -> list[Path]:
-    """Write the stored revisions of which the folder has no file. Returns the written files.
+    """Write a file for each stored revision that has no file in the folder. Returns the written files.
 
     Raises DatabaseError for a stored revision that could run other code than operations, or if a file cannot be
     written.

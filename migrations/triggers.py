@@ -1,8 +1,8 @@
 """Finds the triggers that an upgrade need not create again.
 
-CREATE TRIGGER waits for the end of each transaction that has written to the table. Transactions that write later wait
-until the transaction of CREATE TRIGGER ends. An upgrade therefore does not create a trigger whose definition is
-unchanged.
+CREATE TRIGGER waits for the end of each transaction that has written to the table. In turn, transactions that write
+later wait until the transaction of CREATE TRIGGER ends. To avoid both waits, an upgrade does not create a trigger again
+if its definition is unchanged.
 """
 
 import re

@@ -80,8 +80,9 @@ def write_script(settings: Settings, start: str, output: TextIO) -> None:
 
 @contextmanager
 def plain(on_progress: Callable[[str], None], *, moves: bool) -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
-    """Yield what a plain alembic command needs: the attributes of Alembic's configuration, and a function that sets up
-    the rest of the database when the heads are reached. With `moves`, the command may change the schema."""
+    """Yield what a plain alembic command needs: the attributes of Alembic's configuration, and a function to call when
+    the schema has reached the heads. The function sets up the gateway and the logins, and validates constraints. With
+    `moves`, the command may change the schema."""
     settings = Settings.read()
     with open_database(settings, on_progress=on_progress) as database:
         if moves:
@@ -108,7 +109,7 @@ def _read_as_owner(conn: Connection, roles: Roles) -> Extensions | None:
 
 
 def _finish(conn: Connection, database: Database, settings: Settings, on_progress: Callable[[str], None]) -> None:
-    """Set up what is not part of a revision, after the heads are reached."""
+    """Set up what is not part of a revision. Call this after the schema has reached its heads."""
     _validate_constraints(conn, on_progress)
     on_progress("setting up the gateway")
     _point(conn, database, settings)
@@ -187,7 +188,8 @@ def migrating(
 
 
 def _require_administrator(conn: Connection, roles: Roles) -> None:
-    """Raise LoginRefused if the site exists and this login, such as a process's login, is no member of the owner."""
+    """Raise LoginRefused if the site exists and this login is no member of the owner role. An example is the login of
+    an encoder."""
     other = text(
         "select current_user::text from pg_roles where rolname = :owner and not pg_has_role(oid, 'member') "
         "and to_regnamespace('shop') is not null"
@@ -228,9 +230,10 @@ def _search_extensions(conn: Connection, extensions: Extensions) -> None:
 
 
 def _validate_constraints(conn: Connection, on_progress: Callable[[str], None]) -> None:
-    """Check the rows that are older than their constraint, while searches and loads continue.
+    """Check the rows that were stored before a constraint was added, while searches and loads continue.
 
-    A revision cannot do this, because its transaction still blocks searches of the table.
+    A revision cannot do this, because the transaction that adds a constraint blocks searches of the table until it
+    ends.
     """
     conn.commit()
     with conn.begin():

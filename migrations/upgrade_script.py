@@ -1,7 +1,7 @@
 """Writes, as SQL for psql (`--sql`), the parts of an upgrade that are no revisions: what `migrations/prepare.py`,
 `logins.py`, `gateway.py`, `restrict.py` and `row_security.py` do on a connection.
 
-Whatever depends on the database is decided by DO blocks when the script is run.
+What the script has to do can depend on the database. DO blocks decide this when psql runs the script.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,8 +41,8 @@ def head(roles: Roles, start: Sequence[str]) -> str:
 -- This script does not contain:
 --   - the passwords of the logins {logins}.
 --     Set each of them: \\password {roles[Role.WEB_READER]}
---   - the password of {roles.gateway}, which the script creates at random in the database if the gateway has none,
---     or if the database is a copy and no other database of the server uses this role.
+--   - the password of {roles.gateway}. The database creates a random password if the gateway has none, or if the
+--     database is a copy and no other database of the server uses this role.
 --   - WINDOWSHOP_GATEWAY_PASSWORD, and passwords in WINDOWSHOP_LOGIN_PASSWORDS.
 --   - updates of extensions, unless a superuser runs the script.
 --   - rights that other roles have on functions whose arguments change: grant them again.

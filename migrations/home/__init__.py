@@ -1,7 +1,7 @@
 """Lets Alembic find the revisions of the site, which are in `<WINDOWSHOP_HOME>/revisions`.
 
 The folder of a site is not known when `alembic.ini` is written. So `version_locations` there names the resource
-`migrations.home:revisions`. Alembic asks importlib for it, and importlib asks the reader below.
+`migrations.home:revisions`. Alembic asks importlib for this resource, and importlib asks the reader below.
 """
 
 from importlib.abc import Loader

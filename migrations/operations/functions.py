@@ -47,7 +47,7 @@ def _drop_functions(operations: Operations, operation: DropFunctions) -> None:
 
 
 def drop_routines(conn: Connection, oids: Sequence[int]) -> None:
-    """Drop functions and procedures in one statement, because a function may depend on another function."""
+    """Drop functions and procedures. One statement drops all of them, because they may depend on each other."""
     named = conn.scalar(
         text("select string_agg(oid::regprocedure::text, ', ') from pg_proc where oid = any(:oids)"),
         {"oids": list(oids)},

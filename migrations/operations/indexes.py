@@ -6,13 +6,14 @@
     op.rebuild_hnsw_index("starter_image_hnsw", "starter_image", m=16, ef_construction=64, was=(16, 64), bits=384)
 
 An operation may end the revision's transaction, and can be run again after an interruption. So such operations stand in
-a revision of their own, or before all statements that cannot run twice. An index is built CONCURRENTLY, unless
-create_index_concurrently finds an empty table; an INVALID index of an interrupted build is dropped first. The
-operations on HNSW indexes can be reversed.
+a revision of their own, or before all statements that cannot run twice. Indexes are built CONCURRENTLY. Only for an
+empty table, create_index_concurrently uses a plain CREATE INDEX. If an interrupted build has left an INVALID index, it
+is dropped first. The operations on HNSW indexes can be reversed.
 
 An index over bits stores only the sign of each number of a vector. It is an IVFFlat index, without m and
-ef_construction. The number of its lists follows from the rows at the build. If the table then has fewer than
-LISTED_ROWS rows, an HNSW index over the bits is built instead, because lists of so few rows would not suit later rows.
+ef_construction. The number of rows at the time of the build decides the number of its lists. If the table then has
+fewer than LISTED_ROWS rows, an HNSW index over the bits is built instead, because lists that were computed from so few
+rows would not suit later rows.
 """
 
 import time
@@ -47,7 +48,8 @@ class CreateIndex(MigrateOperation):
     def create_index_concurrently(cls, operations: Operations, name: str, table: str, definition: str) -> None:
         """Create an index on `shop.<table>`. `definition` is the part of CREATE INDEX after the table's name.
 
-        An empty table is indexed inside the revision's transaction, because then the lock on the table is short.
+        An empty table is indexed inside the revision's transaction. This build takes almost no time, so the table is
+        not locked for long.
         """
         operations.invoke(cls(name, table, definition))
 
@@ -149,7 +151,8 @@ def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> No
         key = f"(embedding {vector}.halfvec_cosine_ops)"
         _create_concurrently(operations, operation.name, operation.table, f"using hnsw {key} {graph}")
         return
-    # Searches read the embedding through views that cast it. PostgreSQL uses the index only for an equal expression.
+    # Searches read the embedding through views that cast it. PostgreSQL uses the index only if the indexed expression
+    # is equal to the expression in the search, so the index casts the embedding too.
     code = f"{vector}.binary_quantize(embedding::{vector}.halfvec)::bit({int(operation.bits)})"
     key = f"(({code}) {vector}.bit_hamming_ops)"
     _create_concurrently(
@@ -234,7 +237,7 @@ def _rebuild_hnsw_index(operations: Operations, operation: RebuildHnswIndex) -> 
             parameters = operations.get_bind().scalar(
                 text(f"select {_PARAMETERS} {_PARAMETERS_OF.format(name=new_name)}")
             )
-        if parameters not in (None, *wanted):  # left by another rebuild
+        if parameters not in (None, *wanted):  # an interrupted rebuild with other parameters left this index
             operations.invoke(DropHnswIndex(new, operation.table, 16, 64))
     operations.invoke(create)
     operations.invoke(DropHnswIndex(old, operation.table, *operation.was))

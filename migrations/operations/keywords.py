@@ -65,8 +65,8 @@ def _replace_keywords(operations: Operations, operation: ReplaceKeywords) -> Non
 def _replace_function(operations: Operations, function: str) -> None:
     """Replace the function at a moment in which no statement writes products. Later statements use the new function.
 
-    The lock excludes writers but no searches. The session waits for the lock only half a second at a time, so that
-    writers can pass in between.
+    The lock blocks writers but not searches. While the session waits for the lock, later writers queue behind it. So
+    each wait lasts only half a second, and writers can continue between two waits.
     """
     statement = _locked(function)
     deadline = time.monotonic() + LOCK_SECONDS
@@ -118,7 +118,7 @@ def _write_rows(operations: Operations) -> int:
 
 
 def _rebuild_index(operations: Operations) -> None:
-    """Build a new index beside the old index, unless the index is deferred and therefore does not exist."""
+    """Build a new index beside the old index. A deferred index does not exist, so nothing is built."""
     bind = operations.get_bind()
     left = bind.scalars(
         text(

@@ -3,12 +3,12 @@
     op.add_label_indexes("starter", 384, "product_type", ["bags", "shoes"], m=16, ef_construction=64)
     op.drop_label_indexes("starter", 384, "product_type", ["bags", "shoes"], m=16, ef_construction=64)
 
-A label is a value of a field. Its label indexes are HNSW indexes of the products with this value only. Labelled vectors
-are copies of the vectors of products with a label. The first operation creates the tables of labelled vectors if the
-model has no labels yet, and adds the labels. From then on, the tables are updated when an encoder stores a vector or a
-product changes. The indexes are noted in `shop.deferred_index`.
-"windowshop index add" or "windowshop index build" then copies the vectors that exist already
-(`db/lifecycle/label_indexes.py`) and builds the indexes.
+A label is a value of a field. Its label indexes are HNSW indexes that contain only the products with this value.
+Labelled vectors are copies of the vectors of products with a label. The first operation adds the labels. If the model
+has no labels yet, the operation also creates the tables of labelled vectors. From then on, encoders and a trigger on
+products keep these tables up to date. The operation notes the indexes in `shop.deferred_index`. "windowshop index add"
+or "windowshop index build" then copies the vectors that exist already (`db/lifecycle/label_indexes.py`) and builds the
+indexes.
 """
 
 import json
@@ -21,9 +21,10 @@ from migrations.operations.script import is_script, literal, outside_transaction
 
 PARTS = ("image", "title")
 RAW = {"no_parameters": True}
-# Waits until the statements that have read the labels end. A later statement reads the labels again, even in the same
-# transaction, so it is not waited for. PostgreSQL may hide when a statement of another role began. The block then waits
-# until the transaction of that statement ends.
+# Waits until all statements that may have read the labels before the change have ended. The block does not wait for
+# statements that begin later, even if their transaction is older, because each statement reads the labels again.
+# PostgreSQL may hide when a statement of another role began. In this case, the block waits until the transaction of
+# that statement ends.
 WAIT_FOR_USERS = """do $$
 declare
     began constant timestamptz := clock_timestamp();
@@ -159,11 +160,10 @@ def _drop_label_indexes(operations: Operations, operation: DropLabelIndexes) -> 
 
 
 def _drop_without_label(operations: Operations, model: str) -> None:
-    """Commit, then drop what belongs to labels of the model that no longer exist. The function can run again after an
-    interruption.
+    """Commit, then remove what is left of the model's deleted labels. The function can run again after an interruption.
 
-    Drops the indexes and deletes the vectors of these labels. Drops the tables if the model has no labels left. Waits
-    for the statements that still use the labels.
+    Waits until no statement uses these labels any more. Then drops their indexes and deletes their vectors. Drops the
+    tables if the model has no labels left.
     """
     for part in PARTS:
         name = f"{model}_{part}_label"

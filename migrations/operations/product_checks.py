@@ -2,10 +2,10 @@
 
     op.add_product_checks()
 
-Unless the table is empty, the operation ends the revision's transaction and runs each statement in a transaction of its
-own, so that no lock lasts longer than one statement. The operation can be run again after an interruption. It changes
-nothing if the constraints exist already; a script (`--sql`) replaces them. A row that breaks a constraint is corrected:
-an address becomes null, and an attribute that is nested too deeply is deleted.
+If the table has rows, the operation ends the revision's transaction and runs each statement in a transaction of its
+own, so that no lock lasts longer than one statement. The operation can be run again after an interruption. If the
+constraints exist already, it changes nothing, but a script (`--sql`) replaces the constraints. A row that breaks a
+constraint is corrected: an address becomes null, and an attribute that is nested too deeply is deleted.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,8 @@ def _add_product_checks(operations: Operations, _: AddProductChecks) -> None:
         _add(operations, missing)
         return
     with operations.get_context().autocommit_block():
-        # The corrections come first, because an update of a row must meet all constraints at the same time.
+        # All corrections come before the first constraint. After a constraint is added, each update of a row fails
+        # while the row still breaks the constraint in another column.
         correct(operations, CORRECTIONS)
         _add(operations, missing)
 

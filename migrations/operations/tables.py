@@ -101,15 +101,15 @@ def _create_embedding_tables(operations: Operations, operation: CreateEmbeddingT
     quote = partial(quoted, operations)
     vector = vector_schema(operations)
     roles = operations.get_context().opts["roles"]
-    run_raw(operations, lock_in_order(SHARE_ROW_EXCLUSIVE, CATALOG))  # the foreign keys take these locks
+    run_raw(operations, lock_in_order(SHARE_ROW_EXCLUSIVE, CATALOG))  # creating the foreign keys needs these locks
     readers = ", ".join(quote(roles[role]) for role in ("analyst", "app"))
     for part, key, parent in (
         ("image", "product_id, position", "shop.product_image (product_id, position)"),
         ("title", "product_id", "shop.product (product_id)"),
     ):
         table = quote(f"{operation.model}_{part}")
-        # A row means that the item is encoded. The vector is finite (the type ensures this), belongs to this model, and
-        # has unit length within half precision.
+        # A row means that the image or title is encoded. The type of the vector ensures that its numbers are finite.
+        # The check ensures that its length is 1, with a tolerance for the errors of half precision.
         operations.execute(
             f"""
             create table shop.{table} (
@@ -134,7 +134,7 @@ def _drop_embedding_tables(operations: Operations, operation: DropEmbeddingTable
     _refuse_script(operations, "drop_embedding_tables")
     quote = partial(quoted, operations)
     bind = operations.get_bind()
-    run_raw(operations, lock_in_order(ACCESS_EXCLUSIVE, CATALOG))  # the drops of foreign keys take these locks
+    run_raw(operations, lock_in_order(ACCESS_EXCLUSIVE, CATALOG))  # dropping the foreign keys needs these locks
     status = bind.scalar(text("select status from shop.model where name = :name"), {"name": operation.model})
     if status == "serving":
         # Without a serving model, `serve_model` makes the views empty, so that the tables can be dropped.
@@ -151,7 +151,8 @@ def _list_catalog(operations: Operations, operation: ListCatalog) -> None:
     image, title = quoted(operations, f"{operation.model}_image"), quoted(operations, f"{operation.model}_title")
     model = literal(operation.model)
     with operations.get_context().autocommit_block():
-        # The lock waits for writers that began before the model existed. Later writers enqueue their rows themselves.
+        # Taking the lock waits for writers that began before the model existed and do not enqueue items for it. Later
+        # writers enqueue their items themselves.
         run_raw(operations, lock_in_order(SHARE_ROW_EXCLUSIVE, CATALOG))
         run_raw(
             operations,

@@ -8,8 +8,8 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-# The function returns the same values as before. All names in the function are qualified, so it needs no SET clause for
-# the search path. The SET clause took most of the time of the earlier function.
+# The function returns the same values as before. The SET clause for the search path took most of the time of the
+# earlier function. This function qualifies all names instead, so it needs no SET clause.
 PRODUCT_ID = """
 create or replace function shop.product_id(sku text, catalog text default 'main') returns uuid
 language plpgsql immutable strict parallel safe as $$
@@ -46,7 +46,7 @@ def downgrade() -> None:
         """
         do $$ declare i record; begin
             for i in select * from shop.deferred_index loop
-                execute format('drop index if exists shop.%I', i.name);  -- what an interrupted build left
+                execute format('drop index if exists shop.%I', i.name);  -- an interrupted build may have left it
                 execute i.definition;
             end loop;
         end $$"""

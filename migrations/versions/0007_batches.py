@@ -1,4 +1,5 @@
-"""Drops functions whose arguments changed, and deletes calibrations, because search reads the HNSW index in batches."""
+"""Drops functions whose arguments changed, and deletes calibrations. Both are needed because searches now read the HNSW
+index in batches."""
 
 from alembic import op
 

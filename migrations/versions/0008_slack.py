@@ -1,5 +1,5 @@
-"""A filtered search converges by distance, not by the number of candidates. The stored calibrations, which fit the
-other rule, are deleted."""
+"""A filtered index scan now converges by distance, not by the number of candidates. Deletes the stored calibrations,
+because they were measured with the earlier rule."""
 
 from alembic import op
 

@@ -54,8 +54,8 @@ begin
     return folded;
 end $$""".replace("UNSPACED", UNSPACED)
 
-# Marks decimal points, so that "1,5" and "1.5" are equal. In a number with more digits, a comma or point may separate
-# thousands, or the number is a code.
+# Marks decimal points, so that "1,5" and "1.5" are equal. Numbers with more digits on a side are not marked: there, a
+# comma or point may separate thousands, or the number is a code.
 MARK_DECIMALS = r"""
 create or replace function shop_private.mark_decimals(words text) returns text
 language plpgsql immutable parallel safe strict as $$
@@ -106,9 +106,9 @@ CODE_LIKE = r"""(E'[0-9](?:[^\\x01-\\x40\\x5b-\\x60\\x7b-\\x7f]|,[0-9])|[^\\x01-
         '|[^\\x01-\\x2f\\x3a-\\x40\\x5b-\\x60\\x7b-\\x7f][-/_.&''+][^\\x01-\\x2f\\x3a-\\x40\\x5b-\\x60\\x7b-\\x7f]'
         '|[-+/][0-9]|0[0-9]{9}')"""
 
-# Adds to a vector the words that the parser of PostgreSQL does not find in a text: words without accents, the parts of
-# codes, and joined words. Every word of `codes` is a code. A word of `words` may be a code. A text without
-# codes and accents costs only the tests of two regular expressions. Words that are already in the vector are not added.
+# Adds to a tsvector the words that the parser of PostgreSQL does not find in a text: words without accents, the parts
+# of codes, and joined words. Every word of `codes` is a code, and a word of `words` may be a code. For a text without
+# codes and accents, the function only tests two regular expressions. Words that the tsvector already has are not added.
 WITH_FORMS = r"""
 create or replace function shop_private.with_forms(vector tsvector, language regconfig, words text, codes text)
 returns tsvector
@@ -181,7 +181,8 @@ end $$"""
 # Returns the attributes of a product unchanged if all of their texts are words, and otherwise a list of the texts that
 # are words. Addresses, booleans, units and lists of related products are not words. A single letter is a word, because
 # it may be a size. Building the list is slow, so the function first finds whether the list is needed. A regular
-# expression with many letters is slow too, so a simpler one first finds whether an attribute is as short as a unit.
+# expression with many alternatives is slow too, so a simpler one first finds whether any attribute is as short as a
+# unit.
 ATTRIBUTE_WORDS = r"""
 create or replace function shop_private.attribute_words(attributes jsonb) returns jsonb
 language plpgsql immutable parallel safe strict as $$

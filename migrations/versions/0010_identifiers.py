@@ -71,12 +71,12 @@ end $$"""
 
 
 def upgrade() -> None:
-    # Revision 0014 adds these columns. This revision adds them already, because the build of their index may end the
-    # transaction. The functions of the previous version do not work with revision 0011 or a later one, so from there on
-    # no transaction may end before the upgrade does.
+    # The columns, constraints and indexes of these three operations belong to revisions 0014, 0018 and 0030. They are
+    # added here already, because each operation may end the transaction. From revision 0011 on, no transaction may end
+    # before the whole upgrade does, because the functions of the previous version do not work with these revisions.
     op.add_offer_columns()
-    op.add_product_checks()  # Revision 0018 adds these constraints. They are added here for the same reason.
-    op.add_variant_indexes()  # revision 0030 adds these indexes, which are built here for the same reason
+    op.add_product_checks()
+    op.add_variant_indexes()
     run_raw(op, IDENTIFIER_KEY)
     run_raw(op, IDENTIFIER_KEYS)
     # The creation of an index may end the transaction. The revisions up to this one change nothing that the functions

@@ -32,7 +32,8 @@ create type shop_private.search_settings as (
 # `field` is sku, gtin, mpn, attribute, brand or text. A product with a higher grade comes first.
 EXACT_MATCH = "create type shop_private.exact_match as (product_id uuid, field text, grade integer)"
 
-# A search before fusion. The column total_is says whether `total` is exact, an estimate or a lower bound.
+# What a search has found before its legs are fused. The column total_is says whether `total` is exact, an estimate or a
+# lower bound.
 RUN = """
 create type shop_private.search_run as (
     model_id smallint, model text, revision text, calibration_id bigint, products bigint, depth integer,

@@ -54,7 +54,7 @@ execute function shop_private.product_image_changed()""",
 
 def upgrade() -> None:
     # A load locks products before the work list. If the order differed here, a deadlock could end a load or the upgrade.
-    # Searches read products and images, so the locks on these two tables block only writers.
+    # The locks on products and images block only writers, because searches must be able to read these two tables.
     op.execute("lock table shop.product, shop.product_image in share row exclusive mode")
     op.execute("lock table shop_private.work in access exclusive mode")
     op.drop_index("work_due_idx", table_name="work", schema="shop_private")

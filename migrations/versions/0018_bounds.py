@@ -1,7 +1,8 @@
-"""Adds constraints against numbers that would break every search, addresses that run code, and deep attributes.
+"""Adds constraints that refuse numbers that would break every search, addresses that run code, and attributes that are
+nested too deeply.
 
-Rows that break a new constraint are corrected: a tuned number is deleted, and the default of this number counts again;
-a calibration is deleted; an address becomes null; an attribute that is nested too deeply is deleted.
+Rows that break a new constraint are corrected. A tuned number is deleted, so that searches use the default again. A
+calibration is deleted. An address becomes null. An attribute that is nested too deeply is deleted.
 """
 
 from alembic import op

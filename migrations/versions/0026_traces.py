@@ -1,4 +1,5 @@
-"""Adds a column for the trace of a request. So one trace can cover the session that asks and the encoder's batch."""
+"""Adds a column for the trace of a request, so that one trace can show both the session that sends the request and the
+encoder that answers it."""
 
 import sqlalchemy as sa
 from alembic import op

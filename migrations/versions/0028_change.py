@@ -9,7 +9,8 @@ branch_labels = None
 depends_on = None
 serves = "0023"
 
-# The products near the image, ranked by the change. `ms` is the time of this step; null: the search has no change.
+# The products near the image, ranked by the change. `ms` is the time of this ranking in milliseconds. It is null if the
+# search has no change.
 CHANGE = "create type shop_private.search_change as (ranked shop_private.fused_product[], ms double precision)"
 
 

@@ -11,8 +11,8 @@ branch_labels = None
 depends_on = None
 serves = "0023"
 
-# A row of a page. `mark` is the part of the row's cursor that a sorted list needs (see sorted_products). In a list that
-# is not sorted, `mark` is null.
+# A row of a page of results. `mark` is the part of the row's cursor that a sorted list needs (see sorted_products). In
+# a list that is not sorted, `mark` is null.
 PAGE_PRODUCT = """
 create type shop_private.page_product as (
     place bigint, product_id uuid, position smallint, score double precision,

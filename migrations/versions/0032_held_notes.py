@@ -1,5 +1,5 @@
-"""Adds a table for the notes (products to report) of a busy webhook, and an index that finds the events of a catalog
-when they are deleted."""
+"""Adds a table for the notes (products to report) that wait because a webhook is busy. Also adds an index that finds
+the events of a catalog that is deleted."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -12,7 +12,7 @@ serves = "0023"
 
 
 def upgrade() -> None:
-    # An unlogged table is in no base backup, archive or standby, which would keep a salt after its day.
+    # Base backups, archives and standbys would keep a salt after its day. They have no data of unlogged tables.
     op.create_table(
         "visitor_salt",
         sa.Column("day", sa.Date(), nullable=False, comment="the day, in UTC"),

@@ -1,5 +1,5 @@
-"""The functions that create watches and retry items find out with the rights of their caller what the caller sees. A
-trigger refuses languages that PostgreSQL does not have."""
+"""When a caller creates a watch or retries items, functions with the rights of the caller now find out which products
+the caller sees. A trigger refuses languages that PostgreSQL does not have."""
 
 from alembic import op
 
