@@ -41,7 +41,8 @@ structlog.configure(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, Any, Any]:
-    """Leaves the modules and the tests out of each later garbage collection. They live until the process ends."""
+    """Excludes the collected tests and their modules from each later garbage collection, because they live until the
+    process ends."""
     gc.disable()
     try:
         return (yield)

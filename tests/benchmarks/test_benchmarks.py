@@ -1,4 +1,4 @@
-"""The benchmarks of searches, of the web service, and of rules and signals run with a thousand products.
+"""Runs the benchmarks of searches, of the web service, and of rules and signals with a thousand products.
 
 A cell is one kind of query with one filter. The oracle is the fastest forced plan that reaches the target recall. A
 peer is another library for vector search.
@@ -232,7 +232,7 @@ def test_the_web_service_is_measured_idle_and_under_load_and_at_overload(
 
 
 @pytest.mark.soak
-def test_a_search_is_timed_with_no_signals_and_rules_with_unused_ones_and_with_used_ones(shop: Shop) -> None:
+def test_searches_are_timed_without_rules_with_unused_rules_and_with_used_rules(shop: Shop) -> None:
     queries = shop.catalog.queries("text", 20, seed=11)
     texts = query_texts(shop.catalog, queries.clusters, "mixed")
     postgres.remember(shop, texts, queries)

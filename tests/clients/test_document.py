@@ -95,7 +95,7 @@ def test_the_operation_ids_are_exactly_the_listed_names(document: dict[str, Any]
     }  # fmt: skip
 
 
-def test_the_document_keeps_bounds_of_0_closed_objects_field_types_and_null_examples(
+def test_zero_bounds_null_examples_field_types_and_closed_objects_are_in_the_document(
     document: dict[str, Any],
 ) -> None:
     schemas = document["components"]["schemas"]

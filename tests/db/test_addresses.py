@@ -80,8 +80,8 @@ def test_the_host_that_answers_is_found_and_the_error_names_all_hosts_if_none_an
 
 
 def test_a_read_address_of_the_same_hosts_leads_elsewhere_if_it_also_accepts_standbys(tmp_path: Path) -> None:
-    """In this case, only the address for writing skips standbys. Reads can reach a standby, so its lag must be
-    checked."""
+    """The address for writing skips standbys. If the read address does not, reads can reach a standby, and the lag of
+    the standby must be checked."""
 
     def reads_elsewhere(write: str, read: str) -> bool:
         settings = Settings(home=tmp_path, database_url=write, read_database_url=read)  # type: ignore[arg-type]

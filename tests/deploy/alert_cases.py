@@ -12,7 +12,7 @@ Series = dict[str, str]
 class Case:
     fires: Series
     quiet: Series
-    minutes: int = 60  # time after which the alert fires or does not
+    minutes: int = 60  # the time at which the test looks whether the alert fires
 
 
 def requests(failed: str, answered: str) -> Series:
@@ -23,7 +23,8 @@ def requests(failed: str, answered: str) -> Series:
 
 
 def buckets(metric: str, *, fast: str, all_: str) -> Series:
-    """Returns the series of a histogram: `fast` values up to half a second, and `all_` values up to two seconds."""
+    """Returns the series of a histogram. `fast` counts the values up to half a second, and `all_` the values up to two
+    seconds."""
     return {
         f'{metric}_bucket{{job="x",kind="text",route="hnsw",le="0.5"}}': fast,
         f'{metric}_bucket{{job="x",kind="text",route="hnsw",le="2.0"}}': all_,
@@ -37,8 +38,8 @@ CASES = {
         {'up{job="web",instance="a"}': "0x60", 'up{job="web",instance="b"}': "0x60"},
         {'up{job="web",instance="a"}': "0x60", 'up{job="web",instance="b"}': "1x60"},
     ),
-    # Of 1,000 requests a minute, 80 fail for 70 minutes. In the second case, 80 fail for 5 minutes only, so the error
-    # rate of the hour stays below the limit.
+    # The alert fires if 80 of 1,000 requests a minute fail for 70 minutes. In the quiet case, they fail for only 5
+    # minutes, so the error rate of the hour stays below the limit.
     "ErrorBudgetFast": Case(
         requests("0+80x70", "0+920x70"), requests("0x64 0+80x5", "0+1000x64 64000+920x5"), minutes=70
     ),
@@ -73,12 +74,12 @@ CASES = {
         {'windowshop_encoder_heartbeat_age_seconds{instance="a"}': "0+60x60"},
         {'windowshop_encoder_heartbeat_age_seconds{instance="a"}': "9x60"},
     ),
-    # In the second case, one of two processes is not ready.
+    # In the quiet case, only one of two processes is not ready.
     "JobsDown": Case(
         {'up{job="jobs",instance="a"}': "0x60"},
         {'windowshop_jobs_ready{instance="a"}': "0x60", 'windowshop_jobs_ready{instance="b"}': "1x60"},
     ),
-    # In the second case, the load that failed succeeds again within 10 minutes.
+    # In the quiet case, the feed that failed is loaded successfully within 10 minutes.
     "FeedFails": Case(
         {'windowshop_feeds_failed{instance="a"}': "1x60"},
         {'windowshop_feeds_failed{instance="a"}': "0x50 1x9 0"},
@@ -122,6 +123,6 @@ CASES = {
         {'pg_replication_lag_seconds{instance="b"}': "0+60x60", 'pg_replication_is_replica{instance="b"}': "1x60"},
         {'pg_replication_lag_seconds{instance="a"}': "0+60x60", 'pg_replication_is_replica{instance="a"}': "0x60"},
     ),
-    # In the second case, one attempt failed 12 minutes ago.
+    # In the quiet case, one attempt failed 12 minutes ago, and none has failed since then.
     "ArchivingFails": Case({"pg_stat_archiver_failed_count": "0+3x60"}, {"pg_stat_archiver_failed_count": "7x47 8x12"}),
 }

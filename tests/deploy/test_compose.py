@@ -90,7 +90,7 @@ FAULTS: dict[str, Change] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_deliberate_fault_is_named(fault: str) -> None:
-    compose = json.loads(json.dumps(read_compose()))  # the copy has no shared parts
+    compose = json.loads(json.dumps(read_compose()))  # a copy in which no two services share an object
     FAULTS[fault](compose)
     assert faults(compose, read_stages(), SETTINGS) == [fault]
 

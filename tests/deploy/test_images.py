@@ -1,4 +1,5 @@
-"""The images are built on a bootstrapped Debian, and run without capabilities and with a read-only root file system."""
+"""The images are built on a Debian that mmdebstrap installs, in place of an image from a registry. They run without
+capabilities and with a read-only root file system."""
 
 import json
 import os
@@ -28,7 +29,7 @@ pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 
 # The largest allowed size of each image without its base, in bytes.
 MOST_BYTES = {"web": 400_000_000, "encoder-cpu": 2_000_000_000, "encoder-gpu": 8_000_000_000}
-# The packages that each image has, of the three packages for which FACTS looks.
+# FACTS looks for three packages. These are the packages that each image has.
 PACKAGES = {"web": [], "encoder-cpu": ["torch"], "encoder-gpu": ["torch"]}
 FACTS = """
 import importlib.util, json, os, shutil

@@ -59,7 +59,7 @@ POLICY_FAULTS: dict[str, tuple[Change, set[str]]] = {
     ),
     "an entry without a port": (
         lambda m: one(m, "NetworkPolicy", "migrate")["spec"]["egress"][0].update(ports=[{"protocol": "TCP"}]),
-        set(),  # the policy of the database allows no other port
+        set(),  # nothing changes, because the policy of the database itself allows no other port
     ),
     "a range of ports": (
         lambda m: one(m, "NetworkPolicy", "encoder")["spec"]["egress"][1].update(

@@ -131,8 +131,8 @@ def test_an_encoder_exports_the_metric_of_its_autoscaler(promtool: Run, tmp_path
         [trigger] = spec["triggers"]
         assert metrics_in(trigger["metadata"]["query"]) == {"windowshop_work_oldest_seconds"} <= COLLECTED
         assert valid(promtool, tmp_path, trigger["metadata"]["query"])
-        # KEDA's fallback works only with this type. With this type, the number of encoders is the age of the oldest
-        # work item divided by the threshold.
+        # KEDA's fallback works only with this type. The number of encoders is then the age of the oldest work item
+        # divided by the threshold.
         assert trigger["metricType"] == "AverageValue"
         assert spec["minReplicaCount"] <= spec["fallback"]["replicas"] <= spec["maxReplicaCount"]
 
@@ -174,9 +174,10 @@ QUERIES = yaml.safe_load(read("components/monitoring/queries.yaml")["data"]["que
 
 
 def wrong_queries(database: Database, queries: dict[str, Any]) -> list[str]:
-    """Return the names of queries that fail, give no row, or have columns or types that differ from their metrics.
+    """Return the names of the queries that fail, return no row, or return other columns or types than their metrics
+    name.
 
-    CloudNativePG runs them in a read-only transaction, as a member of pg_monitor.
+    As CloudNativePG does, this function runs the queries in a read-only transaction, as a member of pg_monitor.
     """
     url = database.write.set(drivername="postgresql").render_as_string(hide_password=False)
     wrong = []
@@ -198,7 +199,7 @@ def wrong_queries(database: Database, queries: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def test_the_queries_of_the_database_give_the_columns_that_they_name(database: Database) -> None:
+def test_the_monitoring_queries_return_the_columns_of_their_metrics(database: Database) -> None:
     assert wrong_queries(database, QUERIES) == []
 
 

@@ -22,8 +22,8 @@ KNOWN = Known(
     | {f"{variable(each, name)}_FILE" for each in CLASSES.values() for name in secrets(each)},
     secrets={each["metadata"]["name"]: set(each["stringData"]) for each in create_secrets()["items"]}
     | {
-        "windowshop-db-ca": {"ca.crt", "ca.key"},  # CloudNativePG creates it for the cluster windowshop-db
-        "windowshop-backups": {"ACCESS_KEY_ID", "SECRET_ACCESS_KEY"},  # docs/kubernetes.md says how to create it
+        "windowshop-db-ca": {"ca.crt", "ca.key"},  # CloudNativePG creates this secret for the cluster windowshop-db
+        "windowshop-backups": {"ACCESS_KEY_ID", "SECRET_ACCESS_KEY"},  # docs/kubernetes.md says how it is created
     },
     version=tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
     deadline=tomllib.loads((KUBERNETES / "base" / "windowshop.toml").read_text())["web"]["deadline_ms"] / 1000,

@@ -28,8 +28,8 @@ from tests.support.processes import free_port, wait_until
 
 pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 
-WAIT = 180.0  # upper bound of a wait, for a busy machine
-QUIET_SECONDS = 15.0  # time in which no other alert may arrive
+WAIT = 180.0  # largest number of seconds of a wait; a busy machine needs this long
+QUIET_SECONDS = 15.0  # time after the expected alerts in which no other alert may arrive
 
 
 class Sink:
@@ -37,7 +37,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.firing: set[str] = set()
-        self.all: set[str] = set()  # all that have fired since the last `clear`
+        self.all: set[str] = set()  # the names of all alerts that have fired since the last `clear`
         sink = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -66,7 +66,8 @@ class Sink:
 
 
 class Whole:
-    """The whole site. `kill` and `start` take the name of one of its processes."""
+    """The site with its standby, its monitoring and the receiver of its alerts. `kill` and `start` take the name of a
+    process."""
 
     def __init__(self, monitored: Monitored, standby: Cluster, sink: Sink) -> None:
         self.monitored, self.standby, self.sink = monitored, standby, sink
@@ -99,7 +100,7 @@ class Whole:
             one.process.kill()
             one.process.wait(60)
             self.monitored.site.running.remove(one)
-        time.sleep(2)  # in this time, the children of a killed postmaster end
+        time.sleep(2)  # the children of a killed postmaster need this time to end
 
     def start(self, name: str) -> None:
         match name:
@@ -217,8 +218,9 @@ def test_a_killed_process_causes_only_the_expected_alerts_until_it_runs_again(
     wait_until(lambda: whole.is_ready(**ALL_WELL), WAIT, f"a ready site, not {whole.ready()}")
     wait_until(lambda: not whole.sink.firing, WAIT, f"no alert, not {whole.sink.firing}")
     wait_until(lambda: not whole.monitored.firing(), WAIT, f"no alert, not {whole.monitored.firing()}")
-    # The jobs connect again some seconds after the primary has started. The group_wait of the committed configuration
-    # is longer than these seconds. In this test, group_wait is only 1 s, so Alertmanager may send JobsDown.
+    # The jobs connect again some seconds after the primary has started, and until then JobsDown fires. The committed
+    # configuration has a group_wait that is longer than these seconds. In this test, group_wait is only 1 s, so
+    # Alertmanager may send JobsDown.
     assert whole.sink.all - ({"JobsDown"} if name == "postgres" else set()) == alerts
 
 

@@ -1,4 +1,5 @@
-"""A site with Prometheus and the PostgreSQL exporter: each panel has data, and a process that stops fires its alert.
+"""A site runs with Prometheus and the PostgreSQL exporter. Each panel has data, and the alert for a process fires when
+the process stops.
 
 The exporter of Debian 12 is older than that of compose.yaml. It lacks two groups of metrics, which LATER adds.
 """
@@ -54,7 +55,9 @@ class Monitored:
         self.folder = folder
         self.ports = {name: free_port() for name in ("prometheus", "exporter")}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.targets: dict[str, list[int]] = {}  # ports besides those of `start_prometheus`, by job
+        self.targets: dict[
+            str, list[int]
+        ] = {}  # job -> further ports that `start_prometheus` adds to the job's own port
         self.alertmanagers: list[int] = []
 
     def start_exporter(self, name: str = EXPORTER, server: str = "postgres", port: str = "exporter") -> None:
@@ -66,8 +69,8 @@ class Monitored:
         self.start(name, EXPORTER, address, f"--extend.query-path={self.folder}/queries.yml", **given)
 
     def start_prometheus(self) -> None:
-        """Start Prometheus with the committed rules and this machine's addresses. A minute that an alert waits in the
-        committed rules is a second here."""
+        """Start Prometheus with the committed rules and this machine's addresses. Here, an alert waits a second for each
+        minute that it waits in the committed rules."""
         ports = {
             "web": self.site.ports["web metrics"],
             "encoder": self.site.ports["encoder"],

@@ -1,5 +1,5 @@
-"""The configuration of Prometheus and Alertmanager is valid. Every alert fires in one case and not in another,
-and has a runbook."""
+"""The configuration of Prometheus and Alertmanager is valid. Every alert has a runbook, a case in which it fires, and a
+case in which it does not fire."""
 
 import json
 import re
@@ -38,8 +38,8 @@ OTHERS = {
     "pg_stat_database_xact_commit", "pg_stat_database_xact_rollback", "pg_stat_user_tables_autovacuum_count",
     "pg_stat_user_tables_index_size_bytes", "pg_stat_user_tables_n_dead_tup", "pg_stat_user_tables_n_live_tup", "pg_up",
 }  # fmt: skip
-# Only a process at work computes these metrics. They are tested in tests/web/test_metrics.py,
-# tests/encoder/test_probes.py and tests/jobs/test_jobs_metrics.py.
+# Only a running process with a database has these metrics, so `known_metrics` cannot collect them. They are tested in
+# tests/web/test_metrics.py, tests/encoder/test_probes.py and tests/jobs/test_jobs_metrics.py.
 COLLECTED = {
     "windowshop_encoder_running", "windowshop_encoder_waiting", "windowshop_encoder_quarantined",
     "windowshop_encoder_encoded_total", "windowshop_encoder_failed_total", "windowshop_work_oldest_seconds",
@@ -238,7 +238,7 @@ def test_every_query_of_a_dashboard_and_of_a_runbook_is_valid_promql(promtool: R
     assert check([*queries, "rate(up)"]).returncode != 0
 
 
-def test_five_dashboards_have_their_uid_and_the_data_source_and_panels_with_distinct_ids() -> None:
+def test_each_of_five_dashboards_has_its_uid_its_data_source_and_distinct_panel_ids() -> None:
     assert len(DASHBOARDS) == 5
     for path in DASHBOARDS:
         dashboard = json.loads(path.read_text())

@@ -80,8 +80,8 @@ def test_the_notes_are_the_section_of_the_version(clone: Path) -> None:
 def test_jactionlint_accepts_the_workflow_and_refuses_a_deliberate_fault(
     tmp_path: Path, old: str, new: str, rule: str
 ) -> None:
-    """jactionlint is a fork of actionlint, and PyPI has it as a program. The workflow pins actions to tags and not to
-    commits, so the rule unpinned-uses is ignored."""
+    """jactionlint is a fork of actionlint that pip can install. The workflow pins actions to tags and not to commits.
+    So the test ignores the rule unpinned-uses."""
     linter = [program("jactionlint", "the package jactionlint"), "--ignore", "unpinned-uses"]
     done = lint(*linter, WORKFLOW)
     assert done.returncode == 0, done.stdout

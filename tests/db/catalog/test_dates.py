@@ -111,7 +111,7 @@ def test_ambiguous_dates_and_contradicting_dates_give_no_order_of_day_and_month(
         (("31/12/2019", "12/31/2019"), None),
     ],
 )
-def test_a_date_that_could_begin_with_the_year_is_decided_if_other_dates_end_with_the_year(
+def test_a_date_that_may_begin_with_the_year_is_decided_by_dates_that_end_with_the_year(
     others: tuple[str, ...], expected: str | None
 ):
     order = DateOrder()
@@ -125,7 +125,7 @@ def test_a_date_that_could_begin_with_the_year_is_decided_if_other_dates_end_wit
 
 
 @pytest.mark.parametrize("cell", ["26-11-30", "26-04-10", "31-12-26", "12-12-26", "10-04-26"])
-def test_a_short_date_with_hyphens_is_read_only_if_another_date_shows_that_the_year_is_last(cell: str):
+def test_a_short_date_with_hyphens_is_read_only_if_another_date_ends_with_the_year(cell: str):
     with pytest.raises(ValueError, match="could be two dates"):
         dates.moment(cell)
     order = DateOrder()

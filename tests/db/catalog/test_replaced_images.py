@@ -43,7 +43,7 @@ def test_an_unchanged_file_and_a_file_that_the_loader_cannot_find_are_not_encode
 
 
 @pytest.mark.usefixtures("encoded")
-def test_an_encoded_image_without_a_stored_version_gets_a_version_and_is_not_encoded_again(shop: "Shop") -> None:
+def test_an_encoded_image_without_a_version_gets_a_version_and_is_not_encoded_again(shop: "Shop") -> None:
     shop.run("update shop.product_image set file_version = null")
     assert shop.load(with_file("10 1 1")).images == 0
     assert shop.work() == []

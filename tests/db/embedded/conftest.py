@@ -35,7 +35,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def ready_home(folder: Path) -> Iterator[Path]:
-    """Yields a home folder with programs and a database. Each test must leave the server of this folder stopped."""
+    """Yields a home folder with programs and a database. All tests share it, so each test must stop its server."""
     home = folder / "ready"
     with server.attach(home):
         pass

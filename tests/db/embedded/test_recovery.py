@@ -1,7 +1,8 @@
-"""An embedded server that ends while a process uses it is started again, unless it was stopped by force.
-A full disk is reported in one line.
+"""If an embedded server ends while a process uses it, the server is started again. A server that was stopped by force
+stays stopped. A full disk is reported in one line.
 
-Data of another major version and incomplete packages are refused. Programs of other releases of PostgreSQL are deleted.
+The data of another major version of PostgreSQL are refused, and so is an incomplete package of programs. Programs of
+other releases of PostgreSQL are deleted.
 """
 
 import os
@@ -66,7 +67,7 @@ def test_a_server_that_is_started_again_at_another_port_is_reported(home: Path) 
     said: list[str] = []
     with server.attach(home, said.append) as running, socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with server._start_lock(home):  # until the port is taken, the server is not started again
+        with server._start_lock(home):  # no process can start the server again before this test has taken the port
             kill(home)
             wait_until(lambda: listens(other, running.port), 30, "the free port")
         wait_until(lambda: "start this command again" in said[-1], 60, "a server at another port")
@@ -97,7 +98,7 @@ def test_a_process_that_outlives_the_main_process_is_ended_and_the_server_starts
     with server.attach(home, said.append) as running:
         with psycopg.connect(running.url("postgres", server.secrets(home).superuser, "postgres")) as conn:
             child = conn.info.backend_pid
-            os.kill(child, signal.SIGSTOP)  # it does not notice the end of the main process, and does not take SIGQUIT
+            os.kill(child, signal.SIGSTOP)  # a stopped process notices neither the end of its parent nor SIGQUIT
             kill(home)
             wait_until(lambda: "PostgreSQL has ended and is started again" in said, 60, "a message about the end")
             with server.attach(home) as again:
@@ -133,7 +134,7 @@ def test_a_server_that_was_stopped_by_force_stays_stopped(home: Path) -> None:
 
 
 @pytest.mark.soak
-def test_a_restart_is_tried_until_it_succeeds_and_each_cause_of_failure_is_reported_once(
+def test_a_restart_is_repeated_until_it_succeeds_and_each_cause_is_reported_once(
     new_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "WATCH_SECONDS", 0.1)

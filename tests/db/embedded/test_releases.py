@@ -37,7 +37,7 @@ def home(folder: Path, tmp_path: Path) -> Path:
         pytest.skip(f"{EARLIER} cannot be installed: {done.stderr.strip()[-200:]}")
     home = folder / "earlier"
     (home / "data").mkdir(parents=True)
-    # pg0 unpacks its programs before it finds that the folder is no database.
+    # This start fails, but only after pg0 has unpacked its programs: pg0 then finds that the folder is no database.
     (home / "data" / "postgresql.conf").touch()
     environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": os.defpath}
     start = [tmp_path / "pg0" / "bin" / "pg0", "start", "--data-dir", home / "data"]
@@ -56,7 +56,8 @@ def answers(database: Database, queries: Sequence[str] = tuple(QUERIES)) -> list
 
 
 def compare(found: list[list[tuple[Any, ...]]], expected: list[list[tuple[Any, ...]]]) -> None:
-    """Compares the products and ranks. Distances may differ in the last digits, because the compiler differs."""
+    """Compares the products and ranks. Distances may differ in the last digits, because the two releases were built by
+    different compilers."""
     for one, other in zip(found, expected, strict=True):
         assert [(*row[:2], row[4]) for row in one] == [(*row[:2], row[4]) for row in other]
         for row, wanted in zip(one, other, strict=True):

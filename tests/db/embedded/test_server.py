@@ -116,7 +116,7 @@ def test_a_killed_process_leaves_no_server_running_and_no_lock(
     port_of(process)
     process.kill()
     assert soon(lambda: not cluster.running(home))
-    # Attach before, while and after the reaper stops the server.
+    # Attach before the reaper stops the server, while it stops the server, and afterwards.
     for pause in (0.0, 0.02, 0.05, 0.1, 0.2):
         process = attached_process(home)
         port_of(process)
@@ -148,7 +148,7 @@ def test_a_killed_reaper_is_replaced_by_the_next_process_that_attaches(
     assert soon(lambda: not cluster.running(home))
 
 
-def test_the_function_start_starts_a_server_that_runs_until_the_function_stop_is_called(
+def test_a_server_started_with_start_runs_until_stop_is_called(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     running = server.start(home)
@@ -178,7 +178,7 @@ def test_the_next_process_that_attaches_restarts_a_crashed_server(home: Path) ->
     assert server.status(home).running
 
 
-def test_a_stop_is_refused_while_the_server_is_in_use_unless_it_is_forced(
+def test_only_a_forced_stop_ends_a_server_that_is_in_use(
     home: Path, attached_process: Callable[[Path], subprocess.Popen[str]]
 ) -> None:
     process = attached_process(home)

@@ -91,7 +91,7 @@ def test_recall_never_falls_as_k_grows(ranked: list[str], grades: dict[str, int]
     assert by_k == sorted(by_k)
 
 
-def test_index_recall_compares_distances_so_equally_distant_products_are_interchangeable() -> None:
+def test_index_recall_counts_equally_distant_products_as_interchangeable() -> None:
     assert index_recall([0.1, 0.2, 0.3], [0.1, 0.2, 0.3]) == 1
     assert index_recall([0.1, 0.3, 0.5], [0.1, 0.2, 0.3]) == pytest.approx(2 / 3)
     assert index_recall([0.1], [0.1, 0.2, 0.3]) == pytest.approx(1 / 3)

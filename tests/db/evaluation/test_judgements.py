@@ -27,7 +27,7 @@ def test_a_new_grade_replaces_the_old_grade_and_an_equal_judgement_is_unchanged(
     assert shop.run("select sku, grade from shop.judgement order by sku") == [("a", 3), ("b", 2), ("c", 0)]
 
 
-def test_the_app_may_insert_judgements_but_only_one_for_each_suite_and_query_and_product(shop: "Shop") -> None:
+def test_the_app_may_insert_one_judgement_for_each_suite_and_query_and_product(shop: "Shop") -> None:
     app = shop.connect(Role.APP)
     app.exec_driver_sql("insert into shop.judgement (query, sku, grade) values ('bag', 'a', 2)")
     app.exec_driver_sql("insert into shop.judgement (suite, query, sku) values ('other', 'bag', 'a')")

@@ -17,7 +17,7 @@ SHAPES = [
     InputShape(8, 8, "pad"),
     InputShape(64, 64, "within"),
 ]
-COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))  # of the quarters of the upright image
+COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))  # the colours of QUARTERS in the upright image
 QUARTERS: list[Box] = [(0, 0, 0.5, 0.5), (0.5, 0, 0.5, 0.5), (0, 0.5, 0.5, 0.5), (0.5, 0.5, 0.5, 0.5)]
 
 
@@ -75,7 +75,7 @@ def test_a_small_region_of_a_large_photo_keeps_its_details(monkeypatch: pytest.M
     image = Image.fromarray(stripes)
     shape = InputShape(200, 200, "stretch")
     pixels = decoded(stored(image, 1), (0.25, 0.25, 0.1, 0.1), shape, monkeypatch)
-    assert pixels.max() > 200  # a decoder that scaled the whole photo to 200 pixels would leave grey
+    assert pixels.max() > 200  # if the decoder scaled the whole photo to 200 pixels first, the stripes would be grey
 
 
 def test_a_region_without_a_pixel_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def test_a_file_that_is_no_image_is_rejected(healthy_pool: ThumbnailPool, data: 
         healthy_pool.thumbnail(data, 64)
 
 
-def test_only_the_request_for_an_image_that_crashes_its_decoder_fails(
+def test_if_an_image_crashes_its_decoder_only_its_request_fails(
     pool: ThumbnailPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
@@ -121,7 +121,7 @@ def test_only_the_request_for_an_image_that_crashes_its_decoder_fails(
     assert pool.thumbnail(b"good", 64) == b"a thumbnail"
 
 
-def test_only_the_request_for_an_image_that_hangs_its_decoder_fails_after_the_time_limit(
+def test_if_an_image_hangs_its_decoder_only_its_request_fails_after_the_time_limit(
     pool: ThumbnailPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
@@ -149,7 +149,7 @@ def test_a_closed_pool_refuses_to_create_a_thumbnail(pool: ThumbnailPool) -> Non
         pool.thumbnail(encoded(Image.new("RGB", (300, 200)), "PNG"), 64)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.1, 1.0])  # at these times, the process starts or decodes its image
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 1.0])  # when the pool closes, its process starts or decodes an image
 def test_a_pool_that_is_closed_during_calls_ends_every_call(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(thumbnail_worker, "thumbnail", faulty)
     pool = ThumbnailPool(1, limits=DecodeLimits(seconds=60))
@@ -211,7 +211,7 @@ def test_a_region_is_cut_from_the_upright_image(patient_pool: ThumbnailPool, ori
         patient_pool.region(content.getvalue(), (0.5, 0.5, 1e-6, 1e-6), 512)
 
 
-def test_a_region_of_a_photo_of_48_megapixels_is_cut_with_a_memory_limit_of_350_megabytes() -> None:
+def test_a_region_of_a_photo_of_48_megapixels_is_cut_within_350_megabytes_of_memory() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the upper half of the file is the right half of the upright image
     photo = Image.new("RGB", (8064, 6048), "white")

@@ -65,7 +65,7 @@ def test_promotion_is_refused_for_an_item_without_a_vector_and_without_a_work_it
         promote(filled_shop.database, "wide")
 
 
-def test_promotion_with_quarantined_items_is_refused_unless_allow_quarantined_is_given(
+def test_promotion_with_quarantined_items_needs_the_argument_allow_quarantined(
     filled_shop: "Shop",
 ) -> None:
     filled_shop.add(*(f"bad {n}" for n in range(7)))
@@ -153,7 +153,7 @@ def test_a_model_with_a_lower_measured_ndcg_is_not_promoted(filled_shop: "Shop")
         ([0.8, 0.9, 0.7, 0.5, 0.8, 0.9, 0.9, 1.0] * 2 + [0.8, 0.8, 0.7, 0.8], "a difference within the interval"),
     ],
 )
-def test_a_model_with_an_equal_or_similar_ndcg_is_promoted_and_the_comparison_is_returned(
+def test_promoting_a_model_with_an_equal_or_similar_ndcg_returns_the_comparison(
     filled_shop: "Shop", scores: list[float], why: str
 ) -> None:
     kept(filled_shop, "wide", scores)

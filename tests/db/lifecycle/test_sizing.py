@@ -16,9 +16,9 @@ def test_a_larger_catalog_needs_more_links(products: int, parameters: tuple[int,
 
 
 def test_the_sizes_are_those_of_measured_indexes() -> None:
-    """An index of 100,000 vectors of 512 numbers, with m 16, has 136 MB. An index over their bits has 10 MB.
+    """An index of 100,000 vectors of 512 numbers, with m 16, takes 136 MB. An index over their bits takes 10 MB.
 
-    The graph of the index has 1.7 kB for each vector.
+    While the index is built, its graph takes 1.7 kB of memory for each vector.
     """
     suits = suitable(100_000, 100_000, 512)
     assert suits.index_bytes / 2 == pytest.approx(130 * MB, rel=0.02)

@@ -35,8 +35,8 @@ def test_a_probe_ends_while_a_synchronous_standby_does_not_answer(
     shop.add("a")
     shop.encode_all()
     monkeypatch.setattr(probe.secrets, "token_hex", lambda _: "0" * 16)
-    # No encoder runs here. An encoder could store this vector during the outage, because its commit does not wait for
-    # the standby. So the test stores the vector beforehand.
+    # No encoder runs here, so the test itself stores the vector of the probe, before the outage. During the outage, an
+    # encoder could still store the vector, because its commit does not wait for the standby.
     shop.cache(f"windowshop status {'0' * 16}")
     with databases.without_synchronous_standby():
         assert probed(shop, 5_000).level is Level.FINE
@@ -50,8 +50,8 @@ def test_a_probe_ends_while_the_query_cache_is_locked(shop: Shop) -> None:
 
 
 def test_a_read_address_that_leads_to_a_promoted_server_during_the_check_is_not_late(shop: Shop) -> None:
-    """While the check waits for the standbys, a pooler may lead the read address to a server that was promoted and then
-    started again. Such a server has no last replayed position."""
+    """While the check waits for the standbys, a pooler can switch the read address to a server that was promoted and
+    then started again. Such a server has no last replayed position."""
     with shop.database.connect(None) as primary, shop.database.connect(None, read=True) as reader:
         written = primary.scalar(text("select pg_current_wal_lsn()::text"))
         assert _behind(primary, {"db2": reader}, written) == []

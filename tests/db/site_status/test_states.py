@@ -154,7 +154,7 @@ def test_an_extension_older_than_the_server_can_install_is_reported(fine: Shop, 
 
 
 def test_an_extension_newer_than_the_server_can_install_is_fine(fine: Shop, tmp_path: Path) -> None:
-    # This is also the state after a change to older packages.
+    # An administrator who installs older packages of the server causes the same state.
     fine.run("update pg_extension set extversion = '99.0' where extname = 'vector'")
     assert faults(fine.database, tmp_path) == []
 
@@ -163,8 +163,8 @@ def test_an_extension_newer_than_the_server_can_install_is_fine(fine: Shop, tmp_
     ("name", "fix"), [("planted", "reindex"), ("planted_ccnew", "drop"), ("planted_ccold1", "drop")]
 )
 def test_an_invalid_index_is_reported(fine: Shop, tmp_path: Path, name: str, fix: str) -> None:
-    """A concurrent build of a unique index leaves an INVALID index when the rows are not unique. A failed
-    REINDEX CONCURRENTLY leaves an index whose name ends in _ccnew or _ccold. A DROP removes such an index."""
+    """A concurrent build of a unique index leaves an INVALID index if the rows are not unique. The fix is a REINDEX. A
+    failed REINDEX CONCURRENTLY leaves an index whose name ends in _ccnew or _ccold. The fix is then a DROP."""
     fine.add("c", "d")
     fine.run("update shop.product set brand = 'same'")
     with pytest.raises(Exception, match="could not create unique index"):
@@ -211,7 +211,7 @@ def test_a_late_standby_and_a_promoted_copy_are_reported(
         assert [one for one in survey(settings_of(database, tmp_path, port), THRESHOLDS) if one.level] == []
 
         # A promoted copy has the same database identity as the original, and its foreign server names this identity.
-        # So a comparison of identities does not show that the gateway leads to the original, but a connection does.
+        # So the identities do not show that the gateway still leads to the original. Only a connection shows this.
         copy = Database(standby.read, standby.read, database.roles)
         admin(copy, "select pg_promote()")
         found = next(finding for finding in faults(copy, tmp_path) if finding.check == "gateway")
@@ -318,7 +318,7 @@ def test_checks_that_a_login_may_not_make_are_reported_as_warnings(fine: Shop, t
     assert {one.level for one in found if one.check in {fault.check for fault in hidden}} == {Level.FINE}
 
 
-def test_the_command_prints_one_line_for_each_check_and_its_exit_code_is_the_worst_level(
+def test_the_command_prints_a_line_for_each_check_and_exits_with_the_worst_level(
     fine: Shop, environment: Environment
 ) -> None:
     env = environment(fine.database)

@@ -107,7 +107,7 @@ def _fill(database: Database, site: Site, clip_folder: Path, folder: Path) -> No
 
 @contextmanager
 def untouched(original: Site) -> Iterator[None]:
-    """Check that the original gets no request and stores no vector of a query while a copy is used."""
+    """Check that the original gets no request and stores no query vector while the test uses a copy."""
     before = original.sql(REQUESTS)
     yield
     assert original.sql(REQUESTS) == before
@@ -135,7 +135,7 @@ def check_copy(original: Site, copy: Site) -> None:
             assert copy.ask("a text for the encoder of the copy").startswith("p")
 
 
-def test_a_dump_that_is_restored_to_the_same_server_under_another_name_gives_the_same_results(original: Site) -> None:
+def test_a_dump_restored_to_the_same_server_under_another_name_gives_the_same_results(original: Site) -> None:
     cluster = original.cluster
     dump = cluster.done("dump.sh", cluster.data.parent / "backup", original.name)
     cluster.sql("create database other template template0")
@@ -145,7 +145,7 @@ def test_a_dump_that_is_restored_to_the_same_server_under_another_name_gives_the
     original.run("db", "upgrade")  # the sites share the logins, whose passwords the copy's upgrade may have replaced
 
 
-def test_a_dump_that_is_restored_to_another_server_with_an_empty_home_gives_the_same_results(
+def test_a_dump_restored_to_another_server_with_an_empty_home_gives_the_same_results(
     original: Site, public_folder: Path, server_home: Path
 ) -> None:
     backup = original.cluster.data.parent / "backup"
@@ -182,7 +182,7 @@ def test_a_server_restored_to_a_time_before_a_deletion_finds_the_deleted_product
     copy.own(copy.data.parent)
     copy.done("restore.sh", backup, copy.data, str(before))
     copy.port = free_port()
-    copy.start("-c archive_mode=off")  # the copied archive_command writes into the original's archive
+    copy.start("-c archive_mode=off")  # the copied archive_command would write into the original's archive
     try:
         site = Site(copy, public_folder / "before" / "home")
         assert site.sql("select * from shop.product order by sku") == kept
@@ -198,7 +198,7 @@ def test_a_server_restored_to_a_time_before_a_deletion_finds_the_deleted_product
         copy.stop("immediate")
 
 
-def test_a_server_that_was_copied_without_the_scripts_refuses_new_queries_until_it_is_adopted(
+def test_a_server_copied_without_the_scripts_refuses_new_queries_until_it_is_adopted(
     original: Site, public_folder: Path
 ) -> None:
     cluster = original.cluster

@@ -24,7 +24,7 @@ def archive(backup: Path, path: Path, name: str) -> subprocess.CompletedProcess[
 # --- the archive
 
 
-def test_a_file_of_the_archive_is_never_overwritten_and_the_same_file_is_accepted_again(tmp_path: Path) -> None:
+def test_an_archived_file_is_never_overwritten_and_the_same_file_is_accepted_again(tmp_path: Path) -> None:
     path = tmp_path / "segment"
     path.write_bytes(b"first" * 1000)
     assert archive(tmp_path, path, "000000010000000000000001").returncode == 0
@@ -83,7 +83,7 @@ def wait_until_archived(cluster: Cluster) -> None:
 
 
 def test_a_restore_to_a_point_in_time_ends_before_the_deletion(cluster: Cluster, backup: Path) -> None:
-    time.sleep(1.1)  # a copy is named after its second, and the time to restore must be later
+    time.sleep(1.1)  # the name of a backup is the second at which it was finished; the restored time must be later
     cluster.sql("insert into kept select generate_series(101, 200)")
     [(before,)] = cluster.sql("select clock_timestamp()::text")
     cluster.sql("delete from kept")
@@ -97,7 +97,7 @@ def test_a_restore_to_a_point_in_time_ends_before_the_deletion(cluster: Cluster,
     cluster.done("restore.sh", backup.relative_to("/"), whole.data)  # `done` runs in /
     for one, count in ((copy, 200), (whole, 0)):
         one.port = free_port()
-        one.start("-c archive_mode=off")  # the copied setting archives into the original's folder
+        one.start("-c archive_mode=off")  # the copied archive_command would write into the original's folder
         assert one.sql("select count(*), pg_is_in_recovery() from kept") == [(count, False)]
         one.stop("immediate")
     assert cluster.sql("select count(*) from kept") == [(0,)]
@@ -109,7 +109,7 @@ def test_a_second_restore_finds_what_the_first_restored_server_has_archived(clus
     first = restore_target(cluster, "first")
     first.own(first.data.parent)
     folder = first.data.parent / "backup"
-    # The tests after this one use the original folder.
+    # The first restored server archives into a copy of the folder, because later tests use the original folder.
     subprocess.run(["cp", "-R", "-p", str(backup), str(folder)], check=True)
     first.done("restore.sh", folder, first.data)
     first.port = free_port()
@@ -127,7 +127,7 @@ def test_a_second_restore_finds_what_the_first_restored_server_has_archived(clus
     assert second.sql("select id from of_the_first") == [(7,)]
     assert second.sql("select timeline_id from pg_control_checkpoint()") == [(3,)]
 
-    unarchived = second.data.parent / "backup"  # the backup folder of a server that archives nothing
+    unarchived = second.data.parent / "backup"  # a folder for the backup of a server that archives nothing
     second.done("base-backup.sh", unarchived)
     assert list((unarchived / "wal").iterdir()) == []
     second.stop("immediate")
@@ -192,7 +192,7 @@ def test_a_damaged_copy_and_a_damaged_wal_file_are_refused(cluster: Cluster, bac
 
 
 @pytest.mark.soak
-def test_a_time_that_the_archive_does_not_reach_fails_with_the_reason(cluster: Cluster, backup: Path) -> None:
+def test_a_restore_to_a_time_after_the_end_of_the_archive_fails_with_the_reason(cluster: Cluster, backup: Path) -> None:
     time.sleep(1.1)
     copy = restore_target(cluster, "late")
     copy.own(copy.data.parent)
@@ -224,9 +224,7 @@ def test_retention_keeps_the_newest_copies_and_the_wal_files_that_they_need(clus
 
 @pytest.mark.parametrize("script", ["base-backup.sh", "dump.sh"])
 @pytest.mark.parametrize("number", ["0", "many", "-1"])
-def test_a_number_of_copies_that_is_not_1_or_more_is_refused(
-    cluster: Cluster, backup: Path, script: str, number: str
-) -> None:
+def test_a_number_of_copies_must_be_1_or_more(cluster: Cluster, backup: Path, script: str, number: str) -> None:
     words = [script, backup, *(["postgres"] if script == "dump.sh" else []), number]
     done = cluster.run(*words)
     assert done.returncode == 2
@@ -244,7 +242,7 @@ def test_a_backup_that_fails_leaves_no_file(cluster: Cluster, backup: Path) -> N
     assert after == set(before)
 
 
-def test_retention_leaves_the_dumps_of_a_database_whose_name_begins_with_the_same_words(cluster: Cluster) -> None:
+def test_retention_keeps_dumps_of_databases_whose_names_begin_with_the_same_words(cluster: Cluster) -> None:
     folder = cluster.data.parent / "databases" / "dump"
     cluster.own(folder.parent)
     cluster.own(folder)

@@ -1,8 +1,8 @@
 """The commands of docs/compose.md back a site up and restore it. The restored site finds the same products, and encodes
 no image again.
 
-The commands are those of the page, except the time and the name of the dump. The services are local processes
-(tests/support/compose).
+The test runs the commands as the page shows them, and replaces only the time and the name of the dump. The services are
+local processes (tests/support/compose).
 """
 
 import os
