@@ -55,9 +55,7 @@ class Monitored:
         self.folder = folder
         self.ports = {name: free_port() for name in ("prometheus", "exporter")}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.targets: dict[
-            str, list[int]
-        ] = {}  # job -> further ports that `start_prometheus` adds to the job's own port
+        self.targets: dict[str, list[int]] = {}  # job -> the ports of its further processes
         self.alertmanagers: list[int] = []
 
     def start_exporter(self, name: str = EXPORTER, server: str = "postgres", port: str = "exporter") -> None:
@@ -69,8 +67,8 @@ class Monitored:
         self.start(name, EXPORTER, address, f"--extend.query-path={self.folder}/queries.yml", **given)
 
     def start_prometheus(self) -> None:
-        """Start Prometheus with the committed rules and this machine's addresses. Here, an alert waits a second for each
-        minute that it waits in the committed rules."""
+        """Start Prometheus with the committed rules and this machine's addresses. Here, an alert waits a second for
+        each minute that it waits in the committed rules."""
         ports = {
             "web": self.site.ports["web metrics"],
             "encoder": self.site.ports["encoder"],
