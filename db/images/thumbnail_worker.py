@@ -1,6 +1,7 @@
 """Runs in a decoder process: turns the bytes of an image file into the bytes of a thumbnail.
 
-Only the functions import Pillow, because the web service imports this module only to send calls to a decoder process.
+The functions import Pillow themselves. The web service imports this module to send calls to a decoder process, and
+should not load Pillow.
 """
 
 import os

@@ -25,8 +25,8 @@ def _grey(image: Image.Image) -> Image.Image:
     import numpy as np  # imported here: the import takes 0.1 s, and a thumbnail rarely needs it
 
     tones = np.nan_to_num(np.asarray(image, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    # White is the smallest of these values that no tone exceeds, so it is 65535 in every 16-bit image. If some tone
-    # exceeds them all, white is the brightest tone.
+    # White is the smallest number of `ranges` that no tone exceeds, so it is 65535 in every 16-bit image. If a tone
+    # exceeds all of `ranges`, white is the brightest tone.
     ranges = [1.0, 255.0, 65535.0] if image.mode == "F" else [65535.0, 2.0**31 - 1]
     brightest = float(tones.max(initial=0.0))
     white = next((each for each in ranges if brightest <= each), brightest)

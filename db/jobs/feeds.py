@@ -70,7 +70,9 @@ def add(conn: Connection, name: str, cron: str, arguments: Sequence[str]) -> dat
     Raises SettingsError for too many or too long arguments, and in the cases of `next_time`.
     """
     if len(arguments) > MAX_ARGUMENTS or sum(map(len, arguments)) > MAX_CHARACTERS:
-        raise SettingsError(f"a schedule has at most {MAX_ARGUMENTS} arguments of {MAX_CHARACTERS:,} characters")
+        raise SettingsError(
+            f"a schedule has at most {MAX_ARGUMENTS} arguments, with at most {MAX_CHARACTERS:,} characters together"
+        )
     due = next_time(cron, datetime.now(UTC))
     conn.execute(
         text(

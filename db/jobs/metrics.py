@@ -19,8 +19,8 @@ def registry(worker: JobsWorker) -> CollectorRegistry:
 
 
 class _Jobs(Collector):
-    """The metrics of the worker. While the state of the feeds is not known, its metrics are absent, so that no scrape
-    shows an old value."""
+    """The metrics of the worker. While the state of the feeds is not known, the metrics of feeds are absent, so that no
+    scrape shows an old value."""
 
     def __init__(self, worker: JobsWorker) -> None:
         self._worker = worker

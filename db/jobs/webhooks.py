@@ -58,7 +58,8 @@ def add(
     conn: Connection, name: str, url: str, kinds: Sequence[str], catalogs: Sequence[str] | None, poster: "Poster"
 ) -> str:
     """Store a webhook and return its secret. Raises SettingsError if the name is in use, a catalog does not exist, or
-    the site has MAX_WEBHOOKS webhooks. Also raises it if the URL is too long or invalid, or nothing may be sent to it.
+    the site has MAX_WEBHOOKS webhooks. Also raises SettingsError if the URL is too long or invalid, or if no message
+    may be sent to the URL.
     """
     from db.fetching.posting import NotPosted
 
@@ -97,8 +98,8 @@ def every_webhook(conn: Connection) -> list[ListedWebhook]:
 
 
 def remove(conn: Connection, name: str) -> bool:
-    """Delete a webhook with its messages. With the last webhook, all rows of webhook_note are deleted too. They name
-    the products that are still to be reported."""
+    """Delete a webhook with its messages. If it was the last webhook, all notes of products still to be reported
+    (webhook_note) are deleted too."""
     found = conn.execute(webhook.delete().where(webhook.c.name == name)).rowcount > 0
     conn.execute(text("delete from shop_private.webhook_note where not exists (select from shop_private.webhook)"))
     return found
@@ -145,5 +146,5 @@ def send(poster: "Poster", url: str, secret: str, message_id: str, body: str) ->
     if 200 <= status < 300:
         return Sent(None)
     if 300 <= status < 400:
-        return Sent(f"the receiver redirects ({status}), which is not followed")
+        return Sent(f"the receiver redirects ({status}), and redirects are not followed")
     return Sent(f"the receiver answers {status}", is_gone=status == GONE)

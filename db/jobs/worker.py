@@ -44,7 +44,7 @@ log = structlog.get_logger()
 
 # The queues. A long load or a slow receiver in one queue does not delay the jobs of another.
 FEEDS, SITE, WEBHOOKS = "feeds", "site", "webhooks"
-POOL = 2  # connections of a process beside those of a running load and of the check of the schema
+POOL = 2  # connections of a process; a running load and the check of the schema have connections of their own
 ATTEMPTS = 3  # attempts of a load that may succeed later, and of a job whose process died
 RETRY_SECONDS = 60
 BATCH = 5_000  # rows that one statement deletes
@@ -82,7 +82,8 @@ class FeedFailed(Exception):
 
 
 class _Retry(BaseRetryStrategy):
-    """Runs a job again if its process stops. Tries a load that may succeed later up to ATTEMPTS times."""
+    """Runs a job again if its process stops. If a load failed and a later attempt may succeed, tries it up to ATTEMPTS
+    times in all."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if isinstance(exception, asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""Reads the prices of products whose price is reduced or is only a sale price."""
+"""Reads the prices of products whose price is reduced, or that have a sale price but no regular price."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ _OFFERS = """
 
 
 def offers(conn: Connection, products: Sequence[UUID]) -> dict[UUID, Offer]:
-    """Return, by product id, the offers of the products whose price is reduced or is only a sale price."""
+    """Return, by product id, the offers of the products whose price is reduced, or that have a sale price but no
+    regular price."""
     rows = driver_rows(conn, _OFFERS, {"products": list(products)})
     return {product_id: Offer(price, before) for product_id, price, before in rows}

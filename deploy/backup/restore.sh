@@ -66,9 +66,9 @@ touch "$data/recovery.signal"
 echo "local all all trust" >"$private/pg_hba.conf"
 # A missing file ends the replay: the archive has no more. A damaged file ends the restore.
 file="'$backup/wal/%f.gz'"
-# With archive_mode on and no archive_command, the history file of the new timeline waits to be archived until the server
-# is started as usual. A later restore from that archive finds this file, follows the timeline, and then begins a timeline
-# with yet another number.
+# With archive_mode on and no archive_command, the server keeps the history file of the new timeline, and archives this
+# file when it is later started as usual. A later restore from that archive finds this file, follows the timeline, and
+# then begins a timeline with yet another number.
 set -- -D "$data" -p 5432 -c listen_addresses= -c "unix_socket_directories=$private" -c "hba_file=$private/pg_hba.conf" \
   -c archive_mode=on -c archive_command= -c hot_standby=off -c logging_collector=off -c log_destination=stderr \
   -c "restore_command=[ -e $file ] || exit 1; gzip -dc $file > '%p' || exit 255" -c recovery_target_action=promote

@@ -17,7 +17,10 @@ from tests.support.shop import Shop
 
 FAILURES = {
     "500": (response(status=500), "the receiver answers 500"),
-    "redirect": (redirect("http://127.0.0.1/elsewhere", 307), "the receiver redirects (307), which is not followed"),
+    "redirect": (
+        redirect("http://127.0.0.1/elsewhere", 307),
+        "the receiver redirects (307), and redirects are not followed",
+    ),
     "slow": (dripping(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), "no answer within 0.3 seconds"),
     "no HTTP": (b"hello\r\n\r\n", "illegal"),
 }
