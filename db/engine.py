@@ -67,7 +67,7 @@ class Database:
     _opened: "WeakKeyDictionary[psycopg.Connection[Any], tuple[int | None, bool]]" = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
-    # Maps each connection on which SQLAlchemy or a listener still runs the first statements to the time of its opening.
+    # Maps a connection to the time of its opening, as long as SQLAlchemy or a listener runs its first statements.
     _starting: "WeakKeyDictionary[psycopg.Connection[Any], float]" = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
@@ -111,7 +111,8 @@ class Database:
             self._opened[connection] = (record.info.get(SERVER_PID, known), read)
             self._starting.pop(connection, None)
 
-        # Listeners, also those of SQLAlchemy, run the first statements on the connection, so it is noted before them.
+        # SQLAlchemy and our listeners run the first statements on a new connection. So the connection is noted before
+        # they run.
         @event.listens_for(engine, "do_connect")
         def open_noted(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
             connection = dialect.connect(*arguments, **options)

@@ -103,12 +103,13 @@ _KNOWN = text(
 
 
 def overview(conn: Connection) -> list[CatalogOverview]:
-    """Returns the catalogs, also main, in the order of their names. `every_catalog` counts every row, and is slower."""
+    """Returns the catalogs in the order of their names. The catalog main is always included. `every_catalog` counts
+    every row, and is slower."""
     return [CatalogOverview(*row) for row in conn.execute(_OVERVIEW)]
 
 
 def names(conn: Connection) -> list[str]:
-    """Returns the names of the catalogs, also main, in alphabetical order."""
+    """Returns the names of the catalogs in alphabetical order. The name main is always included."""
     return list(conn.scalars(_NAMES))
 
 
@@ -130,10 +131,10 @@ def existing(conn: Connection, names: Collection[str]) -> set[str]:
 def default_catalog(conn: Connection, among: Sequence[str] | None = None) -> str | None:
     """Returns the catalog for searches that name no catalog, on the search page or the command line.
 
-    Catalogs with products are preferred. Among these, main is preferred, and otherwise the first catalog by name. If
-    no catalog has products, the choice is the same among all catalogs. A site whose only catalog with products has
-    another name than main therefore shows that catalog. With `among`, only the catalogs in `among` are considered.
-    Returns None if no catalog remains.
+    Catalogs with products are preferred. Among them, the function returns main, or else the first catalog by name. If
+    no catalog has products, it chooses in the same way among all catalogs. So if only one catalog has products, it is
+    the one that searches use, whatever its name is. With `among`, only the catalogs in `among` are considered. Returns
+    None if no catalog remains.
     """
     found: str | None = conn.scalar(_DEFAULT, {"main": DEFAULT, "among": None if among is None else list(among)})
     return found

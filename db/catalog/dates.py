@@ -1,10 +1,10 @@
 """Reads a date or time as shops write it.
 
-The only notations that could mean two dates have numbers between slashes or hyphens and the year at the end, as in
-"4/1/26". `DateOrder` finds out from other dates which number is the day. If the other dates do not show this, the date
-is refused, because a sale could start on a wrong day. In a date with hyphens such as "26-04-10" or "26-11-30", the
-first number could also be the year. Such a date is refused too, unless another date shows that the year comes last. In
-a date with slashes, a last number of 10 or more is the year.
+Only one kind of notation could mean two dates: three numbers with slashes or hyphens between them and the year at the
+end, as in "4/1/26". `DateOrder` finds out from other dates which number is the day. If the other dates do not show
+this, the date is refused, because a sale could start on a wrong day. In a date with hyphens such as "26-04-10" or
+"26-11-30", the first number could also be the year. Such a date is refused too, unless another date shows that the year
+comes last. In a date with slashes, a last number of 10 or more is the year.
 """
 
 import re

@@ -12,7 +12,7 @@ from pathlib import Path
 MAX_LENGTH = 1000
 
 _ADDRESS = re.compile(r"(https?|s3|gs)://[^/\s]", re.IGNORECASE)
-_PLAIN_ADDRESS = re.compile(r"https?://[^/\s]")  # scheme in lower case; a printable text has no control character
+_PLAIN_ADDRESS = re.compile(r"https?://[^/\s]")  # the usual form, which needs no change
 _WITHOUT_SCHEME = re.compile(r"//[^/\s]+\.[^/\s]+/")  # an address without a scheme, such as //shop.example/a.jpg
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)  # such as file:, data: or C:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -57,8 +57,8 @@ def read_offer(
 
     Replaces a sale price or compare-at price of 0 by None, with a warning. The caller has read `price` before this
     call; `written_price` is its text. If that text was faulty, the other prices are dropped too, because a sale price
-    without the regular price would be the only price. A price whose currency the symbol of an earlier price cannot mean
-    is dropped.
+    without the regular price would be the only price. A price is also dropped if an earlier price has a symbol that
+    several currencies share, and the symbol cannot mean the currency of this price.
     """
     is_price_faulty = texts.get("price") is None and any(name == "price" for name, _ in faults)
     symbol = _shared_symbol(written_price, texts) if texts.get("price") is not None else None

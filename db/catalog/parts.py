@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 _IDS = 1 << 128  # the number of values of product_id
-_COUNTED = 50_000  # the count of products stops here; a larger estimate of the planner takes its place
+_COUNTED = 50_000  # products are counted up to this number; the planner's estimate is used if it is larger
 _COUNT = text(
     "select greatest((select count(*) from (select from shop.product limit :most) p), "
     "(select case when c.reltuples > :most then c.reltuples::bigint else 0 end from pg_class c "

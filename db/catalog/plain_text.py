@@ -53,9 +53,8 @@ def plain_line(html: str) -> str:
 
 
 def plain_members(value: Any) -> Any:
-    """Returns the value of an attribute, with each text that may have HTML replaced by its `plain_text`.
-
-    A text that is an address stays the same.
+    """Returns the value of an attribute, in which each text with HTML is replaced by its `plain_text`. A text that is
+    an address stays the same.
     """
     if isinstance(value, str):
         return plain_text(value) if has_html(value) and not _ADDRESS.fullmatch(value) else value

@@ -77,15 +77,15 @@ _EDGES = " ,;()[]*"
 
 
 def without_pieces(stock: str) -> str:
-    """Returns a number of pieces, such as "12 pcs" and "12 Stk.", without the unit. Of "10+" and "> 10", which mean at
-    least so many pieces, it returns the number."""
+    """Returns a number of pieces, such as "12 pcs" or "12 Stk.", without the unit. Returns "10" for "10+" and for ">
+    10", which mean at least so many pieces."""
     if stock[-1:].isdecimal() and stock[:1] not in (">", "≥"):
         return stock
     return _UNIT_OF_STOCK.sub("", _AT_LEAST.sub("", stock.strip()))
 
 
 def without_included_tax(text: str) -> str:
-    """Returns the text without phrases that say that taxes are included, such as "incl. VAT" and "TTC"."""
+    """Returns the text without phrases for included taxes, such as "incl. VAT" and "TTC"."""
     return _WITH_TAX_CJK.sub(" ", _WITH_TAX.sub(" ", text))
 
 
@@ -95,10 +95,9 @@ class Words(NamedTuple):
 
 
 def without_words(text: str) -> Words:
-    """Returns the price without the words.
-
-    The text is unchanged if its words say that taxes are excluded, and other words say that taxes are included or that
-    the price is the lowest of several.
+    """Returns the text of a price without the words beside it. The text is unchanged if its words contradict each
+    other: some say that taxes are excluded, and others say that taxes are included or that the price is the lowest of
+    several.
     """
     rest = _SHIPPING.sub(" ", text)
     rest, without_1 = _WITHOUT_TAX.subn(" ", rest)

@@ -157,7 +157,7 @@ class DecimalMarks:
         self._shown: dict[str | None, _Evidence] = {}
 
     def observe(self, cell: str, currency: str | None = None) -> None:
-        """Take a price of the file into account."""
+        """Use a price of the file as evidence for the decimal mark of its currency."""
         unit, *marks = _evidence(cell, currency)
         of_unit = self._shown.setdefault(unit, _Evidence(set(), set(), set()))
         for found, mark in zip(of_unit, marks, strict=True):
@@ -312,7 +312,8 @@ def _join_groups(digits: str, cell: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _evidence(cell: str, currency: str | None) -> tuple[str | None, str | None, str | None, str | None]:
-    """Return the currency, a decimal mark, a thousands mark and a doubtful mark, or None for each that is not shown."""
+    """Return the currency of a price, and the marks that the price shows: one for decimals, one for thousands and a
+    doubtful one (see _Evidence). A mark that the price does not show is None."""
     if _PLAIN.fullmatch(cell):
         return currency, ("." if "." in cell else None), None, None
     try:

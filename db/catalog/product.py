@@ -32,7 +32,7 @@ class RawProduct:
     images: Sequence[str] = ()  # paths below the image root, or addresses; pages show the first image
     image_phash: str | None = None  # perceptual hash of the first image, 16 hexadecimal digits
     attributes: Mapping[str, Any] = field(default_factory=dict)  # the fields of the feed that are not in COLUMNS
-    line: int = 0  # where the product begins in the file; without lines, the number of the row or the image
+    line: int = 0  # the line where the product begins; in a file without lines, the number of the row or image
     faults: Sequence[tuple[str, str]] = ()  # the field and the reason of each value that does not fit its field
     warnings: Sequence[tuple[str, str]] = ()  # the field and the text of each warning that never rejects the row
 

@@ -1,8 +1,8 @@
 """Finds the processes of a server, and ends those that outlive its main process.
 
-Most of them end by themselves, because PostgreSQL looks for the death of the main process wherever a process waits for
-a client or a timer. But a process that waits for an LWLock does not look. If another process ended while it held the
-lock, the wait never ends, and no new server can use the data folder. The waits for LWLocks are in
+Most of these processes end by themselves: while a process of PostgreSQL waits for a client or a timer, it notices the
+end of the main process. But a process that waits for an LWLock does not notice it. If the holder of the lock ended
+without releasing the lock, the wait never ends, and no new server can use the data folder. The waits for LWLocks are in
 src/backend/storage/lmgr/lwlock.c.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-PATIENCE = 5.0  # seconds in which the processes can end by themselves, and after that for each of the two signals
+PATIENCE = 5.0  # seconds that the processes have to end by themselves, and again after each of the two signals
 
 
 def is_server_of(data: Path, pid: int) -> bool:
@@ -47,8 +47,8 @@ def of(data: Path) -> list[int]:
 
 
 def end(data: Path, has_ended: Callable[[], bool]) -> bool:
-    """Wait until the processes have ended. If they do not, send them SIGQUIT, on which a process ends at once, and then
-    SIGKILL. Returns whether they have ended."""
+    """Wait until the processes have ended. If they do not end, send them SIGQUIT, after which a process of PostgreSQL
+    ends at once. If they still live, send SIGKILL. Returns whether they have ended."""
     if _wait(has_ended):
         return True
     for how in (signal.SIGQUIT, signal.SIGKILL):

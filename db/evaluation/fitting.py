@@ -1,5 +1,5 @@
-"""Fits the fusion weights of a model on half of the judged queries and tests them on the other half. The weights say
-how much the rankings by image, by title and by keyword (the legs) count in a search.
+"""Fits the fusion weights of a model on half of the judged queries (the dev half), and tests them on the other half
+(the test half). The weights say how much the rankings by image, by title and by keyword (the legs) count in a search.
 
 A hash of the query decides in which half the query is. So a query is in the same half in every suite, and stays in this
 half when judgements are added. Only queries with a text are used, because a search by image alone uses only the image
@@ -33,7 +33,8 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutResult:
-    """The mean nDCG@10 of the hybrid and of each leg, over the queries of a group in the test half."""
+    """The mean nDCG@10 of all legs together (the hybrid) and of each leg alone, over the queries of a group in the test
+    half."""
 
     what: str  # the name of the group
     queries: int  # the number of these queries

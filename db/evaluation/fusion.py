@@ -65,7 +65,7 @@ class Case:
 
 def keyword_factors(scores: Mapping[UUID, float]) -> dict[UUID, float]:
     """Return the factors of the keyword leg's weight. A product gets a factor if the whole part of its score is at
-    least 2, and larger than that of the product at rank KEYWORD_FEW + 1.
+    least 2, and is larger than the whole part of the score at rank KEYWORD_FEW + 1.
 
     The computation is the same as in fuse_legs.sql. `scores` maps products to scores of the keyword leg, best first.
     """

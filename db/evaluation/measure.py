@@ -175,8 +175,8 @@ def measure(
 ) -> list[MeasuredLeg]:
     """Run every query of the task on every leg. `on_progress` is called after each query of each leg.
 
-    Raises DatabaseError if the settings of `model` have changed by the end. Except in a trial, also raises it if
-    another model is serving by then.
+    Raises DatabaseError if the settings of `model` changed during the measurement. Except in a trial, also raises it if
+    another model is serving at the end.
     """
     how = how or MeasureOptions()
     measured = [_measure_leg(conn, task, leg, model, how, on_progress) for leg in task.legs]
@@ -229,8 +229,9 @@ def _index_recall(
 ) -> float:
     """Return the share of an exact scan's results that the HNSW index finds.
 
-    The function needs the results of both routes. `known` may hold the first k results of the same search. If one route
-    found all of these results, they stand for that route, and the function runs only the other route.
+    The function compares the results of the routes `hnsw` and `exact`. `known` may hold the first k results of this
+    search. If they all come from one of the two routes, they are its results, and the function runs only the other
+    route.
     """
 
     def distances(route: str) -> list[float]:

@@ -16,7 +16,7 @@ _ALSO = text(
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """nDCG@10 and recall@k before and after the changes. All four are None without a judged query."""
+    """nDCG@10 and recall@k before and after the changes. All four are None if no query is judged."""
 
     ndcg_before: float | None
     ndcg_after: float | None

@@ -23,7 +23,8 @@ _CLOSED_V4 = [ip_network(n) for n in ("192.0.0.0/24", "192.88.99.0/24", "168.63.
 _UNICAST_V6 = ip_network("2000::/3")
 _CLOSED_V6 = [ip_network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 
-# The addresses outside the link-local networks at which Amazon, Google, Alibaba and Azure serve their own machines.
+# Addresses at which Amazon, Google, Alibaba and Azure serve their own machines. (The link-local networks have further
+# such addresses.)
 _CREDENTIALS = ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16")
 
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")

@@ -78,7 +78,7 @@ _IMAGE = _Request("image/*,*/*;q=0.5", _IDENTITY)
 
 
 class _Retryable(FetchFailed):
-    """An error after which the same call may make another attempt, after a wait of at least `seconds`."""
+    """An error after which the same call tries again, if attempts are left. It waits for at least `seconds` before."""
 
 
 class Fetcher:
@@ -272,7 +272,8 @@ class _Slots:
     def take(self, host: bytes) -> Iterator[None]:
         with self._lock:
             slot = self._hosts.setdefault(host, threading.BoundedSemaphore(self._per_host))
-        # The host comes first, so that a request that waits for a slow host holds no slot of the total.
+        # The slot of the host is taken first. So a request that waits for a slow host does not hold a slot of the
+        # total.
         with slot, self._all:
             yield
 

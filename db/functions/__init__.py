@@ -1,9 +1,9 @@
 """Lists the SQL files of the functions, views, types and grants. Every upgrade applies all files again, in the order of
 `call_order.txt`: callees first.
 
-An upgrade replaces each `@word@` in a file. A word names a role (`@owner@`), the schema of an extension
-(`@vector@`, `@dblink@`), the schema revision (`@revision@`), the oldest code that it serves (`@serves@`) or a number
-from the lists in `constants.py` (`@max_results@`). Nothing else is replaced.
+An upgrade replaces each `@word@` in a file. A word names a role (`@owner@`), the schema of an extension (`@vector@`,
+`@dblink@`), the schema revision (`@revision@`), the oldest code that this revision serves (`@serves@`) or a number from
+the lists in `constants.py` (`@max_results@`). Nothing else is replaced.
 """
 
 import re

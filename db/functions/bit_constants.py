@@ -16,8 +16,8 @@ BITS = (
         "bit_list_candidates",
         LIST_CANDIDATES,
         "candidates",
-        "a leg reads one list for each of this many candidates, so 40 % of the lists for 1,500 of 100,000 vectors; "
-        "with 16 % of the lists, recall@10 stayed below 0.95",
+        "a leg reads one list for each of this many candidates: for 1,500 candidates of 100,000 vectors, 40 % of the "
+        "lists; with 16 % of the lists, recall@10 stayed below 0.95",
     ),
     Constant(
         "bit_lists",

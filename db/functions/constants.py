@@ -90,7 +90,7 @@ SEARCH = (
     Constant("leg_depth_min", 50, "products", "least depth with several legs, so that fusion can reorder products"),
     Constant("exact_floor", 100, "matches", "comparing up to this number of matches is no slower than an index scan"),
     Constant(
-        "compare_limit", 20_000, "matches", "a scan for up to this many matches may cost no more than comparing them"
+        "compare_limit", 20_000, "matches", "up to this many matches, a scan may cost no more than comparing them all"
     ),
     Constant("compare_most", 250_000, "matches", "limit of a leg, or exact_limit if larger; 'exact' has no limit"),
     Constant(
@@ -98,7 +98,7 @@ SEARCH = (
     ),
     Constant("attribute_us", 0.4, "us per product", "time to compare an attribute without an index"),
     Constant(
-        "attribute_most_us", 10_000, "us", "reading all products for a filter may take this long, or as long as scans"
+        "attribute_most_us", 10_000, "us", "longest time to read all products for a filter, if scans do not take longer"
     ),
     Constant(
         "assumed_share", 0.5, "of products", "assumed share of matches if none was estimated, as on a forced route"
@@ -162,7 +162,7 @@ SEARCH = (
     Constant("label_sample", 100, "products", "sample that shows whether a scan of a label has missed near products"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
     Constant(
-        "hnsw_probe", 4, "candidates / share", "a scan under a row policy ends if no candidate of this many is visible"
+        "hnsw_probe", 4, "candidates / share", "a scan under a row policy ends if none of so many candidates is visible"
     ),
     Constant("hnsw_probed_share", 0.3, "of products", "if a larger share matches, hnsw_probe does not apply"),
     Constant("hnsw_secured_factor", 2, "x expected candidates", "limit of the candidates of a scan under a row policy"),

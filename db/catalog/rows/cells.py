@@ -59,8 +59,8 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
     """Returns the image paths or addresses in a value. If a member of a list is faulty and `faults` is given, the fault
     is added to `faults`, and the other members are returned. Any other fault raises ValueError.
 
-    A text with paths is split at | and ;. A text with addresses is split at | and where another address begins, but at
-    no other semicolon or comma, because addresses may contain these signs.
+    A text with paths is split at | and ;. A text with addresses is split at | and before each further address. It is
+    not split at each semicolon or comma, because addresses may contain these signs.
     """
     if isinstance(value, str):
         if value.startswith(("https://", "http://")) and value.count("://") == 1 and "|" not in value:

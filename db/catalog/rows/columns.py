@@ -125,8 +125,8 @@ class Columns:
         field was read.
 
         Images and keywords are gathered from all columns of their field. Any other field takes its value from the first
-        of its columns that has a value. The values of the columns after that column become attributes. So does a sale
-        price or compare-at price whose column names another currency than that of the price.
+        of its columns that has a value. The values of the columns after that column become attributes. A sale price or
+        compare-at price also becomes an attribute if its column names another currency than that of the price.
         """
         read = dict(self.positions)
         for field, name, position in self.more:
@@ -165,8 +165,8 @@ class Columns:
         read: Mapping[str, int],
         faults: list[tuple[str, str]],
     ) -> None:
-        """Drops a price that is not from the first column of prices if the columns of currencies state several
-        currencies, because any of these could be the currency of the price."""
+        """Drops the price if it is not from the first column of prices and the columns of currencies state several
+        currencies. Any of these currencies could be the currency of the price."""
         if "price" not in fields or read["price"] == self.positions["price"]:
             return
         if self.currencies and read["price"] in self.currencies:

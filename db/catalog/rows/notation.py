@@ -1,5 +1,6 @@
 """Decides the meaning of ambiguous values by the other prices and dates of a catalog. A price such as "1.290" could be
-two amounts, and a date such as "4/1/26" could be two days. A price without a currency gets that of the catalog."""
+two amounts, and a date such as "4/1/26" could be two days. A price without a currency gets the currency of the
+catalog's other prices."""
 
 import re
 from collections import defaultdict
@@ -26,7 +27,7 @@ class Notation:
     def __init__(self, rows: Iterable[RawProduct]) -> None:
         self._marks = DecimalMarks()
         self._currencies: set[str] = set()
-        self._orders: defaultdict[str, DateOrder] = defaultdict(DateOrder)  # of each column, and of the file as ""
+        self._orders: defaultdict[str, DateOrder] = defaultdict(DateOrder)  # by field; "" has the dates of all fields
         for row in rows:
             of_row = _currency(row)
             self._currencies |= {of_row} if of_row else {code for code in _in_prices(row.fields) if code}
@@ -42,8 +43,8 @@ class Notation:
                     self._orders[""].observe(value.strip())
 
     def with_currency(self, row: RawProduct) -> RawProduct:
-        """Return a row whose price has no currency with the currency that all other rows have. If they have several
-        currencies, or none that the symbol in the price can mean, the row gets a warning instead."""
+        """Add a currency to a row whose price has none: the currency that all other rows have. If the other rows have
+        several currencies, or one that the symbol in the price cannot mean, the row gets a warning instead."""
         if not self._currencies:
             return row
         units = _units(row.fields)
@@ -76,9 +77,10 @@ class Notation:
 def with_one_meaning(
     rows: Iterable[RawProduct | Other], catalog: Callable[[], Iterable[RawProduct]], *, states_currency: bool
 ) -> Iterator[RawProduct | Other]:
-    """Yield the rows, in which each ambiguous price and date is decided if the catalog allows a decision. With
-    `states_currency`, a price without a currency gets the currency that all other rows have. `catalog` is called once,
-    for the first such value. Rows of the other type are yielded unchanged."""
+    """Yield the rows. If the catalog shows the meaning of an ambiguous price or date, the row has this value in a
+    notation with one meaning. With `states_currency`, a price without a currency gets the currency that all other rows
+    have. `catalog` is called once, for the first value of these two kinds. Rows of the other type are yielded
+    unchanged."""
     notation: Notation | None = None
     for row in rows:
         if isinstance(row, RawProduct):
@@ -119,7 +121,8 @@ def _in_prices(fields: Mapping[str, str]) -> set[str | None]:
 
 
 def _units(fields: Mapping[str, str]) -> dict[str, str | None]:
-    """Return the unit of each price, without the prices whose unit the symbol of an earlier price cannot mean."""
+    """Return the unit of each price. A price is left out if an earlier price has a symbol that cannot mean the unit of
+    this price."""
     units: dict[str, str | None] = {}
     symbol: str | None = None
     for name in PRICES:

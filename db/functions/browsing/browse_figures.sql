@@ -1,8 +1,8 @@
--- Returns two parts of the statement of shop.browse, a select list and a join. For each listed product h
--- (shop.product), they add the group, and the number of the group's products that pass the filter. They also add the
--- lowest and highest effective price of these products in the currency of h. A product without a group is a group of
--- its own. As in group_figures, at most @group_most_read@ products of a group are read and at most
--- @group_most_products@ are counted. Without p_group_by, the columns are null.
+-- Returns two parts of the statement of shop.browse, a select list and a join. For each listed product h (a row of
+-- shop.product), these parts find the group of the product, and the number of the group's products that pass the
+-- filter. They also find the lowest and highest effective price of these products in the currency of h. A product
+-- without a group is a group of its own. As in group_figures, at most @group_most_read@ products of a group are read
+-- and at most @group_most_products@ are counted. Without p_group_by, the columns are null.
 create or replace function shop_private.browse_figures(
     p_filter jsonb, p_catalog text, p_group_by text, out columns text, out joined text
 )

@@ -13,7 +13,7 @@ create or replace function shop_private.browse_heads(
 )
 returns table (product_id uuid, key numeric)
 language plpgsql stable rows 10 set search_path = pg_catalog, pg_temp
-set enable_sort = off  -- so that an index reads the list, even if @group_list_read@ products are most of the list
+set enable_sort = off  -- so that the list is read from an index, even if most of it has to be read
 as $$
 declare
     place constant record := shop_private.browse_place(p_after, p_sort, p_after_cursor);

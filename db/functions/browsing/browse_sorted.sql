@@ -2,8 +2,8 @@
 -- their cursor. The cursor contains a hash of the sort, the rank, and up to two products, each with a hash of its keys:
 -- the product of the row and the product before it, if there is one. The next page begins after the product of the row.
 -- If that product was deleted or its keys have changed, the page begins after the product before it. If neither product
--- can be used, the function takes the n products of the cursor for deleted, and begins the page by the rank r of the
--- cursor: it skips r - n products.
+-- can be used, the function assumes that the products of the cursor were deleted. It then uses the rank of the cursor
+-- instead: it skips as many products as the rank says, less the number of products in the cursor.
 create or replace function shop_private.browse_sorted(
     p_filter jsonb, p_catalog text, p_k integer, p_sort text, p_after uuid, p_after_cursor text
 )

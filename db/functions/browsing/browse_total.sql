@@ -1,6 +1,6 @@
--- Returns the number of rows that shop.browse lists with group_by => 'item_group_id': the number of groups that have a
--- product that passes the filter, plus the number of products without a group that pass. The function reads all
--- products that pass.
+-- Returns the number of rows that shop.browse lists with group_by => 'item_group_id': the number of groups in which at
+-- least one product passes the filter, plus the number of products without a group that pass the filter. The function
+-- reads all products that pass.
 create or replace function shop_private.browse_total(p_filter jsonb, p_catalog text)
 returns bigint
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$

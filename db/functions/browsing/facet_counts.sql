@@ -2,10 +2,10 @@
 -- of the field, and is null for the products without a value. Prices are counted separately for each currency. `share`
 -- is the fraction of the table that was read, and `products` is the number of products in that fraction.
 --
--- One pass over the table counts all fields, with a grouping set for each field. The counts of a field ignore the part
--- of the filter that names this field, so each field has a filter of its own (see facet_fields). The pass reads the
--- rows that pass the filter of at least one field. A row is counted for a field only if the row passes the filter of
--- this field.
+-- One scan of the table counts all fields, with a grouping set for each field. The counts of a field ignore the part of
+-- the filter that names this field, so each field has a filter of its own (see facet_fields). The scan reads the rows
+-- that pass the filter of at least one field. A row is counted for a field only if the row passes the filter of this
+-- field.
 --
 -- If p_request has a cut, which drops products that are not relevant to the query, only the products that facet_cut
 -- returns are counted. cut_is then says how exact the number of these products is: exact, about or at least. Without a

@@ -1,8 +1,8 @@
--- Returns a row of calibration_run (a run) for the caller to continue. This is an unfinished run with the same target,
--- k and number of queries if there is one; `resumed` is then true. The unfinished run must have begun less than a day
--- ago, with the same model, index and schema revision, and with about the same number of products. If there is no such
--- run, the function deletes every unfinished run and returns a new run. Raises an error if an argument is out of range,
--- if no model is serving, or if another session is calibrating.
+-- Returns a row of calibration_run (a run) for the caller to continue. If there is an unfinished run with the same
+-- target, k and number of queries, the function returns this run, and `resumed` is true. The unfinished run must have
+-- begun less than a day ago, with the same model, index and schema revision, and with about the same number of
+-- products. If there is no such run, the function deletes every unfinished run and returns a new run. Raises an error
+-- if an argument is out of range, if no model is serving, or if another session is calibrating.
 --
 -- Before a new run, the function analyzes shop.product and the two tables of vectors, and refreshes the common words.
 -- Without p_analyze, it analyzes only tables that were never analyzed.

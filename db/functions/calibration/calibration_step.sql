@@ -1,8 +1,8 @@
--- Continues the calibration with these arguments for about p_seconds, or begins it. The caller repeats the call, each
--- time in a transaction of its own, until calibration_id of the returned row is not null. The calibration is then
--- complete. Between two calls the calibration holds no lock. If the caller is killed, a later caller with the same
--- arguments continues after the last committed call. p_first is true for the first call of a caller. If this call
--- continues the calibration of an earlier caller, the caller gets a message.
+-- Runs a calibration for about p_seconds: continues the unfinished calibration with the same arguments, or begins a new
+-- one. The caller repeats the call, each time in a transaction of its own, until calibration_id of the returned row is
+-- not null. The calibration is then complete. Between two calls the calibration holds no lock. If the caller is killed,
+-- a later caller with the same arguments continues after the last committed call. p_first says that this is the first
+-- call of the caller. If it continues the calibration of an earlier caller, a message says so.
 create or replace function shop_private.calibration_step(
     p_target double precision, p_k integer, p_queries integer, p_seconds double precision, p_first boolean
 )

@@ -1,7 +1,7 @@
 -- Stores in shop.common_word the words that many products contain, each with the share of products that contain the
 -- word. The words and shares come from the last ANALYZE of shop.product. The search by keywords reads this list.
--- Without the list, it would have to look up a word in an index to find that the word is common. A new calibration and
--- the encoder's housekeeping call this function, which takes little time.
+-- Without the list, the search would have to look up a word in an index to find out that the word is common. A new
+-- calibration and the encoder's housekeeping call this function, which takes little time.
 create or replace function shop_private.refresh_common_words()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Sets the language of a product again when its attribute content_language changes. product_catalog does the same for
--- new products.
+-- Sets the language of a product again when its attribute content_language changes. For new products, product_catalog
+-- sets the language.
 create or replace function shop_private.product_language() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,8 +1,8 @@
 -- Makes the stored products and images equal to the rows of the session's temporary table staged_product (see
 -- db/catalog/store.py). The rows are valid, and each sku occurs once. The columns of a staged row replace the stored
 -- columns, and the row's list of images replaces the stored list. The loader and the web service write every product
--- through this function. image_root_id is stored with each image whose uri is a path (but see upsert_staged_images for
--- a path that the product has already); an image with a web or bucket address has no image root.
+-- through this function. image_root_id is stored with each image whose uri is a path; an image with a web or bucket
+-- address has no image root. For a path that the product has already, see upsert_staged_images.
 --
 -- A stored row that is equal to its staged row is neither written nor encoded again. A product of which only the images
 -- changed counts as unchanged. The result column `pictures` is the number of images that were deleted, added or

@@ -5,9 +5,9 @@
 -- of this fetch is recorded. A host that does not answer therefore occupies only one connection.
 --
 -- The function finds each host with one index probe, so millions of images of one host do not slow a claim down. If
--- more than 1,000 hosts have pending images, a claim considers 1,000 hosts in the order of their names. The first of
--- these hosts is the host of an image near a random place of the work list, if there is such an image. Therefore the
--- time of a claim is limited, and later claims reach the other hosts.
+-- more than 1,000 hosts have pending images, a claim considers 1,000 hosts in the order of their names. They begin with
+-- the host of an image near a random place of the work list, if there is such an image. So the time of a claim is
+-- limited, and later claims reach the other hosts.
 create or replace function shop_private.fetch_claim(
     p_worker uuid, p_model_id smallint, p_limit integer, p_per_host integer, p_busy jsonb, p_seconds double precision
 ) returns table (

@@ -2,10 +2,10 @@
 -- lists. A trial searches for each query with the same setting. The key of a row of calibration_list is a step, a
 -- condition and a query. The row (p_truth, p_condition, n) lists the true nearest products of query n.
 --
--- `recall` is the mean recall of the queries. `lowest` is the lower bound of this mean with a confidence of 95 %;
--- the mean depends on which queries were drawn. `candidates` is the median number of rows that a search examines. `ms`
--- is the lower quartile of the searches' times, in milliseconds. us_per_candidate is the lower quartile, over the
--- searches, of the time divided by the number of these rows, in microseconds.
+-- `recall` is the mean recall of the queries. The mean depends on which queries were drawn; `lowest` is its lower bound
+-- with a confidence of 95 %. `candidates` is the median number of rows that a search examines. `ms` is the lower
+-- quartile of the searches' times, in milliseconds. For us_per_candidate, the time of each search is divided by the
+-- number of rows that it examined; the result is the lower quartile, in microseconds.
 create or replace function shop_private.calibration_finish(p_step text, p_truth text, p_condition integer)
 returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,8 +1,9 @@
--- Scans the image index of a label with p_ef_search once for each of the first @calibration_label_queries@ queries of a
--- run, and returns the recall and the cost (see calibration_finish). p_source is the source of the vectors of the label
--- (see leg_source). p_step describes the trial and is its name in calibration_list. p_truth is the name of the lists of
--- the exact nearest products of the label, which the first trial of a label stores. If the time p_until comes before
--- the trial is complete, the function returns null, and a later call continues the trial.
+-- Searches the image index of a label with the setting p_ef_search, once for each of the first
+-- @calibration_label_queries@ queries of a run. Returns the recall and the cost (see calibration_finish). p_source is
+-- the source of the vectors of the label (see leg_source). p_step describes the trial and is its name in
+-- calibration_list. The first trial of a label also stores the label's exact nearest products for each query in
+-- calibration_list, under the name p_truth. If the time p_until comes before the trial is complete, the function
+-- returns null, and a later call continues the trial.
 create or replace function shop_private.calibration_label(
     p_step text, p_truth text, p_run shop_private.calibration_run, p_source text, p_ef_search integer,
     p_until timestamptz
@@ -29,8 +30,8 @@ begin
         end if;
     end loop;
     for n in 1 + (select count(*) from shop_private.calibration_list l where l.step = p_step)..queries loop
-        -- If the query is the image of a product, one more product is asked for, because a product of the label is
-        -- found first by its own image. One more is also asked for if the product is not of the label.
+        -- If the query is the image of a product, the scan looks for one more product, because it finds a product of
+        -- the label first by its own image. It looks for one more even if the product does not have the label.
         own := (p_run.own_products[n] is not null)::integer;
         perform shop_private.calibration_add(p_step, n, (shop_private.label_hnsw_leg(
             p_source, p_run.vectors[n], p_run.k + own, 1, p_step, p_ef_search)).leg);

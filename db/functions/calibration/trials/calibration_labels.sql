@@ -4,9 +4,9 @@
 -- value already fails if the scan of one of 100 queries ends among the wrong products. Labels without a valid index are
 -- left out.
 --
--- Returns an object that has, for each measured label_id, ef_search and the number of images; ef_search is null if no
--- value reaches the target. Returns null if the time p_until comes before the trials are complete; a later call then
--- continues.
+-- Returns a JSON object with an entry for each measured label_id: ef_search and the number of images. There is no
+-- ef_search if no value reaches the target. Returns null if the time p_until comes before the trials are complete; a
+-- later call then continues.
 create or replace function shop_private.calibration_labels(
     p_run shop_private.calibration_run, p_settings shop_private.search_settings, p_until timestamptz
 )

@@ -27,8 +27,8 @@ begin
     end if;
     for n in 1 + (select count(*) from shop_private.calibration_list l where l.step = p_step)
             ..cardinality(p_run.vectors) loop
-        -- If the query is the image of a product, the leg returns one more product, because the image finds its own
-        -- product first.
+        -- If the query is the image of a product, the leg returns one more product, because it finds this product
+        -- first.
         k := p_run.k + (p_run.own_products[n] is not null)::int;
         leg := case when bits is not null
             then (shop_private.bit_leg('image', 'shop.image_vector', bits, p_run.vectors[n], passing, share, k, 1,
