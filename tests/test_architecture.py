@@ -51,7 +51,7 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("folder", ["clients", "deploy"])
-def test_each_test_file_of_a_folder_outside_make_test_has_the_mark_of_its_folder(folder: str) -> None:
+def test_files_of_a_folder_that_make_test_leaves_out_have_the_mark_of_the_folder(folder: str) -> None:
     files = sorted((ROOT / "tests" / folder).rglob("test_*.py"))
     assert files
     for path in files:

@@ -72,7 +72,7 @@ FAULTS: dict[str, Change] = {
     "migrate: WINDOWSHOP_DATABASE_URL contains a password": variable(
         "migrate", "WINDOWSHOP_DATABASE_URL", "postgresql://postgres:secret@postgres/windowshop"
     ),
-    "postgres: the image keeps its data at /var/lib/postgresql, so a volume below this folder loses the data": service(
+    "postgres: the data lie in another folder below /var/lib/postgresql, so this volume does not keep them": service(
         "postgres", volumes=["postgres:/var/lib/postgresql/data"]
     ),
     "web: waits for migrate with service_started": lambda compose: compose["services"]["web"]["depends_on"][

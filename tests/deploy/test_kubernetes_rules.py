@@ -173,7 +173,7 @@ FAULTS: dict[str, Change] = {
     "StatefulSet windowshop-encoder: there is no headless service windowshop": in_spec(
         "StatefulSet", "windowshop-encoder", serviceName="windowshop"
     ),
-    "Deployment windowshop-toolbox: no port, so no probes": in_spec("Deployment", "windowshop-toolbox", replicas=1),
+    "Deployment windowshop-toolbox: has no port for probes": in_spec("Deployment", "windowshop-toolbox", replicas=1),
     "Job windowshop-migrate-0-1-0: restartPolicy is not OnFailure": lambda m: pod(
         m, "Job", "windowshop-migrate-0-1-0"
     ).update(restartPolicy="Never"),

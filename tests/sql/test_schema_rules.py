@@ -87,7 +87,7 @@ def test_keys_of_tables_with_a_product_id_start_with_the_product_id(migrated: ps
         "join pg_attribute a on a.attrelid = conrelid and a.attnum = conkey[1] "
         "where contype in ('p', 'u') and connamespace::regnamespace::text in ('shop', 'shop_private') "
         "and exists (select from pg_attribute p where p.attrelid = conrelid and p.attname = 'product_id') "
-        "and conrelid <> 'shop_private.webhook_held'::regclass"  # its rows are found by their webhook
+        "and conrelid <> 'shop_private.webhook_held'::regclass"  # read by webhook, not by product
     ).fetchall()
     assert {table for table, _, _ in rows} >= {
         "shop.product",

@@ -36,9 +36,9 @@ SETTINGS = (
     # A query waits for its vector for 30 s, not 5 s, because the encoder of a busy machine is slow.
     "shop.timeout_ms = 30000",
 )
-# Leads the gateway of a copied database to the copy, in fewer statements than point_gateway. The copy has the user
-# mapping of its template, but not the database settings of the template. The
-# statement loads pgvector's library, because the library defines these settings.
+# Leads the gateway of a copied database to the copy, in fewer statements than point_gateway. A copy has the user
+# mapping of its template, but not the database settings of the template, so the statement sets them. Before that, it
+# loads pgvector's library, which defines these settings.
 LEAD_HERE = (
     "load 'vector'; do $$ begin execute "
     + "; execute ".join(
@@ -62,8 +62,8 @@ _created: list[tuple["Databases", str]] = []
 
 @dataclass(frozen=True)
 class WithEngines(Database):
-    """A database that keeps its engines. A new engine asks the server for its version and its settings when it first
-    connects, which takes as long as the connection itself. An engine keeps no connections."""
+    """A database that keeps its engines. When a new engine connects for the first time, it asks for the version and the
+    settings of the server, which takes as long as the connection itself. An engine keeps no connections."""
 
     _engines: dict[tuple[Role | None, bool, URL], Engine] = field(default_factory=dict, init=False, repr=False)
 
@@ -128,7 +128,8 @@ def admin(database: Database, statement: str) -> list[Any]:
 
 
 def keep_logins(database: Database, home: Path) -> None:
-    """Store the passwords of all logins in the home folder `home`, as `db upgrade` does on a server of its own."""
+    """Store the passwords of all logins in the home folder `home`. So does `db upgrade` if WINDOWSHOP_DATABASE_URL is
+    set."""
     assert database.password is not None
     kept = KeptLogins(home, database.write)
     for role in LOGINS:

@@ -32,7 +32,8 @@ def load_catalog(
     **options: Any,
 ) -> LoadSummary:
     """Load a catalog file. `options` are fields of `LoadOptions`. Without `image_root`, image paths start at the folder
-    of the catalog file. A stored path whose image is not there keeps its old folder, as with `windowshop load`."""
+    of the catalog file. A stored path keeps its old folder if its image is not in the new folder, as with `windowshop
+    load`."""
     options.setdefault("keeps_roots", image_root is None)
     source = open_source(path, mapping=mapping, image_root=image_root)
     return ingest(database, source, LoadOptions(**options), on_progress=on_progress, on_failure=on_failure)
@@ -63,5 +64,5 @@ def part_of_the_sample(source: SampleSource) -> Iterator[RawProduct | Reject]:
 
 
 def read_a_part_of_the_sample() -> None:
-    """Let this process read only the part of the sample, because encoding the whole sample takes a minute."""
+    """Let this process read only `part_of_the_sample`, because encoding the whole sample takes a minute."""
     SampleSource.rows = part_of_the_sample  # type: ignore[assignment, method-assign]

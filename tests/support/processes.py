@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "windowshop")  # a new interpreter, as a user starts it
 
-# These modules import torch, sentence-transformers, the model families of the tests and the command line.
+# These modules import torch, sentence-transformers, the command line, and the model families that tests use.
 PRELOADED = [
     "encoder.starter.assembly",
     "loader.ingest",

@@ -32,7 +32,7 @@ GROUPS = {
         "tests/web/page/test_",
     ),
     "the fork server and torch": ("tests/encoder/",),
-    "commands of the fork server": (  # further files run commands, but these files have most of them
+    "commands of the fork server": (  # other files run commands too, but these files run the most
         "tests/end_to_end/test_demo.py",
         "tests/end_to_end/test_command_line.py",
         "tests/end_to_end/test_cookbook.py",

@@ -1,5 +1,5 @@
-"""Provides a shop with a toy model whose vectors are 24 random numbers. A worker is a plain connection, so a test
-decides when the worker acts."""
+"""Provides a shop with a toy model whose vectors are 24 random numbers. A worker does nothing by itself, so a test
+decides when the worker makes the calls of an encoder."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -209,7 +209,7 @@ def two_model_template(databases: Databases, toy_template: tuple[str, Path], pub
     return str(database.write.database)
 
 
-_filled: dict[str, tuple[Callable[[Shop], None], int]] = {}  # database -> its last `fill`, and the next transaction id
+_filled: dict[str, tuple[Callable[[Shop], None], int]] = {}  # for each database: last `fill`, next transaction id
 
 
 @contextmanager

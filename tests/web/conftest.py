@@ -77,7 +77,7 @@ def shop_template(databases: Databases, template: str, public_folder: Path, imag
 
 @pytest.fixture(scope="session")
 def shop_database(databases: Databases, shop_template: str) -> Database:
-    """Returns the database that is shared by the tests that write nothing but query vectors and keys."""
+    """Returns a database that many tests share. They write only query vectors and API keys to it."""
     return databases.copy(shop_template)
 
 

@@ -56,7 +56,7 @@ def test_a_similar_search_takes_an_encoded_sku(client: httpx.Client) -> None:
         ("/", "GET, HEAD, OPTIONS"),
     ],
 )
-def test_an_address_names_its_methods(client: httpx.Client, path: str, methods: str) -> None:
+def test_the_header_allow_names_the_methods_of_an_address(client: httpx.Client, path: str, methods: str) -> None:
     asked = client.request("OPTIONS", path)
     assert (asked.status_code, asked.headers["allow"]) == (204, methods)
     for method in ("TRACE", "PATCH", "PROPFIND"):

@@ -95,7 +95,8 @@ def test_overload_is_refused_and_searches_after_the_overload_are_answered(
         service(env, tmp_path / "log", port, connections=1, queue=2, metrics_port=metrics) as process,
     ):
         asking = Asking(Load(f"http://127.0.0.1:{port}", CACHED, 5, rate=60))
-        with conn.begin():  # no search finishes, so all requests but three are refused on a machine of any speed
+        # No search finishes, so on a machine of any speed one search runs, two wait, and the others are refused.
+        with conn.begin():
             conn.execute(text("lock table shop.product in access exclusive mode"))
             wait_until(lambda: len(log_lines(tmp_path / "log")) > 60, 60, "60 logged requests")
         memory, waiting = watch(asking, psutil.Process(process.pid), metrics)

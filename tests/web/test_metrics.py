@@ -98,7 +98,7 @@ def test_the_metrics_of_the_encoder_are_absent_without_a_database() -> None:
     assert "windowshop_encoder" not in scraped(metrics)
 
 
-def test_each_standby_has_its_lag_which_is_absent_while_it_is_unknown() -> None:
+def test_the_lag_of_each_standby_is_shown_except_while_it_is_unknown() -> None:
     metrics = Metrics()
     late, lost = (SimpleNamespace(name=name, lag=1.5, is_usable=True) for name in ("db2:5432", "db3:5432"))
     metrics.watch_standbys(SimpleNamespace(readers=[late, lost], reads_on_primary=True, primary_answers=False))

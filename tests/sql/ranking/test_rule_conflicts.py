@@ -120,7 +120,7 @@ def test_the_second_of_two_sessions_that_replace_rules_waits_for_the_first(stock
         while not stocked.value(waits):
             assert not waiting.done()
         first.exec_driver_sql(replaced.format("a", json.dumps(QUERY), pin))
-        # The vector of a condition is computed before the insert waits for other sessions.
+        # This insert needs the vector of its condition before it waits for other sessions, so it fails without a wait.
         with pytest.raises(DatabaseError, match="no encoder"):
             stocked.connect(Role.APP).exec_driver_sql(
                 "set lock_timeout = '5s'; " + replaced.format("c", json.dumps({"similar": "boots"}), pin)

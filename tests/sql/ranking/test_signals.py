@@ -196,7 +196,7 @@ def test_a_refresh_computes_the_quantiles_of_new_values(erp: Shop) -> None:
     erp.run("update erp.cost set margin = margin + 100")
     assert (
         len({round(row.shop_ranking, 9) for row in analyst.execute(text(SEARCH.format("")))}) == 1
-    )  # all are above the quantiles
+    )  # all values are above the stored quantiles
     assert app.exec_driver_sql("select shop.refresh_signals()").scalar() == 1
     assert len({round(row.shop_ranking, 9) for row in analyst.execute(text(SEARCH.format("")))}) == 8
 

@@ -162,7 +162,7 @@ def test_with_degrade_a_search_without_an_encoder_uses_only_keywords(stocked: "S
     assert {row.reason for row in rows} == {"only keywords were searched, no encoder is connected to this database"}
     # A keyword search has no similarities, so min_similarity has no effect.
     assert search(analyst, query="red shoes never asked", degrade=True, min_similarity=0.9)
-    with pytest.raises(EncoderUnavailable):  # even with degrade, because an image has no words
+    with pytest.raises(EncoderUnavailable):  # degrade does not help, because an image has no words
         search(analyst, image=b"not seen before", degrade=True)
 
 

@@ -1,4 +1,5 @@
-"""Watches follow a switch of the model, a change of the language, and the rights of the role that created them.
+"""Watches keep working after a switch of the model and after a change of the language. A watch has the rights of the
+role that created the watch.
 
 A watch with too many matches is disabled. Matches become messages for webhooks.
 """

@@ -46,7 +46,7 @@ def run(site: Site, line: str) -> str:
             if rest[0] == "--entrypoint":
                 entrypoint, rest = [rest[1]], rest[2:]
             return _run(site, line, rest[0], rest[1:], entrypoint)
-    raise AssertionError(f"unknown here: {line}")
+    raise AssertionError(f"this module does not know the command {line}")
 
 
 def _run(site: Site, line: str, name: str, command: list[str], entrypoint: list[str] | None) -> str:

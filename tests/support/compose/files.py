@@ -93,7 +93,7 @@ def _pairs(value: str) -> dict[str, str]:
 
 
 def seconds(duration: str | int) -> float:
-    """Return the seconds of a duration of Compose, such as 1m30s."""
+    """Return the number of seconds in a duration of Compose, such as 1m30s."""
     units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
     parts = re.findall(r"(\d+)(ms|s|m|h)", str(duration))
     assert "".join(number + unit for number, unit in parts) == str(duration), duration

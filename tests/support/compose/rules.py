@@ -1,4 +1,4 @@
-"""Checks the rules for compose.yaml that no schema can express."""
+"""Checks compose.yaml against rules that no schema can express."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ def _faults(service: Mapping[str, Any], stages: Mapping[str, Stage], settings: s
             yield f"{name} contains a password"
     for volume in service.get("volumes", []):
         if ":/var/lib/postgresql/" in volume:
-            yield "the image keeps its data at /var/lib/postgresql, so a volume below this folder loses the data"
+            yield "the data lie in another folder below /var/lib/postgresql, so this volume does not keep them"
 
 
 def _own(service: Mapping[str, Any], stages: Mapping[str, Stage], settings: set[str]) -> Iterator[str]:

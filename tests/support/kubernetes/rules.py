@@ -22,7 +22,7 @@ NO_MESH = {"labels": {"sidecar.istio.io/inject": "false"}, "annotations": {"link
 
 @dataclass(frozen=True)
 class Known:
-    """What exists besides the manifests."""
+    """Names and values that are not in the manifests, but that the manifests must agree with."""
 
     settings: set[str]  # the variables of Windowshop
     secrets: Mapping[str, set[str]]  # names of secrets, and their keys
@@ -83,7 +83,7 @@ def _pod(pod: Pod, known: Known) -> Iterator[str]:
         if not pod.workload["metadata"]["name"].endswith("-" + known.version.replace(".", "-")):
             yield f"the name does not end with the version {known.version}"
     elif not pod.ports and pod.workload["spec"].get("replicas") != 0:
-        yield "no port, so no probes"
+        yield "has no port for probes"
     if "http" in pod.ports:
         sleep = max(
             each.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0) for each in pod.containers
@@ -151,7 +151,8 @@ def _waiting(container: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _process(pod: Pod, container: Mapping[str, Any], files: set[str]) -> Iterator[str]:
-    """Check what each process of Windowshop needs: an init, the address of the database, and the authority for TLS."""
+    """Check what each process of Windowshop needs: an init, the address of the database, and the certificate of the
+    authority for TLS."""
     names = {variable["name"] for variable in container.get("env", [])}
     if container.get("command", [])[:2] != ["tini", "--"]:
         yield "tini does not start the process"

@@ -13,7 +13,7 @@ from tests.support.kubernetes.manifests import Manifest, name_of
 
 VERSIONS = ("1.33", "1.35", "1.37")
 OPERATORS = ("monitoring.coreos.com", "postgresql.cnpg.io", "keda.sh", "barmancloud.cnpg.io")
-WITHOUT_SCHEMA = {"barmancloud.cnpg.io/v1 ObjectStore"}  # docs/kubernetes.md names it
+WITHOUT_SCHEMA = {"barmancloud.cnpg.io/v1 ObjectStore"}  # docs/kubernetes.md names this exception
 _FOLDERS = (parent / "shared" / "data" / "schemas" / "crds" for parent in (ROOT, *ROOT.parents))
 
 
@@ -63,7 +63,7 @@ def _schemas(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _strict(schema: Any) -> Any:
-    """Return the schema with the rule that an object with known properties has no others."""
+    """Return the schema with another rule: an object whose properties the schema lists may have no other properties."""
     if isinstance(schema, list):
         return [_strict(each) for each in schema]
     if not isinstance(schema, dict):

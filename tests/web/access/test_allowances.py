@@ -1,5 +1,5 @@
-"""The answer to a refused request says after how many seconds a request of the same cost will be allowed. A refused
-request does not count against the limit."""
+"""The answer to a refused request says after how many seconds a request of the same cost will be allowed. For example,
+a multi-search costs as much as its searches together. A refused request does not count against the limit."""
 
 import asyncio
 import random
@@ -53,7 +53,7 @@ def test_a_cost_fits_after_the_stated_wait_and_not_much_earlier(clock: Clock) ->
     assert asyncio.run(run()) > 50
 
 
-def test_a_refused_multi_search_spends_nothing_and_names_its_own_wait(serve: Serve) -> None:
+def test_a_refused_multi_search_spends_nothing_and_states_the_wait_for_its_cost(serve: Serve) -> None:
     searches = {"searches": [{"no_such_option": 1}] * 20}
     with serve(rate_per_address=25) as client:
         assert client.post("/v1/multi-search", json=searches).status_code == 200

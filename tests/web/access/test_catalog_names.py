@@ -47,7 +47,7 @@ def limited(shop_database: Database) -> Iterator[tuple[httpx.Client, dict[str, s
 
 
 @pytest.mark.parametrize(("path", "route"), ROUTES, ids=[f"{route.operation_id}" for _, route in ROUTES])
-def test_no_route_names_a_catalog_outside_the_key(
+def test_no_route_names_a_catalog_that_the_key_does_not_allow(
     limited: tuple[httpx.Client, dict[str, str]], path: str, route: Any
 ) -> None:
     client, headers = limited
@@ -75,7 +75,9 @@ def test_searches_of_a_missing_catalog_are_not_found(limited: tuple[httpx.Client
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_no_tool_names_a_catalog_outside_the_key(limited: tuple[httpx.Client, dict[str, str]], tool: str) -> None:
+def test_no_tool_names_a_catalog_that_the_key_does_not_allow(
+    limited: tuple[httpx.Client, dict[str, str]], tool: str
+) -> None:
     client, headers = limited
     with pytest.raises(ToolFailed) as failed:
         call(address_of(client), tool, {**TOOLS[tool], "catalog": MISSING}, headers)

@@ -1,4 +1,5 @@
-"""The body of a request may take longer than the deadline while it makes progress, and is refused if it stalls."""
+"""The body of a request may take longer than the deadline if its bytes keep arriving. If they stop arriving, or arrive
+too slowly, the request is refused."""
 
 import asyncio
 import select

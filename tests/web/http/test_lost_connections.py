@@ -17,7 +17,8 @@ _TERMINATE = text(
 
 
 def answer_without_connection(database: Database, send: Callable[[], httpx.Response], times: int) -> httpx.Response:
-    """Returns the answer to a request that waits for a locked table while its backend is terminated, `times` times."""
+    """Sends a request, which waits for a locked table. Terminates the backend of the request `times` times, and returns
+    the answer."""
     answers: list[httpx.Response] = []
     thread = threading.Thread(target=lambda: answers.append(send()))
 

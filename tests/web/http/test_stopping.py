@@ -18,7 +18,7 @@ from web.server import running
 BODY = {"products": [{"sku": "T-1", "title": "a product that nobody encodes"}]}
 
 
-def test_a_request_that_waits_is_answered_at_once_with_what_is_known(
+def test_a_waiting_request_is_answered_at_once_when_the_service_stops(
     own_database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers: list[httpx.Response] = []

@@ -55,7 +55,7 @@ def test_a_request_on_a_half_open_connection_is_answered_at_its_deadline(
         wait_until(lambda: timed(client, method, path, json=body)[0] == 200, 30, "a new connection")
 
 
-def test_a_silent_connection_closes_the_idle_connections_to_its_server(
+def test_after_one_silent_connection_all_idle_connections_to_its_server_are_closed(
     own_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "CANCEL_SECONDS", 0.1)

@@ -73,7 +73,7 @@ def test_a_request_that_ends_in_a_deadlock_runs_again(serve: Serve, own_database
                  "and a.datname = current_database()")  # fmt: skip
     with serve(own_database) as client, ThreadPoolExecutor(1) as thread, own_database.connect(None) as conn:
         with conn.begin():
-            # With this timeout, the request is the first to notice the deadlock, so PostgreSQL ends its transaction.
+            # With this timeout, the request notices the deadlock first, so PostgreSQL ends the request's transaction.
             conn.execute(text("set local deadlock_timeout = '60s'"))
             conn.execute(text(lock.format("sku 9")))
             answer = thread.submit(client.put, "/products", json=put)
@@ -173,7 +173,7 @@ def test_replacing_four_processes_across_a_revision_fails_no_request(
                 )
                 wait_until(lambda new=new: ready(new) == (200, "ready", NEXT), 60, "a ready process")
                 traffic.ports[place] = new
-                time.sleep(2)  # a load balancer takes the old process out before it is stopped
+                time.sleep(2)  # a load balancer would now stop sending requests to the old process
                 assert stop(process) == 0, (tmp_path / f"old-{port}").read_text()
             time.sleep(5)
             traffic.end.set()

@@ -61,7 +61,7 @@ def sharing(database: Database, primary: TcpProxy, ports: tuple[int, int]) -> It
         wait_until(lambda: client.post("/search/text", json=SEARCH).status_code == 200, 60, "a search")
         urls = [database.url(Role.ANALYST).set(drivername="postgresql", port=port) for port in ports]
         wait_until(lambda: all(map(_answers, urls)), 60, "caught-up replicas")
-        time.sleep(5 * standby.EVERY_SECONDS)  # both standbys are usable again
+        time.sleep(5 * standby.EVERY_SECONDS)  # then the service reads from both standbys
         assert ready(client)["reads"] == "standby"
         yield client
 
@@ -199,7 +199,8 @@ def test_searches_leave_the_standby_that_lags_and_go_to_the_primary_when_both_la
         state = ready(client)
         assert state["reads"] == "primary" and state["lag_seconds"] > LIMIT
 
-        # Without the primary, searches use the standby that has replayed more. Only this one has the first product.
+        # Without the primary, searches use the standby that has replayed more. Only this standby has the product
+        # "one lags".
         primary.refuse()
         wait_until(lambda: not ready(client)["primary"], 30, "the end of the primary")
         time.sleep(2)
@@ -229,7 +230,7 @@ def test_searches_leave_a_standby_that_is_silent(
         sharing(own_database, primary, (proxy.port, replicas[1])) as client,
     ):
         proxy.silence()
-        time.sleep(8)  # two checks of at most 2 seconds each, and the interval between them
+        time.sleep(8)  # two checks take at most 2 seconds each, and the rest is a reserve
         with searching(client) as seen:
             wait_until(lambda: len(seen) > 100, 60, "searches")
         assert {status for status, _ in seen} == {200}

@@ -32,7 +32,8 @@ def upload(client: httpx.Client, content: bytes, **headers: str) -> httpx.Respon
 
 
 def keep(client: httpx.Client, content: bytes) -> str:
-    """Upload an image and return its name. A busy machine may need too long to open the image, so this tries again."""
+    """Upload an image and return its name. On a busy machine, opening the image may take too long, so the
+    function tries again."""
 
     def name() -> list[str]:
         return re.findall(r'name="picture" value="([0-9a-f]{32})"', upload(client, content).text)

@@ -1,4 +1,5 @@
-"""Without JavaScript, the tile of an image that cannot be loaded is plain, because the style sheet covers its frame."""
+"""Without JavaScript, the tile of an image that cannot be loaded is plain, because the style sheet covers the frame
+that browsers draw for such an image."""
 
 from collections.abc import Callable
 from io import BytesIO

@@ -40,7 +40,7 @@ def test_a_colour_has_a_swatch_if_a_word_of_its_name_is_known() -> None:
     assert swatch("Sunset dream") is None
 
 
-def test_a_colour_of_the_page_has_its_swatch(shop: str, visit: Visit) -> None:
+def test_a_colour_in_the_filters_has_its_swatch(shop: str, visit: Visit) -> None:
     page = visit(shop)
     assert page.locator("label", has_text="blue").locator("circle").get_attribute("fill") == swatch("blue")
 

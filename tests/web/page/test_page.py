@@ -102,7 +102,7 @@ def test_the_heading_counts_the_products_that_pass_the_filter(client: httpx.Clie
     assert count(client.get("/?q=bag&cut=none").text) == f"{PRODUCTS} products"
     assert count(client.get("/?q=bag&price_max=1.5").text) == "1 product"
     assert count(client.get("/?color=red").text) == "20 products"
-    assert count(client.get("/?q=number7").text) == "1 product"  # keywords find the product, because no encoder runs
+    assert count(client.get("/?q=number7").text) == "1 product"  # no encoder runs, so only keywords are searched
 
 
 def test_a_search_shows_only_relevant_products_until_the_visitor_asks_for_all(client: httpx.Client) -> None:

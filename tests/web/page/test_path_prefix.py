@@ -20,8 +20,8 @@ from tests.support.web_service import LONG_DEADLINE
 from web.server import running
 from web.settings import WebSettings
 
-# nginx passes the prefix on, or removes it and perhaps names it in a header. If the
-# address after `proxy_pass` ends in a slash, nginx removes the prefix and decodes encoded slashes.
+# nginx passes the prefix on, or removes the prefix and perhaps names it in a header. If the address after `proxy_pass`
+# ends in a slash, nginx removes the prefix and decodes encoded slashes.
 KINDS = {
     "kept": ("/shop", "location /shop/ {{ proxy_pass {service}; }}", {"root_path": "/shop"}),
     "removed": ("/shop", "location /shop/ {{ proxy_pass {service}/; }}", {"root_path": "/shop"}),

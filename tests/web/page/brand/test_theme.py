@@ -66,7 +66,7 @@ def test_the_page_has_the_name_and_the_look_and_the_templates_of_the_theme(
         assert "--accent:light-dark(#7a2e0e,#f0a97f);--page:light-dark(#ffffff,#ffffff);" in rules
         assert rules.endswith(".brand { font-style: italic; }")
         assert "frame-ancestors https://shop.example" in answer.headers["content-security-policy"]
-        assert "script-src" not in answer.headers["content-security-policy"]  # default-src 'self' holds for scripts
+        assert "script-src" not in answer.headers["content-security-policy"]  # default-src applies to scripts
         error = client.get("/?like=nothing")
         assert "<footer>" in error.text and "Lamps" in error.text
         refused = client.get("/", headers={"Host": "elsewhere.example", "Accept": "text/html"})

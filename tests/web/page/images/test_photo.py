@@ -88,7 +88,7 @@ def test_an_error_page_shows_the_image_too(serve: Serve, own_database: Database)
         assert 'name="box" value="0,0,0.5,1"' in page.text
 
 
-def test_parts_are_kept_within_the_bound_of_the_images() -> None:
+def test_a_part_is_kept_until_newer_images_take_the_memory_of_the_image_and_the_part() -> None:
     async def keep() -> None:
         name = await uploads.keep(png(size=(600, 600)))
         part = await uploads.part(name, (0.0, 0.0, 0.5, 0.5))

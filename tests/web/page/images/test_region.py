@@ -101,7 +101,7 @@ def test_a_click_on_the_image_and_a_cancelled_drag_change_nothing(scene: str, vi
     assert page.evaluate(SHARES) == "0.5,0,0.5,1"
 
 
-def test_the_arrow_keys_move_and_resize_the_part_and_its_place_is_said(scene: str, visit: Visit) -> None:
+def test_the_arrow_keys_move_and_resize_the_part_and_the_status_names_its_place(scene: str, visit: Visit) -> None:
     page = visit(scene)
     region = page.get_by_role("application", name="Part of the image to search for")
     region.focus()
@@ -168,7 +168,7 @@ def test_the_image_violates_no_accessibility_rule_and_fits_the_screen(scene: str
     assert colour_violations(page) == []
 
 
-def test_a_mouse_is_offered_no_camera(scene: str, visit: Visit) -> None:
+def test_a_visitor_with_a_mouse_is_offered_no_camera(scene: str, visit: Visit) -> None:
     page = visit(scene)
     assert page.locator("[data-camera]").count() == 1
     assert not page.locator("[data-camera]").is_visible()

@@ -1,4 +1,4 @@
-"""The part with similar products is loaded without a message, and leaves the focus where it is."""
+"""The browser loads similar products as a part of the view. Then it shows no message and does not move the focus."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def test_similar_products_load_on_scrolling_and_are_a_link_without_javascript(
         assert page.locator(".grid").count() == 0
         page.locator("#similar").scroll_into_view_if_needed()
         page.locator(".product .grid > li:nth-child(4)").wait_for()
-        page.wait_for_timeout(200)  # for the end of htmx's settling
+        page.wait_for_timeout(200)  # until htmx has settled the new part
         assert page.evaluate("document.activeElement === document.body")
         assert page.locator("#notice").inner_text() == ""
         assert page.url == address
@@ -33,7 +33,7 @@ def test_similar_products_load_on_scrolling_and_are_a_link_without_javascript(
         plain.wait_for_url(re.compile(r"\?like=sku%204"))
 
 
-def test_only_a_missing_encoded_image_gives_no_similar_products_without_an_error(
+def test_similar_products_are_empty_without_an_encoded_image_and_other_faults_are_errors(
     serve: Serve, own_database: Database
 ) -> None:
     with own_database.connect(None) as conn, conn.begin():

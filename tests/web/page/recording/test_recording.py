@@ -198,7 +198,7 @@ def test_many_browsers_at_one_address_count_as_four_visitors_and_suggest_nothing
         for n in range(40):
             page = client.get("/?q=bag&cut=none", headers={"User-Agent": f"Browser {n}"})
             client.get(product_links(page.text)[0], headers={"User-Agent": f"Browser {n}"})
-        recorded(own_database, 8)  # of 4 visitors
+        recorded(own_database, 8)  # a search and a click of each of 4 visitors
     with own_database.connect(None) as conn, conn.begin():
         # On two further days the same visitors have other names.
         for day in (1, 2):
@@ -279,7 +279,7 @@ def test_the_page_works_and_events_wait_while_the_primary_does_not_answer(
         assert [row.query for row in recorded(own_database, 2)] == ["number1", "number2"]
 
 
-def test_the_variants_of_a_card_name_the_search_too(serve: Serve, own_database: Database) -> None:
+def test_a_click_on_a_variant_of_a_card_is_recorded_with_its_search(serve: Serve, own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(
             text("update shop.product set item_group_id = 'g', title = 'zither' where sku in ('sku 1', 'sku 2')")

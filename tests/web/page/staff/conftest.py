@@ -1,4 +1,4 @@
-"""The fixtures create API keys and serve a shop while keys are on. Tests use its page for staff without a browser."""
+"""The fixtures create API keys and serve a shop that requires them. The tests use no browser for the page for staff."""
 
 from collections.abc import Iterator
 

@@ -35,7 +35,9 @@ def test_without_an_admin_key_pages_forms_and_signing_in_are_refused(client: htt
         assert client.get("/staff").status_code == 401
 
 
-def test_the_cookie_lacks_the_key_serves_only_the_page_and_ends_at_sign_out(client: httpx.Client, keys: Keys) -> None:
+def test_the_session_cookie_hides_the_key_and_opens_only_the_staff_page_until_sign_out(
+    client: httpx.Client, keys: Keys
+) -> None:
     answer = sign_in(client, keys["admin"])
     assert (answer.status_code, answer.headers["location"]) == (303, "/staff")
     cookie = answer.headers["set-cookie"]
@@ -43,7 +45,7 @@ def test_the_cookie_lacks_the_key_serves_only_the_page_and_ends_at_sign_out(clie
     assert {"HttpOnly", "Path=/staff", "SameSite=strict"} <= set(cookie.split("; "))
     assert client.get("/staff").status_code == 200
     name = client.cookies[sessions.COOKIE]
-    for path in ("/v1/rules", "/staffers", "/v1/rules?x=/staff"):  # the session acts on this page alone
+    for path in ("/v1/rules", "/staffers", "/v1/rules?x=/staff"):  # the session is valid for this page only
         assert client.get(path, headers={"Cookie": f"{sessions.COOKIE}={name}"}).status_code in (401, 404)
     client.post("/staff/sign-out")
     assert client.get("/staff", headers={"Cookie": f"{sessions.COOKIE}={name}"}).status_code == 401
@@ -95,7 +97,7 @@ ELSEWHERE = (
 
 def test_a_form_of_another_page_changes_nothing(client: httpx.Client, keys: Keys) -> None:
     own = str(client.base_url).rstrip("/")
-    given = {"Sec-Fetch-Site": "", "Origin": own}  # a browser over plain HTTP
+    given = {"Sec-Fetch-Site": "", "Origin": own}  # over plain HTTP, browsers send no Sec-Fetch-Site
     assert client.post("/staff/sign-in", data={"key": keys["admin"]}, headers=given).status_code == 303
     for headers in ELSEWHERE:
         sent = {name: value.format(own=own) for name, value in headers.items()}
@@ -140,7 +142,8 @@ def test_a_key_of_one_catalog_sees_and_changes_only_this_catalog(client: httpx.C
         ("/staff/preview/synonyms", {"terms": "a1, b1", **other}),
     ):
         assert client.post(path, data=data).status_code == 403, (path, data)
-    for path, data in (  # as if they did not exist, so that the answer names no other catalog
+    # The answer is the same as for a rule or a synonym that does not exist, so it tells nothing of other catalogs.
+    for path, data in (
         ("/staff/rules/delete", {"rule": rule, **other}),
         ("/staff/rules/live", {"rule": rule, **other}),
         ("/staff/synonyms/delete", {"synonym": own, **other}),
@@ -152,7 +155,7 @@ def test_a_key_of_one_catalog_sees_and_changes_only_this_catalog(client: httpx.C
     assert "trousers" in client.get("/staff/synonyms?catalog=main").text
 
 
-def test_requests_of_a_session_count_for_its_key_and_a_refusal_is_a_page(
+def test_requests_of_a_session_count_for_its_key_and_a_refused_request_gets_a_page(
     own_database: Database, serve: Serve, keys: Keys
 ) -> None:
     with serve(own_database, api_keys="on", rate_per_key=3, rate_per_address=5) as client:
@@ -167,7 +170,7 @@ def test_requests_of_a_session_count_for_its_key_and_a_refusal_is_a_page(
         assert guesses[-1] == 429
 
 
-def test_the_page_can_be_off_and_shoppers_get_no_cookie(own_database: Database, serve: Serve) -> None:
+def test_each_page_can_be_switched_off_and_shoppers_get_no_cookie(own_database: Database, serve: Serve) -> None:
     with serve(own_database, staff_page=False) as client:
         assert client.get("/staff").status_code == 404
     with serve(own_database, public_page=False) as client:

@@ -18,7 +18,7 @@ def skus_for_bag(client: httpx.Client, key: str) -> list[str]:
     return [each["sku"] for each in answer.json()["results"]]
 
 
-def test_a_rule_of_the_page_changes_a_search_and_a_draft_does_not(client: httpx.Client, keys: Keys) -> None:
+def test_a_live_rule_of_the_page_changes_a_search_and_a_draft_does_not(client: httpx.Client, keys: Keys) -> None:
     sign_in(client, keys["admin"])
     before = skus_for_bag(client, keys["admin"])
     assert before[0] != "sku 3"

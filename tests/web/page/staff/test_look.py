@@ -21,7 +21,7 @@ ELSEWHERE = {"method", "body-timeout", "conflict", "cursor-outdated", "media-typ
              "method-unknown"}  # fmt: skip
 
 
-def test_each_page_speaks_each_language_and_its_links_keep_it(client: httpx.Client, keys: Keys) -> None:
+def test_each_page_speaks_each_language_and_its_links_keep_the_language(client: httpx.Client, keys: Keys) -> None:
     sign_in(client, keys["admin"])
     for language in LANGUAGES:
         titles = set()
