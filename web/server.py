@@ -73,8 +73,8 @@ def running(database: Database, settings: WebSettings) -> Iterator[str]:
 
 
 def _stop_signals() -> tuple[signal.Signals, ...]:
-    """Returns the signals that stop the service, or none in any thread but the main thread, because only the main
-    thread can handle signals."""
+    """Returns the signals that stop the service. Outside the main thread, returns none, because only the main thread
+    can handle signals."""
     is_main = threading.current_thread() is threading.main_thread()
     return (signal.SIGTERM, signal.SIGINT) if is_main else ()
 

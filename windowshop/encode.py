@@ -27,7 +27,7 @@ def encode(
         typer.Option(help="With --again: only products that meet this SQL condition: \"brand = 'Acme'\"."),
     ] = None,
 ) -> None:
-    """Run an encoder. The encoder encodes query texts and images immediately, and the catalog in between.
+    """Run an encoder. It encodes the texts and images of queries immediately, and meanwhile the catalog.
 
     Several encoders share the work, on any machines that reach the database. After Ctrl-C or SIGTERM, an encoder
     finishes its current batches and puts its other claimed items back on the work list.

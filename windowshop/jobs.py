@@ -116,7 +116,7 @@ def add(
     arguments = [path, *context.args]
     _check_arguments(arguments)
     due = as_administrator(lambda conn: feeds.add(conn, name, cron, arguments))
-    typer.echo(f'{name} is loaded next at {due:%Y-%m-%d %H:%M} UTC, while "windowshop jobs" runs.')
+    typer.echo(f'{name} is loaded next at {due:%Y-%m-%d %H:%M} UTC, if "windowshop jobs" runs then.')
 
 
 @feed_app.command("list")

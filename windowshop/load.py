@@ -300,8 +300,8 @@ def _report(summary: "LoadSummary") -> None:
     print_columns(summary)
     tell(summary.line())
     for count, what in (
-        (summary.missing_files, "image files that are not on this disk, which the encoder will report"),
-        (summary.without_image, "products without an image, which image search will not find"),
+        (summary.missing_files, "image files that are not on this disk; the encoder will report these files"),
+        (summary.without_image, "products without an image; image search will not find these products"),
         (summary.dropped_hashes, "malformed image hashes, which are ignored; the encoder will compute the hashes"),
     ):
         if count:

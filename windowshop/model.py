@@ -302,7 +302,7 @@ def retire(name: str) -> None:
 
 
 def _carry_labels(database: "Database", settings: "Settings", name: str) -> None:
-    """Create label indexes for the model `name`, for the labels of the serving model."""
+    """Give the model `name` an index for each label of the serving model."""
     from migrations.label_indexes import carry_labels
     from windowshop.index import build_with_progress
 

@@ -28,8 +28,8 @@ def test_loading_a_good_catalog_prints_counts_and_exits_with_code_0(env: dict[st
         "2 rows of goods.csv (delimited), catalog main: 2 new, 0 changed, 0 unchanged, 0 rejected; images changed: 1"
     )
     assert done.stderr.split("\n") == [
-        "warning: image files that are not on this disk, which the encoder will report: 1",
-        "warning: products without an image, which image search will not find: 1",
+        "warning: image files that are not on this disk; the encoder will report these files: 1",
+        "warning: products without an image; image search will not find these products: 1",
         "warning: no product has a price; name the column with --map price=COLUMN",
         "",
     ]

@@ -102,8 +102,8 @@ _IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "description": "A text that the client chooses for this request, such as a UUID. A repeated request with the same "
-    "text within 24 hours gets the answer to the first one, if the first one succeeded.",
+    "description": "A text that the client chooses for this request, such as a UUID. If the request succeeds and is "
+    "repeated with the same text within 24 hours, it gets the answer to the first request again.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
 }
 

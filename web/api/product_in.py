@@ -59,7 +59,7 @@ class _ProductFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     rating: Annotated[
         Any,
         Meta(
-            description="A rating out of 5. Write another scale as in `8.5/10`.",
+            description="A rating out of 5. If the rating has another scale, write the scale too: `8.5/10`.",
             extra_json_schema={"type": ["number", "string", "null"]},
         ),
     ] = None
@@ -93,8 +93,8 @@ class ProductIn(_ProductFields, forbid_unknown_fields=True, kw_only=True):
 
 
 class ProductPatch(_ProductFields, forbid_unknown_fields=True, kw_only=True):
-    """The fields that change. Null clears a field, but not the title. A member of `attributes` changes or, if it is
-    null, is removed; `images` replaces all images."""
+    """The fields that change. Null clears a field, but not the title. The members of `attributes` are merged into the
+    stored attributes, and a member that is null removes the stored member. `images` replaces all images."""
 
     title: Required = None
 

@@ -113,8 +113,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     group_by: Annotated[
         FacetName | None,
         Meta(
-            description="A field such as `item_group_id`: return one result for each value, the best variant. `image` "
-            "groups products with nearly equal images."
+            description="A field such as `item_group_id`. For each of its values, only the best product is returned. "
+            "`image` groups products with nearly equal images."
         ),
     ] = None
     diversity: Annotated[

@@ -74,8 +74,8 @@ class Access:
 
     async def admit(self, scope: Scope) -> None:
         """Put the request's key into the request's context, and count the request. Raises ApiError if the host name is
-        not allowed, a header Authorization has no known key, or the limit is exceeded. Also raises the errors of
-        `key_of`."""
+        not allowed, if the request has a header Authorization without a known key, or if the limit is exceeded. Also
+        raises the errors of `key_of`."""
         host = _host(scope)
         if (self._hosts or self._loopback_only) and host not in LOOPBACK and not _matches(host, self._hosts):
             rule = "Without API keys this service accepts only loopback names in the Host header."

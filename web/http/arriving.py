@@ -1,8 +1,8 @@
 """Reads the body of a request within its own time limits, which are longer than the deadline of the request.
 
 The time in which the body arrives does not count towards the deadline of the request. A body may take `deadline_ms`,
-and one more second for each MIN_RATE bytes that have arrived, but at most `upload_ms`. No pause may be as long as the
-deadline.
+and one more second for each MIN_RATE bytes that have arrived, but at most `upload_ms`. Each pause between two parts of
+the body must be shorter than `deadline_ms`.
 """
 
 import asyncio

@@ -23,7 +23,7 @@ class RequestContext:
     is_head: bool = False  # the method is HEAD, although `scope` has GET
 
     def extend(self, seconds: float) -> None:
-        """Give the request more time. PostgreSQL's time limit of a statement stays."""
+        """Give the request more time. PostgreSQL's time limit of a statement stays the same."""
         self.deadline += seconds
         self._reschedule(self.deadline)
 

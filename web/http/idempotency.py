@@ -1,10 +1,10 @@
-"""Answers a repeated write with the answer to the first one, if both have the same header Idempotency-Key.
+"""Answers a repeated write with the answer to the first write, if both have the same header Idempotency-Key.
 
 Before the service sends the answer, it tries for up to two seconds to store the answer or, after a failure, to free the
 key. So the client can usually repeat the request at once. The key is remembered for 24 hours, or until 100,000 further
 keys have come. Only successful answers of at most MAX_ANSWER bytes are remembered, so a client may repeat a failed
-request with the same key. Another request with the same key gets a 422. While the first request runs, a repeated one
-gets a 409.
+request with the same key. A different request with the same key gets a 422. While the first request runs, a repeated
+request gets a 409.
 """
 
 import asyncio

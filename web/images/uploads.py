@@ -67,8 +67,8 @@ class Uploads:
 
     async def part(self, name: str, box: Box | None) -> bytes | None:
         """Returns a region of a kept image as WebP. Without `box`, returns the whole image. Returns None when the image
-        is no longer kept. Each page of results searches by the region again, so the region is kept too. Raises ApiError
-        for the reasons of `region`."""
+        is no longer kept. Each page of results searches by the region again, so the region is kept too. Raises the
+        errors of `region`."""
         image = self._kept.get(name)
         if image is None or box is None:
             return image

@@ -158,8 +158,8 @@ class FacetsTool(Tool, forbid_unknown_fields=True, kw_only=True):
     """Count the products for each value of fields, such as brand or color. Use it to learn which values a filter can
     have and how many products a filter leaves.
 
-    Each value has the filter that finds its products, except the sum of other values. Prices are ranges. With query and
-    cut, only products that fit the query are counted.
+    Each value has the filter that finds its products. Only the count of all other values has no filter. Prices are
+    ranges. With query and cut, only products that fit the query are counted.
     """
 
     fields: Annotated[

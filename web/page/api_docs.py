@@ -21,7 +21,7 @@ class NamedValue:
 
     name: str
     type: str
-    schema: str | None  # name of the schema to which the type leads
+    schema: str | None  # name of the schema that the type refers to
     required: bool
     description: str
 
@@ -131,7 +131,7 @@ def _types(schema: dict[str, Any]) -> Iterator[str]:
 
 
 def _reference(schema: dict[str, Any]) -> str | None:
-    """Returns the name of the schema to which this schema, its items or one of its options leads."""
+    """Returns the name of the schema that this schema, its items or one of its options refers to."""
     if reference := schema.get("$ref"):
         return str(reference.rpartition("/")[2])
     for option in (*schema.get("anyOf", ()), *([schema["items"]] if isinstance(schema.get("items"), dict) else ())):

@@ -95,7 +95,7 @@ def _card(
 
 
 def _variants_address(state: PageState, sku: str, origin: str) -> str:
-    """Returns the address of the variants that the card counts. It has the parameters of the search."""
+    """Returns the address of the variants that the card counts. This address has the parameters of the search."""
     search = state.but(sort="").address().partition("?")[2]
     own = urlencode({"sku": sku} | ({"from": origin} if origin else {}), quote_via=quote, errors="replace")
     return address(f"/variants?{own}{'&' if search else ''}{search}")

@@ -17,8 +17,8 @@ FILES = read_files(files("web.page").joinpath("static").iterdir())
 
 
 def asset(name: str) -> str:
-    """Returns the address of a file. A file of the theme replaces a file of the page. Raises KeyError for a name that
-    neither has."""
+    """Returns the address of a file. A file of the theme replaces a file of the page. Raises KeyError if neither the
+    theme nor the page has a file of this name."""
     file = _file(name)
     if file is None:
         raise KeyError(f"there is no file {name}")

@@ -23,10 +23,10 @@ def add(
     column: Annotated[str, typer.Option(help="The column with the number.")] = "value",
     key: Annotated[str, typer.Option(help="The column that names the product: product_id or sku.")] = "product_id",
     normalise: Annotated[
-        str, typer.Option(help="How the number becomes 0 to 1: percentile, log, or decay by age.")
+        str, typer.Option(help="How the number is mapped to the range 0 to 1: percentile, log, or decay (by age).")
     ] = "percentile",
     half_life: Annotated[
-        str | None, typer.Option(help='The age that halves the value with decay. Default: "30 days".')
+        str | None, typer.Option(help='With decay: the age at which the value is half. Default: "30 days".')
     ] = None,
     weight: Annotated[float, typer.Option(help="Weight, from -10 to 10, in searches that set no other weight.")] = 0.0,
     visible: Annotated[str, typer.Option(help="all, or staff: only the group app sees what the signal adds.")] = "all",

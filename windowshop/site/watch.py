@@ -32,7 +32,7 @@ def add(
     catalog: InCatalog = "main",
     min_similarity: Annotated[
         float | None,
-        typer.Option(help="Least cosine similarity of the product's image. Default: a floor that is measured."),
+        typer.Option(help="Least cosine similarity of the product's image. Default: see docs/watches.md."),
     ] = None,
 ) -> None:
     """Create a watch. From now on, each product that becomes searchable is compared with it:

@@ -98,7 +98,7 @@ def test_wrong_options_are_refused(client: httpx.Client) -> None:
         assert refusal(client, **{name: value})["detail"] == f"{name} needs a query, an image or inputs."
 
 
-def test_a_result_stands_for_a_group(client: httpx.Client) -> None:
+def test_with_group_by_each_result_stands_for_a_group(client: httpx.Client) -> None:
     results = pages(client, query="bag", group_by="color", top_k=2)
     values = [result["group"]["value"] for result in results]
     assert len(values) == len(set(values))

@@ -72,7 +72,9 @@ def test_only_the_faulty_events_of_a_batch_are_refused(serve: Serve, own_databas
     assert len(rows(own_database)) == 1
 
 
-def test_the_path_without_a_version_stores_what_the_first_releases_stored(serve: Serve, own_database: Database) -> None:
+def test_the_path_without_v1_stores_events_that_only_the_path_with_v1_refuses(
+    serve: Serve, own_database: Database
+) -> None:
     events = ({"kind": "click"}, {**FULL, "catalog": "mian"}, {**FULL, "time": "2015-12-31T00:00:00Z"})
     with serve(own_database) as client:
         assert send(client, *events, path="/events").json() == {"recorded": 3}

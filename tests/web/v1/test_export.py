@@ -73,7 +73,7 @@ def test_an_export_is_read_in_batches(own_database: Database) -> None:
         assert [len(batch) for batch in products.export(conn, "main", None)] == [100, 100, 40 + PRODUCTS]
 
 
-def test_exports_use_at_most_a_quarter_of_the_connections_but_at_least_one() -> None:
+def test_exports_use_a_quarter_of_the_connections_but_at_least_one_and_at_most_two() -> None:
     async def allowed(connections: int) -> int:
         slots = export.limiter(connections)
         while not slots.is_full:

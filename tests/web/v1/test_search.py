@@ -285,7 +285,7 @@ def test_a_region_of_a_file_that_is_not_an_image_gets_422(encoding: httpx.Client
 # --- several searches
 
 
-def test_only_the_faulty_searches_of_many_have_a_problem(client: httpx.Client) -> None:
+def test_only_the_faulty_searches_of_a_multi_search_have_a_problem(client: httpx.Client) -> None:
     searches = [{"query": "bag", "top_k": 3}, {"query": "bag", "nonsense": 1}, {"filter": {"nonsense": 1}},
                 {"filter": {"color": "red"}}, 7]  # fmt: skip
     answers = client.post("/v1/multi-search", json={"searches": searches}).raise_for_status().json()["answers"]
@@ -311,7 +311,7 @@ def test_a_thousand_searches_in_one_request_get_one_error(client: httpx.Client) 
     assert answer.json()["detail"] == "Expected `array` of length <= 20 - at `$.searches`"
 
 
-def test_each_search_of_many_counts_towards_the_rate_limit(serve: Serve) -> None:
+def test_each_search_of_a_multi_search_counts_towards_the_rate_limit(serve: Serve) -> None:
     with serve(rate_per_address=10) as client:
         body = {"searches": [{"top_k": 1}] * 6}
         assert client.post("/v1/multi-search", json=body).status_code == 200

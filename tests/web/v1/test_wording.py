@@ -81,7 +81,9 @@ def test_errors_of_a_tool_use_no_names_of_sql_or_rest(
         ({"catalog": "a\0"}, "catalog"),
     ],
 )
-def test_the_field_with_a_nul_is_named(client: httpx.Client, body: dict[str, Any], place: str) -> None:
+def test_the_error_about_a_nul_names_the_field_with_the_nul(
+    client: httpx.Client, body: dict[str, Any], place: str
+) -> None:
     answer = client.post("/v1/search", json=body)
     assert (answer.status_code, answer.json()["detail"]) == (
         422,

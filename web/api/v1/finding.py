@@ -105,7 +105,8 @@ async def find(request: Request[Any, Any, Any], state: State, data: ProductSearc
 
 
 async def _image(state: State, data: ProductSearch) -> bytes | None:
-    """Returns the image to search by, given as bytes or by its address. With `box`, returns only this region of it."""
+    """Returns the image to search by, which the request gives as bytes or by an address. With `box`, returns only this
+    region of the image."""
     image = data.image if data.image_url is None else await state.query_images.read(data.image_url)
     if image is None or data.box is None:
         return image

@@ -50,7 +50,7 @@ class RuleIn(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         Meta(
             ge=-_MOST,
             le=_MOST,
-            description="Of two rules that contradict each other, the one with the higher number acts.",
+            description="If two rules contradict each other, only the rule with the higher number acts.",
         ),
     ] = 0
     valid_from: Time | None = None

@@ -58,8 +58,8 @@ class Box(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ProductSearch(GeneralSearch, forbid_unknown_fields=True, kw_only=True):
-    """A search by a text, an image or inputs, or by several of them. Without all three, the products that pass the
-    filter are listed, in the order of `sort` or in a fixed order."""
+    """A search by a text, an image or inputs, or by several of them. A request that has none of them lists the products
+    that pass the filter, in the order of `sort` or in a fixed order."""
 
     image_url: Annotated[
         WebAddress | None, Meta(description="Public web address of an image of at most 10 MB, in place of `image`.")

@@ -18,7 +18,7 @@ from web.api.openapi import KEY, KEYED, answers
 from web.api.schemas import MAX_CATALOG
 from web.http.problems import ApiError
 
-MAX_PREFIX = 1000  # a prefix above 200 characters has no suggestions, but is no mistake of the shopper
+MAX_PREFIX = 1000  # a prefix of more than 200 characters gets no suggestions, but no error either
 
 Kind = Literal["query", "type", "brand", "product"]
 

@@ -1,4 +1,5 @@
-"""Creates, lists and deletes watches, the searches whose new matches are reported, and reads their matches."""
+"""Creates, lists and deletes watches, and reads their matches. A watch is a stored search; its new matches are
+reported."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -73,7 +74,7 @@ class Matches(msgspec.Struct):
     matches: list[MatchOut]
     next: Annotated[
         int,
-        Meta(description="Send it as `after`, now or later, for the next matches. None is missed or repeated."),
+        Meta(description="Send it as `after`, now or later, for the next matches. No match is missed or repeated."),
     ]
 
 

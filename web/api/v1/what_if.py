@@ -1,4 +1,4 @@
-"""Shows the effect of changes of the shop on the searches of judged queries."""
+"""Shows how changes that a shop considers, such as a new rule, would change the searches of judged queries."""
 
 from typing import Annotated, Any
 

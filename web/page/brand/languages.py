@@ -1,4 +1,4 @@
-"""Translates the page's texts into the visitor's language, and formats numbers and prices as that language does.
+"""Translates the page's texts into the visitor's language, and formats numbers and prices as is usual there.
 
 The English texts are in the code and the templates. The functions `gettext`, `ngettext` and `marked` mark these texts;
 `marked` is for a text that is translated later. The folders translations/ of brand and staff have a gettext catalog for
@@ -47,7 +47,7 @@ def translations(language: str) -> NullTranslations:
 
 
 def texts() -> set[str]:
-    """Returns the English texts of the page that have one form."""
+    """Returns the English texts of the page that have only one form."""
     return {each.id for each in _catalog("de") if isinstance(each.id, str) and each.id}
 
 

@@ -16,7 +16,7 @@ from web.page.cards import product_address
 from web.page.products.hidden import Hidden
 
 PART = 1_000  # approximate number of products of a part; a part has at most four times as many
-MAX_PARTS = 50_000  # limit of the parts, from the protocol of sitemaps
+MAX_PARTS = 50_000  # the protocol of sitemaps allows no more parts
 _HEADERS = {"Cache-Control": "public, max-age=3600"}
 _XMLNS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml"'
 

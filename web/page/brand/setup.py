@@ -1,4 +1,4 @@
-"""Makes the site of a service: reads the theme, and tries its templates, so that a fault shows at the start."""
+"""Makes the `Site` of a service: reads the theme, and tries its templates, so that a fault shows at the start."""
 
 from collections.abc import Collection
 from dataclasses import replace

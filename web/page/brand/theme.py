@@ -8,7 +8,7 @@ The files are read once, when the service starts; only templates are read again 
     icon.svg        also .png; the icon of the browser's tab
     social.png      also .jpg or .webp; the image of links to the page in social networks
     robots.txt      replaces the page's own
-    templates/      templates that replace those of the page, and further ones
+    templates/      templates that replace those of the page, and further templates
     translations/   gettext catalogs such as it.po, each with a further language or with other texts for a language
 """
 

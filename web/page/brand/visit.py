@@ -1,4 +1,4 @@
-"""Keeps the request that is being answered, and the site that answers this request.
+"""Keeps the request that is being answered, and the `Site` that answers this request.
 
 Templates and functions that format a value read both here, as they read the path prefix in web/http/addresses.py.
 """

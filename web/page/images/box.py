@@ -1,4 +1,4 @@
-"""Reads and writes the parameter `box` of an address, a part of the visitor's image."""
+"""Reads and writes the parameter `box` of an address, which names a part of the visitor's image."""
 
 from db.images.messages import Box
 

@@ -45,14 +45,14 @@ class Photo:
     image: str
     width: int  # CSS pixels
     height: int
-    is_tall: bool  # on a phone, a tall image has a fixed height, and a wide one the width of the page
+    is_tall: bool  # on a phone, a tall image has a fixed height, and another image has the width of the page
     area: Area  # the part that is searched
     is_whole: bool
     parts: list[Part]
 
 
 def photo(state: PageState, image: bytes | None) -> Photo | None:
-    """Returns the view of the visitor's image, a WebP, or None without an image."""
+    """Returns the view of the visitor's image. `image` is a WebP file; without it, the function returns None."""
     size = webp_size(image) if image else None
     if size is None:
         return None

@@ -87,7 +87,7 @@ def _read(conn: Connection, catalog: str) -> Conditions:
 
 
 def _measure(value: Any) -> tuple[int, int]:
-    """Returns the number of keys and of nested objects of JSON."""
+    """Returns the number of keys in a JSON value, and the number of levels of its objects."""
     if isinstance(value, dict):
         inner = [_measure(each) for each in value.values()]
         return len(value) + sum(keys for keys, _ in inner), 1 + max((levels for _, levels in inner), default=0)

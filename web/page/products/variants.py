@@ -105,7 +105,7 @@ def read_variants(
     hidden: Conditions,
 ) -> Variants:
     """Returns the variants of the product `row`, the product itself first; none without an item_group_id. With
-    `search`, returns only those that the search finds. `origin` becomes a part of their addresses, as in
+    `search`, returns only the variants that the search finds. `origin` becomes a part of the variants' addresses, as in
     `product_address`."""
     if row["item_group_id"] is None:
         return Variants([], [], None)

@@ -73,7 +73,8 @@ class Recorder:
 
     @asynccontextmanager
     async def running(self, app: Litestar) -> AsyncIterator[None]:
-        """Is a lifespan of the application. At its end, the events that wait are written or counted as lost."""
+        """Run the recorder while the application runs. At the end, the events that wait are written, or counted as
+        lost."""
         stopping = asyncio.Event()
         task = asyncio.ensure_future(self._run(stopping))
         try:
@@ -159,7 +160,7 @@ class Recorder:
         self._waiting[visitor] = _Waiting(event, time.monotonic() + WAIT_SECONDS, is_text)
 
     def _finish(self, visitor: str) -> None:
-        """Let the search of the visitor be written."""
+        """Stop waiting for further letters, and make the visitor's search ready to be written."""
         self._add(self._waiting.pop(visitor).event)
 
     def _add(self, event: Event) -> None:
@@ -219,7 +220,8 @@ class Recorder:
             structlog.get_logger().warning("events of the page could not be recorded", error=str(error))
 
     async def _write_batch(self, batch: list[Event]) -> None:
-        """Raises the error of a batch. If nothing of the batch can have been stored, it is written again later."""
+        """Raises the error of a batch. If it is certain that nothing of the batch was stored, the batch is written
+        again later."""
         try:
             await self._pools.write_behind(lambda conn: events.record(conn, batch), seconds=WRITE_SECONDS)
         except BaseException as error:

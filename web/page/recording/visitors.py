@@ -1,10 +1,10 @@
 """Decides which requests count as those of a visitor, and names the visitor without a cookie.
 
 The name is a hash of the client's address and browser with a salt. The salt is random, and is deleted after its day.
-From then on, nobody can tell which address a name belongs to, nor which names of two days are the same visitor. The
-requests of an address, or of an IPv6 network, count as those of at most MOST_NAMES visitors of a day, however many
-browsers they name. A query becomes a suggestion only after more visitors than that, so one address alone cannot make
-its query a suggestion.
+From then on, nobody can tell to which address a name belongs, nor which names of different days belong to the same
+visitor. The requests of an address, or of an IPv6 network, count as those of at most MOST_NAMES visitors of a day,
+however many browsers they name. A query becomes a suggestion only after more visitors than that, so one address alone
+cannot make its query a suggestion.
 """
 
 import hmac
@@ -54,7 +54,7 @@ def name_of(scope: Scope, salt: DailySalt) -> str:
 
 
 def search_id(salt: DailySalt, visitor: str, catalog: str, *asked: str) -> str:
-    """Returns the id of a search, which is the same whenever this visitor asks the same on this day. An id for this
+    """Returns the id of a search. If the visitor repeats the search on this day, the id is the same. An id for this
     visitor and catalog cannot be made without the salt."""
     half = _hash(salt, "search", visitor, catalog, *asked)[:8]
     return (half + _signature(salt, half, visitor, catalog)).hex()

@@ -86,7 +86,8 @@ async def show_quarantine(request: Request[Any, Any, Any], state: State) -> Resp
 
 @post("/quarantine/retry", opt=ADMIN, status_code=200)
 async def retry(request: Request[Any, Any, Any], state: State) -> Redirect:
-    """Let the encoder try a quarantined product again, or without `sku` each quarantined product of a catalog."""
+    """Let the encoder try a quarantined product again. Without `sku`, let it try each quarantined product of the
+    catalog again."""
     form = await fields(request)
     chosen = await choice(request, state, form.get("catalog", ""))
     sku = form.get("sku") or None

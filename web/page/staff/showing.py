@@ -134,8 +134,8 @@ def show_error(request: Request[Any, Any, Any], error: Exception) -> Response[by
 
 
 def error_page(scope: Scope, problem: Problem) -> tuple[bytes, dict[str, str]] | None:
-    """Returns the answer to a request for the page that fails outside its routes, such as one above the rate limit.
-    Returns None for a request that is not for the page."""
+    """Returns the answer to a request for the page for staff that fails outside a route, for example because of the
+    rate limit. Returns None for any other request."""
     if scope["path"] != PATH and not scope["path"].startswith(PATH + "/"):
         return None
     body = _TEMPLATES.get_template("error.html").render(
