@@ -7,7 +7,7 @@
 -- `complete` is false if a scan did not converge (see filtered_hnsw_leg), or has missed products. A filtered scan that
 -- found p_depth products and ended after @hnsw_usual_candidates@ candidates or more counts as converged. Products of a
 -- label can form regions that are far from each other and from the query, and a scan of the index can end in the wrong
--- region. So the products are compared with a sample of each label, unless all products of the labels match and a
+-- region. So the found products are compared with a sample of each label, unless all products of the labels match and a
 -- calibration has measured the scans of their image indexes (see calibration_labels). If a match of the samples belongs
 -- among the first p_k products but was not found, `sampled` has the matches of the samples. Otherwise it is null. The
 -- function needs no SET clause, because it runs under the search_path of vector_leg.
@@ -80,6 +80,6 @@ begin
     then
         complete := false;
         sampled := samples;
-        tried.reason := p_part || ': the index of the label missed products, so all that match were compared';
+        tried.reason := p_part || ': the index of the label missed products, so all products that match were compared';
     end if;
 end $$;

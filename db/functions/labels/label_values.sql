@@ -1,8 +1,9 @@
--- Lists the values of a product that can be labels, which get HNSW indexes of their own: six columns, the top of
--- product_type, and the attributes at the top level that are texts, numbers or booleans. A filter for the value of a
--- field, such as {"brand": "acme"}, passes exactly the products whose list has this field and this value. The field
--- top:product_type has the part before the first ">" in lower case (see label_top): "apparel" for "Apparel > Shoes".
--- The function has no SET clause, so that the planner can inline it.
+-- Lists those values of a product that can be labels. A label is a frequent value of a field; the products with this
+-- value have HNSW indexes of their own. The list has the values of six columns, the top of product_type, and the
+-- attributes at the top level that are texts, numbers or booleans. A filter for the value of a field, such as {"brand":
+-- "acme"}, passes exactly the products whose list has this field and this value. The field top:product_type has the
+-- part before the first ">" in lower case (see label_top): "apparel" for "Apparel > Shoes". The function has no SET
+-- clause, so that the planner can inline it.
 create or replace function shop_private.label_values(p shop.product)
 returns table (field text, value jsonb)
 language sql stable parallel safe as $$

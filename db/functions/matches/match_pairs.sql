@@ -1,10 +1,11 @@
 -- Returns the candidate pairs (see match_candidates) that score at least p_min_score. p_max_distance excludes pairs
--- whose images are farther apart or cannot be compared; null sets no limit. `evidence` lists the signals whose
--- closeness is 0.25 or more. match_candidates explains the other parameters.
+-- whose images are farther apart or cannot be compared; null sets no limit. `evidence` lists those of the signals
+-- phash, image and title whose closeness (see match_score) is 0.25 or more. match_candidates explains the other
+-- parameters.
 --
--- In each returned pair, the images or the titles add at least half of the score. The function requests only candidates
--- that probably reach this half: those with an equal hash, and those whose image vectors or title vectors are near
--- enough for a closeness of half of p_min_score.
+-- In each returned pair, the images or the titles add at least half of the score. So the function requests only pairs
+-- in which the images or the titles are likely to reach half of p_min_score: pairs with equal hashes, and pairs whose
+-- image vectors or title vectors are near enough for a closeness of half of p_min_score.
 create or replace function shop_private.match_pairs(
     p_mine text, p_theirs text, p_k integer, p_min_score double precision, p_max_distance double precision
 )

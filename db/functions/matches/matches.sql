@@ -1,7 +1,7 @@
 -- Returns the products of a catalog that are the same thing as the given product, best match first. A min_score below 1
--- includes products that nearly match. `evidence` lists the signals whose closeness is 0.25 or more. max_distance
--- excludes products whose image is farther away or cannot be compared; null sets no limit. k is the number of nearest
--- products that are compared with the given product.
+-- includes products that nearly match. `evidence` lists those of the signals phash, image and title whose closeness
+-- (see match_score) is 0.25 or more. max_distance excludes products whose image is farther away or cannot be compared;
+-- null sets no limit. k is the number of nearest products that are compared with the given product.
 create or replace function shop.matches(
     sku text, catalog text default 'main', max_distance double precision default null,
     min_score double precision default 1, k integer default 50

@@ -1,6 +1,6 @@
--- Tells whether an encoder for model p_model_id has reported in the last @query_lane_grace@ seconds, connected or not.
--- An encoder reports at least every 5 seconds. An encoder that has just lost its connection therefore counts, because
--- it may connect again.
+-- Tells whether an encoder for model p_model_id has reported in the last @query_lane_grace@ seconds. A connected
+-- encoder reports at least every 5 seconds. An encoder that has just lost its connection counts too, because it may
+-- connect again.
 create or replace function shop_private.encoder_reported(p_model_id smallint)
 returns boolean
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
 -- Stores the vectors of requests in the cache and deletes the requests. p_embeddings[n] is the vector of request
--- p_ids[n]. Every new query waits for this function. It is written in plpgsql, because plpgsql keeps the plans of its
--- statements.
+-- p_ids[n]. The function is written in plpgsql, because plpgsql keeps the plans of its statements, and every new query
+-- waits for this function.
 create or replace function shop_private.request_answer(p_ids bigint[], p_embeddings @vector@.halfvec[])
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
 -- Returns whether the caller sees every row of shop.product. This is the case if no row level security applies, or if
--- one of the caller's permissive policies has the condition true and every restrictive one has this condition too.
+-- at least one permissive policy and all restrictive policies of the caller have the condition true.
 -- Policies, views and functions use the result to decide whether the caller may read what describes all products
 -- together, such as a calibration.
 create or replace function shop_private.sees_every_product()

@@ -1,8 +1,8 @@
 -- Returns whether the role of the session sees every row of shop.product, as sees_every_product does for the current
--- role. The role of the session is the one of SET ROLE, or else the login, also inside a SECURITY DEFINER function.
--- With the result, such a function can decide whether its caller may learn about all products.
--- If the role of SET ROLE has been renamed since, the result is false while row level security is enabled, because the
--- setting still has the old name.
+-- role. The role of the session is the one of SET ROLE, or else the login. A SECURITY DEFINER function does not change
+-- this role, so it can decide with the result whether its caller may learn about all products. If the role of SET ROLE
+-- has been renamed since, the result is false while row level security is enabled, because the setting still has the
+-- old name.
 create or replace function shop_private.session_sees_every_product()
 returns boolean
 language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$

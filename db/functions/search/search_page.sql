@@ -1,9 +1,9 @@
 -- Returns one page of results: the p_k results after the first p_skip results. If there is a next page, the function
 -- returns the first result of that page too. `place` counts from 1 over all pages.
 --
--- The first p_first_k places come from p_run, the search of the first page. All later places come from p_window without
--- the products of the first page, with one exception: if a page ends at place p_first_k, the first result of the next
--- page comes from p_run. p_window is the same search with legs of the largest depth.
+-- The first p_first_k places come from p_run, the search of the first page. All later places come from p_window, the
+-- same search with legs of the largest depth; the products of the first page are left out of it. There is one
+-- exception: if a page ends at place p_first_k, the first result of the next page comes from p_run.
 --
 -- With the option sort, all places come from p_run, and p_mark is the mark of the last row of the previous page (see
 -- sorted_products). arranged_page returns the pages of a search with group_by or diversity.

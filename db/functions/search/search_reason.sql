@@ -1,7 +1,7 @@
 -- Returns the reasons of a run, as a text for people, or null if there is none. The reasons are:
 --   (1) only keywords were searched;
---   (2) a vector leg (the ranking by image or by title) compared all or some of the matches after an index scan, or its
---       scan ended at its last candidate;
+--   (2) a vector leg (the ranking by image or by title) compared all or some of the matches after an index scan, or the
+--       index scan of the leg ended because it had examined the largest allowed number of candidates;
 --   (3) matching products are not encoded.
 -- The function needs no SET clause, because it runs under the search_path of shop.search.
 create or replace function shop_private.search_reason(p_run shop_private.search_run)

@@ -37,6 +37,6 @@ begin
             state := 'new';
             return;
         end if;
-    end loop;  -- another session has just claimed the key: the second round reads this row
-    state := 'running';  -- in the second round too, the key was claimed between the select and the insert
+    end loop;  -- another session has just claimed the key: the second round reads the row of that claim
+    state := 'running';  -- another session claimed the key between the select and the insert of the second round too
 end $$;

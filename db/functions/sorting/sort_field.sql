@@ -1,7 +1,7 @@
 -- Returns the SQL expression on p (shop.product) by which a key of the option `sort` orders products. is_money tells
 -- whether the key is a price, because prices of different currencies cannot be compared. A key that is no field may
 -- be the name of a signal: then `expression` is null. Raises an error if there is no such field or signal; the error
--- suggests a similar name if one exists. The order of a staff signal would tell its values, so only the role app may
+-- suggests a similar name if one exists. An order by a staff signal would reveal its values, so only the role app may
 -- sort by such a signal.
 --
 -- Capitals and accents of a text make no difference (see shop_private.fold). The availability has the order in_stock,
@@ -46,7 +46,7 @@ begin
     elsif exists (select from shop.signal s where s.name = p_field) then
         raise exception using errcode = '22023',
             message = format('only the role app can sort by the signal %L', p_field),
-            hint = 'The signal is visible to staff only, and its order would tell its values.';
+            hint = 'The signal is visible to staff only, and an order by it would reveal its values.';
     end if;
     select n.name into nearest
     from (select f.name, @trgm@.similarity(f.name, left(p_field, 80)) as alike

@@ -1,8 +1,8 @@
 -- Returns the prefix that a shopper means: p_key, a result of suggestion_key, or p_key with two neighbouring letters
--- exchanged. Letters are exchanged only if no title of the catalog begins with p_key, and none of the first words of a
--- suggested text does. Of several prefixes with exchanged letters, the one with the most frequent text is returned. A
--- prefix of fewer than @typo_min_letters@ or more than @suggestion_swaps@ characters is returned as it is. Under a row
--- policy the indexes cannot be used, so p_key is returned.
+-- exchanged. Letters are exchanged only if p_key neither begins a title of the catalog nor finds a text of
+-- shop.suggestion (see suggested_texts). Of several prefixes with exchanged letters, the one with the most frequent
+-- text is returned. A prefix of fewer than @typo_min_letters@ or more than @suggestion_swaps@ characters is returned as
+-- it is. Under a row policy, the indexes cannot be used, so p_key is returned.
 create or replace function shop_private.meant_prefix(p_key text, p_catalog text)
 returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off

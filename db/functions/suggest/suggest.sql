@@ -4,11 +4,12 @@
 --
 -- `kind` is query, type, brand or product. For a query, `count` visitors of the catalog have searched for the text and
 -- found something. For a type or brand, `count` products have it. For a product, the text is its title, product_id and
--- sku name it, and `count` is null. A query, type or brand is suggested if the prefix stands at the beginning of one of
--- its first words. A title is suggested only if it begins with the prefix. Capitals and accents make no difference. If
--- nothing begins with the prefix, the prefixes with two neighbouring letters exchanged are tried (see meant_prefix). If
--- no query, type or brand is found in this way, those with a similar word are suggested. `corrected` is true in both
--- cases. An empty prefix returns the most frequent queries, types and brands.
+-- sku name it, and `count` is null. A query, type or brand is suggested if the prefix, which can have several words,
+-- stands at the beginning of one of its first @suggestion_starts@ words. A title is suggested only if it begins with
+-- the prefix. Capitals and accents make no difference. If nothing begins with the prefix, the prefixes with two
+-- neighbouring letters exchanged are tried (see meant_prefix). If no query, type or brand is found in this way, those
+-- with a similar word are suggested. `corrected` is true in both cases. An empty prefix returns the most frequent
+-- queries, types and brands.
 --
 -- Queries, types and brands come from the last shop.refresh_suggestions. A query is suggested only if at least
 -- @suggestion_visitors@ different visitors of the catalog have searched for it. A filter, or a row policy that hides

@@ -1,8 +1,8 @@
--- Returns queries, product types and brands that shop.refresh_suggestions has kept. One of the first words of each text
--- begins with p_key, a result of suggestion_key. An empty p_key returns the most frequent texts. If no text is found
--- and p_key has at least @typo_min_letters@ characters, the texts with a similar word are returned. `similarity` is
--- then the word similarity (pg_trgm); otherwise it is 1. At most p_most texts of each kind are returned. Blocked texts
--- are not returned.
+-- Returns those queries, product types and brands kept by shop.refresh_suggestions that have p_key, a result of
+-- suggestion_key, at the beginning of one of their first @suggestion_starts@ words. An empty p_key returns the most
+-- frequent texts. If no text is found and p_key has at least @typo_min_letters@ characters, the texts with a similar
+-- word are returned. `similarity` is then the word similarity (pg_trgm); otherwise it is 1. At most p_most texts of
+-- each kind are returned. Blocked texts are not returned.
 create or replace function shop_private.suggested_texts(p_key text, p_catalog text, p_kinds text[], p_most integer)
 returns table (kind text, folded text, text text, count bigint, place smallint, similarity real)
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off

@@ -1,6 +1,6 @@
 -- Fits the temperature of shop.zero_shot and stores it in shop.tuning. The sample is up to 2,000 products that pass the
--- filter, have an encoded first image, and have a value in `field`; this value is the known tag of a product. Products
--- with other tags than the 50 most frequent ones are left out. The temperature is fitted on half of the sample. On the
+-- filter, have an encoded first image, and have a value in `field`; this value is the known tag of a product. Only
+-- products with one of the 50 most frequent tags are used. The temperature is fitted on half of the sample. On the
 -- other half, the function measures how reliable the confidence is. The measure is the expected calibration error
 -- (ece), in 15 equal bins of confidence. If fewer than 200 products or fewer than 2 tags remain, an earlier temperature
 -- is deleted, no temperature is stored, and `reason` says why. If the template is null, only the label is encoded.

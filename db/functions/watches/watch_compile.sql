@@ -1,8 +1,7 @@
 -- Translates the filters and texts of the watches of p_catalog again, or those of all catalogs if p_catalog is null.
 -- Disabled watches are left out. An upgrade calls the function for all catalogs, and catalog_language_changed for one.
 -- An upgrade disables a watch whose filter or text can no longer be translated. A change of the language fails instead,
--- because the caller could be the cause: whoever changes the language with a nearly full stack makes every translation
--- fail.
+-- because the cause could be the caller: if the caller's stack is nearly full, every translation fails.
 create or replace function shop_private.watch_compile(p_catalog text default null)
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

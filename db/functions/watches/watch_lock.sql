@@ -1,4 +1,4 @@
--- Locks a catalog until the transaction ends, so that its watches are created and deleted by one transaction at a time.
+-- Locks a catalog until the transaction ends, so that only one transaction at a time creates or deletes its watches.
 -- The lock does not stop loads and encoders. An advisory lock could not serve here, because every role may take it. The
 -- function runs with the rights of the caller, so nobody locks a catalog that row level security hides.
 create or replace function shop_private.watch_lock(p_catalog text)

@@ -2,7 +2,7 @@
 -- lost in the meantime, and all items of a retired model. Returns the number of stored vectors. The arrays are
 -- parallel: one element for each item. If the model serves, the products are noted for webhooks, and those that are
 -- searchable with these vectors are compared with the watches. If the model has labels, the function first locks the
--- products, in the order of a load, because a change of their labels must not run at the same time.
+-- products, in the order in which a load locks them, because their labels must not change at the same time.
 create or replace function shop_private.work_complete(
     p_worker uuid, p_model_id smallint, p_part shop_private.part,
     p_products uuid[], p_positions smallint[], p_sources bytea[], p_embeddings @vector@.halfvec[]

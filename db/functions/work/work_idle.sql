@@ -1,6 +1,6 @@
 -- Returns whether the models in p_models have nothing to encode within the next ten seconds. The result is true if no
--- item is leased, no title and no image file is pending, and no image of a host is due within ten seconds. Images of a
--- host with a longer pause are ignored, because a host that does not answer can delay them for hours.
+-- item is leased, no title and no image file is pending, and no image of a host is due within ten seconds. If a host is
+-- paused for longer, its images are ignored, because a host that does not answer can delay them for hours.
 create or replace function shop_private.work_idle(p_models smallint[]) returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     with recursive hosts(model_id, host) as (

@@ -155,7 +155,7 @@ def test_every_product_is_compared_if_the_index_finds_too_few_and_the_reason_say
         rows = search(conn, query=QUERY, title_weight=0, keyword_weight=0)
         assert {row.sku for row in rows} == {f"sku {n}" for n in range(1, 6)}
         assert {(row.route, row.reason) for row in rows} == {
-            ("exact", "image: the index found 5, so all were compared")
+            ("exact", "image: the index found 5 products, so all products were compared")
         }
         transaction.rollback()
 

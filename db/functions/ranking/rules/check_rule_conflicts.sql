@@ -2,7 +2,7 @@
 -- time. Two rules contradict each other in three cases:
 --   (1) they pin products at the same place under the same condition;
 --   (2) both replace the query, and the new query of one meets the condition of the other;
---   (3) one hides the product that the other pins, and the hiding rule has the condition always or the same condition
+--   (3) one hides the product that the other pins, and the hiding rule has an `always` condition, or the same condition
 --       as the pinning rule.
 -- It does not matter which of the two rules is saved first. The function also raises an error if the new query of
 -- p_rule meets the condition of p_rule. An error is also raised if @max_general_rules@ other live rules of the catalog

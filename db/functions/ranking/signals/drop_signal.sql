@@ -1,6 +1,6 @@
 -- Removes a signal. If it was the last signal of its role, the function that reads the signals of this role is removed
--- too. Only the role that defined the signal, or an administrator, may remove it. Raises an error for a built-in
--- signal, and for a name without a signal.
+-- too. Only the role that defined the signal, or an administrator, may remove it. Raises an error if the signal is
+-- built in, or if no signal has this name.
 create or replace function shop.drop_signal(name text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Tells whether the session acts as a role with the rights of app. Inside a SECURITY DEFINER function too, is_staff
--- looks at the role of the session, not at the owner of that function.
+-- Tells whether the session acts as a role with the rights of app. If a SECURITY DEFINER function calls is_staff, the
+-- role of the session counts, not the owner of that function.
 create or replace function shop_private.is_staff()
 returns boolean
 language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -69,7 +69,7 @@ begin
             when entry.kind <> 'products' then null
             when jsonb_typeof(entry.value -> 'filter') is distinct from 'object' then 'filter must be an object'
             when not entry.value ?| '{price,price_factor,availability}' or entry.value ?& '{price,price_factor}'
-                then 'products needs a price, a price_factor or an availability; a price excludes a price_factor'
+                then 'products needs a price, a price_factor or an availability, but not both price and price_factor'
             when jsonb_typeof(coalesce(entry.value -> 'price', entry.value -> 'price_factor')) <> 'number'
                 or (entry.value ->> 'price')::numeric not between 0 and 9999999999
                 or (entry.value ->> 'price_factor')::numeric not between 0 and 100

@@ -9,7 +9,7 @@ begin
         raise exception using errcode = '25006', message = case when pg_is_in_recovery()
                 then 'shop.what_if runs on the primary, and this server is a replica'
                 else 'shop.what_if needs a transaction that may write' end,
-            hint = 'The changes are made and rolled back.';
+            hint = 'shop.what_if makes the changes, searches, and rolls the changes back.';
     end if;
     if p_k is null or p_k not between 1 and @what_if_page@ then
         raise exception using errcode = '22023', message = format('k is %s', coalesce(p_k::text, 'null')),

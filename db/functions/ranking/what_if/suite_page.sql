@@ -1,5 +1,6 @@
--- Returns the SKUs of the first p_k products of a query of suite_queries, as a JSON array. A search whose
--- signals run into statement_timeout goes on without them, so the function raises the error of the timeout.
+-- Returns the SKUs of the first p_k products of a query of suite_queries, as a JSON array. If statement_timeout passes
+-- while a search reads its signals, the search goes on without them. The function then raises the error of the timeout,
+-- because the page is ranked without signals.
 create or replace function shop_private.suite_page(p_query jsonb, p_k integer)
 returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

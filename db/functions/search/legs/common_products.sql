@@ -5,10 +5,10 @@
 --
 -- The words together can be rare, even if each word is common. If the function reads the index and finds that at most
 -- @keyword_common@ products have every word and meet p_condition, `complete` is true and `product_ids` lists these
--- products. Otherwise `product_ids` is null if p_needed is null, because the vector legs then select the
--- products. If no vector leg runs, p_needed is the number of products that the keyword leg needs. `product_ids` then
--- lists up to @keyword_common@ products that have every word. If fewer than p_needed products are found, a sample of
--- the table adds products that have some words.
+-- products. Otherwise, the result depends on p_needed. If vector legs run, they select the products; p_needed and
+-- `product_ids` are then null. If no vector leg runs, p_needed is the number of products that the keyword leg needs,
+-- and `product_ids` lists up to @keyword_common@ products that have every word. If these are fewer than p_needed, a
+-- sample of the table adds products that have some words.
 --
 -- The work has a limit, whatever the words are: the index is read only if the rarest word has at most
 -- @keyword_most_listed@ products. At most @keyword_most_read@ products are read by the index, and twice as many in the

@@ -6,9 +6,9 @@
 -- A single walk can end in a region of the graph that is far from the nearest products. This can happen for a mix (a
 -- query of several inputs), whose vector lies between the products that resemble the inputs. It can also happen under a
 -- filter that excludes the neighbourhood of the query. Each further walk therefore searches near another vector, its
--- start. Before the walk, the start is moved towards the query: @start_pull@ times the query's vector is added to it,
--- or under a far filter (see docs/glossary.md) @far_first_pull@ times in the first round and @far_pull@ times in later
--- rounds.
+-- start. Before the walk, the start is moved towards the query: a multiple of the query's vector is added to it. The
+-- factor is @start_pull@. Under a far filter (see docs/glossary.md), the factor is @far_first_pull@ in the first round
+-- and @far_pull@ in later rounds.
 --
 -- For a mix, the starts of the first round are the inputs with a positive weight (p_starts). If a filter excludes the
 -- query's neighbourhood, p_sampled lists sampled products that match, nearest first; otherwise it is null. If p_sampled

@@ -1,4 +1,4 @@
--- Returns the number of rows of a table that this transaction has read so far, by a scan or through an index.
+-- Returns how many rows of a table this transaction has read so far, by a scan of the table or through an index.
 create or replace function shop_private.rows_read(p_table regclass)
 returns bigint
 language sql stable parallel restricted set search_path = pg_catalog, pg_temp as $$

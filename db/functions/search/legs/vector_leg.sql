@@ -5,7 +5,7 @@
 --
 --   the whole catalog                          -> one scan of the HNSW index (unfiltered_hnsw_leg)
 --   a catalog among several, or all products
---   except the products given as input         -> one scan, lengthened for the known share (scaled_hnsw_leg)
+--   except the products given as input         -> one scan, longer if the share is smaller (scaled_hnsw_leg)
 --   at most settings.exact_limit matches       -> compare all matches (compared_leg; see also search_leg)
 --   more matches                               -> filtered scan of the HNSW index (filtered_hnsw_leg)
 --   an index over bits                         -> one scan of it in place of the scans above (bit_leg)
@@ -24,11 +24,11 @@
 -- if the matches were not collected. If this function collects the matches, p_matched returns them. The number of
 -- matches is the length of p_matched, or an estimate from p_share, the share of all products that match. Up to
 -- @compare_limit@ matches, a scan may cost at most as much as comparing all matches. In the code, `comparison` is the
--- number of candidates that cost as much; under a filter on an attribute, it includes reading every product.
--- `affordable` is the largest number of candidates of a scan. p_filtered says whether a filter applies. Under a filter,
--- p_share is an estimate, and the share of matches near the query can be different. If the scan gives up, up to
--- @compare_limit@ matches are compared, because this is cheaper than walks. Up to @far_compare_limit@ matches are
--- compared if this costs no more than @far_walk_candidates@ candidates.
+-- cost of comparing all matches, expressed as a number of candidates; under a filter on an attribute, this cost
+-- includes reading every product. `affordable` is the largest number of candidates of a scan. p_filtered says whether a
+-- filter applies. Under a filter, p_share is an estimate, and the share of matches near the query can be different. If
+-- the scan gives up, up to @compare_limit@ matches are compared, because this is cheaper than walks. Up to
+-- @far_compare_limit@ matches are compared if this costs no more than @far_walk_candidates@ candidates.
 --
 -- The scans read the indexes of p_settings.labels if the search has labels. The walks read the index of the label if
 -- the search has one label, otherwise the index of all vectors (see leg_source). p_condition includes the condition of
@@ -93,7 +93,7 @@ begin
         tried := shop_private.unfiltered_hnsw_leg(
             p_part, p_vector, p_depth, rows_per_product, index::regclass, ef_search);
         leg := case when cardinality(tried.product_ids) = p_depth then tried end;
-        tried.reason := format('%s: the index found %s, so all were compared',
+        tried.reason := format('%s: the index found %s products, so all products were compared',
             p_part, coalesce(cardinality(tried.product_ids), 0));
     elsif p_filtered or p_share is null then
         scan := shop_private.filtered_hnsw_leg(source.vectors, p_vector, scanned, p_k, p_depth, index,
@@ -110,7 +110,7 @@ begin
         leg := case when scan.converged then tried end;
     end if;
     tried.reason := case when leg.route is null and tried.route is not null then coalesce(tried.reason,
-        p_part || ': few of the nearest match, so all that match were compared') end;
+        p_part || ': few of the nearest products match, so all products that match were compared') end;
     if tried.route is not null and leg.route is null and p_starts is null and p_route is null and p_matched is null
         and p_filtered and comparable then
         p_matched := (select m from shop_private.first_matches(p_condition, @compare_most@ + 1) m

@@ -1,7 +1,7 @@
 -- Returns the condition on p (shop.product) that the operators of a query set, or null if they set none. A product must
--- meet all operators, but it needs only one of several values that the query requires of one field. An excluded text
--- that has only stop words excludes no product. The function needs no SET clause, because it runs under the search_path
--- of its callers.
+-- meet all operators. But if the query requires several values of one field, one of these values is enough. An excluded
+-- text that has only stop words excludes no product. The function needs no SET clause, because it runs under the
+-- search_path of its callers.
 create or replace function shop_private.query_condition(p_parsed shop_private.parsed_query, p_catalog text)
 returns text
 language plpgsql stable as $$

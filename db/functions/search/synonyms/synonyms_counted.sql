@@ -1,5 +1,5 @@
 -- Refuses an INSERT after which shop.synonym has more than @synonym_max_rows@ rows. A row takes more than 100 bytes, so
--- a small table is not counted.
+-- the rows of a table of at most @synonym_max_rows@ x 100 bytes need not be counted.
 create or replace function shop_private.synonyms_counted() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
