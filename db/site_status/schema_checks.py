@@ -139,7 +139,7 @@ def _index_fix(name: str, *, is_deferred: bool) -> str:
 _LEFTOVER = re.compile(r'_cc(new|old)\d*"?$')
 INSUFFICIENT_PRIVILEGE = "42501"
 _IS_SUPERUSER = text("select rolsuper from pg_roles where rolname = current_user")
-# The time at which this database was created. Its file PG_VERSION is written at that time, and not changed later.
+# The time at which this database was created: the database's file PG_VERSION is written then, and is not changed later.
 _CREATED = text(
     "select (pg_stat_file('base/' || oid || '/PG_VERSION')).modification from pg_database "
     "where datname = current_database()"

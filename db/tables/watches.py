@@ -93,8 +93,8 @@ watch_match = Table(
 )
 
 # The floors are the least cosine similarities at which an image or a title matches. If the watch has a min_similarity,
-# image_floor is that number, and title_floor is null. Otherwise the floors are measured, and a floor is null while the
-# catalog has too few vectors of images or titles for this.
+# image_floor is that number, and title_floor is null. Otherwise both floors are measured. A floor is null while the
+# catalog has too few vectors of images or titles to measure it.
 watch_vector = Table(
     "watch_vector",
     metadata,
@@ -110,8 +110,8 @@ watch_vector = Table(
 
 # The number of matches that were stored for a watch, including matches that were deleted later. If this number exceeds
 # the limit, watch_renew counts the matches that remain. If even these are too many, watch_renew disables the watch.
-# Otherwise it stores the new number. The table is private, because the role of a watch may see fewer products than
-# match.
+# Otherwise it stores the number of the matches that remain. The table is private, because the role of a watch may see
+# fewer products than match.
 watch_count = Table(
     "watch_count",
     metadata,

@@ -1,4 +1,4 @@
-"""Prints the secrets of a site with new random passwords. It needs only Python, and writes no file.
+"""Prints the secrets of a site with new random passwords. The script needs only Python, and writes no file.
 
 python create_secrets.py | kubectl create --namespace windowshop --filename -
 

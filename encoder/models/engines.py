@@ -63,7 +63,7 @@ class EngineChoice:
 def choose(source: str, revision: str, device: str, *, engine: str, precision: str, root: Path) -> EngineChoice:
     """Returns what runs the model on `device`. `engine` is auto, torch or onnx. `root` has the exports.
 
-    If `engine` is onnx, raises ModelUnavailable if the device is not cpu or if there is no readable export.
+    With the engine onnx, raises ModelUnavailable if the device is not cpu or if there is no readable export.
     """
     required = engine == "onnx"
     if required and device != "cpu":
