@@ -176,9 +176,9 @@ def _is_suggested(query: str) -> Callable[[Connection], bool]:
 
 
 def _sees(scene: Drawing.Image, left: str, right: str, *, boxes: bool = False) -> Callable[[Connection], bool]:
-    """Returns a check of two searches by the scene: the first must find a product of the kind `left`, and the second a
-    product of the kind `right`. With `boxes`, the first search uses only the left half of the scene, and the second
-    only the right half."""
+    """Returns a check that makes two searches by the image `scene`. The first search must find a product of the kind
+    `left`, and the second a product of the kind `right`. With `boxes`, the first search uses only the left half of the
+    scene, and the second only the right half."""
     buffer = BytesIO()
     scene.save(buffer, "PNG")
 

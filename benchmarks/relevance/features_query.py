@@ -193,9 +193,9 @@ def _correction_figure(conn: Connection) -> str:
 
 
 def _lean(conn: Connection, weight: float) -> tuple[float, float]:
-    """Returns two shares of pairs in which a product that is meant ranks before another product, by the vectors alone.
-    For the first share, the excluded word describes the other product. For the second, the other product has nothing to
-    do with the query."""
+    """Returns two shares. Each is the share of pairs of products in which the product that is meant ranks before the
+    other one, by the vectors alone. In the pairs of the first share, the excluded word describes the other product. In
+    those of the second share, the other product has nothing to do with the query."""
     order, kept = [], []
     for number, (query, word, meant, described) in enumerate(LEANS):
         inputs = [{"text": query}, *([{"text": word, "weight": -weight}] if weight else [])]

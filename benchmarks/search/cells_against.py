@@ -22,7 +22,7 @@ from benchmarks.support.report import Line, Table, keep
 
 QUERIES = 36  # number of queries in a cell
 ROUNDS = 3  # each version answers all queries of a cell this many times
-RECALL_NOISE = 0.005  # a smaller difference of the mean recalls can be chance
+RECALL_NOISE = 0.005  # a difference of the mean recalls up to this size can be chance
 
 
 @dataclass(frozen=True)

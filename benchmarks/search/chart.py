@@ -21,8 +21,8 @@ LINES = {
 
 
 def draw(folder: Path = RESULTS, kind: str = "text") -> Path | None:
-    """Draw the chart. A filled point has a recall@10 of at least .98 and no answer with too few rows. Returns the path
-    of the chart, or None if matplotlib is not installed."""
+    """Draw the chart. A point is filled if the recall@10 is at least .98 and no answer has too few rows. Returns the
+    path of the chart, or None if matplotlib is not installed."""
     try:
         import matplotlib
     except ImportError:

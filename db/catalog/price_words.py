@@ -77,8 +77,8 @@ _EDGES = " ,;()[]*"
 
 
 def without_pieces(stock: str) -> str:
-    """Returns a number of pieces, such as "12 pcs" or "12 Stk.", without the unit. Returns "10" for "10+" and for ">
-    10", which mean at least so many pieces."""
+    """Returns a number of pieces, such as "12 pcs" or "12 Stk.", without the unit. From "10+" and "> 10", which mean
+    at least 10 pieces, returns "10"."""
     if stock[-1:].isdecimal() and stock[:1] not in (">", "≥"):
         return stock
     return _UNIT_OF_STOCK.sub("", _AT_LEAST.sub("", stock.strip()))

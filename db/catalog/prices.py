@@ -191,7 +191,7 @@ class _Evidence(NamedTuple):
 
 
 def may_be_equal(unit: str, other: str) -> bool:
-    """Return whether two units may stand for the same currency."""
+    """Return whether two units can stand for the same currency."""
     return not SHARED.get(unit, {unit}).isdisjoint(SHARED.get(other, {other}))
 
 

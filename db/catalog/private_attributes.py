@@ -10,8 +10,8 @@ from db.catalog.names import normalised, plain_words
 
 # The words of an attribute's name, without accents, decide whether the attribute is private. A name is private if it
 # has one of PRIVATE_WORDS, or one of PRIVATE_PAIRS (as two adjacent words or as one word). A name is also private if it
-# has a word of REVIEWERS after a word of REVIEWS, or is one of PRIVATE_NAMES. A name with one of PUBLIC_WORDS is public
-# in any case.
+# has a word of REVIEWERS after a word of REVIEWS, or is one of PRIVATE_NAMES. But a name with one of PUBLIC_WORDS is
+# always public.
 PRIVATE_WORDS = frozenset((
     "cost", "costs", "cogs", "costprice", "costperitem", "wholesale", "wholesaler", "supplier", "suppliers",
     "supplierid", "margin", "markup", "profit", "reviewer", "reviewers", "reviewername", "email", "emails",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-# The table has no primary key: no query looks up a single row, and a product may be named twice.
+# The table has no primary key, because no query looks up a single row, and a feed can name a product twice.
 _BEGIN = text("create temporary table named (product_id uuid not null)")
 _NAME = text("insert into pg_temp.named select shop.product_id(s, :catalog) from unnest(cast(:skus as text[])) s")
 _MISSING = """

@@ -1,1 +1,1 @@
-"""Runs a PostgreSQL server on one machine without an installation."""
+"""Runs a PostgreSQL server on this machine, which needs no installed PostgreSQL."""

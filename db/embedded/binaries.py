@@ -100,7 +100,7 @@ def remove_others(home: Path, programs: Path) -> None:
     """
     for copy in (home / "postgres").glob("[0-9]*"):
         if not programs.is_relative_to(copy):
-            # If a partly deleted copy kept its name, `unpack` would use it.
+            # If a partly deleted copy kept its name, `unpack` would use this copy.
             removed = copy.with_name(f".unpack-{copy.name}")
             with suppress(OSError):
                 copy.rename(removed)

@@ -6,7 +6,7 @@
 File locks show which processes use the server. The kernel releases the locks of a killed process. The locks are:
 
     start.lock    exclusive, while a process attaches to the server, leaves it, starts it or stops it
-    users.lock    shared, as long as a process is attached; checked only by a process that holds start.lock
+    users.lock    shared, as long as a process is attached; only a process that holds start.lock checks this lock
     bell.lock     shared, as long as a process is attached; the reaper sleeps until this lock is free
     reaper.lock   exclusive, as long as the reaper lives
     server.lock   exclusive, as long as any process of the server lives

@@ -1,4 +1,4 @@
-"""Runs the search of a judged query, with `shop.search` or as a trial of a model that need not be serving."""
+"""Runs the search of a judged query: with `shop.search`, or as a trial of a model, which need not be serving."""
 
 import json
 from collections.abc import Mapping

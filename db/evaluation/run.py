@@ -25,7 +25,7 @@ class EvaluationOptions:
     suites: Sequence[str] = ("default",)
     filters: Sequence[Filter | None] = (None,)
     k: int = 10
-    weights: LegWeights | None = None  # the legs' weights in a hybrid search; None: the default weights of a search
+    weights: LegWeights | None = None  # the weights of the legs in a search by all legs; None: the default weights
     route: str | None = None
     against: str | None = None  # the number of an earlier run, or "last"
     fit: bool = False

@@ -61,9 +61,8 @@ class GuardedBackend(httpcore2.NetworkBackend):
         raise httpcore2.ConnectError("the host has no address")
 
     def addresses(self, host: str, port: int, deadline: float) -> list[Ip]:
-        """Return the addresses of a host. Raises ImageRejected if any address is forbidden, even if others are allowed.
-
-        A host name with both allowed and forbidden addresses is a sign of an attack. Raises TimeoutError at the
+        """Return the addresses of a host. Raises ImageRejected if any of these addresses is forbidden, even if others
+        are allowed, because a host name with addresses of both kinds is a sign of an attack. Raises TimeoutError at the
         deadline, and httpcore2.ConnectError if the host name cannot be resolved.
         """
         ips = self._resolved(host, port, deadline)

@@ -138,7 +138,8 @@ def _compared(
     settings: Mapping[str, object] = SCAN,
     plus: str = "",
 ) -> Strategy:
-    """Returns the strategy that takes the nearest `candidates` by bits and ranks them by their vectors."""
+    """Returns a strategy. It takes the `candidates` products that are nearest by their bits, and ranks these products
+    by their vectors."""
     statement = COMPARED.format(code=CODE, dimension=DIMENSION, plus=plus, candidates=candidates, k=K)
     settings = {
         **settings,

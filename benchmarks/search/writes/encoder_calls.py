@@ -22,7 +22,7 @@ Vectors = Callable[[Sequence[UUID]], NDArray[np.float32]]  # returns the vectors
 
 
 def write_vectors(database: Database, model_id: int, part: Part, vectors: Vectors) -> int:
-    """Store the vectors of all items of `part` on the work list. Returns the number of stored vectors.
+    """Store a vector for each work item of `part` (image or title). Returns the number of stored vectors.
 
     As in an encoder, one connection claims the next batch while another connection stores the vectors of the batch
     before it. Each batch is committed.

@@ -6,8 +6,8 @@
 -- `sort` is one or more fields, such as 'effective_price desc' or 'availability, title' (see sort_keys). The effective
 -- price is the price at the time of the statement (shop.effective_price). Products without a value come last, and
 -- product_id orders equal products. A null `sort` orders by product_id. This order is the same on every call, and mixes
--- products of all types. The orders price, price desc, effective_price and effective_price desc are read from an
--- index, and so is the order of a null `sort`. Any other sort reads all products that pass the filter.
+-- products of all types. An index gives the orders price, price desc, effective_price and effective_price desc, and the
+-- order of a null `sort`. For any other sort, the function reads all products that pass the filter.
 --
 -- `after_cursor` is the cursor of the last row of the previous page; null returns the first page. Without `sort`, the
 -- product_id of that row may be passed as `after` instead. A null filter lets every product pass.

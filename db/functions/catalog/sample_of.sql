@@ -1,5 +1,5 @@
 -- Returns, as SQL, a table expression that samples about p_rows rows of a table. p_table names the table, and p_total
--- is the number of its rows. Equal expressions sample the same pages as long as the table has the same pages.
+-- is the number of its rows. The same expression samples the same pages again, as long as the table has the same pages.
 create or replace function shop_private.sample_of(p_table text, p_total bigint, p_rows integer)
 returns text
 language plpgsql immutable as $$

@@ -1,5 +1,5 @@
--- Records that a host has answered. The host is then not paused, and workers may fetch several of the host's images at
--- a time.
+-- Records that a host has answered. The host is then no longer paused, and workers can fetch several of its images at
+-- the same time.
 create or replace function shop_private.fetch_answered(p_host text) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     insert into shop_private.fetch_host as f (host, answered_at) values (p_host, clock_timestamp())

@@ -3,7 +3,7 @@
 --
 -- The first part of the condition uses the indexes on price and sale_price. Because the first part tests the price and
 -- the sale price, it also selects products whose effective price does not fit; the second part excludes these. The
--- second part is true for every product without a sale price, so most products need no comparison of times, and the
+-- second part is true for every product without a sale price. So for most products, no times are compared, and the
 -- planner's estimate stays right.
 create or replace function shop_private.filter_effective_price(p_operator text, p_operand jsonb, p_place text)
 returns text language plpgsql stable parallel safe as $$

@@ -1,6 +1,6 @@
--- Returns the conditions of one field, one condition for each operator of the field. A value without an operator means
--- eq; a list without an operator means in. p_place is the path of the object that contains the field, or null for the
--- filter itself; error messages show this path.
+-- Returns the conditions of one field, one condition for each operator of the field. A value without an operator stands
+-- for the operator eq, and a list without an operator for the operator in. p_place is the path of the object that
+-- contains the field, or null for the filter itself; error messages show this path.
 create or replace function shop_private.filter_field(p_field text, p_value jsonb, p_place text)
 returns text[] language plpgsql stable parallel safe as $$
 declare

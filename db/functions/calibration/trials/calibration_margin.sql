@@ -1,7 +1,7 @@
 -- Chooses the stop margin (see filtered_hnsw_leg) for one filter: the smallest of the tried margins whose recall@k
 -- reaches the target with 95 % confidence. If no tried margin reaches the target, the function chooses the knee
 -- instead: the smallest margin whose recall is at most @calibration_knee@ below the best recall measured. p_condition
--- is the number of the filter in calibration_conditions. A share p_share of all products passes the filter.
+-- is the number of the filter in calibration_conditions. p_share is the share of all products that pass the filter.
 --
 -- The searches with one margin are a trial. The trials begin with the smallest margin of at least p_least. They end
 -- when one of these conditions holds:

@@ -3,16 +3,17 @@
 -- p_conditions is a condition on p (shop.product). p_own[n] is the product whose image is query n, or null if query n
 -- is a text; the list of query n excludes this product. p_table stores the image vectors.
 --
--- The function compares all queries with all vectors in one scan of the table, because one scan for each query would
--- read the table as often as there are queries. It compares one range of pages after another until p_until, and returns
--- whether all pages were compared. If not, a later call continues. `examined` is the number of compared pages, or
--- infinity after the last page. p_bounds[n] is a cosine distance within which query n has p_k matches of each condition
--- (or all, if there are fewer), besides its own product; farther products are dropped immediately. A bound of 2 drops
--- nothing.
+-- The function compares all queries with all vectors in one scan of the table, because a scan for each query would read
+-- the whole table again for each query. The scan compares one range of pages after another until p_until. The function
+-- returns whether all pages were compared. If not, a later call continues. `examined` is the number of compared pages,
+-- or infinity after the last page. p_bounds[n] is a cosine distance within which query n has p_k matches of each
+-- condition (or all, if there are fewer), besides its own product; farther products are dropped immediately. A bound of
+-- 2 drops nothing.
 --
--- The planner expects that a third of the pairs lie within the bounds, but hardly any do. Hash and merge joins are
--- therefore disabled: they would read all of shop.product for each range of pages. The pairs are materialized before
--- they are grouped, because the planner would otherwise read the whole table of vectors in the order of its key.
+-- The planner expects that a third of the pairs of a query and a vector lie within the bounds, but hardly any pairs do.
+-- Hash and merge joins are therefore disabled: they would read all of shop.product for each range of pages. The pairs
+-- are materialized before they are grouped, because the planner would otherwise read the whole table of vectors in the
+-- order of its key.
 create or replace function shop_private.calibration_truth(
     p_step text, p_queries @vector@.halfvec[], p_own uuid[], p_bounds double precision[], p_conditions text[],
     p_k integer, p_table regclass, p_until timestamptz
