@@ -199,7 +199,8 @@ def _replaces(conn: Connection, definition: str) -> bool:
             _execute(conn, definition)
         except DatabaseError as error:
             savepoint.rollback()
-            # These errors show a changed result, a changed argument name, or an object that a later revision creates.
+            # These errors mean that the result or the name of an argument has changed, or that the function uses an
+            # object that a revision of this upgrade has yet to create.
             if not (error.sqlstate or "").startswith(("42", "3F")):
                 raise
             return False

@@ -72,7 +72,8 @@ def prepare(conn: Connection, roles: Roles) -> Extensions:
 
 
 def admin_commands(conn: Connection, admin: str) -> str:
-    """Return the statements that an administrator runs once in this database for a plain database owner."""
+    """Return the statements that an administrator runs once in this database, so that its owner need not be a
+    superuser."""
     user, schema = _quote(conn, admin), DBLINK_SCHEMA
     return f"""\
     create extension if not exists vector;

@@ -8,7 +8,7 @@ none. PUBLIC then keeps the right to execute the functions of large objects.
 from psycopg import sql
 from sqlalchemy import Connection, text
 
-OTHER_DATABASES = ("postgres", "template1")  # the databases of the embedded server beside Windowshop's database
+OTHER_DATABASES = ("postgres", "template1")  # the other databases of the embedded server that accept connections
 
 _LARGE_OBJECTS = text(
     "select p.oid::regprocedure::text from pg_proc p where p.pronamespace = 'pg_catalog'::regnamespace "

@@ -1,8 +1,9 @@
 """Creates the event trigger that extends row level security on shop.product to all tables that reveal something about
 products (shop_private.row_security_rules).
 
-Only a superuser may create an event trigger. If the administrator is no superuser, the tables change only at the next
-`windowshop db upgrade`, and `windowshop db check` names the tables that differ until then.
+Only a superuser may create an event trigger. If the administrator is no superuser, a change of the policies of
+shop.product reaches the other tables only at the next `windowshop db upgrade`. Until then, `windowshop db check` names
+the tables that differ.
 """
 
 from sqlalchemy import Connection, text

@@ -156,8 +156,8 @@ def scripts(home: Path) -> ScriptDirectory:
 def migrating(
     database: Database, settings: Settings, *, check: Callable[[Connection, Roles], None] = lambda _, __: None
 ) -> Iterator[tuple[Config, Connection, Extensions]]:
-    """Hold the migration lock and run `prepare`. Yield Alembic's configuration, its connection, which acts as the
-    owner, and the schemas of the extensions.
+    """Hold the migration lock and run `prepare`. Yield three values: Alembic's configuration, the connection of the
+    migration, and the schemas of the extensions. The connection acts as the owner.
 
     `check` is called before anything is changed.
     """

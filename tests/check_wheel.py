@@ -57,7 +57,7 @@ def build(base: Path) -> Path:
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(dist), str(source)]
     if int(metadata.version("setuptools").split(".")[0]) >= SETUPTOOLS:
-        command.append("--no-build-isolation")  # with a recent setuptools, pip need not fetch one
+        command.append("--no-build-isolation")  # the installed setuptools can build the wheel, so pip fetches none
     if subprocess.run(command, check=False).returncode:
         raise SystemExit(
             f"The wheel cannot be built. Without a package index, the build needs setuptools >= {SETUPTOOLS} "

@@ -19,7 +19,7 @@ class FolderSource:
     linked folders, and files that are not images."""
 
     name = "folder"
-    size = None  # unknown: counting the files would take a second pass over the folders
+    size = None  # unknown, because all folders would have to be read a second time to count the images
 
     def __init__(self, path: Path) -> None:
         try:

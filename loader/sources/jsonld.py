@@ -1,8 +1,8 @@
 """Reads schema.org products in JSON-LD, which web pages embed. A file has one document, or a document on each line.
 
 A document is a product, a list, or an object whose members in LEADS_ON lead to products. Each variant that the
-hasVariant of a ProductGroup describes becomes a product. If a variant lacks a member, it inherits the member of
-the group, except the members in OF_THE_GROUP.
+hasVariant of a ProductGroup describes becomes a product. A variant inherits the members that it lacks from the group.
+The members in OF_THE_GROUP are not inherited.
 """
 
 from collections.abc import Iterator

@@ -232,7 +232,7 @@ class MerchantXmlSource:
             ) from error
         except DTDForbidden:
             raise NotACatalog(
-                f"{self.path.name} has a document type, which can define entities; feeds have none",
+                f"{self.path.name} has a document type, which can define entities; feeds have no document type",
                 hint="Remove the <!DOCTYPE ...>.",
             ) from None
         except DefusedXmlException as error:

@@ -13,7 +13,7 @@ revision = "0023"
 down_revision = "0022"
 branch_labels = None
 depends_on = None
-serves = "0023"  # earlier code accepts no later schema than its own
+serves = "0023"  # code before this revision accepts no schema that is newer than the code
 
 
 def upgrade() -> None:

@@ -1,5 +1,5 @@
-"""Adds the option sort to the type of a search, the type of a row of a page, and indexes on the currency and on the
-group of variants of a product."""
+"""Adds the option sort to the type of a search. Also adds a type for a row of a page of results, and indexes on the
+currency and on the group of variants of a product."""
 
 from alembic import op
 

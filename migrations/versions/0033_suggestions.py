@@ -20,7 +20,8 @@ return pg_catalog.btrim(pg_catalog.regexp_replace(shop_private.fold(words), '[[:
 
 
 def upgrade() -> None:
-    # Revisions 0010 and 0030 already add these indexes. The call is for databases that ran earlier versions of them.
+    # Revisions 0010 and 0030 already add these indexes. The call is for databases that ran earlier versions of these
+    # two revisions.
     op.add_variant_indexes()
     run_raw(op, SUGGESTION_KEY)
     op.create_table(

@@ -10,9 +10,11 @@ branch_labels = None
 depends_on = None
 serves = "0023"
 
-# labels: the labels to which the filter of a search restricts the products; label_images, label_titles: the number of
-# vectors of products with these labels; label_share: the share of these products among all products, if the filter has
-# no other condition; label_ef: the calibrated ef_search of the image indexes of these labels.
+# What the settings of a search say about labels:
+#   labels                        the labels to which the filter of the search restricts the products
+#   label_images, label_titles    the number of vectors of products with these labels
+#   label_share                   the share of these products among all products; null if the filter says more
+#   label_ef                      the calibrated ef_search of the image indexes of these labels
 SETTINGS = {
     "labels": "integer[]",
     "label_images": "double precision",

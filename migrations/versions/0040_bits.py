@@ -10,8 +10,9 @@ branch_labels = None
 depends_on = None
 serves = "0023"
 
-# image_bits, title_bits: the dimension of the model if the index has bits, null if it has vectors; bit_candidates: the
-# number of candidates of an index over bits that a search without a filter compares.
+# What the settings of a search say about bits:
+#   image_bits, title_bits    the dimension of the model if the index is over bits; null if it is over vectors
+#   bit_candidates            how many candidates of an index over bits a search without a filter compares
 SETTINGS = ("image_bits", "title_bits", "bit_candidates")
 EF_SEARCH = "calibration_ef_search_check"
 

@@ -1,5 +1,5 @@
 """The validators and generators that integrators use accept the OpenAPI document. The document has the expected
-operation ids, bounds and closed objects."""
+operation ids, bounds and closed objects. A closed object refuses unknown members."""
 
 import json
 import os

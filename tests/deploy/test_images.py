@@ -49,7 +49,7 @@ print(json.dumps({
 
 
 class Images:
-    """The images, each of which is built when a test first asks for it."""
+    """Builds each image when a test first asks for it."""
 
     def __init__(self, tools: ContainerTools) -> None:
         self.tools = tools

@@ -1,7 +1,8 @@
 """A site runs with Prometheus and the PostgreSQL exporter. Each panel has data, and the alert for a process fires when
 the process stops.
 
-The exporter of Debian 12 is older than that of compose.yaml. It lacks two groups of metrics, which LATER adds.
+The tests use the exporter of Debian 12, which is older than the exporter in compose.yaml. The older exporter lacks two
+groups of metrics, which LATER adds.
 """
 
 import os

@@ -151,7 +151,8 @@ def test_writes_and_the_gateway_find_the_new_primary_without_a_command(patroni: 
         wait_until(written, 60, "a write after the promotion")
         print(f"promoted after {promoted - began:.1f} s, written {time.monotonic() - promoted:.1f} s later")
         with database.connect(Role.ANALYST) as conn, pytest.raises(EncoderUnavailable, match="no encoder"):
-            conn.exec_driver_sql("select shop.clip_text('a text after the failover')")  # the gateway has answered
+            # This error comes from the new primary, so the gateway has found it.
+            conn.exec_driver_sql("select shop.clip_text('a text after the failover')")
 
         patroni.start("one")  # follows the new primary
         wait_until(lambda: patroni.is_("one", "replica"), 120, (patroni.folder / "one.log").read_text()[-2000:])

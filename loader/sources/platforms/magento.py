@@ -1,8 +1,8 @@
 """Reads the product export of Magento 2 and Adobe Commerce, and of Magento 1.
 
-If a variant lacks a cell, it inherits the cell of its configurable product, except the cells in OF_THE_PARENT. A
-configurable product with variants in the file is not loaded itself. The rows of store views become the attribute
-`store_views` of their product, if the file has the product.
+A variant inherits the cells that it lacks from its configurable product. The cells in OF_THE_PARENT are not inherited.
+A configurable product with variants in the file is not loaded itself. If the file has the product of a row of a store
+view, the row becomes part of the attribute `store_views` of this product.
 """
 
 import re

@@ -53,7 +53,7 @@ def combined(records: Iterator[Found]) -> Iterator[Found]:
                 yield from product.rows()
             product = _Product(*found)
         elif product is None:
-            yield Reject(found[0], "", "the row has no SKU, and continues no row that was read")
+            yield Reject(found[0], "", "the row has no SKU, and there is no product to which it belongs")
         else:
             product.add(*found)
     if product is not None:

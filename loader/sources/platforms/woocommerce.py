@@ -1,6 +1,6 @@
 """Reads WooCommerce's product export.
 
-If a variation lacks a cell, it inherits the cell of its parent, a variable product. The cells in OF_THE_PARENT are not
+A variation inherits the cells that it lacks from its parent, a variable product. The cells in OF_THE_PARENT are not
 inherited. A variable product with variations in the file is not loaded itself.
 """
 

@@ -18,8 +18,8 @@ from loader.sources.reading.translated_names import english
 FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--map` gives them, best first
 
 # The column names that shops use for each field, best first. If several columns have a name of the same field, the
-# field takes the column with the best name, if possible one with values. The other columns become attributes.
-# TRANSLATIONS has these names in other languages.
+# field takes the column with the best name. A column without any value is taken only if none of the others has values.
+# The other columns become attributes. TRANSLATIONS has these names in other languages.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     **{column: (column,) for column in COLUMNS if column != "image_link"},
     "sku": ("sku", "seller_sku", "item_sku", "product_sku", "merchant_sku", "sku_code", "id", "offer_id", "posting_id",

@@ -1,5 +1,4 @@
-"""Reads the first bytes of a file. By these bytes and the file's suffix, each format decides whether the file has that
-format."""
+"""Reads the first bytes of a file. Each format recognises its files by these bytes and by the suffix of the file."""
 
 from functools import cached_property
 from typing import Any

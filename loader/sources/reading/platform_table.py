@@ -45,7 +45,7 @@ class PlatformTable(ABC):
     name: ClassVar[str]
     platform: ClassVar[str]  # the name of the export in error messages
     FIELDS: ClassVar[Mapping[str, tuple[str, ...]]]
-    SHOWN: ClassVar[Mapping[str, str]] = {}  # the fields that reports show for a key of FIELDS that is not a field
+    SHOWN: ClassVar[Mapping[str, str]] = {}  # key of FIELDS that is no field -> the fields that reports show instead
     needed: ClassVar[tuple[str, ...]] = ("title",)
 
     def __init__(self, file: CatalogFile, *, image_root: Path | None) -> None:

@@ -68,7 +68,7 @@ def test_rows_below_a_rejected_row_belong_to_no_product(tmp_path: Path):
     assert products["a"].attributes["product_types"] == ["One", "Two"]
     assert products["a"].images == ("a.jpg",)
     assert [reject.line for reject in rejects] == [2, 5, 6]
-    assert rejects[2].reason == "the row has no SKU, and continues no row that was read"
+    assert rejects[2].reason == "the row has no SKU, and there is no product to which it belongs"
 
 
 def test_values_of_a_multiple_choice_on_several_rows_become_a_list(tmp_path: Path):
