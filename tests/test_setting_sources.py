@@ -133,7 +133,7 @@ def test_the_settings_file_gives_the_settings_that_the_environment_lacks(
         ("web = 3", "windowshop.toml: web must be a table: [web]"),
     ],
 )
-def test_a_wrong_settings_file_is_refused_with_the_place(content: str, said: str, folder: Path) -> None:
+def test_a_wrong_settings_file_is_refused_with_the_place_of_the_fault(content: str, said: str, folder: Path) -> None:
     (folder / "windowshop.toml").write_text(content, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(SettingsError) as raised:
         (Settings.read(), WebSettings.read())

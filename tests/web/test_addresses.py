@@ -40,7 +40,7 @@ def test_a_slash_that_a_proxy_has_decoded_belongs_to_the_sku(own_database: Datab
         assert client.delete("/products/a/b").status_code == 204
 
 
-def test_a_similar_search_takes_an_encoded_sku(client: httpx.Client) -> None:
+def test_a_search_for_similar_products_accepts_an_encoded_sku(client: httpx.Client) -> None:
     assert client.get("/products/sku%201/similar", params={"top_k": 3}).status_code == 200
     assert client.get("/products/no%2Fsuch/similar").json()["type"].endswith(":not-found")
     assert client.get("/products/a%00b").status_code == 422

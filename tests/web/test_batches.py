@@ -55,7 +55,7 @@ def test_a_batch_without_an_item_that_can_be_read_is_refused(client: httpx.Clien
     assert "first item" in answer.json()["detail"]
 
 
-def test_a_mistyped_catalog_is_refused_and_create_creates_it(writing: httpx.Client) -> None:
+def test_a_missing_catalog_is_refused_unless_the_member_create_is_true(writing: httpx.Client) -> None:
     body = {"products": [{"sku": "x", "title": "y"}], "catalog": "mian"}
     refused = writing.put("/products", json=body)
     assert (refused.status_code, refused.json()["type"]) == (404, "urn:windowshop:problem:not-found")

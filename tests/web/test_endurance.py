@@ -85,7 +85,7 @@ def watch(asking: Asking, process: psutil.Process, metrics: int) -> tuple[list[i
 
 
 @pytest.mark.soak
-def test_overload_is_refused_and_searches_after_the_overload_are_answered(
+def test_excess_requests_are_refused_and_searches_after_the_overload_are_answered(
     own_database: Database, environment: Environment, tmp_path: Path
 ) -> None:
     port, metrics = free_port(), free_port()

@@ -75,7 +75,7 @@ def test_rules_that_pin_and_hide_one_product_are_refused_in_either_order(
         save(stocked, *second)
 
 
-def test_conditions_with_the_same_words_are_the_same(stocked: Shop) -> None:
+def test_conditions_with_the_same_words_count_as_one_condition(stocked: Shop) -> None:
     save(stocked, "first", QUERY, {"pin": "s1", "at": 1})
     with pytest.raises(DatabaseError, match="'first' pins a product at place 1 under the same condition"):
         save(stocked, "second", {"query": "Red  SHOES!"}, {"pin": "s2", "at": 1})

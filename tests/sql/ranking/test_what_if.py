@@ -100,7 +100,7 @@ def test_an_existing_rule_or_synonym_can_be_switched_off(suite: Shop) -> None:
     assert {row.query for row in what_if(app, {"remove_synonym": number})[1:]} == {"shoes", "red shoes"}
 
 
-def test_the_figures_are_those_of_an_evaluation(suite: Shop) -> None:
+def test_the_figures_of_what_if_equal_those_of_an_evaluation(suite: Shop) -> None:
     judged(suite, ("red shoes", "gone", 3), ("shoes", "s2", 0), ("unknown", "gone", 2))
     suite.cache("unknown", seed=9)
     app, analyst = suite.connect(Role.APP), suite.connect(Role.ANALYST)

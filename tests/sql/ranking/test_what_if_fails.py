@@ -76,7 +76,7 @@ def test_a_session_that_waits_for_an_earlier_lock_of_the_caller_ends_no_round(su
     waiting.join()
 
 
-def test_the_rows_that_the_rounds_write_are_limited(suite: Shop) -> None:
+def test_the_number_of_rows_that_the_rounds_write_is_limited(suite: Shop) -> None:
     """The limit is lowered from 200,000 rows to 20, and two rounds write more. Another session ends each round."""
     definition = str(suite.value("select pg_get_functiondef('shop.what_if'::regproc)"))
     assert definition.count("written > 200000 ") == 1

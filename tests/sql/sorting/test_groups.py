@@ -136,7 +136,7 @@ def test_variants_that_do_not_match_are_not_counted(analyst: Connection) -> None
             assert (hit.group_high or 0) <= 100
 
 
-def test_with_a_sort_the_first_variant_of_the_sort_is_shown(analyst: Connection) -> None:
+def test_with_a_sort_each_group_shows_its_first_variant_in_that_order(analyst: Connection) -> None:
     hits = search(analyst, group_by="item_group_id", sort="price", filter='{"currency": "EUR"}', k=100)
     assert [hit.price for hit in hits] == sorted(hit.price or 0 for hit in hits)
     assert all(hit.group_high is not None and hit.group_low is not None for hit in hits)
@@ -190,7 +190,7 @@ def test_products_with_nearly_equal_images_are_one_row(shop: "Shop") -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"cut": "relevant"}])
-def test_groups_read_at_most_six_rows_for_each_product(stocked: "Shop", options: dict[str, Any]) -> None:
+def test_a_search_with_groups_reads_at_most_six_rows_for_each_product(stocked: "Shop", options: dict[str, Any]) -> None:
     numbers = []
     for group_by in (None, "title"):  # 100 of the 240 groups are on the page
         with stocked.database.connect(Role.ANALYST) as conn, conn.begin():

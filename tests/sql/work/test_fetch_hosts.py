@@ -1,5 +1,5 @@
-"""Fetches of images are limited for each host. A host that does not answer is paused, and delays only its own
-images."""
+"""Fetches of images are limited for each host. Until a host has answered, it gets one fetch at a time, which is called
+a probe. A host that does not answer is paused, and delays only its own images."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

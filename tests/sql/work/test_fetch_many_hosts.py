@@ -117,7 +117,7 @@ def test_repeated_claims_reach_each_of_2500_hosts(shop: "Shop") -> None:
     assert len(reached) == 2500
 
 
-def test_a_host_after_1500_paused_hosts_is_reached(shop: "Shop") -> None:
+def test_repeated_claims_reach_a_host_that_comes_after_1500_paused_hosts(shop: "Shop") -> None:
     add_hosts(shop, 1500)
     shop.run(
         "insert into shop_private.fetch_host (host, failures, paused_until) "

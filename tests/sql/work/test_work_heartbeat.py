@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tests.support.shop import Shop
 
 
-def test_a_lease_expires_lease_seconds_after_the_last_heartbeat(shop: "Shop") -> None:
+def test_a_lease_expires_the_given_number_of_seconds_after_the_last_heartbeat(shop: "Shop") -> None:
     worker = shop.worker(alive=False)
     worker.beat(lease_seconds=7)
     assert shop.value(

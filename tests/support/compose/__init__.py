@@ -1,1 +1,2 @@
-"""Reads compose.yaml and the Containerfile, checks them, and runs their processes without a container engine."""
+"""Reads and checks compose.yaml and the Containerfile. Runs their processes without a container engine, or builds the
+images and runs containers."""

@@ -24,7 +24,7 @@ async def _app(scope: Any, receive: Any, send: Any) -> None: ...
 
 
 @pytest.mark.parametrize("package", ["uvicorn", "litestar"])
-def test_one_minor_version_is_allowed(package: str) -> None:
+def test_pyproject_allows_one_minor_version_of_the_package(package: str) -> None:
     wanted = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]["web"]
     [allowed] = [one for one in map(Requirement, wanted) if one.name == package]
     major, minor = (int(part) for part in version(package).split(".")[:2])

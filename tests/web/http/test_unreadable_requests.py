@@ -59,7 +59,7 @@ def test_a_hint_says_which_values_are_allowed(client: httpx.Client, body: bytes,
     assert hint in problem["hint"]
 
 
-def test_the_values_inside_an_item_of_a_batch_are_listed(client: httpx.Client) -> None:
+def test_the_error_of_an_item_of_a_batch_lists_the_allowed_values(client: httpx.Client) -> None:
     detail = refusal(client, b'{"events": [{"kind": "look"}]}', "/v1/events")["detail"]
     assert detail.endswith("`$.kind`. The values are add_to_cart, click, purchase, search, view, wishlist"), detail
 

@@ -84,7 +84,7 @@ def test_a_call_with_faulty_arguments_is_not_counted(serve: Serve) -> None:
         call(address, "search", {"query": "bag", "limit": 20})
 
 
-def test_a_page_of_another_origin_is_refused(serve: Serve) -> None:
+def test_a_request_from_a_page_of_another_origin_is_refused(serve: Serve) -> None:
     with serve(cors_origins=["https://chat.example"]) as client:
         own = address_of(client)
         for origin, status in ((None, 200), (own, 200), ("https://chat.example", 200), ("https://evil.example", 403)):
@@ -94,7 +94,7 @@ def test_a_page_of_another_origin_is_refused(serve: Serve) -> None:
         assert (answer.status_code, answer.json()["type"]) == (400, "urn:windowshop:problem:malformed")
 
 
-def test_other_methods_and_broken_messages_are_refused(client: httpx.Client) -> None:
+def test_methods_other_than_post_and_broken_messages_are_refused(client: httpx.Client) -> None:
     for method in ("GET", "DELETE", "PUT"):
         answer = client.request(method, "/mcp", headers=HEADERS)
         assert (answer.status_code, answer.headers["Allow"]) == (405, "POST"), method

@@ -163,6 +163,6 @@ def test_an_unknown_tool_is_refused(client: httpx.Client) -> None:
     assert with_client(f"{address_of(client)}/mcp", use) == f"There is no tool delete. The tools: {tools}."
 
 
-def test_null_is_the_same_as_an_absent_argument_of_the_tool_search(client: httpx.Client) -> None:
+def test_for_the_tool_search_null_is_the_same_as_an_absent_argument(client: httpx.Client) -> None:
     with_nulls = {"query": "bag", "image": None, "sku": None, "filter": None, "cut": None, "cursor": None}
     assert call(address_of(client), "search", with_nulls) == call(address_of(client), "search", {"query": "bag"})

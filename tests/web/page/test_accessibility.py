@@ -43,7 +43,7 @@ def colour_violations(page: "Page") -> list[str]:
 
 
 @pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.clients), 360])
-def test_these_states_of_the_page_violate_no_accessibility_rules(
+def test_the_listed_states_of_the_page_violate_no_accessibility_rules(
     shop: str, visit: Callable[..., "Page"], width: int
 ) -> None:
     page = visit(shop, width=width, color_scheme="light")

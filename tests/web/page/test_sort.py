@@ -54,7 +54,7 @@ def test_all_pages_list_every_product_once_in_the_order_of_effective_prices(serv
     assert high == [*reversed(by_price), 2]
 
 
-def test_filters_and_chips_keep_the_order(client: httpx.Client) -> None:
+def test_links_of_filters_and_chips_keep_the_sort_order(client: httpx.Client) -> None:
     page = client.get("/?sort=price_desc&color=red&color=black&price_max=55").text
     kept = [*links(page, '<svg class="icon".*?</svg><span class="unseen">Remove'), *links(page, "Clear all")]
     assert len(kept) == 4
@@ -76,7 +76,7 @@ def test_a_search_that_is_sorted_by_price_lists_only_relevant_products(client: h
     assert not any("sort=" in address for address in links(page, "<span>More<"))
 
 
-def test_the_order_is_a_select_with_a_button_for_browsers_without_scripts(
+def test_the_sort_order_is_a_select_with_a_button_for_browsers_without_scripts(
     client: httpx.Client,
 ) -> None:
     page = client.get("/").text
@@ -98,7 +98,7 @@ def test_an_unknown_order_is_ignored_with_a_remark(client: httpx.Client) -> None
     assert titles(page) == titles(client.get("/").text)
 
 
-def test_a_shop_without_prices_offers_no_order(serve: Serve, own_database: Database) -> None:
+def test_a_shop_without_prices_offers_no_sort_order(serve: Serve, own_database: Database) -> None:
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(text("update shop.product set price = null"))
     with serve(own_database) as client:

@@ -29,7 +29,7 @@ def alternates(page: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", ["/", "/?q=bag&color=red&price_max=80", "/product?sku=sku%201", "/?like=nothing"])
-def test_each_language_has_a_link_that_keeps_the_place(client: httpx.Client, path: str) -> None:
+def test_each_language_has_a_link_that_leads_to_the_same_place(client: httpx.Client, path: str) -> None:
     first = client.get(path, headers={"Accept-Language": "nl"}).text
     links = switcher(first)
     assert list(links) == list(LANGUAGES)
@@ -46,7 +46,7 @@ def test_each_language_has_a_link_that_keeps_the_place(client: httpx.Client, pat
         assert links["ja"][0] == path + "&lang=ja"
 
 
-def test_a_part_of_the_page_brings_new_links_for_its_search(client: httpx.Client) -> None:
+def test_an_answer_with_a_part_of_the_page_has_new_language_links(client: httpx.Client) -> None:
     part = client.get("/?q=bag&lang=de", headers=HTMX).text
     assert '<nav id="languages" class="languages" aria-label="Sprache" hx-swap-oob="true">' in part
     assert switcher(part)["fr"][0] == "/?q=bag&lang=fr"

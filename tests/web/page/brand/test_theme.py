@@ -123,7 +123,7 @@ def written(name: str, content: str) -> Callable[[Path], object]:
         (written("templates/page.html", "{{ asset('gone.js') }}"), "a template fails: 'there is no file gone.js'"),
     ],
 )
-def test_a_fault_of_the_theme_ends_the_start_with_one_error(
+def test_a_theme_with_a_fault_ends_the_start_with_one_error(
     folder: Path, damage: Callable[[Path], object], message: str
 ) -> None:
     make_site(themed(folder))

@@ -119,7 +119,7 @@ def test_recorded_searches_that_find_nothing_or_get_no_clicks_are_listed_for_sta
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_crawlers_prefetches_foreign_links_and_refusing_visitors_are_not_recorded(
+def test_no_crawler_prefetch_foreign_link_or_refusing_visitor_is_recorded(
     serve: Serve, own_database: Database, headers: dict[str, str]
 ) -> None:
     with recording(serve, own_database) as client:
