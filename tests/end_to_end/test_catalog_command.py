@@ -57,7 +57,7 @@ def counts(database: Database) -> dict[str, int]:
         return dict(conn.scalar(text(COUNTS)) or {})
 
 
-def test_the_command_catalog_drop_asks_for_confirmation_and_deletes_all_rows_of_the_catalog(
+def test_the_command_catalog_drop_asks_first_and_deletes_all_rows_of_the_catalog(
     env: dict[str, str], clip_database: Database
 ) -> None:
     before = counts(clip_database)

@@ -199,7 +199,7 @@ def test_a_search_prints_a_table_or_json_or_sql_that_psql_runs(
 
 
 @pytest.mark.deploy
-def test_the_command_model_serve_switches_the_model_and_refuses_a_model_without_an_encoder(
+def test_model_serve_switches_the_model_and_refuses_a_model_without_an_encoder(
     env: dict[str, str], clip_database: Database, tmp_path: Path
 ) -> None:
     folder = tiny_models.make_siglip(tmp_path / "siglip")

@@ -84,7 +84,7 @@ WIDE_TABLES = [
 # --- retire
 
 
-def test_a_retired_model_is_listed_and_its_tables_and_work_items_and_cached_queries_are_gone(
+def test_a_retired_model_is_listed_but_its_tables_work_items_and_cached_queries_are_gone(
     two_model_database: Database, settings: Settings
 ) -> None:
     admin(

@@ -68,7 +68,7 @@ def test_a_quarantined_item_is_reported_with_its_reason(shop: Shop, receiver: Sc
     assert (message["type"], message["data"]["products"]) == ("product.quarantined", [item_of_message])
 
 
-def test_a_webhook_gets_only_its_kinds_and_catalogs_and_a_message_has_at_most_100_products(
+def test_a_webhook_gets_only_its_kinds_and_catalogs_in_messages_of_at_most_100_products(
     shop: Shop, receiver: ScriptedServer
 ) -> None:
     shop.load(product("first"), into="berlin")

@@ -40,7 +40,7 @@ def test_an_upgrade_without_changes_keeps_the_object_id_of_every_function(
         ("(deviations double precision default 3)\nreturns double precision", "()\nreturns numeric"),
     ],
 )
-def test_a_function_with_different_arguments_or_another_result_type_replaces_the_old_function(
+def test_a_function_with_new_arguments_or_a_new_result_type_replaces_the_old_function(
     database: Database, settings: Settings, edit_files: EditFiles, before: str, after: str
 ) -> None:
     found: set[str] = set()

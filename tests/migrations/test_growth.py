@@ -165,7 +165,7 @@ def test_an_upgrade_with_a_new_result_column_keeps_objects_that_depend_on_search
 
 
 @pytest.mark.usefixtures("next_revision")
-def test_an_upgrade_with_a_new_argument_stops_before_any_change_and_names_dependent_objects(
+def test_an_upgrade_with_a_new_argument_stops_before_any_change_and_names_dependents(
     shop_with_chair: Database, settings: Settings, edit_files: EditFiles
 ) -> None:
     admin(shop_with_chair, ON_SEARCH)

@@ -29,7 +29,7 @@ def test_schema_head_is_the_newest_revision(settings: Settings) -> None:
     assert scripts(settings.home).get_heads() == [schema.HEAD]
 
 
-def test_an_upgrade_of_an_empty_database_creates_the_schema_of_the_code_and_can_be_repeated(
+def test_an_upgrade_creates_the_schema_in_an_empty_database_and_can_be_repeated(
     empty: Database, settings: Settings
 ) -> None:
     upgrade(empty, settings)

@@ -96,7 +96,7 @@ def test_an_upgrade_disables_the_watches_of_a_catalog_with_an_unknown_language(s
     shop.run("update shop.catalog set language = 'english'")
 
 
-def test_a_tenant_that_retries_neither_ends_the_pause_of_a_shared_host_nor_stops_the_fetches(shop: Shop) -> None:
+def test_a_tenant_that_retries_stops_no_fetches_and_ends_no_pause_of_a_shared_host(shop: Shop) -> None:
     shop.run(
         "insert into shop.product_image (product_id, position, uri) select shop.product_id(s, 'main'), n, "
         "'https://' || h || '/' || s || '.jpg' from (values ('a', 0, 'a.example'), ('b', 0, 'b.example'), "

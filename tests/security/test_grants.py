@@ -234,14 +234,14 @@ def test_the_encoder_cannot_access_tables_directly(shop: "Shop") -> None:
             denied(encoder, f"delete from {table}")
 
 
-def test_the_gateway_cannot_read_products_or_models_or_work_items_or_change_the_query_cache(shop: "Shop") -> None:
+def test_the_gateway_cannot_read_products_models_or_work_items_or_change_cached_queries(shop: "Shop") -> None:
     gateway = shop.connect(Role.GATEWAY)
     for table in ("shop_private.work", "shop_private.worker", "shop.product", "shop.model", "shop.searchable"):
         denied(gateway, f"select * from {table}")
     denied(gateway, "update shop_private.query_embedding set query = 'x'")
 
 
-def test_the_app_may_write_products_but_no_vectors_or_models_or_work_items_or_cached_queries(shop: "Shop") -> None:
+def test_the_app_may_write_products_but_no_vectors_models_work_items_or_cached_queries(shop: "Shop") -> None:
     app = shop.connect(Role.APP)
     shop.add("a")
     app.exec_driver_sql("update shop.product set price = 1")

@@ -226,7 +226,7 @@ def test_a_process_with_a_wrong_login_is_refused_with_the_setting_to_change(
     assert ("WINDOWSHOP_READ_DATABASE_URL" in hint) == (role is Role.WEB_READER)
 
 
-def test_the_error_of_a_home_that_was_not_upgraded_names_the_command_that_creates_the_logins(shop: "Shop") -> None:
+def test_the_error_of_a_home_without_logins_names_the_command_that_creates_them(shop: "Shop") -> None:
     url = shop.database.write
     earlier = Database(url, url, shop.database.roles, lambda _: "a password that no login has")
     with pytest.raises(LoginRefused, match='password authentication failed for user "shop_cli"') as refused:

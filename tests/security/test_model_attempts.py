@@ -62,7 +62,7 @@ def test_a_folder_of_safetensors_is_accepted(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "content", "refusal"), ATTEMPTS)
-def test_a_folder_with_a_pickle_or_foreign_code_or_a_malformed_list_is_refused_with_the_reason(
+def test_a_folder_with_a_pickle_or_foreign_code_or_a_malformed_list_is_refused(
     folder: Path, name: str, content: str, refusal: str
 ) -> None:
     path = folder / name

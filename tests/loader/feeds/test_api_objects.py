@@ -86,7 +86,7 @@ def test_a_woocommerce_product_is_loaded_as_one_product_if_its_variations_are_mi
     assert reasons == []
 
 
-def test_custom_attributes_and_stock_of_magento_are_read_and_variants_inherit_missing_values():
+def test_custom_attributes_stock_and_inherited_values_of_magento_are_read():
     found, reasons = read(FIXTURES / "magento_rest.json")
     assert (list(found), reasons) == (["WS12-XS", "WS12-S", "24-MB01", "24-MB02"], [])
     assert_has(
@@ -116,7 +116,7 @@ def test_custom_attributes_and_stock_of_magento_are_read_and_variants_inherit_mi
     assert not any("cost" in name for product in found.values() for name in product["attributes"])
 
 
-def test_option_ids_in_the_material_of_a_magento_product_become_the_attribute_material_option(tmp_path: Path):
+def test_option_ids_in_the_material_of_a_magento_product_become_an_attribute(tmp_path: Path):
     bag = json.loads((FIXTURES / "magento_rest.json").read_text())["items"][3]
     bag["custom_attributes"] = [{"attribute_code": "material", "value": "33,35"}]
     [found] = of({"items": [bag]}, tmp_path)[0].values()

@@ -75,7 +75,7 @@ def as_lines(path: Path, tmp_path: Path) -> Path:
         ({"offers": {"@type": "Offer", "url": "https://shop.example/p/cup", "price": 3}}, "p/cup"),
     ],
 )
-def test_a_product_without_sku_gets_the_sku_of_its_offer_or_its_gtin_or_a_part_of_its_address(
+def test_a_product_without_a_sku_is_named_by_its_offer_or_its_gtin_or_its_address(
     product: dict[str, object], sku: str, tmp_path: Path
 ):
     path = tmp_path / "goods.jsonl"

@@ -112,7 +112,7 @@ SHIRTS_AND_MORE = {
 }
 
 
-def test_each_variant_and_each_handle_without_variants_of_a_shopify_export_becomes_a_product(
+def test_variants_and_handles_without_variants_of_a_shopify_export_become_products(
     emptied_database: Database, tmp_path: Path
 ):
     summary = load_catalog(emptied_database, FIXTURES / "shopify.csv")

@@ -210,7 +210,7 @@ def test_the_truth_of_a_calibration_equals_a_comparison_of_all_products(
     assert bounds == pytest.approx(farthest, abs=0.002)  # not 2: a bound of 2 would keep every product of the catalog
 
 
-def test_a_stopped_calibration_continues_after_its_last_step_and_holds_no_lock_between_steps(large: Database) -> None:
+def test_a_stopped_calibration_goes_on_after_its_last_step_without_locks_between_steps(large: Database) -> None:
     arguments = {"target": 0.9, "k": 10, "queries": 5, "seconds": 0, "first": False}  # a step is one search
     lists = text("select count(*) from shop_private.calibration_list")
     finished = text("select jsonb_object_keys(done) from shop_private.calibration_run")
@@ -269,7 +269,7 @@ def test_calibration_uses_cached_query_texts_if_there_are_enough(app: Connection
             admin.exec_driver_sql("delete from shop_private.query_embedding where query like 'text %%'")
 
 
-def test_the_relevance_floor_is_three_deviations_above_the_mean_similarity_of_random_products(app: Connection) -> None:
+def test_the_relevance_floor_is_three_deviations_above_the_mean_of_random_products(app: Connection) -> None:
     with pytest.raises(DatabaseError, match="never calibrated"):
         app.execute(text("select shop.relevance_floor()"))
     app.rollback()

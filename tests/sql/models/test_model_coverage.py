@@ -69,9 +69,7 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("seconds", [3])
-def test_the_counts_of_model_coverage_add_up_to_the_number_of_items_during_loads_and_encoding(
-    two_models: "Shop", seconds: int
-) -> None:
+def test_the_counts_of_model_coverage_add_up_during_loads_and_encoding(two_models: "Shop", seconds: int) -> None:
     shop = two_models
     shop.add(*(f"s{n}" for n in range(60)), image_count=2)
     stop = threading.Event()
