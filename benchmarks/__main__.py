@@ -185,8 +185,8 @@ def ranking_cost(
         Path | None, typer.Option(help="Folder that keeps the database for the next run. Default: no folder.")
     ] = None,
 ) -> None:
-    """Measure what signals and rules cost a search, when they are used and when they are not. The same search runs in
-    two databases."""
+    """Measure how much time signals and rules add to a search: when they are used, and when they are not used. The same
+    search runs in two databases."""
     from benchmarks.relevance import ranking_cost
 
     ranking_cost.run(rows, pairs, folder)

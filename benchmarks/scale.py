@@ -26,8 +26,8 @@ SHORT_PRODUCT, PRODUCT = 1_130, 2_520
 IMAGE = 160  # bytes of an image's row and its indexes
 KEY = 50  # bytes of a vector's row in the primary key
 
-# The build of an HNSW index takes one core BUILD_MS for each vector at BUILD_ROWS vectors, with m 16 and
-# ef_construction 64. The time grows with the number of vectors and with the product of the two parameters.
+# One core needs BUILD_MS milliseconds for each vector to build an HNSW index of BUILD_ROWS vectors, with m 16 and
+# ef_construction 64. The time for a vector grows with the number of vectors and with the product of the two parameters.
 BUILD_MS, BUILD_ROWS, BUILD_GROWTH, BUILD_EFFORT = 0.40, 100_000, 0.08, 1.4
 
 SEARCH_MS, SEARCH_ROWS, SEARCH_GROWTH = 34.7, 1_000_000, 0.47  # three legs without a filter, on one core
@@ -113,7 +113,7 @@ def table_bytes(products: int, dimension: int = DIMENSION, product: int = PRODUC
 
 
 def build_seconds(vectors: int, m: int, ef_construction: int) -> float:
-    """Return the seconds in which one core builds an HNSW index whose graph fits into maintenance_work_mem."""
+    """Return how many seconds one core takes to build an HNSW index whose graph fits into maintenance_work_mem."""
     effort: float = (m * ef_construction / (16 * 64)) ** BUILD_EFFORT
     growth: float = (vectors / BUILD_ROWS) ** BUILD_GROWTH
     return vectors * BUILD_MS / 1000 * effort * growth

@@ -145,7 +145,7 @@ def _is_cheapest(query: str, **options: Any) -> Callable[[Connection], bool]:
 
 
 def _has_one_row(query: str, **options: Any) -> Callable[[Connection], bool]:
-    """Returns a check that the group of the kind has one row on the first page."""
+    """Returns a check that the first page has exactly one row of this kind's group."""
     kind = query.split()[1]
 
     def check(conn: Connection) -> bool:

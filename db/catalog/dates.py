@@ -87,7 +87,7 @@ def is_ambiguous(cell: str) -> bool:
 
 
 def decided(cell: str, *, day_first: bool) -> str:
-    """Returns an ambiguous date with its time in a notation that means one date."""
+    """Returns an ambiguous date, with its time, in a notation that can mean only one date."""
     found = _EITHER_FIRST.fullmatch(cell)
     assert found is not None
     day, month = (found["day"], found["month"]) if day_first else (found["month"], found["day"])

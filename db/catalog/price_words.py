@@ -8,7 +8,7 @@ is a currency.
 import re
 from typing import NamedTuple
 
-FROM, EXCLUDING_TAX = "from", "excl. tax"  # `prices.decided` writes them beside a price, `without_words` reads them
+FROM, EXCLUDING_TAX = "from", "excl. tax"  # `prices.decided` writes them beside a price, and `without_words` reads them
 
 _TAX = (
     r"(?:(?:of |of all |all |sales |gesetzl\.? |the )?(?:tax(?:es)?|VAT|V\.A\.T|GST|HST|SST)|MwSt|Mw\.-?St|USt|"

@@ -95,7 +95,7 @@ def validate(
 
 
 def _flat_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> Mapping[str, Any]:
-    """Return the attributes that are not nested too deeply, and add a fault for each of the others to `faults`."""
+    """Return the attributes that are not nested too deeply, and add a fault for each other attribute to `faults`."""
     deep = [name for name, value in attributes.items() if is_deep(value, MAX_DEPTH - 1)]
     faults += [("attributes", f"attribute {name[:40]} is nested deeper than {MAX_DEPTH} levels") for name in deep]
     return {name: value for name, value in attributes.items() if name not in deep} if deep else attributes

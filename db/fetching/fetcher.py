@@ -78,7 +78,8 @@ _IMAGE = _Request("image/*,*/*;q=0.5", _IDENTITY)
 
 
 class _Retryable(FetchFailed):
-    """An error after which the same call tries again, if attempts are left. It waits for at least `seconds` before."""
+    """An error after which the same call tries again, if attempts are left. Before that, it waits for at least
+    `seconds`."""
 
 
 class Fetcher:

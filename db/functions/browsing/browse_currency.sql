@@ -1,7 +1,7 @@
 -- Raises an error if a list is sorted by a price (p_money) and the products that pass the filter have prices in several
 -- currencies. p_money is null if no key is a price. p_has_money is the condition that a product has one of the prices
--- by which the list is sorted (see sort_keys). If the filter requires one currency, as a plain value or by eq, nothing
--- is read. If the catalog has one currency, only two entries of the index on the currency are read.
+-- by which the list is sorted (see sort_keys). If the filter requires a single currency, as a plain value or by eq, the
+-- function reads nothing. If the catalog has only one currency, it reads two entries of the index on the currency.
 create or replace function shop_private.browse_currency(
     p_money text, p_has_money text, p_filter jsonb, p_catalog text
 )

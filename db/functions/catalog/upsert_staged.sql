@@ -53,9 +53,9 @@ begin
                 and coalesce(i.phash = s.image_phashes[i.position + 1]::bit(64), true)), true)
             from shop.product_image i where i.product_id = k.product_id);
 
-    -- Every call locks products in the order of product_id. The INSERT locks all products of staged_key in this order
-    -- in one pass. It also locks the products that need no update: those of which only the images differ, and those
-    -- whose columns another session has made equal.
+    -- Every call locks products in the order of product_id. The INSERT locks all products of staged_key, in this order.
+    -- It also locks the products that need no update: those of which only the images differ, and those whose columns
+    -- another session has made equal.
     with changed as (
         insert into shop.product as p (
             product_id, catalog, sku, title, description, brand, product_type, price, currency, availability, gtin,
