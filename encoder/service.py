@@ -40,7 +40,7 @@ from encoder.silent_connections import SilentConnections
 
 log = structlog.get_logger()
 
-BREAK_SECONDS = 5.0  # after a stop, connections that wait for the server are broken at this interval
+BREAK_SECONDS = 5.0  # after `stop` is set, connections that still wait for the server are broken at this interval
 
 OnStart = Callable[[Counters, Outstanding], None]
 

@@ -51,7 +51,7 @@ BATCH = 5_000  # rows that one statement deletes
 KEEP_FAILED_HOURS = 30 * 24
 LOOK_SECONDS = 15  # time between two runs of look_around, and between two checks of the schema
 POLL_SECONDS = 2.0
-BREAK_SECONDS = 5.0  # after a stop, connections that wait for the server are broken at this interval
+BREAK_SECONDS = 5.0  # after `stop` is called, connections that still wait for the server are broken at this interval
 PAUSE_SECONDS = 5.0  # before the next attempt to reach the database
 MAX_REPORT = 4_000  # characters
 
@@ -146,7 +146,7 @@ class JobsWorker:
             asyncio.run(self._run(on_ready))
         finally:
             ended.set()
-            self._stopping.set()  # after an error, nobody has called stop, and the thread still waits for it
+            self._stopping.set()  # after an error, nobody has called `stop`, and the thread still waits for the call
             thread.join()
 
     def _end_waits(self, ended: threading.Event) -> None:

@@ -20,7 +20,7 @@ COLUMNS = ("product_type", "brand", "catalog", "color", "size", "material")  # s
 TOP = "top:product_type"  # the part of product_type before the first ">", in lower case
 MOST = 200  # limit of the labels of a model, because the planner looks at every index of a table
 MOST_LETTERS = 200  # limit of the characters of a value or a field; an index entry can have 2,704 bytes
-LEAST_ROWS = 1_000  # to compare all of up to this many products is as fast as to scan an index
+LEAST_ROWS = 1_000  # with up to this many products, comparing all of them is as fast as scanning an index
 FILL_PAGES = 64  # pages of vectors (512 kB) that one statement reads; changes of their products wait for the statement
 RETRIES = 5
 # SQLSTATEs: a vector was deleted while it was copied; a deadlock

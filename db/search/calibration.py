@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.errors import Diagnostic
 from sqlalchemy import Connection, text
 
-STEP_SECONDS = 1.0  # approximate time of a step; another session may wait this long for a lock of the step
+STEP_SECONDS = 1.0  # approximate time of a step; another session may wait this long for a lock that the step holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Calibration:
     # the chosen settings with queries that are mixes of products, and with filters that exclude the products nearest to
     # the query.
     measured: list[dict[str, Any]]
-    advice: str | None  # the recalls below the target and an index that finds more; None: no recall is below it
+    advice: str | None  # the recalls below the target, and an index that finds more; None: none is below the target
 
     def missed(self) -> list[dict[str, Any]]:
         """Return the entries of `measured` that have a chosen setting and a `lowest` below the target recall.

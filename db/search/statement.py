@@ -135,7 +135,8 @@ def _arguments(params: SearchParams, image_literal: sql.Composable | None) -> It
 def _search_where(conn: Connection, query: Query) -> list[ListedProduct]:
     raw = conn.connection.driver_connection
     assert raw is not None
-    raw.prepare_threshold = 0  # the server prepares a single statement only, so a condition cannot append another
+    # psycopg then prepares the statement. The server prepares only one statement, so a condition cannot append another.
+    raw.prepare_threshold = 0
     try:
         rows = conn.exec_driver_sql(_ordered(query, None).as_string(raw), execution_options={"no_parameters": True})
     except StatementRefused as error:

@@ -23,7 +23,8 @@ def encode_again(database: Database, model_ids: Sequence[int], catalog: str | No
     with database.connect(Role.ANALYST) as conn:
         raw = conn.connection.driver_connection
         assert raw is not None
-        raw.prepare_threshold = 0  # the server prepares a single statement only, so a condition cannot append another
+        # psycopg then prepares the statement. The server prepares only one, so a condition cannot append another.
+        raw.prepare_threshold = 0
         try:
             chosen = conn.exec_driver_sql(
                 _chosen(catalog, where).as_string(raw), execution_options={"no_parameters": True}
