@@ -2,7 +2,7 @@
 
 EncoderError            (db/errors.py)
 └── ImageRejected       this image can never be opened                 -> quarantined immediately
-    ├── AddressForbidden  its host has an address that is not allowed
+    ├── AddressForbidden  the host has an address that is not allowed  -> quarantined immediately
     └── ImageUnreadable the file cannot be read now, but maybe later   -> tried up to three times
         └── FetchFailed the image's host does not answer, or is busy   -> tried again for about a day
 """

@@ -111,8 +111,8 @@ def _decoded(
 
 
 def _reduced(image: Image.Image, least: tuple[int, int]) -> Image.Image:
-    """Returns the image scaled to at least twice the size `least`, but only if it is large and its mode is in
-    _EIGHT_BIT.
+    """Returns the image scaled by a whole factor to at least twice the size `least`. Returns the image as it is if the
+    factor would be 1, or if the mode of the image is not in _EIGHT_BIT.
 
     The image is converted and scaled in strips. A whole copy would take as much memory as the image itself.
     """

@@ -6,7 +6,8 @@ begin
     insert into shop_private.work (product_id, model_id, part, position, host)
     select n.product_id, m.model_id, 'image', n.position, shop_private.image_host(n.image_root_id, n.uri)
     from new_images n, shop.model m where m.status in ('building', 'serving')
-    on conflict (product_id, model_id, part, position) do update  -- TRUNCATE keeps work items; such an item starts over
+    -- A TRUNCATE of the images does not delete their work items. Such an item starts over.
+    on conflict (product_id, model_id, part, position) do update
     set state = 'pending', batch_limit = null, batch_size = null, attempts = 0, fetch_failures = 0,
         due_at = excluded.due_at, worker_id = null, error = null, host = excluded.host;
     return null;

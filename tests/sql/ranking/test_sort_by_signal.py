@@ -100,7 +100,7 @@ def test_only_the_role_app_sorts_by_a_signal_for_staff(erp: Shop) -> None:
     for conn in (analyst, erp.connect(Role.WEB_READER)):
         with pytest.raises(DatabaseError, match="only the role app can sort by the signal 'margin'") as refused:
             search(conn, "title, margin desc")
-        assert "would tell its values" in str(refused.value.hint)
+        assert "would reveal its values" in str(refused.value.hint)
         assert refused.value.sqlstate == "22023", "the client of REST gets this message"
     # The function that reads the signals does not return them to an analyst either.
     ids = "array(select product_id from shop.product order by sku)"

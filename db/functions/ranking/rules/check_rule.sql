@@ -6,8 +6,8 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     condition constant jsonb := p_rule.condition;
     action constant jsonb := p_rule.action;
-    -- asked: the key of the condition besides threshold; done: the key of the action besides at and factor;
-    -- said: the value of `done` as a text
+    -- asked: the key of the condition other than threshold; done: the key of the action other than at and factor;
+    -- said: the value of this key of the action, as a text
     asked constant text := (select string_agg(k, ' ') from jsonb_object_keys(case jsonb_typeof(condition)
         when 'object' then condition - 'threshold' else '{}' end) k);
     done constant text := (select string_agg(k, ' ') from jsonb_object_keys(case jsonb_typeof(action)

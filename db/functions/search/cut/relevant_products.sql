@@ -55,8 +55,8 @@ begin
     if run.keyword_weight > 0 then
         near := shop_private.products_with_words(p_words, p_request.catalog, run.condition, matched,
             case when by_index then @cut_most_products@ end, p_request.synonyms);
-        -- A common word selects no products in the keyword leg. The leg therefore also gets up to run.depth products
-        -- that have a word of the query as candidates.
+        -- A common word selects no products in the keyword leg. The leg therefore gets further candidates: up to
+        -- run.depth products that have a word of the query.
         run.keyword_leg := shop_private.keyword_leg(p_words, p_request.catalog, run.condition, matched,
             (run.image_leg).product_ids || (run.title_leg).product_ids || near.product_ids[:run.depth],
             greatest(run.depth, @max_results@), p_settings.products, p_request.synonyms,

@@ -14,8 +14,7 @@ begin
     end if;
     if wanted is not null and language is null then
         raise exception using errcode = '22023', message = format('there is no language %L', left(wanted, 100)),
-            hint = 'Give a code such as de or a name such as german. If shop.language is not set, the language of the '
-                'catalog is used.';
+            hint = 'Give a code such as de or a name such as german. Without a language, that of the catalog is used.';
     elsif wanted is null then
         select c.language into language from shop.catalog c where c.catalog = p_catalog;
     end if;
