@@ -1,5 +1,5 @@
-"""The option change takes the products that look like a given image or product. It ranks them by a text, such as "but
-red", that says how the results should differ from this image or product."""
+"""The option change is a text, such as "but red", that says how the results should differ from a given image or
+product. The search takes the products that look like this image or product, and ranks them by the text."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -74,7 +74,7 @@ def test_the_key_of_an_ascii_code_is_its_letters_in_upper_case_and_its_digits(sh
 @given(st.lists(st.sampled_from(["a", "B", ".", "-", ":", "80", "443", "@", "/", "?", "#", "é", " ", "a" * 300])))
 @A_FEW
 def test_the_host_of_an_image_is_the_same_for_http_and_https(shop: "Shop", rest: list[str]) -> None:
-    # An address with http:// is always read by the general rules. One with https:// is read by the faster rules if its
-    # host has only lower-case letters, digits, dots and hyphens, and a slash follows.
+    # The function reads an address with http:// by the general rules. It reads an address with https:// by the faster
+    # rules if the host has only lower-case letters, digits, dots and hyphens, and a slash follows the host.
     select = "select shop_private.image_host(null, :uri)"
     assert shop.value(select, uri="https://" + "".join(rest)) == shop.value(select, uri="http://" + "".join(rest))

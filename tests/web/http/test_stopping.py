@@ -1,4 +1,4 @@
-"""A service that stops ends the waits of requests at once, and answers every request that is open."""
+"""When the service stops, it ends the waits of requests at once, and answers every open request."""
 
 import socket
 import threading

@@ -1,4 +1,5 @@
-"""In messages of SQL, names of SQL become names of REST or of the tools. Names that the client chose stay."""
+"""Messages of the database contain names of SQL arguments. In answers of REST and of the MCP tools, these are replaced
+by the names of REST and of the tools. Names that the client chose stay."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The page has limits of requests and of size, needs no key, and sends strict headers."""
+"""The page limits the rate of requests, is small when compressed, needs no key, and sends strict headers."""
 
 import re
 from html import unescape

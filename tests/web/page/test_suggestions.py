@@ -1,5 +1,5 @@
-"""While a visitor types, a list offers titles and product types of public catalogs. The list works with the keyboard.
-"Back" returns to the loaded products and to the scroll position."""
+"""While a visitor types, a list offers what shop.suggest suggests for a public catalog: queries, product types, brands
+and titles. The list works with the keyboard. "Back" returns to the loaded products and to the scroll position."""
 
 import re
 from collections.abc import Callable

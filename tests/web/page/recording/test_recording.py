@@ -175,7 +175,7 @@ def test_a_click_needs_a_search_of_the_same_visitor_and_catalog(serve: Serve, ow
 
 
 def _another_name(database: Database) -> str:
-    """Returns a User-Agent with which a client at 127.0.0.1 counts today as another visitor than with BROWSER."""
+    """Returns a User-Agent. Today, a client at 127.0.0.1 has another visitor name with it than with that of BROWSER."""
     from db.roles import Role
     from db.search.events import salt_of_day
     from web.page.recording.visitors import name_of
