@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.clients
-# nginx sends a search for `slow` to a server that never answers. It removes the prefix, as in test_path_prefix.py.
+# nginx sends a search for `slow` to a server that never answers, and removes the prefix, as in test_path_prefix.py.
 LOCATION = """
 location {prefix}/ {{
     client_max_body_size 8k;
