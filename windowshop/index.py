@@ -78,7 +78,7 @@ def suitable_lines(conn: "Connection", dimension: int | None = None) -> list[str
     return describe(images, titles, suits, sizing.present(conn))
 
 
-Quantize = Literal["none", "bit"]  # as in migrations/reindex.py, whose import takes a second
+Quantize = Literal["none", "bit"]  # repeats the type of migrations/reindex.py, because its import takes a second
 Label = Annotated[
     str,
     typer.Option(

@@ -11,7 +11,7 @@ from litestar.config.compression import CompressionConfig
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import Receive, Scope, Send
 
-UNCOMPRESSED = "uncompressed"  # in the `opt` of routes with images, because images are compressed already
+UNCOMPRESSED = "uncompressed"  # in the `opt` of routes whose answers are compressed already, such as images
 LEVEL = 6
 MINIMUM_BYTES = 500  # a smaller answer fits one packet of the network in any case
 _REFUSES_GZIP = re.compile(rb"\bgzip\s*;\s*q\s*=\s*0(\.0*)?\s*(,|$)", re.IGNORECASE)

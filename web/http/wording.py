@@ -60,7 +60,7 @@ TEXTS = (
     ("every leg has weight 0", "every weight is 0", "nothing is searched"),
     (
         "Give a leg a weight above 0. The keyword leg needs a query with a text.",
-        "Give one of weights a value above 0. keyword counts only with a query.",
+        "Give a member of weights a value above 0. The member keyword has an effect only with a query.",
         "Give query, image or sku.",
     ),
     (

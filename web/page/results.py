@@ -44,7 +44,7 @@ class PageResult:
     seconds: float
     # product_id -> positions of the query's words in the title of the product
     words: dict[UUID, WordPositions] = field(default_factory=dict)
-    start: Start = EMPTY  # categories and queries for an empty page
+    start: Start = EMPTY  # categories and queries of the start page; empty on other pages
     groups: int = 0  # number of cards of the whole list; 0 if they were not counted
 
     @property

@@ -1,4 +1,4 @@
-"""Reads what an empty page shows besides the products: categories with an image, and queries to try."""
+"""Reads what the start page shows besides products: categories with an image, and queries to try."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ from web.page.state import PageState
 
 MOST = 8  # suggestions that are shown
 _LABELS = {"type": marked("Kind"), "brand": marked("Brand"), "product": marked("Product")}
-_FRESH = {"Cache-Control": "private, max-age=60"}  # a visitor who deletes a letter sees the same suggestions again
+_FRESH = {"Cache-Control": "private, max-age=60"}  # a visitor who deletes a letter asks for the same suggestions again
 
 
 @dataclass(frozen=True, slots=True)

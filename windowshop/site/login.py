@@ -9,7 +9,8 @@ from windowshop.output.terminal import say
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The logins of people. Each person has a login, so nobody can change another person's password or limits.",
+    help="The logins of people. Each person has a login of their own, and cannot change the password or the limits of "
+    "another login.",
 )
 
 

@@ -1,4 +1,4 @@
-"""Leads to the page in its other languages: the links of the language switcher, and what search engines read."""
+"""Gives the addresses of a page in its other languages, for the language switcher and for search engines."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from babel import Locale
 from web.http.addresses import address
 from web.page.brand import visit
 
-DEFAULT = "x-default"  # the address without a language, which follows the visitor's browser
+DEFAULT = "x-default"  # stands for the address without a language: the page then has the language of the browser
 _LANG = re.compile(r"[?&]lang=[a-z]{2,3}$")  # the addresses of the page have the language at their end
 
 

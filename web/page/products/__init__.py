@@ -1,1 +1,1 @@
-"""Shows a product: its view, its variants, similar products, and which products rules of the shop hide."""
+"""Shows a product with its variants and similar products, and leaves out the products that rules of the shop hide."""
