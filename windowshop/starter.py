@@ -64,7 +64,8 @@ def train(
     seed: Seed = 0,
     threads: Threads = 2,
 ) -> None:
-    """Train a head on all pairs, like the shipped head, or on a split's training side. Write the head to a file."""
+    """Train a head on all pairs, as the shipped head was trained, or on a split's training side. Write the head to a
+    file."""
     use_threads(threads)
     with _progress() as progress:
         material = gather(cache, progress)

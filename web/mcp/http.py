@@ -87,8 +87,8 @@ class McpOverHttp:
                 return [{"type": "http.request", "body": bytes(parts), "more_body": False}]
 
     def _check_origin(self, request: Request) -> None:
-        """Raises ApiError for a page of another origin, as the protocol demands, unless the settings allow the
-        origin."""
+        """Raises ApiError for a page of another origin that the settings do not allow. The protocol demands this
+        check."""
         origin = request.headers.get("origin")
         own = f"{request.url.scheme}://{request.headers.get('host')}"
         if origin is not None and origin != own and not {origin, "*"} & {*self._origins}:

@@ -102,7 +102,7 @@ class PageState:
         return msgspec.json.encode(given).decode() if given else None
 
     def but(self, **changes: Any) -> "PageState":
-        """Returns this state with some changes, without remarks. Resets `after` and `shown` unless they are given."""
+        """Returns this state with some changes, without remarks. If `changes` lacks `after` or `shown`, it is reset."""
         return replace(self, **{"after": "", "shown": 0, "remarks": (), **changes})
 
     def with_values(self, name: str, values: Iterable[str]) -> "PageState":

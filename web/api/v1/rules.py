@@ -70,7 +70,7 @@ class Rules(msgspec.Struct):
 class SignalOut(msgspec.Struct):
     name: str
     source: Annotated[str | None, Meta(description="The view that has the number; null for a built-in signal.")]
-    weight: Annotated[float, Meta(description="The weight in searches, unless the search or a rule sets another.")]
+    weight: Annotated[float, Meta(description="The weight in a search if neither the search nor a rule sets a weight.")]
     visible: Literal["all", "staff"]
     refreshed_at: datetime | None
     problem: Annotated[str | None, Meta(description="Why the signal cannot be read; searches then leave it out.")]

@@ -80,8 +80,8 @@ def chosen_language() -> str:
 
 
 def language() -> str:
-    """Returns the language of the address, or else the one of the site's languages that the visitor's browser prefers,
-    or else the site's first."""
+    """Returns the language that the address names. If it names none, returns the site's language that the visitor's
+    browser prefers, or the site's first language if the browser accepts none of them."""
     now = _visit.get() or _nobody
     if now.scope is None:
         return now.site.languages[0]

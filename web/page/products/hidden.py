@@ -39,7 +39,7 @@ class Hidden:
         return bool(conditions) and sku not in visible(conn, catalog, [sku], conditions)
 
     def leave_out(self, conn: Connection, rows: Sequence[Listed]) -> list[Listed]:
-        """Returns the rows of a sitemap without those of hidden products."""
+        """Returns the rows of a sitemap, without the rows of hidden products."""
         hidden: set[Listed] = set()
         for catalog in {row.catalog for row in rows}:
             conditions, own = self.conditions(conn, catalog), [row for row in rows if row.catalog == catalog]

@@ -51,7 +51,8 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Variants:
-    """The variants that a visitor sees at once, and the rest. `beyond` says that there are more than MOST."""
+    """`listed` has the variants that a visitor sees at once, and `rest` has the others. `beyond` is a text that says
+    that there are more than MOST."""
 
     listed: list[Variant]
     rest: list[Variant]
