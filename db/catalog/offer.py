@@ -1,5 +1,6 @@
 """Reads the prices, the sale, the stock, the ratings and the date of publication of a product."""
 
+import re
 from typing import Any
 
 from db.catalog import dates, prices, values
@@ -10,6 +11,7 @@ Fault = tuple[str, str]  # the field, and the reason
 FIELDS = frozenset((*OFFER_COLUMNS, SALE_DATES))
 PRICES = ("price", "sale_price", "compare_at_price")
 DATES_OF_SALE = ("sale_starts_at", "sale_ends_at")
+_BETWEEN_DATES = re.compile(r"\s+(?:[-\u2013\u2014/]|to|until|till|bis|au|al|a|tot|do|til)\s+")
 _READERS = {
     "published_at": dates.moment,
     "rating": values.rating,
@@ -120,9 +122,10 @@ def _read_sale(texts: dict[str, Any], faults: list[Fault]) -> None:
     dropped, because the sale could be on at a wrong time."""
     both = texts.pop(SALE_DATES, None)
     if both:
-        starts, separator, ends = both.partition("/")
-        if separator and "/" not in ends:
-            for name, written in zip(DATES_OF_SALE, (starts.strip(), ends.strip()), strict=True):
+        parts = _BETWEEN_DATES.split(both)
+        parts = parts if len(parts) == 2 else both.split("/")
+        if len(parts) == 2:
+            for name, written in zip(DATES_OF_SALE, map(str.strip, parts), strict=True):
                 texts[name] = texts.get(name) or written or None
         else:
             faults.append((SALE_DATES, f'{SALE_DATES} "{prices.shown(both)}" is not a start and an end: START/END'))

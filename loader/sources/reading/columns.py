@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from db.catalog.names import normalised
-from db.catalog.offer import PRICES
+from db.catalog.offer import DATES_OF_SALE, PRICES
 from db.catalog.product import COLUMNS, SALE_DATES
 from db.catalog.rows.cells import is_empty
 from db.catalog.rows.columns import NEEDED, Columns, stripped
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
 from loader.sources.reading.currency_names import split_currency
+from loader.sources.reading.sale_names import date_of_sale
 from loader.sources.reading.translated_names import english
 
 FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--map` gives them, best first
@@ -96,10 +97,10 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 _KNOWN = frozenset(name for names in USUAL_NAMES.values() for name in names)
 _PRICES = frozenset(name for field in PRICES for name in USUAL_NAMES[field])
 # Several columns can provide such a field. Each row uses the first of these columns in which it has a value. For the
-# currency and the GTIN, these are all columns with a usual name of the field. For a price, these are only columns that
-# mean the same name in USUAL_NAMES, such as "Price EUR" and "Price USD", because a column with another name, such as
-# "Retail price", may have another price.
-_OF_SEVERAL_COLUMNS = ("currency", *PRICES, "gtin")
+# currency, the GTIN and a date of the sale, these are all columns with a usual name of the field. For a price, these are
+# only columns that mean the same name in USUAL_NAMES, such as "Price EUR" and "Price USD", because a column with
+# another name, such as "Retail price", may have another price.
+_OF_SEVERAL_COLUMNS = ("currency", *PRICES, "gtin", *DATES_OF_SALE)
 _IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
 # A star marks a column that a template needs. eBay writes prefixes such as "C:" and "Product:".
 _SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?\*$", re.IGNORECASE)
@@ -171,7 +172,7 @@ def empty_columns(
     the preferred column of each such field has had a value.
     """
     _positions_of_names(path, header)
-    usual = _by_usual_name(header)
+    usual = _by_usual_name(header, mapping)
     names_of_fields = [
         [written for name in names for written in usual.get(name, ())]
         for field, names in USUAL_NAMES.items()
@@ -208,13 +209,19 @@ def _positions_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _by_usual_name(header: Iterable[str]) -> dict[str, list[str]]:
-    """Maps each name in USUAL_NAMES to the normalised names of the columns that mean it."""
+def _by_usual_name(header: Iterable[str], mapping: Collection[str] = ()) -> dict[str, list[str]]:
+    """Maps each name in USUAL_NAMES to the normalised names of the columns that mean it. Beside a column of sale
+    prices, the words of any other name can make the column a date of the sale."""
     usual: dict[str, list[str]] = {}
     written = {normalised(name): name for name in header}
     for name in sorted(written, key=lambda name: name not in _KNOWN):  # usual names come before translations
         if name != "standard_price" or not _is_of_odoo(written):
             usual.setdefault(usual_name(written[name]), []).append(name)
+    if "sale_price" in mapping or not usual.keys().isdisjoint(USUAL_NAMES["sale_price"]):
+        known = {name for meant in usual.keys() & _KNOWN for name in usual[meant]}
+        for name in written:
+            if name not in known and (field := date_of_sale(name)):
+                usual.setdefault(USUAL_NAMES[field][-1], []).append(name)
     return usual
 
 
@@ -230,7 +237,7 @@ def _assigned(
     positions = {field: found[keys[0]] for field, keys in mapped.items() if keys}
     more = [(field, key, found[key]) for field, keys in mapped.items() for key in keys[1:]]
     taken = {*positions.values(), *(position for _, _, position in more)}
-    usual = _by_usual_name(header)
+    usual = _by_usual_name(header, mapping)
     others: dict[str, list[str]] = {}
     for field, names in USUAL_NAMES.items():
         written = [(name, each) for name in names for each in usual.get(name, ()) if found[each] not in taken]
