@@ -1,5 +1,6 @@
 """Columns about prices, sales, discounts and publication under uncommon names have the effect that their names say."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -76,3 +77,33 @@ def test_other_columns_do_not_limit_a_sale(name: str, tmp_path: Path):
 def test_without_a_sale_price_such_a_column_is_an_attribute(tmp_path: Path):
     product, _ = table("price;promo start", "89.90;2026-11-20", tmp_path)
     assert (product.sale_starts_at, product.attributes) == (None, {"promo_start": "2026-11-20"})
+
+
+@pytest.mark.parametrize("name", ["on_sale", "OnSale", "is_on_sale", "On sale?", "Im Angebot", "en promotion", "sale"])
+@pytest.mark.parametrize("no", ["no", "false", "0", "nein", "0.0"])
+def test_a_sale_price_does_not_apply_to_a_product_that_is_not_on_sale(name: str, no: str, tmp_path: Path):
+    product, warnings = table(f"price;sale_price;{name}", f"89.90;69.90;{no}", tmp_path)
+    assert (product.price, product.sale_price) == (Decimal("89.90"), None)
+    assert warnings["sale_price"].startswith('sale_price "69.90" is left out, because ')
+
+
+@pytest.mark.parametrize(("name", "yes"), [("on_sale", "yes"), ("on_sale", ""), ("on_sale_rank", "0"), ("sales", "0")])
+def test_other_flags_do_not_touch_the_sale_price(name: str, yes: str, tmp_path: Path):
+    product, warnings = table(f"price;sale_price;{name}", f"89.90;69.90;{yes}", tmp_path)
+    assert (product.sale_price, warnings) == (Decimal("69.90"), {})
+
+
+def test_a_flag_counts_in_json_and_in_the_export_of_a_platform(tmp_path: Path):
+    row = '{"sku": "A", "title": "Lamp", "price": 89.9, "sale_price": 69.9, "onSale": false}\n'
+    assert loaded(row, "goods.jsonl", tmp_path).product.sale_price is None
+    magento = "sku,attribute_set_code,name,price,special_price,on_sale\nA,Default,Lamp,89.90,69.90,0\n"
+    assert loaded(magento, "magento.csv", tmp_path).product.sale_price is None
+
+
+def test_a_sale_of_woocommerce_that_has_not_begun_keeps_its_price(tmp_path: Path):
+    row = {
+        "id": 1, "sku": "A", "name": "Lamp", "regular_price": "89.90", "sale_price": "69.90", "price": "89.90",
+        "on_sale": False, "date_on_sale_from": "2026-11-20T00:00:00", "stock_status": "instock", "meta_data": [],
+    }  # fmt: skip
+    product = loaded(json.dumps([row]), "woocommerce.json", tmp_path).product
+    assert (product.sale_price, product.sale_starts_at) == (Decimal("69.90"), START)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from db.catalog import prices
@@ -10,6 +11,7 @@ from db.catalog.names import normalised
 from db.catalog.offer import PRICES
 from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
 from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, without_name, words
+from db.catalog.rows.meant import drop_flagged_sale, says_on_sale
 from db.catalog.rows.options import field_of_option, says_availability, stock_sign
 
 GATHERED = ("image", "additional_image", "keywords")  # fields that take the values of all their columns
@@ -34,6 +36,10 @@ class Columns:
     currencies: Mapping[int, str] | None = None
     other_prices: Sequence[str] = ()
     stock_decides: bool = False
+
+    @cached_property
+    def _flags_of_sale(self) -> tuple[str, ...]:
+        return tuple(filter(says_on_sale, self.rest))
 
     def targets(self, header: Sequence[str]) -> dict[str, str]:
         """Returns a dict from the name of each column in the header to the field of the column."""
@@ -111,6 +117,9 @@ class Columns:
                 fields["availability"] = "in_stock" if sign > 0 else "out_of_stock"
         unread = [] if "price" in fields else [name for name in self.other_prices if name in attributes]
         warnings = [("price", _unread(unread[0]))] if unread else []
+        if self._flags_of_sale:
+            flags = {name: attributes[name] for name in self._flags_of_sale if name in attributes}
+            drop_flagged_sale(fields, flags, warnings)
         return RawProduct(fields, images, phash, attributes, line, faults, warnings)
 
     def _add_more(

@@ -48,6 +48,8 @@ class WooCommerce(ApiPlatform):
         if parent not in ("", "0"):
             found.setdefault("item_group_id", parent)
         found["availability"] = _availability(found)
+        if found.get("on_sale") is False and not is_empty(found.get("date_on_sale_from")):
+            del found["on_sale"]  # the sale has not begun, or is over; its dates say when it is on
         found["image_alt_text"] = [alt for image in objects(found.get("images")) if (alt := text(image.get("alt")))]
         return found
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from db.catalog.names import normalised
 from db.catalog.prices import CENT
 from db.catalog.product import OFFER_COLUMNS, RawProduct
+from db.catalog.rows.meant import drop_flagged_sale
 from db.catalog.rows.options import field_of_option, whole_number
 from loader.errors import MissingColumns
 from loader.rejects import Reject
@@ -111,13 +112,17 @@ def offer(cells: Cells, names: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
 
 def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mapping[str, Any], line: int) -> RawProduct:
     """Returns a product from the fields, images and attributes that are not empty. Repetitions of an image are
-    dropped."""
+    dropped. A sale price is dropped if an attribute says that the product is not on sale."""
+    filled = {name: text for name, text in fields.items() if text}
+    warnings: list[tuple[str, str]] = []
+    drop_flagged_sale(filled, attributes, warnings)
     return RawProduct(
-        {name: text for name, text in fields.items() if text},
+        filled,
         tuple(dict.fromkeys(image for image in images if image)),
         None,
         {name: value for name, value in attributes.items() if value not in ("", None, [], {})},
         line,
+        warnings=warnings,
     )
 
 
