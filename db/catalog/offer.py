@@ -25,8 +25,8 @@ def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: 
 
     If the product has no currency yet, it gets the currency in the text. If the text of `price` names another currency
     than that of the product, the product's currency is replaced by None too. Adds a warning if the amount is the lowest
-    of several prices or a price without tax. Also adds a warning if the currency has three decimals and the amount
-    loses the third.
+    of several prices or a price without tax. Also adds a warning for a price of 0, and if the currency has three
+    decimals and the amount loses the third.
     """
     written = texts.get(name)
     if not written:
@@ -44,6 +44,10 @@ def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: 
             texts["currency"] = None
     elif in_price:
         texts["currency"] = in_price
+    if name == "price" and texts[name] == 0:
+        warnings.append(
+            (name, "price is 0, so the product is free of charge; a product without a price has an empty one")
+        )
     if texts[name] is not None and (remark := prices.remark(written)):
         warnings.append((name, f'{name} "{prices.shown(written)}" is stored as {texts[name]}, {remark}'))
     if texts.get("currency") in THREE_DECIMALS and prices.has_three_decimals(written, texts["currency"]):

@@ -107,3 +107,17 @@ def test_a_sale_of_woocommerce_that_has_not_begun_keeps_its_price(tmp_path: Path
     }  # fmt: skip
     product = loaded(json.dumps([row]), "woocommerce.json", tmp_path).product
     assert (product.sale_price, product.sale_starts_at) == (Decimal("69.90"), START)
+
+
+@pytest.mark.parametrize("price", ["0", "0.00", "0,00 €", "€ 0"])
+def test_a_price_of_0_is_stored_with_a_warning(price: str, tmp_path: Path):
+    product, warnings = table("price;type", f"{price};simple", tmp_path)
+    assert product.price == 0
+    assert warnings["price"].startswith("price is 0, so the product is free of charge")
+
+
+@pytest.mark.parametrize("kind", ["variable", "Configurable", "parent"])
+def test_a_parent_of_variants_has_no_price_of_0(kind: str, tmp_path: Path):
+    product, warnings = table("price;type", f"0.00;{kind}", tmp_path)
+    assert (product.price, warnings) == (None, {"price": "price 0 of a parent of variants is left out"})
+    assert table("price;type", f"0.50;{kind}", tmp_path)[0].price == Decimal("0.50")

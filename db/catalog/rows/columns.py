@@ -11,7 +11,7 @@ from db.catalog.names import normalised
 from db.catalog.offer import PRICES
 from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
 from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, without_name, words
-from db.catalog.rows.meant import drop_flagged_sale, says_on_sale
+from db.catalog.rows.meant import drop_flagged_sale, drop_price_of_parent, says_on_sale
 from db.catalog.rows.options import field_of_option, says_availability, stock_sign
 
 GATHERED = ("image", "additional_image", "keywords")  # fields that take the values of all their columns
@@ -120,6 +120,7 @@ class Columns:
         if self._flags_of_sale:
             flags = {name: attributes[name] for name in self._flags_of_sale if name in attributes}
             drop_flagged_sale(fields, flags, warnings)
+        drop_price_of_parent(fields, attributes, warnings)
         return RawProduct(fields, images, phash, attributes, line, faults, warnings)
 
     def _add_more(

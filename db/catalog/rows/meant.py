@@ -1,4 +1,4 @@
-"""Applies what other columns of a record say about its sale, such as "on sale: no"."""
+"""Applies what other columns of a record say about its prices, such as "on sale: no" and "type: variable"."""
 
 import re
 from collections.abc import Mapping
@@ -16,6 +16,10 @@ _ON_SALE = re.compile(
     "|sconto|aanbieding|actie|promocao|promocji|promocja|rea|tilbud)"
     "(?:active|enabled|flag|status|yesno|aktiv|actif|activa|activo|attiva|actief)?|onsalenow|salesactive"
 )
+
+_ZERO = re.compile(r"[^0-9,.-]{0,4}0+([.,]0+)?[^0-9,.-]{0,4}")
+_KINDS = ("type", "product_type", "item_type", "parentage", "parentage_level", "parent_child", "variation_type")
+_PARENTS = frozenset(("variable", "variable product", "configurable", "configurable product", "parent", "grouped"))
 
 
 @lru_cache(maxsize=10_000)
@@ -39,3 +43,15 @@ def drop_flagged_sale(fields: dict[str, str], columns: Mapping[str, Any], warnin
         if written != fields.get("price"):
             reason = f'sale_price "{prices.shown(written)}" is left out, because {name} is "{columns[name]}"'
             warnings.append(("sale_price", reason))
+
+
+def drop_price_of_parent(
+    fields: dict[str, str], attributes: Mapping[str, Any], warnings: list[tuple[str, str]]
+) -> None:
+    """Drops a price of 0, with a warning, if the row is the parent of variants, because the variants have the price."""
+    if "0" not in fields.get("price", "")[:5] or not _ZERO.fullmatch(fields["price"]):
+        return
+    kinds = (fields.get("product_type"), *map(attributes.get, _KINDS))
+    if any(isinstance(kind, str) and kind.strip().lower().replace("_", " ") in _PARENTS for kind in kinds):
+        del fields["price"]
+        warnings.append(("price", "price 0 of a parent of variants is left out"))
