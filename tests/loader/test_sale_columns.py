@@ -121,3 +121,36 @@ def test_a_parent_of_variants_has_no_price_of_0(kind: str, tmp_path: Path):
     product, warnings = table("price;type", f"0.00;{kind}", tmp_path)
     assert (product.price, warnings) == (None, {"price": "price 0 of a parent of variants is left out"})
     assert table("price;type", f"0.50;{kind}", tmp_path)[0].price == Decimal("0.50")
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("visible", "false"), ("Published", "0"), ("is_published", "no"), ("Active", "FALSE"), ("enabled", "0"),
+        ("status", "draft"), ("Product Status", "Archived"), ("status", "inactive"), ("status", "0"),
+        ("visibility", "hidden"), ("is_hidden", "true"), ("sichtbar", "nein"), ("veröffentlicht", "nein"),
+        ("Status", "Entwurf"), ("publié", "non"), ("estado", "borrador"), ("attivo", "no"), ("zichtbaar", "nee"),
+    ],
+)  # fmt: skip
+def test_a_product_that_the_shop_does_not_show_is_out_of_stock(name: str, cell: str, tmp_path: Path):
+    product, _ = table(f"price;availability;{name}", f"9;in stock;{cell}", tmp_path)
+    assert product.availability == "out_of_stock"
+    assert product.attributes["product_availability"] == "in stock"
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("visible", "true"), ("published", "yes"), ("status", "active"), ("status", "publish"),
+        ("visibility", "visible"),
+        ("is_hidden", "false"), ("hidden", ""), ("active ingredient", "no"), ("activity", "0"), ("state", "0"),
+    ],
+)  # fmt: skip
+def test_a_product_that_the_shop_shows_keeps_its_availability(name: str, cell: str, tmp_path: Path):
+    product, _ = table(f"price;availability;{name}", f"9;in stock;{cell}", tmp_path)
+    assert (product.availability, product.attributes.get("product_availability")) == ("in_stock", None)
+
+
+def test_a_hidden_object_of_a_json_file_is_out_of_stock(tmp_path: Path):
+    row = '{"sku": "A", "title": "Lamp", "price": 9, "quantity": 5, "visible": false}\n'
+    assert loaded(row, "goods.jsonl", tmp_path).product.availability == "out_of_stock"

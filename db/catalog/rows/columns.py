@@ -13,6 +13,7 @@ from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
 from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, without_name, words
 from db.catalog.rows.meant import drop_flagged_sale, drop_price_of_parent, says_on_sale
 from db.catalog.rows.options import field_of_option, says_availability, stock_sign
+from db.catalog.rows.published import hides, says_shown
 
 GATHERED = ("image", "additional_image", "keywords")  # fields that take the values of all their columns
 NEEDED = ("sku", "title")
@@ -40,6 +41,10 @@ class Columns:
     @cached_property
     def _flags_of_sale(self) -> tuple[str, ...]:
         return tuple(filter(says_on_sale, self.rest))
+
+    @cached_property
+    def _flags_of_publication(self) -> tuple[str, ...]:
+        return tuple(filter(says_shown, self.rest))
 
     def targets(self, header: Sequence[str]) -> dict[str, str]:
         """Returns a dict from the name of each column in the header to the field of the column."""
@@ -120,6 +125,10 @@ class Columns:
         if self._flags_of_sale:
             flags = {name: attributes[name] for name in self._flags_of_sale if name in attributes}
             drop_flagged_sale(fields, flags, warnings)
+        if any(hides(name, attributes.get(name)) for name in self._flags_of_publication):
+            if stated := fields.get("availability"):
+                attributes.setdefault("product_availability", stated)
+            fields["availability"] = "out_of_stock"
         drop_price_of_parent(fields, attributes, warnings)
         return RawProduct(fields, images, phash, attributes, line, faults, warnings)
 

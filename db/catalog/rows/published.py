@@ -1,0 +1,58 @@
+"""Recognises columns that say whether a shop shows a product, such as "visible" and "published", and their values."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from db.catalog.names import plain_words
+from db.catalog.rows.meant import is_off
+from db.catalog.rows.options import is_true
+
+# Names without blanks, accents and punctuation
+_OF_PRODUCT = "(?:is|ist|est|product|produkt|produit|producto|prodotto|article|artikel|item|listing)*"
+_SHOWN = re.compile(
+    _OF_PRODUCT + "(?:visible|published|publish|active|activated|enabled|displayed|sichtbar|veroffentlicht"
+    "|aktiv|aktiviert|publie|publiee|actif|active|publicado|activo|habilitado|pubblicato|attivo|visibile|abilitato"
+    "|gepubliceerd|zichtbaar|actief|ativo|visivel|widoczny|aktywny|opublikowany|publicerad|synlig)"
+    "(?:flag|yesno|instore|inshop|inwebshop|inonlineshop|onlinestore|ononlinestore|online|onsite|onstorefront)?"
+)
+_HIDDEN = re.compile(
+    _OF_PRODUCT + "(?:hidden|disabled|archived|draft|unpublished|deleted|inactive|versteckt|ausgeblendet|deaktiviert"
+    "|archiviert|inaktiv|masque|desactive|oculto|nascosto|verborgen|ukryty|isdeleted)(?:flag)?"
+)
+_STATUS = re.compile(
+    _OF_PRODUCT
+    + "(?:status|state|visibility|publication|publicationstatus|publishstatus|publishingstatus|publishedstatus"
+    "|statut|estado|stato|sichtbarkeit|visibilite|visibilidad|visibilita|zichtbaarheid|widocznosc)"
+)
+NOT_SHOWN = frozenset((
+    "draft", "archived", "proposed", "rejected", "private", "trash", "trashed", "hidden", "inactive", "disabled",
+    "unlisted", "unpublished", "deleted", "not published", "not visible", "not visible individually", "invisible",
+    "nowhere", "none", "false", "no", "entwurf", "archiviert", "inaktiv", "deaktiviert", "versteckt", "unsichtbar",
+    "brouillon", "archive", "inactif", "masque", "borrador", "archivado", "inactivo", "oculto", "bozza", "archiviato",
+    "inattivo", "nascosto", "concept", "gearchiveerd", "inactief", "verborgen", "rascunho", "arquivado", "inativo",
+    "szkic", "nieaktywny", "ukryty",
+))  # fmt: skip
+
+
+@lru_cache(maxsize=10_000)
+def says_shown(name: str) -> bool:
+    """Returns whether a column with this name can say that the product is not shown."""
+    return _kind(name) is not None
+
+
+def hides(name: str, cell: Any) -> bool:
+    """Returns whether a cell of such a column says that the product is not shown."""
+    kind = _kind(name)
+    if kind is _HIDDEN:
+        return cell is True or (isinstance(cell, str) and is_true(cell))
+    is_hidden = isinstance(cell, str) and " ".join(plain_words(cell.lower())) in NOT_SHOWN
+    if kind is _SHOWN:
+        return is_hidden or is_off(cell)
+    return kind is _STATUS and (is_hidden or (name.endswith("status") and is_off(cell)))
+
+
+@lru_cache(maxsize=10_000)
+def _kind(name: str) -> re.Pattern[str] | None:
+    plain = "".join(plain_words(name))
+    return next((kind for kind in (_SHOWN, _HIDDEN, _STATUS) if kind.fullmatch(plain)), None)
