@@ -154,3 +154,36 @@ def test_a_product_that_the_shop_shows_keeps_its_availability(name: str, cell: s
 def test_a_hidden_object_of_a_json_file_is_out_of_stock(tmp_path: Path):
     row = '{"sku": "A", "title": "Lamp", "price": 9, "quantity": 5, "visible": false}\n'
     assert loaded(row, "goods.jsonl", tmp_path).product.availability == "out_of_stock"
+
+
+@pytest.mark.parametrize(
+    ("names", "cells", "expected"),
+    [
+        ("List price;Our price", "99;80", (80, None, 99)),
+        ("RRP;our_price", "99;80", (80, None, 99)),
+        ("MSRP;Your price", "99;80", (80, None, 99)),
+        ("UVP;Unser Preis", "99;80", (80, None, 99)),
+        ("price;our price", "99;80", (99, 80, None)),
+        ("price;final_price", "99;80", (99, 80, None)),
+        ("MRP;Selling price", "99;80", (80, None, 99)),
+        ("list_price;price", "99;80", (80, None, 99)),
+        ("UVP;Preis", "99;80", (80, None, 99)),
+        ("Prix public;Notre prix", "99;80", (80, None, 99)),
+    ],
+)
+def test_the_selling_price_is_the_lower_one(names: str, cells: str, expected: tuple[int | None, ...], tmp_path: Path):
+    product, warnings = table(names, cells, tmp_path)
+    assert ((product.price, product.sale_price, product.compare_at_price), warnings) == (expected, {})
+
+
+@pytest.mark.parametrize("name", ["Price in the shop", "Kundenpreis", "Prix internet"])
+def test_a_lower_price_under_an_unknown_name_gives_a_warning(name: str, tmp_path: Path):
+    product, warnings = table(f"list_price;{name}", "99.00;80.00", tmp_path)
+    assert product.price == 99
+    assert "is lower, and became an attribute" in warnings["price"]
+    assert table(f"list_price;{name}", "99.00;120.00", tmp_path)[1] == {}
+
+
+@pytest.mark.parametrize("name", ["Grundpreis", "price per kg", "price excl. tax", "shipping price", "Wholesale price"])
+def test_a_lower_price_of_another_kind_gives_no_warning(name: str, tmp_path: Path):
+    assert "price" not in table(f"price;{name}", "99.00;80.00", tmp_path)[1]

@@ -11,7 +11,13 @@ from db.catalog.names import normalised
 from db.catalog.offer import PRICES
 from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
 from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, without_name, words
-from db.catalog.rows.meant import drop_flagged_sale, drop_price_of_parent, says_on_sale
+from db.catalog.rows.meant import (
+    drop_flagged_sale,
+    drop_price_of_parent,
+    may_be_selling_price,
+    says_on_sale,
+    warn_of_lower_price,
+)
 from db.catalog.rows.options import field_of_option, says_availability, stock_sign
 from db.catalog.rows.published import hides, says_shown
 
@@ -41,6 +47,10 @@ class Columns:
     @cached_property
     def _flags_of_sale(self) -> tuple[str, ...]:
         return tuple(filter(says_on_sale, self.rest))
+
+    @cached_property
+    def _prices(self) -> tuple[str, ...]:
+        return tuple(filter(may_be_selling_price, self.rest))
 
     @cached_property
     def _flags_of_publication(self) -> tuple[str, ...]:
@@ -125,6 +135,9 @@ class Columns:
         if self._flags_of_sale:
             flags = {name: attributes[name] for name in self._flags_of_sale if name in attributes}
             drop_flagged_sale(fields, flags, warnings)
+        if self._prices:
+            found = {name: attributes[name] for name in self._prices if name in attributes}
+            warn_of_lower_price(fields, found, warnings)
         if any(hides(name, attributes.get(name)) for name in self._flags_of_publication):
             if stated := fields.get("availability"):
                 attributes.setdefault("product_availability", stated)

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from db.catalog import prices
 from db.catalog.names import plain_words
+from db.catalog.private_attributes import is_private
 from db.catalog.rows.options import is_false
 
 # Names without blanks, accents and punctuation
@@ -20,6 +22,14 @@ _ON_SALE = re.compile(
 _ZERO = re.compile(r"[^0-9,.-]{0,4}0+([.,]0+)?[^0-9,.-]{0,4}")
 _KINDS = ("type", "product_type", "item_type", "parentage", "parentage_level", "parent_child", "variation_type")
 _PARENTS = frozenset(("variable", "variable product", "configurable", "configurable product", "parent", "grouped"))
+
+# Finds other prices of a product by the name of their column. _OTHER_KIND finds prices that are no selling price.
+_PRICE = re.compile("price|preis|prix|precio|prezzo|prijs|preco|cena|pris(?!m|ta)")
+_OTHER_KIND = re.compile(
+    "^product_|^parent_|unit|base|basis|basic|grund|ship|deliver|versand|(?:^|_)net(?:_|$)|nett|excl|ohne|ex_|without|_ht|_ht_|hors|sin_|senza|tax|vat|mwst|tva|iva"
+    "|btw|min|low|from|_ab_|tier|staffel|bulk|qty|quantity|per_|_per|pro_|deposit|pfand|rent|miet|lease|month|monat|rate|code"
+    "|currency|list|type|id$|group|range|label|text|format|history|unter|stuck|100|kg|liter|surcharge|impact|diff"
+)
 
 
 @lru_cache(maxsize=10_000)
@@ -55,3 +65,29 @@ def drop_price_of_parent(
     if any(isinstance(kind, str) and kind.strip().lower().replace("_", " ") in _PARENTS for kind in kinds):
         del fields["price"]
         warnings.append(("price", "price 0 of a parent of variants is left out"))
+
+
+@lru_cache(maxsize=10_000)
+def may_be_selling_price(name: str) -> bool:
+    """Returns whether a column with this name may hold the price that customers pay."""
+    plain = "_".join(plain_words(name))
+    return bool(_PRICE.search(plain)) and not _OTHER_KIND.search(plain) and not is_private(name)
+
+
+def warn_of_lower_price(fields: Mapping[str, str], columns: Mapping[str, Any], warnings: list[tuple[str, str]]) -> None:
+    """Adds a warning if one of the columns has a lower price than the price of a product without a sale price."""
+    if "price" not in fields or "sale_price" in fields or (price := _amount(fields["price"])) is None:
+        return
+    for name, cell in columns.items():
+        amount = _amount(str(cell)) if isinstance(cell, str | int | float) else None
+        if amount is not None and 0 < amount < price:
+            reason = f"price is {prices.shown(fields['price'])}, but {name} is lower, and became an attribute"
+            warnings.append(("price", f"{reason}; to load it as a field: --map sale_price=COLUMN or price=COLUMN"))
+            return
+
+
+def _amount(written: str) -> Decimal | None:
+    try:
+        return prices.price(written)[0]
+    except ValueError:
+        return None

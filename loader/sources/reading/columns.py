@@ -36,7 +36,8 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "product_type": ("product_type", "product_types", "category", "categories", "product_category", "category_path",
                      "category_name", "categ_id", "department", "type"),
     "price": ("price", "unit_price", "regular_price", "standard_price", "selling_price", "sales_price",
-              "current_price", "price_incl_tax", "gross_price", "price_gross", "retail_price", "start_price",
+              "current_price", "price_incl_tax", "gross_price", "price_gross", "our_price", "your_price", "final_price",
+              "price_now", "shop_price", "store_price", "web_price", "online_price", "retail_price", "start_price",
               "list_price"),
     "currency": ("currency", "currency_code", "price_currency", "currency_iso_code", "ccy"),
     "availability": ("availability", "stock_status", "availability_status", "in_stock", "is_in_stock", "is_available"),
@@ -64,7 +65,8 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "image_phash": ("image_phash",),
     "keywords": ("keywords", "tags"),
     "sale_price": ("sale_price", "special_price", "discount_price", "discounted_price", "promo_price", "offer_price",
-                   "now_price"),
+                   "now_price", "price_now", "our_price", "your_price", "selling_price", "current_price",
+                   "final_price"),
     "sale_starts_at": (
         "sale_starts_at", "sale_price_starts_at", "sale_price_start_date", "sale_start_date", "date_sale_price_starts",
         "date_on_sale_from_gmt", "date_on_sale_from", "special_price_from_date", "special_from_date",
@@ -79,7 +81,8 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     ),
     SALE_DATES: ("sale_price_effective_date", "sale_dates"),
     "compare_at_price": (
-        "compare_at_price", "list_price", "msrp", "rrp", "original_price", "was_price", "old_price", "regular_price",
+        "compare_at_price", "list_price", "msrp", "rrp", "original_price", "was_price", "old_price", "mrp",
+        "regular_price",
     ),
     "quantity": (
         "quantity", "qty", "stock_quantity", "inventory_quantity", "inventory_level", "quantity_in_stock",

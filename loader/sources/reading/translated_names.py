@@ -56,6 +56,11 @@ TRANSLATIONS: dict[str, Collection[str]] = {
         "prezzoconiva", "prijs", "verkoopprijs", "prijsinclbtw", "preco", "precodevenda", "cena", "cenabrutto",
         "cenasprzedazy", "pris", "prisinklmoms",
     ),
+    "our_price": (
+        "unserpreis", "ihrpreis", "shoppreis", "onlinepreis", "webpreis", "notreprix", "votreprix", "nuestroprecio",
+        "tuprecio", "nostroprezzo", "tuoprezzo", "onzeprijs", "uwprijs", "nossopreco", "naszacena", "vartpris",
+        "vorespris",
+    ),
     "currency": (
         "wahrung", "waehrung", "wahrungscode", "devise", "monnaie", "moneda", "divisa", "valuta", "moeda", "waluta",
     ),
