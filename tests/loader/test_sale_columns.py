@@ -187,3 +187,49 @@ def test_a_lower_price_under_an_unknown_name_gives_a_warning(name: str, tmp_path
 @pytest.mark.parametrize("name", ["Grundpreis", "price per kg", "price excl. tax", "shipping price", "Wholesale price"])
 def test_a_lower_price_of_another_kind_gives_no_warning(name: str, tmp_path: Path):
     assert "price" not in table(f"price;{name}", "99.00;80.00", tmp_path)[1]
+
+
+@pytest.mark.parametrize(
+    ("names", "cells"),
+    [
+        ("discount_percent", "20"), ("Discount %", "20.00"), ("discount (%)", "20"), ("discount", "20%"),
+        ("Rabatt", "20 %"), ("Rabatt in Prozent", "20"), ("percent off", "20"), ("reduction_percent", "20"),
+        ("pourcentage de remise", "20"), ("% descuento", "20"), ("percentuale sconto", "20"), ("procent rabatu", "20"),
+        ("discountMode;discountValue", "PERCENT;20.0"), ("discountMode;discountValue", "AMOUNT;18.00"),
+    ],
+)  # fmt: skip
+def test_a_discount_gives_the_sale_price(names: str, cells: str, tmp_path: Path):
+    product, warnings = table(f"price;{names}", f"90.00 EUR;{cells}", tmp_path)
+    assert (product.price, product.sale_price, product.currency, warnings) == (90, 72, "EUR", {})
+
+
+@pytest.mark.parametrize(
+    ("names", "cells"),
+    [
+        ("discount_percent", "0"), ("discount", "20"), ("discount_code", "20%"), ("discountMode;discountValue", ";20"),
+        ("discount_percent;msrp", "20;110"), ("discount_percent;on_sale", "20;no"), ("discount_amount", "20"),
+    ],
+)  # fmt: skip
+def test_another_number_does_not_give_a_sale_price(names: str, cells: str, tmp_path: Path):
+    assert table(f"price;{names}", f"90.00;{cells}", tmp_path)[0].sale_price is None
+
+
+@pytest.mark.parametrize(("price", "percent"), [("90.00", "100"), ("90.00", "0.2"), ("90.00", "many"), ("1.290", "20")])
+def test_a_discount_that_cannot_be_read_gives_a_warning(price: str, percent: str, tmp_path: Path):
+    product, warnings = table("price;discount %", f"{price};{percent}", tmp_path)
+    assert product.sale_price is None
+    assert "does not reduce the price" in warnings["sale_price"]
+
+
+def test_the_dates_of_a_discount_limit_the_sale_price(tmp_path: Path):
+    product, _ = table("price;discount %;discount from;discount to", "90;20;2026-11-20;2026-11-30", tmp_path)
+    assert (product.sale_price, product.sale_starts_at, product.sale_ends_at) == (72, START, END)
+
+
+def test_a_spanish_export_of_prestashop_has_discounts(tmp_path: Path):
+    header = "Product ID;Nombre*;Precio con IVA;Porcentaje de descuento;Descuento desde (aaaa-mm-dd);Activo (0/1)"
+    (tmp_path / "a.csv").write_text(f"{header}\n1;Lamp;90;20;2026-11-20;1\n")
+    source = open_source(tmp_path / "a.csv")
+    [row] = source.rows()
+    assert isinstance(row, RawProduct) and source.name == "prestashop"
+    assert (row.fields["sale_price"], row.fields["sale_starts_at"]) == ("72.00", "2026-11-20")

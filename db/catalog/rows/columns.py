@@ -11,6 +11,7 @@ from db.catalog.names import normalised
 from db.catalog.offer import PRICES
 from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
 from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, without_name, words
+from db.catalog.rows.discounts import add_sale_price, says_discount
 from db.catalog.rows.meant import (
     drop_flagged_sale,
     drop_price_of_parent,
@@ -47,6 +48,10 @@ class Columns:
     @cached_property
     def _flags_of_sale(self) -> tuple[str, ...]:
         return tuple(filter(says_on_sale, self.rest))
+
+    @cached_property
+    def _discounts(self) -> tuple[str, ...]:
+        return tuple(filter(says_discount, self.rest))
 
     @cached_property
     def _prices(self) -> tuple[str, ...]:
@@ -132,18 +137,28 @@ class Columns:
                 fields["availability"] = "in_stock" if sign > 0 else "out_of_stock"
         unread = [] if "price" in fields else [name for name in self.other_prices if name in attributes]
         warnings = [("price", _unread(unread[0]))] if unread else []
+        self._apply_others(fields, attributes, warnings)
+        return RawProduct(fields, images, phash, attributes, line, faults, warnings)
+
+    def _apply_others(
+        self, fields: dict[str, str], attributes: dict[str, Any], warnings: list[tuple[str, str]]
+    ) -> None:
+        """Applies what the columns without a field say about the sale, the price and the publication."""
+
+        def of(names: Sequence[str]) -> dict[str, Any]:
+            return {name: attributes[name] for name in names if name in attributes}
+
+        if self._discounts:
+            add_sale_price(fields, of(self._discounts), warnings)
         if self._flags_of_sale:
-            flags = {name: attributes[name] for name in self._flags_of_sale if name in attributes}
-            drop_flagged_sale(fields, flags, warnings)
+            drop_flagged_sale(fields, of(self._flags_of_sale), warnings)
         if self._prices:
-            found = {name: attributes[name] for name in self._prices if name in attributes}
-            warn_of_lower_price(fields, found, warnings)
+            warn_of_lower_price(fields, of(self._prices), warnings)
         if any(hides(name, attributes.get(name)) for name in self._flags_of_publication):
             if stated := fields.get("availability"):
                 attributes.setdefault("product_availability", stated)
             fields["availability"] = "out_of_stock"
         drop_price_of_parent(fields, attributes, warnings)
-        return RawProduct(fields, images, phash, attributes, line, faults, warnings)
 
     def _add_more(
         self,

@@ -10,6 +10,7 @@ from db.catalog.offer import DATES_OF_SALE, PRICES
 from db.catalog.product import COLUMNS, SALE_DATES
 from db.catalog.rows.cells import is_empty
 from db.catalog.rows.columns import NEEDED, Columns, stripped
+from db.catalog.rows.discounts import says_discount
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
 from loader.sources.reading.currency_names import split_currency
@@ -214,13 +215,14 @@ def _positions_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
 
 def _by_usual_name(header: Iterable[str], mapping: Collection[str] = ()) -> dict[str, list[str]]:
     """Maps each name in USUAL_NAMES to the normalised names of the columns that mean it. Beside a column of sale
-    prices, the words of any other name can make the column a date of the sale."""
+    prices or of discounts, the words of any other name can make the column a date of the sale."""
     usual: dict[str, list[str]] = {}
     written = {normalised(name): name for name in header}
     for name in sorted(written, key=lambda name: name not in _KNOWN):  # usual names come before translations
         if name != "standard_price" or not _is_of_odoo(written):
             usual.setdefault(usual_name(written[name]), []).append(name)
-    if "sale_price" in mapping or not usual.keys().isdisjoint(USUAL_NAMES["sale_price"]):
+    has_sale = "sale_price" in mapping or not usual.keys().isdisjoint(USUAL_NAMES["sale_price"])
+    if has_sale or any(map(says_discount, written)):
         known = {name for meant in usual.keys() & _KNOWN for name in usual[meant]}
         for name in written:
             if name not in known and (field := date_of_sale(name)):
