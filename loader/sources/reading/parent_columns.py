@@ -15,15 +15,26 @@ LOOKED_UP_FIRST: dict[str, tuple[str, ...]] = {
     "parent_item_id": ("item_id",),
 }
 # Names without blanks, accents and punctuation
-_PARENT = "(?:parent|vater|eltern|padre|pai|genitore)"
-_MAIN = "(?:master|haupt|stamm|hoofd)"
-_ARTICLE = "(?:artikel|article|articulo|articolo|product|produkt|produit|producto|prodotto|produto|item|variant)"
-_IDENTIFIER = (
-    "(?:sku|code|id|no|nr|num|number|nummer|externalid|reference|referencia|ref|codigo|codice|identifier|handle)"
+_PARENT = (
+    "(?:parent|vater|eltern|padre|pai|genitore|ubergeordnete?[rsn]?|uebergeordnete?[rsn]?|nadrzedn(?:y|a|e|ego|ej)"
+    "|bovenliggende?|overordnede?|overordnad)"
 )
+_MAIN = "(?:master|haupt|stamm|hoofd|glown(?:y|a|e|ego)|principale?|pere)"
+_ARTICLE = (
+    "(?:artikel[s]?|article|articulo|articolo|artykul[u]?|product|produkt[us]?|produit|producto|prodotto|produto|item"
+    "|variant|variante)"
+)
+_IDENTIFIER = (
+    "(?:sku|code|id|no|nr|num|number|nummer|numero|numer|externalid|reference|referencia|ref|codigo|codice|kod|identifier"
+    "|indeks|identyfikator|handle|identifizierungsspalte|identifizierung|kennung)"
+)
+_JOINING = "(?:du|del|do|de|des|der|of|le|el|il|ten)"
 _NAME = re.compile(
-    f"{_PARENT}{_ARTICLE}?{_IDENTIFIER}?|{_MAIN}(?:{_ARTICLE}{_IDENTIFIER}?|{_IDENTIFIER})"
-    f"|(?:{_ARTICLE}|{_IDENTIFIER})(?:du|del|do|de)?{_PARENT}|variantof|variantevon"
+    f"(?:{_ARTICLE}|{_IDENTIFIER}|{_JOINING})*{_PARENT}(?:{_ARTICLE}|{_IDENTIFIER})*"
+    f"|{_MAIN}(?:{_ARTICLE}{_IDENTIFIER}?|{_IDENTIFIER})"
+    f"|(?:{_ARTICLE}|{_JOINING})*{_IDENTIFIER}{_JOINING}?{_MAIN}{_ARTICLE}"
+    f"|{_IDENTIFIER}{_JOINING}?{_ARTICLE}{_MAIN}|variantof|variantevon|variantede"
+    f"|main(?:{_ARTICLE}{_IDENTIFIER}?|sku|code|no|nr|num|number)"
     "|product(?:tmpl|template)(?:id|externalid)*"  # Odoo
 )
 

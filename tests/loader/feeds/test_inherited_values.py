@@ -191,6 +191,14 @@ def test_a_variant_of_a_variant_with_a_title_gets_a_warning_with_both_identifier
         "Hoofdartikel",
         "variant_of",
         "Product Template/External ID",
+        "Identifizierungsspalte Vaterartikel",
+        "Produkt nadrzędny",
+        "mainnumber",
+        "Übergeordnet",
+        "Übergeordneter Artikel",
+        "SKU produktu nadrzędnego",
+        "Código del producto padre",
+        "Artikelnummer Hoofdproduct",
     ],
 )
 @pytest.mark.parametrize("title", ["", "Shirt M"])
