@@ -41,8 +41,21 @@ PRIVATE_PAIRS = frozenset((
     "internal_label", "internal_labels", "internal_comment", "internal_comments", "interne_notiz", "staff_note",
     "staff_notes", "admin_comment", "admin_comments", "admin_notes", "api_key", "license_key", "license_keys",
     "post_password", "internal_note", "internal_notes", "private_note", "private_notes", "admin_note", "e_mail",
+    "prix_pro",
     "user_name", "download_url", "file_url", "download_file", "downloads_file",
 ))  # fmt: skip
+# A name with one of GROUPS before or after one of PRICES is private too, because the price is for some customers only.
+GROUPS = (
+    "member", "members", "membership", "vip", "club", "loyalty", "employee", "staff", "partner", "distributor",
+    "dealer", "reseller", "retailer", "trade", "contract", "professional", "customer_group", "role", "mitglieder",
+    "mitglied", "mitarbeiter", "handler", "haendler", "kundengruppen", "stammkunden", "membre", "membres", "adherent",
+    "revendeur", "miembro", "miembros", "socio", "socios", "distribuidor", "rivenditore", "soci", "leden", "dealers",
+    "membros", "revenda", "klubowa", "hurt", "medlems", "medlem",
+)  # fmt: skip
+PRICES = (
+    "price", "prices", "pricing", "preis", "preise", "prix", "precio", "precios", "prezzo", "prezzi", "prijs", "preco",
+    "cena", "pris",
+)  # fmt: skip
 PRIVATE_NAMES = frozenset(("ek", "hek", "password"))  # in Turkish, "ek" in a longer name means "additional"
 REVIEWS = frozenset(
     ("review", "reviews", "reviewed", "avis", "bewertung", "bewertungen", "resena", "resenas", "recensione")
@@ -56,7 +69,10 @@ PUBLIC_WORDS = frozenset((  # "shipping_cost" is for customers
 ))  # fmt: skip
 JOINING_WORDS = frozenset(("d", "de", "di", "do", "du", "of"))  # "prix d'achat" has the words of "prix_achat"
 # The words are spelled as `plain_words` spells the words of a name. "B2B" becomes "b2" and "b".
-PRIVATE = frozenset(joint.join(plain_words(name)) for name in PRIVATE_WORDS | PRIVATE_PAIRS for joint in ("_", ""))
+_OF_GROUPS = {pair for group in GROUPS for price in PRICES for pair in (f"{group}_{price}", f"{price}_{group}")}
+PRIVATE = frozenset(
+    joint.join(plain_words(name)) for name in PRIVATE_WORDS | PRIVATE_PAIRS | _OF_GROUPS for joint in ("_", "")
+)
 # In {"name": "Cost", "value": 5}, a member in LABELS holds the name of an attribute, and a member in VALUES its value.
 LABELS = ("name", "key", "code", "label", "attribute_code", "attribute_name")
 VALUES = ("value", "values", "content", "options", "attribute_value")

@@ -37,6 +37,16 @@ from tests.support.loading import load_catalog, stored
         ),
         *("EK", "Händler-EK", "Einstandspreis", "B2B price", "group_price", "factory_price", "FOB Price", "vendor_sku"),
         *("reviewed_by", "profileName", "internal_label", "Staff notes", "Interne Notiz", "Beszerzési ár", "공급가"),
+        *(
+            "Member price",
+            "VIP price",
+            "price_vip",
+            "memberPrice",
+            "Wholesale price",
+            "Mitgliederpreis",
+            "Preis Händler",
+        ),
+        *("prix membre", "prezzo soci", "Customer group price", "club_price", "medlemspris", "prix pro"),
         *("post_password", "api_key", "commission_group"),
         *("downloads.file", "Download 1 URL", "Meta: _wc_cog_cost", "Méta : _wcj_purchase_price"),
     ],
@@ -50,6 +60,7 @@ def test_columns_that_customers_must_not_see_are_private(name: str):
     [
         *("costume", "shipping_cost", "review_count", "rating", "sale_price", "trademark", "Allow customer reviews?"),
         *("Coût de livraison", "Coste de envío", "Prix de vente", "Achats minimum"),
+        *("Preis pro kg", "price type", "retail_price", "member since", "staff pick", "price_promo"),
         *("Ek özellik", "password_protection", "profile", "price_group_label", "vendor", "floor_type", "label"),
     ],
 )

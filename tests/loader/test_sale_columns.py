@@ -233,3 +233,12 @@ def test_a_spanish_export_of_prestashop_has_discounts(tmp_path: Path):
     [row] = source.rows()
     assert isinstance(row, RawProduct) and source.name == "prestashop"
     assert (row.fields["sale_price"], row.fields["sale_starts_at"]) == ("72.00", "2026-11-20")
+
+
+@pytest.mark.parametrize(
+    ("cell", "quantity", "availability"),
+    [("5", 5, "in_stock"), ("0", 0, "out_of_stock"), ("InStock", None, "in_stock"), ("sold out", None, "out_of_stock")],
+)
+def test_the_inventory_is_the_stock(cell: str, quantity: int | None, availability: str, tmp_path: Path):
+    product, warnings = table("price;inventory", f"9;{cell}", tmp_path)
+    assert (product.quantity, product.availability, warnings) == (quantity, availability, {})

@@ -89,7 +89,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "quantity", "qty", "stock_quantity", "inventory_quantity", "inventory_level", "quantity_in_stock",
         "stock_level", "stock", "sell_on_google_quantity", "quantity_to_sell_on_facebook", "qty_available",
         "quantity_available", "available_quantity", "quantity_on_hand", "qty_on_hand", "stock_qty", "total_stock",
-        "stock_total", "units_in_stock",
+        "stock_total", "units_in_stock", "inventory",
     ),
     "rating": ("rating", "average_rating", "avg_rating", "rating_value", "review_rating"),
     "review_count": ("review_count", "reviews_count", "rating_count", "ratings_count", "number_of_reviews"),
