@@ -13,8 +13,9 @@ from db.catalog.rows.options import is_false
 
 # Names without blanks, accents and punctuation
 _ON_SALE = re.compile(
-    "(?:is|has|use|ist)?(?:in|on|im|en|em|w|pa)?(?:sale|offer|promo|promotion|specialoffer|saleprice|specialprice|discount"
-    "|discounted|reduced|angebot|aktion|sonderangebot|reduziert|rabattiert|soldes?|oferta|promocion|offerta|promozione"
+    "(?:is|has|use|ist)?(?:in|on|im|en|em|w|pa)?(?:sale|offer|promo|promotion|specialoffer|saleprice|specialprice"
+    "|discount|discounted|reduced|angebot|aktion|sonderangebot|reduziert|rabattiert"
+    "|soldes?|oferta|promocion|offerta|promozione"
     "|sconto|aanbieding|actie|promocao|promocji|promocja|rea|tilbud)"
     "(?:active|enabled|flag|status|yesno|aktiv|actif|activa|activo|attiva|actief)?|onsalenow|salesactive"
 )
@@ -26,9 +27,10 @@ _PARENTS = frozenset(("variable", "variable product", "configurable", "configura
 # Finds other prices of a product by the name of their column. _OTHER_KIND finds prices that are no selling price.
 _PRICE = re.compile("price|preis|prix|precio|prezzo|prijs|preco|cena|pris(?!m|ta)")
 _OTHER_KIND = re.compile(
-    "^product_|^parent_|unit|base|basis|basic|grund|ship|deliver|versand|(?:^|_)net(?:_|$)|nett|excl|ohne|ex_|without|_ht|_ht_|hors|sin_|senza|tax|vat|mwst|tva|iva"
-    "|btw|min|low|from|_ab_|tier|staffel|bulk|qty|quantity|per_|_per|pro_|deposit|pfand|rent|miet|lease|month|monat|rate|code"
-    "|currency|list|type|id$|group|range|label|text|format|history|unter|stuck|100|kg|liter|surcharge|impact|diff"
+    "^product_|^parent_|unit|base|basis|basic|grund|ship|deliver|versand|(?:^|_)net(?:_|$)|nett|excl|ohne|ex_|without"
+    "|_ht|hors|sin_|senza|tax|vat|mwst|tva|iva|btw|min|low|from|_ab_|tier|staffel|bulk|qty|quantity|per_|_per|pro_"
+    "|deposit|pfand|rent|miet|lease|month|monat|rate|code|currency|list|type|id$|group|range|label|text|format"
+    "|history|unter|stuck|100|kg|liter|surcharge|impact|diff"
 )
 
 

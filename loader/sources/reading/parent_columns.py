@@ -25,8 +25,8 @@ _ARTICLE = (
     "|variant|variante)"
 )
 _IDENTIFIER = (
-    "(?:sku|code|id|no|nr|num|number|nummer|numero|numer|externalid|reference|referencia|ref|codigo|codice|kod|identifier"
-    "|indeks|identyfikator|handle|identifizierungsspalte|identifizierung|kennung)"
+    "(?:sku|code|id|no|nr|num|number|nummer|numero|numer|externalid|reference|referencia|ref|codigo|codice|kod"
+    "|identifier|indeks|identyfikator|handle|identifizierungsspalte|identifizierung|kennung)"
 )
 _JOINING = "(?:du|del|do|de|des|der|of|le|el|il|ten)"
 _NAME = re.compile(
