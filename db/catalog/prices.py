@@ -21,6 +21,8 @@ CENT = Decimal("0.01")
 # A price that was stored as a binary number, such as 19.989999771 for 19.99, is wrong by at most this share.
 ROUNDING_NOISE = Decimal("1e-7")
 
+AMBIGUOUS = "could be two numbers"  # a part of the message of AmbiguousPrice
+
 _PLAIN = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
 _PLAIN_WITH_CODE = re.compile(r"([0-9]{1,10}(?:\.[0-9]{1,2})?) ([A-Za-z]{3})")  # the notation of most feeds
 _NUMBER = re.compile(
@@ -257,9 +259,7 @@ def _amount(digits: str, unit: str | None, decimal_mark: str | None, cell: str) 
         ):  # in Iraqi dinars, a dot separates thousands, although the currency has three decimals
             mark = "."
         elif decimal_mark is None or unit in NO_DECIMALS:
-            raise AmbiguousPrice(
-                f'price "{shown(cell)}" could be two numbers; write thousands without a separator: 1299.00'
-            )
+            raise AmbiguousPrice(f'price "{shown(cell)}" {AMBIGUOUS}; write thousands without a separator: 1299.00')
         else:
             mark = used if used == decimal_mark else ""
         return Decimal(f"{before}.{after}" if mark else before + after)

@@ -73,7 +73,7 @@ ANY_FIELD: list[Any] = [
     {"value": "19.99", "currency": "EUR"}, [[[1]]],
 ]  # fmt: skip
 EMPTY: list[Any] = [None, " ", [], {}, "0000-00-00"]  # the last is the empty date of MySQL
-PRICES: list[Any] = ["N/A", "-1", "1.290", "5 EUR / 6 USD", 0, 1e300, {"amount": 1250, "exponent": 2}, "12.345"]
+PRICES: list[Any] = ["N/A", "-1", "1.2905", "5 EUR / 6 USD", 0, 1e300, {"amount": 1250, "exponent": 2}]
 DATES: list[Any] = ["soon", "4/1/26", "2026-02-30", 1767225600, "0000-00-00", "31.1.2026 9:30"]
 ODD: dict[str, list[Any]] = {
     "description": ["x" * 100_001, "<p>a</p>"],
@@ -108,6 +108,8 @@ ODD: dict[str, list[Any]] = {
         [f"{n}.jpg" for n in range(101)], "/etc/passwd", ["", "b.jpg", "b.jpg"], {"alt": "x"},
     ],
 }  # fmt: skip
+# PUT rejects a product whose price could be two numbers. A load stores the product without the price.
+TWO_NUMBERS: list[dict[str, Any]] = [{"price": "1.290"}, {"price": 5, "sale_price": "12.345"}]
 # PUT rejects a product whose `attributes` is one of these lists. A load stores the list as an attribute that has the
 # name attributes.
 WITHOUT_NAMES: list[Any] = [["a", "b"], [{"name": "A"}, 5], [[[1]]]]
@@ -178,6 +180,22 @@ def test_a_put_rejects_and_a_load_stores_attributes_that_are_a_list_without_name
     assert load_catalog(own_database, tmp_path / "goods.json").inserted == len(WITHOUT_NAMES)
     rows = stored(own_database)
     assert [rows[str(n)]["attributes"] for n in range(3)] == [{"attributes": value} for value in WITHOUT_NAMES]
+
+
+@pytest.mark.parametrize("ambiguous", TWO_NUMBERS)
+def test_a_put_with_a_price_that_could_be_two_numbers_keeps_the_stored_price(
+    serve: Serve, own_database: Database, tmp_path: Path, ambiguous: dict[str, Any]
+) -> None:
+    stored_before = {"sku": "1", "title": "Thing", "price": 9, "sale_price": 7}
+    with serve(own_database) as client:
+        client.put("/products", json={"products": [stored_before]}).raise_for_status()
+        answer = client.put("/products", json={"products": [{"sku": "1", "title": "Thing", **ambiguous}]})
+    [outcome] = answer.json()["products"]
+    assert outcome["status"] == "rejected" and "could be two numbers" in outcome["reason"]
+    assert (stored(own_database)["1"]["price"], stored(own_database)["1"]["sale_price"]) == (9, 7)
+    (tmp_path / "goods.jsonl").write_text(json.dumps({"sku": "2", "title": "Thing", **ambiguous}) + "\n")
+    assert load_catalog(own_database, tmp_path / "goods.jsonl").inserted == 1
+    assert stored(own_database)["2"].get("sale_price") is None
 
 
 def test_the_other_prices_and_dates_of_a_request_decide_an_ambiguous_value(

@@ -19,6 +19,7 @@ from db.catalog import catalogs
 from db.catalog import store as db_catalog
 from db.catalog.image_paths import AddressesOnly, ImageRoot
 from db.catalog.offer import PRICES
+from db.catalog.prices import AMBIGUOUS
 from db.catalog.private_attributes import PublicAttributes
 from db.catalog.product import Product, RawProduct
 from db.catalog.validation import validate
@@ -155,10 +156,10 @@ async def put_products(
     """Insert or replace up to 1,000 products in one transaction.
 
     Unchanged products are not written. A product is rejected with a reason, for example if its SKU or title is faulty,
-    if it has an unknown field, or if its SKU is in the request twice. Most other faulty values are omitted, and
-    `reason` names them; with `strict`, the product is rejected. A catalog that does not exist is refused without
-    `create`. Private attributes, such as costs and suppliers, are stored only if `keep` names them. Changed titles and
-    images are encoded again automatically.
+    if it has an unknown field, if a price such as `1.290` could be two numbers, or if its SKU is in the request twice.
+    Most other faulty values are omitted, and `reason` names them; with `strict`, the product is rejected. A catalog
+    that does not exist is refused without `create`. Private attributes, such as costs and suppliers, are stored only if
+    `keep` names them. Changed titles and images are encoded again automatically.
     """
     KeyLimits.of(request).check_catalog(data.catalog)
     root = state.settings.image_root
@@ -216,6 +217,8 @@ def _checked(
         outcome.not_stored = sorted(public.dropped)
         if isinstance(found, list):
             outcome.reason = "; ".join(found)
+        elif reasons := [reason for name, reason in found.warnings if name in PRICES and AMBIGUOUS in reason]:
+            outcome.reason = "; ".join(reasons)  # without the price, the product would lose its stored price
         elif found.product.sku in taken:
             outcome.reason = "this SKU is in the request already"
         else:
