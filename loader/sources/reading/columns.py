@@ -101,8 +101,8 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 _KNOWN = frozenset(name for names in USUAL_NAMES.values() for name in names)
 _PRICES = frozenset(name for field in PRICES for name in USUAL_NAMES[field])
 # Several columns can provide such a field. Each row uses the first of these columns in which it has a value. For the
-# currency, the GTIN and a date of the sale, these are all columns with a usual name of the field. For a price, these are
-# only columns that mean the same name in USUAL_NAMES, such as "Price EUR" and "Price USD", because a column with
+# currency, the GTIN and a date of the sale, these are all columns with a usual name of the field. For a price, these
+# are only columns that mean the same name in USUAL_NAMES, such as "Price EUR" and "Price USD", because a column with
 # another name, such as "Retail price", may have another price.
 _OF_SEVERAL_COLUMNS = ("currency", *PRICES, "gtin", *DATES_OF_SALE)
 _IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
