@@ -63,7 +63,8 @@ def _joined(rounds: tuple[Figures, ...]) -> Figures:
     """Returns the figures of one version over all rounds."""
     seconds = [second for each in rounds for second in each.seconds]
     recall = statistics.mean(each.recall for each in rounds)
-    return Figures(rounds[0].name, seconds, recall, sum(each.short for each in rounds))
+    short, answers = sum(each.short for each in rounds), sum(each.answers for each in rounds)
+    return Figures(rounds[0].name, seconds, recall, short, answers)
 
 
 def _strategy(name: str, version: Version, cell: Cell, numbers: dict[UUID, int]) -> Strategy:

@@ -7,6 +7,7 @@ database schema and the generated data have not changed.
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,13 +25,13 @@ from benchmarks.search.data import DIMENSION, VERSION, Catalog
 from benchmarks.search.titles import COLORS, SEASONS, titles
 from db.engine import Database, open_database
 from db.lifecycle.serving import serve_model
+from db.lifecycle.sizing import MB, suitable
 from db.roles import Role
 from db.settings import Settings
 from migrations import upgrade as migrations
 from migrations.model_revisions import NewModel, add_model
 
 MODEL = NewModel("bench", "bench", "1", DIMENSION)
-GRAPH_BYTES = 2048  # bytes of maintenance_work_mem per row: enough to build the HNSW graph in memory
 LOADED = "loaded.json"  # the seconds of each step of the load, in the folder of the shop
 CACHE_BYTES = 10_240  # bytes of shared_buffers per row: enough for all tables and indexes
 
@@ -123,8 +124,11 @@ def fill(
     rows: int,
     writers: Mapping[str, Callable[[psycopg.Connection[Any]], None]],
 ) -> dict[str, float]:
-    """Add the model, set it as the serving model, and fill each table by the table's function in `writers`. Returns the
-    seconds of each step. `rows` is the number of rows of the largest table with vectors."""
+    """Add the model, set it as the serving model, and fill each table by the table's function in `writers`. The HNSW
+    indexes get the parameters that `windowshop index status` recommends for `rows` vectors, the number of rows of the
+    largest table with vectors. Returns the seconds of each step."""
+    advised = suitable(rows, rows, model.dimension)
+    options = f"WITH (m='{advised.m}', ef_construction='{advised.ef_construction}')"
     add_model(database, settings, model)
     serve_model(database, model.name, force=True)
     seconds: dict[str, float] = {}
@@ -133,7 +137,7 @@ def fill(
             conn.execute(f"truncate shop.{table} cascade")
         conn.execute("insert into shop.catalog (catalog) values ('main') on conflict do nothing")
         conn.execute("set session_replication_role = replica")  # no trigger may put rows on the work list
-        conn.execute(f"set maintenance_work_mem = '{max(64, rows * GRAPH_BYTES >> 20)}MB'")
+        conn.execute(f"set maintenance_work_mem = '{advised.maintenance_work_mem // MB}MB'")
         indexes = conn.execute(
             "select n.nspname || '.' || c.relname, pg_get_indexdef(i.indexrelid) from pg_index i "
             "join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace "
@@ -147,7 +151,7 @@ def fill(
                 write(conn)
         for name, definition in indexes:
             with timed(seconds, name.removeprefix("shop.")):
-                conn.execute(definition)
+                conn.execute(re.sub(r"WITH \(m=.*\)", options, definition))
         with timed(seconds, "vacuum analyze"):
             conn.execute("vacuum analyze")
             conn.execute("checkpoint")

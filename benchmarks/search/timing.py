@@ -66,12 +66,14 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a strategy over all queries. `recall` is the mean; `short` counts queries with too few rows."""
+    """The figures of a strategy. `recall` is the mean over `answers` queries; `short` counts those with too few rows.
+    `seconds` has the time of each measured query."""
 
     name: str
     seconds: list[float]
     recall: float
     short: int
+    answers: int
 
     def at(self, q: float) -> float:
         """Returns the quantile `q` of the times, in seconds."""
@@ -149,7 +151,7 @@ def _figures(strategy: Strategy, seconds: list[float], answers: list[Any]) -> Fi
     found = [list(strategy.products(answer)) for answer in answers]
     recalls = [questions.recall(number, products) for number, products in enumerate(found)]
     short = sum(len(set(products)) < questions.needed for products in found)
-    return Figures(strategy.name, seconds, float(np.mean(recalls)), short)
+    return Figures(strategy.name, seconds, float(np.mean(recalls)), short, len(answers))
 
 
 def with_smallest_ef(

@@ -17,12 +17,12 @@ from math import ceil
 
 from benchmarks.search import postgres
 from benchmarks.search.data import DIMENSION
-from benchmarks.search.load import GRAPH_BYTES, Shop
+from benchmarks.search.load import Shop
 from benchmarks.search.postgres import BY_SEQUENCE, HNSW, Sessions
 from benchmarks.search.timing import Figures, K, Questions, Strategy, in_turns, trial, with_smallest_ef
 from benchmarks.support.report import Line, Report, Table, milliseconds
 from db.functions.bit_constants import LIST_CANDIDATES
-from db.lifecycle.sizing import index_lists
+from db.lifecycle.sizing import MB, index_lists, suitable
 
 TARGET = 0.97
 CODE = f"binary_quantize(embedding::halfvec)::bit({DIMENSION})"  # as in migrations/operations/indexes.py
@@ -118,7 +118,8 @@ def _index(shop: Shop, name: str, definition: str) -> Iterator[tuple[int, float]
     build."""
     with shop.admin() as conn:
         conn.execute(f"drop index if exists shop.bench_{name}")
-        conn.execute(f"set maintenance_work_mem = '{max(64, shop.catalog.rows * GRAPH_BYTES >> 20)}MB'")
+        memory = suitable(shop.catalog.rows, shop.catalog.rows, DIMENSION).maintenance_work_mem
+        conn.execute(f"set maintenance_work_mem = '{memory // MB}MB'")
         began = time.perf_counter()
         conn.execute(f"create index bench_{name} on shop.bench_image using {definition}")
         seconds = time.perf_counter() - began

@@ -42,7 +42,7 @@ def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> Non
     tried = [row["ef_search"] for row in found.measured if "ef_search" in row]
     assert tried[:-1] == sorted(tried[:-1]) and tried[-1] == found.ef_search
     chosen = [row["slack"] for row in found.measured if "slack" in row][-1]
-    assert found.slack == pytest.approx(1.25 * chosen)  # a quarter more, for filters on the query's own category
+    assert found.slack == pytest.approx(1.5 * chosen)  # half as much again, for filters on the query's own category
     assert {row["filter"] for row in found.measured if "kind" not in row} == {0.039, 0.102, 0.801, 1}
     far = [row for row in found.measured if row.get("kind") == "far from the query"]
     # Each of these filters passes one of the three most common product types. The recall is high although the queries
