@@ -63,6 +63,12 @@ CALIBRATION = (
     ),
     Constant("calibration_gain", 0.002, "recall", "trials end after a larger setting that adds less recall than this"),
     Constant(
+        "calibration_progress",
+        0.1,
+        "of the missing recall",
+        "trials also end after a larger setting that adds less; with 300 queries, small gains are partly chance",
+    ),
+    Constant(
         "calibration_far_types", 3, "product types", "largest number of product types that are measured as far filters"
     ),
     Constant("calibration_index_products", 2000, "products", "the index of a smaller site is not measured"),

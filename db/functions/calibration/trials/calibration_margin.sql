@@ -6,7 +6,8 @@
 -- The searches with one margin are a trial. The trials begin with the smallest margin of at least p_least. They end
 -- when one of these conditions holds:
 --   (1) the margin reaches the target,
---   (2) a margin above @default_stop_margin@ added less than @calibration_gain@ to the recall,
+--   (2) a margin above @default_stop_margin@ added less than @calibration_gain@ to the recall, or less than
+--       @calibration_progress@ times the recall that was missing before,
 --   (3) the lower quartile of the scans' times exceeds p_most_ms,
 --   (4) there is no larger margin.
 -- Returns a list with the recall, the candidates and the time of each margin tried. The last entry is the chosen
@@ -21,6 +22,7 @@ declare
     margins constant double precision[] :=
         '{0.0025, 0.005, 0.0075, 0.01, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.2}';
     margin double precision;
+    before double precision;  -- the recall with the margin before
     tried jsonb;
     trials jsonb := '[]';
 begin
@@ -33,10 +35,11 @@ begin
             return null;
         end if;
         trials := trials || (tried || jsonb_build_object('filter', round(p_share::numeric, 3), 'slack', margin));
+        before := (trials -> -2 ->> 'recall')::double precision;
         exit when (tried ->> 'lowest')::double precision >= p_run.target_recall
             or (tried ->> 'ms')::double precision > p_most_ms
-            or margin > @default_stop_margin@ and (tried ->> 'recall')::double precision
-                < (trials -> -2 ->> 'recall')::double precision + @calibration_gain@;
+            or margin > @default_stop_margin@ and (tried ->> 'recall')::double precision - before
+                < greatest(@calibration_gain@, @calibration_progress@ * (p_run.target_recall - before));
     end loop;
     return shop_private.calibration_choice(trials, p_run.target_recall);
 end $$;
