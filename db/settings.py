@@ -90,14 +90,16 @@ class Settings(EnvironmentSettings):
         None,
         ge=1,
         le=65535,
-        description="Port for the connection to WINDOWSHOP_GATEWAY_HOST. If it is unset, the server's port is used.",
+        description="Port for each host of WINDOWSHOP_GATEWAY_HOST that names none. If it is unset, the server's port "
+        "is used.",
     )
     gateway_sslrootcert: str | None = Field(
         None,
         description="Path of a file with CA certificates, on the machine of the database server. If it is set, the "
         "gateway checks the server's certificate and host name (sslmode=verify-full). If it is unset, an upgrade "
-        "keeps sslmode and sslrootcert of the gateway. A new gateway uses TLS where the server has it, and checks no "
-        "certificate. To end the check: ALTER SERVER shop_primary OPTIONS (DROP sslmode, DROP sslrootcert).",
+        "keeps sslmode and sslrootcert of an existing gateway; a gateway that the upgrade creates uses TLS where the "
+        "server has it, and checks no certificate. To end the check: ALTER SERVER shop_primary OPTIONS (DROP sslmode, "
+        "DROP sslrootcert).",
     )
     gateway_password: SecretStr | None = Field(
         None,

@@ -42,7 +42,7 @@ class LoadOptions:
     sync: SyncOptions | None = None
     shown_as: str | None = None  # the name of the source in messages; None means its path
     strict: bool = False  # reject a row with a faulty value; otherwise, only drop the value, with a warning
-    keeps_roots: bool = False  # a stored image path keeps its folder if the file is not in the new image root
+    keeps_roots: bool = False  # a stored image path keeps its folder if the new image root does not have the image
 
 
 def ingest(
@@ -54,7 +54,7 @@ def ingest(
     on_index: deferred_indexes.Progress = lambda name, phase, share: None,
     on_failure: Callable[[LoadSummary], None] = lambda summary: None,
 ) -> LoadSummary:
-    """Make the catalog's products equal to the source's rows. Without `sync`, all other products stay unchanged.
+    """Insert or update the product of each row of the source. Other products stay unchanged, except with `sync`.
 
     Rejected rows are counted and listed in a file; they raise no error. A dry run writes every row and rolls the write
     back, so its counts equal the counts of a load. A load of many rows into a database without products drops indexes
@@ -111,7 +111,8 @@ def check_catalog(name: str) -> None:
     if re.fullmatch("[a-z0-9][a-z0-9_.-]{0,62}", name) is None:
         raise SettingsError(
             f'"{name}" cannot be the name of a catalog',
-            hint="Use at most 63 lower-case letters, digits, and _ . - and begin with a letter or a digit.",
+            hint='Use at most 63 characters: lower-case letters, digits, "_", "." and "-". '
+            "Begin with a letter or a digit.",
         )
 
 
@@ -161,8 +162,8 @@ def _load_rows(
 
 
 def _expected_rows(source: CatalogSource, options: LoadOptions, read: int) -> float:
-    """Estimates how many rows the load will read, from the number of rows `read` so far. Returns 0 if the source does
-    not know its size."""
+    """Estimates how many rows the load will read, from the number of valid rows `read` so far. Returns 0 if the source
+    knows neither its size nor how much of it was read."""
     expected = read * source.size / source.done if source.size and source.done else 0.0
     return expected if options.limit is None else min(expected, options.limit)
 

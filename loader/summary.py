@@ -55,7 +55,7 @@ class LoadSummary:
     without_price: int = 0
     dropped_hashes: int = 0
     columns: Mapping[str, str] = field(default_factory=dict)  # column -> field
-    # Fields that are empty in every product. A field of OFFER_COLUMNS is listed only if a column of the file fills it.
+    # Fields that are empty in every product. A field of OFFER_COLUMNS is listed only if the file has a column for it.
     empty_fields: set[str] = field(default_factory=lambda: set(COLUMNS).difference(OFFER_COLUMNS))
     attributes: set[str] = field(default_factory=set)  # the names of the attributes, see MAX_ATTRIBUTES
     private: dict[str, int] = field(default_factory=dict)  # private attribute -> how often it was dropped

@@ -89,7 +89,7 @@ class SyncRun:
             self._nameless += 1
 
     def finish(self, summary: LoadSummary) -> None:
-        """Change the missing products, or set `summary.refused`."""
+        """Change the missing products, or set `summary.refused`. A dry run only counts them."""
         self.name(())
         with self._conn.begin():
             missing = sync.find_missing(self._conn, self._catalog, delete=self._options.delete)
@@ -127,7 +127,7 @@ class SyncRun:
         if self._nameless:
             return SyncRefused(
                 f"--sync: rows of {name} without a valid SKU: {self._nameless:,}; nothing was {what}",
-                hint="Correct these rows and load the file again. The rejects file lists them without SKU.",
+                hint="Correct these rows and load the file again. The rejects file lists them.",
             )
         if not self._options.limit.allows(vanishing, there):
             return SyncRefused(

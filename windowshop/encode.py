@@ -27,7 +27,7 @@ def encode(
         typer.Option(help="With --again: only products that meet this SQL condition: \"brand = 'Acme'\"."),
     ] = None,
 ) -> None:
-    """Run an encoder. It encodes the texts and images of queries immediately, and meanwhile the catalog.
+    """Run an encoder. It encodes queries as soon as they arrive, and the catalog at the same time.
 
     Several encoders share the work, on any machines that reach the database. After Ctrl-C or SIGTERM, an encoder
     finishes its current batches and puts its other claimed items back on the work list.
@@ -68,7 +68,7 @@ def retry(
         str | None, typer.Option(help="Only images of this host, such as cdn.example or cdn.example:8080.")
     ] = None,
 ) -> None:
-    """Encode quarantined items again, after their errors are corrected. shop.quarantine lists items and errors.
+    """Put quarantined items on the work list again, after their errors are corrected. shop.quarantine lists both.
 
     Images that wait because their host does not answer (see shop.failing_host) are also fetched again immediately.
     """

@@ -3,8 +3,8 @@
 Only one kind of notation could mean two dates: three numbers with slashes or hyphens between them and the year at the
 end, as in "4/1/26". `DateOrder` finds out from other dates which number is the day. If the other dates do not show
 this, the date is refused, because a sale could start on a wrong day. In a date with hyphens such as "26-04-10" or
-"26-11-30", the first number could also be the year. Such a date is refused too, unless another date shows that the year
-comes last. In a date with slashes, a last number of 10 or more is the year.
+"26-11-30", the first number could also be the year. With slashes, this is so only if the last number is below 10, as in
+"26/04/01". Such dates are refused too, unless another date shows that the year comes last.
 """
 
 import re
@@ -98,8 +98,8 @@ def decided(cell: str, *, day_first: bool) -> str:
 class DateOrder:
     """Finds out whether dates have the day or the month first. A date such as "1/31/26" shows the order.
 
-    A date shows that the year comes last if its last number is above 31. A middle number above 12 shows this too,
-    because the middle number is then the day.
+    A date shows that the year comes last if its last number is above 31. A middle number above 12 shows this too:
+    it must be the day, and no notation has the day between year and month.
     """
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class DateOrder:
         self._year_is_last = False
 
     def observe(self, cell: str) -> None:
-        """Takes a date into account. Other texts are ignored."""
+        """Takes a date into account. Other texts, and dates in other notations, are ignored."""
         found = _EITHER_FIRST.fullmatch(cell)
         if found is None:
             return

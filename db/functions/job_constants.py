@@ -39,8 +39,8 @@ CALIBRATION = (
         "own_category_margin",
         1.5,
         "x margin",
-        "factor of the stop margin, because a filter on the query's own category needs a larger margin; with 1.25, a "
-        "filter that half of the products pass reached a recall of .982, with 1.5 .985 to .988",
+        "factor of the stop margin, because a filter on the query's own category needs a larger margin; a filter that "
+        "half of the products pass reached a recall of .982 with the factor 1.25, and of .985 to .988 with 1.5",
     ),
     Constant("calibration_timed", 50, "queries", "number of queries with which the time of a comparison is measured"),
     Constant(
@@ -61,12 +61,13 @@ CALIBRATION = (
         "recall",
         "if no setting reaches the target, the chosen one may miss the best measured recall by this much",
     ),
-    Constant("calibration_gain", 0.002, "recall", "trials end after a larger setting that adds less recall than this"),
+    Constant("calibration_gain", 0.002, "recall", "trials end after a larger margin that adds less recall than this"),
     Constant(
         "calibration_progress",
         0.1,
         "of the missing recall",
-        "trials also end after a larger setting that adds less; with 300 queries, small gains are partly chance",
+        "trials also end after a larger margin that adds less than this share of the recall that was still missing; "
+        "with 300 queries, small gains are partly chance",
     ),
     Constant(
         "calibration_far_types", 3, "product types", "largest number of product types that are measured as far filters"
@@ -93,7 +94,7 @@ MATCHES = (
         "match_phash_min_bits",
         16,
         "bits of 64",
-        "an image whose hash has fewer bits set, or fewer bits unset, is flat and is not compared",
+        "an image is flat, and is not compared, if fewer than this many bits of its hash are set, or fewer are unset",
     ),
     Constant("match_max_products", 50_000, "products", "limit of a call of shop.match_products; a product takes 2 ms"),
     Constant("match_sample_products", 2000, "products", "size of the sample of shop.calibrate_matching"),
@@ -121,7 +122,12 @@ WHAT_IF = (
         "products",
         "number of products that are changed between two checks whether another session waits",
     ),
-    Constant("what_if_tries", 20, "rounds", "number of rounds without a result after which shop.what_if gives up"),
+    Constant(
+        "what_if_tries",
+        20,
+        "rounds",
+        "rounds without a result until shop.what_if gives up; a wait for a lock counts twice",
+    ),
     Constant(
         "what_if_writes",
         200_000,
@@ -145,5 +151,5 @@ WORK = (
         "largest number of attempts to fetch an image from a failing host; they take about a day",
     ),
     Constant("query_lane_seconds", 30, "seconds", "an encoder without a report for this long counts as dead"),
-    Constant("query_lane_grace", 7, "seconds", "an encoder that reported in this time may be connecting again"),
+    Constant("query_lane_grace", 7, "seconds", "a query waits for an encoder whose last report is at most this old"),
 )

@@ -1,4 +1,4 @@
-"""Defines the module of sentence-transformers that turns images into vectors: first the image tower (tower.py), then
+"""Defines a module for sentence-transformers that turns images into vectors: first the image tower (tower.py), then
 the head (head.py)."""
 
 from collections.abc import Mapping, Sequence

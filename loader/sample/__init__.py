@@ -27,7 +27,7 @@ IMAGES = FOLDER / "images"
 CATALOG = "sample"  # the catalog of `windowshop demo`
 MADE_UP = ["price", "currency", "availability"]
 
-# The lowest and the highest made-up price in each department, in US dollars
+# The range of the made-up prices in each department, in US dollars. Each price is then rounded to end in .99.
 PRICES = {
     "Arts & stationery": (2, 60),
     "Clothing & accessories": (8, 150),

@@ -54,8 +54,9 @@ begin
     return folded;
 end $$""".replace("UNSPACED", UNSPACED)
 
-# Marks decimal points, so that "1,5" and "1.5" are equal. Numbers with more digits on a side are not marked: there, a
-# comma or point may separate thousands, or the number is a code.
+# Marks decimal points, so that "1,5" and "1.5" are equal. Only numbers with at most four digits before the comma or
+# point and at most two behind it are marked. In longer numbers, the comma or point may separate thousands, or the number
+# is a code.
 MARK_DECIMALS = r"""
 create or replace function shop_private.mark_decimals(words text) returns text
 language plpgsql immutable parallel safe strict as $$
@@ -67,7 +68,7 @@ begin
     return words;
 end $$"""
 
-# Splits at every character that is no letter and no digit.
+# Splits a text in lower case at every ASCII character that is no letter and no digit.
 WORD_PIECES = r"""
 create or replace function shop_private.word_pieces(words text) returns text
 language plpgsql immutable parallel safe strict as $$
@@ -90,8 +91,8 @@ begin
     return pg_catalog.regexp_replace(parts, '(^| )0+(?=[1-9][0-9]{6,}( |$))', E'\\1', 'g');
 end $$"""
 
-# Returns each pair of neighbouring characters in texts without blanks. The last character of a run is also returned
-# alone, so that a search by prefix finds each single character.
+# Returns each pair of neighbouring characters of UNSPACED. The last character of a run of such characters is also
+# returned alone, so that a search by prefix finds each single character.
 BIGRAMS = r"""
 create or replace function shop_private.bigrams(words text) returns text
 language plpgsql immutable parallel safe strict as $$
@@ -107,7 +108,7 @@ CODE_LIKE = r"""(E'[0-9](?:[^\\x01-\\x40\\x5b-\\x60\\x7b-\\x7f]|,[0-9])|[^\\x01-
         '|[-+/][0-9]|0[0-9]{9}')"""
 
 # Adds to a tsvector the words that the parser of PostgreSQL does not find in a text: words without accents, the parts
-# of codes, and joined words. Every word of `codes` is a code, and a word of `words` may be a code. For a text without
+# of codes, joined words, and bigrams. Every word of `codes` is a code, and a word of `words` may be a code. For a text without
 # codes and accents, the function only tests two regular expressions. Words that the tsvector already has are not added.
 WITH_FORMS = r"""
 create or replace function shop_private.with_forms(vector tsvector, language regconfig, words text, codes text)
@@ -178,8 +179,8 @@ begin
     return pg_catalog.btrim(pg_catalog.regexp_replace(words, E'{ADDRESS}', E'\\\\1', 'g'));
 end $$"""
 
-# Returns the attributes of a product unchanged if all of their texts are words, and otherwise a list of the texts that
-# are words. Addresses, booleans, units and lists of related products are not words. A single letter is a word, because
+# Returns the attributes of a product unchanged if a first test finds only words in their texts, and otherwise a list of
+# the texts that are words. Addresses, booleans, units and lists of related products are not words. A single letter is a word, because
 # it may be a size. Building the list is slow, so the function first finds whether the list is needed. A regular
 # expression with many alternatives is slow too, so a simpler one first finds whether any attribute is as short as a
 # unit.

@@ -123,7 +123,7 @@ def test_what_if_shows_the_changed_pages_and_changes_nothing(shop: Shop, run: Ru
     without = first(shop)
     rule = {"rule": {"name": "first", "condition": json.loads(PIN[0]), "action": json.loads(PIN[1])}}
     shown = run("what-if", json.dumps(rule))
-    assert "1 of 1 queries would get another first page." in shown
+    assert "1 of 1 queries would get a different first page." in shown
     assert "-> 1.000" in shown
     assert "red shoes" in shown
     file = tmp_path / "changes.json"

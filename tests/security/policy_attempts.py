@@ -1,4 +1,5 @@
-"""Lists attempts of a tenant's role to learn of products that a row policy hides, and policies that hide products."""
+"""Lists attempts of a tenant's role to learn of products that a row policy hides. Also lists the policies with which
+the attempts are made."""
 
 from tests.security.tenants import FIRST, QUERY
 
@@ -8,7 +9,7 @@ BY_TENANT = "create policy tenants on shop.product for select to shop_analyst us
 # number. No row or notice names another tenant or has the product_id of another tenant's product.
 Attempts = list[tuple[str, int | None]]
 
-# Reads rows of tables and views, most of them as whole rows.
+# Reads rows of tables, views and two functions, most of them as whole rows.
 TABLES: Attempts = [
     ("select t::text from shop.product t", 3),
     ("select t::text from shop.product_image t", 3),
@@ -83,7 +84,7 @@ ATTEMPTS: Attempts = [
     (f"select step, note from shop.explain_search('{QUERY}', catalog => '{{own}}', sku => '{{own}}-1')", None),
     (f"select 1 from shop.explain_search('{QUERY}', catalog => '{{own}}') where note ~ '1[45][0-9]|of .* products'", 0),
     (f"select 1 from shop.explain_search('{QUERY}', catalog => '{{own}}', cut => 'relevant') where examined > 12", 0),
-    # Lists, counts and suggestions
+    # Lists, counts, matches and tags
     ("select t::text from shop.browse(k => 1000, catalog => '{own}') t", 3),
     ("select t::text from shop.browse(k => 1000, catalog => '{own}', sort => 'price') t", 3),
     (f"select t::text from shop.browse(k => 9, catalog => '{{own}}', after => '{FIRST}') t", 3),
@@ -104,7 +105,7 @@ ATTEMPTS: Attempts = [
     ("select t::text from shop_private.calibration_mixed_queries() t", 1),
     ("select * from shop_private.misspelt_words('t08marc', 'english', 1000, 0.1)", 1),
     ("select shop_private.first_matches('true', 100)", 1),
-    # An error that depends on the values of hidden rows
+    # Statements that would fail, and so show a value, if they were evaluated for hidden rows
     ("select 1 / (price - 10) from shop.product where catalog <> '{own}'", 0),
     ("select title::integer from shop.product where catalog <> '{own}'", 0),
     ("select uri::integer from shop.product_image where uri !~ '{own}'", 0),
@@ -154,7 +155,7 @@ GUESSES = [
     "select count(*) from shop.tuning where name = 'zero_shot:attributes.{other}'",
 ]
 
-# Policies of other shapes also hide the products of all other tenants from {own}.
+# Policies of other shapes than BY_TENANT. Each set of policies hides the products of all tenants but {own} from {own}.
 POLICIES = {
     "a policy of one role": ["create policy mine on shop.product to {own} using (catalog = '{own}')"],
     "a restrictive policy": [

@@ -102,7 +102,7 @@ async def search(
     state: State,
     data: JSONBody[GeneralSearch],
 ) -> Response[Results]:
-    """Search by texts, images, products and vectors together. Products like an input of negative weight rank lower."""
+    """Search by texts, images, products and vectors together. What resembles an input of negative weight ranks low."""
     return await _respond(request, state, "mixed", data, skus_of(data.inputs))
 
 

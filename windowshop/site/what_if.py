@@ -74,7 +74,7 @@ def _print(answer: "Answer", k: int) -> None:
 
     console = Console()
     console.print(
-        f"{answer.changed:,} of {answer.queries:,} queries would get another first page. Means of the "
+        f"{answer.changed:,} of {answer.queries:,} queries would get a different first page. Means of the "
         f"{answer.judged:,} queries with a relevant product: nDCG@10 {_figures(answer.quality)}, recall@{k} "
         f"{_change(answer.quality.recall_before, answer.quality.recall_after)}.",
         highlight=False,

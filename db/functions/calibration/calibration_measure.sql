@@ -1,7 +1,7 @@
 -- Runs a calibration (see shop.calibrate) until p_until, or to its end if p_until is null. Returns the stored row of
--- shop.calibration, or null if p_until comes before the end. Every call goes through all steps again. Of a complete
--- step, it only reads the results, from calibration_run and calibration_list. So a later call continues where the last
--- call stopped.
+-- shop.calibration, or null if p_until comes before the end. Every call goes through all steps again. If an
+-- earlier call has completed a step, this call only reads its results from calibration_run and calibration_list. So a
+-- later call continues where the last call stopped.
 create or replace function shop_private.calibration_measure(
     p_run shop_private.calibration_run, p_queries integer, p_until timestamptz
 )

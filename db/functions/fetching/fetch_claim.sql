@@ -2,7 +2,8 @@
 -- each host, the images that the worker already holds. From a host that answers, the worker gets images until it holds
 -- p_per_host images of that host. From a host that has not answered yet, or whose last recorded fetch failed, all
 -- workers together get one image. The workers get no other image of this host until p_seconds have passed or the result
--- of this fetch is recorded. A host that does not answer therefore occupies only one connection.
+-- of this fetch is recorded. A host that does not answer therefore occupies only one connection. There is one exception:
+-- of a host that was never tried, each of several claims at the same moment can get an image. A paused host gives none.
 --
 -- The function finds each host with one index probe, so millions of images of one host do not slow a claim down. If
 -- more than 1,000 hosts have pending images, a claim considers 1,000 hosts in the order of their names. They begin with

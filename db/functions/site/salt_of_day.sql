@@ -1,5 +1,5 @@
--- Returns the present day of UTC, the salt from which the page computes the names of its visitors on this day, and the
--- seconds until the day ends. The first call of a day makes a random salt. Each call deletes the salts of earlier days.
+-- Returns the present day of UTC, the salt of this day, and the seconds until the day ends. The page names a visitor by
+-- a hash with this salt. The first call of a day makes a random salt. Each call deletes the salts of earlier days.
 create or replace function shop_private.salt_of_day(out today date, out random bytea, out seconds double precision)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

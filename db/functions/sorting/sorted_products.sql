@@ -3,13 +3,14 @@
 -- hash of its keys. For the next page, pass the mark and the place of the last row as p_mark and p_skip. The page
 -- begins after the first product of p_mark. If this product is no longer in p_product_ids or its keys have changed, the
 -- page begins after the second product of p_mark. So the page neither repeats nor skips a product if other products
--- were inserted or deleted. If neither product of p_mark can be used, the function takes them for deleted: it skips
--- p_skip products, less one for each product of p_mark.
+-- were inserted or deleted. If the second product is also missing or its keys have changed, the page begins as if both
+-- had been deleted: after p_skip products minus the number of products in p_mark (1 or 2).
 --
 -- A signal in p_sort is read for all of p_product_ids. Its values change with the time and with each refresh of its
--- distribution, even if the order stays the same, so they are not in the hash. With a signal, a product of p_mark is
--- therefore used only if it still has its place, or if it is the first one and comes directly after the second. `note`
--- names the signals that could not be read. Such a signal does not change the order.
+-- distribution, even if the order stays the same, so they are not in the hash. With a signal, the first product of
+-- p_mark is therefore used only if it still has the place p_skip or comes directly after the second product of p_mark.
+-- The second product is used only if it still has the place p_skip - 1. `note` names the signals that could not be
+-- read. Such a signal does not change the order.
 create or replace function shop_private.sorted_products(
     p_product_ids uuid[], p_sort text, p_mark text, p_skip integer, p_limit integer
 )

@@ -127,7 +127,7 @@ def test_an_invalid_sort_or_a_cursor_of_another_sort_is_refused(shop: "Shop", ar
     assert refused.value.sqlstate == "22023"
 
 
-# The following tests check query plans.
+# The next two tests check query plans.
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,7 @@ def test_a_page_continues_behind_the_previous_page_after_products_have_changed(s
     rest = ranking.browse(conn, SearchParams(after=last.cursor), "title")
     assert [row.sku for row in rest] == ["cc", "d", "e", "f"]
     shop.run("update shop.product set title = 'title z' where sku = 'c'")
-    # c is now the last product and b is deleted, so the remaining products begin two places earlier.
+    # The cursor names rank 2 and the products c and b. Neither has its place any more, so the page begins after rank 0.
     rest = ranking.browse(conn, SearchParams(after=last.cursor), "title")
     assert [row.sku for row in rest] == ["a", "cc", "d", "e", "f", "c"]
 

@@ -85,7 +85,7 @@ def test_exports_use_a_quarter_of_the_connections_but_at_least_one_and_at_most_t
 
 
 @pytest.mark.parametrize("seconds", [0.2, 60])
-def test_an_export_ends_at_its_time_limit_or_with_its_request_without_garbage_collection(
+def test_without_garbage_collection_an_export_ends_at_its_time_limit_or_with_its_request(
     monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     """With a limit of 0.2 seconds, the export reaches this limit while the request is still sending a chunk. With a

@@ -11,7 +11,8 @@
 --   (1) a product has one of the text's words. The caller then passes p_known = true;
 --   (2) the nearest image or title is far more similar to the text than chance explains. The unit of this comparison is
 --       the larger of two standard deviations: that of the similarities of this text, and that of the similarities of
---       product titles (typical_deviation). Similarities to a text without meaning vary less.
+--       product titles (typical_deviation). The second is needed because the similarities to a text without meaning
+--       vary less.
 -- For a query with an image or with inputs, the caller always passes p_known = true. If p_by_index is true, the index
 -- of the vectors finds the nearest image or title.
 --

@@ -1,6 +1,6 @@
--- The row type of shop.explain_search. `found` is the number of products that the step found. `examined` is the number
--- of rows that the step read to find these products. A number is null if the step does not count it. New columns are
--- added at the end.
+-- The row type of shop.explain_search. `found` is the number of products that the step found; for the step rules, it is
+-- the number of rules that act. `examined` is the number of rows that the step read to find these products. A number is
+-- null if the step does not count it. `ms` of fusion is the time of the whole search. New columns are added at the end.
 create type shop.search_step as (
     step text, route text, index_name text, ef_search integer, found integer, examined bigint, ms double precision,
     note text
