@@ -6,7 +6,12 @@ constants.py explains how SQL files use constants, and defines the constants of 
 from db.functions.constant import Constant
 
 CALIBRATION = (
-    Constant("calibration_time_quantile", 0.25, "quantile", "lower quartile; it excludes other load on the machine"),
+    Constant(
+        "calibration_time_quantile",
+        0.25,
+        "quantile",
+        "the lower quartile of the measured times is used, because it excludes other load on the machine",
+    ),
     Constant(
         "calibration_label_queries", 100, "queries", "largest number of queries that measure the index of a label"
     ),
@@ -20,20 +25,20 @@ CALIBRATION = (
         "calibration_few_products",
         500,
         "products",
-        "searches are timed with two numbers of matches; this is the smaller, but at most a quarter of the products",
+        "searches are timed with few and with many matches; few are this number, but at most a quarter of the products",
     ),
     Constant(
         "calibration_many_products",
         2500,
         "products",
-        "the larger of these two numbers of matches, but at most the number of all products",
+        "many matches are this number, but at most all products",
     ),
     Constant("least_exact_us", 0.5, "us per row", "lower bound of a comparison's time; even a cached row takes longer"),
     Constant(
         "calibration_mixes",
         40,
         "searches",
-        "largest number of mixes of products that are measured, and of queries measured with a far filter",
+        "largest number of mixes of products that are measured, and of queries that are measured with each far filter",
     ),
     Constant(
         "own_category_margin",
@@ -61,12 +66,17 @@ CALIBRATION = (
         "recall",
         "if no setting reaches the target, the chosen one may miss the best measured recall by this much",
     ),
-    Constant("calibration_gain", 0.002, "recall", "trials end after a larger margin that adds less recall than this"),
+    Constant(
+        "calibration_gain",
+        0.002,
+        "recall",
+        "trials end if a margin above default_stop_margin adds less recall than this",
+    ),
     Constant(
         "calibration_progress",
         0.1,
         "of the missing recall",
-        "trials also end after a larger margin that adds less than this share of the recall that was still missing; "
+        "trials also end if such a margin adds less than this share of the recall that was missing from the target; "
         "with 300 queries, small gains are partly chance",
     ),
     Constant(
@@ -94,7 +104,7 @@ MATCHES = (
         "match_phash_min_bits",
         16,
         "bits of 64",
-        "an image is flat, and is not compared, if fewer than this many bits of its hash are set, or fewer are unset",
+        "an image with fewer set bits in its hash, or with fewer unset bits, is flat and is not compared",
     ),
     Constant("match_max_products", 50_000, "products", "limit of a call of shop.match_products; a product takes 2 ms"),
     Constant("match_sample_products", 2000, "products", "size of the sample of shop.calibrate_matching"),
@@ -126,7 +136,7 @@ WHAT_IF = (
         "what_if_tries",
         20,
         "rounds",
-        "rounds without a result until shop.what_if gives up; a wait for a lock counts twice",
+        "shop.what_if gives up after this many rounds without a result; one that waits .5 s for a lock counts twice",
     ),
     Constant(
         "what_if_writes",
@@ -141,7 +151,7 @@ WORK = (
         "coverage_exact_rows",
         100_000,
         "rows",
-        "largest number of products, images or work items that are counted, except on request or under a row policy",
+        "larger numbers of products, images or work items are estimated, except on request or under a row policy",
     ),
     Constant("coverage_sample_rows", 3000, "rows", "size of the sample from which larger numbers are estimated"),
     Constant(

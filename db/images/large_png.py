@@ -1,8 +1,8 @@
-"""Scales a large PNG while it is read, because Pillow would decode the whole image first: up to 4 bytes for each pixel.
+"""Scales a large PNG while it is read, because Pillow would first decode all of it, with up to 4 bytes a pixel.
 
 Rows of the image are inflated, and Pillow decodes one strip of rows after the other. Each strip gets the last row of
-the strip above it, because a row of a PNG may depend on the row above it. libvips also reads strips, but when the
-memory of its process runs out, it returns wrong pixels without an error.
+the strip above it, because a row of a PNG may depend on the row above it. libvips reads strips too, but is not
+used: when the memory of its process runs out, it returns wrong pixels without an error.
 """
 
 import struct
@@ -22,8 +22,8 @@ def reduced_png(image: Image.Image, data: bytes, least: tuple[int, int]) -> Imag
     """Returns the PNG `data` scaled by a whole factor to at least twice the size `least`, with 8 bits a channel.
 
     `image` is the same PNG, opened and not loaded. Returns None for an image that Pillow has to decode as a whole. Such
-    an image is, for example, small, interlaced or animated, or has a palette or less than 8 bits. Raises OSError,
-    ValueError or zlib.error for damaged pixels.
+    an image is, for example, small, interlaced or animated, or has a palette or fewer than 8 bits a channel. Raises
+    OSError, ValueError or zlib.error for damaged pixels.
     """
     width, height, bits, colour, _, _, interlace = _HEADER.unpack_from(data, 16)
     factor = min(width // least[0], height // least[1]) // 2

@@ -6,8 +6,9 @@
 -- products of these first places are in the order of fuse_legs or, with diversity, in that of the function diversified.
 -- Products that a rule pins keep their places; with group_by, their groups get these places.
 --
--- A second search is run on two conditions:
---   (1) the page ends after the first places, or p_run has too few groups for the page;
+-- Without `sort`, a second search runs if two conditions hold:
+--   (1) the page ends after the first places, or p_run has too few groups for the page (without group_by, each product
+--       is a group);
 --   (2) a leg of p_run has as many products as the depth of p_run.
 -- It is the same search, with the largest allowed number of products in each leg. It adds the groups that p_run does
 -- not have. If the second search finds at least @max_results@ products but too few groups for the page, `note` says so.
@@ -76,7 +77,7 @@ begin
             note := format('the first %s products have only %s groups', cardinality(ids), cardinality(groups));
         end if;
     end if;
-    if p_mark is not null then  -- two products, with a dot between them: id and hash of each have 45 characters
+    if p_mark is not null then  -- two products, 45 characters each (id and hash), with a dot between them
         select coalesce(min(u.n) filter (where left(u.mark, 45) = left(p_mark, 45)),
             min(u.n) filter (where left(u.mark, 45) = substr(p_mark, 47)))
         into last from unnest(marks) with ordinality u(mark, n);

@@ -5,10 +5,10 @@
 --   (1 - p_diversity) x relevance - p_diversity x similarity to the most similar product before it.
 --
 -- The relevance is 1 / (@default_rrf_k@ + rank), scaled so that the first rank has 1 and rank @diversity_candidates@
--- has 0. The similarity is the cosine of the first images. It is scaled: equal images have 1, and the candidate that is
--- least similar to the first candidate has 0. A product without an image vector is similar to no product. The first
--- p_named products are named by the query and stay in front. At most p_picks products are chosen; the others follow in
--- the order of the ranking.
+-- has 0. The similarity is the cosine of the first images, scaled in this way: it is 1 for equal images, and 0 between
+-- the first candidate and the candidate that is least similar to it. A product without an image vector is similar to no
+-- product. The first p_named products are named by the query and stay in front. At most p_picks products are chosen;
+-- the others follow in the order of the ranking.
 create or replace function shop_private.diversified(
     p_product_ids uuid[], p_named integer, p_diversity double precision, p_picks integer
 )

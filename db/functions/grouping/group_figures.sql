@@ -1,13 +1,13 @@
--- Returns a row for each group of a request with group_by. p_values[n] is the value of the field group_by in group n,
--- and p_currencies[n] is the currency of the group's first product. `products` is the number of products of the group
--- that match. low and high are the lowest and highest effective price of those among them that have this currency.
--- Returns no row if group_by is null or 'image'.
+-- Returns a row for each group of a request with group_by, if the group has a value and matching products. p_values[n]
+-- is the value of the field group_by in group n, and p_currencies[n] is the currency of the group's first product.
+-- `products` is the number of products of the group that match. low and high are the lowest and the highest effective
+-- price of the matching products with this currency. Returns no row if group_by is null or 'image'.
 --
 -- A product matches if it passes the cut of the search p_run, which keeps relevant products. Without a cut, a product
 -- matches if it passes the filter, and the count is limited in two cases. If the field has an index, the index finds
--- the products of a group; the first @group_most_read@ of them are read, and at most @group_most_products@ are counted.
--- If the field has no index and the site has more than @group_scan_products@ products, only the products p_ranked are
--- counted.
+-- the products of a group; at most @group_most_read@ of them are read, and at most @group_most_products@ of those that
+-- match are counted. If the field has no index and the site has more than @group_scan_products@ products, only the
+-- products that the search ranked (p_ranked) are counted.
 create or replace function shop_private.group_figures(
     p_request shop_private.search_request, p_run shop_private.search_run, p_values text[], p_currencies text[],
     p_ranked uuid[]

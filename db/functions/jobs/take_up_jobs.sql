@@ -1,7 +1,7 @@
 -- Queues the jobs of dead workers again, so that another worker runs them. A worker is dead if its last heartbeat is
 -- more than p_seconds old, or if it is no longer in procrastinate_workers. A job that has had p_attempts attempts fails
--- instead, because it has probably made its workers die. Attempts that ended in another way count too. Returns the
--- number of all jobs of dead workers, failed jobs included.
+-- instead, because it has probably made its workers die. Attempts that did not end with the death of a worker count
+-- too. Returns the number of all jobs of dead workers, failed jobs included.
 create or replace function shop_private.take_up_jobs(p_seconds double precision, p_attempts integer)
 returns bigint
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

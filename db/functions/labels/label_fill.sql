@@ -1,8 +1,8 @@
 -- Stores the labelled vectors of some products: the copies of their vectors that the indexes of labels contain (see
 -- label_store). The products are those whose vectors are in p_pages pages of the table <model>_<part> (p_part: image or
 -- title), from page p_first on. The function first locks the products, in the order in which a load locks them. The
--- lock conflicts with the locks of work_complete, which stores new vectors. Otherwise the copy of an old vector could
--- replace the copy of a new vector.
+-- lock conflicts with the locks of work_complete, which stores new vectors. Without the lock, the copy of an old vector
+-- could replace the copy of a new vector.
 create or replace function shop_private.label_fill(
     p_model_id smallint, p_part text, p_first bigint, p_pages integer
 ) returns void

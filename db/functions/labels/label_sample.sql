@@ -1,9 +1,9 @@
 -- Takes a sample of a label, and returns the @start_choice@ products of the sample that are nearest to the query,
--- nearest first. A label is a frequent value of a field with an index of its own. The sample consists of the
--- @label_sample@ vectors of the label with the smallest keys. Keys are hashes, so the sample is random, and it is the
--- same for equal searches. Only products that meet p_condition are returned; p_condition is a condition on p
--- (shop.product) or 'true'. p_source is the source of the vectors of the label (see leg_source). The function needs no
--- SET clause, because it runs under the search_path of vector_leg.
+-- nearest first. A label is a frequent value of a field; the products with this value have an index of their own. The
+-- sample consists of the @label_sample@ vectors of the label with the smallest keys. Keys are hashes, so the sample is
+-- random, and it is the same for equal searches. Only products that meet p_condition are returned; p_condition is a
+-- condition on p (shop.product) or 'true'. p_source is the source of the vectors of the label (see leg_source). The
+-- function needs no SET clause, because it runs under the search_path of vector_leg.
 create or replace function shop_private.label_sample(p_source text, p_vector @vector@.halfvec, p_condition text)
 returns shop_private.candidate[]
 language plpgsql stable as $$

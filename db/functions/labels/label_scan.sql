@@ -1,8 +1,9 @@
 -- Scans the indexes of the labels of p_settings one after another, and ranks the products of all scans together. A
--- label is a frequent value of a field whose products have an HNSW index of their own. Of the products of the labels,
--- the share p_share meets p_condition, a condition on p (shop.product). p_filtered is true if p_share is an estimate. A
--- scan examines at most p_usual candidates if p_filtered is true, otherwise at most p_affordable.
--- p_least_ef is the smallest ef_search, or null. `tried` has the products that were found.
+-- label is a frequent value of a field; the products with this value have an HNSW index of their own. Of the products
+-- of the labels, the share p_share meets p_condition, a condition on p (shop.product). p_filtered is true if p_share is
+-- an estimate. A scan examines at most p_usual candidates if p_filtered is true, otherwise at most p_affordable.
+-- Neither limit applies if all products of the labels match. p_least_ef is the smallest ef_search, or null. `tried` has
+-- the products that were found.
 --
 -- `complete` is false if a scan did not converge (see filtered_hnsw_leg), or has missed products. A filtered scan that
 -- found p_depth products and ended after @hnsw_usual_candidates@ candidates or more counts as converged. Products of a

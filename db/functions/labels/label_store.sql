@@ -1,8 +1,8 @@
 -- Makes the labelled vectors of some products agree with their vectors and their labels. A label is a value of a field,
--- such as the product type "bags", whose products have an HNSW index of their own. The table of labelled vectors,
--- <model>_image_label or <model>_title_label (p_part: image or title), has a copy of each vector of <model>_<part> for
--- each label of the product. The caller has locked the products. The function does nothing if the last labels of the
--- model have just been dropped, with the table.
+-- such as the product type "bags"; the products with this value have an HNSW index of their own. The table of labelled
+-- vectors, <model>_image_label or <model>_title_label (p_part: image or title), has a copy of each vector of
+-- <model>_<part> for each label of the product. The caller has locked the products. The function does nothing if the
+-- last labels of the model have just been dropped, with the table.
 create or replace function shop_private.label_store(p_model_id smallint, p_part text, p_products uuid[])
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,12 +1,13 @@
 -- Returns what the scans for a vector leg read. A vector leg is a ranking by image or by title (p_part).
--- p_settings.labels lists the labels of the search: values of a field whose products have HNSW indexes of their own.
--- `vectors` is the SQL of a source with the columns product_id, position and embedding: the vectors of the label if
--- p_settings.labels has one label, otherwise the view of all vectors. `index` names the HNSW indexes of the labels.
--- Without labels, `index` is the name of the index of all vectors, or null if there is none. `bits` is null if the
--- index of the source has vectors; if it has bits, `bits` is the dimension of the vectors. `share` is the fraction of
--- all products that have one of the labels, or 1 without labels. With labels, ef_search suits the number of their
--- vectors: an index of a small label needs few candidates, but at least @default_ef_min@. `route` is 'label', 'bit' or
--- 'hnsw'. The function needs no SET clause, because it runs under the search_path of vector_leg.
+-- p_settings.labels lists the labels of the search. A label is a value of a field; the products with this value have
+-- HNSW indexes of their own. `vectors` is the SQL of a source with the columns product_id, position and embedding: the
+-- vectors of the label if p_settings.labels has one label, otherwise the view of all vectors. `index` names the HNSW
+-- indexes of the labels. Without labels, `index` is the name of the index of all vectors, or null if there is none.
+-- `bits` is null if the index of the source has vectors; if it has bits, `bits` is the dimension of the vectors.
+-- `share` is the fraction of all products that have one of the labels, or 1 without labels. With labels, ef_search
+-- suits the number of their vectors: an index of a small label needs few candidates, but at least @default_ef_min@.
+-- `route` is 'label', 'bit' or 'hnsw'. The function needs no SET clause, because it runs under the search_path of
+-- vector_leg.
 create or replace function shop_private.leg_source(
     p_part text, p_settings shop_private.search_settings, out vectors text, out index text, out bits integer,
     out share double precision, out ef_search double precision, out route text

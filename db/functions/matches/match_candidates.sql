@@ -7,8 +7,8 @@
 --
 -- If at most @match_exact_products@ products meet p_theirs, a is compared with each of them. Otherwise the indexes of
 -- the vectors find the nearest products; hnsw.max_scan_tuples or ivfflat.max_probes then limits the scan for each
--- product a, even if it has found fewer than p_k products that meet p_theirs. Sorting is disabled, because a plan with
--- a sort would not use these indexes.
+-- product a, even if the scan has found fewer than p_k products that meet p_theirs. Sorting is disabled, because a plan
+-- with a sort would not use these indexes.
 --
 -- In two cases, neither the perceptual hash nor the vector of the first image of product a is compared:
 --   (1) the image is flat: of the 64 bits of the hash, fewer than @match_phash_min_bits@ are set or fewer than

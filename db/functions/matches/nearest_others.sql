@@ -1,8 +1,8 @@
 -- Returns a subquery for match_candidates. The subquery finds the products nearest to product m by image or title
 -- vector (p_part). If p_by_index is true, the subquery reads a vector index and keeps the products that meet the
 -- condition p_theirs; p_bits says what the index stores (see scan_order). Otherwise the subquery reads the rows of
--- `theirs`, a WITH query of match_candidates. The subquery returns up to $1 + 1 products, because product m itself can
--- be among them.
+-- `theirs`, a WITH query of match_candidates. $1 is p_k of match_candidates. The subquery returns up to $1 + 1
+-- products, because product m itself can be among them.
 create or replace function shop_private.nearest_others(
     p_part text, p_theirs text, p_by_index boolean, p_bits integer
 )

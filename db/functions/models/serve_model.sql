@@ -3,9 +3,10 @@
 -- p_model null, the function creates the views again for the model that is serving now. If no model is serving, the
 -- views are empty and searches report that no model is serving. model_to_serve explains p_force.
 --
--- A product that still has a work item of the earlier model can become searchable through the switch. If there is a
--- watch (a stored search that reports new matches), the function therefore passes these products to watch_note. If no
--- model served before, it passes every product whose title is encoded.
+-- A product that still has a work item of the earlier model can become searchable through the switch, because p_model
+-- may have encoded the product already. If there is a watch (a stored search that reports new matches), the function
+-- therefore passes these products to watch_note. If no model served before, it passes every product whose title is
+-- encoded.
 --
 -- A reader locks a view when it first reads it, and holds the lock until the transaction of the reader ends. The
 -- function shop_private.serving reads shop.searchable, and so locks it too. The switch therefore waits for these

@@ -74,7 +74,8 @@ begin
                 alive_at := clock_timestamp();
             elsif alive_at is null and shop_private.encoder_reported(p_model_id) then
                 alive_at := began;
-            elsif alive_at is null or clock_timestamp() - alive_at > interval '2 s' then  -- encoders may connect again
+            elsif alive_at is null or clock_timestamp() - alive_at > interval '2 s' then
+                -- an encoder that lost its connection has had 2 seconds to connect again
                 code := 'WS001'; err := 'no encoder is connected to this database';
                 exit;
             end if;

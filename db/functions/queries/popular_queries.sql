@@ -10,7 +10,7 @@ join shop.model m on m.model_id = e.model_id
 where e.query is not null and (select shop_private.sees_every_product())
 order by e.asked desc, e.created_at desc;
 comment on column shop.popular_queries.query is
-    'text of a query, a variant of one, a change, a rule, a watch or a label';
+    'text of a query, of its variant with synonyms, or of a change, a rule, a watch or a label';
 comment on column shop.popular_queries.model is 'the model that encoded the text';
 comment on column shop.popular_queries.asked is
     'number of requests for the vector of the text, made when it was not in the cache';

@@ -20,7 +20,7 @@ begin
         ranking.unmet := found.unmet;
         foreach rule in array coalesce(found.rules, '{}') loop
             if rule.action ? 'pin' then
-                -- a rule that acts earlier pins a product at this place
+                -- without effect if a rule that acts earlier has pinned a product at this place
                 continue when (rule.action ->> 'at')::numeric = any(ranking.places);
                 ranking.pins := ranking.pins || rule.target_id;
                 ranking.places := ranking.places || (rule.action ->> 'at')::numeric::integer;

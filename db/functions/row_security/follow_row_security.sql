@@ -7,7 +7,7 @@
 -- The policy windowshop_pass is permissive and lets every row pass, because a table without a permissive policy has no
 -- visible rows. A permissive policy of the site takes the place of windowshop_pass. The comment on windowshop_follow
 -- stores the condition of the rule and the hash of the policy (see policy_print). From the comment, the function sees
--- whether the rule or the policy has changed. It then creates the policy again.
+-- whether the rule or the policy has changed. If one of them has changed, the function creates the policy again.
 create or replace function shop_private.follow_row_security()
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
--- Returns a hash of the policy windowshop_follow on a table: of its condition, its check, its roles, its command and
--- whether it is permissive. The result is null if the table has no such policy.
+-- Returns a hash of the policy windowshop_follow on a table: of its condition, its check and its command, whether it
+-- applies to all roles, and whether it is permissive. The result is null if the table has no such policy.
 create or replace function shop_private.policy_print(p_relation regclass)
 returns text
 language sql stable set search_path = pg_catalog, pg_temp set quote_all_identifiers = off as $$

@@ -3,9 +3,10 @@
 -- three kinds:
 --   (1) a row belongs to the product in its column product_id. The role must see the product. To read a match of a
 --       watch, the role must also see the watch;
---   (2) a row belongs to a catalog. The role must see a product of the catalog, and the product that a rule names. A
---       synonym or signal without a catalog is visible to every role. A label belongs to the products that have its
---       value; a role that does not see every product sees only labels of the fields product_type, brand and catalog;
+--   (2) a row belongs to a catalog. The role must see a product of the catalog. To read a rule, the role must also see
+--       the product that the rule names. A synonym or signal without a catalog is visible to every role. A label
+--       belongs to the products that have its value; a role that does not see every product sees only labels of the
+--       fields product_type, brand and catalog;
 --   (3) a row describes many products, or names products in texts and lists. The role must see every product. A role
 --       also sees the watches that it has created itself.
 -- A role that sees every product sees every row of all three kinds, except image vectors in the case below. A role may

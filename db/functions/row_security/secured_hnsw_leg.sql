@@ -6,14 +6,15 @@
 -- function have the same meaning with and without a policy. Four things differ from other scans:
 --   - A batch is a number of the newest visible candidates: the average number of visible ones among @hnsw_batch@
 --     candidates, but at least @hnsw_visible_batch@.
---   - The scan can give up only when it reaches a visible candidate. If p_share is given, it therefore ends at the
---     latest after @hnsw_secured_factor@ times the expected candidates, or after @hnsw_secured_min@ if that is more.
+--   - The scan can give up only when it reaches a visible candidate. If p_share is given, the scan therefore ends at
+--     the latest after @hnsw_secured_factor@ times the number of candidates that it should need, or after
+--     @hnsw_secured_min@ if that is more.
 --   - hnsw.max_scan_tuples limits the elements that pgvector visits, and pgvector visits up to @hnsw_visited@ elements
 --     for each candidate. The limit is set so high that the scan ends before it, because pgvector leaves out near
 --     elements after it has reached the limit.
---   - If less than @hnsw_probed_share@ of the products match, one of the nearest @hnsw_probe@ / p_share candidates must
---     be visible, or one of fewer candidates if filtered_hnsw_leg would give up after them. Otherwise the policy
---     excludes the neighbourhood, and the scan gives up before it begins.
+--   - If less than @hnsw_probed_share@ of the products match, the function first tests the nearest @hnsw_probe@ /
+--     p_share candidates, or fewer if filtered_hnsw_leg would give up after fewer. If none of them is visible, the
+--     policy excludes the neighbourhood, and the scan gives up before it begins.
 --
 -- Rows are fetched one by one, because a FOR loop fetches up to 50 rows ahead and the server may pass many hidden
 -- candidates for each row.

@@ -5,7 +5,7 @@
 -- never has a product that the caller must not see.
 --
 -- The condition of a permissive policy is repeated only if no other permissive policy applies to the caller. A
--- condition is not repeated if it names an object of a schema that the caller must not use. Constants are written in
+-- condition is not repeated if it names an object of a schema that the caller may not use. Constants are written in
 -- formats that every session reads in the same way.
 create or replace function shop_private.visible_products()
 returns text

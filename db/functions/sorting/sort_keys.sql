@@ -4,8 +4,8 @@
 --
 --   select * from shop_private.sort_keys('availability, "attributes.net weight" desc');
 --
--- keys          the SQL expressions of the keys, on p (shop.product); if the n-th key is a signal, its expression is
---               s.v1, s.v2 and so on, with n as the number
+-- keys          the SQL expressions of the keys, on p (shop.product); the expression of a signal is
+--               s.v1 if it is the first key, s.v2 if it is the second, and so on
 -- descending    for each key, whether larger values come first
 -- ordering      the columns k1, k2, ... and product_id as an ORDER BY list; nulls are last in both directions
 -- money         the field of the first price among the keys; null without a price

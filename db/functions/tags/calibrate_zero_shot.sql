@@ -3,7 +3,8 @@
 -- products with one of the 50 most frequent tags are used. The temperature is fitted on half of the sample. On the
 -- other half, the function measures how reliable the confidence is. The measure is the expected calibration error
 -- (ece), in 15 equal bins of confidence. If fewer than 200 products or fewer than 2 tags remain, an earlier temperature
--- is deleted, no temperature is stored, and `reason` says why. If the template is null, only the label is encoded.
+-- is deleted, no temperature is stored, and `reason` says why. `reason` also says if ece is over 0.10, because
+-- shop.zero_shot then gives no confidence. If the template is null, only the label is encoded.
 create or replace function shop.calibrate_zero_shot(
     field text default 'product_type', catalog text default 'main', filter jsonb default null,
     template text default null

@@ -1,6 +1,6 @@
 -- Compares products with every label of p_labels, and stores the similarities in pg_temp.tag_similarity. The products
 -- are those of pg_temp.tagged_product whose tag is one of p_labels. The column `below` is the similarity of the product
--- to the label, minus the similarity of the product to its best label. `below` is therefore at most 0.
+-- to the label, minus the similarity of the product to its most similar label. `below` is therefore at most 0.
 create or replace function shop_private.compare_tags(p_labels text[], p_template text)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

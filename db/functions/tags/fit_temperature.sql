@@ -1,9 +1,9 @@
 -- Returns the temperature, from 0.003 to 10, at which the known tags of the products in pg_temp.tag_similarity are most
 -- likely. Held-out products are not used.
 --
--- The scale is 1/temperature. The slope of the log likelihood over the scale is a mean over the products: the
--- similarity of the true label, minus the similarity expected under the softmax. A larger scale has a smaller slope, so
--- bisection finds the scale at which the slope is 0.
+-- The function looks for the best scale; the temperature is 1 / scale. The slope of the log likelihood over the scale
+-- is a mean over the products: the similarity of the true label, minus the similarity expected under the softmax. A
+-- larger scale has a smaller slope, so bisection finds the scale at which the slope is 0.
 create or replace function shop_private.fit_temperature()
 returns double precision
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

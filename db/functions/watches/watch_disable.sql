@@ -1,4 +1,4 @@
--- Disables a watch, unless another transaction has locked it. Its matches stay.
+-- Disables a watch, unless another transaction has locked it. The matches of the watch stay.
 create or replace function shop_private.watch_disable(p_watch integer, p_error text)
 returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
 -- Turns the matches that wait for the webhooks p_webhooks into messages, up to p_rows matches for each webhook. Returns
--- the largest number of matches that one webhook had.
+-- the largest number of matches that were taken for one webhook.
 create or replace function shop_private.watch_messages(p_rows integer, p_webhooks integer[])
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$

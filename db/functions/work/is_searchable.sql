@@ -1,5 +1,5 @@
 -- Returns an SQL condition on p (shop.product): no part of the product waits for the encoder, and the model has encoded
--- its title and, if the product has images, its first image. Other images may be quarantined.
+-- the title and, if the product has images, the first image. Other images may be quarantined.
 create or replace function shop_private.is_searchable(p_model shop.model)
 returns text
 language sql immutable set search_path = pg_catalog, pg_temp as $$

@@ -4,10 +4,10 @@
 -- fetch_claim leases the images that must be fetched from a host.
 --
 -- First, the function releases all items of workers that lost their lease, fetched images included. The function cannot
--- know which item of a batch stopped such a worker. The next batch of each item of a lost batch therefore has at most
--- half the size, down to one item. An item with batch_limit 1 is tried alone. If a worker stops while it tries such an
--- item, and the item has had three or more attempts, the item is quarantined. Failures that work_fail counted are
--- attempts too. A fetched image that was not in a batch yet (see work_begin) cannot have stopped its worker, so its
+-- know which item of a batch stopped such a worker. Each item of a lost batch is therefore tried next in a batch of at
+-- most half the size, down to one item. An item with batch_limit 1 is tried alone. If a worker stops while it tries
+-- such an item, and the item has had three or more attempts, the item is quarantined. Failures that work_fail counted
+-- are attempts too. A fetched image that was not in a batch yet (see work_begin) cannot have stopped its worker, so its
 -- batch_limit stays.
 create or replace function shop_private.work_claim(
     p_worker uuid, p_model_id smallint, p_part shop_private.part, p_limit integer

@@ -1,11 +1,12 @@
 -- Returns a row for each built-in signal that p_weights names, with weight times value for each product, in the order
 -- of p_product_ids. p_weights is an object of names and weights. The function reads with the rights of the caller.
 --
---   popularity  share of the products with events that are at most as popular (see shop.refresh_signals)
+--   popularity  of the products with events, the share that is at most as popular as the product (see
+--               shop.refresh_signals)
 --   stock       1 in stock, 0.5 on order or not known, 0 out of stock
 --   freshness   halves with every 30 days since the product was published, or was loaded if published_at is null
 --   rating      average rating as a share of 5, moved towards 3 as if 5 more customers had given 3
---   discount    reduction of the present price, as a share of the price before
+--   discount    share by which the effective price is below the higher one of price and compare_at_price
 create or replace function shop_private.built_in_signals(p_product_ids uuid[], p_weights jsonb)
 returns setof shop_private.signal_part
 language plpgsql stable rows 5 set search_path = pg_catalog, pg_temp as $$

@@ -3,10 +3,10 @@
 -- app may call it at any time.
 --
 -- An event of the last 180 days counts 1 (view), 2 (click), 3 (wishlist), 4 (add_to_cart) or 6 (purchase). If a visitor
--- has several events for a product on one day, the largest counts. Events without a visitor count as events of one
--- visitor. A count halves every 14 days. A product's popularity is its place among the products of its catalog that
--- have such events: the share of these products whose sum of counts is at most that of the product. The function does
--- not wait for sessions that delete products; the popularity of these products stays as it is.
+-- has several events for a product on one day, only the event with the largest number counts. Events without a visitor
+-- count as events of one visitor. A count halves every 14 days. A product's popularity is its place among the products
+-- of its catalog that have such events: the share of these products whose sum of counts is at most that of the product.
+-- The function does not wait for sessions that delete products; the popularity of these products stays as it is.
 create or replace function shop.refresh_signals()
 returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
