@@ -1,4 +1,4 @@
-"""Lists the formats of the images that Windowshop opens, in the catalog, in uploads and in the API.
+"""Lists the image formats that Windowshop opens: for the catalog, for uploads and for the API.
 
 The first bytes of a file decide its format, because the file's name proves nothing.
 """
@@ -70,6 +70,6 @@ def media_type(data: bytes) -> str:
 
 
 def _brands(data: bytes) -> list[bytes]:
-    """Return the brands of an ISO media file, the main brand first. Four bytes of a version follow the main brand."""
+    """Return the brands of an ISO media file, the main brand first. The four bytes after it are a version."""
     end = min(int.from_bytes(data[:4], "big"), 16 + 4 * _MOST_BRANDS, len(data))
     return [data[8:12], *(data[place : place + 4] for place in range(16, end - 3, 4))]

@@ -33,7 +33,7 @@ class ImageSource:
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
     sha256: bytes  # hash of the file
-    width: int  # pixels of the upright image in the file
+    width: int  # width of the upright image in the file, in pixels
     height: int
     phash: str  # perceptual hash, 64 binary digits
     rows: int  # height of the pixels in shared memory

@@ -34,7 +34,7 @@ _SHOWN = 8  # a frame shows something if the tones of a colour channel (0 to 255
 @dataclass(frozen=True, slots=True)
 class OpenedImage:
     image: Image.Image  # upright, or a region of the upright image; possibly smaller than in the file
-    width: int  # pixels of the upright image in the file
+    width: int  # width of the upright image in the file, in pixels
     height: int
 
 

@@ -1,6 +1,6 @@
--- Returns the number of groups of a search with group_by, and how exact this number is. The groups are counted if the
--- search has a cut, which keeps only relevant products, or if the number of products that pass the filter is known
--- exactly. Otherwise, and for groups of nearly equal images, `total` is 0, a lower bound.
+-- Returns the number of groups of a search with group_by, and how exact this number is (total_is). The groups are
+-- counted if the search has a cut, which keeps only relevant products, or if the number of products that pass the
+-- filter is known exactly. Otherwise, and for groups of nearly equal images, `total` is 0, which is only a lower bound.
 create or replace function shop_private.group_total(
     p_request shop_private.search_request, p_run shop_private.search_run, out total bigint, out total_is text
 )

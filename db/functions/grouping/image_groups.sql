@@ -1,9 +1,10 @@
 -- Groups products whose first images are nearly equal. p_product_ids is in the order of the ranking. The result has,
 -- for each product, the first product of its group. This is the first earlier product that begins a group and has a
--- nearly equal image. If there is none, it is the product itself. Two images are nearly equal if their perceptual
--- hashes differ in few bits and their vectors are close; both thresholds are those of shop.matches. A flat image (see
--- match_candidates), or an image without a hash or a vector, counts as nearly equal to no other image. Because every
--- pair is compared, only the first @max_results@ products take part; each further product is a group of its own.
+-- nearly equal image. If there is no such product, the product itself begins a group. Two images are nearly equal if
+-- their perceptual hashes differ in few bits and their vectors are close; both thresholds are those of shop.matches. A
+-- flat image (see match_candidates), or an image without a hash or a vector, counts as nearly equal to no other image.
+-- Because every pair is compared, only the first @max_results@ products take part; each further product is a group of
+-- its own.
 create or replace function shop_private.image_groups(p_product_ids uuid[])
 returns uuid[]
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$

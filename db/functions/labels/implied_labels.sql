@@ -1,9 +1,10 @@
 -- Lists the fields for which a filter (see filter_condition) accepts only a few values, and these values. If the values
 -- are labels, they have HNSW indexes of their own, which a search can read (see search_labels). A filter accepts only
 -- some values of a field if it tests the field with eq or in, or with a value or a list without an operator. Fields
--- below "and" count too; fields below "or" and "not" do not. For product_type, such values also imply the top of their
--- paths (see label_top), and so does the operator prefix if its text contains ">". A field is left out if its list
--- would have more than @label_union@ values. The caller has had the filter checked by filter_condition.
+-- below "and" count too; fields below "or" and "not" do not. For product_type, such values also restrict the field
+-- top:product_type, to the tops of their paths (see label_top). A text with a ">" after the operator prefix does the
+-- same. A field is left out if its list would have more than @label_union@ values. The caller has had the filter
+-- checked by filter_condition.
 create or replace function shop_private.implied_labels(p_filter jsonb)
 returns table (field text, vals jsonb[])
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$

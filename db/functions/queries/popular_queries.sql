@@ -13,5 +13,5 @@ comment on column shop.popular_queries.query is
     'text of a query, of its variant with synonyms, or of a change, a rule, a watch or a label';
 comment on column shop.popular_queries.model is 'the model that encoded the text';
 comment on column shop.popular_queries.asked is
-    'number of requests for the vector of the text, made when it was not in the cache';
+    'number of times that the vector of the text was requested because it was not in the cache';
 comment on column shop.popular_queries.first_asked_at is 'when the vector of the text was stored in the cache';

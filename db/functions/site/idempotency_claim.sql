@@ -1,7 +1,7 @@
 -- Claims an idempotency key for a request. p_key is the hash of the client and its key, and p_request is the hash of
 -- the request. `state` is:
 --   new      the key is claimed now: the caller runs the request, and then calls idempotency_end with `claimed`;
---   done     the same request has been answered with status and answer;
+--   done     the same request has been answered before: `status` and `answer` are the answer;
 --   running  the key was claimed less than two minutes ago, and its request has no answer yet;
 --   other    the key was used for another request.
 --

@@ -6,8 +6,8 @@
 --
 -- Capitals and accents of a text make no difference (see shop_private.fold). The availability has the order in_stock,
 -- preorder, backorder, out_of_stock. The discount is the share by which the effective price is below the higher one of
--- price and compare_at_price. An attribute is sorted by its value, if this value is a number or a text that is a
--- number. Otherwise its sort key is null. A null key comes last in both directions.
+-- price and compare_at_price. The sort key of an attribute is its value, if this value is a number or a text that is a
+-- number. Otherwise the sort key is null. A null key comes last in both directions.
 create or replace function shop_private.sort_field(p_field text, out expression text, out is_money boolean)
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
 declare

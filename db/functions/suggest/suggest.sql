@@ -14,7 +14,7 @@
 -- Queries, types and brands come from the last shop.refresh_suggestions. A query is suggested only if at least
 -- @suggestion_visitors@ different visitors of the catalog have searched for it. A filter, or a row policy that hides
 -- products from the caller, leaves only types, brands and titles of products that the caller sees and that pass the
--- filter. They are counted at the time of the call. shop.blocked_suggestion lists texts that are not suggested.
+-- filter. `count` is then counted at the time of the call. shop.blocked_suggestion lists texts that are not suggested.
 create or replace function shop.suggest(
     prefix text, catalog text default 'main', k integer default 10,
     kinds text[] default array['query', 'type', 'brand', 'product'], filter jsonb default null

@@ -1,5 +1,5 @@
--- Raises an error if the condition, the action, the validity or the catalog of a rule cannot be used, or if the catalog
--- of the rule does not have the product that the action names.
+-- Raises an error if the condition, the action, the period (valid_from, valid_to) or the catalog of a rule cannot be
+-- used, or if the catalog of the rule does not have the product that the action names.
 create or replace function shop_private.check_rule(p_rule shop.rule)
 returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,6 @@
--- Returns the key by which a search finds the rules with the condition p_condition. The key of a `query` condition is
--- made of all words of its text, that of a `contains` condition of the first word, and that of a `category` condition
--- of the category. All other conditions share the key 'other'.
+-- Returns the key by which a search finds the rules with the condition p_condition. For a `query` condition, the key is
+-- made of all words of the text. For a `contains` condition, it is made of the first word, and for a `category`
+-- condition of the category. All other conditions share the key 'other'.
 create or replace function shop_private.rule_lookup(p_condition jsonb)
 returns text
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
 -- Tells whether p_rule, a rule that replaces the query, would replace the query p_text. For a rule with a `similar`
--- condition, the function needs the vector of p_text, unless the text of the rule has the same key as p_text (see
+-- condition, the function needs the vector of p_text, unless the text of the condition has the same key as p_text (see
 -- text_key).
 create or replace function shop_private.rule_replaces(p_rule shop.rule, p_text text)
 returns boolean

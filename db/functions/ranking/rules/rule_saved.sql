@@ -3,10 +3,10 @@
 -- rule pins or hides, and the vector of the text of a `similar` condition. A live rule that becomes a draft and
 -- otherwise stays the same is stored without a check, so any rule can be switched off.
 --
--- Rules are saved one after the other, so two sessions cannot save rules that contradict each other. The lock is a row
--- of shop.signal that is always there; only roles that write rules may lock it. An INSERT takes the lock after it has
--- computed the vector. UPDATE and DELETE take the lock before they lock a rule. Otherwise two sessions could wait for
--- each other.
+-- Rules are saved one after the other, so two sessions cannot save rules that contradict each other. To save a rule, a
+-- session locks a row of shop.signal that is always there; only roles that write rules may lock it. An INSERT takes
+-- this lock after it has computed the vector. UPDATE and DELETE take the lock before they lock a rule. Otherwise two
+-- sessions could wait for each other.
 create or replace function shop_private.rule_saved() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin

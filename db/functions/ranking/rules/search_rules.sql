@@ -1,8 +1,8 @@
 -- Returns the rules that apply to a search, in the order in which they act. Only searches with a text have rules. A
 -- rule with a `similar` condition needs the vector of the text. Without the vector, such a rule does not apply, and
 -- `unmet` gives one of three reasons: the search compares no vectors; the text is too long for a vector; the text
--- cannot be encoded, and the search accepts that. The function needs no SET clause, because it runs under the
--- search_path of run_search.
+-- cannot be encoded, and the search goes on without a vector (`degrade`). The function needs no SET clause, because it
+-- runs under the search_path of run_search.
 create or replace function shop_private.search_rules(
     p_request shop_private.search_request, out rules shop.rule[], out unmet text
 )

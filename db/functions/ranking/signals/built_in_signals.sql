@@ -4,7 +4,7 @@
 --   popularity  of the products with events, the share that is at most as popular as the product (see
 --               shop.refresh_signals)
 --   stock       1 in stock, 0.5 on order or not known, 0 out of stock
---   freshness   halves with every 30 days since the product was published, or was loaded if published_at is null
+--   freshness   1 at published_at (without it, at the first load of the product), halved by every 30 days since
 --   rating      average rating as a share of 5, moved towards 3 as if 5 more customers had given 3
 --   discount    share by which the effective price is below the higher one of price and compare_at_price
 create or replace function shop_private.built_in_signals(p_product_ids uuid[], p_weights jsonb)

@@ -1,7 +1,7 @@
 -- Returns texts whose vectors the searches of a suite need after the changes p_changes of shop.what_if. These are the
--- queries of the suite, the new queries that rules set, the variants of both by synonyms, and the texts of `similar`
--- conditions in changed rules. To find the variants, the function adds and removes the synonyms of p_changes, and rolls
--- this back.
+-- queries of the suite, the new queries that rules set, the variants of all these queries with synonyms, and the texts
+-- of `similar` conditions in changed rules. To find the variants, the function adds and removes the synonyms of
+-- p_changes, and rolls this back.
 create or replace function shop_private.new_texts(p_changes jsonb, p_queries jsonb[])
 returns text[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$

@@ -1,6 +1,7 @@
--- Makes quarantined items pending again for a call of work_retry (see work_retries), and counts them. If retry_caller
--- has noted products, only items of these products change, and the pause of a host ends only if all items of the host
--- belong to these products. Otherwise a caller could end the pause of a host from which other products get images.
+-- Makes quarantined items, and images that wait for another fetch, pending and due for a call of work_retry (see
+-- work_retries). Counts these items. If retry_caller has noted products, only items of these products change, and the
+-- pause of a host ends only if all items of the host belong to these products. Otherwise a caller could end the pause
+-- of a host from which other products get images.
 create or replace function shop_private.retry_items() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
