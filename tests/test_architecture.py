@@ -51,7 +51,8 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("folder", ["clients", "deploy"])
-def test_files_of_a_folder_that_make_test_leaves_out_have_the_mark_of_the_folder(folder: str) -> None:
+def test_each_file_in_tests_clients_and_tests_deploy_has_the_mark_of_its_folder(folder: str) -> None:
+    """`make test` leaves these folders out, and also the tests in other folders that have one of these marks."""
     files = sorted((ROOT / "tests" / folder).rglob("test_*.py"))
     assert files
     for path in files:

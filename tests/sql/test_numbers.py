@@ -1,5 +1,5 @@
-"""Public functions refuse a number that is out of range, NaN or infinite. The error names the argument, or says "the
-weight of a leg" if the argument is a weight. The arguments in OF_NO_RANGE may have any value."""
+"""Public functions refuse a number that is out of range, NaN or infinite. The error names the argument. For arguments
+such as image_weight, it says "the weight of a leg" instead. The arguments in OF_NO_RANGE may have any value."""
 
 from typing import TYPE_CHECKING
 

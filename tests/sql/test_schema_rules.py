@@ -1,4 +1,4 @@
-"""The functions, tables, sequences and views of a migrated database follow rules. Each test checks one of them."""
+"""The functions, tables, sequences and views of a migrated database follow rules. Each test checks one rule."""
 
 import re
 from collections.abc import Iterator
@@ -122,7 +122,7 @@ def test_functions_that_encode_a_query_are_stable_and_parallel_restricted(migrat
     ).fetchall()
     assert set(rows) == {
         ("clip_text", "s", "r", True, True),
-        ("clip_image", "s", "r", False, True),  # an image without a region is valid
+        ("clip_image", "s", "r", False, True),  # not strict, because the region may be null
         ("product_vector", "s", "s", True, False),
     }
 

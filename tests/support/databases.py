@@ -157,7 +157,8 @@ class Databases:
         for setting in SETTINGS:
             self.run(f"alter system set {setting}")
         self.run("select pg_reload_conf()")
-        # A password that is set before the server reads the new configuration keeps the old number of iterations.
+        # The server may not have read the new configuration yet. So this session sets the number of iterations itself;
+        # otherwise, the hash of the password would keep the old number.
         self.run(f"set scram_iterations = 1; alter role {SUPERUSER} password '{self._secrets.superuser}'")
 
     def admin_url(self, name: str = "postgres") -> str:

@@ -1,5 +1,5 @@
-"""The service reads SKUs with slashes, names the methods of an address, and refuses unknown parameters. It answers
-below a path prefix, and only to its host names."""
+"""The service reads SKUs with slashes, names the methods that an address allows, and refuses unknown parameters. It
+answers below a path prefix, and only to its host names."""
 
 import json
 from ipaddress import ip_network

@@ -97,8 +97,8 @@ def test_every_answer_matches_the_openapi_document(
     def check(case: Case) -> None:
         if (case.query or {}).get("wait") in range(1, 61):  # the products of this test are never encoded
             case.query["wait"] = 0
-        # In some negative cases, the missing key is the only fault, so these cases are sent without a key. For example,
-        # a parameter whose faulty value is an empty list is absent from the address.
+        # In some negative cases, the missing key is the only fault. For example, if the faulty value of a parameter is
+        # an empty list, the address does not contain the parameter at all. So such a case is sent without a key.
         keyed = mode is GenerationMode.POSITIVE or "Authorization" in (case.headers or {})
         answer = case.call(headers=headers if keyed else None)
         # Only the faulty items of a batch are refused, so the answer to the batch is a success.

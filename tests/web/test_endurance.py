@@ -1,5 +1,5 @@
-"""The service answers correctly during restarts, during overload and while clients are slow. `make soak` also runs the
-tests that take minutes."""
+"""The service answers correctly during restarts, during overload and while clients are slow. Only `make soak` runs the
+tests with the mark soak, which take long."""
 
 import json
 import socket

@@ -1,5 +1,5 @@
-"""shop.highlights returns the places where a product has words of a query. Each place has the number of its first
-character and a length, both in code points."""
+"""shop.highlights returns the places where a product has words of a query. A place is given by the position of its
+first character, counted from 0, and by its length. Both are in code points."""
 
 from typing import TYPE_CHECKING
 

@@ -1,5 +1,5 @@
-"""For a query with a sign, such as C++ or 24", products whose title has this sign come first. The sign " means inch, so
-products whose title has the word inch come first too."""
+"""For a query with a sign, such as the ++ of C++, products whose title has this sign come first. The sign " means inch:
+for a query such as 24" (24 inches), products whose title has the word inch come first too."""
 
 from typing import TYPE_CHECKING
 

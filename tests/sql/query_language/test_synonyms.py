@@ -1,5 +1,5 @@
-"""The keyword leg of a search, its ranking by words, also finds products with synonyms of a query's words. The query
-vector is the mean of several vectors: that of the typed text, and those of up to four variants, in which synonyms
+"""The keyword leg, which ranks products by words, also finds products with synonyms of a query's words. The query
+vector is the mean of several vectors: that of the typed text, and those of up to four variants of it, in which synonyms
 replace words."""
 
 import json

@@ -15,8 +15,8 @@ SEARCH = "select sku, score, shop_ranking from shop.search('query', k => 8, keyw
 
 @pytest.fixture
 def erp(shop: Shop) -> Iterator[Shop]:
-    """Yields a shop with eight encoded products. The view erp.margin has their margins. Of the roles of the shop, only
-    the role app may read the view."""
+    """Yields a shop with eight encoded products. The view erp.margin has their margins. Of the site's roles, only app
+    may read this view."""
     shop.add(*SKUS)
     shop.encode_all()
     shop.cache("query")

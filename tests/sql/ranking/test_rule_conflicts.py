@@ -1,6 +1,6 @@
-"""Live rules do not contradict each other, in whatever order and by whichever sessions they are saved. Names and times
-of rules are checked too. A catalog has at most 100 live rules with the same lookup key, which a rule's condition
-determines (see rule_lookup)."""
+"""A rule that contradicts a live rule cannot become live. This holds in whatever order the two rules are saved, and
+also if two sessions save them at the same time. Names and times of rules are checked too. A catalog has at most 100
+live rules with the same lookup key. The condition of a rule determines its lookup key (see rule_lookup)."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +49,7 @@ def test_rules_that_replace_a_query_of_similar_meaning_do_not_lead_back_to_each_
     for near in ("sandals", "slippers"):
         with pytest.raises(DatabaseError, match="the new query of this rule would in turn be replaced by rule 'two'"):
             save(stocked, "three", {"contains": "beach"}, {"query": near})
-    # The query "unknown" has no vector, and rule two might replace it again.
+    # The query "unknown" has no vector, so it is not known whether rule two would in turn replace this query.
     with pytest.raises(DatabaseError, match="no encoder"):
         save(stocked, "three", {"contains": "beach"}, {"query": "unknown"})
     save(stocked, "three", {"contains": "beach"}, {"query": "unknown"}, status="draft")

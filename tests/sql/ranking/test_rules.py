@@ -133,7 +133,7 @@ def test_rules_with_the_condition_similar_need_a_query_vector(stocked: Shop) -> 
     analyst = stocked.connect(Role.ANALYST)
 
     def rules(query: str, more: str) -> list[tuple[int, str]]:
-        """Returns the step of shop.explain_search that shows the rules."""
+        """Returns `found` and `note` of the step "rules" of shop.explain_search."""
         step = f"select found, note from shop.explain_search(:query{more}) where step = 'rules'"
         return [(row.found, row.note) for row in analyst.execute(text(step), {"query": query})]
 

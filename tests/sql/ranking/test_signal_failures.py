@@ -198,8 +198,9 @@ def test_an_upgrade_renews_the_functions_that_read_the_views_of_their_signals(er
 
 
 def test_the_catalog_of_a_row_does_not_let_a_renewed_function_read_another_view(erp: Shop) -> None:
-    """An upgrade looks for the view and the column of the row in the text of the old function. This text contains the
-    catalog as a literal. The role app may choose the catalog, and could write another view into it."""
+    """A row of shop.signal names a view, a column and a catalog. An upgrade renews the function of a signal only if the
+    text of the old function already reads this view and this column. The text also contains the catalog as a literal.
+    The role app may choose the catalog, so it could write the name of another view into the literal."""
     administrator, app = erp.connect(None), erp.connect(Role.APP)
     erp.run("create view erp.secret as select c.sku, c.margin as value, c.cost as hidden from erp.cost c")
     erp.run(

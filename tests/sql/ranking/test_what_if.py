@@ -185,7 +185,7 @@ def test_what_if_needs_the_role_app_and_a_transaction_that_may_write(suite: Shop
 
 
 def test_triggers_of_the_changed_tables_have_no_effect(suite: Shop) -> None:
-    """A trigger of the site notifies and writes a message for each changed product. Both are rolled back."""
+    """A trigger of the site sends a notification and inserts a row for each changed product. Both are rolled back."""
     suite.run("create table public.outbox (sku text)")
     suite.run(
         "create function public.tell() returns trigger language plpgsql security definer as $$ begin "
@@ -219,7 +219,7 @@ def test_new_texts_are_encoded_and_stay_in_the_query_cache(suite: Shop) -> None:
 
 @pytest.mark.soak
 def test_a_change_of_a_price_waits_less_than_a_second(suite: Shop) -> None:
-    """While what_if searches for seconds, another session changes the price of a product again and again."""
+    """The searches of what_if take several seconds. In this time, another session changes a price again and again."""
     judged(suite, *((f"query {n}", "s1", 3) for n in range(60)))
     for n in range(60):
         suite.cache(f"query {n}", seed=n)

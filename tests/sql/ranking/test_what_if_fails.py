@@ -1,4 +1,5 @@
-"""shop.what_if ends with an error if its pages could not show the effect of the changes alone.
+"""shop.what_if ends with an error if something besides the changes could affect its pages, such as a signal that cannot
+be read.
 
 shop.what_if makes the changes in rounds. A round ends, and its changes are rolled back, when another session waits for
 a row that the changes have locked.
@@ -78,7 +79,8 @@ def test_a_session_that_waits_for_an_earlier_lock_of_the_caller_ends_no_round(su
 
 
 def test_the_number_of_rows_that_the_rounds_write_is_limited(suite: Shop) -> None:
-    """The limit is lowered from 200,000 rows to 20, and two rounds write more. Another session ends each round."""
+    """The test lowers the limit from 200,000 rows to 20. Two rounds write more than 20 rows. Another session ends each
+    round."""
     definition = str(suite.value("select pg_get_functiondef('shop.what_if'::regproc)"))
     assert definition.count("written > 200000 ") == 1
     app, other = suite.connect(Role.APP), suite.connect(Role.APP)

@@ -244,7 +244,7 @@ def test_explain_shows_which_products_the_query_names(stocked: "Shop", analyst: 
     assert analyst.execute(text("select * from shop.explain_search('rain') where step = 'exact'")).all() == []
 
 
-def test_a_query_names_products_that_the_legs_found_although_indexes_are_deferred(
+def test_while_indexes_are_deferred_a_query_names_products_that_the_legs_found(
     stocked: "Shop", analyst: Connection
 ) -> None:
     stocked.run("alter index shop.product_brand_key_idx rename to hidden")

@@ -1,4 +1,4 @@
-"""The keyword leg of a search, its ranking by words, finds products despite inflections and typing errors.
+"""The keyword leg, which ranks products by words, finds products despite inflections and typing errors.
 
 The products and queries are in several languages.
 """
@@ -47,8 +47,8 @@ def found(conn: Connection, words: str, catalog: str = "main") -> list[str]:
 @pytest.mark.parametrize(
     ("words", "skus"),
     [
-        # Without stop words, the first product has the word in a title of two words, the second in a title of three
-        # words, and the third in its description.
+        # The title of B-3 has two words besides the stop word "for". The title of B-2 has three words. B-1 has the word
+        # in its description.
         ("backpack", ["B-3", "B-2", "B-1"]),
         # A product with all words in its description ranks before a product with one word in its title.
         ("black leather backpack", ["B-2", "B-1", "B-3"]),

@@ -1,5 +1,5 @@
-"""The keyword leg of a search, its ranking by words, reads a limited number of products. If a word of the query is
-rare, the leg finds the products that have every word.
+"""The keyword leg, which ranks products by words, reads a limited number of products. If a word of the query is rare,
+the leg finds the products that have every word.
 
 The tests run in a catalog of 20,000 products. Nearly every product n has the words title, type, brand, `n % 4`,
 `n % 50`, `word{n % 200}` and `number{n}`. Some tests store other document frequencies in shop.common_word. Each test
@@ -83,7 +83,7 @@ def test_common_words_that_many_products_have_together_only_rank_the_products_of
 
 
 def test_common_words_that_exclude_each_other_find_products_with_one_of_them(conn: Connection) -> None:
-    """Each of the words 1 and 2 is in a quarter of the products. Almost no product has both words."""
+    """Each of the words 1 and 2 is in about a quarter of the products. No product has both words."""
     found = leg(conn, "title 1 2")
     assert len(found.numbers) == 50
     assert max(found.scores) < 1

@@ -81,7 +81,8 @@ def test_every_route_returns_k_products_and_finds_nearly_all_nearest_products(
 
 
 def test_the_memory_settings_of_a_session_do_not_end_a_scan_early(analyst: Connection) -> None:
-    """pgvector explores the index no further once a scan has used work_mem * hnsw.scan_mem_multiplier."""
+    """pgvector ends a scan of the index that has used work_mem * hnsw.scan_mem_multiplier. The legs of a search
+    therefore set both of these settings."""
     asked = {"query": QUERY, "filter": '{"price": {"lt": 8}}', "k": 100, "title_weight": 0, "keyword_weight": 0}
     before = search(analyst, **asked, route="hnsw")
     analyst.exec_driver_sql("set work_mem = '64kB'; set hnsw.scan_mem_multiplier = 1")
@@ -182,7 +183,7 @@ def plans(database: Database, statement: str, *setup: str) -> Iterator[str]:
         for one in setup:
             conn.execute(one)
         conn.execute(statement, prepare=False)
-        # This statement only locks the view. It reads no row, whatever its plan is.
+        # "select ... from shop.searchable limit 0" only locks the view. It reads no row, whatever its plan is.
         yield "\n".join(plan for plan in said if "from shop.searchable limit 0" not in plan)
 
 

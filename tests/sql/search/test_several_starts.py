@@ -25,15 +25,15 @@ def calibrated(large: Database) -> Iterator[Connection]:
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql(calibration(crossover_rows=400))
         yield conn
-        if transaction.is_active:  # the fixture `catalogs` has rolled back already
+        if transaction.is_active:  # false if the fixture `catalogs` has already rolled the transaction back
             transaction.rollback()
 
 
 @pytest.fixture
 def catalogs(calibrated: Connection, large: Database) -> Iterator[Connection]:
     """Yields a connection to a database with three catalogs. "main" has 16,000 products, "second" has 3,960 products
-    and "third" has 40 products. Afterwards, VACUUM restores the size and the statistics of the table, because a
-    rollback does not, and the estimates of other tests depend on them."""
+    and "third" has 40 products. The estimates in other tests depend on the size and the statistics of the table. A
+    rollback does not restore them, so VACUUM does this afterwards."""
     for statement in (
         "set local session_replication_role = replica",
         # Without this constraint, products can keep their ids when their catalog changes.

@@ -190,7 +190,9 @@ def test_products_with_nearly_equal_images_are_one_row(shop: "Shop") -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"cut": "relevant"}])
-def test_a_search_with_groups_reads_at_most_six_rows_for_each_product(stocked: "Shop", options: dict[str, Any]) -> None:
+def test_a_search_with_groups_reads_at_most_six_further_rows_per_product(
+    stocked: "Shop", options: dict[str, Any]
+) -> None:
     numbers = []
     for group_by in (None, "title"):  # 100 of the 240 groups are on the page
         with stocked.database.connect(Role.ANALYST) as conn, conn.begin():

@@ -243,7 +243,7 @@ def test_a_limited_number_of_titles_that_fail_the_filter_is_read(shop: "Shop") -
         assert conn.scalar(text(read)) - before <= 2 * 200
 
 
-def test_with_a_filter_only_products_that_pass_are_suggested_and_no_queries(analyst: Connection) -> None:
+def test_filtered_suggestions_come_only_from_products_that_pass_and_not_from_queries(analyst: Connection) -> None:
     rows = suggest(analyst, "g", filter='{"sku": ["g1", "g2"]}')
     assert [(row.kind, row.text, row.count) for row in rows] == [
         ("type", "Guitars", 2),

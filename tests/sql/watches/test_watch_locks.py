@@ -1,4 +1,5 @@
-"""Sessions that create, delete and compare watches take their locks in one order, and wait only for a short time."""
+"""Sessions that create or delete watches, or compare products with watches, take their locks in the same order. They
+wait only for a short time."""
 
 import threading
 import time
@@ -51,8 +52,8 @@ def test_a_lock_on_a_watch_delays_housekeeping_by_less_than_4_seconds(shop: Shop
     )
     with shop.database.connect(None) as conn:
         conn.execute(text("select from shop.watch where name = 'broad' for update"))
-        # `broad` has too many matches, so this run of housekeep should disable it. But another session has locked its
-        # row, so a later run will disable it. This run still compares products with the watch `all`.
+        # `broad` has too many matches, so this run of housekeep should disable it. But another session has locked the
+        # row of `broad`, so only a later run can do this. This run still compares products with the watch `all`.
         shop.run(HOUSEKEEP)
         assert found(shop) == ["a"]
 

@@ -215,7 +215,7 @@ def test_an_analyst_reads_watches_and_creates_none(watched: Shop) -> None:
     for statement in ("select shop.watch('x', 'dark')", "select shop.unwatch('w')"):
         with pytest.raises(DatabaseError, match="permission denied"):
             analyst.execute(text(statement))
-    # A condition is SQL that runs with the owner's rights.
+    # A condition is SQL that runs with the owner's rights, so not even the role app may change it.
     with pytest.raises(DatabaseError, match="permission denied"):
         watched.connect(Role.APP).execute(text("update shop.watch set condition = 'true'"))
 

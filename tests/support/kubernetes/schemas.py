@@ -63,7 +63,8 @@ def _schemas(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _strict(schema: Any) -> Any:
-    """Return the schema with another rule: an object whose properties the schema lists may have no other properties."""
+    """Return the schema with one more rule: if the schema lists the properties of an object, the object may have no
+    others."""
     if isinstance(schema, list):
         return [_strict(each) for each in schema]
     if not isinstance(schema, dict):

@@ -10,7 +10,7 @@ import pytest
 
 @contextmanager
 def small_disk(path: Path, megabytes: int) -> Iterator[Path]:
-    """Mount a disk at the new folder `path`. Skip the test if the user may not mount, because only root may."""
+    """Mount a disk at the new folder `path`. Skip the test if the user may not mount a disk. Usually only root may."""
     path.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

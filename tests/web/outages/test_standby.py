@@ -58,7 +58,8 @@ def ready(client: httpx.Client) -> Any:
 
 
 def leaves_and_returns(client: httpx.Client, server: Server, server_home: Path, replica: int, limit: float) -> None:
-    """Check that reads leave the paused standby within `limit` + 5 seconds, show the primary's rows, and return."""
+    """Check that reads leave the paused standby within `limit` + 5 seconds, show the primary's rows, and return to the
+    standby when its replay continues."""
     assert ready(client)["reads"] == "standby"
     with paused_replay(server, server_home, replica) as resume:
         began = time.monotonic()

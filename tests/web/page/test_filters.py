@@ -1,5 +1,5 @@
-"""Visitors see first the field that most products have, see how colours look, search inside long lists, and set the
-highest price with a slider."""
+"""The filters begin with the field that most products have, and show how colours look. Visitors can search inside long
+lists, and set the highest price with a slider."""
 
 import re
 from collections.abc import Callable

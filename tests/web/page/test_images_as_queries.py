@@ -1,5 +1,5 @@
-"""The browser scales a large photograph down before its upload. An image may be dragged from a page. A file that is no
-image gets a message, and so does an image that the service cannot fetch."""
+"""The browser scales a large photograph down before its upload. Visitors can search with an image that they drag from a
+page. A file that is no image gets a message, and so does an image that the service cannot fetch."""
 
 import re
 from base64 import b64encode

@@ -1,5 +1,5 @@
-"""An invalid address gives results or an error page. The page executes no markup of a feed, and keeps the catalog of
-its address."""
+"""An invalid address gives results or an error page. The page escapes markup from a feed, and keeps the catalog that
+its address names."""
 
 from decimal import Decimal
 from typing import Any

@@ -121,7 +121,7 @@ def test_without_javascript_the_page_offers_only_what_works(shop: str, visit: Vi
     assert button["height"] < 50  # the text of the button is on one line
 
 
-def test_without_javascript_the_first_value_of_a_long_list_stands_below_its_name(shop: str, visit: Visit) -> None:
+def test_without_javascript_the_values_of_a_long_list_begin_below_its_name(shop: str, visit: Visit) -> None:
     page = visit(shop, java_script_enabled=False)
     lists = page.locator(".filters fieldset:has([data-find])")
     name, first, second = (

@@ -1,4 +1,5 @@
-"""A theme adds a language by a gettext catalog, or changes texts of a language. A faulty catalog is left out."""
+"""A gettext catalog in a theme adds a language to the page, or changes texts of a language. A faulty gettext catalog is
+left out."""
 
 import re
 import shutil

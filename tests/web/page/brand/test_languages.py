@@ -38,7 +38,7 @@ def speak(language: str) -> None:
 
 @pytest.fixture(scope="module")
 def marked() -> set[str | tuple[str, ...]]:
-    """Returns the texts that the code and the templates mark."""
+    """Returns the texts that the code and the templates mark for translation."""
     methods = [("**.py", "python"), ("**.html", "jinja2")]
     words = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None}
     return {found[2] for found in extract_from_dir(PAGE, methods, keywords=words)}  # type: ignore[arg-type]

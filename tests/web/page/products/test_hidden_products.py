@@ -18,7 +18,8 @@ ALWAYS = '{"always": true}'
 
 @pytest.fixture
 def recalled(own_database: Database) -> Database:
-    """Returns a shop that hides sku 1, and everything red, from every visitor. sku 1 to 5 are variants."""
+    """Returns a shop that hides sku 1, and everything red, from every visitor. A search for bag also hides sku 4. The
+    products sku 1 to 5 are variants of one product."""
     with own_database.connect(None) as conn, conn.begin():
         conn.execute(text("update shop.product set item_group_id = 'g' where substr(sku, 5)::int <= 5"))
         conn.execute(text("update shop.product set title = 'zither ' || sku where sku in ('sku 1', 'sku 2')"))

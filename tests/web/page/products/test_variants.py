@@ -1,5 +1,5 @@
-"""The variants of a card are those that the card counts. The variants of a view begin with the shown product. The
-heading counts variants too."""
+"""A card says how many variants it has, and lists exactly these when it is expanded. The view of a product lists this
+product before its other variants. The heading above the results counts variants too."""
 
 import re
 from collections.abc import Iterator

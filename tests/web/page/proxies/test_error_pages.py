@@ -1,5 +1,5 @@
-"""A real nginx replaces answers of the service by its own error pages. Visitors still read in their language what
-happened, and keep their results."""
+"""A real nginx sends its own error pages when it refuses a large image or gets no answer from the service. Visitors
+still read in their language what happened, and keep their results."""
 
 import re
 import socket
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.clients
-# nginx sends a search for `slow` to a server that never answers, and removes the prefix, as in test_path_prefix.py.
+# nginx removes the prefix, as in test_path_prefix.py. It sends a search for `slow` to a server that never answers.
 LOCATION = """
 location {prefix}/ {{
     client_max_body_size 8k;

@@ -119,7 +119,7 @@ def test_recorded_searches_that_find_nothing_or_get_no_clicks_are_listed_for_sta
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_no_crawler_prefetch_foreign_link_or_refusing_visitor_is_recorded(
+def test_crawlers_prefetches_foreign_links_and_visitors_who_refuse_are_not_recorded(
     serve: Serve, own_database: Database, headers: dict[str, str]
 ) -> None:
     with recording(serve, own_database) as client:
@@ -175,7 +175,7 @@ def test_a_click_needs_a_search_of_the_same_visitor_and_catalog(serve: Serve, ow
 
 
 def _another_name(database: Database) -> str:
-    """Returns a User-Agent. Today, a client at 127.0.0.1 has another visitor name with it than with that of BROWSER."""
+    """Returns a User-Agent that today gives a client at 127.0.0.1 another visitor name than BROWSER gives it."""
     from db.roles import Role
     from db.search.events import salt_of_day
     from web.page.recording.visitors import name_of

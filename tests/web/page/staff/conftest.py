@@ -1,4 +1,4 @@
-"""The fixtures create API keys and serve a shop that requires them. The tests use no browser for the page for staff."""
+"""The fixtures create API keys and serve a shop that requires them. test_browser.py has its own fixture instead."""
 
 from collections.abc import Iterator
 

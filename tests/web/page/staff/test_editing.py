@@ -81,7 +81,8 @@ def test_a_preview_shows_the_change_and_leaves_nothing_behind(
     assert "Changed searches: 1 of 1." in seen.text
     assert "nDCG@10 of the judged searches (1): " in seen.text
     assert '<li class="entered">' in seen.text and "<html" not in seen.text
-    # A search that nobody has judged is shown too, and the whole page keeps the form.
+    # The preview also shows a search that nobody has judged. Without HX-Request, the answer is a whole page, and its
+    # form keeps the values.
     page = client.post("/staff/preview/rules", data={**RULE, "when_value": "laces"})
     assert "Changed searches: 1 of 2." in page.text
     assert 'value="laces"' in page.text and "<html" in page.text
