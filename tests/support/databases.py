@@ -138,7 +138,8 @@ def keep_logins(database: Database, home: Path) -> None:
 
 @contextmanager
 def dropped_afterwards() -> Iterator[None]:
-    """Drop the databases that are created in this context. Most of their pages are then never written to the disk."""
+    """When the context ends, drop the databases that were created in it. Most of their pages are then never written to
+    the disk."""
     kept = len(_created)
     try:
         yield

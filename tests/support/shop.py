@@ -68,7 +68,7 @@ class Shop:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._open = ExitStack()
-        self._kept = KeptConnections(database)  # of `run` and `load`
+        self._kept = KeptConnections(database)  # the connections of `run` and `load`
 
     def close(self) -> None:
         self._open.close()

@@ -133,7 +133,7 @@ def test_a_trusted_proxy_names_the_prefix_of_each_request(serve: Serve) -> None:
             assert "evil" not in answer.text and "<script>&" not in answer.text
 
 
-def test_without_trusted_proxies_the_header_is_ignored(client: httpx.Client) -> None:
+def test_without_trusted_proxies_x_forwarded_prefix_is_ignored(client: httpx.Client) -> None:
     assert pictures(client, "/search/text", {"X-Forwarded-Prefix": "/evil"}) == {"/images"}
 
 

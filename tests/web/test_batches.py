@@ -1,5 +1,5 @@
-"""Only the faulty items of a batch are refused, unless all items are faulty. A batch for a mistyped catalog is refused
-as a whole."""
+"""Only the faulty items of a batch are refused. A batch is refused as a whole if all of its items are faulty, or if its
+catalog does not exist and `create` is not true."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""The metrics count requests and searches, and show the encoder and the standby. No label gets a new value for each
+"""The metrics count requests and searches, and show the encoder and each standby. No label gets a new value for each
 query, product, key or address. docs/api.md lists every metric."""
 
 import re

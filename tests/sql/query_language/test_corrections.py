@@ -83,7 +83,7 @@ def test_in_a_large_catalog_a_word_must_resemble_its_correction_more(bags: "Shop
         "shop_private.keyword_leg('leather bakpack', 'main', 'true', null, null, 50, p), p) "
         "from unnest(array[0, 100000000]) p"
     )
-    assert [row[0] for row in bags.run(statement)] == ["leather backpack", None], "too unlike in a large catalog"
+    assert [row[0] for row in bags.run(statement)] == ["leather backpack", None], "in a large catalog, it is too unlike"
 
 
 def test_without_correction_every_word_is_taken_as_typed(bags: "Shop") -> None:

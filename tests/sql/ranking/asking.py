@@ -1,4 +1,4 @@
-"""Asks shop.what_if about changes of a shop with three judged queries."""
+"""Asks shop.what_if for the effect of changes in a shop with three judged queries."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ def clean(shop: Shop) -> None:
 
 
 def what_if(conn: Connection, *changes: Any, **more: Any) -> list[Row[Any]]:
-    """Return the summary and the rows of the changed queries."""
+    """Return the row of the summary, then a row for each query whose results change."""
     values = {"changes": json.dumps(changes), **more}
     arguments = ", ".join(f"{name} => :{name}" for name in more)
     call = f"select * from shop.what_if(cast(:changes as jsonb){', ' if more else ''}{arguments})"

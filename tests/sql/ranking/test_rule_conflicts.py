@@ -34,7 +34,7 @@ def test_live_rules_that_contradict_each_other_are_refused(stocked: Shop) -> Non
         save(stocked, "three", {"query": "boots"}, {"query": "shoes of leather"})
 
 
-def test_rules_that_replace_a_query_of_similar_meaning_do_not_lead_back_to_each_other(stocked: Shop) -> None:
+def test_a_rule_with_the_condition_similar_may_not_replace_the_new_query_of_a_rule(stocked: Shop) -> None:
     for seed, query in enumerate(("boots", "shoes of leather", "sandals", "clogs", "moccasins", "slippers")):
         stocked.cache(query, seed=seed % 3)  # clogs have the vector of boots, and slippers that of sandals
     stocked.cache("Boots!", seed=7)

@@ -34,8 +34,8 @@ def test_a_timeout_while_a_signal_is_read_ends_the_call(suite: Shop) -> None:
     app.exec_driver_sql("set statement_timeout = '1s'")
     try:
         with pytest.raises(DatabaseError, match="canceling statement due to statement timeout"):
-            # The function timed_out measures from the statement's timestamp. Without parameters, the statement is one
-            # message, so its timestamp and its time limit begin together.
+            # The function timed_out measures the time since the statement's timestamp. A statement without parameters
+            # is sent as one message, so this timestamp is the moment at which the time limit begins.
             app.exec_driver_sql(f"select * from shop.what_if('{json.dumps([WEIGHT])}')")
     finally:
         app.exec_driver_sql("reset statement_timeout")

@@ -1,8 +1,8 @@
 """Products that a query names come first in its result.
 
 A query names a product if the query contains an identifier or a code of the product, or if the whole query is the
-product's brand. But the number in "shoes size 42" names no product. The column `exact_match` is not null for the
-products that the query names.
+product's brand. But the number in "shoes size 42" names no product, because it is a size. The column `exact_match` is
+not null for the products that the query names.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""image_box is a region of the image of a search. A wrong region is refused before anything is encoded."""
+"""With image_box, a search uses only a region of its image. A wrong region is refused before anything is encoded."""
 
 from typing import TYPE_CHECKING
 

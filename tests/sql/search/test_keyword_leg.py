@@ -1,6 +1,6 @@
 """The keyword leg, which ranks products by words, finds products despite inflections and typing errors.
 
-The products and queries are in several languages.
+The products and queries are English or German.
 """
 
 from collections.abc import Callable, Iterator

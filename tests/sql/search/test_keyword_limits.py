@@ -2,8 +2,8 @@
 the leg finds the products that have every word.
 
 The tests run in a catalog of 20,000 products. Nearly every product n has the words title, type, brand, `n % 4`,
-`n % 50`, `word{n % 200}` and `number{n}`. Some tests store other document frequencies in shop.common_word. Each test
-runs in a transaction that is rolled back.
+`n % 50`, `word{n % 200}` and `number{n}`. In shop.common_word, some tests replace the share of the products that have a
+word. Each test runs in a transaction that is rolled back.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from db.engine import Database
 
 MOST_READ = 3_000  # keyword_most_read
 COMMON = 500  # keyword_common
-# Products that the rankings by image and title would pass to the keyword leg
+# Stands for the products that the rankings by image and title pass to the keyword leg
 FAR = "array(select product_id from shop.product where brand = 'brand 20' order by product_id limit 10)"
 
 
@@ -144,5 +144,5 @@ def test_the_sample_of_very_common_words_is_as_large_as_their_share_requires(con
 
     assert 400 < rows_read(1) < 1000
     assert 900 < rows_read(0.5) < 1800
-    # Under a filter, nobody knows which share of the matches has the word.
+    # Under a filter, it is not known which share of the matches has the word.
     assert rows_read(0.5, "p.price < 80") == 2 * MOST_READ

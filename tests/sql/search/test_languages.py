@@ -1,5 +1,5 @@
 """The words of a product are stemmed in its own language or, if it has none, in the language of its catalog. The words
-of a query are stemmed in the language of the session."""
+of a query are stemmed in the language of the session or, if the session sets none, in the language of the catalog."""
 
 from typing import Any
 

@@ -341,7 +341,7 @@ def test_a_common_word_adds_products_only_if_no_other_leg_runs(
 
 
 def test_a_search_counts_matches_that_the_statistics_do_not_contain_yet(large: Database) -> None:
-    """The planner's statistics do not contain the new brand of 2,000 products yet, so the search reads the table."""
+    """The planner's statistics do not contain the new brand yet. The search counts in a sample of the table instead."""
     with large.connect(None) as conn, conn.begin() as transaction:
         conn.exec_driver_sql("update shop.product set brand = 'everywhere' where right(sku, 1) = '8'")
         rows = search(conn, query=QUERY, filter='{"brand": "everywhere"}', title_weight=0, keyword_weight=0)

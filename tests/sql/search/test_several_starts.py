@@ -167,7 +167,7 @@ def test_a_search_in_one_of_several_catalogs_finds_the_nearest_products_of_that_
                 assert {row.complete for row in rows} == {True}
                 assert rows[0].total == pytest.approx(passes.sum(), rel=0.05)
                 assert {row.total_is for row in rows} == {"exact" if catalog == "third" else "about"}
-            assert round(float(np.mean(recalls)), 6) >= 0.9  # the mean of tenths is not exact
+            assert round(float(np.mean(recalls)), 6) >= 0.9  # the mean has rounding errors
             assert np.median(recalls) >= 0.95
             assert routes.count("hnsw") == 0 if catalog == "third" else routes.count("hnsw") >= 20
 
@@ -224,7 +224,7 @@ def test_the_matches_of_a_far_filter_are_compared_if_walks_cost_more(
 
 
 @pytest.mark.parametrize("limit", [20_000, 1_000])
-def test_a_leg_compares_at_most_the_limit_of_matches_and_each_row_says_so(calibrated: Connection, limit: int) -> None:
+def test_a_leg_that_does_not_compare_all_matches_says_so_in_each_row(calibrated: Connection, limit: int) -> None:
     """10,000 products match. Only seven products have an encoded image, and five of these match."""
     compare_at_most(calibrated, limit)
     matching = [n for n in range(15_000, PRODUCTS) if n * 7919 % 160 < 80][:5]

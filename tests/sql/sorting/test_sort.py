@@ -142,7 +142,7 @@ def test_no_product_is_skipped_when_the_last_product_of_a_page_leaves_its_place(
         conn = conn.execution_options(isolation_level="AUTOCOMMIT")
         whole = search(conn, "title")
         page = search(conn, "title", k=k)
-        for hit in page[-2:]:  # also the product before the last one
+        for hit in page[-2:]:  # first the product before the last one, then the last one
             shop.run(f"{change} where sku = :sku", sku=hit.sku)
             rest = [hit.sku for hit in search(conn, "title", after=page[-1].cursor)]
             left = [hit.sku for hit in whole if hit.sku not in {hit.sku for hit in page}]

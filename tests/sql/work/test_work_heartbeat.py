@@ -1,5 +1,5 @@
-"""The lease of a worker lasts a number of seconds from its last heartbeat, by the clock of the database. Each start of
-an encoder registers a new worker."""
+"""The lease of a worker ends a given number of seconds after the worker's last heartbeat, by the clock of the database.
+Each start of an encoder registers a new worker."""
 
 import time
 from datetime import timedelta

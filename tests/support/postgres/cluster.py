@@ -88,6 +88,7 @@ class Cluster:
 
 
 def in_root(root: Path) -> list[str]:
-    """Return the beginning of a command that runs in the other system, as the system user of the servers."""
+    """Return the words with which a command begins that runs in the system of the folder `root`. The command runs as
+    the system user of the servers."""
     user = server_user()
     return ["/usr/sbin/chroot", f"--userspec={user.pw_uid}:{user.pw_gid}", str(root)]

@@ -82,7 +82,8 @@ def ready(client: httpx.Client) -> Any:
 
 @contextmanager
 def searching(client: httpx.Client) -> Iterator[list[tuple[int, float]]]:
-    """Search all the time. Yields the list of the status and the seconds of each search."""
+    """Search in four threads until the context ends. Yields a list, to which each search adds its status and its
+    duration in seconds."""
     seen, done = list[tuple[int, float]](), threading.Event()
 
     def search() -> None:

@@ -1,4 +1,5 @@
-"""The browser loads similar products as a part of the view. Then it shows no message and does not move the focus."""
+"""The browser loads similar products as a part of the view. When they arrive, it shows no message and does not move the
+focus."""
 
 import re
 from collections.abc import Callable

@@ -170,7 +170,9 @@ def test_requests_of_a_session_count_for_its_key_and_a_refused_request_gets_a_pa
         assert guesses[-1] == 429
 
 
-def test_each_page_can_be_switched_off_and_shoppers_get_no_cookie(own_database: Database, serve: Serve) -> None:
+def test_staff_page_and_public_page_can_be_switched_off_and_shoppers_get_no_cookie(
+    own_database: Database, serve: Serve
+) -> None:
     with serve(own_database, staff_page=False) as client:
         assert client.get("/staff").status_code == 404
     with serve(own_database, public_page=False) as client:
