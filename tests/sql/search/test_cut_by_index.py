@@ -73,7 +73,7 @@ def test_the_total_of_a_cut_is_close_to_the_number_of_products_that_pass(
         assert len(found ^ truth) <= 0.01 * len(truth) + 1
 
 
-def test_facets_of_a_cut_by_index_count_the_products_of_the_search_and_are_marked_inexact(analyst: Connection) -> None:
+def test_facets_of_a_cut_by_index_add_up_to_the_total_and_are_marked_inexact(analyst: Connection) -> None:
     [row, *_] = call(analyst, "search", query=QUERY, cut="relevant")
     counts = call(analyst, "facets", query=QUERY, cut="relevant", fields=["brand"])
     assert sum(count.products for count in counts) == row.total

@@ -327,7 +327,7 @@ def test_products_that_a_leg_found_come_first_among_more_than_1000_products_of_a
         ("bosch router", {"B-4"}),
     ],
 )
-def test_a_product_that_has_only_the_brand_is_found_only_if_no_product_has_the_other_words(
+def test_a_product_with_only_the_brand_is_found_if_no_product_has_the_other_words(
     stocked: "Shop", analyst: Connection, query: str, found: set[str]
 ) -> None:
     statement = "select sku from shop.search(:query, image_weight => 0, title_weight => 0)"

@@ -76,7 +76,7 @@ def test_common_words_that_few_products_have_together_find_these_products(conn: 
     assert nothing.rows_examined <= 100
 
 
-def test_common_words_that_many_products_have_together_only_rank_the_products_of_other_legs(conn: Connection) -> None:
+def test_common_words_that_many_products_have_together_only_rank_products_of_other_legs(conn: Connection) -> None:
     found = leg(conn, "title type", others=FAR)
     assert (len(found.numbers), found.rows_examined) == (10, 10)
     assert {int(score) for score in found.scores} == {1}
