@@ -240,8 +240,8 @@ def _litestar(
     *,
     needs_keys: bool,
 ) -> Litestar:
-    # Litestar tries to import this plugin, and with it OpenTelemetry, even if the site records no traces. db/tracing.py
-    # records them without the plugin.
+    # Litestar tries to import this plugin, and with it OpenTelemetry, even if the site records no traces. The plugin is
+    # not needed: db/tracing.py records traces without it.
     sys.modules.setdefault("litestar.plugins.opentelemetry", None)  # type: ignore[arg-type]  # None forbids the import; typeshed expects a module
     return Litestar(
         (

@@ -68,7 +68,8 @@ def retry(
         str | None, typer.Option(help="Only images of this host, such as cdn.example or cdn.example:8080.")
     ] = None,
 ) -> None:
-    """Put quarantined items on the work list again, after their errors are corrected. shop.quarantine lists both.
+    """Put quarantined items on the work list again, after their errors are corrected. The view shop.quarantine
+    lists the items and their errors.
 
     Images that wait because their host does not answer (see shop.failing_host) are also fetched again immediately.
     """
@@ -85,4 +86,4 @@ def retry(
             schema.check(conn)
             listed = sum(work.retry(conn, row.model_id, catalog, host) for row in work.models(conn))
             conn.commit()
-    typer.echo(f"{listed} items are on the work list again.")
+    typer.echo(f"{listed} items now wait for an encoder.")

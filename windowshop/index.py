@@ -97,8 +97,8 @@ def add(
         int | None,
         typer.Option(
             "--min-rows",
-            help="Leave out values with fewer products than this. Default: 1,000 or, if it is larger, the number of "
-            "matches up to which the newest calibration lets searches compare all matches.",
+            help="Leave out values with fewer products than this. Default: the larger of 1,000 and the number of "
+            "matches up to which searches compare all matches, by the newest calibration.",
             min=1,
         ),
     ] = None,
@@ -272,7 +272,7 @@ def rebuild(
 
     With "--quantize bit" the indexes take less than a tenth of the memory, and a search takes longer. Indexes of 10,000
     vectors or more then have lists, so --m and --ef-construction do not apply. Build them again when "windowshop index
-    status" says that a table has outgrown its lists. "--quantize none" undoes this. See "Indexes over bits" in
+    status" advises a rebuild. "--quantize none" undoes this. See "Indexes over bits" in
     docs/search.md.
 
     Larger values of --m and --ef-construction give a higher recall and a longer build. "windowshop db upgrade"

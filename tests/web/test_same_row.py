@@ -108,10 +108,10 @@ ODD: dict[str, list[Any]] = {
         [f"{n}.jpg" for n in range(101)], "/etc/passwd", ["", "b.jpg", "b.jpg"], {"alt": "x"},
     ],
 }  # fmt: skip
-# PUT rejects a product whose price could be two numbers. A load stores the product without the price.
+# PUT rejects a product one of whose prices could be two numbers. A load stores the product without this price.
 TWO_NUMBERS: list[dict[str, Any]] = [{"price": "1.290"}, {"price": 5, "sale_price": "12.345"}]
-# PUT rejects a product whose `attributes` is one of these lists. A load stores the list as an attribute that has the
-# name attributes.
+# PUT rejects a product whose `attributes` is one of these lists. A load stores the list as an attribute named
+# `attributes`.
 WITHOUT_NAMES: list[Any] = [["a", "b"], [{"name": "A"}, 5], [[[1]]]]
 ODD_PRODUCTS = [
     {"sku": f"{field} {number}", "title": "Thing", field: value}
@@ -134,7 +134,7 @@ ODD_PRODUCTS += [
 
 
 @pytest.mark.parametrize("strict", [False, True], ids=["", "strict"])
-def test_a_put_and_a_load_omit_the_same_odd_values(
+def test_a_put_and_a_load_omit_or_reject_the_same_odd_values(
     serve: Serve, own_database: Database, tmp_path: Path, strict: bool
 ) -> None:
     assert set(ODD) == {*COLUMNS, "attributes", "images"} - {"sku", "title"}

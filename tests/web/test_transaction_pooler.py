@@ -114,14 +114,14 @@ def test_mixed_requests_through_a_transaction_pooler_give_the_right_answers(
         used = admin(site, "select application_name, count(*) from pg_stat_activity where application_name <> ''"
                      " and datname = current_database() and usename = 'shop_web_reader' group by 1")  # fmt: skip
         assert dict(map(tuple, used))["windowshop web_reader"] <= 2
-        # The web service leaves none of its settings in the pooler's connections: the next client of the pooler gets
-        # the defaults of the login.
+        # The web service leaves none of its settings in the pooler's connections, so the next client of the pooler
+        # gets the defaults of the login.
         with psycopg.connect(through(site, pooler, Role.WEB_READER), autocommit=True) as conn:
             for _ in range(4):
                 assert conn.execute(SESSION_SETTINGS).fetchone() == ("1min", "notice")
 
 
-def test_command_line_searches_use_the_pooler_and_session_processes_refuse_the_pooler(
+def test_searches_work_through_the_pooler_and_commands_that_need_a_session_refuse_it(
     site: Database, pooler: int, tmp_path: Path
 ) -> None:
     (tmp_path / "products.csv").write_text("sku,title\na,A\n")

@@ -102,8 +102,8 @@ _IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "description": "A text that the client chooses for this request, such as a UUID. If the request succeeds and is "
-    "repeated with the same text within 24 hours, it gets the answer to the first request again.",
+    "description": "A text that the client chooses for this request, such as a UUID. After the request has succeeded, "
+    "a repeated request with the same text gets the same answer for 24 hours.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
 }
 

@@ -46,8 +46,8 @@ async def image(
         QueryParameter(
             ge=1,
             le=1024,
-            description="Return a thumbnail that fits a square. Its side is the smallest of 64, 128, 256, 512 and "
-            "1,024 pixels that is at least `size`. Without `size`, return the unchanged file.",
+            description="Return a thumbnail that fits into a square. The side of the square is the smallest of 64, "
+            "128, 256, 512 and 1,024 pixels that is at least `size`. Without `size`, return the unchanged file.",
         ),
     ] = None,
     v: Annotated[

@@ -84,7 +84,7 @@ class _ProductFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 class ProductIn(_ProductFields, forbid_unknown_fields=True, kw_only=True):
     """A whole product. An absent field is stored as empty. A field takes a text, or another JSON value that `windowshop
-    load` reads. Without `strict`, most values that their fields cannot hold are omitted, and `reason` of the answer
+    load` reads. Without `strict`, most values that their fields cannot hold are omitted, and `reason` in the answer
     names them."""
 
     sku: Required

@@ -56,7 +56,7 @@ Correct = Annotated[
 ]
 Corrected = Annotated[
     str | None,
-    Meta(description="The query with the words that were found for misspelt words; null if no word was corrected."),
+    Meta(description="The query after its misspelt words were corrected; null if no word was corrected."),
 ]
 Redirect = Annotated[str | None, Meta(description="The address to which a rule of the shop sends the shopper.")]
 Banner = Annotated[str | None, Meta(description="The text that a rule of the shop shows with the results.")]

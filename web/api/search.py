@@ -49,7 +49,7 @@ from web.http.pool import in_language
 from web.http.problems import ApiError
 
 DEGRADED = "Windowshop-Degraded"
-# uvicorn's parser reads an address of at most 65,535 bytes. Most characters of a filter take one to three bytes.
+# Characters. Many take three bytes or more in an address, of which uvicorn's parser reads at most 65,535 bytes.
 MAX_FILTER = 60_000
 FILTER = "A filter, as JSON. The whole address of a request may have 65,535 bytes."
 REFUSALS = (*KEYED, "not-found", "cursor-outdated", "encoder-unavailable")
@@ -127,7 +127,7 @@ async def similar(
     change: Annotated[
         str | None,
         QueryParameter(
-            min_length=1, max_length=MAX_TEXT, description="What should differ from the product, such as `but red`."
+            min_length=1, max_length=MAX_TEXT, description="How the results should differ, such as `but red`."
         ),
     ] = None,
     sort: Annotated[
@@ -140,7 +140,7 @@ async def similar(
         str | None, QueryParameter(max_length=1011, description="A field: return one result for each value.")
     ] = None,
     diversity: Annotated[
-        float | None, QueryParameter(ge=0, le=1, description="Above 0, products that look different come first.")
+        float | None, QueryParameter(ge=0, le=1, description="Above 0, the first products look less alike.")
     ] = None,
 ) -> Response[Results]:
     """Return products that look like the given product, without that product itself."""
@@ -318,8 +318,8 @@ def why(row: SearchHit) -> Why:
 
 
 def similarity_of(row: SearchHit) -> float | None:
-    """Returns the cosine similarity of query and image, between 0 and 1, or None if the row has no distance of the
-    image. With `sort`, products that the image leg did not find have a distance too (see sorted_page.sql)."""
+    """Returns the cosine similarity of query and image, between 0 and 1. Returns None if the row has no
+    `image_distance`. With `sort`, a product that the image leg did not find has one too (see sorted_page.sql)."""
     return None if row.image_distance is None else round(min(1.0, max(0.0, 1 - row.image_distance)), 4)
 
 

@@ -58,7 +58,7 @@ class Access:
         session_token: Callable[[Scope], str | None],
     ) -> None:
         """`loopback_only` means that the service needs no keys because only clients on this machine can reach it.
-        `session_token` returns the key of the session that a request of the page for staff has, or None."""
+        `session_token` returns the API key of the staff session to which a request belongs, or None."""
         self.needs_keys = needs_keys
         self._session_token = session_token
         self._loopback_only = loopback_only
@@ -109,8 +109,8 @@ class Access:
     async def count_more(self, scope: Scope, requests: int) -> None:
         """Count a request that stands for several, such as one with many searches, as `requests` more requests.
 
-        Raises ApiError above the limit. If the whole request would fit later, the count that `admit` made for it is
-        taken back, too.
+        Raises ApiError above the limit. If the whole request would fit later, the count that `admit` made for this
+        request is taken back.
         """
         per_minute = self._per_address if context_of(scope).api_key is None else self._per_key
         if not per_minute or not requests:
@@ -182,7 +182,7 @@ class Access:
 
     async def _report(self, scope: Scope, per_minute: int, client: str) -> None:
         """Put the fields of draft-ietf-httpapi-ratelimit-headers into the request's context: the limit, how many
-        requests are left, and after how many seconds the whole limit is left."""
+        requests are left, and after how many seconds the client can use the whole limit again."""
         limit = _limit(per_minute)
         left = await self._allowances.left(limit, client) // _LIGHT_PER_REQUEST
         full = await self._allowances.wait(limit, client, cost=limit.amount)

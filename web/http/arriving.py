@@ -1,8 +1,8 @@
 """Reads the body of a request within its own time limits, which are longer than the deadline of the request.
 
 The time in which the body arrives does not count towards the deadline of the request. A body may take `deadline_ms`,
-and one more second for each MIN_RATE bytes that have arrived, but at most `upload_ms`. Each pause between two parts of
-the body must be shorter than `deadline_ms`.
+and one more second for each MIN_RATE bytes that have arrived, but at most the larger of `upload_ms` and `deadline_ms`.
+Each pause between two parts of the body must be shorter than `deadline_ms`.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ from web.settings import WebSettings
 
 MIN_RATE = 10_000  # bytes per second
 
-# A busy event loop may notice a limit of the body late. The deadline of the request must not pass before that.
+# A busy event loop may notice late that a limit of the body has passed. The deadline of the request must not pass
+# before the loop has noticed.
 _SPARE_SECONDS = 60
 
 _SLOW = "The body arrives too slowly."

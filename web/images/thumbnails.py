@@ -16,8 +16,8 @@ class Thumbnails:
         self._kept: LruCache[tuple[bytes, int]] = LruCache(bytes_kept)
 
     async def get(self, image: bytes, size: int) -> bytes:
-        """Returns a WebP that fits a square. The edge of the square is the smallest of SIZES that is at least `size`.
-        Raises ImageRejected when the image cannot be decoded, and ApiError when too many requests wait."""
+        """Returns a WebP that fits into a square. The edge of the square is the smallest of SIZES that is at least
+        `size`. Raises ImageRejected when the image cannot be decoded, and ApiError when too many requests wait."""
         edge = next(each for each in SIZES if each >= size)
         key = hashlib.sha256(image).digest(), edge
         thumbnail = self._kept.get(key)

@@ -61,7 +61,7 @@ class Uploads:
         _check(image)
         try:
             return await self._limiter.in_thread(self._pool.region, image, box, EDGE)
-        except ImageRejected as error:  # ImageUnreadable: memory or time was too short, or the file is faulty
+        except ImageRejected as error:  # ImageUnreadable: memory or time ran out, or the file is faulty
             hint = SMALLER if isinstance(error, ImageUnreadable) else ""
             raise ApiError("invalid", f"The region cannot be read: {error.message}.", hint=hint) from None
 

@@ -59,7 +59,7 @@ class McpOverHttp:
         if request.method != "POST":  # without sessions there is no stream to read and no session to delete
             raise MethodNotAllowedException(headers={"allow": "POST"})
         self._check_origin(request)
-        # The SDK would answer these two faults by a plain text.
+        # The SDK would answer these two faults with plain text instead of a problem.
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise ApiError("media-type", "Send application/json.")
         if int(request.headers.get("content-length", 0)) > self._max_bytes:

@@ -18,7 +18,7 @@ from web.page.formatting import label
 from web.page.reasons import why
 from web.page.state import PageState
 
-EAGER = 8  # a browser loads the images of this many first cards before the visitor scrolls to them
+EAGER = 8  # a browser loads the images of the first EAGER cards at once, and other images when they come into sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Card:
     image: str | None
     scales: bool  # whether the image's address accepts the parameter `size`
     view: str  # address of the product's own view
-    variants: int  # the variants that this card stands for; 0 if it stands for one product
+    variants: int  # number of variants that this card stands for; 0 if it stands for a single product
     variants_address: str
     eager: bool
     why: list[str]

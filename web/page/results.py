@@ -66,8 +66,8 @@ class PageResult:
         return text % {"count": number(total)}
 
     def variants(self, state: PageState) -> str:
-        """Returns the number of variants in words, if variants share cards. The counts beside the results are numbers
-        of variants too."""
+        """Returns the number of variants in words, or an empty text if no variants share a card. The heading has this
+        number because the counts beside the results count variants, too."""
         if not self.products:
             return ""
         grouped = [hit.group_products for hit in self.products if hit.group_products]

@@ -14,7 +14,7 @@ from web.page.products.hidden import Conditions, narrowed
 CATEGORIES = 6  # fill whole rows of 2, 3 or 6
 QUERIES = 5
 _LONGEST = 30  # characters of a title that serves as an example of a query
-_CANDIDATES = 4  # the first of these products with an image stands for the category
+_CANDIDATES = 4  # products of a category that are read; the first with an image stands for the category
 
 
 @dataclass(frozen=True, slots=True)

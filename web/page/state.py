@@ -102,7 +102,7 @@ class PageState:
         return msgspec.json.encode(given).decode() if given else None
 
     def but(self, **changes: Any) -> "PageState":
-        """Returns this state with some changes, without remarks. If `changes` lacks `after` or `shown`, it is reset."""
+        """Returns this state with some changes. `after`, `shown` and `remarks` are reset if `changes` lacks them."""
         return replace(self, **{"after": "", "shown": 0, "remarks": (), **changes})
 
     def with_values(self, name: str, values: Iterable[str]) -> "PageState":

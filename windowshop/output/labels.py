@@ -20,7 +20,7 @@ from db.lifecycle.label_advice import MEASURED, MOST_LINE, QUERIES, Advice, Filt
 from windowshop.output.terminal import plain, say
 
 STANDARD_INPUT = Path("-")
-MOST_LINES = 5_000_000  # of all files
+MOST_LINES = 5_000_000  # lines that are read from all files together
 MOST_SHOWN = 30
 
 
@@ -62,7 +62,7 @@ def _first(lines: Iterator[str]) -> Iterator[str]:
 
 
 def print_advice(console: Console, filters: Filters, found: Sequence[Advice], *, logged: bool, least: int) -> None:
-    """Print the advice. `least` is the number of products from which on a value can have a label."""
+    """Print the advice. A value can have a label if it has `least` products or more."""
     if logged:
         skipped = f"; {filters.skipped:,} lines are no filter" if filters.skipped else ""
         more = "; further values were left out" if filters.more else ""
@@ -89,7 +89,7 @@ def print_advice(console: Console, filters: Filters, found: Sequence[Advice], *,
         )
     console.print(table)
     if len(found) > MOST_SHOWN:
-        console.print(f"{len(found) - MOST_SHOWN} further values are only in --json.", highlight=False)
+        console.print(f"--json also prints the other {len(found) - MOST_SHOWN} values.", highlight=False)
     console.print(
         f"now: median of {QUERIES} searches by image, measured for the first {MEASURED} values. then: estimated from "
         "the calibration. index and build are estimates. Copies of the vectors take about as much disk as the index.",

@@ -82,7 +82,12 @@ def add(
 
 @app.command("import")
 def import_rules(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The lines that list --json printed.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help='A file with the lines that "windowshop rule list --json" printed.'
+        ),
+    ],
 ) -> None:
     """Save the rules of a file, or none if one of them cannot work. A rule replaces the saved rule that has the same
     name and catalog:

@@ -75,7 +75,7 @@ def list_watches(catalog: InCatalog = "main") -> None:
 def matches(
     name: Name,
     catalog: InCatalog = "main",
-    after: Annotated[int, typer.Option(min=0, help="Print the matches after this match.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Print only matches after the match with this number.")] = 0,
     rows: Annotated[int, typer.Option("-n", min=1, max=1000, help="Print at most this many matches.")] = 100,
 ) -> None:
     """Print the products that a watch has found, the oldest first: match, time, SKU and title, separated by tabs."""

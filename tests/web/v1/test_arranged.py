@@ -152,7 +152,7 @@ def test_suggestions_have_a_word_that_begins_with_the_prefix(searched: Database)
         assert client.get("/v1/suggest", params={"catalog": "nowhere"}).status_code == 404
 
 
-def test_a_key_gets_no_suggestions_of_other_catalogs_and_products(searched: Database) -> None:
+def test_a_key_gets_no_suggestions_from_catalogs_and_products_outside_its_limits(searched: Database) -> None:
     with searched.connect(None) as conn, conn.begin():
         berlin = api_keys.create(conn, "berlin", ["search"], catalogs=["berlin"])
         reds = api_keys.create(conn, "red", ["search"], filter_={"color": "red"})

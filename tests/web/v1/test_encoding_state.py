@@ -1,4 +1,5 @@
-"""A write can wait until its products are encoded, and the state of the encoding tells what waits and why."""
+"""A write can wait until its products are encoded. The encoding state tells which parts of a product wait, and why a
+part is in quarantine."""
 
 import threading
 import time
@@ -84,7 +85,7 @@ def test_a_write_waits_until_its_products_are_encoded(client: httpx.Client, own_
     assert "encoding" not in client.put("/v1/products", json=body).json()["products"][0]
 
 
-def test_a_waiting_write_is_answered_although_the_work_list_cannot_be_read(
+def test_a_waiting_write_is_answered_although_the_work_list_is_unreadable_for_a_moment(
     client: httpx.Client, own_database: Database
 ) -> None:
     def interrupt() -> None:

@@ -116,7 +116,7 @@ def test_the_page_of_the_api_works_without_the_search_page(serve: Serve) -> None
         assert (page.status_code, client.get(style).status_code, client.get("/").status_code) == (200, 200, 404)
 
 
-# --- repeated writes: a request claims its Idempotency-Key, and ends the claim when the request has been answered
+# --- repeated writes: the service claims the Idempotency-Key of a request, and ends the claim when the answer is ready
 
 
 def put(client: httpx.Client, key: str, body: object = PRODUCT, path: str = "/v1/products") -> httpx.Response:
@@ -214,8 +214,8 @@ def test_a_write_gets_409_while_a_write_with_the_same_key_is_running(serve: Serv
         conn.rollback()
         thread.join()
         assert answers[0].json()["products"][0]["status"] == "updated"
-        # If storing the answer takes more than 2 s, the service sends the answer before it is stored. Until it is
-        # stored, a repeated request gets a 409.
+        # If storing the answer takes more than 2 s, the service sends the answer first. Until the answer is stored, a
+        # repeated request gets a 409.
         wait_until(lambda: put(client, "k-1", body).status_code != 409, 30, "the end of the claim")
         assert put(client, "k-1", body).json() == answers[0].json()
 

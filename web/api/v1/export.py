@@ -28,13 +28,13 @@ from web.http.problems import ApiError
 MEDIA_TYPE = "application/x-ndjson"
 SECONDS = 600  # an export that takes longer is ended
 EXPORTS = 2  # the most exports that run at the same time; each holds a reading connection
-_SHARE = 4  # at most one in four reading connections serves exports, so that others are left for searches
+_SHARE = 4  # one in four reading connections may serve exports, so that the others are left for searches
 _CHUNKS = 1  # the most chunks that wait for a slow client; while they wait, the database waits too
 
 
 def limiter(connections: int) -> ConcurrencyLimiter:
-    """Limits the exports of a service with `connections` reading connections: at most one in four connections serves
-    exports, and never more than EXPORTS. One export is always possible."""
+    """Limits the exports of a service with `connections` reading connections. A quarter of the connections may serve
+    exports, but at least one and at most EXPORTS."""
     return ConcurrencyLimiter(max(1, min(EXPORTS, connections // _SHARE)), 0)
 
 

@@ -69,7 +69,7 @@ class Rules(msgspec.Struct):
 
 class SignalOut(msgspec.Struct):
     name: str
-    source: Annotated[str | None, Meta(description="The view that has the number; null for a built-in signal.")]
+    source: Annotated[str | None, Meta(description="The view with the numbers; null for a built-in signal.")]
     weight: Annotated[float, Meta(description="The weight in a search if neither the search nor a rule sets a weight.")]
     visible: Literal["all", "staff"]
     refreshed_at: datetime | None
@@ -103,7 +103,7 @@ async def list_rules(
         limits.check_catalog(catalog)
     found = await state.pools.read(
         request, lambda conn: rules.read(conn, catalog, after=after, rows=_ROWS), primary=True
-    )  # from the primary, because an integrator may write back what it reads
+    )  # from the primary, because the client may write back what it reads
     return Rules([_out(row) for row in found], found[-1].rule_id if len(found) == _ROWS else None)
 
 
@@ -188,7 +188,7 @@ async def delete_rule(request: Request[Any, Any, Any], state: State, rule_id: Ru
 
 @get("/signals", operation_id="listSignals", opt=_READS, responses=answers(Signals, *KEYED), **_route)
 async def list_signals(request: Request[Any, Any, Any], state: State) -> Signals:
-    """List the signals. A signal is a number of each product that changes the ranking of searches."""
+    """List the signals. A signal is a number for each product, and changes the ranking of searches."""
     KeyLimits.of(request).check_every_catalog()
     # The login web_writer, which reads from the primary, also sees the signals that only staff may see.
     found = await state.pools.read(request, signals.state, primary=True)

@@ -17,7 +17,7 @@ from web.http.problems import ApiError
 from web.http.wording import for_rest
 
 _FILTERS = ("hide", "boost", "bury", "filter")  # the actions of rules that take a filter
-# The errors whose message a client gets, and the kind of their problem. 55000: a signal cannot be read.
+# SQLSTATE -> kind of the problem, for the errors whose message the client gets. 55000: a signal cannot be read.
 _PROBLEMS = {"42704": "invalid", "54000": "invalid", "55000": "invalid", "55P03": "overloaded"}
 
 

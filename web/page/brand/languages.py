@@ -2,7 +2,7 @@
 
 The English texts are in the code and the templates. The functions `gettext`, `ngettext` and `marked` mark these texts;
 `marked` is for a text that is translated later. The folders translations/ of brand and staff have a gettext catalog for
-each other language. A theme may have further catalogs.
+each language except English. A theme may have further catalogs.
 """
 
 import re
@@ -42,7 +42,8 @@ def translations(language: str) -> NullTranslations:
     if language not in visit.LANGUAGES[1:]:
         return NullTranslations()
     found = compiled(_catalog(language))
-    found.add_fallback(compiled(_catalog(language, "web.page.staff")))  # so that shoppers' texts come first
+    # As the fallback, the catalog for staff translates only texts that the catalog for shoppers lacks.
+    found.add_fallback(compiled(_catalog(language, "web.page.staff")))
     return found
 
 

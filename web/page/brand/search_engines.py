@@ -59,7 +59,7 @@ async def sitemap_part(
     """Return the addresses of those products of one part that visitors may see. The first part also has the address of
     the start page."""
     if part >= parts:
-        raise ApiError("not-found", f"There are only {parts:,} parts, from 0 on.")
+        raise ApiError("not-found", f"The parts are numbered from 0 to {parts - 1:,}.")
     hidden: Hidden = state.page_caches.hidden
 
     def read(conn: Connection) -> str:

@@ -47,7 +47,8 @@ MOST_A_DAY = 300  # events of one visitor that one process records in a day
 MOST_WAITING = 1_000  # searches that wait, in case the visitor changes the end of the text
 MOST_READY = 5_000  # events to be written
 BATCH = 500
-# Limit of three memories of a day: of recorded events, of searches left out, and of visitors with their counts.
+# Most entries of each memory of the day. The memories hold the recorded events, the searches that were left out, and
+# the number of events of each visitor.
 MOST_KNOWN = 100_000
 RECORDED, LIMITED, LOST = "recorded", "limited", "lost"  # what becomes of an event
 
@@ -220,8 +221,8 @@ class Recorder:
             structlog.get_logger().warning("events of the page could not be recorded", error=str(error))
 
     async def _write_batch(self, batch: list[Event]) -> None:
-        """Raises the error of a batch. If it is certain that nothing of the batch was stored, the batch is written
-        again later."""
+        """Write a batch. Raises the error of the write. If the failed write certainly stored nothing, the batch is
+        written again later; otherwise its events count as lost."""
         try:
             await self._pools.write_behind(lambda conn: events.record(conn, batch), seconds=WRITE_SECONDS)
         except BaseException as error:

@@ -22,7 +22,7 @@ MOST_NAMES = SUGGESTION_VISITORS - 1
 _CRAWLER = re.compile(
     r"(?<!cu)bot|crawl|spider|slurp|preview|fetch|scan|monitor|headless|lighthouse|curl|wget|python|java/|http", re.I
 )
-_IPV6_PREFIX = 56  # a household has this network, or a part of it
+_IPV6_PREFIX = 56  # a household usually has a network of this size, or a smaller one
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -40,8 +40,9 @@ def counts(scope: Scope) -> bool:
     site = headers.get(b"sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    # Over http, a browser does not send Sec-Fetch-Site, except to its own machine. Then the Referer tells whether this
-    # page began the request, because the page's Referrer-Policy lets the browser send the address of the page.
+    # Over http, a browser does not send Sec-Fetch-Site, except to its own machine. Without this header, the Referer
+    # tells whether this page began the request, because the page's Referrer-Policy lets the browser send the address of
+    # the page.
     host = headers.get(b"host", "")
     return headers.get(b"referer", "").startswith((f"http://{host}/", f"https://{host}/"))
 

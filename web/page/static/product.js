@@ -1,4 +1,5 @@
-// Shows an image of a product in full size, and the products that the visitor has viewed. Only this browser knows them.
+// Shows an image of a product in full size, and lists the products that the visitor has viewed. Only the browser keeps
+// this list.
 "use strict";
 (() => {
   const on = (type, act) => document.addEventListener(type, act);

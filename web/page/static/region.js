@@ -15,7 +15,7 @@
 
   const searched = () => (id("box").value ? id("box").value.split(",").map(Number) : WHOLE);
   let box = null; // the part while the visitor changes it: left, top, width and height
-  let drag = null; // what a pointer does
+  let drag = null; // what the pointer drags: the part, one of its corners, or a new part
   let timer = 0;
 
   const show = () => {

@@ -5,7 +5,7 @@
   const results = () => document.getElementById("results");
   const MOMENT = 200; // milliseconds; a shorter wait needs no sign
   const PAUSE = 100; // milliseconds; a request that follows this soon continues the wait
-  const pending = new Set(); // the requests for results that have begun
+  const pending = new Set(); // the requests for results that still run
   let begin = 0;
   let end = 0;
 
