@@ -271,7 +271,7 @@ def rollback(
     force: Annotated[
         bool,
         typer.Option(
-            help="Go back even if no encoder runs the previous model, or the vectors of this model are out of date."
+            help="Go back even if the previous model lacks vectors, or if no encoder runs the previous model."
         ),
     ] = False,
 ) -> None:

@@ -36,7 +36,7 @@ class Suggested(msgspec.Struct):
         ),
     ]
     sku: str | None
-    corrected: Annotated[bool, Meta(description="Whether the text is only similar to the prefix.")]
+    corrected: Annotated[bool, Meta(description="Whether the prefix was corrected, or is only similar to the text.")]
 
 
 class Suggestions(msgspec.Struct):
