@@ -30,7 +30,8 @@ def located(written: str, *, is_watched: bool = False) -> Iterator[Feed]:
     from loader.piped_file import is_pipe, name_of
     from loader.watch import path_state
 
-    if "://" in written:  # the import of an HTTP client takes longer than a load of a thousand rows
+    # Only an address needs the import of an HTTP client, which takes longer than a load of a thousand rows.
+    if "://" in written:
         from loader.remote_file import is_address
 
         if is_address(written):

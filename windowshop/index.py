@@ -78,7 +78,8 @@ def suitable_lines(conn: "Connection", dimension: int | None = None) -> list[str
     return describe(images, titles, suits, sizing.present(conn))
 
 
-Quantize = Literal["none", "bit"]  # repeats the type of migrations/reindex.py, because its import takes a second
+# The type of migrations/reindex.py, repeated here because the import of that module takes a second.
+Quantize = Literal["none", "bit"]
 Label = Annotated[
     str,
     typer.Option(

@@ -28,7 +28,7 @@ from web.settings import LOOPBACK, WebSettings
 
 CACHE_SECONDS = 10  # a valid key is looked up again after this time
 REMEMBER_SECONDS = 600  # while no database answers, a key works for this time after it was found
-RETRY_SECONDS = 5  # after a failed look-up, a remembered key is looked up again after this time
+RETRY_SECONDS = 5  # a remembered key whose look-up failed is looked up again after this time
 _MAX_CACHED_KEYS = 1000
 _MAX_TOKEN = 200  # characters
 # A page of results loads many images and static files. So 25 requests for these paths count as one towards the limit.

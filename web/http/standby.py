@@ -20,7 +20,8 @@ from db.errors import WindowshopError
 from web.http.database import Pools, Reader, Target
 
 EVERY_SECONDS = 1.0
-CHECKS = 2  # after this number of equal results in a row, a standby gets no more reads, or gets reads again
+# After this many bad checks in a row, a standby gets no reads. After as many good checks, it gets reads again.
+CHECKS = 2
 
 _BEAT = text("select shop_private.primary_beat()")
 _REPLAYED = text("select beat_at from shop_private.primary_heartbeat")

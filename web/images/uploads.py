@@ -1,7 +1,7 @@
-"""Makes smaller copies of the images by which clients search.
+"""Keeps smaller copies of the images that visitors of the page upload, and cuts regions out of images.
 
-If a visitor of the page uploads an image, the copy is kept in bounded memory, so that the address of a search can name
-the image. This module also cuts regions out of images, for REST and for the page.
+The copies are kept in bounded memory, so that the address of a search can name an image. The page and REST need
+regions for searches by a part of an image.
 """
 
 import hashlib

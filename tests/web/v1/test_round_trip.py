@@ -56,7 +56,7 @@ def test_every_field_of_an_export_survives_a_put(serve: Serve, own_database: Dat
         assert len(images()) == len(before) - 1
 
 
-def test_a_put_keeps_no_image_path_if_its_product_is_deleted_before_the_put_locks_it(
+def test_a_put_drops_the_image_path_of_a_product_that_is_deleted_before_the_lock(
     serve: Serve, own_database: Database
 ) -> None:
     waiting = text(
@@ -85,8 +85,8 @@ def test_a_put_keeps_no_image_path_if_its_product_is_deleted_before_the_put_lock
 def test_an_export_that_is_loaded_elsewhere_keeps_its_images(
     serve: Serve, own_database: Database, tmp_path: Path
 ) -> None:
-    """A load looks for the images in the folder of the catalog file. If an image is not there, its path keeps the
-    folder that is stored already."""
+    """A load looks for the images in the folder of the catalog file. If an image is not there, the load keeps the
+    folder that is stored for the image."""
 
     def images() -> list[Any]:
         with own_database.connect(None) as conn:

@@ -23,7 +23,7 @@ from web.settings import WebSettings
 # With this prefix, a template of the theme names a template of the page. So the theme's page.html can extend the page's
 # own, windowshop/page.html.
 OURS = "windowshop"
-ADDED = "shop_"  # the names of templates that replace none of the page's templates begin with this
+ADDED = "shop_"  # the name of a template that replaces none of the page's templates begins with this text
 _PRODUCT = BrowseItem(
     UUID(int=0), "A-1", "A lamp", "Nord", "Lamps", Decimal(80), "EUR", "in_stock", "red", None, None, None, 0,
     Decimal(80), "", None, None, None, None, None
