@@ -37,7 +37,7 @@ def watch(
     by then, someone may have corrected the file, or the database may answer again. If `state` raises LoaderError, it is
     called again after `every` seconds. KeyboardInterrupt ends the loop.
     """
-    done: object = None  # the state at the last load that succeeded
+    done: object = None  # the state at the last load, or None if this load failed
     now = first
     while True:
         if done is None or now != done:

@@ -107,8 +107,8 @@ def named_files(roles: Mapping[str, str], schemas: Mapping[str, str]) -> Files:
 
 @cache
 def oldest_code() -> str:
-    """Return the revision of the oldest code that works with the newest revision, as `serves` in the file of the newest
-    revision says."""
+    """Return the revision of the oldest code that works with the newest revision. `serves` in the file of the newest
+    revision names it."""
     folder = Path(__file__).parent
     script = ScriptDirectory(str(folder), version_locations=[str(folder / "versions")])
     return str(script.get_revision(HEAD).module.serves)

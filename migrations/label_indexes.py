@@ -49,7 +49,7 @@ def add_labels(
     model: str | None = None,
     on_progress: Progress = lambda _: None,
 ) -> Changed:
-    """Add a label for each value of a field that at least `min_rows` products have and that is no label yet.
+    """Add a label for each value of a field that is no label yet, if at least `min_rows` products have this value.
 
     The indexes are deferred: `deferred_indexes.build` later copies the vectors and builds the indexes. Raises
     SettingsError for a field or a value that cannot be a label, and DatabaseError if the model does not exist or is

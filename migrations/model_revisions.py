@@ -18,7 +18,8 @@ from db.schema import HEAD
 from db.settings import Settings
 from migrations.upgrade import migrating, scripts, site_revisions, upgrade
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(?<!_index)")  # model_toy_index is the second revision of model toy
+# The name of a model must not end with _index, because model_toy_index is the second revision of the model toy.
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(?<!_index)")
 TAKEN = ("product", "searchable")  # refused names: shop.product_image and shop.searchable_image exist already
 
 TEMPLATE = '''\

@@ -66,7 +66,8 @@ def upgrade(database: Database, settings: Settings, on_progress: Callable[[str],
 
 
 def write_script(settings: Settings, start: str, output: TextIO) -> None:
-    """Write the upgrade from the revision `start` (or base) as SQL for psql. Needs no database.
+    """Write the upgrade from the revision `start` as SQL for psql. For an empty database, `start` is "base". Needs no
+    database.
 
     Raises SettingsError, before anything is written, for a wrong address of the database or the gateway.
     """
@@ -159,7 +160,7 @@ def migrating(
     """Hold the migration lock and run `prepare`. Yield three values: Alembic's configuration, the connection of the
     migration, and the schemas of the extensions. The connection acts as the owner.
 
-    `check` is called before anything is changed.
+    `check` is called before anything in the database is changed.
     """
     create_embedded_database(database)
     refuse_transaction_pooler(database, None, "an upgrade")
@@ -188,8 +189,8 @@ def migrating(
 
 
 def _require_administrator(conn: Connection, roles: Roles) -> None:
-    """Raise LoginRefused if the site exists and this login is no member of the owner role. An example is the login of
-    an encoder."""
+    """Raise LoginRefused if the site exists and this login, such as that of an encoder, is no member of the owner
+    role."""
     other = text(
         "select current_user::text from pg_roles where rolname = :owner and not pg_has_role(oid, 'member') "
         "and to_regnamespace('shop') is not null"

@@ -1,4 +1,4 @@
-"""Changes the values of a feed by the options --map-values, --currency, --base-url and --image-root."""
+"""Changes the values of a feed as the options --map-values, --currency, --base-url and --image-root say."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

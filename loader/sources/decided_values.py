@@ -1,5 +1,6 @@
 """Decides how to read ambiguous prices and dates, such as "1.234" and "03/04/2026", by comparing them with the other
-prices and dates of the file. A price without a currency gets the currency of the other rows."""
+prices and dates of the file. If the file has a column for the currency, a price without a currency gets the currency of
+the other rows."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,8 +14,8 @@ from loader.sources.wrapping import WrappedSource
 class DecidedValues(WrappedSource):
     """Yields the rows of another source. An ambiguous price or date gets one meaning if other rows of the file show the
     meaning. If the file has a column for the currency, a price without a currency gets the currency that all other rows
-    have. At the first ambiguous value, or the first price that lacks its currency, the whole file is read a second
-    time, to compare the other rows. A file without such values is read only once."""
+    have. At the first value of one of these two kinds, the whole file is read a second time, to compare the other rows.
+    A file without such values is read only once."""
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
         super().__init__(opened())

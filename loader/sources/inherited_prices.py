@@ -36,4 +36,4 @@ def _not_inherited(row: RawProduct, parent: Mapping[str, str], name: str) -> str
         has_surcharge = Decimal(str(row.attributes.get("surcharge") or 0)) != 0
     except InvalidOperation:
         has_surcharge = True
-    return f'its surcharge is not added to the price of the parent "{name}"' if has_surcharge else ""
+    return f'the surcharge is not added to the price of the parent "{name}"' if has_surcharge else ""

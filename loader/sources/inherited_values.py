@@ -23,7 +23,9 @@ from loader.sources.wrapping import WrappedSource
 INHERITED = ("title", "description", "brand", "product_type", "image_link")
 SHARED = ("handle_id", "handle", "url_handle")  # columns that have the same value for a parent and its variants
 
-Names = list[tuple[str, str]]  # (kind, name) of each name of a parent, in the order in which the names are tried
+# (kind, name) of each name of a parent, in the order in which the names are tried. A kind is the column in which the
+# name is looked up, or "handle" or "group".
+Names = list[tuple[str, str]]
 
 
 class _Parent(NamedTuple):
@@ -47,17 +49,19 @@ class InheritedValues(WrappedSource):
     "Variation" names no parent: its parent is the last earlier row that has no relationship. A row without a title is
     rejected if its parent is not in the file or is uncertain.
 
-    A row with a title inherits values only if every value in its column of parents is the identifier of a row that has
-    no parent itself. If this condition fails, a row without an item group gets a warning.
+    A row with a title can name its parent in a column such as parent_id. It inherits values through this column only
+    if every value of the column, in the whole file, is the identifier of a row that has no parent itself. If this
+    condition fails, a row without an item group gets a warning.
     """
 
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
         super().__init__(opened())
         self._opened = opened
-        self._doubts: dict[str, str] = {}  # column of parents -> why it is not used for rows with a title
+        self._doubts: dict[str, str] = {}  # column that names parents -> why rows with a title do not use it
 
     def rows(self) -> Iterator[RawProduct | Reject]:
-        listing: RawProduct | None = None  # the last row without a relationship, if it has a title
+        # The last row without a relationship, if it has a title. None after a rejected row.
+        listing: RawProduct | None = None
         known: tuple[Names, Found] | None = None  # the last parent, because the next row often has the same parent
         has_prices = "price" in self.columns.values()
         with ExitStack() as open_until_end:
@@ -122,10 +126,10 @@ class InheritedValues(WrappedSource):
 
 
 def _store(source: CatalogSource, parents: StoredRows) -> dict[str, str]:
-    """Stores each row with a title under the names by which a variant can name the row, and each row without a title
-    under names that begin with "untitled". The rows are numbered in the order of the file. Their lines do not identify
-    them, because several objects can begin in one line. Returns, with the reason, each column of parents that is not
-    used for rows with a title."""
+    """Stores each row with a title under the names by which a variant can name the row. A row without a title that
+    names a parent is stored under kinds such as "untitled sku". The rows are numbered in the order of the file. Their
+    lines do not identify them, because several objects can begin in one line. Returns the columns that name parents but
+    that rows with a title do not use, each with the reason."""
     columns: set[str] = set()
     for number, row in enumerate(source.rows()):
         if isinstance(row, Reject):
@@ -167,8 +171,8 @@ def _identifiers(row: RawProduct) -> dict[str, str]:
 
 
 def _own_parents(row: RawProduct) -> dict[str, str]:
-    """Returns the identifiers of parents that the row has. The keys are the names of the columns. For a row without a
-    parent, shops write 0 or the identifier of the row itself."""
+    """Returns the identifiers of parents in the row, by the names of their columns. Omits 0 and the identifiers of the
+    row itself, which shops write for a row without a parent."""
     found = {column: _text(row, column) for column in row.attributes if is_parent(column)}
     none = {"", "0", *_identifiers(row).values()} if found else ()
     return {column: name for column, name in found.items() if name not in none}
@@ -183,8 +187,8 @@ def _names_of_parent(row: RawProduct) -> Names:
 
 
 def _names_of_needed_parent(row: RawProduct, has_prices: bool) -> Names:
-    """Returns the names of the parent of a row with a title. Returns no names if the row has an item group and a price
-    of its own, because such a row needs no parent."""
+    """Returns the names of the parent of a row with a title. Returns no names if the row has an item group, and has a
+    price or is in a file without prices. Such a row needs no parent."""
     group = row.fields.get("item_group_id")
     is_without_price = has_prices and lacks_price(row)
     if group and not is_without_price:

@@ -20,7 +20,7 @@ from loader.sources.reading.keyed import inner_columns
 from loader.sources.reading.variants import NestedVariants
 
 # If a document has several lists of products, the first list with one of these names is read. If no list has such a
-# name, the list whose first object has the most names is read.
+# name, the list whose first object has the most members is read.
 USUAL_LISTS = frozenset((
     "products", "product", "items", "data", "results", "catalog", "listings", "offers", "goods", "edges", "nodes",
 ))  # fmt: skip

@@ -1,8 +1,8 @@
 """Reads schema.org products in JSON-LD, which web pages embed. A file has one document, or a document on each line.
 
-A document is a product, a list, or an object whose members in LEADS_ON lead to products. Each variant that the
-hasVariant of a ProductGroup describes becomes a product. A variant inherits the members that it lacks from the group.
-The members in OF_THE_GROUP are not inherited.
+A document is a product, a list, or an object whose members in LEADS_ON lead to products. Each variant that a
+ProductGroup describes in its member hasVariant becomes a product. If the variant lacks a member of the group, it
+inherits the member. The members in OF_THE_GROUP are not inherited.
 """
 
 from collections.abc import Iterator

@@ -223,7 +223,7 @@ class MerchantXmlSource:
                 parser.close()
                 yield from found.whole
         except ParseError as error:
-            yield from found.whole  # the items that end before the error in this piece
+            yield from found.whole  # the items of this piece that end before the error
             line, column = error.position
             raise SourceDamaged(
                 f"{self.path.name} is not well-formed XML at line {line}, position {column + 1}: "

@@ -35,7 +35,8 @@ class CatalogSource(Protocol):
 
     @property
     def done(self) -> int:
-        """The number of bytes or files that have been read."""
+        """The number of bytes that have been read. For a folder, this is the number of images. For Parquet, it is
+        estimated from the number of rows."""
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -51,7 +52,7 @@ class CatalogSource(Protocol):
 class FileFormat:
     recognises: Callable[[FileHead], bool]
     source: Callable[..., CatalogSource]  # called with (file, image_root=...), and mapping=... if accepted
-    fixed_columns: str = ""  # the error message for a `mapping`; "" if the format accepts a mapping
+    fixed_columns: str = ""  # the error message if a `mapping` is given; "" if the format accepts a mapping
     suffixes: tuple[str, ...] = ()  # a file with such a suffix counts as a table when a folder is loaded
 
 

@@ -7,8 +7,8 @@
 
 An operation may end the revision's transaction, and can be run again after an interruption. So such operations stand in
 a revision of their own, or before all statements that cannot run twice. Indexes are built CONCURRENTLY. Only for an
-empty table, create_index_concurrently uses a plain CREATE INDEX. If an interrupted build has left an INVALID index, it
-is dropped first. The operations on HNSW indexes can be reversed.
+empty table, create_index_concurrently uses a plain CREATE INDEX. If an interrupted build has left an INVALID index,
+this index is dropped first. The operations on HNSW indexes can be reversed.
 
 An index over bits stores only the sign of each number of a vector. It is an IVFFlat index, without m and
 ef_construction. The number of rows at the time of the build decides the number of its lists. If the table then has
@@ -163,8 +163,8 @@ def _create_hnsw_index(operations: Operations, operation: CreateHnswIndex) -> No
 def _create_concurrently(
     operations: Operations, index: str, table: str, definition: str, listed: str | None = None
 ) -> None:
-    """Create an index. If the table has LISTED_ROWS rows or more, `listed` and the number of lists take the place of
-    `definition`."""
+    """Create an index. If `listed` is given and the table has LISTED_ROWS rows or more, `listed` and the number of
+    lists take the place of `definition`."""
     name = quoted(operations, index)
     create = f"create index concurrently if not exists {name} on shop.{quoted(operations, table)} "
     choice = (

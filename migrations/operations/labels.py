@@ -52,7 +52,7 @@ class _LabelIndexes(MigrateOperation):
 
     @property
     def listed(self) -> str:
-        """The SQL array of the values, as JSON."""
+        """The values as an SQL array of the type jsonb[]."""
         return f"array[{', '.join(literal(json.dumps(value)) for value in self.values)}]::jsonb[]"
 
     @property

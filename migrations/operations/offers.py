@@ -4,7 +4,7 @@ date of publication to shop.product.
     op.add_offer_columns()
 
 The operation also adds product_id to the index on price, because shop.browse orders products with the same price by
-product_id. The columns of existing rows are null, so no row is rewritten and every row meets the constraints. The
+product_id. The new columns are null in existing rows, so no row is rewritten and every row meets the constraints. The
 operation may end the revision's transaction, and can be run again after an interruption. The operation changes nothing
 if the columns and the index exist already.
 """

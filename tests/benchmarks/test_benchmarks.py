@@ -138,7 +138,7 @@ def test_pages_of_a_result_and_counts_of_the_catalog_are_measured(shop: Shop) ->
     assert [len(seconds) for seconds in facets.values()] == [pages.CALLS] * 3
 
 
-def test_bits_are_measured_against_vectors_and_leave_no_index(shop: Shop) -> None:
+def test_indexes_over_bits_and_over_vectors_are_compared_and_then_dropped(shop: Shop) -> None:
     report = quantized.run(shop, QUERIES)
 
     found = {line.what: line.measured for line in report.lines}
@@ -167,7 +167,7 @@ def test_a_changing_catalog_is_measured_after_each_round_and_vacuum_and_rebuild(
         assert conn.execute("select count(*) from pg_database where datname = 'bench_churn'").fetchone() == (0,)
 
 
-def test_vectors_are_written_by_an_encoder_and_by_copy_with_the_same_indexes(
+def test_an_encoder_and_copy_write_the_same_vectors_and_indexes(
     databases: Databases, template: str, public_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deferred_indexes, "MANY", ROWS)

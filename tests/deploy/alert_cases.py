@@ -12,7 +12,7 @@ Series = dict[str, str]
 class Case:
     fires: Series
     quiet: Series
-    minutes: int = 60  # the time at which the test looks whether the alert fires
+    minutes: int = 60  # the minute in which the test looks whether the alert fires
 
 
 def requests(failed: str, answered: str) -> Series:

@@ -1,5 +1,5 @@
-"""The images are built on a Debian that mmdebstrap installs, in place of an image from a registry. They run without
-capabilities and with a read-only root file system."""
+"""The container images are built on a Debian that mmdebstrap installs, in place of an image from a registry. They run
+without capabilities and with a read-only root file system."""
 
 import json
 import os
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.deploy, pytest.mark.soak]
 
 # The largest allowed size of each image without its base, in bytes.
 MOST_BYTES = {"web": 400_000_000, "encoder-cpu": 2_000_000_000, "encoder-gpu": 8_000_000_000}
-# FACTS looks for three packages. These are the packages that each image has.
+# FACTS looks for three packages in an image. These are the packages that it must find.
 PACKAGES = {"web": [], "encoder-cpu": ["torch"], "encoder-gpu": ["torch"]}
 FACTS = """
 import importlib.util, json, os, shutil
@@ -116,7 +116,8 @@ def test_the_web_image_answers_its_probes_and_stops_on_sigterm(images: Images, d
 def test_an_encoder_image_encodes_the_sample_and_a_query(
     images: Images, target: str, database: Database, settings: Settings
 ) -> None:
-    """The database server is outside the container. The model starter and the sample's images are in the image."""
+    """The database server is outside the container. The model starter and the sample's images are in the container
+    image."""
     if target == "web":
         pytest.skip("the image web contains no encoder")
     add_model(database, settings, NewModel(starter.NAME, starter.NAME, starter.revision(), starter.DIMENSION))

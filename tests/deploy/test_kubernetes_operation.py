@@ -174,8 +174,8 @@ QUERIES = yaml.safe_load(read("components/monitoring/queries.yaml")["data"]["que
 
 
 def wrong_queries(database: Database, queries: dict[str, Any]) -> list[str]:
-    """Return the names of the queries that fail, return no row, or return other columns or types than their metrics
-    name.
+    """Return the names of the queries that fail or return no row, or whose columns or types are not those of their
+    metrics.
 
     As CloudNativePG does, this function runs the queries in a read-only transaction, as a member of pg_monitor.
     """

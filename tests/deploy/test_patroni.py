@@ -1,4 +1,5 @@
-"""Patroni with etcd promotes the standby of a killed primary, and a site finds the new primary without a command."""
+"""Patroni with etcd promotes the standby of a killed primary. A site finds the new primary, and nobody has to run a
+command."""
 
 import os
 import signal

@@ -30,8 +30,8 @@ class Stripe(ApiPlatform):
 
 
 def _amount(price: Mapping[str, Any]) -> Any:
-    """Returns the amount, in euros instead of cents for example, and the currency. Returns a FaultyValue for a price
-    without an amount, such as a tiered price."""
+    """Returns the currency, and the amount in its main unit, for example in euros and not in cents. Returns a
+    FaultyValue for a price without an amount, such as a tiered price."""
     written, currency = price.get("unit_amount_decimal"), text(price.get("currency")).upper()
     written = text(price.get("unit_amount") if is_empty(written) else written)
     try:

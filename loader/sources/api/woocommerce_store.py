@@ -10,7 +10,7 @@ from typing import Any
 from db.catalog.rows.cells import is_empty
 from loader.sources.api.platform import ApiPlatform, Record, names_in, objects, text
 
-DIGITS = 18  # a price may have at most this many digits; if one has more, all prices stay an attribute
+DIGITS = 18  # if a price of a product has more digits, all prices of the product stay an attribute
 
 
 class WooCommerceStore(ApiPlatform):
@@ -47,7 +47,7 @@ class WooCommerceStore(ApiPlatform):
 
 def _set_prices(found: Record, prices: Mapping[str, Any]) -> None:
     """Replaces `prices` by the price, the sale price, the currency and the range of prices. If the number of decimals
-    is unknown or an amount is not a whole number, the prices stay an attribute."""
+    is not 0 to 4, or an amount is not a whole number of at most DIGITS digits, the prices stay an attribute."""
     decimals = prices.get("currency_minor_unit")
     written = {name: text(prices.get(name)) for name in ("price", "regular_price", "sale_price")}
     is_known = type(decimals) is int and 0 <= decimals <= 4

@@ -70,8 +70,8 @@ def _first(cells: Cells) -> str:
 
 
 def _slug(cells: Cells) -> str:
-    """Returns a SKU built from the title. It is used for listings without a SKU of their own, because the export has
-    no other identifier."""
+    """Returns a SKU built from the title. It is used for a listing that has no SKU, or whose first SKU is also the
+    first SKU of another listing, because the export has no other identifier."""
     return "-".join(re.findall(r"\w+", cells.peek(NAMES["title"]).lower()))[:MAX_SKU].rstrip("-")
 
 

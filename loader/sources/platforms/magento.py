@@ -1,8 +1,8 @@
 """Reads the product export of Magento 2 and Adobe Commerce, and of Magento 1.
 
-A variant inherits the cells that it lacks from its configurable product. The cells in OF_THE_PARENT are not inherited.
-A configurable product with variants in the file is not loaded itself. If the file has the product of a row of a store
-view, the row becomes part of the attribute `store_views` of this product.
+If a variant lacks a cell of its configurable product, it inherits the cell. The cells in OF_THE_PARENT are not
+inherited. A configurable product with variants in the file is not loaded itself. A row of a store view becomes part of
+the attribute `store_views` of its product, if the file has this product.
 """
 
 import re

@@ -32,7 +32,7 @@ def is_magento_1(names: set[str]) -> bool:
 
 
 def group_of(name: str) -> str:
-    """Returns the name of the attribute that gathers the cells of a column in a list, or ""."""
+    """Returns the name of the attribute that gathers the cells of a column in a list, or "" if no attribute does."""
     if name == WEBSITES:
         return name.strip("_")
     return next((group.strip("_") for group in GROUPS if name.startswith(group)), "")

@@ -144,8 +144,8 @@ def _combined(rows: Iterator[tuple[int, Cells]]) -> _Product | None:
 
 def _row(handle: str, whole: _Product, line: int, cells: Cells, is_shared: bool) -> RawProduct:
     """Returns a variant, or a product without variants. Cells of the row with the title apply to all variants of the
-    product. If several variants in the file share a SKU (`is_shared`), the SKU is built from the handle and the
-    options instead."""
+    product. If the variant has no SKU, or several variants in the file share its SKU (`is_shared`), the SKU is the
+    handle. In a product with several variants, the options of the variant follow the handle."""
     of_all = {
         name: cell for name, cell in whole.cells.items() if not name.startswith(OF_EACH_ROW) and not _is_ours(name)
     }

@@ -1,7 +1,7 @@
 """Reads WooCommerce's product export.
 
-A variation inherits the cells that it lacks from its parent, a variable product. The cells in OF_THE_PARENT are not
-inherited. A variable product with variations in the file is not loaded itself.
+The parent of a variation is a variable product. If the variation lacks a cell of its parent, it inherits the cell. The
+cells in OF_THE_PARENT are not inherited. A variable product with variations in the file is not loaded itself.
 """
 
 import re
@@ -180,7 +180,7 @@ def _row(line: int, cells: Cells, parent: Cells | None) -> RawProduct:
 
 def _options(of_parent: Cells, cells: Cells) -> dict[str, list[str]]:
     """Returns the values of WooCommerce's attributes, by the attribute's name. If a variation has no value of an
-    attribute, it gets all values of its parent."""
+    attribute, it gets all values that its parent has for this attribute."""
     found: dict[str, list[str]] = {}
     for each in (of_parent, cells):
         for name, label in each.items():

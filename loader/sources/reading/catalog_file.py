@@ -155,8 +155,9 @@ def _other_than_utf8(encoding: str) -> str | None:
 
 
 def _utf16(first: bytes) -> str | None:
-    """Returns the variant of UTF-16, or None for other text. The byte order mark shows the variant. Without a mark, the
-    NUL bytes of the first two characters show it."""
+    """Returns the name of the encoding if the text is UTF-16, or None for other text. Text with a byte order mark gets
+    the name "utf-16", because the decoder then reads the mark. Without a mark, the NUL bytes of the first two
+    characters show the byte order."""
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if len(first) == 4 and first[1] == first[3] == 0 and first[0] and first[2]:

@@ -21,7 +21,8 @@ FieldColumns = Mapping[str, Sequence[str]]  # the columns of each field, as `--m
 
 # The column names that shops use for each field, best first. If several columns have a name of the same field, the
 # field takes the column with the best name. A column without any value is taken only if none of the others has values.
-# The other columns become attributes. TRANSLATIONS has these names in other languages.
+# The other columns become attributes, or provide further values of the field: see _OF_SEVERAL_COLUMNS. TRANSLATIONS has
+# these names in other languages.
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     **{column: (column,) for column in COLUMNS if column != "image_link"},
     "sku": ("sku", "seller_sku", "item_sku", "product_sku", "merchant_sku", "sku_code", "id", "offer_id", "posting_id",
@@ -100,10 +101,10 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 
 _KNOWN = frozenset(name for names in USUAL_NAMES.values() for name in names)
 _PRICES = frozenset(name for field in PRICES for name in USUAL_NAMES[field])
-# Several columns can provide such a field. Each row uses the first of these columns in which it has a value. For the
-# currency, the GTIN and a date of the sale, these are all columns with a usual name of the field. For a price, these
-# are only columns that mean the same name in USUAL_NAMES, such as "Price EUR" and "Price USD", because a column with
-# another name, such as "Retail price", may have another price.
+# Fields that several columns can provide. Each row uses the first of these columns in which the row has a value. The
+# currency, the GTIN and a date of the sale are provided by all columns with a usual name of the field. A price is
+# provided only by columns that mean the same name in USUAL_NAMES, such as "Price EUR" and "Price USD", because a column
+# with another name, such as "Retail price", may have another price.
 _OF_SEVERAL_COLUMNS = ("currency", *PRICES, "gtin", *DATES_OF_SALE)
 _IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
 # A star marks a column that a template needs. eBay writes prefixes such as "C:" and "Product:".
@@ -125,7 +126,7 @@ def _split(name: str) -> tuple[str, str | None]:
 
 
 def is_usual(name: str) -> bool:
-    """Returns whether a column with this name is a usual column of a field."""
+    """Returns whether the name of a column means a name in USUAL_NAMES."""
     return usual_name(name) in _KNOWN
 
 
@@ -173,7 +174,8 @@ def empty_columns(
     column for the same field are examined, because `resolve` needs no others.
 
     `records` yields the names and values of each record. Records are read only if columns compete. Reading ends when
-    the preferred column of each such field has had a value.
+    the preferred column of each such field has had a value. The result is then empty, because `resolve` chooses the
+    preferred columns.
     """
     _positions_of_names(path, header)
     usual = _by_usual_name(header, mapping)
@@ -214,8 +216,9 @@ def _positions_of_names(path: Path, header: Sequence[str]) -> dict[str, int]:
 
 
 def _by_usual_name(header: Iterable[str], mapping: Collection[str] = ()) -> dict[str, list[str]]:
-    """Maps each name in USUAL_NAMES to the normalised names of the columns that mean it. Beside a column of sale
-    prices or of discounts, the words of any other name can make the column a date of the sale."""
+    """Maps each name in USUAL_NAMES to the normalised names of the columns that mean it. If the table has a column of
+    sale prices or of discounts, a column without a usual name can also count as a date of the sale, because of the
+    words in its name."""
     usual: dict[str, list[str]] = {}
     written = {normalised(name): name for name in header}
     for name in sorted(written, key=lambda name: name not in _KNOWN):  # usual names come before translations

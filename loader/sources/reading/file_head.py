@@ -31,7 +31,8 @@ class FileHead:
 
     @cached_property
     def names(self) -> list[str]:
-        """The names of a table's columns, or the names of the members of the first JSON object."""
+        """The names of a table's columns. For JSON, the names of the members of the object on the first line. The list
+        is empty if the first line is not an object."""
         return list(self._first_object or ()) if self.is_json else self.header
 
     @property

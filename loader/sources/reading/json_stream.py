@@ -104,7 +104,7 @@ class _Document:
     def _list(self, path: Path, depth: int) -> Iterator[Member | Reject]:
         self._expect("[")
         is_entered: bool | None = None
-        before: list[Member | Reject] = []  # the members before the first object that has members
+        before: list[Member | Reject] = []  # the members of the list before its first object that is not empty
         while (first := self._peek()) != "]":
             if not first:
                 raise self._damaged("the document ends inside a list")

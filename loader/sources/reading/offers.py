@@ -8,7 +8,8 @@ from db.catalog import prices, values
 from db.catalog.rows.cells import one_text
 
 OTHER_PRICES = frozenset(("StrikethroughPrice", "ListPrice", "MSRP", "SRP", "MinimumAdvertisedPrice", "InvoicePrice"))
-STRUCK_PRICES = frozenset(("StrikethroughPrice", "ListPrice", "MSRP", "SRP"))  # candidates for compare_at_price
+# The types of price that can become the compare-at price
+STRUCK_PRICES = frozenset(("StrikethroughPrice", "ListPrice", "MSRP", "SRP"))
 BEST_FIRST = ("in_stock", "preorder", "backorder", "out_of_stock")
 
 

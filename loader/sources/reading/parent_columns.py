@@ -47,6 +47,6 @@ def is_parent(name: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def kinds(name: str) -> tuple[str, ...]:
-    """Returns the columns in which an identifier from the column `name`, a column of parents, is looked up. The columns
-    are tried in the returned order."""
+    """Returns the columns in which an identifier of a parent is looked up, in the order in which they are tried. `name`
+    is the column in which the variant names its parent."""
     return tuple(dict.fromkeys((*LOOKED_UP_FIRST.get(name, ()), "sku", *IDENTIFIERS)))

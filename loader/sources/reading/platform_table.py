@@ -127,9 +127,9 @@ def product(fields: Mapping[str, str], images: Iterable[str], attributes: Mappin
 
 
 def parent_attributes(parent: Cells, names: Iterable[str], fields: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Returns attributes of a variant from the parent's cells in `names`, which the variant does not inherit. The name
-    of an attribute is `parent_` and the name of the column. The first column that `fields` has for the GTIN or for the
-    MPN becomes `parent_gtin` or `parent_mpn` instead."""
+    """Returns the parent's cells in `names` as attributes of a variant, which does not inherit these cells. The name of
+    an attribute is `parent_` and the name of the column. If `fields` says that a column holds the GTIN or the MPN, the
+    first such column becomes `parent_gtin` or `parent_mpn` instead."""
     short = {name: field for field in ("gtin", "mpn") for name in fields.get(field, ())}
     found: dict[str, str] = {}
     for name in names:

@@ -98,8 +98,8 @@ class _Product:
     def _names(self, variant: Record, shown: str) -> Record:
         """Removes the titles from `variant`. Returns the title of the record and its variant_title. If a title of the
         variant contains the product's title, the record gets this title of the variant. Otherwise, the record gets the
-        product's title. If the product has several variants, the options of the variant are appended to that title, or
-        the titles of the variant if it has no options. Titles of the variant that are not used become variant_title."""
+        product's title. If the product has several variants, the options of the variant follow the product's title. If
+        the variant has no options, its titles follow. Titles of the variant that are not used become variant_title."""
         title = _text(self._product.get(self._title))
         written = [variant.pop(name, None) for name in ("title", "name")]
         odd = [name for name in written if not is_empty(name) and not _text(name)]

@@ -25,7 +25,7 @@ def encoded(shop: "Shop") -> None:
 
 @pytest.mark.usefixtures("encoded")
 @pytest.mark.parametrize("version", ["11 1 1", "10 2 2", "10 1 2"])
-def test_a_file_whose_size_or_time_has_changed_is_encoded_again(shop: "Shop", version: str) -> None:
+def test_a_file_whose_size_or_time_has_changed_is_put_on_the_work_list_again(shop: "Shop", version: str) -> None:
     assert shop.load(with_file(version)).images == 1
     assert shop.work() == [("a", "image", 1, "pending")]
     row = "select sha256, width, phash, file_version from shop.product_image where position = 1"

@@ -118,7 +118,7 @@ def test_a_stock_may_be_a_number_or_words_or_both(cell: str, number: int | None,
     "cell",
     ["in stock (0)", "in stock (3 days)", "lieferbar in 3 Tagen", "in stock (3-5)", "many", "< 5", "3 boxes", ">"],
 )
-def test_a_stock_with_other_words_or_one_that_contradicts_itself_is_refused(cell: str):
+def test_a_stock_with_unknown_words_or_a_contradiction_is_refused(cell: str):
     with pytest.raises(ValueError, match="is not a whole number"):
         values.stock(cell)
     with pytest.raises(ValueError, match="is none of in_stock"):

@@ -35,7 +35,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def ready_home(folder: Path) -> Iterator[Path]:
-    """Yields a home folder with programs and a database. All tests share it, so each test must stop its server."""
+    """Yields a home folder with programs and a database. All tests of a module share this folder. The fixture `home`
+    stops the server after each test."""
     home = folder / "ready"
     with server.attach(home):
         pass

@@ -190,7 +190,7 @@ def test_an_incomplete_package_leaves_no_programs(new_home: Path, monkeypatch: p
     assert list((other / "postgres").iterdir()) == []
 
 
-def test_copies_of_other_releases_are_deleted_when_the_server_runs(
+def test_programs_of_other_releases_are_deleted_when_the_server_runs(
     new_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [programs] = (new_home / "postgres").iterdir()

@@ -165,7 +165,7 @@ def test_a_png_with_bytes_after_the_last_row_is_opened() -> None:
 
 
 def test_a_png_of_50_million_pixels_takes_less_memory_than_a_decoded_image() -> None:
-    """The PNG has to be this large, because the smaller limits of this file do not apply in the process of the pool."""
+    """The PNG has to be this large, because the fixture `smaller_limits` has no effect in the process of the pool."""
     data = raw_png(6, 8, (b"\0" + bytes(4 * 8_000)) * 6_250, size=(8_000, 6_250))
     pool = ThumbnailPool(1, memory_bytes=60_000_000)
     try:

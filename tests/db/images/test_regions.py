@@ -1,4 +1,5 @@
-"""A query image may name a region, which is cut out of the upright image before it is scaled."""
+"""A query image may name a region of the upright image. The model then gets only this region. A small region of a large
+photo keeps its details."""
 
 from io import BytesIO
 from typing import Any
@@ -57,7 +58,7 @@ def decoded(data: bytes, box: Box | None, shape: InputShape, monkeypatch: pytest
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.fit)
-def test_a_region_is_cut_after_the_rotation(
+def test_a_region_is_a_part_of_the_upright_image(
     orientation: int, shape: InputShape, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = stored(quarters(400, 200), orientation)

@@ -99,7 +99,7 @@ def test_the_load_after_a_killed_load_deletes_orphans_and_adds_the_foreign_keys(
     assert own_shop.value(orphans) == 0
     own_shop.run("begin; truncate shop.product cascade; commit")
     assert own_shop.value(orphans) > 0
-    # An interrupted build has added one key and validated none.
+    # As if a build had been interrupted after it added one foreign key, and before it validated this key.
     own_shop.run(
         "do $$ begin execute (select definition || ' not valid' from shop.deferred_index "
         "where name = 'work_model_id_fkey'); end $$"

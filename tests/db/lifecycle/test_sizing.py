@@ -9,7 +9,7 @@ from db.lifecycle.sizing import MB, hnsw_bytes, suitable
     ("products", "parameters"),
     [(1_000, (16, 64)), (500_000, (16, 64)), (500_001, (24, 128)), (1_000_000, (24, 128)), (5_000_000, (32, 200))],
 )
-def test_a_larger_catalog_needs_more_links(products: int, parameters: tuple[int, int]) -> None:
+def test_a_larger_catalog_gets_a_larger_m_and_ef_construction(products: int, parameters: tuple[int, int]) -> None:
     suits = suitable(products, products // 2, 512)
     assert (suits.m, suits.ef_construction) == parameters
     assert suits.ef_construction >= 2 * suits.m  # pgvector refuses a smaller value

@@ -1,7 +1,7 @@
 """The commands of docs/compose.md back a site up and restore it. The restored site finds the same products, and encodes
 no image again.
 
-The test runs the commands as the page shows them, and replaces only the time and the name of the dump. The services are
+The tests run the commands as the page shows them, and replace only the time and the name of the dump. The services are
 local processes (tests/support/compose).
 """
 
@@ -31,7 +31,7 @@ QUERY = "something to sit on"
 
 
 class Shop:
-    """A site with a backup folder. Its searches find products."""
+    """A site with a backup folder, and the API key with which the tests search."""
 
     def __init__(self, site: Site, key: str) -> None:
         self.site = site

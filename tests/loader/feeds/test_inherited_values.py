@@ -139,7 +139,7 @@ PRICED = "id,parent_id,product_number,name,price,currency,list_price,sale_price,
         ("10,EUR,,8,2026-01-01,", ",eur,,,,0", {"price": "10", "currency": "eur", "sale_price": "8"}),
         ("10,EUR,,8,2026-01-01,", ",,,7,,", {"price": "10", "currency": "EUR", "sale_price": "7"}),
         ("10,EUR,15,8,,", "9,,,,,", {"price": "9", "currency": "EUR"}),  # the only currency of the file
-        ("10,,,,,", ",,,,,2.50", 'price is empty, and its surcharge is not added to the price of the parent "u1"'),
+        ("10,,,,,", ",,,,,2.50", 'price is empty, and the surcharge is not added to the price of the parent "u1"'),
         (",,,,,", ",,,,,", 'price is empty, and so is the price of the parent "u1"'),
         ("10,EUR,,,,", ",USD,,,,", 'price is empty, and the price of the parent "u1" is in EUR instead of USD'),
     ],
