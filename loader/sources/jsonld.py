@@ -192,7 +192,7 @@ def _rated(value: Any) -> dict[str, str]:
 
 def _other_identifier(product: dict[str, Any], gtin: str) -> str:
     """Returns a SKU for a product that names none. It is the first of these that exists: the SKU of the only offer, the
-    product's GTIN, the path in the first offer's address, the path in the product's address."""
+    product's GTIN, the path in the first offer's address, the path in the product's address, the path in its @id."""
     offers = [offer for offer in _list(product.get("offers")) if isinstance(offer, dict)]
     if len(offers) == 1 and (sku := one_text("sku", offers[0].get("sku"))):
         return sku

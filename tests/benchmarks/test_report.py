@@ -30,7 +30,7 @@ def test_a_goal_has_an_explanation_if_and_only_if_it_is_missed(benchmark: Benchm
         assert bool(goal.why) == (page.line_of(goal, KEPT[goal.result]).met is False), goal.what
 
 
-def test_goals_toml_names_each_result_line_with_a_goal_exactly_once() -> None:
+def test_goals_toml_names_every_result_line_that_has_a_goal_exactly_once() -> None:
     listed = [
         (goal.result, page.line_of(goal, KEPT[goal.result]).what)
         for benchmark in BENCHMARKS.values()

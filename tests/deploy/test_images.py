@@ -75,7 +75,7 @@ def images() -> Iterator[Images]:
 @pytest.fixture(params=MOST_BYTES)
 def target(request: pytest.FixtureRequest) -> str:
     if request.param == "encoder-gpu" and "WINDOWSHOP_GPU_IMAGE" not in os.environ:
-        pytest.skip("the image for GPUs downloads 3 GB; WINDOWSHOP_GPU_IMAGE=1 builds it")
+        pytest.skip("the build of the image for GPUs downloads 3 GB; WINDOWSHOP_GPU_IMAGE=1 allows it")
     return str(request.param)
 
 

@@ -86,7 +86,7 @@ def panels() -> Iterator[tuple[str, str]]:
 
 
 def metrics_in(expression: str) -> set[str]:
-    """Return the names of the metrics that PromQL reads."""
+    """Return the names of the metrics that a PromQL expression reads."""
     without = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^]]*\]|\b(by|on|without|ignoring)\s*\([^)]*\)', " ", expression)
     names = set(re.findall(r"(?<![\w:.])[a-zA-Z_][\w:]*", without))
     functions = set(re.findall(r"([a-z_\d]+)\s*\(", without)) | {"and", "or", "unless", "bool", "by", "on", "e"}

@@ -43,7 +43,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("tag", "code"), [("v0.1.0", 0), ("v0.1.1", 1), ("0.1.0", 1)])
-def test_only_a_tag_with_the_version_is_released(tag: str, code: int, clone: Path) -> None:
+def test_only_a_tag_that_names_the_version_is_released(tag: str, code: int, clone: Path) -> None:
     done = run(script("wheel", "The tag is the version"), clone, GITHUB_REF_NAME=tag)
     assert done.returncode == code, done.stderr
 

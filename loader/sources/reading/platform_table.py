@@ -38,7 +38,7 @@ class Cells(dict[str, str]):
 
 
 class PlatformTable(ABC):
-    """Reads a table by FIELDS, which has the names of the columns of each field, best first.
+    """Reads a table. FIELDS maps each field to the names that its column can have, best first.
 
     A subclass names the fields that the table needs (`needed`), and implements `rows`.
     """

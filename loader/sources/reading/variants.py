@@ -144,7 +144,8 @@ class _Product:
         return {label: value for label, value in found.items() if value != DEFAULT}
 
     def _images_of(self, variant: Record) -> Record:
-        """Returns the images of the product, with the images of the variant first."""
+        """Removes the images from `variant`. Returns the member `images`, with the images of the variant before the
+        other images of the product, and the member `image_alt_text` if an image has an alternative text."""
         own = [image for name in IMAGES for image in _listed(variant.pop(name, None))]
         identifiers = {_text(variant.get("id"))} - {""}
         image_id = _text(variant.get("image_id"))

