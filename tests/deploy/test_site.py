@@ -1,5 +1,5 @@
-"""The commands of compose.yaml start a site that answers a search. The processes stop in the right order, and each of
-them within its grace period."""
+"""The commands of compose.yaml start a site that answers a search. Each process stops within its grace period, and the
+database stops last."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_the_service_admin_writes_exports_to_the_folder_that_encoders_read(site:
 
 
 def test_a_second_start_replaces_only_a_deleted_password(site: Site) -> None:
-    """Each `docker compose up` runs the services `passwords` and `migrate` again, while the other services go on."""
+    """Each `docker compose up` runs the services `passwords` and `migrate` again. The other services keep running."""
     logins = site.folder / "volumes" / "logins"
     before = {path.name: path.read_text() for path in logins.iterdir()}
     (logins / "loader").unlink()

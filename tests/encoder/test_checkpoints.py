@@ -49,8 +49,8 @@ def example_images() -> list[Image.Image]:
 
 
 def reproducible_model(family: str, folder: Path) -> Path:
-    """Creates a tiny model. The name of a weight is the seed of its values, so every run creates the same weights. The
-    tokenizer sets no maximum text length, like the tokenizers of some real models."""
+    """Creates a tiny model. The name of a weight is the seed of its values, so every run creates the same weights. Like
+    the tokenizers of some real models, the tokenizer sets no maximum text length."""
     made = FAMILIES[family][0](folder)
     weights = load_file(made / "model.safetensors")
     for name, tensor in weights.items():
@@ -89,7 +89,7 @@ def test_vectors_of_a_family_equal_the_reference_and_the_golden_file(family: str
     for name, rows in vectors.items():
         assert np.allclose(rows, expected[name], atol=1e-5), name
         assert np.allclose(rows, np.array(golden[family][name]), atol=1e-3), name
-        assert (rows @ rows[0])[1:].max() < 0.999, name  # vectors of different inputs differ
+        assert (rows @ rows[0])[1:].max() < 0.999, name  # all other vectors differ from the first
 
 
 def test_a_model_of_two_towers_encodes_images_like_clip_and_texts_like_its_text_tower(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_hub_model_is_pinned_to_its_commit_and_needs_no_network_once_it_is_cac
     assert "model shop/tiny-clip cannot be loaded" in gone.stderr
 
 
-def test_a_tokenizer_of_an_open_clip_folder_that_needs_code_is_refused(tmp_path: Path) -> None:
+def test_an_open_clip_folder_whose_tokenizer_needs_code_is_refused(tmp_path: Path) -> None:
     config = {"vision_cfg": {}, "text_cfg": {"hf_tokenizer_name": "tokenizer"}}
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
     save_file({"weight": torch.zeros(1)}, tmp_path / "open_clip_model.safetensors")

@@ -1,5 +1,5 @@
-"""PostgreSQL is killed while an encoder works. Acknowledged vectors stay, the encoder continues without a restart, and
-the index of images loses at most 0.01 of its recall."""
+"""PostgreSQL is killed while an encoder works. No committed vector is lost, the encoder continues without a restart,
+and the index of images loses at most 0.01 of its recall."""
 
 import os
 import random
@@ -37,7 +37,7 @@ def own_server_database(
 
 @pytest.mark.soak
 @pytest.mark.parametrize(("kills", "count"), [(2, 1_500), (20, 12_000)])
-def test_killing_the_database_loses_no_acknowledged_vector(
+def test_killing_the_database_loses_no_committed_vector(
     own_server_database: tuple[Database, Settings], tmp_path: Path, kills: int, count: int
 ) -> None:
     database, settings = own_server_database
@@ -49,10 +49,10 @@ def test_killing_the_database_loses_no_acknowledged_vector(
     with running_encoder(environment, tmp_path / "log"):
         for _ in range(kills):
             time.sleep(chance.uniform(0.2, 1.0))
-            acknowledged = vectors(database)
+            committed = vectors(database)
             crash(settings.home)
             restarted = time.monotonic()
-            assert acknowledged <= vectors(database)
+            assert committed <= vectors(database)
             before = len(vectors(database))
             if before < 2 * count:
                 wait_until(lambda known=before: len(vectors(database)) > known, 60, "a new vector after the restart")
@@ -83,7 +83,8 @@ def crash(home: Path) -> None:
 
 
 def vectors(database: Database) -> set[tuple[object, ...]]:
-    """Returns, for every stored vector, 'image' or 'title', the product and the position. A title has position 0."""
+    """Returns a tuple for every stored vector: 'image' or 'title', the product, and the position. A title has
+    position 0."""
     with database.connect(None) as conn:
         return {
             tuple(row)

@@ -1,5 +1,5 @@
 """Models are loaded by name and by folder. The code that loads real checkpoints also loads tiny CLIP and SigLIP models.
-The starter model places an image of a guitar near the word guitar."""
+The starter model places an image of a guitar nearer to the word guitar than to "a pair of shoes"."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 """An encoder connects again after its connections were closed or have become half-open. If it is stopped during an
-outage of the database, it ends without an error. A slow batch is reported as slow."""
+outage of the database, it ends without an error. A query whose batch takes too long gets an error."""
 
 import random
 import statistics

@@ -1,4 +1,4 @@
-"""An encoder answers probes and metrics on a port of its own."""
+"""An encoder answers requests for probes and metrics on a port of its own."""
 
 import socket
 import threading

@@ -53,8 +53,9 @@ SEARCH = (
 
 @dataclass
 class Churn:
-    """The products 'sku `first`' to 'sku `next` - 1' exist. Each step, such as `update_price`, is repeated in a thread
-    of its own. A step returns the number of rows that it wrote, or of searches that it made."""
+    """The products from `sku {first}` to `sku {next - 1}` exist. Each step, such as `update_price`, is repeated in a
+    thread of its own. A step returns the number of rows that it wrote. The step `search` returns the number of its
+    statements."""
 
     database: Database
     first: int = 1
@@ -140,7 +141,7 @@ class Churn:
             worker = Worker(conn.execution_options(isolation_level="AUTOCOMMIT"))
             beaten, is_done = 0.0, False
             while not is_done:
-                is_last = self.written.wait(0.1)  # set before the claim, so the claim sees everything
+                is_last = self.written.wait(0.1)  # if all writes ended before the claim, the claim sees all items
                 try:
                     if time.monotonic() - beaten > 5:
                         worker.beat()

@@ -245,7 +245,7 @@ def test_commands_and_groups_of_commands_have_a_help_text(env: dict[str, str]) -
 
 
 @pytest.mark.deploy
-def test_people_get_logins_and_db_check_counts_their_connections(env: dict[str, str]) -> None:
+def test_people_get_logins_and_db_check_shows_their_connection_limits(env: dict[str, str]) -> None:
     added = windowshop("db", "login", "add", "erika", "--connections", "2", env=env)
     assert added.returncode == 0, added.stderr
     try:

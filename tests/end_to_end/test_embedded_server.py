@@ -80,7 +80,7 @@ class Site:
             return False
 
     def works(self) -> bool:
-        """Returns whether the process does its work: the web service searches, the encoder encodes a new text."""
+        """Returns whether the process does its work: a web service searches, and an encoder encodes a new text."""
         found = re.search(r"(?:Serving|search page is) at (http://[\d.:]+)", self.log.read_text())
         if found is not None:
             try:
@@ -167,7 +167,7 @@ def test_a_full_disk_causes_no_traceback_and_work_goes_on_when_there_is_space(
 
 
 def grows(site: Site) -> bool:
-    """Write two megabytes. Returns False if the server could not."""
+    """Write two megabytes to a table. Returns whether the server has written them."""
     try:
         site.sql("create table if not exists public.filler (value text)")
         site.sql("insert into public.filler select repeat(md5(n::text), 60) from generate_series(1, 1000) n")

@@ -153,7 +153,7 @@ def test_a_mistake_gives_one_clear_error_and_exit_code_2(
         assert "Traceback" not in done.stderr
 
 
-def test_queries_without_a_vector_and_runs_with_other_judgements_are_refused(
+def test_runs_with_different_judgements_are_not_compared_and_a_query_needs_a_vector(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     judge(env, tmp_path)

@@ -202,7 +202,9 @@ def test_on_a_terminal_the_log_is_text() -> None:
     assert in_child(work) == 0
 
 
-def test_a_text_log_has_colors_only_on_a_terminal_and_if_no_color_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_log_has_colors_only_on_a_terminal_without_the_variable_no_color(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def work(*, terminal: bool, colors: bool) -> None:
         stream = io.StringIO()
         stream.isatty = lambda: terminal  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from tests.support.processes import Command, says, wait_until
 from tests.support.servers.tcp_proxy import TcpProxy, tcp_proxy
 
 Environment = Callable[..., dict[str, str]]
-# Supervisors wait for 30 seconds or more before they kill a process. Ten more seconds are for a busy machine.
+# By default, Kubernetes waits 30 seconds before it kills a process. Ten more seconds are for a busy machine.
 SECONDS = 40
 
 
@@ -58,7 +58,7 @@ def test_sigterm_during_an_outage_ends_a_process_with_exit_code_0(
         wait_until(lambda: says(log, ready) or process.poll() is not None, 120, "a ready process")
         assert process.poll() is None, log.read_text()
         outage(proxy)
-        time.sleep(3)  # the process notices the outage
+        time.sleep(3)  # time for the process to notice the outage
         process.terminate()
         assert process.wait(SECONDS) == 0, log.read_text()
         assert "Traceback" not in log.read_text()

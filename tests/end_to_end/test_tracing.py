@@ -111,7 +111,7 @@ def test_a_failed_request_has_a_failed_span_without_the_message(
         asked = httpx.post(f"http://127.0.0.1:{port}/search", json=body, headers={"traceparent": CALLER}, timeout=60)
         assert asked.status_code == 503
         process.terminate()
-        assert process.wait(60) == 0  # the spans that are left are sent at the end
+        assert process.wait(60) == 0  # before it ends, the process sends its last spans
     statement = receiver.of_trace(CALLER.split("-")[1])["windowshop-web postgresql"]
     assert statement.status.code == 2
     assert {one.key: one.value.string_value for one in statement.attributes}["error.type"] == "EncoderUnavailable"

@@ -34,7 +34,8 @@ def add(shop: Shop, receiver: ScriptedServer, name: str = "hook", **options: Any
 
 
 def deliver(database: Database, own: JobsSettings, without: int | None = None) -> None:
-    """Make and send the messages that are due, as `windowshop jobs` does, but send none to the webhook `without`."""
+    """Make and send the messages that are due, as `windowshop jobs` does. The webhook with the id `without` gets no
+    message."""
 
     async def run() -> None:
         address = database.url(Role.JOBS).set(drivername="postgresql").render_as_string(hide_password=False)

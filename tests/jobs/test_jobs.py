@@ -185,7 +185,7 @@ def test_signals_are_refreshed_and_old_events_and_queries_are_deleted_in_batches
         wait_until(lambda: shop.value(refreshed), 30, "signals to be refreshed")
 
 
-def test_a_job_of_a_dead_process_is_released_and_fails_after_three_processes(database: Database) -> None:
+def test_a_job_of_a_dead_process_is_queued_again_or_fails_after_three_attempts(database: Database) -> None:
     job = (
         "set local search_path = shop_jobs; "
         "insert into procrastinate_workers (last_heartbeat) values (now() - interval '1 hour'); "

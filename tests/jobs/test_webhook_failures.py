@@ -125,7 +125,7 @@ def test_a_busy_receiver_delays_no_other_receiver(
         for sku in skus:
             shop.add(sku)
             shop.encode_all()
-            deliver(shop.database, both, without=slow_id)  # as if the slow receiver still took its first message
+            deliver(shop.database, both, without=slow_id)  # as if the slow receiver were still busy
         assert reported(receiver) == skus and not slow.requests
         held = "select count(*) from shop_private.webhook_held"
         assert (shop.value("select count(*) from shop_private.webhook_message"), shop.value(held)) == (3, 3)

@@ -179,7 +179,9 @@ def test_an_address_that_becomes_internal_gets_no_message(shop: Shop, receiver: 
     assert state(shop)["waiting"] == 1
 
 
-def test_other_roles_cannot_read_the_secrets_of_webhooks(shop: Shop, receiver: ScriptedServer) -> None:
+def test_app_and_analyst_and_encoder_and_web_cannot_read_the_secrets_of_webhooks(
+    shop: Shop, receiver: ScriptedServer
+) -> None:
     from db.errors import StatementRefused
 
     add(shop, receiver)

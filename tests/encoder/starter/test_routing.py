@@ -1,4 +1,4 @@
-"""The starter model encodes texts and images into one space, and fetches no address."""
+"""The starter model encodes texts and images into one space. It never fetches a query that looks like an address."""
 
 import numpy as np
 import pytest
