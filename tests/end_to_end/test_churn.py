@@ -245,7 +245,7 @@ def test_no_call_fails_and_the_recall_after_the_churn_is_near_that_of_rebuilt_in
     assert churn.errors == []
     assert all(churn.done.values()) and len(churn.done) == 8
     assert all(count >= 1 for *_, count in vacuumed)
-    wait_until(lambda: admin(site, "select count(*) from shop_private.work") == [(0,)], 60, "no work")
+    wait_until(lambda: admin(site, "select count(*) from shop_private.work") == [(0,)], 60, "an empty work list")
 
     churned = recall(site)
     for index in INDEXES:

@@ -130,7 +130,9 @@ def test_a_killed_server_is_back_within_5_seconds(
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
             began = time.monotonic()
-            wait_until(lambda old=pid: server.status(home).pid not in (old, None) and site.answers(), 60, "a server")
+            wait_until(
+                lambda old=pid: server.status(home).pid not in (old, None) and site.answers(), 60, "a new server"
+            )
             back = time.monotonic() - began
             wait_until(site.works, 60, "a process that works")
             print(f"\n{arguments[0]}: the server answered after {back:.1f} s, the process worked after "

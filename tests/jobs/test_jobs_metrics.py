@@ -36,7 +36,7 @@ def test_the_metrics_count_loads_and_failed_feeds_and_tell_how_long_a_load_waits
         add_feed(database, "next")  # one load runs at a time
         waiting = [("feed:slow", "doing"), ("feed:next", "todo")]
         wait_until(lambda: admin(database, states) == waiting, 60, "a load that waits")
-        wait_until(lambda: (found("feeds_late_seconds") or 0) > 1, 60, "the wait of the load")
+        wait_until(lambda: (found("feeds_late_seconds") or 0) > 1, 60, "a load that has waited for a second")
         hold.set()
         results = ("succeeded", "failed")
         wait_until(lambda: [found("feed_loads_total", result=one) for one in results] == [2, 1], 60, "all loads")

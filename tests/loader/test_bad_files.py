@@ -1,4 +1,5 @@
-"""A faulty catalog file gives one error message and an exit code. If single rows are faulty, the others are loaded."""
+"""A faulty catalog file gives one error message and an exit code. If only some rows are faulty, the other rows are
+loaded."""
 
 import csv
 import os

@@ -128,7 +128,9 @@ def test_a_price_without_a_currency_gets_the_only_currency_of_the_file(emptied_d
     assert {name: each.reason for name, each in summary.warnings.items()} == {"currency": warning}
 
 
-def test_a_price_without_a_currency_gets_a_warning_if_the_file_has_several(emptied_database: Database, tmp_path: Path):
+def test_a_price_without_a_currency_gets_a_warning_in_a_file_with_several_currencies(
+    emptied_database: Database, tmp_path: Path
+):
     path = tmp_path / "goods.csv"
     path.write_text(f"{SPARSE}6,F,8,,usd\n7,G,8,,\n8,H,9 CHF,,\n")
     summary = load_catalog(emptied_database, path, strict=True)

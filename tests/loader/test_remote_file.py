@@ -247,7 +247,8 @@ def test_an_etag_that_a_request_header_cannot_contain_is_not_sent(site: Scripted
 
 
 def test_the_etag_of_a_file_is_not_sent_for_another_file(site: ScriptedServer, folder: Path) -> None:
-    """The address may redirect to a new file each day, and the new file may have an older date than the file before."""
+    """The address can redirect to a new file each day. The new file can have the ETag of the old file or an older date.
+    With this ETag or date, the server would answer that nothing has changed, and the new file would not be loaded."""
     site.answers["/one.csv"] = response(TABLE, ETag='"1"')
     site.answers["/two.csv"] = response(b"two", ETag='"1"')
     site.answers["/latest"] = redirect("/one.csv")

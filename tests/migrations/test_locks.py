@@ -58,7 +58,7 @@ class Running:
         def waits() -> bool:
             return admin(self._database, WAITING) != [(0,)]
 
-        wait_until(lambda: waits() or not self._thread.is_alive(), 120, "a lock")
+        wait_until(lambda: waits() or not self._thread.is_alive(), 120, "a migration that waits for a lock")
         return self._thread.is_alive()
 
     def end(self) -> list[DatabaseError]:

@@ -50,8 +50,8 @@ def script(path: Path, settings: Settings, start: str = "base") -> Path:
 
 
 def catalog(program: Callable[..., subprocess.CompletedProcess[str]], database: Database) -> list[str]:
-    """Return the statements that would create the objects of the database. The statements contain neither the name of
-    the database nor passwords, the identity of the gateway or the key of the dump."""
+    """Return the statements that would create the objects of the database. The function replaces what differs between
+    equal databases: the name of the database, passwords, the identity of the gateway, and the key of the dump."""
     done = program("pg_dump", database, "--schema-only")
     assert done.returncode == 0, done.stderr
     text = re.sub(r"\\(un)?restrict \w+", "", done.stdout)
@@ -61,8 +61,8 @@ def catalog(program: Callable[..., subprocess.CompletedProcess[str]], database: 
 
 
 def with_gateway(empty: Database) -> None:
-    """Create a user mapping with the gateway's password. Without it, the script would stop, because other databases of
-    the server use the role of the gateway too."""
+    """Create a user mapping with the gateway's password. Without this mapping, the script would stop, because other
+    databases of the server use the role of the gateway too."""
     assert empty.password is not None
     password = empty.password(empty.roles.gateway)
     admin(
@@ -75,7 +75,7 @@ def with_gateway(empty: Database) -> None:
 
 
 @pytest.mark.deploy
-def test_psql_creates_the_same_objects_in_an_empty_database_as_an_upgrade(
+def test_the_script_creates_the_same_objects_as_an_upgrade_of_an_empty_database(
     databases: Databases,
     database: Database,
     settings: Settings,
@@ -151,7 +151,8 @@ def test_the_script_gives_the_gateway_of_a_copy_a_new_password(
     original = tenants.database("tenant_")
     upgrade(original, settings)
     admin(original, "drop extension pg_prewarm; create extension pg_prewarm version '1.1'")
-    # A database is also in this state after older packages have replaced the packages of the server.
+    # If older packages replace the packages of a server, a database can have a newer version of an extension than the
+    # server.
     admin(original, "update pg_extension set extversion = '99.0' where extname = 'pg_trgm'")
     admin(original, "alter server shop_primary options (add sslmode 'allow')")
     name = str(original.write.database)
@@ -162,7 +163,7 @@ def test_the_script_gives_the_gateway_of_a_copy_a_new_password(
     before = admin(copied, look)
 
     tenants.admin(f"drop database {name}")
-    tenants.admin("alter role tenant_gateway password null")  # as on another server
+    tenants.admin("alter role tenant_gateway password null")  # a role on another server has no password yet
     found = []
     for _ in range(2):
         ran = program("psql", copied, "-X", "--quiet", "--file", str(end))

@@ -40,7 +40,8 @@ def shell(
 ) -> subprocess.CompletedProcess[str]:
     """Run commands in a new session. It has no terminal, so programs that ask for a password read `typed`.
 
-    With `as_server`, the system user of the test servers runs the commands. All commands may call `windowshop`.
+    With `as_server`, the system user of the test servers runs the commands. In both cases, the commands can call
+    `windowshop`.
     """
     words = f'windowshop() {{ "{sys.executable}" -m windowshop "$@"; }}\nset -e\n{commands}'
     return subprocess.run(

@@ -80,7 +80,8 @@ def connect(database: Database, name: str, password: str, role: Role) -> Databas
 
 @pytest.fixture
 def own_passwords(database: Database) -> Iterator[None]:
-    """Restores the passwords of the logins, which all databases of the server share."""
+    """After the test, restores the passwords of the logins and drops the second logins, because all databases of the
+    server share the logins."""
     yield
     assert database.password is not None
     for role in (Role.WEB_READER, Role.WEB_WRITER, Role.LOADER, Role.ENCODER, Role.JOBS):

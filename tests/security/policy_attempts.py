@@ -155,7 +155,7 @@ GUESSES = [
     "select count(*) from shop.tuning where name = 'zero_shot:attributes.{other}'",
 ]
 
-# Policies of other shapes than BY_TENANT. Each set of policies hides the products of all tenants but {own} from {own}.
+# Sets of policies other than BY_TENANT alone. Each set hides the products of all tenants but {own} from {own}.
 POLICIES = {
     "a policy of one role": ["create policy mine on shop.product to {own} using (catalog = '{own}')"],
     "a restrictive policy": [

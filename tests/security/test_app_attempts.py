@@ -1,4 +1,4 @@
-"""A login of the group `app` stops neither the watches nor the fetches of other roles, nor an upgrade."""
+"""A login of the group `app` cannot stop an upgrade, or the watches and fetches of other roles."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -64,7 +64,7 @@ def test_a_change_of_the_language_with_a_nearly_full_stack_disables_no_watch(sho
         for depth in range(deepest + 20, deepest - 40, -1):
             works(depth)
         assert len(refused) < 140
-        # Class 54 has the error of the stack depth limit, and class 22 errors of regular expressions.
+        # Class 54 contains the error of the stack depth limit. Class 22 contains the errors of regular expressions.
         assert {state[:2] for state in refused} <= {"54", "22"}, refused
     assert shop.value("select count(*) from shop.watch where disabled_at is not null") == 0
 

@@ -86,7 +86,7 @@ MAIN = [
 
 @pytest.fixture(scope="module")
 def site(databases: Databases, toy_template: tuple[str, Path]) -> Iterator[Site]:
-    """Yields a service with the catalogs main, other and shown. Only the catalog shown is public."""
+    """Yields a service with the catalogs `main`, `other` and `shown`. Only `shown` is public."""
     database = databases.copy(toy_template[0])
     shop = Shop(database)
     shop.load(*MAIN)

@@ -1,5 +1,5 @@
-"""A model's folder is refused before any of its files is loaded, if the folder contains a pickle, names foreign code,
-or names modules or weights outside of itself. A malformed list of modules or weights is refused too.
+"""A model's folder is refused if it contains a pickle, names foreign code, or names modules or weights outside of
+itself. A folder with a malformed list of modules or weights is refused too. No file of a refused folder is loaded.
 
 To add an attempt, add a row: the file, its content, and the words of the refusal.
 """

@@ -84,14 +84,14 @@ def test_no_answer_and_no_error_of_fifty_tenants_names_another_tenant(tenants: T
         assert [leak for name in TENANTS for leak in leaks(tenants, name, attempts, guesses)] == []
 
 
-@pytest.mark.parametrize("shape", POLICIES)
-def test_policies_of_other_shapes_hide_the_products_of_other_tenants(tenants: Tenants, shape: str) -> None:
+@pytest.mark.parametrize("name", POLICIES)
+def test_each_set_of_policies_hides_the_products_of_other_tenants(tenants: Tenants, name: str) -> None:
     attempts = [*TABLES, *STATISTICS_OF_THE_PLANNER]
-    with tenants.policies(*(statement.format(own=OWN) for statement in POLICIES[shape])):
+    with tenants.policies(*(statement.format(own=OWN) for statement in POLICIES[name])):
         assert leaks(tenants, OWN, attempts, [*PRODUCT_GUESSES, *SEARCH_GUESSES]) == []
 
 
-def test_roles_that_see_every_product_and_the_encoder_work_as_without_policies(tenants: Tenants) -> None:
+def test_policies_change_nothing_for_the_encoder_and_roles_that_see_every_product(tenants: Tenants) -> None:
     everyone = "create policy site on shop.product to shop_app, shop_web_reader using (true) with check (true)"
     counts = [
         f"select count(*) from shop.{table}"
@@ -229,7 +229,7 @@ def test_no_table_has_a_policy_while_row_level_security_of_products_is_disabled(
 
 
 def test_a_site_without_the_event_trigger_gets_its_policies_at_the_next_upgrade(tenants: Tenants) -> None:
-    """Only a superuser may create an event trigger."""
+    """Only a superuser may create an event trigger, so a site without a superuser has none."""
     with tenants.policies(BY_TENANT):
         tenants.conn.execute("alter event trigger windowshop_row_security disable")
         tenants.conn.execute("alter table shop.toy_image disable row level security")

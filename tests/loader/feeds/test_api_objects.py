@@ -269,8 +269,8 @@ def paths(value: Any) -> Iterator[list[Any]]:
         ("shopify_bulk.jsonl", ShopifyBulk()),
     ],
 )
-def test_objects_whose_members_have_other_types_are_translated(name: str, platform: ApiPlatform):
-    """Replaces each member of the objects by values of other types."""
+def test_objects_whose_members_have_unexpected_types_are_translated(name: str, platform: ApiPlatform):
+    """Replaces each member of the objects by eight values of different types, one after another."""
     written = (FIXTURES / name).read_text()
     document = [json.loads(line) for line in written.splitlines()] if name.endswith(".jsonl") else json.loads(written)
     objects = document if isinstance(document, list) else next(v for v in document.values() if isinstance(v, list))

@@ -233,6 +233,6 @@ def test_a_column_that_only_seems_to_name_parents_gets_a_warning(
 @pytest.mark.parametrize(
     "column", ["master_carton", "parental_advisory", "Hauptmaterial", "parent_category", "main_id"]
 )
-def test_other_columns_name_no_parents(column: str, tmp_path: Path) -> None:
+def test_columns_with_similar_names_name_no_parents(column: str, tmp_path: Path) -> None:
     row = rows_of(tmp_path, f"sku,title,{column}\nP,Shirt,\nQ,Hat,P\n")["Q"]
     assert isinstance(row, RawProduct) and "item_group_id" not in row.fields and not row.warnings

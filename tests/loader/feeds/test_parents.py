@@ -1,5 +1,5 @@
 """A product with variants is not loaded itself. Its identifiers, prices and stock become attributes of each variant.
-If there is only one variant, the identifiers of the product become those of the variant."""
+If a JSON object has a list of only one variant, the variant gets the identifiers of the product instead."""
 
 import json
 from pathlib import Path

@@ -57,7 +57,8 @@ def as_a_list(path: Path, tmp_path: Path) -> Path:
 
 
 def as_lines(path: Path, tmp_path: Path) -> Path:
-    """Writes the JSON-LD of each page except the first on a line of its own, as a crawler does."""
+    """Writes each member of @graph on a line of its own, as a crawler writes pages. Leaves out the first member, which
+    is no product."""
     pages = json.loads(path.read_text())["@graph"]
     (tmp_path / "pages.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages[1:]))
     return tmp_path / "pages.jsonl"

@@ -1,5 +1,5 @@
-"""`--sync` accepts a limit of missing products and prints its counts. `--watch` accepts an interval and loads a changed
-feed again."""
+"""`--sync` accepts a limit of missing products, and prints how many products it kept, marked and deleted. `--watch`
+accepts an interval, and loads a changed feed again."""
 
 import signal
 import subprocess

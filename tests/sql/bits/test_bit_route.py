@@ -2,7 +2,8 @@
 
 Calibrations, downgrades and rebuilds of these indexes are tested too.
 
-A bit is the sign of one number of a vector. The toy model has 24 dimensions, so an index has 24 bits of each vector.
+A bit is the sign of one number of a vector. The toy model has 24 dimensions, so an index stores 24 bits for each
+vector.
 """
 
 import json
@@ -85,7 +86,7 @@ def nearest(passes: Any, k: int, query: Any = None) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_a_search_over_bits_returns_all_rows_and_finds_95_percent_of_the_nearest_products(
+def test_a_search_over_bits_returns_k_rows_and_finds_95_percent_of_the_nearest_products(
     analyst: Connection, name: str
 ) -> None:
     condition, passes, route = FILTERS[name]
@@ -147,7 +148,7 @@ def test_a_vector_that_changes_after_the_build_is_found(over_bits: Database) -> 
 
 
 def test_a_search_scans_the_index_and_never_the_whole_table(over_bits: Database) -> None:
-    """The statistics of a transaction count what the statements inside the functions did."""
+    """The statistics of a transaction also count the scans by statements inside functions."""
     with over_bits.connect(None) as conn, conn.begin():
         for condition in (None, '{"price": {"lt": 80}}'):
             before = _scans(conn)
@@ -165,7 +166,7 @@ def _scans(conn: Connection) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def test_other_ways_to_search_work_with_bits(analyst: Connection) -> None:
+def test_pages_and_groups_and_sorts_and_cuts_and_facets_work_over_bits(analyst: Connection) -> None:
     first = call(analyst, "search", query=QUERY, k=10)
     assert {row.route for row in first} == {"bit"}
     second = call(analyst, "search", query=QUERY, k=10, after=first[-1].cursor)

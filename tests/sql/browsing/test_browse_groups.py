@@ -111,8 +111,7 @@ def test_products_of_another_catalog_are_no_variants_however_many_there_are(shop
 def test_all_pages_together_list_the_first_product_of_every_group(
     session: psycopg.Connection[Any], sort: str | None
 ) -> None:
-    """Without a sort, each of the last 1,000 products, and some before them, belongs to a group that was listed
-    before."""
+    """Without a sort, the last 1,000 products and some before them belong to groups that are listed already."""
     field = "null" if sort is None else f"'{sort}'"
     direction = "desc" if sort and sort.endswith("desc") else "asc"
     key = "price" if sort else "null::numeric"

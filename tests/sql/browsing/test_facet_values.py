@@ -1,5 +1,5 @@
 """Rows of shop.facets keep the JSON types of their values. The filter of a row finds as many products as the row
-counts. The row of the other values has no filter. Prices are counted separately for each currency."""
+counts. The row that counts all further values has no filter. Prices are counted separately for each currency."""
 
 import json
 import random

@@ -190,7 +190,7 @@ def test_products_of_the_catalog_are_counted_whether_they_are_encoded_or_not(sho
 
 
 @pytest.mark.parametrize("filter_", [None, {"color": "red"}, {"brand": ["a", None]}, {"not": {"color": "red"}}])
-def test_search_facets_and_browse_count_the_same_products(
+def test_search_and_facets_and_browse_count_the_same_products(
     shop: "Shop", facets: Facets, analyst: Connection, filter_: Any
 ) -> None:
     colored(shop, ("a", "red"), ("a", "blue"), ("b", "red"))

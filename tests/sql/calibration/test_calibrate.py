@@ -42,7 +42,7 @@ def test_the_calibrated_settings_reach_the_target_recall(app: Connection) -> Non
     tried = [row["ef_search"] for row in found.measured if "ef_search" in row]
     assert tried[:-1] == sorted(tried[:-1]) and tried[-1] == found.ef_search
     chosen = [row["slack"] for row in found.measured if "slack" in row][-1]
-    assert found.slack == pytest.approx(1.5 * chosen)  # half as much again, for filters on the query's own category
+    assert found.slack == pytest.approx(1.5 * chosen)  # a filter on the query's own category needs a larger margin
     assert {row["filter"] for row in found.measured if "kind" not in row} == {0.039, 0.102, 0.801, 1}
     far = [row for row in found.measured if row.get("kind") == "far from the query"]
     # Each of these filters passes one of the three most common product types. The recall is high although the queries
@@ -111,9 +111,9 @@ def test_a_missed_target_recall_keeps_the_cheapest_setting_with_nearly_the_best_
 
 
 def test_searches_use_an_index_that_misses_the_target_and_the_advice_names_a_better_index(large: Database) -> None:
-    """Searches with a filter then cost at most three times as much as with an index that reaches the target. The cost
-    is the number of rows that a search examines, plus 80, because the call itself takes about as long as 80 candidates.
-    """
+    """With the index that misses the target, searches with a filter cost at most three times as much as with an index
+    that reaches the target. The cost is the number of rows that a search examines, plus 80, because the call itself
+    takes about as long as 80 candidates."""
     nearest = "select * from shop.explain_search('bag', title_weight => 0, keyword_weight => 0) where step = 'image'"
     with large.connect(None) as admin:  # one transaction, so that the test leaves the index as it was
         definition = admin.scalar(

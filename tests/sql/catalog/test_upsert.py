@@ -120,7 +120,7 @@ def test_the_same_path_in_another_folder_is_another_image(shop: "Shop") -> None:
     assert shop.work() == [("a", "image", 0, "pending")]
 
 
-def test_an_image_keeps_its_folder_if_the_load_has_no_image_root_or_uses_keeps_roots(shop: "Shop") -> None:
+def test_an_image_keeps_its_folder_if_the_load_has_no_image_root_or_keeps_the_roots(shop: "Shop") -> None:
     shop.load(Product("a", "A", images=(Image("0.jpg"),)))
     same = Product("a", "A", images=(Image("0.jpg"),))
     assert shop.load(same, image_root=None).images == 0

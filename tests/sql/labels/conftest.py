@@ -1,4 +1,4 @@
-"""The fixtures provide a catalog of 20,000 products and one of four products. The toy model has label indexes. A
+"""The fixtures provide two catalogs, with 20,000 products and with four products. The toy model has label indexes. A
 label is one value of a field, and its label index is an HNSW index of the products with this value."""
 
 import shutil
@@ -33,9 +33,9 @@ def labelled_home(toy_template: tuple[str, Path], public_folder: Path) -> Path:
 def labelled(databases: Databases, large: Database, labelled_home: Path) -> Database:
     """Returns the database of `large` with label indexes of product_type and attributes.yarn.
 
-    Each of the four labels of product_type contains half of the products of 25 of the 50 clusters. The yarn is wool for
-    the brands 20 to 29, which are far from the query "bag", and silk for the brands 30 to 39. Each other brand has a
-    yarn of its own, of too few products for a label.
+    Each of the four labels of product_type covers 25 of the 50 clusters, with about half of the products of each. The
+    yarn is wool for the brands 20 to 29, which are far from the query "bag", and silk for the brands 30 to 39. For
+    every other brand, the yarn is the name of the brand, and too few products have this yarn for a label.
     """
     database = databases.copy(str(large.write.database))
     admin(

@@ -139,7 +139,7 @@ def test_the_advice_leaves_out_labels_and_values_of_too_few_or_too_many_products
     assert [(one.field, one.value, one.searches) for one in found] == []
 
 
-def test_a_frequent_value_without_a_label_has_gain_and_cost(conn: Connection) -> None:
+def test_the_advice_states_gain_and_cost_of_a_frequent_value_without_a_label(conn: Connection) -> None:
     conn.exec_driver_sql("set local session_replication_role = replica")
     conn.exec_driver_sql("update shop.product set brand = 'many' where brand in ('brand 1', 'brand 2', 'brand 3')")
     filters = read_filters(['{"brand": "many"}'])

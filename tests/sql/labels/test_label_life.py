@@ -92,10 +92,10 @@ def test_an_addition_of_labels_that_is_killed_at_each_of_four_steps_is_completed
     shutil.copytree(toy_template[1], settings.home)
     shop = Shop(databases.copy(str(large.write.database)))
     steps = {
-        "the labels are there": "select exists (select from shop.label_index)",
-        "vectors are copied": "select exists (select from shop.toy_image_label)",
-        "an index is half built": "select exists (select from pg_index where not indisvalid)",
-        "some indexes are built": "select count(*) between 1 and 7 from shop.deferred_index",
+        "the labels": "select exists (select from shop.label_index)",
+        "the first copied vectors": "select exists (select from shop.toy_image_label)",
+        "a half-built index": "select exists (select from pg_index where not indisvalid)",
+        "the first built indexes": "select count(*) between 1 and 7 from shop.deferred_index",
     }
     command = ("index", "add", "--label", "product_type", "--min-rows", "1000")
     try:

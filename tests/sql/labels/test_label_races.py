@@ -1,5 +1,5 @@
 """A label is a frequent value of a field. Labelled vectors are copies of the vectors of products with a label. The
-copies agree with the vectors and the products, although other sessions write while vectors are copied or labels
+copies agree with the vectors and the products, even if other sessions write while vectors are copied or labels are
 dropped."""
 
 from threading import Thread
@@ -55,7 +55,7 @@ def test_a_copy_that_waits_stores_the_newer_vector(small: Shop) -> None:
         Worker(encoder, id=worker.id).complete(items, "title", unit_vectors(1, seed=7))
         fill = Thread(target=small.connect(None).exec_driver_sql, args=[FILL.replace("image", "title")])
         fill.start()
-        wait_until(lambda: waits(small), 60, "the copy waits")
+        wait_until(lambda: waits(small), 60, "the copy to wait for a lock")
         storing.commit()
     fill.join(60)
     assert small.value(
@@ -86,7 +86,7 @@ def test_a_copy_that_ends_in_a_deadlock_is_repeated(small: Shop) -> None:
         other.execute(lock, {"id": last})
         thread = Thread(target=fill)
         thread.start()
-        wait_until(lambda: waits(small), 60, "the copy waits")
+        wait_until(lambda: waits(small), 60, "the copy to wait for a lock")
         other.execute(lock, {"id": first})
         writing.commit()
     thread.join(60)
@@ -106,9 +106,9 @@ def test_a_drop_of_labels_waits_for_an_encoder_that_has_read_them(small: Shop, s
     with small.database.connect(None) as other, other.begin() as writing:
         other.exec_driver_sql("select from shop.product where sku = 'a' for update")
         storing.start()
-        wait_until(lambda: waits(small), 60, "the encoder waits")
+        wait_until(lambda: waits(small), 60, "the encoder to wait for a lock")
         dropping.start()
-        wait_until(lambda: not small.value("select count(*) from shop.label_index"), 60, "the labels are deleted")
+        wait_until(lambda: not small.value("select count(*) from shop.label_index"), 60, "the deletion of the labels")
         assert small.value("select to_regclass('shop.toy_title_label') is not null")
         writing.commit()
     storing.join(60)
@@ -117,7 +117,7 @@ def test_a_drop_of_labels_waits_for_an_encoder_that_has_read_them(small: Shop, s
     assert small.value("select to_regclass('shop.toy_title_label')") is None
 
 
-def test_a_change_of_other_fields_reads_no_labelled_vector(small: Shop) -> None:
+def test_a_change_of_fields_without_labels_reads_no_labelled_vector(small: Shop) -> None:
     scans = (
         "select sum(pg_stat_get_xact_numscans(indexrelid)) from pg_index "
         "where indrelid in ('shop.toy_image_label'::regclass, 'shop.toy_title_label'::regclass)"

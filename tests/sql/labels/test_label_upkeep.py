@@ -94,7 +94,7 @@ def test_a_change_of_the_type_waits_for_a_vector_that_is_being_stored(small: Sho
     assert ("e", "shoes", True) in stored(small)
 
 
-def test_a_next_model_gets_the_labels_of_the_serving_model(small: Shop, settings: Settings) -> None:
+def test_a_new_model_gets_the_labels_of_the_serving_model(small: Shop, settings: Settings) -> None:
     small.encode_all(2, WIDE.dimension)
     [added] = carry_labels(small.database, settings, "wide")
     assert sorted(added.values) == ["bags", "hats", "shoes"]

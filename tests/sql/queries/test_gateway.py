@@ -1,6 +1,7 @@
 """shop.clip_text and shop.clip_image send a query through the gateway to an encoder and return its vector.
 
-If the query cannot be encoded, the functions raise an error with the reason, soon after shop.timeout_ms at the latest.
+If the query cannot be encoded, the functions raise an error with the reason, at the latest soon after the time in
+shop.timeout_ms has passed.
 """
 
 import threading
