@@ -105,7 +105,8 @@ def images(batch: ClaimedBatch) -> list[str]:
 
 
 def take(batches: Iterator[ClaimedBatch], count: int) -> list[str]:
-    """Takes batches with `count` items in all. Returns "title" for a title, and the host or "file" for an image."""
+    """Takes batches until they have `count` items. Returns for each item "title", or the host of the image, or "file"
+    for an image without a host."""
     taken: list[str] = []
     while len(taken) < count:
         batch = next(batches)

@@ -27,7 +27,7 @@ from tests.support.processes import Command, nothing, says, wait_until, windowsh
 @dataclass(frozen=True)
 class Sample:
     products: int
-    before: Callable[[], None]  # what the process of a command does first
+    before: Callable[[], None]  # the process of a command calls this function first
 
 
 @pytest.fixture(scope="module", params=["a part", pytest.param("the whole sample", marks=pytest.mark.soak)])

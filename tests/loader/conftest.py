@@ -22,8 +22,8 @@ def _shared_database(databases: Databases, template: str) -> Database:
 
 @pytest.fixture
 def emptied_database(_shared_database: Database) -> Database:
-    """Returns the database that the tests of a file share, without products. A new copy for each test would be
-    slower."""
+    """Returns the database that the tests of a file share, after all its products are deleted. A new copy for each test
+    would be slower."""
     with _shared_database.connect(Role.APP) as conn, conn.begin():
         conn.execute(text("delete from shop.product"))
     return _shared_database

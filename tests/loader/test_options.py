@@ -165,7 +165,7 @@ def test_a_row_with_a_byte_that_the_encoding_does_not_define_is_rejected(tmp_pat
 
 
 @pytest.mark.parametrize("declared", ["UTF-16", "windows-1252"])
-def test_xml_in_another_encoding_is_read(declared: str, tmp_path: Path) -> None:
+def test_xml_in_utf16_and_in_windows_1252_is_read(declared: str, tmp_path: Path) -> None:
     xml = f'<?xml version="1.0" encoding="{declared}"?><rss><item><id>1</id><title>Café</title></item></rss>'
     path = tmp_path / "feed.xml"
     path.write_bytes(xml.encode(declared))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GOLDEN = Path(__file__).with_name("grants.golden.txt")
 
-# Lists the privileges on objects of Windowshop, except the privileges of the object's owner. The functions of dblink
+# Lists the privileges on objects of Windowshop, except the privileges of each object's owner. The functions of dblink
 # are not listed: `test_the_roles_analyst_and_app_and_encoder_and_gateway_may_not_use_dblink` checks them.
 PRIVILEGES = """
 with acl as (

@@ -1,5 +1,5 @@
-"""In a site with more than 100,000 products, the coverage views estimate from a sample, and count only the work list
-exactly.
+"""In a site with more than 100,000 products, the coverage views estimate their numbers from a sample. They count only
+the work list exactly.
 
 The database has 20,000 products, but its statistics are changed so that it seems to have six times as many.
 """
