@@ -24,7 +24,7 @@ GB = 1 << 30
 # feed.
 SHORT_PRODUCT, PRODUCT = 1_130, 2_520
 IMAGE = 160  # bytes of an image's row and its indexes
-KEY = 50  # bytes of a vector's row in the primary key
+KEY = 50  # bytes of a vector's entry in the index of the primary key
 
 # One core needs BUILD_MS milliseconds for each vector to build an HNSW index of BUILD_ROWS vectors, with m 16 and
 # ef_construction 64. The time for a vector grows with the number of vectors and with the product of the two parameters.

@@ -122,7 +122,7 @@ def _lines(rounds: list[tuple[Run, Run]], count: int, engine: str) -> list[Line]
         Line(f"catalog lane, {count} images, {engine}", f"{clock.wall:.1f} s, {count / clock.wall:.0f} images/s"),
         Line("catalog lane, torch in float32", f"{plain.wall:.1f} s, {count / plain.wall:.0f} images/s"),
         Line("catalog lane against torch in float32", f"{speedup:.2f} x", ">= 2.0 x", speedup >= 2),
-        Line("CPU-seconds of torch's lane / CPU-seconds of the lane", f"{plain_used / used:.2f} x"),
+        Line("CPU-seconds of the lane: with torch / with the export", f"{plain_used / used:.2f} x"),
         Line("seconds that each stage was busy; claim and prepare include waiting", stages),
         Line(f"CPU-seconds of encoder, decoders and backends / {cores} cores", f"{used / cores:.1f} s"),
         Line("max(slowest stage, CPU-seconds / cores) / total", f"{share:.2f}", ">= .90", share >= 0.9),

@@ -6,8 +6,8 @@ images with the same head noun have grade 1, such as a green apple for the query
 
 - suite *semantic*, catalog `hidden`: a product's title has no word of any query for which the product is relevant. The
   title consists of the image's other tags ("cog cogwheel tool" for a gear). An image without other tags gets a
-  word of its category as the title. An example is "urban commuter bag" for the query "black leather backpack": keywords
-  cannot find the product, but the title's meaning and the image can.
+  word of its category as the title. In such a catalog, the query "black leather backpack" has to find a product with
+  the title "urban commuter bag": keywords cannot find the product, but the title's meaning and the image can.
 - suite *lexical*, catalog `named`: the title is the image's own title and then the title in `hidden` ("gear cog
   cogwheel tool").
 - suite *neutral*, catalog `neutral`: the title is one word of the category ("tool"), as in a shop that does not
@@ -63,7 +63,7 @@ def words_to_hide(pairs: Sequence[Pair]) -> list[set[str]]:
 
 def shares(phrase: str, taken: set[str]) -> bool:
     """Returns whether some word of `phrase` equals, contains or is part of some word in `taken`. For example,
-    "froggies" contains "frog"."""
+    "froggies" contains "frog". A word of fewer than three letters only counts if it equals the other word."""
     return any(
         word == other or (min(len(word), len(other)) >= 3 and (word in other or other in word))
         for word in words(phrase)

@@ -2,8 +2,8 @@
 
 A triple is a product, a text that says how another product should differ from it ("but red"), and the products that are
 right. A split is a set of nouns. The products are drawings whose head noun is in a split, and the model of this
-split is trained without these nouns. So it has learned neither the nouns nor the drawings. There are two kinds of
-triples:
+split is trained without these nouns. So the model has learned neither the nouns nor the drawings. There are two kinds
+of triples:
 
 - *drawn*: the title of the right products names the difference. For "mountain" and "with snow", the title is
   "snow-capped mountain". Whoever wrote these triples saw the titles, but not the results of any search;

@@ -27,7 +27,7 @@ QUERIES = 500
 CHANGED = 10_000  # products whose price changes
 DEPTHS = 40  # number of different parcel depths in the generated catalog; all are about equally frequent
 RELEVANT = 3  # number of judged products for each query
-WRITE_EVERY = 10.0  # seconds between writes; after each write, what_if changes all 10,000 products again
+WRITE_EVERY = 10.0  # seconds between writes; after each write, a what_if of prices has to change all 10,000 again
 MOST_SECONDS, MOST_WAIT = 60.0, 0.5
 
 

@@ -11,7 +11,7 @@ clusters.py clusters_load.py    generate and load a harder catalog, of separate 
 policies/        measures searches under row policies, against the same searches with the condition as a filter
 labels/          measures searches in one product type with and without label indexes
 bits/            measures searches through an index over bits, against an index over vectors
-writes/          measures how vectors get into tables and indexes, and what changes of the catalog cost a search
+writes/          measures how fast vectors get into tables and indexes, and how changes of the catalog affect a search
 mixed.py         measures searches by mixes of products and by texts, with and without filters, on the harder catalog
 chart.py         draws latency against the share of products that match, from the kept figures
 command.py       runs these benchmarks

@@ -5,10 +5,11 @@ A cell is one filter and one kind of query. In each cell, the forced plans first
 HNSW with the smallest ef_search that reaches the target. The three fastest plans that reach the target are kept. Then
 these three plans, the planner's own choice, shop.search and the peers (the other indexes of peers.py) answer the same
 queries in turns. The forced plan that is fastest in this second run is the oracle of the cell. Afterwards shop.search
-answers RECALL_QUERIES further queries, from which its recall is computed: with 40 queries, the recall of a cell has a
-standard error of .01.
+answers RECALL_QUERIES further queries. Its recall is that of the further queries, because the recall of 40 queries has
+a standard error of .01.
 
-From a million products on, shop.search and the peers run alone, because the forced plans of all cells take hours.
+From a million products on, only shop.search and the peers run, because the forced plans of all cells take hours.
+shop.search then answers no further queries.
 """
 
 from collections.abc import Iterator, Sequence
@@ -136,7 +137,8 @@ def measure(sessions: Sessions, cell: Cell, peers: Sequence[Peer], *, with_searc
 
 
 def with_recall(sessions: Sessions, result: Result, further: Cell) -> Result:
-    """Returns the result of the same cell with the recall and the short answers of shop.search for other queries."""
+    """Returns `result`, in which the recall and the short answers of shop.search are those of the queries of `further`.
+    `further` is the same cell with other queries."""
     postgres.remember(sessions.shop, further.texts, further.queries)
     found = trial(postgres.search(sessions, SEARCH, further.questions, further.texts, further.filter.json))
     assert found is not None

@@ -58,8 +58,9 @@ def titles(catalog: Catalog) -> Iterator[str]:
 
 
 def query_texts(catalog: Catalog, clusters: NDArray[np.int64], wording: Wording) -> list[str]:
-    """Returns a text for each of `clusters`. A text of the wording "common" has two of the ten most frequent words. The
-    other wordings have words of the cluster."""
+    """Returns a text for each of `clusters`. A text of the wording "common" has two of the ten most frequent words. A
+    text of the wording "mixed" has one word of the cluster and two of the ten most frequent words. The other texts have
+    two words of the cluster."""
     words = Words(catalog.seed)
     random = np.random.default_rng([catalog.seed, WORDINGS.index(wording), 2])
     texts = []

@@ -9,7 +9,7 @@ The baseline is `select * from shop.search(...)` through psycopg, on the same da
 vectors are in the cache. The ways of searching take turns of ten calls. To find the time of one part, such as the log,
 the time of a service without this part is subtracted from the time of a service with it. The peak rate and the overload
 take turns too. The rate of answers in a turn is divided by the peak rate of the same turn. So a machine that becomes
-slower between two turns does not change this share.
+slower between two turns does not change this quotient.
 """
 
 import gzip

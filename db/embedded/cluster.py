@@ -26,7 +26,7 @@ from db.embedded.passwords import SUPERUSER, Secrets
 from db.errors import EmbeddedServerError
 
 HOST = "127.0.0.1"
-PORTS = range(5433, 5500)  # tried if the last port is unknown or not free; outgoing connections use higher ports
+PORTS = range(5433, 5500)  # tried if the last port is unknown or not free; below the ports of outgoing connections
 PORT_ATTEMPTS = 5  # a start fails if the server could not bind this many ports that looked free
 INITDB_TIMEOUT = 120.0  # seconds
 READY_TIMEOUT = 60.0  # seconds until the server accepts connections, including recovery after a crash
@@ -306,8 +306,8 @@ def _is_free(port: int) -> bool:
 
 
 def _free_port(home: Path) -> int:
-    # Home folders usually begin at different ports. Otherwise a server that is started again would often find that the
-    # server of another home folder has taken its port.
+    # Servers of different home folders usually try different ports first. Otherwise a server that is started again
+    # would often find that the server of another home folder has taken its port.
     first = zlib.crc32(os.fsencode(home)) % len(PORTS)
     candidates: list[int] = [persisted_port(home) or PORTS[first], *PORTS[first:], *PORTS[:first]]
     for port in candidates:

@@ -148,7 +148,8 @@ def start(home: Path, on_progress: Progress = _quiet) -> Server:
 def stop(home: Path, *, force: bool = False) -> bool:
     """Stop the server. Returns whether it was running.
 
-    Raises EmbeddedServerError if other processes use the server, unless `force`, or if it cannot be stopped.
+    Raises EmbeddedServerError if the server cannot be stopped. Without `force`, also raises it if other processes use
+    the server.
     """
     home = home.absolute()
     if not home.exists():

@@ -230,8 +230,7 @@ def _index_recall(
     """Return the share of an exact scan's results that the HNSW index finds.
 
     The function compares the results of the routes `hnsw` and `exact`. `known` may hold the first k results of this
-    search. If they all come from one of the two routes, they are its results, and the function runs only the other
-    route.
+    search. If all of them come from one of the two routes, the function runs only the other route.
     """
 
     def distances(route: str) -> list[float]:

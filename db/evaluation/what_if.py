@@ -16,7 +16,8 @@ _ALSO = text(
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """nDCG@10 and recall@k before and after the changes. All four are None if no query is judged."""
+    """nDCG@10 and recall@k of a query, or their means over the judged queries, before and after the changes. All four
+    are None if the query has no relevant product, or if no query is judged."""
 
     ndcg_before: float | None
     ndcg_after: float | None

@@ -78,8 +78,8 @@ _IMAGE = _Request("image/*,*/*;q=0.5", _IDENTITY)
 
 
 class _Retryable(FetchFailed):
-    """An error after which the same call tries again, if attempts are left. Before that, it waits for at least
-    `seconds`."""
+    """An error after which the same call tries again, if attempts are left. Before the next attempt, the call waits for
+    at least `seconds`."""
 
 
 class Fetcher:
@@ -140,9 +140,9 @@ class Fetcher:
         """Write the bytes of a URL to `file`, or return None if the server answers that the file is not modified.
 
         The headers in `secret` are not sent to another scheme, host or port that a redirect leads to. `newest` is the
-        last download. A body that the server compressed with gzip is not decompressed. Raises ImageRejected, or its
-        subclasses ImageUnreadable and FetchFailed if a later attempt may succeed. The errors do not name the address,
-        which may contain a key. Raises OSError if the disk is full.
+        last download. A body that the server compressed with gzip is not decompressed. If no later attempt can succeed,
+        raises ImageRejected; otherwise raises one of its subclasses ImageUnreadable and FetchFailed. The errors do not
+        name the address, which may contain a key. Raises OSError if the disk is full.
         """
         url = self._reachable.url(address)
         request = _Request("*/*", _IDENTITY + _COMPRESSED, url, secret, newest)

@@ -156,7 +156,7 @@ SEARCH = (
         "label_ef_factor",
         2,
         "x",
-        "the queries of a label are often far from its products and then need more candidates",
+        "factor of the estimated ef_search of a label, because its queries are often far from its products",
     ),
     Constant("label_union", 5, "values", "a longer list of values implies no labels: each index costs a scan"),
     Constant("label_sample", 100, "products", "sample that shows whether a scan of a label has missed near products"),

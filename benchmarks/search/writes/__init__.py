@@ -1,1 +1,1 @@
-"""Measures how vectors get into the tables and indexes of a model, and what changes of the catalog cost a search."""
+"""Measures how fast vectors get into a model's tables and indexes, and how changes of the catalog affect a search."""

@@ -2,9 +2,9 @@
 The vectors are computed beforehand.
 
 Windowshop writes by the calls of an encoder, which defers the indexes and builds them at the end. The baseline is COPY
-into two tables without keys, checks and indexes, and CREATE INDEX with the same parameters. In each step, Windowshop
-and the baseline take turns, in one database of one server. Both build an index with the same maintenance_work_mem and
-the same number of parallel workers.
+into two tables without keys, checks and indexes, and CREATE INDEX with the same parameters. Both work in one database
+of one server. Each step runs in both, one directly after the other. Both build an index with the same
+maintenance_work_mem and the same number of parallel workers.
 """
 
 import tempfile

@@ -1,4 +1,5 @@
-"""Measures what changes of the catalog cost the recall and the time of a search, before and after VACUUM and a rebuild.
+"""Measures by how much changes of the catalog lower the recall of a search and raise its time. The searches run before
+and after VACUUM, and after a rebuild of the indexes.
 
 All changes are made in a copy of the database. In a first round, a tenth of the products gets another image of the same
 kind, and a twentieth of the products is deleted and inserted again with another image. In the second round, three

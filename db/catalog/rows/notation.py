@@ -79,8 +79,8 @@ def with_one_meaning(
 ) -> Iterator[RawProduct | Other]:
     """Yield the rows. If the catalog shows the meaning of an ambiguous price or date, the row has this value in a
     notation with one meaning. With `states_currency`, a price without a currency gets the currency that all other rows
-    have. `catalog` is called once, for the first value of these two kinds. Rows of the other type are yielded
-    unchanged."""
+    have. `catalog` is called only once: when the first ambiguous value or the first such price comes. Rows of the other
+    type are yielded unchanged."""
     notation: Notation | None = None
     for row in rows:
         if isinstance(row, RawProduct):

@@ -1,9 +1,9 @@
 -- Returns the products of a page of shop.browse in the order p_sort (see sort_keys), with their rank (`place`) and
 -- their cursor. The cursor contains a hash of the sort, the rank, and up to two products, each with a hash of its keys:
 -- the product of the row and the product before it, if there is one. The next page begins after the product of the row.
--- If that product was deleted or its keys have changed, the page begins after the product before it. If neither product
--- can be used, the function assumes that the products of the cursor were deleted. It then uses the rank of the cursor
--- instead: it skips as many products as the rank says, less the number of products in the cursor.
+-- If that product was deleted or its keys have changed, the page begins after the product before it. If this product
+-- was deleted or its keys have changed too, the page begins as if both had been deleted: the number of skipped products
+-- is the rank in the cursor, minus the number of products in the cursor (1 or 2).
 create or replace function shop_private.browse_sorted(
     p_filter jsonb, p_catalog text, p_k integer, p_sort text, p_after uuid, p_after_cursor text
 )

@@ -2,7 +2,7 @@
 -- one. The caller repeats the call, each time in a transaction of its own, until calibration_id of the returned row is
 -- not null. The calibration is then complete. Between two calls the calibration holds no lock. If the caller is killed,
 -- a later caller with the same arguments continues after the last committed call. p_first says that this is the first
--- call of the caller. If it continues the calibration of an earlier caller, a message says so.
+-- call of the caller. If this first call continues the calibration of an earlier caller, a message says so.
 create or replace function shop_private.calibration_step(
     p_target double precision, p_k integer, p_queries integer, p_seconds double precision, p_first boolean
 )

@@ -2,13 +2,14 @@
 -- each host, the images that the worker already holds. From a host that answers, the worker gets images until it holds
 -- p_per_host images of that host. From a host that has not answered yet, or whose last recorded fetch failed, all
 -- workers together get one image. The workers get no other image of this host until p_seconds have passed or the result
--- of this fetch is recorded. A host that does not answer therefore occupies only one connection. There is one exception:
--- of a host that was never tried, each of several claims at the same moment can get an image. A paused host gives none.
+-- of this fetch is recorded. A host that does not answer therefore occupies only one connection. There is one
+-- exception: of a host that was never tried, each of several claims at the same moment can get an image. No image of a
+-- paused host is claimed.
 --
 -- The function finds each host with one index probe, so millions of images of one host do not slow a claim down. If
--- more than 1,000 hosts have pending images, a claim considers 1,000 hosts in the order of their names. They begin with
--- the host of an image near a random place of the work list, if there is such an image. So the time of a claim is
--- limited, and later claims reach the other hosts.
+-- more than 1,000 hosts have pending images, a claim considers 1,000 of them, so that its time is limited. These follow
+-- each other in the order of their names; after the last name comes the first name. The order usually begins with the
+-- host of an image near a random place of the work list, so that later claims reach the other hosts.
 create or replace function shop_private.fetch_claim(
     p_worker uuid, p_model_id smallint, p_limit integer, p_per_host integer, p_busy jsonb, p_seconds double precision
 ) returns table (

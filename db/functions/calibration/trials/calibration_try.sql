@@ -2,8 +2,8 @@
 -- calibration_finish). p_step describes the trial and is its name in calibration_list. If the time p_until comes before
 -- the trial is complete, the function returns null, and a later call continues the trial.
 --
--- A filter is condition number p_condition of calibration_conditions. The index and p_ef_search decide which search is
--- measured:
+-- The filter is condition number p_condition of calibration_conditions. The index and p_ef_search decide which search
+-- is measured:
 --   - over vectors, if p_ef_search is given: the search has this ef_search and no filter;
 --   - over vectors, if p_ef_search is null: the search has the filter, and the stop margin that narrow_margin computes
 --     from p_stop_margin;
