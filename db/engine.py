@@ -67,7 +67,7 @@ class Database:
     _opened: "WeakKeyDictionary[psycopg.Connection[Any], tuple[int | None, bool]]" = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
-    # Maps a connection to the time of its opening, as long as SQLAlchemy or a listener runs its first statements.
+    # Maps a connection to the time of its opening, until SQLAlchemy and the listeners have run its first statements.
     _starting: "WeakKeyDictionary[psycopg.Connection[Any], float]" = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
@@ -111,8 +111,8 @@ class Database:
             self._opened[connection] = (record.info.get(SERVER_PID, known), read)
             self._starting.pop(connection, None)
 
-        # SQLAlchemy and our listeners run the first statements on a new connection. So the connection is noted before
-        # they run.
+        # SQLAlchemy and our listeners run the first statements on a new connection. The connection is noted before, so
+        # that end_waits and end_slow_starts can break it while one of these statements waits.
         @event.listens_for(engine, "do_connect")
         def open_noted(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
             connection = dialect.connect(*arguments, **options)

@@ -3,8 +3,8 @@ shop.search and the other indexes (peers.py). The raw statement and the other in
 recall reaches the target; shop.search runs as calibrated.
 
 Each session is a thread of this process with a connection of its own. The threads and the server share the cores of
-the machine, so the figures of the server contain the work of its clients. hnswlib and faiss need no client; LanceDB
-uses all cores for each query.
+the machine, so the figures of the server contain the work of its clients. hnswlib and faiss run in these threads and
+have no clients. LanceDB uses all cores for each query.
 """
 
 import threading

@@ -2,8 +2,8 @@
 is when it is compressed.
 
 The pages are those of the generated catalog: the start page, a search, the view of a product, and a list with a filter.
-A page refers to its images by address, so the images do not count. The vectors of the texts are in the cache. Each
-request has other parameters, except those for the start page.
+A page refers to its images by address, so the images do not count. The vectors of the texts are in the cache. Except
+for the start page, no two requests have the same parameters.
 """
 
 import os

@@ -16,7 +16,7 @@ BITS = (
         "bit_list_candidates",
         LIST_CANDIDATES,
         "candidates",
-        "a leg reads one list for each of this many candidates: for 1,500 candidates of 100,000 vectors, 40 % of the "
+        "number of candidates for which a leg reads one list: for 1,500 candidates of 100,000 vectors, 40 % of the "
         "lists; with 16 % of the lists, recall@10 stayed below 0.95",
     ),
     Constant(

@@ -2,10 +2,11 @@
 -- function chooses ef_search for searches without a filter. For searches with a filter, it chooses the stop margin (see
 -- filtered_hnsw_leg), unless the index is over bits (see bit_leg). Of the values that it tries, it chooses the smallest
 -- whose recall@k reaches the target with 95 % confidence. If no value reaches the target, the function chooses the
--- knee, which is the smallest value whose recall is nearly the best. The function also measures the time of one
--- comparison, the time of one candidate of the index, and how similar queries are to unrelated products. With these
--- figures, the function then measures searches for mixes of products, and searches whose filter excludes the products
--- nearest to the query. Messages of level INFO report the progress.
+-- knee, which is the smallest value whose recall is nearly the best. A chosen stop margin that reaches the target is
+-- multiplied by a factor (see calibration_stop_margin). The function also measures the time of one comparison, the time
+-- of one candidate of the index, and how similar queries are to unrelated products. With these figures, the function
+-- then measures searches for mixes of products, and searches whose filter excludes the products nearest to the query.
+-- Messages of level INFO report the progress.
 --
 -- The function computes the stored durations from lower quartiles of the measured durations. Other load on the machine
 -- makes some measured durations longer, but this extra time is not a cost of a search. The function stores the result

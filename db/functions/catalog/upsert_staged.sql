@@ -10,8 +10,8 @@
 --
 -- Sessions may write the same products at the same time. Each product then has the columns and the images of one of
 -- these sessions. The reason is that the function writes both while it holds the lock of the product's row. The
--- function skips the lock of a product only if the product's columns and images are equal to the staged row in the same
--- snapshot.
+-- function does not lock a product if a single snapshot shows that its columns and its images already equal the staged
+-- row.
 --
 -- Hash and merge joins are disabled, so that stored rows are looked up by key. The planner has no statistics of the
 -- temporary table, and would otherwise read the whole catalog for each chunk of a load.
