@@ -293,7 +293,7 @@ def against(
     other_home: Annotated[
         Path,
         typer.Argument(
-            help="Home folder of the other version, with the same catalog. This version must not upgrade it."
+            help="Home folder of the other version, with the same catalog. This version must not upgrade this folder."
         ),
     ],
     other_python: Annotated[Path, typer.Option(help="Python interpreter of the other version's environment.")],

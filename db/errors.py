@@ -3,10 +3,10 @@
     WindowshopError
     ├── SettingsError            a setting or an argument is wrong                    2
     ├── DatabaseError            PostgreSQL refused or failed                         3
-    │   ├── DatabaseUnreachable  nothing answers at that address
+    │   ├── DatabaseUnreachable  no connection to the database can be opened
     │   ├── LoginRefused         wrong user or password, or a login without the rights
     │   ├── MissingExtension     pgvector, dblink or pg_trgm is not installed
-    │   ├── SchemaMismatch       the schema is behind or ahead of this code
+    │   ├── SchemaMismatch       the schema does not work with this code
     │   ├── DependentObjects     an upgrade would break objects of a site that use our functions
     │   ├── StatementRefused     the statement itself is at fault (syntax, rights, timeout)
     │   └── EncoderUnavailable   a text or image could not be encoded

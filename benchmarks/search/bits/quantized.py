@@ -6,8 +6,8 @@ the newest index. It is therefore measured twice: before and after the index ove
 turns with the raw statement over vectors, and its p50 is divided by the p50 of this statement. The quotient of the two
 ratios says how much longer a search by bits takes.
 
-Two other ways to use bits are measured: an exact scan whose first pass compares the bits of all vectors, which is not
-part of Windowshop, and an HNSW index over the same bits, which Windowshop builds only over few rows.
+Two other ways to use bits are measured. The first is an exact scan whose first pass compares the bits of all vectors;
+Windowshop has no such scan. The second is an HNSW index over the same bits, which Windowshop builds only over few rows.
 """
 
 import time
