@@ -59,7 +59,7 @@ def create(
     """Create a key and return its token, which is stored nowhere.
 
     Without `catalogs` and `filter_` the key allows all catalogs and all products. Raises StatementRefused if the
-    database refuses a value: for example, the name is in use, or a filter is given for another scope than search.
+    database refuses a value: for example, the name is in use, or a filter is given for a scope other than search.
     """
     token = PREFIX + secrets.token_urlsafe(32)
     written = None if filter_ is None else json.dumps(filter_)

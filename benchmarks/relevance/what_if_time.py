@@ -96,7 +96,7 @@ def run(rows: int, folder: Path | None) -> None:
                         max(waits) <= MOST_WAIT,
                     ),
                     Line(f"{what}: median wait of a price update", f"{statistics.median(waits) * 1000:.1f} ms"),
-                    Line(f"{what}: queries with another first page", f"{changed}"),
+                    Line(f"{what}: queries with a different first page", f"{changed}"),
                 ]
                 raw[what] = {"alone": alone, "beside": beside, "waits": waits}
             described = measured.described()
@@ -121,7 +121,7 @@ def judge(measured: Shop) -> None:
 
 
 def ask(measured: Shop, change: Mapping[str, object]) -> tuple[float, int]:
-    """Returns the seconds of what_if, and the number of queries with another first page."""
+    """Returns the seconds of what_if, and the number of queries whose first page changes."""
     with psycopg.connect(address(measured.database, Role.APP), autocommit=True) as conn:
         began = time.perf_counter()
         rows = conn.execute(

@@ -23,7 +23,7 @@ def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: 
     """Replace the text of a price by the amount. If the text is not a price, or its currency is not the currency of
     the product, add a fault and replace the text by None.
 
-    If the product has no currency yet, it gets the currency in the text. If the text of `price` names another currency
+    If the product has no currency yet, it gets the currency in the text. If the text of `price` names a currency other
     than that of the product, the product's currency is replaced by None too. Adds a warning if the amount is the lowest
     of several prices or a price without tax. Also adds a warning for a price of 0, and if the currency has three
     decimals and the amount loses the third.

@@ -12,8 +12,8 @@ BLOCKS = frozenset((
     "td", "th", "tr", "ul",
 ))  # fmt: skip
 UNSEEN = frozenset(("script", "style", "template", "head", "noscript"))
-# The tags of HTML that are removed. A start tag with another name of letters and digits only, such as <M> in
-# "Size <M>", counts as text. All other tags, such as <o:p>, are removed too.
+# The tags of HTML that are removed. A start tag that is not in this list, such as <M> in "Size <M>", counts as text if
+# its name has only letters and digits. All other tags, such as <o:p>, are removed too.
 TAGS = BLOCKS | UNSEEN | frozenset((
     "a", "abbr", "acronym", "area", "audio", "b", "base", "bdi", "bdo", "big", "body", "button", "canvas", "caption",
     "center", "cite", "code", "col", "colgroup", "data", "datalist", "del", "details", "dfn", "dialog", "dir", "em",

@@ -206,7 +206,7 @@ def delete_list(conn: Connection, skus: Sequence[str], catalog: str = "main") ->
 def delete_filtered(
     conn: Connection, filter_: str, catalog: str, rows: int, *, every: bool = False
 ) -> tuple[int, bool]:
-    """Delete up to `rows` products that pass a filter, which is JSON. Returns their number, and whether others pass.
+    """Delete up to `rows` products that pass a filter, which is JSON. Returns their number, and whether more pass.
 
     Raises StatementRefused for an invalid filter and, unless `every` is set, for a filter that every product of the
     catalog passes.

@@ -104,7 +104,7 @@ def _with_number(cell: str) -> tuple[int | None, str | None]:
 def address(cell: str) -> str:
     """Read the address of a page or an image. An address without a scheme is accepted, because it may be relative.
 
-    Raises ValueError for another scheme than http, https, s3 and gs, because a link to an address such as
+    Raises ValueError for any scheme but http, https, s3 and gs, because a link to an address such as
     javascript:alert(1) would run the code of a stranger.
     """
     if OTHER_SCHEME.match(cell):

@@ -55,7 +55,7 @@ class Downloaded:
     """A finished download. `url` is the URL after all redirects.
 
     The next request to `url` sends the headers `validators`, so that the server sends the file only if the file has
-    changed. No other URL gets these headers, because another URL may have another file.
+    changed. No other URL gets these headers, because another URL may have a different file.
     """
 
     url: httpx2.URL
@@ -139,7 +139,7 @@ class Fetcher:
     ) -> Downloaded | None:
         """Write the bytes of a URL to `file`, or return None if the server answers that the file is not modified.
 
-        The headers in `secret` are not sent to another scheme, host or port that a redirect leads to. `newest` is the
+        If a redirect leads to another scheme, host or port, the headers in `secret` are not sent there. `newest` is the
         last download. A body that the server compressed with gzip is not decompressed. If no later attempt can succeed,
         raises ImageRejected; otherwise raises one of its subclasses ImageUnreadable and FetchFailed. The errors do not
         name the address, which may contain a key. Raises OSError if the disk is full.

@@ -173,7 +173,7 @@ class Columns:
 
         Images and keywords are gathered from all columns of their field. Any other field takes its value from the first
         of its columns that has a value. The values of the columns after that column become attributes. A sale price or
-        compare-at price also becomes an attribute if its column names another currency than that of the price.
+        compare-at price also becomes an attribute if its column names a currency other than that of the price.
         """
         read = dict(self.positions)
         for field, name, position in self.more:

@@ -6,8 +6,8 @@
 -- So a process without an image root can write an exported product again.
 --
 -- An image is replaced if its uri, its image root or the version of its file has changed since the last load. The
--- version is the size and the times of the file. If the feed has another perceptual hash for an unchanged image, the
--- function stores the new hash. If no version of an image's file is stored yet, the function stores the version.
+-- version is the size and the times of the file. If the feed has a new perceptual hash for an unchanged image, the
+-- function stores this hash. If no version of an image's file is stored yet, the function stores the version.
 -- Returns the number of images that were deleted, added or replaced.
 create or replace function shop_private.upsert_staged_images(p_image_root_id smallint)
 returns bigint
