@@ -46,7 +46,7 @@ def read_price(name: str, texts: dict[str, Any], faults: list[Fault], warnings: 
         texts["currency"] = in_price
     if name == "price" and texts[name] == 0:
         warnings.append(
-            (name, "price is 0, so the product is free of charge; a product without a price has an empty one")
+            (name, "price is 0, so the product is free of charge; if the product has no price, leave the price empty")
         )
     if texts[name] is not None and (remark := prices.remark(written)):
         warnings.append((name, f'{name} "{prices.shown(written)}" is stored as {texts[name]}, {remark}'))
@@ -76,7 +76,7 @@ def read_offer(
             faults.append((name, f"{name} is left out, because the price is faulty"))
             texts[name] = None
         elif symbol and (unit := _unit(written)) and not prices.may_be_equal(symbol, unit):
-            faults.append((name, f'{name} "{prices.shown(written)}" is not in the currency of another price, {symbol}'))
+            faults.append((name, f'{name} "{prices.shown(written)}" is not in {symbol}, the currency of another price'))
             texts[name] = None
         read_price(name, texts, faults, warnings)
         symbol = symbol or _shared_symbol(written, texts)
