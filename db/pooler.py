@@ -60,7 +60,7 @@ def refuse_transaction_pooler(database: "Database", role: Role | None, what: str
 
 
 def _shares(first: Connection, second: Connection) -> bool:
-    """Return whether two transactions of `first` use different server processes, or share one with `second`."""
+    """Return whether two transactions of `first` use different server processes, or use that of `second`."""
     before = first.scalar(text(_PID))
     first.commit()
     other = second.scalar(text(_PID))  # `second` keeps its server process until its transaction ends

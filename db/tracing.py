@@ -1,8 +1,8 @@
 """Records traces with OpenTelemetry, if an environment variable in ENDPOINTS is set.
 
-Otherwise nothing of OpenTelemetry is imported. A trace goes from an HTTP request through SQL to the encoder's batch:
-the setting `shop.traceparent` of a session takes the trace into the request that the gateway queues. A span contains no
-text of a query, no product and no message of an error.
+If none is set, nothing of OpenTelemetry is imported. A trace leads from an HTTP request through SQL to the encoder's
+batch: the setting `shop.traceparent` of a session names the trace, and the gateway stores this name with the request
+that it queues. A span contains no text of a query, no product and no message of an error.
 """
 
 import os

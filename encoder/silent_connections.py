@@ -40,12 +40,12 @@ LONGEST_PAUSE = 5.0  # largest number of seconds between two questions about a l
 # second for each SLOWEST_BYTES of its statement.
 SILENT_SECONDS = 0.5
 SLOWEST_BYTES = 100_000
-# An idle session is ended only after this time, because it proves to waiting queries that an encoder is connected
-# (`encoder_alive`). Any other session is ended at once.
+# An idle session is ended only after this time. Until then, it proves to waiting queries that an encoder is connected
+# (`encoder_alive`), while the encoder connects again. Any other session is ended at once.
 END_AFTER_SECONDS = 5.0
 ANSWER_SECONDS = 2  # time limit of a question to the server
 # Time limit of the statements that SQLAlchemy runs on each new connection. The pid of the connection's session is known
-# only after these statements.
+# only after these statements, so the server cannot be asked about the session before.
 START_SECONDS = 10.0
 
 _STATES = """

@@ -1,4 +1,4 @@
-"""Runs in a decoder process: turns the bytes of an image file into the bytes of a thumbnail.
+"""Runs in a decoder process: turns the bytes of an image file into the bytes of a thumbnail or of a region.
 
 The functions import Pillow themselves. The web service imports this module to send calls to a decoder process, and
 should not load Pillow.
@@ -14,8 +14,8 @@ from db.images.worker_pool import limit_memory
 
 
 def warm_up(memory_bytes: int, niceness: int) -> None:
-    """Import Pillow, and limit the process. A new process of the pool calls this first, so that the time limit of a
-    thumbnail does not include the import."""
+    """Import Pillow, lower the priority of the process by `niceness`, and limit its memory. A new process of the pool
+    calls this first, so that the time limit of a thumbnail does not include the import."""
 
     import db.images.opening  # noqa: F401
 

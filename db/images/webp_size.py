@@ -1,5 +1,5 @@
-"""Reads the size of a WebP from its first bytes. Pillow reserves memory for two copies of the image before it tells the
-size."""
+"""Reads the size of a WebP from its first bytes. Pillow tells the size only after it has reserved memory for two copies
+of the image, so too large an image must be refused before Pillow opens it."""
 
 _HEADER = 30  # bytes
 

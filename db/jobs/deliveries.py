@@ -26,7 +26,8 @@ log = structlog.get_logger()
 
 NOTES = 1_000  # notes that one transaction turns into messages
 MOST_WAITING = 10_000  # messages; a webhook with more is disabled if its last attempt failed
-BUSY = 1_000  # messages; while more than this wait for a receiver that accepts messages, it gets no further messages
+# While more messages than this wait for a receiver that accepts messages, no further messages are made for it.
+BUSY = 1_000
 # Seconds before the next attempt, after each failed attempt. These are the pauses that Standard Webhooks recommends.
 PAUSES = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 ATTEMPTS = len(PAUSES) + 1
@@ -85,8 +86,8 @@ class Deliveries:
         self._threads = ThreadPoolExecutor(webhooks.MAX_WEBHOOKS, "webhook")
 
     async def make_messages(self, connector: PsycopgConnector) -> list[int]:
-        """Turn notes into messages, but not for busy receivers (see BUSY). Disable each failing webhook for which more
-        than MOST_WAITING messages wait.
+        """Turn notes into messages, but not for busy receivers (see BUSY). Disable each webhook whose last attempt
+        failed and for which more than MOST_WAITING messages wait.
 
         Returns the ids of the webhooks with due messages.
         """

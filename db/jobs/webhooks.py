@@ -23,7 +23,7 @@ KINDS = ("searchable", "quarantined", "matched")
 MAX_WEBHOOKS = 20
 MAX_URL = 2_000  # characters
 SECRET_BYTES = 32
-GONE = 410  # with this status, a receiver asks for no more messages
+GONE = 410  # a receiver that answers with this status wants no more messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,8 @@ def every_webhook(conn: Connection) -> list[ListedWebhook]:
 
 
 def remove(conn: Connection, name: str) -> bool:
-    """Delete a webhook with its messages. If it was the last webhook, all notes of products still to be reported
-    (webhook_note) are deleted too."""
+    """Delete a webhook with its messages. If it was the last webhook, also delete all notes about products that are
+    still to be reported (webhook_note)."""
     found = conn.execute(webhook.delete().where(webhook.c.name == name)).rowcount > 0
     conn.execute(text("delete from shop_private.webhook_note where not exists (select from shop_private.webhook)"))
     return found
@@ -126,7 +126,7 @@ def test(conn: Connection, name: str, poster: "Poster") -> str | None:
 @dataclass(frozen=True, slots=True)
 class Sent:
     failure: str | None  # None: the receiver has accepted the message
-    is_gone: bool = False  # the receiver asks for no more messages
+    is_gone: bool = False  # the receiver wants no more messages
 
 
 def send(poster: "Poster", url: str, secret: str, message_id: str, body: str) -> Sent:

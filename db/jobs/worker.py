@@ -1,8 +1,7 @@
 """Runs the jobs of a site on procrastinate. Any number of processes may run; each job runs in one of them.
 
     every 15 seconds    look_around: makes the messages of webhooks, makes a job for each due feed and for each webhook
-                        with due messages, and queues the jobs of dead processes again; a job that has had
-                        ATTEMPTS attempts fails instead
+                        with due messages, and takes up the jobs of dead processes (see below)
     every 10 minutes    refresh_suggestions: computes the texts that shop.suggest shows
     every hour          refresh_signals: computes the popularity and the distributions of signals
                         delete_old: deletes old events and cached queries in batches, the salts with which visitors
@@ -11,7 +10,8 @@
                         deliver: sends the messages of a webhook; one such job of a webhook runs at a time
 
 procrastinate makes one job each time a periodic task is due, however many processes run. Each process sends a
-heartbeat. When a process dies, another process runs its jobs again, except those that have had ATTEMPTS attempts.
+heartbeat. When a process dies, its jobs are queued again, and another process runs them. A job of a dead process that
+has had ATTEMPTS attempts fails instead.
 """
 
 import asyncio
@@ -82,8 +82,8 @@ class FeedFailed(Exception):
 
 
 class _Retry(BaseRetryStrategy):
-    """Runs a job again if its process stops. If a load failed and a later attempt may succeed, tries it up to ATTEMPTS
-    times in all."""
+    """Runs a job again if its process stops. Repeats a failed load that may succeed later, up to ATTEMPTS attempts in
+    all."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if isinstance(exception, asyncio.CancelledError):

@@ -110,7 +110,8 @@ def defer_vectors(database: Database, model_ids: Sequence[int]) -> list[str]:
 def build(
     database: Database, names: Sequence[str] | None = None, on_progress: Progress = lambda _name, _phase, _share: None
 ) -> list[str]:
-    """Build the deferred indexes and add the deferred foreign keys, or only those in `names`. Returns their names.
+    """Build the deferred indexes and add the deferred foreign keys, or only those in `names`. Returns the names of the
+    indexes that were built and of the foreign keys that were added.
 
     If another session is doing this, nothing is built or added. Searches, loads and encoders continue during a build.
     Raises DatabaseError if the login may not build indexes.
@@ -205,7 +206,7 @@ _NOTE_KEYS = text(
     "select c.conname, cast(:table as text), format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, "
     "c.conname, pg_get_constraintdef(c.oid)) from pg_constraint c where c.contype = 'f' "
     "and c.connamespace in ('shop'::regnamespace, 'shop_private'::regnamespace) and c.conname = any(:names) "
-    # Without this trigger, the images of a deleted product would stay.
+    # Keys are deferred only if this trigger exists. Without it, the images of a deleted product would stay.
     "and exists (select from pg_trigger where tgrelid = 'shop.product'::regclass and tgname = 'product_deleted') "
     "on conflict (name) do nothing returning name"
 )
@@ -235,7 +236,7 @@ def _build(conn: Connection, index: Deferred) -> None:
         return
     concurrently = index.definition.replace("CREATE INDEX", "create index concurrently if not exists", 1)
     if conn.scalar(text("select to_regclass(:table)"), {"table": f'shop."{index.table}"'}) is not None:
-        if "USING ivfflat" in concurrently:  # the number of lists suited the rows of an earlier build
+        if "USING ivfflat" in concurrently:  # the definition has the number of lists of an earlier build
             rows = conn.scalar(text(f'select count(*) from shop."{index.table}"')) or 0
             concurrently = re.sub(r"lists='?\d+'?", f"lists='{index_lists(rows)}'", concurrently)
         _drop_invalid(conn, index.name)

@@ -40,7 +40,7 @@ _UNION = int(_CONSTANTS["label_union"])  # a search reads the indexes of at most
 
 @dataclass(slots=True)
 class Filters:
-    """The filters of searches. `values` counts the searches for each pair of a field and a value as JSON."""
+    """The filters of searches. `values` counts the searches for each pair of a field and a value; the value is JSON."""
 
     searches: int = 0
     skipped: int = 0  # lines that are too long or no JSON object, or whose `labels` are no object
@@ -72,8 +72,8 @@ class Advice:
 def implied(asked: Any) -> dict[str, list[Any]]:
     """Return the fields for which a filter accepts only a few values, with these values.
 
-    shop_private.implied_labels does the same for searches, but reads longer lists than MOST_LIST too. If a filter
-    restricts a field twice, the shorter list counts.
+    shop_private.implied_labels does the same for searches, but also reads lists of more than MOST_LIST values. If a
+    filter restricts a field twice, the shorter list counts.
     """
     found: dict[str, list[Any]] = {}
 
@@ -110,10 +110,10 @@ def _top(path: Any) -> str | None:
 
 
 def labels_of(asked: str | None, catalog: str | None) -> dict[str, list[Any]]:
-    """Return the fields and values that a search implies: its catalog, and the fields of `implied` for its filter
-    `asked`, at most MOST_FIELDS in all.
+    """Return the fields and values that a search implies: its catalog, and what `implied` returns for its filter
+    `asked`. There are at most MOST_FIELDS fields.
 
-    A value is left out if it and its field have more than MOST_VALUE characters.
+    A value is left out if it and the name of its field have more than MOST_VALUE characters together.
     """
     found = {"catalog": [catalog or "main"], **implied(json.loads(asked) if asked else None)}
     short = {name: [value for value in values if _is_short(name, value)] for name, values in found.items()}
@@ -154,8 +154,8 @@ def read_filters(lines: Iterable[str]) -> Filters:
 
 
 def _pairs(labels: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the fields and values of a search. Values of label_indexes.TOP are left out if no product type of the
-    search has a ">"."""
+    """Yield the fields and values of a search. Values of label_indexes.TOP are left out if the search names product
+    types, but none with a ">"."""
     for name, values in labels.items():
         if name == label_indexes.TOP and ">" not in str(labels.get("product_type", ">")):
             continue

@@ -105,7 +105,8 @@ def every_login(conn: Connection, roles: Roles) -> list[Login]:
 
 
 def deviations(conn: Connection, roles: Roles) -> Iterator[Deviation]:
-    """Yield the deviations of logins from their rules. temp_file_limit counts only if the current user may set it."""
+    """Yield the deviations of logins from their rules. temp_file_limit is checked only if the current user may set
+    it."""
     database = sql.Identifier(str(conn.scalar(text("select current_database()"))))
     usable = _server(conn)["usable"]
     may_limit_files = conn.scalar(text("select has_parameter_privilege('temp_file_limit', 'set')"))

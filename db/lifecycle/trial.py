@@ -1,5 +1,5 @@
-"""Measures a model that does not serve against the serving model, with the same queries. The searches are
-exact: they compare all vectors, without an index."""
+"""Measures two models with the same queries: one that does not serve, and the serving model, its rival. The searches
+are exact: they compare all vectors, without an index."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -38,7 +38,8 @@ class Calibration:
     # the chosen settings with queries that are mixes of products, and with filters that exclude the products nearest to
     # the query.
     measured: list[dict[str, Any]]
-    advice: str | None  # the recalls below the target, and an index that finds more; None: none is below the target
+    # The recalls below the target, and an index that finds more. None: no recall is below the target.
+    advice: str | None
 
     def missed(self) -> list[dict[str, Any]]:
         """Return the entries of `measured` that have a chosen setting and a `lowest` below the target recall.

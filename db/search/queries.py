@@ -1,4 +1,5 @@
-"""Lists queries that show a shop what to improve: queries without a result, with few clicks, or often not cached."""
+"""Lists queries that show a shop what to improve: queries without a result, queries with few clicks, and queries whose
+vector was often missing in the query cache."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

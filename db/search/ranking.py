@@ -240,8 +240,8 @@ def browse(conn: Connection, params: SearchParams, sort: str | None = None) -> l
 
 
 def browse_total(conn: Connection, filter_: str | None, catalog: str) -> int:
-    """Return the number of groups of variants with a product that passes the filter. A product without item_group_id
-    is a group of its own. Reads all products that pass."""
+    """Return the number of groups of variants in which at least one product passes the filter. A product without
+    item_group_id is a group of its own. Reads all products that pass."""
     return int(driver_rows(conn, _BROWSE_TOTAL, {"filter": filter_, "catalog": catalog})[0][0])
 
 

@@ -51,8 +51,8 @@ api_key = Table(
     schema=PRIVATE,
 )
 
-# A row is a write to which a client gave an idempotency key. If several requests have the same key, the request that
-# claims the key (see claimed_at) runs.
+# A row is a write to which a client gave an idempotency key. If several requests have the same key, only the request
+# that claims the key (see claimed_at) runs.
 
 idempotency = Table(
     "idempotency",

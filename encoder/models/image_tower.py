@@ -33,7 +33,8 @@ def image_tower(module: SentenceTransformer, device: str, precision: str = "auto
     if "image" in routes and hasattr(routes["image"][0], "shape"):  # the starter model
         route = routes["image"][0]
         return ImageTower(route.shape, lambda pixels: route({"pixel_values": pixels.permute(0, 3, 1, 2)})[_VECTOR])
-    # A pair of two models has a route for images. Otherwise one module encodes both texts and images.
+    # A model that was saved from a text model and an image model has a route for images. In any other model, one module
+    # encodes both texts and images.
     parts = list(routes["image"]) if "image" in routes else list(module)
     own = getattr(parts[0], "model", None)
     if len(parts) == 1 and getattr(getattr(own, "config", None), "model_type", None) in FAMILIES:

@@ -13,8 +13,8 @@ CUTS = (1, 5, 10)
 class Scores:
     """The scores of one split. The queries are the distinct titles.
 
-    ``recall_k`` is the share of queries that find an image of that title among the first k of all test images. ``mrr``
-    is the mean of 1 / rank of the first image of that title. For ``r_precision`` the query is an image. If R other
+    ``recall_k`` is the share of queries that find an image of their title among the first k of all test images. ``mrr``
+    is the mean of 1 / rank of the first image of their title. For ``r_precision`` the query is an image. If R other
     images have the head noun of the query, the score of the query is the share of images with that noun among the R
     nearest images. ``r_precision`` is the mean score.
     """

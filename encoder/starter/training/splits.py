@@ -1,12 +1,12 @@
 """Draws, writes and reads the four held-out splits, which are committed as ``splits.json``.
 
-A pair is a drawing with its texts, and the head noun of its title says what it shows (pairs.py). A split is a set of
-head nouns that are held out. The test side of the split has the pairs with one of these head nouns.
-The training side has the pairs whose title, keywords and head noun contain none of these nouns. All other pairs belong
-to neither side. For example, if dog is held out, an image of a kennel with the keyword "dog" belongs to neither side.
-So no title, keyword or head noun of the training side has the head noun of a test pair. There is one exception:
-``pairs.csv`` has the misspelt head noun ``sho`` for four pairs of tennis and ballet shoes. These pairs are on the test
-side of the first split, whose training side has 13 pairs with the word shoe.
+A pair is a drawing with its texts, and the head noun of its title says what the drawing shows (pairs.py). A split is a
+set of head nouns that are held out. The test side of the split has the pairs with one of these head nouns. The training
+side has the pairs whose title, keywords and head noun contain none of these nouns. All other pairs belong to neither
+side. For example, if dog is held out, an image of a kennel with the keyword "dog" belongs to neither side. So no title,
+keyword or head noun of the training side has the head noun of a test pair. There is one exception: ``pairs.csv`` has
+the misspelt head noun ``sho`` for four pairs of tennis and ballet shoes. These pairs are on the test side of the first
+split, whose training side has 13 pairs with the word shoe.
 """
 
 import json
