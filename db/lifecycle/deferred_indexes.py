@@ -2,8 +2,8 @@
 
 Building an index on a filled table takes a fraction of the time that maintaining the index during a load takes.
 `shop.deferred_index` holds the definition of each deferred index. The load or the encoder that deferred an index also
-builds the index. If that process was killed, the next load, the next encoder or `windowshop index build` builds the
-index. Until then, searches do without it.
+builds the index. If that process was killed, the next load builds the indexes of products, the next encoder those of
+vectors, and `windowshop index build` all of them. Until then, searches do without these indexes.
 
 A first load also defers the foreign keys in PRODUCT_KEYS, because PostgreSQL checks the key of each inserted row
 separately. These checks take a seventh of the time that the database spends on the load. The process that builds the

@@ -33,8 +33,8 @@ def is_elsewhere(conn: Connection) -> bool:
 
 
 def check(conn: Connection) -> None:
-    """Raise DatabaseError if this database is a copy made from a dump or a template, and its gateway leads to the
-    original. A promoted standby passes this check."""
+    """Raise DatabaseError if this database is a copy whose gateway leads to the original. The check finds copies that
+    were made from a dump, from a template or by restore.sh. A promoted standby passes the check."""
     if is_elsewhere(conn):
         raise DatabaseError(
             "this database is a copy, and its gateway leads to the original",

@@ -65,7 +65,7 @@ def claim(
     `busy` maps each host to the number of its images that this worker already holds for fetching; these images count
     towards `per_host`. If a host has not answered yet, or if the last fetch from it failed, all workers together claim
     only one of its images. They claim the next one when the result of the first is recorded, or when `seconds` have
-    passed.
+    passed. But if nobody has tried the host before, each of several claims at the same moment can get an image.
     """
     parameters = {
         "worker": worker,
