@@ -1,1 +1,2 @@
-"""Manages the life of a model (coverage, indexes, trial, promotion, rollback), logins, and checks of the site."""
+"""Manages the life of a model (coverage, indexes, trial, promotion, rollback) and the logins of a site, and checks
+parts of the site, such as the gateway."""

@@ -1,4 +1,5 @@
-"""Defines the tables of judgements, of evaluations of search, and of shoppers' events."""
+"""Defines the tables of judgements, of evaluations of search, of shoppers' events, and of the salt with which the page
+hashes its visitors."""
 
 from sqlalchemy import (
     BigInteger,

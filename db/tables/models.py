@@ -1,4 +1,5 @@
-"""Defines the tables of models, of the history of serving models, of deferred indexes, and of the site's revisions."""
+"""Defines the tables of models, of the history of serving models, of deferred indexes, of labels, and of the site's
+revisions."""
 
 from sqlalchemy import (
     BigInteger,

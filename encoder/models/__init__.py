@@ -1,1 +1,2 @@
-"""Loads and runs CLIP, SigLIP and the other models that sentence-transformers supports."""
+"""Loads and runs models: the starter, CLIP, SigLIP, other models that sentence-transformers supports, and OpenCLIP
+checkpoints."""
