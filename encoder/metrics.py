@@ -44,7 +44,7 @@ class EncoderMetrics:
         )
         self._waits = Histogram(
             "windowshop_encoder_query_wait_seconds",
-            "Time from the request for a query to the start of its batch.",
+            "Time that a query waits, from the request to encode it to the start of its batch.",
             buckets=SECONDS,
             registry=self.registry,
         )
@@ -136,7 +136,7 @@ class _Work(Collector):
             return
         oldest = "Time for which the oldest title or image that is due has waited."
         yield GaugeMetricFamily("windowshop_work_oldest_seconds", oldest, backlog.oldest_seconds)
-        waiting = "Titles and images that are not encoded yet, up to 10,000."
+        waiting = "Titles and images that wait to be encoded, up to 10,000."
         yield GaugeMetricFamily("windowshop_work_waiting", waiting, backlog.waiting)
         quarantined = "Titles and images in quarantine, up to 10,000."
         yield GaugeMetricFamily("windowshop_work_quarantined", quarantined, backlog.quarantined)

@@ -30,7 +30,9 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 console = Console()
 
 Cache = Annotated[Path, typer.Option(help="Folder for computed features.")]
-Seed = Annotated[int, typer.Option(help="Seed of the drawn views and captions, and of the initial weights.")]
+Seed = Annotated[
+    int, typer.Option(help="Seed for the random choice of views and captions, and for the initial weights.")
+]
 Threads = Annotated[int, typer.Option(help="Number of torch threads.")]
 
 _CACHE = Path(".cache/starter")

@@ -139,7 +139,7 @@ def server(python: Path, home: Path) -> Iterator[Version]:
 @contextmanager
 def _serving(python: Path, home: Path) -> Iterator[str]:
     command = [str(python), "-m", "windowshop", "serve", "--port", "0"]
-    # The log goes to a file, because a server stops at its next log line if its log is a full pipe that nobody reads.
+    # The log goes to a file, because a server blocks at its next log line if its log is a full pipe that nobody reads.
     with tempfile.NamedTemporaryFile("w+") as log:
         process = subprocess.Popen(command, env=environment(home), cwd=home, stderr=log)
         try:

@@ -15,7 +15,7 @@ Network = IPv4Network | IPv6Network
 PORTS = {"http": 80, "https": 443}
 
 # `is_global` is true for these networks in some or all versions of Python, although no public image is there. The
-# networks are protocol assignments, 6to4 relays, and the address at which Azure serves its own machines.
+# networks are protocol assignments, 6to4 relays, and the address of Azure's metadata service.
 _CLOSED_V4 = [ip_network(n) for n in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")]
 # An IPv6 address must be in the allocated unicast range. The networks of Teredo and 6to4, whose addresses embed an IPv4
 # address, are excluded. The networks for documentation are excluded, too. Mapped addresses and NAT64 are outside the
@@ -23,8 +23,8 @@ _CLOSED_V4 = [ip_network(n) for n in ("192.0.0.0/24", "192.88.99.0/24", "168.63.
 _UNICAST_V6 = ip_network("2000::/3")
 _CLOSED_V6 = [ip_network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 
-# Addresses at which Amazon, Google, Alibaba and Azure serve their own machines. (The link-local networks have further
-# such addresses.)
+# Addresses of the metadata services of Amazon, Google, Alibaba and Azure, which give credentials to virtual machines.
+# (The link-local networks have further such addresses.)
 _CREDENTIALS = ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16")
 
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
@@ -91,8 +91,8 @@ class Reachable:
 
 
 def _serves_credentials(ip: Ip) -> bool:
-    """Return whether a cloud may serve the credentials of its machines at this address. No listed host may lead there,
-    because the listed name may have a wildcard, or belong to somebody else."""
+    """Return whether a cloud may serve the credentials of its machines at this address. An entry of `hosts`
+    does not allow such an address: the entry can cover all subdomains, and somebody else can control the name."""
     mapped = getattr(ip, "ipv4_mapped", None)
     return (mapped or ip).is_link_local or str(mapped or ip) in _CREDENTIALS
 

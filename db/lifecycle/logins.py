@@ -2,7 +2,7 @@
 
 PostgreSQL lets every role change its own password and the defaults of its own sessions, and any session may lift its
 statement_timeout. PostgreSQL does not let a role change its own connection limit or temp_file_limit. So only these two
-limits protect the service. `db upgrade` sets all other defaults again.
+limits protect the service. `db upgrade` restores the other settings that have a rule, if a role has changed its own.
 """
 
 from collections.abc import Iterator, Mapping

@@ -9,16 +9,18 @@ MB = 1 << 20
 PAGE = 8192 - 32  # bytes of a page that a vector index can use: without the header and the page's special space
 HUGE_PAGE = 2 * MB
 
-# (largest number of vectors, m, ef_construction). With pgvector's defaults (16, 64), texts needed an ef_search of 60
-# for a recall@10 of .98 at 25,000 products, 100 at 100,000, and 250 at 400,000. For a recall of .99, they needed 170 at
-# 100,000 products and 1000 at 1,000,000, and 1000 is pgvector's largest ef_search. So larger catalogs need more links.
-# The authors of HNSW call an m of 5 to 48 reasonable (Malkov and Yashunin, "Efficient and robust approximate nearest
-# neighbor search using HNSW graphs", 2018). pgvector refuses an ef_construction below 2 m.
+# (largest number of vectors, m, ef_construction). With pgvector's defaults (16, 64), a search by a text reached a
+# recall@10 of .98 with an ef_search of 60 (25,000 products), of 100 (100,000) or of 250 (400,000). For .99, it needed
+# an ef_search of 170 (100,000) or of 550 to 1000 (1,000,000), and pgvector allows at most 1000. So larger catalogs need
+# a larger m, which is the number of links. The authors of HNSW call an m of 5 to 48 reasonable (Malkov and Yashunin,
+# "Efficient and robust approximate nearest neighbor search using HNSW graphs", 2018). pgvector refuses an
+# ef_construction below 2 m.
 PARAMETERS = ((500_000, 16, 64), (2_000_000, 24, 128), (None, 32, 200))
 
 # An index over bits has lists (IVFFlat) from LISTED_ROWS vectors on. The number of lists is the square root of the
-# number of vectors, so finding the nearest lists takes about as long as reading one. pgvector's build needs 204 bytes
-# x lists squared of maintenance_work_mem for its sample of 50 vectors a list: 1.8 GB for MOST_LISTS.
+# number of vectors, up to MOST_LISTS, so finding the nearest lists takes about as long as reading one. For a sample of
+# 50 vectors a list, a build needs a maintenance_work_mem of 204 bytes times the square of the number of lists: 1.8 GB
+# for MOST_LISTS.
 LISTED_ROWS = 10_000
 MOST_LISTS = 3_000
 
@@ -76,8 +78,8 @@ def hnsw_bytes(vectors: int, dimension: int, m: int) -> int:
 
 
 def bits_bytes(vectors: int, dimension: int) -> int:
-    """Return the size of an IVFFlat index over a bit for each number. The last page of each list is half empty on
-    average, and each list has a centre."""
+    """Return the size of an IVFFlat index over bits, which has one bit for each number of a vector. The last page of
+    each list is half empty on average, and each list has a centre."""
     lists, code = index_lists(vectors), ceil(dimension / 8)
     pages = vectors / (PAGE // (code + 20)) + lists / 2 + lists / (PAGE // (code + 32))
     return ceil(pages) * 8192

@@ -11,8 +11,8 @@ from typing import Any
 
 LOGINS = ("web_reader", "web_writer", "encoder", "loader", "jobs", "cli")
 PRIMARY, REPLICAS = "windowshop-db-rw:5432", "windowshop-db-ro:5432"
-# An address for reading names the service of the replicas first, which spreads new connections over all replicas. While
-# there are no replicas, this service has no address, and the client tries the next host.
+# A URL for reading has two hosts. The first is the service of the replicas, which spreads new connections over them.
+# While there are no replicas, its name leads to no server, and the client tries the second host.
 POOLED, POOLED_REPLICAS = "windowshop-pooler-rw:5432", "windowshop-pooler-ro:5432,windowshop-pooler-rw:5432"
 
 

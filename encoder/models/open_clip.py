@@ -1,8 +1,8 @@
 """Loads an OpenCLIP checkpoint, which is a folder with open_clip_config.json and open_clip_model.safetensors, with the
 library open-clip-torch.
 
-Only safetensors are read. The configuration must not name code: options of the tokenizer and of timm that load files of
-other repositories are refused.
+Only safetensors are read. A configuration is refused if it would run code of the model, or if an option of its
+tokenizer or of timm would load files of another repository.
 """
 
 import json

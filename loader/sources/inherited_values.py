@@ -84,7 +84,8 @@ class InheritedValues(WrappedSource):
                 elif titled:
                     yield row
                 elif related == "variation":
-                    reason = "title is empty, and no row with a title and without a relationship comes before it"
+                    reason = "title is empty, and the last row before it without a relationship "
+                    reason += "is missing, rejected or without a title"
                     yield self._untitled(row, _Parent(_cells(listing), "", 0) if listing else reason)
                 else:
                     yield row  # validation reports the empty title

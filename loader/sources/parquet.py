@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 BATCH_ROWS = 512  # at most this many rows are read at a time
-BATCH_BYTES = 16 << 20  # approximate limit of the bytes of a batch, computed from the mean size of a row
+BATCH_BYTES = 16 << 20  # a batch has about this many bytes at most; the mean size of a row gives its rows
 PAGE_BUFFER = 1 << 20  # this many bytes are read from the disk at a time
 
 

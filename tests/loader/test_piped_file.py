@@ -101,7 +101,7 @@ def test_a_pipe_is_copied_in_bounded_memory_and_up_to_a_limit(tmp_path: Path):
     writer.join()
 
 
-def test_a_path_that_is_no_pipe_is_not_copied(tmp_path: Path):
+def test_folders_files_and_missing_paths_are_no_pipes(tmp_path: Path):
     (tmp_path / "goods.csv").write_text("sku,title\n1,a\n")
     assert [is_pipe(str(path)) for path in (tmp_path, tmp_path / "goods.csv", tmp_path / "missing")] == [False] * 3
     assert not is_pipe("a\0b")

@@ -58,7 +58,7 @@ def test_a_sale_price_is_dropped_if_its_dates_cannot_be_read(names: str, date: s
     assert "the dates of the sale are not known" in warnings["sale_price"]
 
 
-def test_the_first_of_several_dates_that_is_filled_counts(tmp_path: Path):
+def test_of_several_date_columns_the_first_with_a_value_is_used(tmp_path: Path):
     (tmp_path / "goods.csv").write_text(
         "sku,title,sale_price,sale_end,promo_end\nA,Lamp,69.90,,2026-11-30\nB,Lamp,69.90,2026-11-29,\n"
     )
@@ -74,7 +74,7 @@ def test_other_columns_do_not_limit_a_sale(name: str, tmp_path: Path):
     assert warnings == {}
 
 
-def test_without_a_sale_price_such_a_column_is_an_attribute(tmp_path: Path):
+def test_without_a_sale_price_a_column_of_sale_dates_is_an_attribute(tmp_path: Path):
     product, _ = table("price;promo start", "89.90;2026-11-20", tmp_path)
     assert (product.sale_starts_at, product.attributes) == (None, {"promo_start": "2026-11-20"})
 
@@ -88,7 +88,7 @@ def test_a_sale_price_does_not_apply_to_a_product_that_is_not_on_sale(name: str,
 
 
 @pytest.mark.parametrize(("name", "yes"), [("on_sale", "yes"), ("on_sale", ""), ("on_sale_rank", "0"), ("sales", "0")])
-def test_other_flags_do_not_touch_the_sale_price(name: str, yes: str, tmp_path: Path):
+def test_a_flag_that_does_not_end_the_sale_keeps_the_sale_price(name: str, yes: str, tmp_path: Path):
     product, warnings = table(f"price;sale_price;{name}", f"89.90;69.90;{yes}", tmp_path)
     assert (product.sale_price, warnings) == (Decimal("69.90"), {})
 
@@ -210,12 +210,12 @@ def test_a_discount_gives_the_sale_price(names: str, cells: str, tmp_path: Path)
         ("discount_percent;msrp", "20;110"), ("discount_percent;on_sale", "20;no"), ("discount_amount", "20"),
     ],
 )  # fmt: skip
-def test_another_number_does_not_give_a_sale_price(names: str, cells: str, tmp_path: Path):
+def test_a_number_that_reduces_no_price_gives_no_sale_price(names: str, cells: str, tmp_path: Path):
     assert table(f"price;{names}", f"90.00;{cells}", tmp_path)[0].sale_price is None
 
 
 @pytest.mark.parametrize(("price", "percent"), [("90.00", "100"), ("90.00", "0.2"), ("90.00", "many"), ("1.290", "20")])
-def test_a_discount_that_cannot_be_read_gives_a_warning(price: str, percent: str, tmp_path: Path):
+def test_a_discount_without_a_reduced_price_above_0_gives_a_warning(price: str, percent: str, tmp_path: Path):
     product, warnings = table("price;discount %", f"{price};{percent}", tmp_path)
     assert product.sale_price is None
     assert "does not reduce the price" in warnings["sale_price"]

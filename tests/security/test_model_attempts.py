@@ -1,7 +1,7 @@
-"""A model's folder is refused if it contains a pickle, names foreign code, or names modules or weights outside of
-itself. A folder with a malformed list of modules or weights is refused too. No file of a refused folder is loaded.
+"""A model's folder is refused if it contains a pickle, names foreign code, or names modules or weights that are outside
+of itself or no safetensors. A folder with a malformed list of modules or weights is refused too.
 
-To add an attempt, add a row: the file, its content, and the words of the refusal.
+To add an attack, add a row: the file, its content, and the words of the refusal.
 """
 
 import json

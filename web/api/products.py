@@ -39,7 +39,7 @@ from web.http.problems import ApiError
 SkuInPath = Annotated[str, PathParameter(min_length=1, max_length=MAX_SKU)]
 CatalogInQuery = Annotated[str, QueryParameter(max_length=MAX_CATALOG)]
 
-NO_ROOT = ", and WINDOWSHOP_WEB_IMAGE_ROOT, the folder of paths, is not set"
+NO_ROOT = ", and paths need WINDOWSHOP_WEB_IMAGE_ROOT, the folder where they start, which is not set"
 
 
 class Outcome(msgspec.Struct):
@@ -156,10 +156,10 @@ async def put_products(
     """Insert or replace up to 1,000 products in one transaction.
 
     Unchanged products are not written. A product is rejected with a reason, for example if its SKU or title is faulty,
-    if it has an unknown field, if a price such as `1.290` could be two numbers, or if its SKU is in the request twice.
-    Most other faulty values are omitted, and `reason` names them; with `strict`, the product is rejected. A catalog
-    that does not exist is refused without `create`. Private attributes, such as costs and suppliers, are stored only if
-    `keep` names them. Changed titles and images are encoded again automatically.
+    if it has an unknown field, if a price such as `1.290` could be two numbers, or if an earlier product of the request
+    has its SKU. Most other faulty values are omitted, and `reason` names them; with `strict`, the product is rejected.
+    A catalog that does not exist is refused without `create`. Private attributes, such as costs and suppliers, are
+    stored only if `keep` names them. Changed titles and images are encoded again automatically.
     """
     KeyLimits.of(request).check_catalog(data.catalog)
     root = state.settings.image_root
@@ -218,7 +218,7 @@ def _checked(
         if isinstance(found, list):
             outcome.reason = "; ".join(found)
         elif reasons := [reason for name, reason in found.warnings if name in PRICES and AMBIGUOUS in reason]:
-            outcome.reason = "; ".join(reasons)  # without the price, the product would lose its stored price
+            outcome.reason = "; ".join(reasons)  # stored without this price, the product would lose an earlier one
         elif found.product.sku in taken:
             outcome.reason = "this SKU is in the request already"
         else:

@@ -1,7 +1,7 @@
 """Keeps smaller copies of the images that visitors of the page upload, and cuts regions out of images.
 
-The copies are kept in bounded memory, so that the address of a search can name an image. The page and REST need
-regions for searches by a part of an image.
+A copy is kept so that the address of a search can name its image. The memory for the copies is bounded. The page and
+REST need regions for searches by a part of an image.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ class Uploads:
         _check(image)
         try:
             return await self._limiter.in_thread(self._pool.region, image, box, EDGE)
-        except ImageRejected as error:  # ImageUnreadable: memory or time ran out, or the file is faulty
+        except ImageRejected as error:  # ImageUnreadable: too much memory, time or pixels
             hint = SMALLER if isinstance(error, ImageUnreadable) else ""
             raise ApiError("invalid", f"The region cannot be read: {error.message}.", hint=hint) from None
 

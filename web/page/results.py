@@ -40,7 +40,7 @@ class PageResult:
     catalog: str
     facets: list[FacetOf]
     examples: dict[str, BrowseItem]
-    offers: dict[UUID, Offer]  # product_id -> offer, for the products whose price is reduced or is only a sale price
+    offers: dict[UUID, Offer]  # product_id -> offer, for products with a reduced price, or with a sale price alone
     seconds: float
     # product_id -> positions of the query's words in the title of the product
     words: dict[UUID, WordPositions] = field(default_factory=dict)
@@ -52,7 +52,8 @@ class PageResult:
         return self.search is not None and self.search.degraded
 
     def heading(self, state: PageState) -> str:
-        """Returns the number of products in words that say how exact the number is."""
+        """Returns the heading of the results: usually the number of products, with "About" or "At least" if the number
+        is not exact."""
         if not self.products:
             return gettext("No products")
         if self.is_degraded and self.cursor:
@@ -66,8 +67,8 @@ class PageResult:
         return text % {"count": number(total)}
 
     def variants(self, state: PageState) -> str:
-        """Returns the number of variants in words, or an empty text if no variants share a card. The heading has this
-        number because the counts beside the results count variants, too."""
+        """Returns the number of variants in words, or an empty text if no variants share a card or the number is not
+        known. The page shows it after the number of products, because the counts of the facets count variants, too."""
         if not self.products:
             return ""
         grouped = [hit.group_products for hit in self.products if hit.group_products]
@@ -201,7 +202,7 @@ def _search(conn: Connection, params: SearchParams, rest: int) -> tuple[SearchRe
 
 def _list(conn: Connection, params: SearchParams) -> tuple[None, Sequence[BrowseItem], str]:
     k = params.k
-    listed = ranking.browse(conn, replace(params, k=k + 1), params.sort)  # a product more shows that a page follows
+    listed = ranking.browse(conn, replace(params, k=k + 1), params.sort)  # one more product shows that a page follows
     return None, listed[:k], listed[k - 1].cursor if len(listed) > k else ""
 
 

@@ -32,7 +32,8 @@ def says_discount(name: str) -> bool:
 
 def add_sale_price(fields: dict[str, str], columns: Mapping[str, Any], warnings: list[tuple[str, str]]) -> None:
     """Adds the price less the discount as the sale price, if the product has neither a sale price nor a compare-at
-    price. With one of these, the price is reduced already. If the discount or the price cannot be read, adds a warning.
+    price. With one of these, the price is reduced already. Adds a warning if the discount or the price cannot be read,
+    or if the reduced price would not be above 0.
 
     A number is a percentage if it has a percent sign, or if the name of its column says so.
     """
@@ -55,7 +56,9 @@ def add_sale_price(fields: dict[str, str], columns: Mapping[str, Any], warnings:
             fields["sale_price"] = reduced
             return
         if is_amount or is_percentage:
-            warnings.append(("sale_price", f'{name} "{shown(str(cell))}" does not reduce the price: it cannot be read'))
+            warnings.append(
+                ("sale_price", f'{name} "{shown(str(cell))}" does not reduce the price to a readable one above 0')
+            )
             return
 
 

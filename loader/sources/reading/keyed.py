@@ -22,7 +22,8 @@ MAX_SHAPES = 1000  # at most this many sets of names are remembered, because eac
 
 
 def names_of(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Returns all names in the records, in the order in which they appear first."""
+    """Returns the names in the records, in the order in which they appear first. Of names that differ only in their
+    spelling, such as "Image Link" and "image_link", only the first is returned."""
     names: dict[str, str] = {}
     for record in records:
         for name in record:
@@ -60,9 +61,11 @@ def _inner(value: Any, path: Sequence[str]) -> Any:
 
 
 class KeyedRows:
-    """Converts records to rows. `names` are the names in the first records. Raises MissingColumns if none of the names
-    means the SKU, or none means the title. `records` yields the records of the file, and is read only to find empty
-    columns. In a table (`is_table`), the quantity decides the availability of a product that states none."""
+    """Converts records to rows. `names` are the names in the first records, or in the schema of the file. Raises
+    MissingColumns if a mapped name is missing, or if no name means the SKU or no name means the title. `records`
+    yields the records of the file, and is read only to find empty columns. In a table (`is_table`), the quantity
+    decides the availability of a product that states none.
+    """
 
     def __init__(
         self,

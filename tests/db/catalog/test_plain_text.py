@@ -23,7 +23,7 @@ def test_each_html_block_of_a_description_becomes_a_line() -> None:
     assert validated({"description": "<p>a &amp; b</p><p>c</p>"}).description == "a & b\nc"
 
 
-def test_a_price_with_an_entity_is_read() -> None:
+def test_the_currency_of_a_price_may_be_an_entity() -> None:
     assert validated({"price": "12,50 &euro;"}).currency == "EUR"
 
 

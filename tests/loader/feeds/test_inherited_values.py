@@ -96,10 +96,12 @@ def test_a_row_without_a_title_that_names_no_parent_stays_as_it_is(tmp_path: Pat
 
 
 @pytest.mark.parametrize("before", ["P,,,Shirt,1,1,9,9,9", "P,,,,,"])
-def test_a_variation_never_takes_the_values_of_an_earlier_listing(before: str, tmp_path: Path) -> None:
+def test_a_variation_of_a_bad_listing_does_not_take_the_values_of_the_listing_before(
+    before: str, tmp_path: Path
+) -> None:
     header = "CustomLabel,Relationship,RelationshipDetails,Title,StartPrice,Quantity"
     row = rows_of(tmp_path, f"{header}\nQ,,,Hat,5,1\n{before}\nP-r,Variation,Color=red,,10,3\n")["P-r"]
-    reason = "title is empty, and no row with a title and without a relationship comes before it"
+    reason = "title is empty, and the last row before it without a relationship is missing, rejected or without a title"
     assert row == Reject(4, "P-r", reason)
 
 
@@ -163,13 +165,13 @@ def test_a_file_without_prices_gets_no_warning_about_prices(tmp_path: Path) -> N
     assert isinstance(row, RawProduct) and not row.warnings
 
 
-def test_a_variant_of_a_variant_without_a_title_is_rejected_with_both_identifiers(tmp_path: Path) -> None:
+def test_a_variant_whose_parent_is_an_untitled_variant_is_rejected_with_both_identifiers(tmp_path: Path) -> None:
     content = "id,parent_id,name\nu1,,Shirt\nu2,u1,\nu3,u2,\n"
     reason = 'title is empty, and the parent "u2" has no title either: it is a variant of "u1"'
     assert rows_of(tmp_path, content)["u3"] == Reject(4, "u3", reason)
 
 
-def test_a_variant_of_a_variant_with_a_title_gets_a_warning_with_both_identifiers(tmp_path: Path) -> None:
+def test_a_variant_whose_parent_is_a_titled_variant_gets_a_warning_with_both_identifiers(tmp_path: Path) -> None:
     row = rows_of(tmp_path, "id,parent_id,name\nu1,,Shirt\nu2,u1,Shirt red\nu3,u2,\n")["u3"]
     assert isinstance(row, RawProduct) and row.fields["title"] == "Shirt red"
     assert row.warnings == [("item_group_id", 'the parent "u2" is itself a variant of "u1"')]

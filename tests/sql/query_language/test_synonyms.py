@@ -71,7 +71,7 @@ def test_a_sign_between_blanks_is_no_part_of_a_term(shoes: "Shop", query: str) -
     assert [terms for _, terms in uses(shoes, query)] == [["spices"]]
 
 
-def test_a_synonym_of_a_brand_is_not_another_word_of_the_query(shoes: "Shop") -> None:
+def test_products_of_a_brand_need_one_more_word_and_a_synonym_of_the_brand_is_none(shoes: "Shop") -> None:
     shoes.load(Product("phone", "Phone 15", brand="Apple"), Product("mac", "Mac mini", brand="Apple"))
     add(shoes, "apple", "mac")
     add(shoes, "phone", "handset")
@@ -79,7 +79,7 @@ def test_a_synonym_of_a_brand_is_not_another_word_of_the_query(shoes: "Shop") ->
     assert found(shoes, "apple handset") == ["phone"], "a product of the brand must have another word or its synonym"
 
 
-def test_a_one_way_synonym_applies_to_from_term_but_not_to_its_terms(shoes: "Shop") -> None:
+def test_a_one_way_synonym_expands_davenport_to_sofa_but_not_sofa(shoes: "Shop") -> None:
     add(shoes, "sofa", from_term="davenport")
     assert found(shoes, "davenport") == ["sofa"]
     assert uses(shoes, "grey davenport") == [("davenport", ["sofa"])]
@@ -102,7 +102,9 @@ def test_set_language_stems_the_terms_of_synonyms_in_the_new_language(shoes: "Sh
     assert uses(shoes, "Turnschuhen") == [("Turnschuhen", ["sneakers"])]
     version = shoes.value("select xmin::text from shop.synonym")
     shoes.run("select shop.set_language('german')")
-    assert shoes.value("select xmin::text from shop.synonym") == version, "an equal language changes no synonym"
+    assert shoes.value("select xmin::text from shop.synonym") == version, (
+        "setting the same language again changes no synonym"
+    )
 
 
 def test_synonyms_of_synonyms_are_not_added_and_the_longest_term_is_used(shoes: "Shop") -> None:

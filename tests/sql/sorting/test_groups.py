@@ -117,7 +117,7 @@ def test_results_are_grouped_by_columns_and_attributes(analyst: Connection, fiel
     assert {hit.total for hit in hits} == {groups}
 
 
-def test_products_with_an_equal_value_are_one_row_and_a_missing_value_is_a_null_group_value(
+def test_products_with_an_equal_value_are_one_row_and_the_row_of_a_missing_value_has_no_group_value(
     analyst: Connection,
 ) -> None:
     [hit] = search(analyst, group_by="availability", filter='{"availability": null}', k=1)
@@ -190,7 +190,7 @@ def test_products_with_nearly_equal_images_are_one_row(shop: "Shop") -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"cut": "relevant"}])
-def test_a_search_with_groups_reads_at_most_six_further_rows_per_product(
+def test_grouping_makes_a_search_read_at_most_six_more_rows_per_product(
     stocked: "Shop", options: dict[str, Any]
 ) -> None:
     numbers = []

@@ -88,7 +88,7 @@ class Cluster:
 
 
 def in_root(root: Path) -> list[str]:
-    """Return the words with which a command begins that runs in the system of the folder `root`. The command runs as
-    the system user of the servers."""
+    """Return the words to put before a command, so that it runs as the system user of the servers and with the
+    folder `root` as its root folder."""
     user = server_user()
     return ["/usr/sbin/chroot", f"--userspec={user.pw_uid}:{user.pw_gid}", str(root)]

@@ -103,7 +103,7 @@ def test_the_browser_fetches_only_images_of_the_page_and_without_cookies(address
     assert "cookie" not in fetched.value.all_headers()
 
 
-def test_the_parameter_from_is_removed_from_the_address_of_a_product_page(address: str, visit: Visit) -> None:
+def test_a_product_page_drops_the_query_parameter_named_from(address: str, visit: Visit) -> None:
     page = visit(f"{address}/product?sku=sku%201&from={'0' * 32}.1&lang=de")
     until(page, "!location.search.includes('from')")
     assert page.evaluate("new URLSearchParams(location.search).get('sku')") == "sku 1"

@@ -164,7 +164,9 @@ def test_the_filter_of_a_deletion_has_at_most_20_levels_and_1000_conditions(clie
     assert delete(client, filter={"or": [{"color": "black"}, *conditions[1:]]}).json()["deleted"] == 20
 
 
-def test_only_the_products_of_the_named_catalog_decide_whether_a_deletion_needs_all(client: httpx.Client) -> None:
+def test_only_the_products_of_the_named_catalog_decide_whether_a_deletion_needs_a_confirmation(
+    client: httpx.Client,
+) -> None:
     body = {"products": [{"sku": "o", "title": "other", "color": "red"}], "catalog": "second", "create": True}
     client.put("/v1/products", json=body).raise_for_status()
     assert delete(client, filter={"color": "red"}, catalog="second").status_code == 422

@@ -29,7 +29,7 @@ Kind = Literal["rules", "synonyms"]
 
 _ADMIN: dict[str, Any] = {"scope": "admin"}
 _ROWS = 1000  # the most rules or synonyms on a page
-_PAGES = 10  # the most changed searches in a preview
+_PAGES = 10  # a preview shows at most this many changed searches
 _REFUSED = ("42704", "54000", "23502", "23505", "23514")  # a name that does not exist, a limit, or a bad row
 
 
@@ -226,7 +226,7 @@ def _filter_in_words(filter_: dict[str, Any]) -> str:
 def _number(form: dict[str, str], field: str) -> int:
     value = form.get(field, "")
     if not (value.isascii() and value.isdigit() and len(value) < 19):
-        raise ApiError("invalid", f"There is no number of a {field} in the form.")
+        raise ApiError("invalid", f"The form does not name a {field} by its number.")
     return int(value)
 
 
