@@ -131,7 +131,9 @@ def test_image_paths_are_omitted_if_the_service_has_no_image_root(serve: Serve, 
     with serve(own_database) as client:
         [(status, reason)] = put(client, {"sku": "a", "title": "x", "images": ["7.png", ADDRESS]})
         assert status == "inserted" and reason is not None
-        assert reason.startswith('image "7.png" is not an http(s), s3 or gs address, and WINDOWSHOP_WEB_IMAGE_ROOT')
+        assert reason.startswith(
+            'image "7.png" is not an http(s), s3 or gs address, and paths need WINDOWSHOP_WEB_IMAGE_ROOT'
+        )
     assert rows(own_database, "select uri from shop.product_image where uri = '7.png'") == [("7.png",)]
 
 

@@ -1,6 +1,6 @@
 -- Returns the groups of products as group_heads does, with the group of each pinned product p_pins[n] at the place
--- p_places[n]. The other groups keep their order and fill the other places. In p_product_ids, a pinned
--- product must come before the other products of its group, so that it is the first of them. If several pinned products are in one
+-- p_places[n]. The other groups keep their order and fill the other places. In p_product_ids, a pinned product must
+-- come before the other products of its group, so that it is the first of them. If several pinned products are in one
 -- group, the group gets the place of the first of them. A pinned group moves up if there are too few groups to fill the
 -- places before it.
 create or replace function shop_private.pinned_groups(

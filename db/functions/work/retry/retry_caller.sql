@@ -1,5 +1,5 @@
--- Writes into the row of a call of work_retry (see work_retries) which products with work items the caller sees, or null
--- if the caller sees every product. The function must run with the rights of the caller.
+-- Writes into the row of a call of work_retry (see work_retries) which products with work items the caller sees, or
+-- null if the caller sees every product. The function must run with the rights of the caller.
 create or replace function shop_private.retry_caller() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
