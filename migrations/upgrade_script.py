@@ -1,7 +1,7 @@
 """Writes, as SQL for psql (`--sql`), the parts of an upgrade that are no revisions: what `migrations/prepare.py`,
 `logins.py`, `gateway.py`, `restrict.py` and `row_security.py` do on a connection.
 
-What the script has to do can depend on the database. DO blocks decide this when psql runs the script.
+Some steps of the script depend on the database. DO blocks choose these steps when psql runs the script.
 """
 
 from collections.abc import Iterator, Sequence

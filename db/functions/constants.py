@@ -161,9 +161,7 @@ SEARCH = (
     Constant("label_union", 5, "values", "a longer list of values implies no labels: each index costs a scan"),
     Constant("label_sample", 100, "products", "sample that shows whether a scan of a label has missed near products"),
     Constant("hnsw_batch", 20, "candidates", "ef_search of a filtered scan; larger batches would find no more matches"),
-    Constant(
-        "hnsw_probe", 4, "candidates / share", "a scan under a row policy ends if none of so many candidates is visible"
-    ),
+    Constant("hnsw_probe", 4, "candidates / share", "a scan under a row policy ends if none of this many is visible"),
     Constant("hnsw_probed_share", 0.3, "of products", "if a larger share matches, hnsw_probe does not apply"),
     Constant("hnsw_secured_factor", 2, "x expected candidates", "limit of the candidates of a scan under a row policy"),
     Constant("hnsw_secured_min", 1000, "candidates", "smallest limit of a scan under a row policy"),

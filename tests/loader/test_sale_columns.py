@@ -196,6 +196,7 @@ def test_a_lower_price_of_another_kind_gives_no_warning(name: str, tmp_path: Pat
         ("Rabatt", "20 %"), ("Rabatt in Prozent", "20"), ("percent off", "20"), ("reduction_percent", "20"),
         ("pourcentage de remise", "20"), ("% descuento", "20"), ("percentuale sconto", "20"), ("procent rabatu", "20"),
         ("discountMode;discountValue", "PERCENT;20.0"), ("discountMode;discountValue", "AMOUNT;18.00"),
+        ("reduction_percent", "20.000000"),
     ],
 )  # fmt: skip
 def test_a_discount_gives_the_sale_price(names: str, cells: str, tmp_path: Path):
@@ -242,3 +243,8 @@ def test_a_spanish_export_of_prestashop_has_discounts(tmp_path: Path):
 def test_the_inventory_is_the_stock(cell: str, quantity: int | None, availability: str, tmp_path: Path):
     product, warnings = table("price;inventory", f"9;{cell}", tmp_path)
     assert (product.quantity, product.availability, warnings) == (quantity, availability, {})
+
+
+def test_a_discount_of_wix_may_have_four_digits(tmp_path: Path):
+    product, warnings = table("price;discountMode;discountValue", "2500.00 EUR;AMOUNT;1200.00", tmp_path)
+    assert (product.sale_price, warnings) == (1300, {})

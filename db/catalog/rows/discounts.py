@@ -21,7 +21,7 @@ _NAME = re.compile(
     f"(?:price|sale)?(?:{_DISCOUNT})s?(?:in|en|di|de)?(?P<percent>{_PERCENT}|rate)?(?:value)?"
     f"|(?P<first>{_PERCENT})(?:de|di|do|da|of)?(?:la|le)?(?:{_DISCOUNT}|rabatu|znizki)"
 )
-_NUMBER = re.compile(r"-?([0-9]{1,3}(?:[.,][0-9]{1,4})?)\s*(%?)")
+_NUMBER = re.compile(r"-?([0-9]{1,7}(?:[.,][0-9]{1,6})?)\s*(%?)")  # up to six decimals, as in PrestaShop's tables
 
 
 @lru_cache(maxsize=10_000)
@@ -48,8 +48,9 @@ def add_sale_price(fields: dict[str, str], columns: Mapping[str, Any], warnings:
         if number == 0:
             continue
         is_amount = name == WIX_VALUE and mode == "AMOUNT"
-        is_percentage = bool(found and found[2]) or (name == WIX_VALUE and mode == "PERCENT") or _is_percentage(name)
-        if is_percentage and number is not None and not found[2] and number < 1:  # type: ignore[index]
+        has_sign = found is not None and found[2] == "%"
+        is_percentage = has_sign or (name == WIX_VALUE and mode == "PERCENT") or _is_percentage(name)
+        if is_percentage and not has_sign and number is not None and number < 1:
             number = None  # 0.2 could be a fifth
         reduced = _reduced(fields, number, is_amount) if number and (is_amount or is_percentage) else None
         if reduced:
