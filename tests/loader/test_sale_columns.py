@@ -79,7 +79,9 @@ def test_without_a_sale_price_a_column_of_sale_dates_is_an_attribute(tmp_path: P
     assert (product.sale_starts_at, product.attributes) == (None, {"promo_start": "2026-11-20"})
 
 
-@pytest.mark.parametrize("name", ["on_sale", "OnSale", "is_on_sale", "On sale?", "Im Angebot", "en promotion", "sale"])
+@pytest.mark.parametrize(
+    "name", ["on_sale", "OnSale", "is_on_sale", "On sale?", "Im Angebot", "en promotion", "sale", "Sonderpreis aktiv"]
+)
 @pytest.mark.parametrize("no", ["no", "false", "0", "nein", "0.0"])
 def test_a_sale_price_does_not_apply_to_a_product_that_is_not_on_sale(name: str, no: str, tmp_path: Path):
     product, warnings = table(f"price;sale_price;{name}", f"89.90;69.90;{no}", tmp_path)
@@ -130,6 +132,13 @@ def test_a_parent_of_variants_has_no_price_of_0(kind: str, tmp_path: Path):
         ("status", "draft"), ("Product Status", "Archived"), ("status", "inactive"), ("status", "0"),
         ("visibility", "hidden"), ("is_hidden", "true"), ("sichtbar", "nein"), ("veröffentlicht", "nein"),
         ("Status", "Entwurf"), ("publié", "non"), ("estado", "borrador"), ("attivo", "no"), ("zichtbaar", "nee"),
+        ("online", "0"), ("Online flag", "false"), ("for_sale", "no"), ("is_for_sale", "0"), ("sellable", "N"),
+        ("live", "0"), ("show in webshop", "0"), ("website_visible", "false"), ("Web-Shop aktiv", "nein"),
+        ("En ligne", "Non"), ("Zichtbaar op website", "Nee"), ("hide_in_shop", "yes"),
+        ("Nicht im Shop anzeigen", "1"), ("visibility", "staging"), ("status", "ended"), ("Status", "Sold"),
+        ("statut", "désactivé"), ("state", "expired"), ("delete", "1"), ("deleted_at", "2026-01-31"),
+        ("action", "Delete"), ("*Action(SiteID=US|Country=US|Currency=USD|Version=1193)", "End"),
+        ("update_delete", "Delete"), ("::record_action", "delete"), ("sold_out", "true"), ("Ausverkauft", "ja"),
     ],
 )  # fmt: skip
 def test_a_product_that_the_shop_does_not_show_is_out_of_stock(name: str, cell: str, tmp_path: Path):
@@ -144,6 +153,8 @@ def test_a_product_that_the_shop_does_not_show_is_out_of_stock(name: str, cell: 
         ("visible", "true"), ("published", "yes"), ("status", "active"), ("status", "publish"),
         ("visibility", "visible"),
         ("is_hidden", "false"), ("hidden", ""), ("active ingredient", "no"), ("activity", "0"), ("state", "0"),
+        ("deleted_at", "0000-00-00"), ("action", "Update"), ("update_delete", "PartialUpdate"), ("online", "1"),
+        ("Online price", "0"), ("Display", "no"), ("sold_out", "false"), ("Nicht im Shop anzeigen", "0"),
     ],
 )  # fmt: skip
 def test_a_product_that_the_shop_shows_keeps_its_availability(name: str, cell: str, tmp_path: Path):

@@ -18,6 +18,7 @@ _ON_SALE = re.compile(
     "|soldes?|oferta|promocion|offerta|promozione"
     "|sconto|aanbieding|actie|promocao|promocji|promocja|rea|tilbud)"
     "(?:active|enabled|flag|status|yesno|aktiv|actif|activa|activo|attiva|actief)?|onsalenow|salesactive"
+    "|(?:sonderpreis|aktionspreis|angebotspreis|prixpromo|preciooferta|prezzoscontato|actieprijs)a[ck]ti[vef]+[ao]?"
 )
 
 _ZERO = re.compile(r"[^0-9,.-]{0,4}0+([.,]0+)?[^0-9,.-]{0,4}")

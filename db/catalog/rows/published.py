@@ -1,4 +1,5 @@
-"""Recognises columns that say whether a shop shows a product, such as "visible" and "published", and their values."""
+"""Recognises columns that say whether a shop shows and sells a product, such as "visible", "published" and "sold out",
+and their values."""
 
 import re
 from functools import lru_cache
@@ -10,16 +11,28 @@ from db.catalog.rows.options import is_true
 
 # Names without blanks, accents and punctuation
 _OF_PRODUCT = "(?:is|ist|est|product|produkt|produit|producto|prodotto|article|artikel|item|listing)*"
+_SHOP = "(?:in|on|im|for|op|en|sur|dans)?(?:web|online)?(?:store|shop|site|website|boutique|storefront)"
 _SHOWN = re.compile(
-    _OF_PRODUCT + "(?:visible|published|publish|active|activated|enabled|displayed|sichtbar|veroffentlicht"
+    f"{_OF_PRODUCT}(?:{_SHOP})?"
+    "(?:visible|published|publish|active|activated|enabled|displayed|show|shown|listed|live|online"
+    "|forsale|sale?able|sellable|sichtbar|veroffentlicht"
     "|aktiv|aktiviert|publie|publiee|actif|active|publicado|activo|habilitado|pubblicato|attivo|visibile|abilitato"
-    "|gepubliceerd|zichtbaar|actief|ativo|visivel|widoczny|aktywny|opublikowany|publicerad|synlig)"
-    "(?:flag|yesno|instore|inshop|inwebshop|inonlineshop|onlinestore|ononlinestore|online|onsite|onstorefront)?"
+    "|gepubliceerd|zichtbaar|actief|ativo|visivel|widoczny|aktywny|opublikowany|publicerad|synlig|enligne)"
+    f"(?:flag|yesno|online|{_SHOP})?"
 )
 _HIDDEN = re.compile(
-    _OF_PRODUCT + "(?:hidden|disabled|archived|draft|unpublished|deleted|inactive|versteckt|ausgeblendet|deaktiviert"
-    "|archiviert|inaktiv|masque|desactive|oculto|nascosto|verborgen|ukryty|isdeleted)(?:flag)?"
+    _OF_PRODUCT + "(?:hidden|hide|disabled|archived|draft|unpublished|deleted?|inactive|versteckt|ausgeblendet"
+    "|deaktiviert|archiviert|inaktiv|geloscht|masque|desactive|supprime|oculto|nascosto|verborgen|ukryty|isdeleted"
+    "|soldout|outofstock|ausverkauft|epuise|agotado|esaurito|uitverkocht|esgotado"
+    f"|nicht(?:{_SHOP})?(?:anzeigen|sichtbar|aktiv))(?:flag|{_SHOP})?"
 )
+# The action that a template asks a marketplace to perform, such as eBay's "*Action(SiteID=Germany|...)"
+_ACTION = re.compile("(?:record|feed|import|row)?action(?:siteid.*)?|updatedelete|operation")
+_REMOVED = frozenset((
+    "delete", "deleted", "end", "remove", "removed", "loschen", "entfernen", "supprimer", "eliminar", "eliminare",
+    "verwijderen", "usun",
+))  # fmt: skip
+_SINCE = re.compile(_OF_PRODUCT + "(?:deleted|archived|removed|disabled)(?:at|on|date)")  # such as "deleted_at"
 _STATUS = re.compile(
     _OF_PRODUCT
     + "(?:status|state|visibility|publication|publicationstatus|publishstatus|publishingstatus|publishedstatus"
@@ -31,7 +44,9 @@ NOT_SHOWN = frozenset((
     "nowhere", "none", "false", "no", "entwurf", "archiviert", "inaktiv", "deaktiviert", "versteckt", "unsichtbar",
     "brouillon", "archive", "inactif", "masque", "borrador", "archivado", "inactivo", "oculto", "bozza", "archiviato",
     "inattivo", "nascosto", "concept", "gearchiveerd", "inactief", "verborgen", "rascunho", "arquivado", "inativo",
-    "szkic", "nieaktywny", "ukryty",
+    "szkic", "nieaktywny", "ukryty", "staging", "offline", "ended", "expired", "sold", "removed", "suspended",
+    "blocked", "deactivated", "beendet", "abgelaufen", "verkauft", "gesperrt", "geloscht", "desactive", "supprime",
+    "expire", "hors ligne", "desactivado", "eliminado", "disattivato", "eliminato", "verwijderd",
 ))  # fmt: skip
 
 
@@ -42,8 +57,12 @@ def says_shown(name: str) -> bool:
 
 
 def hides(name: str, cell: Any) -> bool:
-    """Returns whether a cell of such a column says that the product is not shown."""
+    """Returns whether a cell of such a column says that the product is not shown, is deleted or is sold out."""
     kind = _kind(name)
+    if kind is _SINCE:
+        return isinstance(cell, str) and re.match("[1-9]", cell) is not None
+    if kind is _ACTION:
+        return isinstance(cell, str) and "".join(plain_words(cell.lower())) in _REMOVED
     if kind is _HIDDEN:
         return cell is True or (isinstance(cell, str) and is_true(cell))
     is_hidden = isinstance(cell, str) and " ".join(plain_words(cell.lower())) in NOT_SHOWN
@@ -55,4 +74,4 @@ def hides(name: str, cell: Any) -> bool:
 @lru_cache(maxsize=10_000)
 def _kind(name: str) -> re.Pattern[str] | None:
     plain = "".join(plain_words(name))
-    return next((kind for kind in (_SHOWN, _HIDDEN, _STATUS) if kind.fullmatch(plain)), None)
+    return next((kind for kind in (_SHOWN, _HIDDEN, _STATUS, _ACTION, _SINCE) if kind.fullmatch(plain)), None)
