@@ -193,7 +193,7 @@ def _public_catalogs(settings: WebSettings) -> list[str] | None:
 
 
 def _access(database: Database, settings: WebSettings, pools: Pools, staff_sessions: StaffSessions) -> Access:
-    is_local = database.is_embedded and settings.is_loopback
+    is_local = database.is_embedded and settings.is_local
     needs_keys = settings.api_keys == "on" or (settings.api_keys == "auto" and not is_local)
 
     uses = KeyUses(pools)

@@ -30,8 +30,10 @@ class WebSettings(EnvironmentSettings):
     metrics_port: int | None = Field(9464, ge=0, le=65535, description="Port of /metrics. `null`: no metrics.")
     api_keys: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="Whether requests need an API key. auto: yes, unless the database is the embedded server and the "
-        "service listens on loopback only.",
+        description="Whether requests need an API key. auto: yes, unless the database is the embedded server, the "
+        "service listens on loopback only, and none of the settings for a proxy is set: "
+        "`WINDOWSHOP_WEB_ALLOWED_HOSTS`, `WINDOWSHOP_WEB_TRUSTED_PROXIES`, `WINDOWSHOP_WEB_ROOT_PATH` and "
+        "`WINDOWSHOP_WEB_PUBLIC_URL`.",
     )
     deadline_ms: int = Field(
         10_000,
@@ -214,9 +216,11 @@ class WebSettings(EnvironmentSettings):
     )
 
     @property
-    def is_loopback(self) -> bool:
-        """Returns whether only this machine can connect."""
-        return self.host in LOOPBACK
+    def is_local(self) -> bool:
+        """Returns whether only this machine can send requests. A proxy on this machine passes on requests of others, so
+        a service with a setting for a proxy is not local."""
+        behind_proxy = self.allowed_hosts or self.trusted_proxies or self.root_path or self.public_url
+        return self.host in LOOPBACK and not behind_proxy
 
     @field_validator("root_path")
     @classmethod

@@ -29,7 +29,7 @@ ROUTES: list[tuple[str, HTTPRouteHandler]] = [
 DIMENSION = 24
 PRODUCTS = 60
 CACHED = ("bag", "black leather backpack", "running shoes", "red", "laces")
-SETTINGS = WebSettings(rate_per_address=0, rate_per_key=0, metrics_port=None, port=0)
+SETTINGS = WebSettings(api_keys="off", rate_per_address=0, rate_per_key=0, metrics_port=None, port=0)
 
 LONG_DEADLINE = SETTINGS.model_copy(update={"encode_ms": 30_000, "deadline_ms": 60_000})  # for a busy machine
 

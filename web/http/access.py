@@ -57,7 +57,7 @@ class Access:
         find_key: FindKey,
         session_token: Callable[[Scope], str | None],
     ) -> None:
-        """`loopback_only` means that the service needs no keys because only clients on this machine can reach it.
+        """`loopback_only` means that the service needs no keys and accepts only loopback names and allowed names.
         `session_token` returns the API key of the staff session to which a request belongs, or None."""
         self.needs_keys = needs_keys
         self._session_token = session_token

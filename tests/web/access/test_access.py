@@ -2,6 +2,8 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
+from typing import Any
 
 import httpx
 import pytest
@@ -138,9 +140,29 @@ def test_only_loopback_names_are_accepted_as_host_while_keys_are_off(serve: Serv
 
 
 def test_keys_are_on_by_default_if_other_machines_can_connect(serve: Serve) -> None:
-    with serve(host="0.0.0.0") as client:
+    with serve(api_keys="auto", host="0.0.0.0") as client:
         port = client.base_url.port
         assert client.get(f"http://127.0.0.1:{port}/products/sku 1").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [
+        ({}, 200),
+        ({"allowed_hosts": ["shop.example"]}, 401),
+        ({"trusted_proxies": [ip_network("127.0.0.1/32")]}, 401),
+        ({"root_path": "/shop"}, 401),
+        ({"public_url": "https://shop.example"}, 401),
+        ({"api_keys": "off", "allowed_hosts": ["shop.example"]}, 200),
+    ],
+)
+def test_keys_are_on_by_default_if_a_proxy_on_this_machine_passes_on_requests(
+    serve: Serve, settings: dict[str, Any], status: int
+) -> None:
+    with serve(**{"api_keys": "auto", **settings}) as client:
+        assert client.get("/v1/products/sku 1").status_code == status
+        staff = client.get("/staff", headers={"Accept": "text/html"})
+        assert ('name="key"' in staff.text) == (status == 401)
 
 
 # --- limits
@@ -166,8 +188,6 @@ def test_a_forged_x_forwarded_for_header_does_not_escape_the_limit(serve: Serve)
 
 
 def test_behind_a_trusted_proxy_the_limit_counts_the_address_that_the_proxy_added(serve: Serve) -> None:
-    from ipaddress import ip_network
-
     with serve(rate_per_address=5, trusted_proxies=[ip_network("127.0.0.0/8")]) as client:
         done = [statuses(client, 1, **{"X-Forwarded-For": f"198.51.100.{n}, 203.0.113.9"})[0] for n in range(7)]
         assert done == [200] * 5 + [429] * 2
