@@ -2,8 +2,8 @@
 -- best. The labels can serve as tags of products that have no tags.
 --
 -- confidence is the softmax of similarity / temperature over all labels. shop.calibrate_zero_shot fits the temperature
--- on the products with a tag in `field`. Without a reliable temperature, confidence is null and a notice gives the
--- reason. margin is the similarity of the label minus the similarity of the best other label. If template is null, the
+-- on the products with a tag in `field`. Without a reliable temperature, confidence is null and the notice WS108 gives
+-- the reason. margin is the similarity of the label minus the similarity of the best other label. If template is null, the
 -- template of the calibration is used, or the label alone if there is no calibration.
 create or replace function shop.zero_shot(
     labels text[], filter jsonb default null, catalog text default 'main', template text default null,
@@ -39,7 +39,7 @@ begin
             hint = 'Call the function for parts of the catalog: {"sku": {"lt": "M"}}, then {"sku": {"gte": "M"}}.';
     end if;
     if fit.reason is not null then
-        raise notice 'no confidence: %', fit.reason;
+        raise notice using errcode = 'WS108', message = 'no confidence: ' || fit.reason;
     end if;
     return query execute format(
         'select p.product_id, p.sku, p.title, l.label, l.confidence, l.similarity, l.margin

@@ -204,13 +204,13 @@ def test_confidence_needs_the_field_and_template_that_were_calibrated(shop_with_
 def test_without_confidence_a_notice_gives_the_reason(shop_with_labels: "Shop") -> None:
     add(shop_with_labels, [thing(1)], LABEL_VECTORS[:1])
     analyst = shop_with_labels.connect(Role.ANALYST)
-    heard: list[str | None] = []
+    heard: list[tuple[str | None, str | None]] = []
     raw = analyst.connection.driver_connection
     assert raw is not None
-    raw.add_notice_handler(lambda notice: heard.append(notice.message_primary))
+    raw.add_notice_handler(lambda notice: heard.append((notice.sqlstate, notice.message_primary)))
     analyst.execute(text("select * from shop.zero_shot(cast(:labels as text[]))"), {"labels": LABELS})
     assert heard == [
-        "no confidence: product_type was not calibrated with model toy; see shop.calibrate_zero_shot",
+        ("WS108", "no confidence: product_type was not calibrated with model toy; see shop.calibrate_zero_shot"),
     ]
 
 
