@@ -28,7 +28,9 @@ begin
         if rule.secured
             and following is distinct from concat_ws(E'\n', rule.condition, shop_private.policy_print(rule.relation))
         then
-            execute format('drop policy if exists windowshop_follow on %s', rule.relation);
+            if following is not null then
+                execute format('drop policy windowshop_follow on %s', rule.relation);
+            end if;
             execute format('create policy windowshop_follow on %s as restrictive using (%s) with check (%s)',
                 rule.relation, rule.condition, case when rule.may_add then 'true' else rule.condition end);
             execute format('comment on policy windowshop_follow on %s is %L', rule.relation,
