@@ -176,3 +176,39 @@ def test_the_header_may_follow_a_title_line_and_a_line_of_readable_names(tmp_pat
 def test_the_first_line_that_names_a_sku_and_a_title_is_the_header_and_the_next_is_a_row(tmp_path: Path):
     product = only(tmp_path / "goods.csv", "sku,title\nid,name\n")
     assert product.fields == {"sku": "id", "title": "name"}
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "fields"),
+    [
+        ("SKU|NAME|SALEPRICE|PRICE|INSTOCK", "A|Boot|99|120|no", {"sale_price": "99", "availability": "no"}),
+        ("product_sku,product_name,product_price,product_brand", "A,Boot,9,Acme", {"price": "9", "brand": "Acme"}),
+        ("id,item_name,item_price,item_type,product_ean", "A,Boot,9,Physical,12", {"price": "9"}),
+        ("sku;name-en_US-ecommerce;name-de_DE-ecommerce", "A;Boot;Stiefel", {"title": "Boot"}),
+        ("sku;name(en-gb);description(en-gb)", "A;Boot;Warm", {"title": "Boot", "description": "Warm"}),
+        ("sku;Bezeichnung (DE);url_de;size_de", "A;Stiefel;https://a.example;42", {"link": "https://a.example"}),
+        ("sku;title_en;name", "A;Stiefel;Boot", {"title": "Boot"}),
+        ("sku;de_title;Artikelname", "A;Boot;Stiefel", {"title": "Stiefel"}),
+        ("Interne Nr.;Artikelnummer;Artikelname;Std. VK Brutto;HAN", "1;A;Boot;9;H", {"price": "9", "mpn": "H"}),
+    ],
+)
+def test_longer_and_joined_names_mean_the_usual_names(header: str, cells: str, fields: dict[str, str], tmp_path: Path):
+    (tmp_path / "goods.csv").write_text(f"{header}\n{cells}\n")
+    [row] = open_source(tmp_path / "goods.csv").rows()
+    assert isinstance(row, RawProduct)
+    assert {name: row.fields[name] for name in fields} == fields
+    assert row.fields["sku"] == "A"
+    assert not {"gtin", "product_type", "size"} & row.fields.keys()
+
+
+def test_the_image_of_a_product_precedes_all_its_images(tmp_path: Path):
+    (tmp_path / "goods.csv").write_text("sku,title,images,main_image\n1,A,b.jpg;a.jpg,a.jpg\n2,B,c.jpg,\n")
+    rows = [row for row in open_source(tmp_path / "goods.csv").rows() if isinstance(row, RawProduct)]
+    assert [list(dict.fromkeys(row.images)) for row in rows] == [["a.jpg", "b.jpg"], ["c.jpg"]]
+
+
+def test_a_row_without_the_preferred_image_takes_the_image_of_another_column(tmp_path: Path):
+    (tmp_path / "goods.csv").write_text("sku,title,image_url,thumbnail\n1,A,a.jpg,small.jpg\n2,B,,b.jpg\n")
+    first, second = (row for row in open_source(tmp_path / "goods.csv").rows() if isinstance(row, RawProduct))
+    assert (first.images, first.attributes) == (("a.jpg",), {"thumbnail": "small.jpg"})
+    assert (second.images, second.attributes) == (("b.jpg",), {})

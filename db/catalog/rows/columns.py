@@ -24,6 +24,7 @@ from db.catalog.rows.published import hides, says_shown
 
 GATHERED = ("image", "additional_image", "keywords")  # fields that take the values of all their columns
 NEEDED = ("sku", "title")
+IMAGE_IF_NONE = "image_if_none"  # in `Columns.more`, a column that has the images of rows without another image
 SPECIAL = frozenset(("image", "additional_image", "image_phash", "keywords"))  # fields whose cells need a conversion
 
 
@@ -66,7 +67,9 @@ class Columns:
         shown = {"keywords": "attributes.keywords", SALE_DATES: "sale_starts_at, sale_ends_at"}
         fields = {position: shown.get(field, field) for field, position in self.positions.items()}
         fields |= {
-            position: shown.get(field, field if field in GATHERED else f"{field}, or attributes.{name}")
+            position: shown.get(
+                field, field if field in GATHERED else f"{field.removesuffix('_if_none')}, or attributes.{name}"
+            )
             for field, name, position in self.more
         }
         fields |= {position: f"attributes.{name}" for name, position in self.rest.items() if name != "attributes"}
@@ -180,11 +183,13 @@ class Columns:
             if is_empty(cell := stripped(cells[position])):
                 continue
             try:
-                if field in ("image", "additional_image"):
+                if field in ("image", "additional_image") or (field == IMAGE_IF_NONE and not images):
                     images = (*images, *image_paths(cell, faults))
                 elif field == "keywords":
                     attributes["keywords"] = list(dict.fromkeys([*attributes.get("keywords", ()), *words(cell)]))
-                elif field in fields or self._has_other_currency(field, position, read, fields):
+                elif (
+                    field in fields or field == IMAGE_IF_NONE or self._has_other_currency(field, position, read, fields)
+                ):
                     attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
                 else:
                     fields[field] = cell if isinstance(cell, str) else one_text(field, cell)

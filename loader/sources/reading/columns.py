@@ -9,11 +9,12 @@ from db.catalog.names import normalised
 from db.catalog.offer import DATES_OF_SALE, PRICES
 from db.catalog.product import COLUMNS, SALE_DATES
 from db.catalog.rows.cells import is_empty
-from db.catalog.rows.columns import NEEDED, Columns, stripped
+from db.catalog.rows.columns import IMAGE_IF_NONE, NEEDED, Columns, stripped
 from db.catalog.rows.discounts import says_discount
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
 from loader.sources.reading.currency_names import split_currency
+from loader.sources.reading.name_parts import without_locale, without_product
 from loader.sources.reading.sale_names import date_of_sale
 from loader.sources.reading.translated_names import english
 
@@ -28,7 +29,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "sku": ("sku", "seller_sku", "item_sku", "product_sku", "merchant_sku", "sku_code", "id", "offer_id", "posting_id",
             "product_id", "item_id", "retailer_id", "handle", "article_number", "listing_id", "product_number",
             "item_number", "item_no", "article_no", "product_code", "item_code", "stock_code", "external_id",
-            "internal_reference", "default_code", "custom_label"),
+            "internal_reference", "default_code", "custom_label", "merchant_product_id", "object_id", "_id"),
     "title": ("title", "name", "product_title", "product_name", "product_display_name", "item_name", "item_title",
               "article_name"),
     "description": ("description", "product_description", "long_description", "body_html", "description_html",
@@ -36,18 +37,20 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
                     "description_sale", "short_description"),
     "brand": ("brand", "brand_name", "vendor", "manufacturer", "manufacturer_name"),
     "product_type": ("product_type", "product_types", "category", "categories", "product_category", "category_path",
-                     "category_name", "categ_id", "department", "type"),
+                     "category_name", "categ_id", "department", "merchant_category", "advertiser_category",
+                     "main_category", "type"),
     "price": ("price", "unit_price", "regular_price", "standard_price", "selling_price", "sales_price",
               "current_price", "price_incl_tax", "gross_price", "price_gross", "our_price", "your_price", "final_price",
               "price_now", "shop_price", "store_price", "web_price", "online_price", "retail_price", "start_price",
-              "list_price"),
+              "list_price", "search_price"),
     "currency": ("currency", "currency_code", "price_currency", "currency_iso_code", "ccy"),
     "availability": ("availability", "stock_status", "availability_status", "in_stock", "is_in_stock", "is_available"),
     "gtin": ("gtin", "ean", "upc", "isbn", "barcode", "gtin13", "gtin14", "gtin12", "gtin8", "ean13", "ean_13",
              "ean_code", "upc_code", "bar_code"),
     "mpn": ("mpn", "manufacturer_part_number", "part_number"),
     "item_group_id": ("item_group_id", "parent_sku"),
-    "link": ("link", "url", "product_url", "permalink", "online_store_url", "product_link", "deeplink", "deep_link"),
+    "link": ("link", "url", "product_url", "permalink", "online_store_url", "product_link", "deeplink", "deep_link",
+             "buy_url", "merchant_deep_link", "landing_page_url"),
     "color": ("color", "colour", "colors", "colours", "color_name", "colour_name"),
     "size": ("size", "sizes", "size_name"),
     "material": ("material", "materials", "material_type"),
@@ -56,6 +59,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "image_urls", "picture_url", "pictures", "photos", "image_link", "main_image", "featured_image", "thumbnail",
         "main_image_url", "product_image", "product_images", "product_image_url", "picture_link", "photo_url",
         "photo_urls", "pic_url", "main_image_link", "cover_media_url", "cover_image", "hosted_image_urls",
+        "large_image", "big_image", "merchant_image_url", "hero_image", "primary_image", "image_name",
     ),
     "additional_image": (
         "additional_image", "additional_images", "additional_image_link", "additional_image_links",
@@ -84,13 +88,15 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     SALE_DATES: ("sale_price_effective_date", "sale_dates"),
     "compare_at_price": (
         "compare_at_price", "list_price", "msrp", "rrp", "original_price", "was_price", "old_price", "mrp",
-        "regular_price",
+        "regular_price", "rrp_price", "former_price", "strike_through_price", "price_old", "compare_to_price",
+        "compare_price", "price_before", "price_no_rebate",
     ),
     "quantity": (
         "quantity", "qty", "stock_quantity", "inventory_quantity", "inventory_level", "quantity_in_stock",
         "stock_level", "stock", "sell_on_google_quantity", "quantity_to_sell_on_facebook", "qty_available",
         "quantity_available", "available_quantity", "quantity_on_hand", "qty_on_hand", "stock_qty", "total_stock",
         "stock_total", "units_in_stock", "inventory",
+        "available_stock", "current_stock",
     ),
     "rating": ("rating", "average_rating", "avg_rating", "rating_value", "review_rating"),
     "review_count": ("review_count", "reviews_count", "rating_count", "ratings_count", "number_of_reviews"),
@@ -101,6 +107,25 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 
 _KNOWN = frozenset(name for names in USUAL_NAMES.values() for name in names)
 _PRICES = frozenset(name for field in PRICES for name in USUAL_NAMES[field])
+_JOINED = {name.replace("_", ""): name for name in _KNOWN if "_" in name}  # such as "imageurl" for "image_url"
+# The names that may have the code of a language, as in "name-en_US". In "size_de", the code is that of a country.
+_IN_LANGUAGES = {
+    name: field for field in ("title", "description", "product_type", "link") for name in USUAL_NAMES[field]
+}
+# Behind "product_", these names do not mean the same: a GTIN of a product may belong to all of its variants, and
+# "item_type" is no category.
+_NOT_OF_PRODUCT = frozenset(
+    (*(name for field in ("sku", "gtin", "mpn", "item_group_id") for name in USUAL_NAMES[field]), "type", "handle")
+)
+# Columns with one image of a product, and columns with all. If a table has both, the one image comes first.
+_ONE_IMAGE = frozenset((
+    "image", "image_url", "image_link", "image_src", "main_image", "featured_image", "main_image_url",
+    "main_image_link", "cover_image", "cover_media_url", "picture", "photo", "picture_url", "photo_url", "hero_image",
+    "primary_image", "large_image", "big_image",
+))  # fmt: skip
+_ALL_IMAGES = frozenset(("images", "image_urls", "pictures", "photos", "product_images", "photo_urls"))
+# Names and paths of files may be texts for people. The field image_link has a rule of its own.
+_NO_SUBSTITUTE = ("image_path", "image_file", "filename", "image_name", "image_link")
 # Fields that several columns can provide. Each row uses the first of these columns in which the row has a value. The
 # currency, the GTIN and a date of the sale are provided by all columns with a usual name of the field. A price is
 # provided only by columns that mean the same name in USUAL_NAMES, such as "Price EUR" and "Price USD", because a column
@@ -118,7 +143,20 @@ def usual_name(name: str) -> str:
     bare = _SIGNS.sub("", normalised(name))
     if bare in _KNOWN or (bare := english(bare)) in _KNOWN:
         return bare
-    return rest if (rest := english(_split(name)[0])) in _PRICES else normalised(name)
+    if found := _JOINED.get(bare.replace("_", "")):
+        return found
+    if (rest := english(_split(name)[0])) in _PRICES:
+        return rest
+    if rest := _in_language(name):
+        return rest
+    rest = without_product(bare) or ""
+    return rest if rest in _KNOWN and rest not in _NOT_OF_PRODUCT else normalised(name)
+
+
+def _in_language(name: str) -> str | None:
+    """Returns the usual name in a name with the code of a language, such as "title" for "title_en"."""
+    rest = without_locale(_SIGNS.sub("", normalised(name)))
+    return found if rest and (found := english(rest)) in _IN_LANGUAGES else None
 
 
 def _split(name: str) -> tuple[str, str | None]:
@@ -224,6 +262,11 @@ def _by_usual_name(header: Iterable[str], mapping: Collection[str] = ()) -> dict
     for name in sorted(written, key=lambda name: name not in _KNOWN):  # usual names come before translations
         if name != "standard_price" or not _is_of_odoo(written):
             usual.setdefault(usual_name(written[name]), []).append(name)
+    for name in (name for name in written if _in_language(name)):
+        meant = usual_name(name)
+        fields = [each for each in usual if _IN_LANGUAGES.get(each) == _IN_LANGUAGES.get(meant)]
+        if any(not _in_language(each) for of_field in fields for each in usual[of_field]) and name in usual[meant]:
+            usual[meant].remove(name)  # a name without a language takes precedence
     has_sale = "sale_price" in mapping or not usual.keys().isdisjoint(USUAL_NAMES["sale_price"])
     if has_sale or any(map(says_discount, written)):
         known = {name for meant in usual.keys() & _KNOWN for name in usual[meant]}
@@ -254,6 +297,9 @@ def _assigned(
             positions[field] = found[first]
             taken.add(found[first])
             others[field] = [each for name, each in written if name == meant or field not in PRICES]
+            if field == "image":
+                more += _further_images(positions, found, written, empty)
+                taken.update([positions[field], *(position for _, _, position in more)])
     for field in _OF_SEVERAL_COLUMNS:
         rest_of_field = [name for name in others.get(field, ()) if found[name] not in taken]
         more += [(field, name, found[name]) for name in rest_of_field]
@@ -268,6 +314,24 @@ def _assigned(
     currencies = {position: code for position, name in enumerate(header) if (code := _split(name)[1])}
     other_prices = [name for names in map(usual.get, USUAL_NAMES["price"]) for name in names or () if name in rest]
     return Columns(positions, rest, more, currencies, other_prices)
+
+
+def _further_images(
+    positions: dict[str, int], found: Mapping[str, int], written: Sequence[tuple[str, str]], empty: Collection[str]
+) -> list[tuple[str, str, int]]:
+    """Returns further columns of images, as `more` of Columns. If a table has a column with one image and a column with
+    all images, the one image becomes the first image, in `positions`. The other columns with addresses are used by rows
+    that have no image in these columns."""
+    filled = [(name, each) for name, each in written if each not in empty]
+    one = next((each for name, each in filled if name in _ONE_IMAGE), None)
+    every = [each for name, each in filled if name in _ALL_IMAGES]
+    if one is not None and every:
+        positions["image"] = found[one]
+    used = [each for each in every if found[each] != positions["image"]]
+    others = [each for name, each in filled if each not in every and name not in _NO_SUBSTITUTE]
+    return [("additional_image", each, found[each]) for each in used] + [
+        (IMAGE_IF_NONE, each, found[each]) for each in others if found[each] != positions["image"]
+    ]
 
 
 def _is_image(name: str) -> bool:

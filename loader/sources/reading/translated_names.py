@@ -16,7 +16,7 @@ TRANSLATIONS: dict[str, Collection[str]] = {
         "codearticle", "codeproduit", "refarticle", "referencia", "codigo", "codigoarticulo", "codigoproducto",
         "codigodearticulo", "codigodeproducto", "codicearticolo", "codiceprodotto", "codice", "riferimento",
         "productcode", "referencja", "indeks", "kodproduktu", "codigodoproduto", "codigoproduto",
-        "varenummer", "varenr", 
+        "varenummer", "varenr", "ref", "refproduit", "codarticolo",
     ),
     "title": (
         "bezeichnung", "artikelbezeichnung", "produktbezeichnung", "artikelname", "produktname", "titel",
@@ -25,6 +25,7 @@ TRANSLATIONS: dict[str, Collection[str]] = {
         "nomeprodotto", "nomedelprodotto", "denominazione", "titolo", "naam", "productnaam", "artikelnaam",
         "producttitel", "nomedoproduto", "nomeproduto", "nazwa", "nazwaproduktu", "tytul", "namn", "produktnamn",
         "navn", "produktnavn", "varenavn", "benamning", "denominacion",
+        "nombredelarticulo", "nombrearticulo", "nomearticolo", "articlenom", "artikelomschrijving",
     ),
     "description": (
         "beschreibung", "artikelbeschreibung", "produktbeschreibung", "langtext", "langbeschreibung", "artikeltext",
@@ -45,7 +46,8 @@ TRANSLATIONS: dict[str, Collection[str]] = {
     "category": (
         "kategorie", "kategorien", "warengruppe", "artikelgruppe", "produktgruppe", "produktkategorie", "rubrik",
         "kategoriepfad", "produktgruppeimshop", "categorie", "rayon", "famille", "categoria", "categoriasdeproducto",
-        "categorias", "categorieproduit", "productcategorie", "kategoria", "kategori",
+        "categorias", "familia", "categorieprincipale", "hoofdgroep", "hauptkategorie",
+        "categorieproduit", "productcategorie", "kategoria", "kategori",
     ),
     "price": (
         "preis", "bruttopreis", "preisbrutto", "verkaufspreis", "vk", "vkbrutto", "vkpreis", "bruttovk",
@@ -54,7 +56,8 @@ TRANSLATIONS: dict[str, Collection[str]] = {
         "prixttc", "prixdevente", "prixdeventettc", "prixventettc", "prixunitaire", "pvttc", "precio", "precioventa",
         "preciodeventa", "precioconiva", "pvp", "prezzo", "prezzodivendita", "prezzovendita", "prezzoivato",
         "prezzoconiva", "prijs", "verkoopprijs", "prijsinclbtw", "preco", "precodevenda", "cena", "cenabrutto",
-        "cenasprzedazy", "pris", "prisinklmoms",
+        "cenasprzedazy", "pris", "prisinklmoms", "stdvkbrutto", "precioventapublico", "preciodeventaalpublico",
+        "prezzoalpubblico", "verkoopprijsinclbtw",
     ),
     "our_price": (
         "unserpreis", "ihrpreis", "shoppreis", "onlinepreis", "webpreis", "notreprix", "votreprix", "nuestroprecio",
@@ -72,10 +75,10 @@ TRANSLATIONS: dict[str, Collection[str]] = {
     "gtin": (
         "eangtin", "gtinean", "eancode", "eannummer", "strichcode", "barcodeean", "codebarres", "codebarre",
         "codebarresean", "codeean", "codigodebarras", "codigoean", "codiceabarre", "codicebarre", "codiceean",
-        "streepjescode", "kodkreskowy", "kodean", "streckkod", "eangtinbarcodenummerupc",
+        "codeean13", "streepjescode", "kodkreskowy", "kodean", "streckkod", "eangtinbarcodenummerupc",
     ),
     "mpn": (
-        "herstellernummer", "herstellerartikelnummer", "hanmpn", "originalherstellerartikelnummerhanmpn",
+        "herstellernummer", "herstellerartikelnummer", "hanmpn", "han", "originalherstellerartikelnummerhanmpn",
         "referencefabricant", "referenciafabricante", "codiceproduttore", "fabrikantcode", "kodproducenta",
     ),
     "link": (
@@ -87,7 +90,7 @@ TRANSLATIONS: dict[str, Collection[str]] = {
         "foto", "fotos", "imageprincipale", "photoprincipale", "photos", "urlimage", "urldelimage", "lienimage",
         "imagen", "imagenes", "imagenprincipal", "urlimagen", "enlaceimagen", "immagine", "immagini",
         "immagineprincipale", "urlimmagine", "afbeelding", "afbeeldingen", "afbeeldingurl", "afbeeldinglink", "imagem",
-        "imagens", "zdjecie", "zdjecia", "urlzdjecia", "billede", "billeder", 
+        "imagens", "zdjecie", "zdjecia", "urlzdjecia", "billede", "billeder", "bildpfad",
     ),
     "additional_image": (
         "weiterebilder", "zusatzbilder", "zusatzlichebilder", "bildergalerie", "autresphotos", "autresimages",
@@ -108,12 +111,12 @@ TRANSLATIONS: dict[str, Collection[str]] = {
     "msrp": (
         "uvp", "uvpbrutto", "listenpreis", "streichpreis", "statt", "stattpreis", "altpreis", "prixbarre", "prixpublic",
         "prixconseille", "preciorecomendado", "precioanterior", "prezzodilistino", "prezzolistino", "adviesprijs",
-        "cenakatalogowa",
+        "cenakatalogowa", "prixbarrettc", "vanprijs", "prezzopieno",
     ),
     "quantity": (
         "menge", "bestand", "lagerbestand", "lagermenge", "anzahl", "quantite", "quantiteenstock", "cantidad",
         "existencias", "quantita", "giacenza", "voorraad", "aantal", "quantidade", "estoque", "ilosc",
-        "stanmagazynowy", "lagersaldo", "antal", "lager",
+        "stanmagazynowy", "lagersaldo", "antal", "lager", "stockdisponible", "lagerbestandgesamt", "verfugbarerbestand",
     ),
     "condition": ("zustand", "artikelzustand", "etatduproduit", "condicion", "condizione", "conditie", "condicao"),
     "color": COLOR,
