@@ -31,6 +31,7 @@ IDENTIFIERS = ("sku", "gtin", "mpn", "item_group_id")
 REQUIRED = ("sku", "title")  # a fault in one of these fields always rejects the product
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SHORTENED = re.compile(r"[1-9][.,][0-9]+E\+[0-9]{1,3}")  # a long number as a spreadsheet shows it
 # The field, the function that reads it, and whether a value that cannot be read is a fault instead of a warning.
 _READERS = (
     ("currency", values.currency, True),
@@ -143,6 +144,8 @@ def _read_values(texts: dict[str, Any], faults: list[Fault], warnings: list[Faul
                     fault = f"{name}{fault.removeprefix('address')}"
                 (faults if is_fault else warnings).append((name, fault))
                 texts[name] = None
+    if (sku := texts.get("sku")) and _SHORTENED.fullmatch(sku):
+        warnings.append(("sku", f'sku "{sku}" is a number that a spreadsheet has shortened; format the column as text'))
     written_price = texts.get("price")
     read_price("price", texts, faults, warnings)
     if not OFFER_FIELDS.isdisjoint(texts):

@@ -41,6 +41,12 @@ def test_column_names_are_normalised_to_one_spelling(written: str, name: str):
         ("price", {"amount": 1999, "currency_minor_unit": 2, "currency": "EUR"}, "19.99 EUR"),
         ("price", {"centAmount": 4250, "fractionDigits": 2, "currencyCode": "EUR"}, "42.5 EUR"),
         ("price", {"amount": "19.99", "precision": 2, "currency": "EUR"}, "19.99 EUR"),
+        ("price", {"amount": "30.00", "currency": {"code": "EUR", "symbol": "€"}}, "30.00 EUR"),
+        ("price", {"gross": 12.5, "net": 10.5, "currency": "EUR"}, "12.5 EUR"),
+        ("price", {"price": {"gross": {"amount": 5.0, "currency": "USD"}}}, "5.0 USD"),
+        ("price", {"current": 9.5, "original": 12.5, "currency": "EUR"}, "9.5 EUR"),
+        ("price", {"$numberDecimal": "49.90"}, "49.90"),
+        ("sku", {"$oid": "507f1f77bcf86cd799439011"}, "507f1f77bcf86cd799439011"),
         ("color", ["red", "blue", "red"], "red/blue"),
         ("product_type", ["Mugs", "Gifts"], "Mugs"),
         ("brand", {"@type": "Brand", "name": "Acme"}, "Acme"),
@@ -78,6 +84,25 @@ def test_image_paths_are_found_in_texts_and_lists_and_objects():
     assert image_paths({"contentUrl": ["d.jpg"], "url": "page"}) == ["d.jpg"]
     with pytest.raises(ValueError, match="an image must be a path or an address, not a number"):
         image_paths(17)
+
+
+@pytest.mark.parametrize(
+    ("cell", "paths"),
+    [
+        ('["/a.jpg","/b, c.jpg"]', ["/a.jpg", "/b, c.jpg"]),
+        (
+            "['https://a.example/1.jpg', 'https://a.example/2.jpg']",
+            ["https://a.example/1.jpg", "https://a.example/2.jpg"],
+        ),
+        ('{"0":"https://a.example/1.jpg","1":"b.jpg"}', ["https://a.example/1.jpg", "b.jpg"]),
+        ('[{"url":"https://a.example/1.jpg","alt":"x"}]', ["https://a.example/1.jpg"]),
+        ("a.jpg, b.PNG", ["a.jpg", "b.PNG"]),
+        ("red, blue.jpg", ["red, blue.jpg"]),
+        ("[1] a.jpg", ["[1] a.jpg"]),
+    ],
+)
+def test_a_cell_with_a_list_of_images_gives_all_images(cell: str, paths: list[str]):
+    assert image_paths(cell) == paths
 
 
 def test_keywords_are_read_from_a_list_or_from_a_text_with_bars_or_commas_between_them():

@@ -104,3 +104,21 @@ def test_several_spellings_mean_out_of_stock(word: str):
 )
 def test_a_gtin_is_read_without_hyphens_and_quotes_and_decimals(written: str, code: str):
     assert values.gtin(written) == code
+
+
+def test_the_error_of_a_formula_is_no_value(emptied_database: Database, tmp_path: Path):
+    path = tmp_path / "goods.csv"
+    path.write_text("sku,title,price,image,stock,note\n1,Bag,#WERT!,#N/A,#REF!,#NV\n2,#NAME?,9,,,\n3,Hat,9,,,# 5\n")
+    summary = load_catalog(emptied_database, path)
+    assert stored(emptied_database)["1"] == {"sku": "1", "title": "Bag"}
+    assert stored(emptied_database)["3"]["attributes"] == {"note": "# 5"}
+    assert sorted(summary.warnings) == ["attributes", "image", "price", "quantity"]
+    assert summary.first_reject is not None
+    assert summary.first_reject.reason.startswith('title "#NAME?" is the error of a formula in a spreadsheet')
+
+
+def test_a_shortened_number_as_sku_gives_a_warning(emptied_database: Database, tmp_path: Path):
+    (tmp_path / "goods.csv").write_text('sku;title\n"1,23E+15";Bag\n1E+10;Hat\n')
+    summary = load_catalog(emptied_database, tmp_path / "goods.csv")
+    assert summary.warnings["sku"].count == 1
+    assert summary.warnings["sku"].reason.startswith('sku "1,23E+15" is a number that a spreadsheet has shortened')

@@ -3,6 +3,7 @@
 If the field cannot take the value, the functions raise ValueError with the reason.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ IMAGE_ADDRESS_NAMES = (
     "contentUrl", "url", "src", "link", "path", "url_fullxfull", "url_zoom", "url_standard", "originalSrc",
     "source_url", "image_url", "imageUrl", "large", "file",
 )  # fmt: skip
-TEXT_NAMES = ("name", "value", "title", "label", "html")
+TEXT_NAMES = ("name", "value", "title", "label", "html", "$oid", "$numberInt", "$numberLong")
+AMOUNT_NAMES = ("value", "amount", "centAmount", "gross", "current", "price", "$numberDecimal", "$numberDouble")
 MICROS = 1_000_000  # micros in a unit of a currency
 # A member with one of these names may show that the amount is in the smallest unit of the currency, such as cents.
 IN_SMALLEST_UNIT = (
@@ -29,6 +31,9 @@ IN_SMALLEST_UNIT = (
 NUMBERS_OF_DECIMALS = ("minor_unit", "minorUnit", "currency_minor_unit")
 NANOS = 1_000_000_000  # nanos in a unit of a currency
 _BETWEEN_PATHS = re.compile(r"[|;]")
+_FILE = r"[^,|;]+\.(?:jpe?g|png|webp|gif|avif|bmp|tiff?|heic)"
+_FILES = re.compile(rf"{_FILE}(?:\s*,{_FILE})+", re.IGNORECASE)
+_BETWEEN_FILES = re.compile(",")
 _NEXT_ADDRESS = re.compile(r"[;,\s]+(?=https?://)")
 _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
 
@@ -38,6 +43,22 @@ class FaultyValue:
     """A value that a reader cannot convert, with the reason."""
 
     reason: str
+
+
+# What Excel and LibreOffice show in a cell whose formula cannot be computed, in several languages
+_ERRORS = frozenset((
+    "#N/A", "#NV", "#N/D", "#NB", "#REF!", "#BEZUG!", "#RIF!", "#¡REF!", "#VALUE!", "#WERT!", "#VALEUR!", "#VALORE!",
+    "#¡VALOR!", "#WAARDE!", "#NAME?", "#NOM?", "#NOME?", "#¿NOMBRE?", "#NAAM?", "#DIV/0!", "#¡DIV/0!", "#DEEL/0!",
+    "#NUM!", "#ZAHL!", "#NOMBRE!", "#¡NUM!", "#GETAL!", "#NULL!", "#NULO!", "#SPILL!", "#GETTING_DATA",
+))  # fmt: skip
+
+
+def spreadsheet_error(cell: Any) -> str | None:
+    """Returns the reason why a cell has no value if it is the error of a formula, such as "#N/A". Otherwise, returns
+    None."""
+    if isinstance(cell, str) and cell.startswith("#") and cell.strip().upper() in _ERRORS:
+        return f'"{cell.strip()}" is the error of a formula in a spreadsheet'
+    return None
 
 
 def is_empty(value: Any) -> bool:
@@ -59,13 +80,18 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
     """Returns the image paths or addresses in a value. If a member of a list is faulty and `faults` is given, the fault
     is added to `faults`, and the other members are returned. Any other fault raises ValueError.
 
-    A text with paths is split at | and ;. A text with addresses is split at | and before each further address. It is
-    not split at each semicolon or comma, because addresses may contain these signs.
+    A text with paths is split at | and ;, and at commas if each part ends with the suffix of an image. A text with
+    addresses is split at | and before each further address. It is not split at each semicolon or comma, because
+    addresses may contain these signs. A text with a list or an object of JSON is read as JSON.
     """
     if isinstance(value, str):
         if value.startswith(("https://", "http://")) and value.count("://") == 1 and "|" not in value:
             return [value.strip()]
-        between = _BETWEEN_ADDRESSES if "://" in value else _BETWEEN_PATHS
+        if value.startswith(("[", "{")) and (members := _parsed(value)) is not None:
+            return image_paths(members, faults)
+        between = (
+            _BETWEEN_ADDRESSES if "://" in value else _BETWEEN_FILES if _FILES.fullmatch(value) else _BETWEEN_PATHS
+        )
         return [found for part in between.split(value) if (found := part.strip())]
     if isinstance(value, list):
         return [path for member in value for path in _paths_of_member(member, faults)]
@@ -77,6 +103,18 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
     if value is None:
         return []
     raise ValueError(f"an image must be a path or an address, not {_kind(value)}")
+
+
+def _parsed(cell: str) -> Any:
+    """Returns the list in a text such as '["a.jpg"]' or "['a.jpg']". Returns None for a text that is not a list or an
+    object. The members of an object with numbers as names are a list, because PHP writes lists so."""
+    for text in (cell, cell.replace("'", '"')):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        return list(found.values()) if isinstance(found, dict) and all(map(str.isdecimal, found)) else found
+    return None
 
 
 def _paths_of_member(member: Any, faults: list[tuple[str, str]] | None) -> list[str]:
@@ -157,7 +195,11 @@ def _money(field: str, value: Mapping[str, Any]) -> str:
     member gives the number of decimals.
     """
     currency = value.get("currency") or value.get("currencyCode") or value.get("currency_code") or ""
-    amount = value.get("value", value.get("amount", value.get("centAmount")))
+    if isinstance(currency, Mapping):
+        currency = currency.get("code") or currency.get("iso_code") or ""
+    amount = next((value[name] for name in AMOUNT_NAMES if value.get(name) is not None), None)
+    if isinstance(amount, Mapping):  # such as {"gross": {"amount": 5, "currency": "EUR"}}
+        return _money(field, {"currency": currency, **amount})
     if any(name in value for name in IN_SMALLEST_UNIT) and re.fullmatch(r"\d{1,18}", str(amount)):
         amount = _in_whole_units(field, amount, value)
     if amount is None and isinstance(value.get("units"), str | int):  # such as {"units": 8, "nanos": 990000000}

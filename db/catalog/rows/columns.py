@@ -10,7 +10,7 @@ from db.catalog import prices
 from db.catalog.names import normalised
 from db.catalog.offer import PRICES
 from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
-from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, without_name, words
+from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, spreadsheet_error, without_name, words
 from db.catalog.rows.discounts import add_sale_price, says_discount
 from db.catalog.rows.meant import (
     drop_flagged_sale,
@@ -91,6 +91,9 @@ class Columns:
             if type(cell) is str:
                 if not (cell := cell.strip()):
                     continue
+                if cell[0] == "#" and (reason := spreadsheet_error(cell)):
+                    faults.append((name, f"{name} {reason}"))
+                    continue
                 if name not in SPECIAL:
                     fields[name] = cell
                     continue
@@ -128,7 +131,11 @@ class Columns:
         for name, position in self.rest.items():
             cell = cells[position]
             if type(cell) is str:
-                if cell := cell.strip():
+                if not (cell := cell.strip()):
+                    continue
+                if cell[0] == "#" and (reason := spreadsheet_error(cell)):
+                    faults.append(("attributes", f"{name} {reason}"))
+                else:
                     attributes[name] = cell
             elif not is_empty(cell):
                 attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
@@ -181,6 +188,9 @@ class Columns:
         read = dict(self.positions)
         for field, name, position in self.more:
             if is_empty(cell := stripped(cells[position])):
+                continue
+            if reason := spreadsheet_error(cell):
+                faults.append((field, f"{name} {reason}"))
                 continue
             try:
                 if field in ("image", "additional_image") or (field == IMAGE_IF_NONE and not images):

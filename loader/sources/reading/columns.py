@@ -42,7 +42,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "price": ("price", "unit_price", "regular_price", "standard_price", "selling_price", "sales_price",
               "current_price", "price_incl_tax", "gross_price", "price_gross", "our_price", "your_price", "final_price",
               "price_now", "shop_price", "store_price", "web_price", "online_price", "retail_price", "start_price",
-              "list_price", "search_price"),
+              "list_price", "search_price", "pricing"),
     "currency": ("currency", "currency_code", "price_currency", "currency_iso_code", "ccy"),
     "availability": ("availability", "stock_status", "availability_status", "in_stock", "is_in_stock", "is_available"),
     "gtin": ("gtin", "ean", "upc", "isbn", "barcode", "gtin13", "gtin14", "gtin12", "gtin8", "ean13", "ean_13",
@@ -147,8 +147,8 @@ def usual_name(name: str) -> str:
         return found
     if (rest := english(_split(name)[0])) in _PRICES:
         return rest
-    if rest := _in_language(name):
-        return rest
+    if meant := _in_language(name):
+        return meant
     rest = without_product(bare) or ""
     return rest if rest in _KNOWN and rest not in _NOT_OF_PRODUCT else normalised(name)
 

@@ -23,7 +23,7 @@ LABELS = ("name", "title", "option_display_name", "attribute", "key")
 VALUES = ("value", "label", "option", "values")
 # Members that identify one variant. If a product with several variants has such a member, no variant inherits it.
 OF_THE_PRODUCT = ("sku", "gtin", "ean", "upc", "isbn", "barcode", "mpn")
-QUANTITIES = ("inventory_quantity", "inventory_level")
+QUANTITIES = ("inventory_quantity", "inventory_level", "quantity_available", "available_quantity")
 TRACKERS = ("inventory_management", "manage_inventory", "inventory_tracking")
 NOT_TRACKED = (None, False, "", "none")
 NOT_SOLD = ("draft", "archived", "proposed", "rejected", "private", "trash")
