@@ -74,8 +74,9 @@ class Budget:
 _LOGINS = """
 select r.rolname, r.rolconnlimit as limit, every.setconfig as settings, here.setconfig as settings_here,
     pg_has_role(current_user, r.oid, 'member with admin option') as is_administered,
-    exists (select from pg_roles g where g.rolname = :analyst and pg_has_role(r.oid, g.oid, 'usage')) as is_analyst,
-    exists (select from pg_roles g where g.rolname = :app and pg_has_role(r.oid, g.oid, 'usage')) as is_app
+    exists (
+        select from pg_roles g where g.rolname = :analyst and pg_has_role(r.oid, g.oid, 'usage, set')) as is_analyst,
+    exists (select from pg_roles g where g.rolname = :app and pg_has_role(r.oid, g.oid, 'usage, set')) as is_app
 from pg_roles r
 left join pg_db_role_setting every on every.setrole = r.oid and every.setdatabase = 0
 left join pg_db_role_setting here on here.setrole = r.oid

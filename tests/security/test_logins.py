@@ -124,6 +124,20 @@ def test_rules_that_no_longer_hold_for_a_login_are_reported_and_repair_sets_them
     assert logins.faults(admin, roles) == []
 
 
+def test_a_login_that_takes_the_rights_of_a_group_by_set_role_follows_the_rules_of_the_group(
+    shop: "Shop", people: list[str]
+) -> None:
+    roles, admin = shop.database.roles, shop.connect(None)
+    people.append("dora")
+    shop.run("create role dora login; grant shop_analyst to dora with inherit false, set true")
+    assert {"dora has no connection limit", "dora has statement_timeout unset, not 60s"} <= set(
+        logins.faults(admin, roles)
+    )
+    logins.repair(admin, roles)
+    assert logins.faults(admin, roles) == []
+    assert logins.budget(admin, roles).people == {"dora": logins.PERSONAL_CONNECTIONS}
+
+
 def test_a_shared_login_and_a_borrowed_login_and_too_many_connections_are_faults(
     shop: "Shop", people: list[str]
 ) -> None:
