@@ -32,6 +32,7 @@ def translated(error: psycopg.Error, address: str = "the database") -> DatabaseE
 
 
 _REFUSED = ("password authentication failed", "no password supplied", "is not permitted to log in")
+_SOON = ("starting up", "not yet accepting connections", "recovery mode", "shutting down")
 _FULL = ("too many connections", "too many clients", "remaining connection slots")
 
 
@@ -39,10 +40,11 @@ def _connection_error(message: str, address: str) -> DatabaseError:
     """Translate an error of libpq. The error has no SQLSTATE, so only the words of its message show the reason.
 
     If the message is unknown or in another language, the result still contains the address and a line of the
-    message.
+    message. An address with several hosts has a line for each host. Lines of DETAIL and HINT follow the line with the
+    reason.
     """
     lines = message.splitlines() or ["no answer"]
-    last = lines[-1] if "FATAL:" in message else lines[0]
+    last = ([line for line in lines if "FATAL:" in line] or lines[:1])[-1]
     cause = last.split("FATAL:")[-1].strip()
     if any(words in message for words in _REFUSED):
         return LoginRefused(
@@ -54,7 +56,7 @@ def _connection_error(message: str, address: str) -> DatabaseError:
     if "does not exist" in message:
         hint = 'Create the database first, for example with "createdb", or correct the address.'
         return DatabaseUnreachable(cause, hint=hint)
-    if "starting up" in message or "recovery mode" in message or "shutting down" in message:
+    if any(words in message for words in _SOON):
         return DatabaseUnreachable(f"{address}: {cause}", hint="Try again in a moment.")
     return DatabaseUnreachable(
         f"no database answers at {address}: {last}",
