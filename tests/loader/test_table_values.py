@@ -219,3 +219,39 @@ def test_a_stock_in_words_gives_the_availability(emptied_database: Database, tmp
     }
     assert summary.warnings["quantity"].count == 1
     assert set(summary.warnings) == {"quantity"}
+
+
+@pytest.mark.parametrize(
+    ("shown", "price"), [("19,99 €", None), ("EUR 19.99", None), ("1.999,00 €", "1999"), ("", "1999"), ("soon", "1999")]
+)
+def test_a_price_that_another_column_shows_as_a_hundredth_is_in_cents(shown: str, price: str | None, tmp_path: Path):
+    [row] = rows_of(tmp_path, f"sku;title;price;price_formatted\nA;Bag;1999;{shown}\n")
+    assert row.fields.get("price") == price
+    assert [name for name, _ in row.faults] == ([] if price else ["price"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "product_type", "kind"),
+    [
+        ("Simple;Bags", "Bags", "Simple"),
+        ("Totes;Bags", "Totes", None),
+        ("simple;", "simple", None),
+        (";Bags", "Bags", None),
+    ],
+)
+def test_a_kind_of_product_is_not_preferred_over_a_category(
+    cells: str, product_type: str, kind: str | None, tmp_path: Path
+):
+    [row] = rows_of(tmp_path, f"sku;title;Product Type;Categories\nA;Bag;{cells}\n")
+    assert (row.fields["product_type"], row.attributes.get("type")) == (product_type, kind)
+
+
+def test_a_kind_does_not_replace_an_empty_category(tmp_path: Path):
+    row, _ = rows_of(tmp_path, "sku;title;category;type\nA;Bag;;simple\nB;Hat;Hats;simple\n")
+    assert ("product_type" in row.fields, row.attributes["type"]) == (False, "simple")
+
+
+def test_the_price_of_a_unit_is_not_preferred_over_a_selling_price(tmp_path: Path):
+    fields = fields_of(tmp_path, "sku;title;unit_price;retail_price;map\nA;Bag;3.20;12.00;1\n")
+    assert fields["price"] == "12.00"
+    assert fields_of(tmp_path, "productcode;productname;productprice;listprice\nA;Bag;9;12\n")["price"] == "9"

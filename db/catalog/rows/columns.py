@@ -14,9 +14,12 @@ from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text,
 from db.catalog.rows.discounts import add_sale_price, says_discount
 from db.catalog.rows.meant import (
     drop_flagged_sale,
+    drop_price_in_cents,
     drop_price_of_parent,
+    is_kind,
     may_be_selling_price,
     says_on_sale,
+    shows_price,
     warn_of_lower_price,
 )
 from db.catalog.rows.options import field_of_option, says_availability, stock_sign
@@ -57,6 +60,10 @@ class Columns:
     @cached_property
     def _prices(self) -> tuple[str, ...]:
         return tuple(filter(may_be_selling_price, self.rest))
+
+    @cached_property
+    def _shown_prices(self) -> tuple[str, ...]:
+        return tuple(filter(shows_price, self.rest))
 
     @cached_property
     def _flags_of_publication(self) -> tuple[str, ...]:
@@ -147,17 +154,23 @@ class Columns:
                 fields["availability"] = "in_stock" if sign > 0 else "out_of_stock"
         unread = [] if "price" in fields else [name for name in self.other_prices if name in attributes]
         warnings = [("price", _unread(unread[0]))] if unread else []
-        self._apply_others(fields, attributes, warnings)
+        self._apply_others(fields, attributes, faults, warnings)
         return RawProduct(fields, images, phash, attributes, line, faults, warnings)
 
     def _apply_others(
-        self, fields: dict[str, str], attributes: dict[str, Any], warnings: list[tuple[str, str]]
+        self,
+        fields: dict[str, str],
+        attributes: dict[str, Any],
+        faults: list[tuple[str, str]],
+        warnings: list[tuple[str, str]],
     ) -> None:
         """Applies what the columns without a field say about the sale, the price and the publication."""
 
         def of(names: Sequence[str]) -> dict[str, Any]:
             return {name: attributes[name] for name in names if name in attributes}
 
+        if self._shown_prices:
+            drop_price_in_cents(fields, of(self._shown_prices), faults)
         if self._discounts:
             add_sale_price(fields, of(self._discounts), warnings)
         if self._flags_of_sale:
@@ -197,8 +210,14 @@ class Columns:
                     images = (*images, *image_paths(cell, faults))
                 elif field == "keywords":
                     attributes["keywords"] = list(dict.fromkeys([*attributes.get("keywords", ()), *words(cell)]))
+                elif field == "product_type" and is_kind(fields.get(field)) and not is_kind(cell):
+                    attributes.setdefault("type", fields[field])
+                    fields[field] = one_text(field, cell)
                 elif (
-                    field in fields or field == IMAGE_IF_NONE or self._has_other_currency(field, position, read, fields)
+                    field in fields
+                    or field == IMAGE_IF_NONE
+                    or (field == "product_type" and is_kind(cell))
+                    or self._has_other_currency(field, position, read, fields)
                 ):
                     attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
                 else:

@@ -23,6 +23,12 @@ _ON_SALE = re.compile(
 
 _ZERO = re.compile(r"[^0-9,.-]{0,4}0+([.,]0+)?[^0-9,.-]{0,4}")
 _KINDS = ("type", "product_type", "item_type", "parentage", "parentage_level", "parent_child", "variation_type")
+# Kinds of products that platforms write into a column such as "type". They are no categories.
+_KINDS_OF_PRODUCTS = frozenset((
+    "simple", "variable", "variation", "variant", "configurable", "grouped", "bundle", "virtual", "downloadable",
+    "physical", "digital", "product", "parent", "child", "simple product", "variable product", "configurable product",
+    "grouped product", "product variation",
+))  # fmt: skip
 _PARENTS = frozenset(("variable", "variable product", "configurable", "configurable product", "parent", "grouped"))
 
 # Finds other prices of a product by the name of their column. _OTHER_KIND finds prices that are no selling price.
@@ -33,11 +39,17 @@ _OTHER_KIND = re.compile(
     "|deposit|pfand|rent|miet|lease|month|monat|rate|code|currency|list|type|id$|group|range|label|text|format"
     "|history|unter|stuck|100|kg|liter|surcharge|impact|diff"
 )
+_SHOWN = frozenset(("formatted", "display", "displayed", "shown", "text", "label", "string", "html", "str"))
 
 
 @lru_cache(maxsize=10_000)
 def says_on_sale(name: str) -> bool:
     return _ON_SALE.fullmatch("".join(plain_words(name))) is not None
+
+
+def is_kind(cell: Any) -> bool:
+    """Returns whether a cell has a platform's word for a kind of product, such as "simple", which is no category."""
+    return isinstance(cell, str) and cell.strip().lower().replace("_", " ") in _KINDS_OF_PRODUCTS
 
 
 def is_off(cell: Any) -> bool:
@@ -86,6 +98,28 @@ def warn_of_lower_price(fields: Mapping[str, str], columns: Mapping[str, Any], w
         if amount is not None and 0 < amount < price:
             reason = f"price is {prices.shown(fields['price'])}, but {name} is lower, and became an attribute"
             warnings.append(("price", f"{reason}; to load it as a field: --map sale_price=COLUMN or price=COLUMN"))
+            return
+
+
+@lru_cache(maxsize=10_000)
+def shows_price(name: str) -> bool:
+    """Returns whether a column with this name may hold the price as the shop shows it, such as "price_formatted"."""
+    words = plain_words(name)
+    return any(map(_PRICE.search, words)) and not _SHOWN.isdisjoint(words)
+
+
+def drop_price_in_cents(fields: dict[str, str], columns: Mapping[str, Any], faults: list[tuple[str, str]]) -> None:
+    """Drops a whole price if one of the columns shows the same price with a hundredth of the amount, because such a
+    price is in cents."""
+    if not fields.get("price", "").isdecimal():
+        return
+    price = Decimal(fields["price"])
+    for name, cell in columns.items():
+        amount = _amount(cell) if isinstance(cell, str) else None
+        if amount and price == amount * 100:
+            faults.append(
+                ("price", f'price "{fields.pop("price")}" is in cents, because {name} is "{prices.shown(cell)}"')
+            )
             return
 
 

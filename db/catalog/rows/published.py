@@ -17,11 +17,12 @@ _SHOWN = re.compile(
     "(?:visible|published|publish|active|activated|enabled|displayed|show|shown|listed|live|online"
     "|forsale|sale?able|sellable|sichtbar|veroffentlicht"
     "|aktiv|aktiviert|publie|publiee|actif|active|publicado|activo|habilitado|pubblicato|attivo|visibile|abilitato"
-    "|gepubliceerd|zichtbaar|actief|ativo|visivel|widoczny|aktywny|opublikowany|publicerad|synlig|enligne)"
+    "|gepubliceerd|zichtbaar|actief|ativo|visivel|widoczny|aktywny|opublikowany|publicerad|synlig|enligne|tekoop)"
     f"(?:flag|yesno|online|{_SHOP})?"
 )
 _HIDDEN = re.compile(
-    _OF_PRODUCT + "(?:hidden|hide|disabled|archived|draft|unpublished|deleted?|inactive|versteckt|ausgeblendet"
+    _OF_PRODUCT
+    + "(?:hidden|hide(?:product|item)?|disabled|archived|draft|unpublished|deleted?|inactive|versteckt|ausgeblendet"
     "|deaktiviert|archiviert|inaktiv|geloscht|masque|desactive|supprime|oculto|nascosto|verborgen|ukryty|isdeleted"
     "|soldout|outofstock|ausverkauft|epuise|agotado|esaurito|uitverkocht|esgotado"
     f"|nicht(?:{_SHOP})?(?:anzeigen|sichtbar|aktiv))(?:flag|{_SHOP})?"

@@ -39,9 +39,10 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "product_type": ("product_type", "product_types", "category", "categories", "product_category", "category_path",
                      "category_name", "categ_id", "department", "merchant_category", "advertiser_category",
                      "main_category", "type"),
-    "price": ("price", "unit_price", "regular_price", "standard_price", "selling_price", "sales_price",
+    "price": ("price", "regular_price", "standard_price", "selling_price", "sales_price",
               "current_price", "price_incl_tax", "gross_price", "price_gross", "our_price", "your_price", "final_price",
-              "price_now", "shop_price", "store_price", "web_price", "online_price", "retail_price", "start_price",
+              "price_now", "shop_price", "store_price", "web_price", "online_price", "retail_price", "unit_price",
+              "start_price",
               "list_price", "search_price", "pricing"),
     "currency": ("currency", "currency_code", "price_currency", "currency_iso_code", "ccy"),
     "availability": ("availability", "stock_status", "availability_status", "in_stock", "is_in_stock", "is_available"),
@@ -59,7 +60,8 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "image_urls", "picture_url", "pictures", "photos", "image_link", "main_image", "featured_image", "thumbnail",
         "main_image_url", "product_image", "product_images", "product_image_url", "picture_link", "photo_url",
         "photo_urls", "pic_url", "main_image_link", "cover_media_url", "cover_image", "hosted_image_urls",
-        "large_image", "big_image", "merchant_image_url", "hero_image", "primary_image", "image_name",
+        "large_image", "big_image", "merchant_image_url", "hero_image", "primary_image",
+        "primary_image_url", "image_name",
     ),
     "additional_image": (
         "additional_image", "additional_images", "additional_image_link", "additional_image_links",
@@ -96,7 +98,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
         "stock_level", "stock", "sell_on_google_quantity", "quantity_to_sell_on_facebook", "qty_available",
         "quantity_available", "available_quantity", "quantity_on_hand", "qty_on_hand", "stock_qty", "total_stock",
         "stock_total", "units_in_stock", "inventory",
-        "available_stock", "current_stock",
+        "available_stock", "current_stock", "inventory_count",
     ),
     "rating": ("rating", "average_rating", "avg_rating", "rating_value", "review_rating"),
     "review_count": ("review_count", "reviews_count", "rating_count", "ratings_count", "number_of_reviews"),
@@ -126,11 +128,11 @@ _ONE_IMAGE = frozenset((
 _ALL_IMAGES = frozenset(("images", "image_urls", "pictures", "photos", "product_images", "photo_urls"))
 # Names and paths of files may be texts for people. The field image_link has a rule of its own.
 _NO_SUBSTITUTE = ("image_path", "image_file", "filename", "image_name", "image_link")
-# Fields that several columns can provide. Each row uses the first of these columns in which the row has a value. The
-# currency, the GTIN and a date of the sale are provided by all columns with a usual name of the field. A price is
-# provided only by columns that mean the same name in USUAL_NAMES, such as "Price EUR" and "Price USD", because a column
-# with another name, such as "Retail price", may have another price.
-_OF_SEVERAL_COLUMNS = ("currency", *PRICES, "gtin", *DATES_OF_SALE)
+# Fields that several columns can provide. Each row uses the first of these columns in which it has a value. A price
+# is provided only by columns that mean the same name in USUAL_NAMES, such as "Price EUR" and "Price USD", because a
+# column with another name, such as "Retail price", may have another price. The other fields are provided by all columns
+# with a usual name of the field.
+_OF_SEVERAL_COLUMNS = ("currency", *PRICES, "gtin", "product_type", *DATES_OF_SALE)
 _IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
 # A star marks a column that a template needs. eBay writes prefixes such as "C:" and "Product:".
 _SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?\*$", re.IGNORECASE)
@@ -150,6 +152,7 @@ def usual_name(name: str) -> str:
     if meant := _in_language(name):
         return meant
     rest = without_product(bare) or ""
+    rest = _JOINED.get(rest, rest)
     return rest if rest in _KNOWN and rest not in _NOT_OF_PRODUCT else normalised(name)
 
 

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-_OF_PRODUCT = re.compile("(?:product|item|article|artikel|produkt|produit|producto|prodotto)_")
+_OF_PRODUCT = re.compile("(?:product|item|article|artikel|produkt|produit|producto|prodotto)_?")
 # Codes that are also other words, such as "id", "no" and "to", are not listed.
 _LANGUAGE = (
     "(?:bg|ca|cs|da|de|el|en|es|et|fi|fr|hr|hu|it|ja|ko|lt|lv|nb|nl|pl|pt|ro|ru|sk|sl|sv|tr|uk|zh)"
@@ -24,6 +24,6 @@ def without_locale(name: str) -> str | None:
 
 @lru_cache(maxsize=10_000)
 def without_product(name: str) -> str | None:
-    """Returns "price" for "product_price" or "item_price", and None for a name that begins with no such word."""
+    """Returns "price" for "product_price" or "itemprice", and None for a name that begins with no such word."""
     found = _OF_PRODUCT.match(name)
     return name[found.end() :] if found else None

@@ -16,7 +16,7 @@ TRANSLATIONS: dict[str, Collection[str]] = {
         "codearticle", "codeproduit", "refarticle", "referencia", "codigo", "codigoarticulo", "codigoproducto",
         "codigodearticulo", "codigodeproducto", "codicearticolo", "codiceprodotto", "codice", "riferimento",
         "productcode", "referencja", "indeks", "kodproduktu", "codigodoproduto", "codigoproduto",
-        "varenummer", "varenr", "ref", "refproduit", "codarticolo",
+        "varenummer", "varenr", "ref", "refproduit", "codarticolo", "referentie",
     ),
     "title": (
         "bezeichnung", "artikelbezeichnung", "produktbezeichnung", "artikelname", "produktname", "titel",
