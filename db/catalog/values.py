@@ -12,7 +12,8 @@ from db.catalog.prices import shown
 _WORDS = {
     **dict.fromkeys((
         "instock", "available", "limitedavailability", "instoreonly", "onlineonly", "lowstock", "lowinstock",
-        "limitedstock", "instockonline", "onstock", "yes", "y", "true", "1",
+        "limitedstock", "instockonline", "onstock", "unlimited", "unlimitedstock", "unbegrenzt", "illimité",
+        "ilimitado", "illimitato", "onbeperkt", "yes", "y", "true", "1",
         # German, French, Spanish, Italian, Dutch, Portuguese, Polish, Swedish and Danish
         "auflager", "vorrätig", "lieferbar", "sofortlieferbar", "verfügbar", "sofortverfügbar", "amlager", "ja",
         "enstock", "disponible", "disponibleimmédiatement", "stocklimité", "oui", "hayexistencias", "sí",

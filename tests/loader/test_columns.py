@@ -212,3 +212,54 @@ def test_a_row_without_the_preferred_image_takes_the_image_of_another_column(tmp
     first, second = (row for row in open_source(tmp_path / "goods.csv").rows() if isinstance(row, RawProduct))
     assert (first.images, first.attributes) == (("a.jpg",), {"thumbnail": "small.jpg"})
     assert (second.images, second.attributes) == (("b.jpg",), {})
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("Option Name 1,Option Value 1,Option Name 2,Option Value 2", "Colour,Red,Size,M"),
+        ("option1_name,option1_value,option2_name,option2_value", "Colour,Red,Size,M"),
+        ("Variationsname 1,Variationswertname 1,Variationsname 2,Variationswertname 2", "Farbe,Red,Größe,M"),
+        ("Attribut 1 Name,Attribut 1 Wert,Attribut 2 Name,Attribut 2 Wert", "Farbe,Red,Größe,M"),
+        ("variant_option_one_name,variant_option_one_value,size", "Colour,Red,M"),
+    ],
+)
+def test_the_name_and_the_value_of_an_option_are_one_attribute(header: str, cells: str, tmp_path: Path):
+    (tmp_path / "goods.csv").write_text(f"sku,title,{header}\nA,Bag,{cells}\n")
+    [row] = open_source(tmp_path / "goods.csv").rows()
+    assert isinstance(row, RawProduct)
+    assert (row.fields["color"], row.fields["size"]) == ("Red", "M")
+    assert row.attributes.get("colour", row.attributes.get("farbe")) == "Red"
+
+
+def test_an_option_without_name_or_value_keeps_the_name_of_its_column(tmp_path: Path):
+    (tmp_path / "goods.csv").write_text(
+        "sku,title,option_name_1,option_value_1,option_name_2,option_value_2,brand_name,face_value\n"
+        "A,Bag,,Red,Fit,Slim,Acme,5\nB,Bag,Fit,Slim,Fit,Wide,Acme,5\n"
+    )
+    first, second = (
+        row.attributes for row in open_source(tmp_path / "goods.csv").rows() if isinstance(row, RawProduct)
+    )
+    assert first == {"option_value_1": "Red", "fit": "Slim", "face_value": "5"}
+    assert second == {"fit": "Slim", "option_name_2": "Fit", "option_value_2": "Wide", "face_value": "5"}
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "product_type"),
+    [
+        ("Kategorie Ebene 2,Kategorie Ebene 1,Kategorie Ebene 3", "Herren,Schuhe,", "Schuhe > Herren"),
+        ("Hauptkategorie,Unterkategorie", "Damen,Hemden", "Damen > Hemden"),
+        ("category_level_1,category_level_2,type", "Shoes,Boots,simple", "Shoes > Boots"),
+        ("main_category,subcategory", "Shoes,Boots", "Shoes > Boots"),
+        ("Category 1,Category 2", "Shoes,Sale", "Shoes"),
+        ("category,category_level_1", "Boots,Shoes", "Boots"),
+        ("category_id_1,category_id_2", "20,27", None),
+    ],
+)
+def test_the_levels_of_a_category_are_the_product_type(
+    header: str, cells: str, product_type: str | None, tmp_path: Path
+):
+    (tmp_path / "goods.csv").write_text(f"sku,title,{header}\nA,Bag,{cells}\n")
+    [row] = open_source(tmp_path / "goods.csv").rows()
+    assert isinstance(row, RawProduct)
+    assert row.fields.get("product_type") == product_type

@@ -203,7 +203,7 @@ def test_a_stock_in_words_gives_the_availability(emptied_database: Database, tmp
     path = tmp_path / "goods.csv"
     path.write_text(
         "sku,title,stock,stock_status\n1,A,out of stock,\n2,B,in stock (3),\n3,C,10+,\n4,D,> 100,\n5,E,ausverkauft,\n"
-        "6,F,many,\n7,G,sold out,backorder\n8,H,,In stock (3)\n"
+        "6,F,many,\n7,G,sold out,backorder\n8,H,,In stock (3)\n9,I,Unlimited,\n"
     )
     summary = load_catalog(emptied_database, path)
     found = {sku: (each.get("quantity"), each.get("availability")) for sku, each in stored(emptied_database).items()}
@@ -216,6 +216,7 @@ def test_a_stock_in_words_gives_the_availability(emptied_database: Database, tmp
         "6": (None, None),
         "7": (None, "backorder"),
         "8": (None, "in_stock"),
+        "9": (None, "in_stock"),
     }
     assert summary.warnings["quantity"].count == 1
     assert set(summary.warnings) == {"quantity"}

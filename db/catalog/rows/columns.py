@@ -37,7 +37,10 @@ class Columns:
 
     If a field has several columns, `more` has the field, normalised name and position of each column but the first.
     `currencies` has the currency that the name of a price's column states, by the position of the column.
-    `other_prices` names the columns in `rest` with other usual names of the price, such as `retail_price`. With
+    `other_prices` names the columns in `rest` with other usual names of the price, such as `retail_price`. `options`
+    has the name and position of each column with names of options, and of the column with their values.
+    `category_levels` names the columns in `rest` that make the category of a row without a product type, highest level
+    first. With
     `stock_decides`, a product without an availability gets it from its quantity, unless one of its attributes says
     whether the product is available, or that it is sold without stock.
     """
@@ -47,6 +50,8 @@ class Columns:
     more: Sequence[tuple[str, str, int]] = ()
     currencies: Mapping[int, str] | None = None
     other_prices: Sequence[str] = ()
+    options: Sequence[tuple[str, int, str, int]] = ()
+    category_levels: Sequence[str] = ()
     stock_decides: bool = False
 
     @cached_property
@@ -81,6 +86,7 @@ class Columns:
         }
         fields |= {position: f"attributes.{name}" for name, position in self.rest.items() if name != "attributes"}
         fields |= {position: "attributes" for name, position in self.rest.items() if name == "attributes"}
+        fields |= {place: "attributes" for _, name, _, value in self.options for place in (name, value)}
         return {name.strip() or f"column_{position + 1}": fields[position] for position, name in enumerate(header)}
 
     def row(self, line: int, cells: Sequence[Any]) -> RawProduct:
@@ -146,8 +152,14 @@ class Columns:
                     attributes[name] = cell
             elif not is_empty(cell):
                 attributes[name] = str(cell) if isinstance(cell, Decimal) else cell
+        if self.options:
+            self._add_options(cells, fields, attributes)
         if "attributes" in attributes:
             _take_members(attributes, fields)
+        texts = [attributes.get(name) for name in self.category_levels]
+        levels = [text for text in texts if isinstance(text, str) and not text.isdecimal()]
+        if levels and is_kind(fields.get("product_type", "product")):
+            fields["product_type"] = " > ".join(levels)
         if self.stock_decides and "quantity" in fields and "availability" not in fields:
             sign = stock_sign(fields["quantity"])
             if sign is not None and not any(says_availability(name, cell) for name, cell in attributes.items()):
@@ -182,6 +194,20 @@ class Columns:
                 attributes.setdefault("product_availability", stated)
             fields["availability"] = "out_of_stock"
         drop_price_of_parent(fields, attributes, warnings)
+
+    def _add_options(self, cells: Sequence[Any], fields: dict[str, str], attributes: dict[str, Any]) -> None:
+        """Adds each option whose name and value are in two columns as an attribute, such as `colour`. The option also
+        sets color, size or material if the field is empty."""
+        for name_column, name_position, value_column, value_position in self.options:
+            name, value = stripped(cells[name_position]), stripped(cells[value_position])
+            key = normalised(name) if isinstance(name, str) and name else ""
+            if key and isinstance(value, str) and value and key not in attributes:
+                attributes[key] = value
+                if field := field_of_option(key):
+                    fields.setdefault(field, value)
+            else:
+                written = {name_column: name, value_column: value}
+                attributes |= {column: cell for column, cell in written.items() if not is_empty(cell)}
 
     def _add_more(
         self,

@@ -13,7 +13,7 @@ from loader.errors import SourceDamaged
 from loader.rejects import Reject
 from loader.sources.reading import json_stream
 from loader.sources.reading.catalog_file import CatalogFile
-from loader.sources.reading.columns import USUAL_NAMES
+from loader.sources.reading.names.usual import USUAL_NAMES
 
 LISTS = frozenset(("categories", "category_tree", "category_names", "category_map", "categorynames", "categorymap"))
 IDS = ("category_ids", "category_id")

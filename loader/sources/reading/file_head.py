@@ -7,8 +7,8 @@ from db.catalog.names import normalised
 from db.catalog.rows.columns import NEEDED
 from db.strict_json import parse
 from loader.sources.reading.catalog_file import HEAD_BYTES, CatalogFile
-from loader.sources.reading.columns import USUAL_NAMES
 from loader.sources.reading.lines import BOM
+from loader.sources.reading.names.usual import USUAL_NAMES
 from loader.sources.reading.table import Table
 
 LINES_SUFFIXES = frozenset((".jsonl", ".ndjson"))

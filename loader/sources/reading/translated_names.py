@@ -46,8 +46,7 @@ TRANSLATIONS: dict[str, Collection[str]] = {
     "category": (
         "kategorie", "kategorien", "warengruppe", "artikelgruppe", "produktgruppe", "produktkategorie", "rubrik",
         "kategoriepfad", "produktgruppeimshop", "categorie", "rayon", "famille", "categoria", "categoriasdeproducto",
-        "categorias", "familia", "categorieprincipale", "hoofdgroep", "hauptkategorie",
-        "categorieproduit", "productcategorie", "kategoria", "kategori",
+        "categorias", "familia", "categorieproduit", "productcategorie", "kategoria", "kategori",
     ),
     "price": (
         "preis", "bruttopreis", "preisbrutto", "verkaufspreis", "vk", "vkbrutto", "vkpreis", "bruttovk",

@@ -11,7 +11,8 @@ from typing import Any
 from db.catalog.names import normalised
 from db.catalog.rows.cells import is_empty
 from db.catalog.rows.options import field_of_option, is_false, is_true, stock_sign
-from loader.sources.reading.columns import USUAL_NAMES, FieldColumns
+from loader.sources.reading.columns import FieldColumns
+from loader.sources.reading.names.usual import USUAL_NAMES
 
 LISTS = ("variants", "variations", "skus")
 IDENTIFIERS = ("sku", "id", "variant_id", "barcode")

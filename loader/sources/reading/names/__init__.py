@@ -1,0 +1,1 @@
+"""Knows the names that columns have in files of shops."""
