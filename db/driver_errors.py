@@ -60,5 +60,6 @@ def _connection_error(message: str, address: str) -> DatabaseError:
         return DatabaseUnreachable(f"{address}: {cause}", hint="Try again in a moment.")
     return DatabaseUnreachable(
         f"no database answers at {address}: {last}",
-        hint="Check WINDOWSHOP_DATABASE_URL, or unset it to use the embedded server.",
+        hint="Check WINDOWSHOP_DATABASE_URL and that server. If the variable is unset, the embedded server does not "
+        'answer: "windowshop db status" shows its process.',
     )

@@ -31,3 +31,10 @@ def test_the_error_of_a_refused_connection_leaves_out_the_hint_of_the_server(dat
     finally:
         with psycopg.connect(url.rpartition("/")[0] + "/postgres", autocommit=True) as conn:
             conn.execute("update pg_database set datconnlimit = -1 where datname = %s", [database.write.database])
+
+
+def test_the_hint_of_a_silent_server_also_fits_the_embedded_server() -> None:
+    found = translated(psycopg.OperationalError("connection timeout expired"), "127.0.0.1:5449/windowshop")
+    assert str(found) == "no database answers at 127.0.0.1:5449/windowshop: connection timeout expired"
+    assert found.hint is not None
+    assert "If the variable is unset, the embedded server does not answer" in found.hint
