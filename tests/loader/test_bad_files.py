@@ -82,6 +82,7 @@ WHOLE_FILE: dict[str, tuple[bytes, type[LoaderError], str, str]] = {
     "unknown delimiter": (b"sku^title\n1^a\n", MissingColumns, "its columns: sku^title", "separated by comma"),
     "two columns alike": (b"sku,title,Title\n1,a,b\n", NotACatalog, 'two columns are called "Title"', "Rename"),
     "header not UTF-8": (b"sku,title,gr\xf6\xdfe\n1,a,b\n", NotACatalog, "byte 0xF6 at position 13 of line 1", ""),
+    "unknown quoted names": (b'"OXID";"OXTITLE"\n"1";"a"\n', MissingColumns, "no column for sku and title; its", ""),
     "header with an open quote": (b'sku,"title\n1,a\n', NotACatalog, "header in line 1 cannot be read: a quote", ""),
     "spreadsheet": (b"PK\x03\x04rest", NotACatalog, "is a zip archive or a spreadsheet", "CSV in UTF-8"),
     "not really gzipped": (b"\x1f\x8brest", SourceDamaged, "compressed with gzip, and damaged", "gzip -t"),

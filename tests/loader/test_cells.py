@@ -105,6 +105,24 @@ def test_a_cell_with_a_list_of_images_gives_all_images(cell: str, paths: list[st
     assert image_paths(cell) == paths
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"position": 2}, {"position": 1}),
+        ({"rank": 2}, {"rank": 1}),
+        ({"sortOrder": 10, "isMain": False}, {"sortOrder": 9}),
+        ({"position": 1}, {"position": 2, "is_main": True}),
+    ],
+)
+def test_images_are_in_the_order_that_they_state(first: dict[str, Any], second: dict[str, Any]):
+    assert image_paths([{"url": "b.jpg", **first}, {"url": "a.jpg", **second}]) == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("second", [{}, {"position": 2}, {"position": "0"}, {"position": None}, {"is_main": False}])
+def test_images_without_positions_stay_in_their_order(second: dict[str, Any]):
+    assert image_paths([{"url": "b.jpg", "position": 2}, {"url": "a.jpg", **second}]) == ["b.jpg", "a.jpg"]
+
+
 def test_keywords_are_read_from_a_list_or_from_a_text_with_bars_or_commas_between_them():
     assert words("one, two,one") == ["one", "two"]
     assert words("one|two, three") == ["one", "two, three"]

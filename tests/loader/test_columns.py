@@ -189,6 +189,7 @@ def test_the_first_line_that_names_a_sku_and_a_title_is_the_header_and_the_next_
         ("sku;Bezeichnung (DE);url_de;size_de", "A;Stiefel;https://a.example;42", {"link": "https://a.example"}),
         ("sku;title_en;name", "A;Stiefel;Boot", {"title": "Boot"}),
         ("sku;de_title;Artikelname", "A;Boot;Stiefel", {"title": "Stiefel"}),
+        ("sku,name,price,promotional price", "A,Boot,9,8", {"sale_price": "8"}),
         ("Interne Nr.;Artikelnummer;Artikelname;Std. VK Brutto;HAN", "1;A;Boot;9;H", {"price": "9", "mpn": "H"}),
     ],
 )
@@ -199,6 +200,13 @@ def test_longer_and_joined_names_mean_the_usual_names(header: str, cells: str, f
     assert {name: row.fields[name] for name in fields} == fields
     assert row.fields["sku"] == "A"
     assert not {"gtin", "product_type", "size"} & row.fields.keys()
+
+
+def test_the_number_of_an_image_may_precede_its_last_word(tmp_path: Path):
+    (tmp_path / "goods.csv").write_text("sku,title,Image 1 URL,Image 2 URL,In Stock?\n1,A,a.jpg,b.jpg,N\n")
+    [row] = open_source(tmp_path / "goods.csv").rows()
+    assert isinstance(row, RawProduct)
+    assert (row.images, row.fields["availability"], row.attributes) == (("a.jpg", "b.jpg"), "N", {})
 
 
 def test_the_image_of_a_product_precedes_all_its_images(tmp_path: Path):

@@ -18,6 +18,18 @@ IMAGE_ADDRESS_NAMES = (
     "contentUrl", "url", "src", "link", "path", "url_fullxfull", "url_zoom", "url_standard", "originalSrc",
     "source_url", "image_url", "imageUrl", "large", "file",
 )  # fmt: skip
+POSITION_NAMES = ("position", "rank", "sort_order", "sortOrder", "sort", "order", "ordering")
+MAIN_NAMES = (
+    "is_main",
+    "isMain",
+    "is_primary",
+    "isPrimary",
+    "is_default",
+    "isDefault",
+    "is_thumbnail",
+    "main",
+    "primary",
+)
 TEXT_NAMES = ("name", "value", "title", "label", "html", "$oid", "$numberInt", "$numberLong")
 AMOUNT_NAMES = ("value", "amount", "centAmount", "gross", "current", "price", "$numberDecimal", "$numberDouble")
 MICROS = 1_000_000  # micros in a unit of a currency
@@ -94,7 +106,7 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
         )
         return [found for part in between.split(value) if (found := part.strip())]
     if isinstance(value, list):
-        return [path for member in value for path in _paths_of_member(member, faults)]
+        return [path for member in in_order(value) for path in _paths_of_member(member, faults)]
     if isinstance(value, Mapping):
         address = next((value[name] for name in IMAGE_ADDRESS_NAMES if value.get(name)), None)
         if address is None:
@@ -115,6 +127,24 @@ def _parsed(cell: str) -> Any:
             continue
         return list(found.values()) if isinstance(found, dict) and all(map(str.isdecimal, found)) else found
     return None
+
+
+def without_order(image: Any) -> Any:
+    """Returns an image without the members that `in_order` reads."""
+    if not isinstance(image, Mapping):
+        return image
+    return {name: value for name, value in image.items() if name not in POSITION_NAMES and name not in MAIN_NAMES}
+
+
+def in_order(members: list[Any]) -> list[Any]:
+    """Returns the images in the order that a member such as `position` gives. An image that is marked as the main image
+    comes first. Returns the members in their own order if an image has no such member."""
+    if len(members) < 2 or not all(isinstance(member, Mapping) for member in members):
+        return members
+    name = next((name for name in POSITION_NAMES if all(type(member.get(name)) is int for member in members)), None)
+    ordered = sorted(members, key=lambda member: member[name]) if name else members
+    main = next((name for name in MAIN_NAMES if any(member.get(name) is True for member in members)), None)
+    return sorted(ordered, key=lambda member: member.get(main) is not True) if main else ordered
 
 
 def _paths_of_member(member: Any, faults: list[tuple[str, str]] | None) -> list[str]:

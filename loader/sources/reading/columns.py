@@ -49,8 +49,8 @@ _NO_SUBSTITUTE = ("image_path", "image_file", "filename", "image_name", "image_l
 _OF_SEVERAL_COLUMNS = ("currency", *PRICES, "gtin", "product_type", *DATES_OF_SALE)
 _IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
 # A star marks a column that a template needs. eBay writes prefixes such as "C:" and "Product:".
-_SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?\*$", re.IGNORECASE)
-_NUMBERED = re.compile(r"(.*[^0-9_])_?[0-9]{1,2}")
+_SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?[*?:]$", re.IGNORECASE)
+_NUMBERED = re.compile(r"(.*[^0-9_])_?[0-9]{1,2}(_?(?:url|link|src|path|file))?")
 
 
 def usual_name(name: str) -> str:
@@ -257,9 +257,9 @@ def _further_images(
 
 
 def _is_image(name: str) -> bool:
-    """Returns whether the name of a column is the name of an image column with a number, as in "Image URL 2"."""
+    """Returns whether a column has the name of an image column and a number, as in "Image URL 2" or "Image 2 URL"."""
     number = _NUMBERED.fullmatch(name)
-    return number is not None and usual_name(number[1]) in _IMAGES
+    return number is not None and usual_name(number[1] + (number[2] or "")) in _IMAGES
 
 
 def _shown(header: Sequence[str]) -> str:

@@ -106,7 +106,7 @@ def _header(file: CatalogFile) -> tuple[str, list[str], int]:
     ]
     delimiter, header, before = max(headers, key=lambda candidate: _fit(candidate[1]), default=("", [], 0))
     broken = next((first for first, _ in firsts.values() if isinstance(first, Reject) or first.fault), None)
-    if broken and _fit(header)[0] == 0:
+    if broken and _fit(header)[0] == 0 and len(header) < 2:
         reason = broken.reason if isinstance(broken, Reject) else broken.fault
         raise NotACatalog(f"{name}: the header in line {broken.line} cannot be read: {reason}")
     if not header:

@@ -67,7 +67,8 @@ TRANSLATIONS: dict[str, Collection[str]] = {
         "wahrung", "waehrung", "wahrungscode", "devise", "monnaie", "moneda", "divisa", "valuta", "moeda", "waluta",
     ),
     "availability": (
-        "verfugbarkeit", "verfuegbarkeit", "lieferbarkeit", "lieferstatus", "lagerstatus", "lieferbar", "disponibilite",
+        "verfugbar", "verfuegbar", "istverfugbar", "verfugbarkeit", "verfuegbarkeit",
+        "lieferbarkeit", "lieferstatus", "lagerstatus", "lieferbar", "disponibilite",
         "disponibilidad", "disponibilita", "beschikbaarheid", "disponibilidade", "dostepnosc",
         "tillganglighet",
     ),

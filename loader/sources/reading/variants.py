@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from db.catalog.names import normalised
-from db.catalog.rows.cells import is_empty
+from db.catalog.rows.cells import in_order, is_empty, without_order
 from db.catalog.rows.options import field_of_option, is_false, is_true, stock_sign
 from loader.sources.reading.columns import FieldColumns
 from loader.sources.reading.names.usual import USUAL_NAMES
@@ -68,7 +68,7 @@ class _Product:
         for name in OF_THE_PRODUCT if self._several else ():
             if name in product:
                 product[f"product_{name}"] = product.pop(name)
-        self._images = [image for name in IMAGES for image in _listed(product.pop(name, None))]
+        self._images = [image for name in IMAGES for image in in_order(_listed(product.pop(name, None)))]
         self._product = product
 
     def records(self) -> list[Record]:
@@ -147,7 +147,7 @@ class _Product:
     def _images_of(self, variant: Record) -> Record:
         """Removes the images from `variant`. Returns the member `images`, with the images of the variant before the
         other images of the product, and the member `image_alt_text` if an image has an alternative text."""
-        own = [image for name in IMAGES for image in _listed(variant.pop(name, None))]
+        own = [image for name in IMAGES for image in in_order(_listed(variant.pop(name, None)))]
         identifiers = {_text(variant.get("id"))} - {""}
         image_id = _text(variant.get("image_id"))
         for image in self._images:
@@ -159,7 +159,7 @@ class _Product:
         images = [*own, *self._images]
         texts = [_alternative_text(image) for image in images if isinstance(image, Mapping)]
         distinct = [image for index, image in enumerate(images) if image not in images[:index]]
-        found: Record = {"images": distinct}
+        found: Record = {"images": list(map(without_order, distinct))}
         if any(texts):
             found["image_alt_text"] = list(dict.fromkeys(filter(None, texts)))
         return found

@@ -54,7 +54,8 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "image_link": ("image_link",),
     "image_phash": ("image_phash",),
     "keywords": ("keywords", "tags"),
-    "sale_price": ("sale_price", "special_price", "discount_price", "discounted_price", "promo_price", "offer_price",
+    "sale_price": ("sale_price", "special_price", "promotional_price", "promotion_price",
+                   "discount_price", "discounted_price", "promo_price", "offer_price",
                    "now_price", "price_now", "our_price", "your_price", "selling_price", "current_price",
                    "final_price"),
     "sale_starts_at": (
