@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from db.catalog.plain_text import plain_text
 from db.catalog.prices import shown
 from db.catalog.product import RawProduct
+from db.catalog.rows.published import hides, says_shown
 from loader.rejects import Reject
 from loader.sources.inherited_prices import PRICES, lacks_price, with_price
 from loader.sources.reading.parent_columns import IDENTIFIERS, is_parent, kinds
@@ -41,7 +42,8 @@ Found = _Parent | str  # the parent, or the reason why no parent was found
 class InheritedValues(WrappedSource):
     """Yields the rows of another source. If a row has no title, the row of its parent provides the title, the images
     and the descriptive values that the row lacks. A row without a price gets the price of its parent. A row without an
-    item group gets the group of its parent. At the first row that needs a parent, the whole file is read a second time,
+    item group gets the group of its parent. A variant of a parent that is not shown is out of stock, unless the
+    variant says itself that it is shown. At the first row that needs a parent, the whole file is read a second time,
     and its rows are stored on disk. A file without such a row is read only once.
 
     A row names its parent by an identifier, or has the item group or handle of exactly one row with a title. If an
@@ -57,6 +59,7 @@ class InheritedValues(WrappedSource):
     def __init__(self, opened: Callable[[], CatalogSource]) -> None:
         super().__init__(opened())
         self._opened = opened
+        self._flags: list[str] = []  # the columns that can say that a product is not shown
         self._doubts: dict[str, str] = {}  # column that names parents -> why rows with a title do not use it
 
     def rows(self) -> Iterator[RawProduct | Reject]:
@@ -64,6 +67,8 @@ class InheritedValues(WrappedSource):
         listing: RawProduct | None = None
         known: tuple[Names, Found] | None = None  # the last parent, because the next row often has the same parent
         has_prices = "price" in self.columns.values()
+        targets = (target.removeprefix("attributes.") for target in self.columns.values() if "attributes." in target)
+        self._flags = [name for name in targets if says_shown(name)]
         with ExitStack() as open_until_end:
             parents: StoredRows | None = None
             for number, row in enumerate(self._source.rows()):
@@ -74,7 +79,7 @@ class InheritedValues(WrappedSource):
                 related = _text(row, "relationship").lower()
                 titled = _says(row.fields.get("title", ""))
                 listing = listing if related else row if titled else None
-                if names := _names_of_needed_parent(row, has_prices) if titled else _names_of_parent(row):
+                if names := _names_of_needed_parent(row, has_prices, self._flags) if titled else _names_of_parent(row):
                     if parents is None:
                         parents = open_until_end.enter_context(StoredRows())
                         self._doubts = _store(self._opened(), parents)
@@ -98,7 +103,7 @@ class InheritedValues(WrappedSource):
         if doubt or isinstance(found, str) or found.number == number:
             return row
         group = row.fields.get("item_group_id") or found.cells["item_group_id"] or found.name
-        row = replace(row, fields={**row.fields, "item_group_id": group})
+        row = _hidden_with(found.cells, replace(row, fields={**row.fields, "item_group_id": group}))
         return (
             with_price(row, found.cells, found.name) if lacks_price(row) and "price" in self.columns.values() else row
         )
@@ -118,12 +123,23 @@ class InheritedValues(WrappedSource):
             fields.pop("image_link", None)
         own = {field: value for field, value in row.fields.items() if field not in INHERITED or _says(value)}
         row = replace(row, fields={**fields, **own}, images=row.images or tuple(json.loads(parent["images"])))
+        row = _hidden_with(parent, row)
         if found.of:
             chain = f'the parent "{shown(found.name)}" is itself a variant of "{shown(found.of)}"'
             row = replace(row, warnings=[*row.warnings, ("item_group_id", chain)])
         if lacks_price(row) and "price" in self.columns.values():
             return with_price(row, parent, found.name or group)
         return row
+
+
+def _hidden_with(parent: Cells, row: RawProduct) -> RawProduct:
+    """Returns the variant as out of stock if the shop does not show the parent, and the variant has no value of its own
+    in the column that says so."""
+    if all(name in row.attributes for name in json.loads(parent["hidden"] or "[]")):
+        return row
+    stated = row.fields.get("availability")
+    attributes = {"product_availability": stated, **row.attributes} if stated else row.attributes
+    return replace(row, fields={**row.fields, "availability": "out_of_stock"}, attributes=attributes)
 
 
 def _store(source: CatalogSource, parents: StoredRows) -> dict[str, str]:
@@ -187,12 +203,12 @@ def _names_of_parent(row: RawProduct) -> Names:
     return [(kind, name) for kind, name in (*names, ("group", group)) if name]
 
 
-def _names_of_needed_parent(row: RawProduct, has_prices: bool) -> Names:
-    """Returns the names of the parent of a row with a title. Returns no names if the row has an item group, and has a
-    price or is in a file without prices. Such a row needs no parent."""
+def _names_of_needed_parent(row: RawProduct, has_prices: bool, flags: list[str]) -> Names:
+    """Returns the names of the parent of a row with a title. Returns no names if the row has an item group, says itself
+    whether it is shown, and has a price or is in a file without prices. Such a row needs no parent."""
     group = row.fields.get("item_group_id")
     is_without_price = has_prices and lacks_price(row)
-    if group and not is_without_price:
+    if group and not is_without_price and all(name in row.attributes for name in flags):
         return []
     names = [(kind, name) for column, name in _own_parents(row).items() for kind in kinds(column)]
     return names or ([(kind, _name(group)) for kind in kinds("")] if group else [])
@@ -218,6 +234,9 @@ def _cells(row: RawProduct) -> Cells:
     """Returns what variants can inherit from a row: fields, the images as a JSON list, and the item group."""
     cells = Cells({name: row.fields[name] for name in (*INHERITED, *PRICES) if name in row.fields})
     cells["images"] = json.dumps(row.images)
+    cells["hidden"] = json.dumps(
+        [name for name, cell in row.attributes.items() if says_shown(name) and hides(name, cell)]
+    )
     cells["item_group_id"] = row.fields.get("item_group_id") or row.fields.get("sku", "")
     return cells
 

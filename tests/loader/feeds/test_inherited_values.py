@@ -238,3 +238,23 @@ def test_a_column_that_only_seems_to_name_parents_gets_a_warning(
 def test_columns_with_similar_names_name_no_parents(column: str, tmp_path: Path) -> None:
     row = rows_of(tmp_path, f"sku,title,{column}\nP,Shirt,\nQ,Hat,P\n")["Q"]
     assert isinstance(row, RawProduct) and "item_group_id" not in row.fields and not row.warnings
+
+
+@pytest.mark.parametrize("title", ["", "Shirt M"])
+@pytest.mark.parametrize("price", ["", "9"])
+@pytest.mark.parametrize(("column", "hidden", "shown"), [("active", "0", "1"), ("status", "draft", "active")])
+def test_a_variant_of_a_hidden_parent_is_hidden_unless_it_says_that_it_is_shown(
+    title: str, price: str, column: str, hidden: str, shown: str, tmp_path: Path
+) -> None:
+    content = f"sku,parent_sku,title,price,stock,{column}\nP,,Shirt,10,5,{hidden}\nQ,,Hat,10,5,{shown}\n"
+    content += f"P.1,P,{title},{price},5,\nP.2,P,{title},{price},5,{shown}\nQ.1,Q,{title},{price},5,\n"
+    rows = rows_of(tmp_path, content)
+    found = {sku: row.fields["availability"] for sku, row in rows.items() if isinstance(row, RawProduct)}
+    hidden_rows = {"P": "out_of_stock", "P.1": "out_of_stock"}
+    assert found == {**hidden_rows, "P.2": "in_stock", "Q": "in_stock", "Q.1": "in_stock"}
+
+
+def test_the_variations_of_a_deleted_listing_of_ebay_are_out_of_stock(tmp_path: Path) -> None:
+    row = rows_of(tmp_path, EBAY.replace("Add,T,", "Delete,T,"))["T-S"]
+    assert isinstance(row, RawProduct)
+    assert (row.fields["availability"], row.attributes["product_availability"]) == ("out_of_stock", "in_stock")
