@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from db.catalog.names import plain_words
 from db.catalog.plain_text import plain_text
 from db.catalog.prices import shown
 from db.catalog.product import RawProduct
@@ -21,6 +22,7 @@ from loader.sources.reading.stored_rows import StoredRows
 from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
 
+_VARIANT_ID = re.compile("(?:variant|variation|variante|varianten)id")
 INHERITED = ("title", "description", "brand", "product_type", "image_link")
 SHARED = ("handle_id", "handle", "url_handle")  # columns that have the same value for a parent and its variants
 
@@ -48,8 +50,9 @@ class InheritedValues(WrappedSource):
 
     A row names its parent by an identifier, or has the item group or handle of exactly one row with a title. If an
     identifier leads to no row, the item group and the handle are tried. In eBay's files, a row with the relationship
-    "Variation" names no parent: its parent is the last earlier row that has no relationship. A row without a title is
-    rejected if its parent is not in the file or is uncertain.
+    "Variation" names no parent: its parent is the last earlier row that has no relationship. In Squarespace's files,
+    the same applies to a row that has only the ID of a variant. A row without a title is rejected if its parent is not
+    in the file or is uncertain.
 
     A row with a title can name its parent in a column such as parent_id. It inherits values through this column only
     if every value of the column, in the whole file, is the identifier of a row that has no parent itself. If this
@@ -78,6 +81,8 @@ class InheritedValues(WrappedSource):
                     continue
                 related = _text(row, "relationship").lower()
                 titled = _says(row.fields.get("title", ""))
+                if not (related or titled) and listing and _is_variant(row) and _is_variant(listing):
+                    related = "variation"  # as in Squarespace, where each row has the ID of a variant
                 listing = listing if related else row if titled else None
                 if names := _names_of_needed_parent(row, has_prices, self._flags) if titled else _names_of_parent(row):
                     if parents is None:
@@ -239,6 +244,11 @@ def _cells(row: RawProduct) -> Cells:
     )
     cells["item_group_id"] = row.fields.get("item_group_id") or row.fields.get("sku", "")
     return cells
+
+
+def _is_variant(row: RawProduct) -> bool:
+    """Returns whether the row has the ID of a variant."""
+    return any(_VARIANT_ID.match("".join(plain_words(name))) for name in row.attributes)
 
 
 def _says(html: str) -> bool:

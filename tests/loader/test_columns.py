@@ -271,3 +271,11 @@ def test_the_levels_of_a_category_are_the_product_type(
     [row] = open_source(tmp_path / "goods.csv").rows()
     assert isinstance(row, RawProduct)
     assert row.fields.get("product_type") == product_type
+
+
+def test_the_header_of_ebay_gives_the_currency_of_the_prices(tmp_path: Path):
+    header = "*Action(SiteID=Germany|Country=DE|Currency=EUR|Version=1193),CustomLabel,*Title,*StartPrice,*Quantity"
+    (tmp_path / "goods.csv").write_text(f"{header}\nAdd,A,Hemd,29.90,1\n")
+    [row] = open_source(tmp_path / "goods.csv").rows()
+    assert isinstance(row, RawProduct)
+    assert (row.fields["price"], row.fields["currency"]) == ("29.90", "EUR")

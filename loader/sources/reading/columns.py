@@ -50,6 +50,7 @@ _OF_SEVERAL_COLUMNS = ("currency", *PRICES, "gtin", "product_type", *DATES_OF_SA
 _IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
 # A star marks a column that a template needs. eBay writes prefixes such as "C:" and "Product:".
 _SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?[*?:]$", re.IGNORECASE)
+_CURRENCY_OF_EBAY = re.compile(r"Action\(.*\bCurrency=([A-Z]{3})\b")
 _NUMBERED = re.compile(r"(.*[^0-9_])_?[0-9]{1,2}(_?(?:url|link|src|path|file))?")
 
 
@@ -229,6 +230,10 @@ def _assigned(
     if "standard_price" in rest and _is_of_odoo(found):
         rest["standard_price_(cost)"] = rest.pop("standard_price")  # the word "cost" makes the attribute private
     currencies = {position: code for position, name in enumerate(header) if (code := _split(name)[1])}
+    if stated := next((code[1] for name in header if (code := _CURRENCY_OF_EBAY.search(name))), None):
+        currencies |= {
+            place: stated for field in PRICES if (place := positions.get(field, -1)) not in (-1, *currencies)
+        }
     named = pairs(rest)
     for name_and_value in named:
         for name in name_and_value:

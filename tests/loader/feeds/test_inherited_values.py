@@ -258,3 +258,21 @@ def test_the_variations_of_a_deleted_listing_of_ebay_are_out_of_stock(tmp_path: 
     row = rows_of(tmp_path, EBAY.replace("Add,T,", "Delete,T,"))["T-S"]
     assert isinstance(row, RawProduct)
     assert (row.fields["availability"], row.attributes["product_availability"]) == ("out_of_stock", "in_stock")
+
+
+def test_a_row_with_only_the_id_of_a_variant_belongs_to_the_product_above_it(tmp_path: Path) -> None:
+    content = (
+        "Product ID [Non Editable],Variant ID [Non Editable],Title,SKU,Option Name 1,Option Value 1,Price,Visible\n"
+    )
+    content += (
+        "p1,v1,Apron,A-1,Color,Blue,48,Yes\n,v2,,A-2,,Red,49,\np2,v3,Old,B-1,,,9,No\n,v4,,B-2,,,9,\n,,,C-1,,,9,\n"
+    )
+    content += ",v5,,C-2,,,9,\n"
+    rows = rows_of(tmp_path, content)
+    assert {sku: row.fields.get("title") for sku, row in rows.items() if isinstance(row, RawProduct)} == {
+        "A-1": "Apron", "A-2": "Apron", "B-1": "Old", "B-2": "Old", "C-1": None, "C-2": None,
+    }  # fmt: skip
+    variant, hidden = rows["A-2"], rows["B-2"]
+    assert isinstance(variant, RawProduct) and isinstance(hidden, RawProduct)
+    assert (variant.fields["item_group_id"], variant.fields["price"]) == ("A-1", "49")
+    assert hidden.fields["availability"] == "out_of_stock"
