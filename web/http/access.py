@@ -35,6 +35,9 @@ _MAX_TOKEN = 200  # characters
 _LIGHT_PATHS = ("/images/", "/v1/images/", "/picture/", "/static/")
 _LIGHT_PER_REQUEST = 25
 
+# A proxy says in one of these headers for whom it sends a request.
+_PROXY_HEADERS = {b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"}
+
 _SEND_KEY = "Send the key as: Authorization: Bearer <key>"
 
 FindKey = Callable[[str], Awaitable[ApiKey | None]]
@@ -69,19 +72,27 @@ class Access:
         self._lookups = asyncio.Semaphore(2)
         self._allowances = Allowances()
         self._hosts = settings.allowed_hosts
+        # Nobody has decided that everyone may change the catalog, so a proxy must not pass on requests of others.
+        self._refuses_proxies = settings.api_keys == "auto" and not needs_keys
         self._per_key = settings.rate_per_key
         self._per_address = settings.rate_per_address
 
     async def admit(self, scope: Scope) -> None:
         """Put the request's key into the request's context, and count the request. Raises ApiError if the host name is
-        not allowed, if the request has a header Authorization without a known key, or if the limit is exceeded. Also
-        raises the errors of `key_of`."""
+        not allowed, if a proxy sent the request while keys are off by default, if the request has a header
+        Authorization without a known key, or if the limit is exceeded. Also raises the errors of `key_of`."""
         host = _host(scope)
         if (self._hosts or self._loopback_only) and host not in LOOPBACK and not _matches(host, self._hosts):
             rule = "Without API keys this service accepts only loopback names in the Host header."
             detail = "This service does not answer to the host name of the request." if self._hosts else rule
             raise ApiError(
                 "malformed", detail, hint="WINDOWSHOP_WEB_ALLOWED_HOSTS names the host names of the service."
+            )
+        if self._refuses_proxies and not _PROXY_HEADERS.isdisjoint(name for name, _ in scope["headers"]):
+            raise ApiError(
+                "malformed",
+                "This request came through a proxy, and API keys are off.",
+                hint="Set WINDOWSHOP_WEB_API_KEYS to on, or to off if everyone may change the catalog.",
             )
         token = _token(scope) if self.needs_keys else None
         in_session = token is None and self.needs_keys

@@ -165,6 +165,18 @@ def test_keys_are_on_by_default_if_a_proxy_on_this_machine_passes_on_requests(
         assert ('name="key"' in staff.text) == (status == 401)
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"])
+def test_while_keys_are_off_by_default_a_request_through_a_proxy_is_refused(serve: Serve, header: str) -> None:
+    with serve(api_keys="auto") as client:
+        refused = client.delete("/v1/products/sku 1", headers={header: "203.0.113.9"})
+        assert refused.status_code == 400
+        assert "WINDOWSHOP_WEB_API_KEYS" in refused.json()["hint"]
+        assert client.get("/", headers={header: "203.0.113.9"}).status_code == 400
+        assert client.get("/v1/products/sku 1").status_code == 200
+    with serve(api_keys="off") as client:
+        assert client.get("/v1/products/sku 1", headers={header: "203.0.113.9"}).status_code == 200
+
+
 # --- limits
 
 
