@@ -133,6 +133,7 @@ def test_a_parent_of_variants_has_no_price_of_0(kind: str, tmp_path: Path):
         ("visibility", "hidden"), ("is_hidden", "true"), ("sichtbar", "nein"), ("veröffentlicht", "nein"),
         ("Status", "Entwurf"), ("publié", "non"), ("estado", "borrador"), ("attivo", "no"), ("zichtbaar", "nee"),
         ("online", "0"), ("Online flag", "false"), ("for_sale", "no"), ("is_for_sale", "0"), ("sellable", "N"),
+        ("available", "no"), ("available for sale", "false"), ("beschikbaar", "nee"),
         ("live", "0"), ("show in webshop", "0"), ("website_visible", "false"), ("Web-Shop aktiv", "nein"),
         ("En ligne", "Non"), ("Zichtbaar op website", "Nee"), ("hide_in_shop", "yes"),
         ("Nicht im Shop anzeigen", "1"), ("visibility", "staging"), ("status", "ended"), ("Status", "Sold"),

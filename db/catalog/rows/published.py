@@ -15,6 +15,7 @@ _SHOP = "(?:in|on|im|for|op|en|sur|dans)?(?:web|online)?(?:store|shop|site|websi
 _SHOWN = re.compile(
     f"{_OF_PRODUCT}(?:{_SHOP})?"
     "(?:visible|published|publish|active|activated|enabled|displayed|show|shown|listed|live|online"
+    "|available(?:for(?:sale|order|purchase)|online)?|disponible|disponibile|beschikbaar"
     "|forsale|sale?able|sellable|sichtbar|veroffentlicht"
     "|aktiv|aktiviert|publie|publiee|actif|active|publicado|activo|habilitado|pubblicato|attivo|visibile|abilitato"
     "|gepubliceerd|zichtbaar|actief|ativo|visivel|widoczny|aktywny|opublikowany|publicerad|synlig|enligne|tekoop)"

@@ -230,7 +230,7 @@ def _assigned(
     if "standard_price" in rest and _is_of_odoo(found):
         rest["standard_price_(cost)"] = rest.pop("standard_price")  # the word "cost" makes the attribute private
     currencies = {position: code for position, name in enumerate(header) if (code := _split(name)[1])}
-    if stated := next((code[1] for name in header if (code := _CURRENCY_OF_EBAY.search(name))), None):
+    if stated := next((found_in[1] for name in header if (found_in := _CURRENCY_OF_EBAY.search(name))), None):
         currencies |= {
             place: stated for field in PRICES if (place := positions.get(field, -1)) not in (-1, *currencies)
         }
