@@ -66,4 +66,8 @@ STARTS = (
     Constant("shift_candidates", 600, "candidates", "candidates of the walk to the shifted query"),
     Constant("shift_matches", 10, "matches", "number of nearest matches whose mean the query is shifted to"),
     Constant("shift_neighbours", 40, "products", "number of neighbours whose mean the query is shifted from"),
+    Constant(
+        "checked_sample", 3000, "vectors", "sample that shows what a scan has missed, if the index misses its target"
+    ),
+    Constant("checked_results", 10, "results", "number of first results among which a missed product counts"),
 )

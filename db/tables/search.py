@@ -104,6 +104,11 @@ calibration = Table(
     Column("measured", JSONB, nullable=False, server_default=text("'[]'"), comment="recall and time of each setting"),
     Column("advice", Text, comment="the recalls below the target, and an index that finds more; null: none is below"),
     Column("bits", Integer, comment="dimension of the model if the index of images had bits; null: it had vectors"),
+    Column(
+        "lowest_recall",
+        Double,
+        comment="lower 95 % bound of recall; searches check their index scans if it is below target_recall",
+    ),
     PrimaryKeyConstraint("calibration_id"),
     CheckConstraint("query_kind in ('text', 'image')", name="query_kind"),
     CheckConstraint("ef_search between 1 and case when bits is null then 1000 else 20000 end", name="ef_search"),

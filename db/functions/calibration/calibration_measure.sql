@@ -40,7 +40,9 @@ begin
         if chosen.ef_search is null then
             return null;
         end if;
-        result.ef_search := chosen.ef_search; result.recall := chosen.recall; result.measured := chosen.measured;
+        result.ef_search := chosen.ef_search; result.measured := chosen.measured;
+        result.recall := chosen.recall;
+        result.lowest_recall := (chosen.measured -> -1 ->> 'lowest')::double precision;
         if s.image_bits is null then
             chosen := shop_private.calibration_stop_margin(run, result.exact_us_per_row, s.image_index, p_until);
             result.slack := chosen.stop_margin;
@@ -72,11 +74,11 @@ begin
     result.advice := shop_private.calibration_advice(result, s.image_index);
     insert into shop.calibration (model_id, products, k, target_recall, recall, queries, query_kind, ef_search, slack,
         exact_us_per_row, hnsw_us_per_candidate, crossover_rows, background_mean, background_deviation, measured,
-        advice, bits)
+        advice, bits, lowest_recall)
     values (result.model_id, result.products, result.k, result.target_recall, result.recall, result.queries,
         result.query_kind, result.ef_search, result.slack, result.exact_us_per_row, result.hnsw_us_per_candidate,
         result.crossover_rows, result.background_mean, result.background_deviation, result.measured,
-        result.advice, result.bits)
+        result.advice, result.bits, result.lowest_recall)
     returning * into result;
     update shop.label_index l
     set ef_search = (labels #>> array[l.label_id::text, 'ef_search'])::integer,

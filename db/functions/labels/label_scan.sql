@@ -67,8 +67,8 @@ begin
         tried.ms := coalesce(tried.ms, 0) + (scan.leg).ms;
         tried.index_name := concat_ws(', ', tried.index_name, (scan.leg).index_name);
         if complete and not measured then
-            samples := samples || shop_private.label_sample(
-                source.vectors, p_vector, case when whole then 'true' else p_condition end);
+            samples := samples || shop_private.source_sample(
+                source.vectors, p_vector, case when whole then 'true' else p_condition end, @label_sample@);
         end if;
     end loop;
     merged := shop_private.leg_from_candidates(found, p_depth);

@@ -66,6 +66,7 @@ begin
     settings.bit_candidates := least(@hnsw_max_candidates@, case when newest.recall is not null
         and newest.bits is not null then ef_search
         else greatest(@default_ef_min@, @default_bit_factor@ * sqrt(greatest(settings.products, settings.images))) end);
+    settings.misses_target := not other_kind and newest.lowest_recall < newest.target_recall;
     settings.stop_margin := coalesce(newest.slack, @default_stop_margin@);
     settings.exact_us_per_row := coalesce(newest.exact_us_per_row, @default_exact_us@);
     settings.hnsw_us_per_candidate := coalesce(newest.hnsw_us_per_candidate, @default_hnsw_us@);

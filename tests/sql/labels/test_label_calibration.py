@@ -34,7 +34,7 @@ def conn(calibrated: Connection) -> Iterator[Connection]:
 def samples(conn: Connection) -> int:
     """Returns how often this transaction has compared a query with the sample of a label."""
     return int(
-        conn.scalar(text("select pg_stat_get_xact_function_calls('shop_private.label_sample'::regproc::oid)")) or 0
+        conn.scalar(text("select pg_stat_get_xact_function_calls('shop_private.source_sample'::regproc::oid)")) or 0
     )
 
 

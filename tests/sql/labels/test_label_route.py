@@ -165,8 +165,8 @@ def test_a_sample_of_a_label_reads_at_most_101_vectors(conn: Connection) -> None
     before = conn.scalar(read), conn.scalar(vectors_read)
     found = conn.scalar(
         text(
-            "select cardinality(shop_private.label_sample('(select v.product_id, v.position, v.embedding from "
-            f"shop.toy_image_label v where v.label_id = {label})', cast(:vector as halfvec), 'p.price >= 0'))"
+            "select cardinality(shop_private.source_sample('(select v.product_id, v.position, v.embedding from "
+            f"shop.toy_image_label v where v.label_id = {label})', cast(:vector as halfvec), 'p.price >= 0', 100))"
         ),
         {"vector": str(queries(1)[0].tolist())},
     )

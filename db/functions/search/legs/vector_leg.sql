@@ -61,10 +61,7 @@ declare
     few constant boolean := matches <= @compare_limit@;
     index constant text := case when p_route = 'exact' or p_route is null and p_settings.products <=
         p_settings.exact_limit or p_route is null and p_starts is not null and few then null else source.index end;
-    comparison constant double precision := (p_settings.exact_us_per_row * matches
-        * case when p_matched is null then @collect_cost_factor@ else 1 end
-        + case when p_matched is null and strpos(p_condition, 'p.attributes ->') > 0
-            then @attribute_us@ * p_settings.products else 0 end) / p_settings.hnsw_us_per_candidate;
+    comparison constant double precision := shop_private.comparison_cost(p_condition, matches, p_matched, p_settings);
     comparable constant boolean := few or matches <= @far_compare_limit@ and comparison <= @far_walk_candidates@;
     affordable constant integer := least(@hnsw_max_candidates@, case when p_route is null and few then comparison end);
     usual constant integer := least(affordable, case when p_route is null then
@@ -109,7 +106,10 @@ begin
         tried := scan.leg;
         leg := case when scan.converged then tried end;
     end if;
-    tried.reason := case when leg.route is null and tried.route is not null then coalesce(tried.reason,
+    leg := case when leg.route is null or p_filtered or p_starts is not null or p_route is not null then leg
+        else shop_private.checked_leg(p_part, source.vectors, source.bits, p_vector, p_condition, p_k, p_depth,
+            matches, p_settings, leg) end;
+    tried.reason := case when leg.route is null and tried.route is not null then coalesce(leg.reason, tried.reason,
         p_part || ': few of the nearest products match, so all products that match were compared') end;
     if tried.route is not null and leg.route is null and p_starts is null and p_route is null and p_matched is null
         and p_filtered and comparable then
@@ -117,7 +117,7 @@ begin
             where cardinality(m) <= @compare_most@);  -- null if the estimate was too small
     end if;
     if tried.route is not null and p_route is null and (p_starts is not null
-        or leg.route is null and p_matched is null and (p_filtered or not few)) then
+        or leg.route is null and p_matched is null and (p_filtered or not few and leg.reason is null)) then
         leg := shop_private.leg_from_starts(p_part, source.vectors, source.bits, p_vector, p_starts,
             coalesce(sampled, case when leg.route is null then
                 shop_private.sampled_matches(p_part, p_vector, p_condition, share, p_settings.products) end),

@@ -17,8 +17,10 @@
 -- so far that lie far enough from each other and from all earlier starts (see next_starts). The rounds end after round
 -- @start_rounds@. From the second round on, they also end after a round that does not change the nearest p_k products.
 --
--- A walk has @start_candidates@ candidates. A walk through an index over bits takes @bit_walk_factor@ times as many. If
--- the index is IVFFlat, the walk reads the nearest @bit_walk_lists@ lists.
+-- A walk has @start_candidates@ candidates if m of the index is 16. If m is larger, the number is divided by m / 16: a
+-- candidate then takes more time, because it has more neighbours, but fewer candidates find as many products. A walk
+-- through an index over bits takes @bit_walk_factor@ times as many candidates. If the index is IVFFlat, the walk reads
+-- the nearest @bit_walk_lists@ lists.
 do $$ begin perform '[1]'::@vector@.vector; end $$;  -- loads pgvector, which defines the settings of scans
 
 create or replace function shop_private.leg_from_starts(
@@ -41,7 +43,11 @@ declare
     began constant timestamptz := clock_timestamp();
     query constant @vector@.vector := p_vector::@vector@.vector;
     pull @vector@.vector;  -- a multiple of the query that is added to each start
-    factor constant integer := case when p_bits is null then 1 else @bit_walk_factor@ end;
+    m constant integer := (
+        select max(o.option_value) from pg_class c, pg_options_to_table(c.reloptions) o
+        where c.oid = any(string_to_array(leg.index_name, ', ')::regclass[]) and o.option_name = 'm');
+    factor constant double precision :=
+        16.0 / greatest(16, m) * case when p_bits is null then 1 else @bit_walk_factor@ end;
     starts @vector@.halfvec[] := p_starts;
     used @vector@.halfvec[] := '{}';
     shifted @vector@.halfvec;
@@ -58,7 +64,7 @@ begin
             then shop_private.shifted_query(p_source, p_bits, p_vector, p_condition, merged) end;
         if shifted is not null then
             walked := shop_private.walks(p_source, p_bits, p_vector, array[shifted], p_condition,
-                least(@max_ef_search@, @shift_candidates@ * factor));
+                least(@max_ef_search@, @shift_candidates@ * factor)::integer);
             leg.rows_examined := leg.rows_examined + @shift_neighbours@ + walked.examined;
             found := found || walked.matching;
             merged := shop_private.leg_from_candidates(found, @start_choice@);
@@ -73,7 +79,7 @@ begin
                 array[@vector@.vector_dims(query)])::@vector@.vector;
             walked := shop_private.walks(p_source, p_bits, p_vector,
                 array(select @vector@.l2_normalize(s::@vector@.vector operator(@vector@.+) pull)::@vector@.halfvec
-                    from unnest(starts) s), p_condition, @start_candidates@ * factor);
+                    from unnest(starts) s), p_condition, (@start_candidates@ * factor)::integer);
             leg.rows_examined := leg.rows_examined + walked.examined;
             found := found || walked.matching;
             used := used || starts;
