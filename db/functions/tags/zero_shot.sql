@@ -3,8 +3,8 @@
 --
 -- confidence is the softmax of similarity / temperature over all labels. shop.calibrate_zero_shot fits the temperature
 -- on the products with a tag in `field`. Without a reliable temperature, confidence is null and the notice WS108 gives
--- the reason. margin is the similarity of the label minus the similarity of the best other label. If template is null, the
--- template of the calibration is used, or the label alone if there is no calibration.
+-- the reason. margin is the similarity of the label minus the similarity of the best other label. If template is null,
+-- the template of the calibration is used, or the label alone if there is no calibration.
 create or replace function shop.zero_shot(
     labels text[], filter jsonb default null, catalog text default 'main', template text default null,
     field text default 'product_type', k integer default 1

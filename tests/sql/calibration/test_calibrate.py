@@ -131,7 +131,8 @@ def test_searches_use_an_index_that_misses_the_target_and_the_advice_names_a_bet
         first, *_ = admin.execute(text("select * from shop.explain_search('bag')")).all()
         assert (first.step, first.note) == ("calibration", found.advice)
         image = admin.execute(text(nearest)).one()
-        assert (image.route, image.ef_search, image.examined) == ("hnsw", found.ef_search, found.ef_search + 3000)
+        # The scan is compared with 3,000 vectors, and if it missed one of them, all products are compared.
+        assert image.examined == found.ef_search + {"hnsw": 3000, "exact": PRODUCTS}[image.route]
         assert 80 + examined_with_filters(admin) <= 3 * (80 + reachable)
         admin.rollback()
 
