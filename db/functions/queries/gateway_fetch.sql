@@ -1,6 +1,6 @@
 -- Requests the vector of a query from the gateway, over a loopback connection of this session. The function sends the
 -- call and fetches its result in separate steps, so that a cancel or a statement_timeout takes effect while the call
--- runs.
+-- runs. If the connection is lost meanwhile, the error is WS004, so that a search can go on without the vector.
 create or replace function shop_private.gateway_fetch(p_model_id smallint, p_kind text, p_payload bytea)
 returns @vector@.halfvec
 language plpgsql volatile parallel restricted as $$
@@ -16,13 +16,20 @@ declare
     err text;
 begin
     perform shop_private.gateway_open();
-    perform @dblink@.dblink_send_query(connection, format(
-        'call shop_private.gateway_encode(%s::smallint, %L, %L::bytea, %s, p_trace => %L)',
-        p_model_id, p_kind, p_payload, timeout_ms, trace));
-    select r.vector, r.code, r.err into vector, code, err
-    from @dblink@.dblink_get_result(connection) as r(vector @vector@.halfvec, code text, err text);
-    perform from @dblink@.dblink_get_result(connection)  -- the connection is free only after a second, empty result
-        as r(vector @vector@.halfvec, code text, err text);
+    begin
+        perform @dblink@.dblink_send_query(connection, format(
+            'call shop_private.gateway_encode(%s::smallint, %L, %L::bytea, %s, p_trace => %L)',
+            p_model_id, p_kind, p_payload, timeout_ms, trace));
+        select r.vector, r.code, r.err into vector, code, err
+        from @dblink@.dblink_get_result(connection) as r(vector @vector@.halfvec, code text, err text);
+        perform from @dblink@.dblink_get_result(connection)  -- the connection is free only after a second, empty result
+            as r(vector @vector@.halfvec, code text, err text);
+    exception when connection_exception or admin_shutdown or crash_shutdown then null;
+    end;
+    if num_nonnulls(vector, err) = 0 then  -- a call that could not be sent has no result and raises no error
+        code := 'WS004';
+        err := 'the database server closed the connection of the gateway';
+    end if;
     if err is not null then
         raise exception using errcode = code, message = err, hint = case code
             when 'WS001' then 'Start an encoder with "windowshop encode", or all processes with "windowshop up".'
