@@ -72,6 +72,21 @@ def test_a_value_that_cannot_become_one_text_is_refused_with_the_reason(field: s
         one_text(field, value)
 
 
+@pytest.mark.parametrize(
+    ("cell", "paths"),
+    [
+        ("https://a/1.jpg::Red bag, side|https://a/2.PNG?v=1::Red bag", ["https://a/1.jpg", "https://a/2.PNG?v=1"]),
+        ("https://a/1.jpg::", ["https://a/1.jpg"]),
+        ("https://a/x::y", ["https://a/x::y"]),
+        ('<img src="https://a/1.jpg?w=1&amp;h=2" alt="a|b">', ["https://a/1.jpg?w=1&h=2"]),
+        ("<p><IMG alt=x SRC='img/1.jpg'></p><img src=img/2.jpg>", ["img/1.jpg", "img/2.jpg"]),
+        (["<img src='a.jpg'>", "b.jpg"], ["a.jpg", "b.jpg"]),
+    ],
+)
+def test_an_image_stands_in_html_or_before_an_alternative_text(cell: object, paths: list[str]) -> None:
+    assert image_paths(cell) == paths
+
+
 def test_image_paths_are_found_in_texts_and_lists_and_objects():
     assert image_paths("a.jpg|b.jpg;c.jpg") == ["a.jpg", "b.jpg", "c.jpg"]
     assert image_paths("http://a/1,2.jpg,http://a/3.jpg") == ["http://a/1,2.jpg", "http://a/3.jpg"]

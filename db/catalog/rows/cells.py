@@ -3,6 +3,7 @@
 If the field cannot take the value, the functions raise ValueError with the reason.
 """
 
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -43,11 +44,14 @@ IN_SMALLEST_UNIT = (
 NUMBERS_OF_DECIMALS = ("minor_unit", "minorUnit", "currency_minor_unit")
 NANOS = 1_000_000_000  # nanos in a unit of a currency
 _BETWEEN_PATHS = re.compile(r"[|;]")
-_FILE = r"[^,|;]+\.(?:jpe?g|png|webp|gif|avif|bmp|tiff?|heic)"
+_SUFFIX = r"\.(?:jpe?g|png|webp|gif|avif|bmp|tiff?|heic)"
+_FILE = rf"[^,|;]+{_SUFFIX}"
 _FILES = re.compile(rf"{_FILE}(?:\s*,{_FILE})+", re.IGNORECASE)
 _BETWEEN_FILES = re.compile(",")
 _NEXT_ADDRESS = re.compile(r"[;,\s]+(?=https?://)")
 _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
+_WITH_TEXT = re.compile(rf"(https?://\S+{_SUFFIX}(?:\?\S*?)?)::.*", re.IGNORECASE | re.DOTALL)
+_IMG = re.compile(r"""<img\b[^>]*?\bsrc\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -94,17 +98,21 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
 
     A text with paths is split at | and ;, and at commas if each part ends with the suffix of an image. A text with
     addresses is split at | and before each further address. It is not split at each semicolon or comma, because
-    addresses may contain these signs. A text with a list or an object of JSON is read as JSON.
+    addresses may contain these signs. A text with a list or an object of JSON is read as JSON. Of a text with HTML
+    elements `img`, the addresses in `src` are read. Behind the address of an
+    image file, `::` begins an alternative text.
     """
     if isinstance(value, str):
         if value.startswith(("https://", "http://")) and value.count("://") == 1 and "|" not in value:
-            return [value.strip()]
+            return [_bare(value.strip())]
+        if sources := _sources(value):
+            return sources
         if value.startswith(("[", "{")) and (members := _parsed(value)) is not None:
             return image_paths(members, faults)
         between = (
             _BETWEEN_ADDRESSES if "://" in value else _BETWEEN_FILES if _FILES.fullmatch(value) else _BETWEEN_PATHS
         )
-        return [found for part in between.split(value) if (found := part.strip())]
+        return [_bare(found) for part in between.split(value) if (found := part.strip())]
     if isinstance(value, list):
         return [path for member in in_order(value) for path in _paths_of_member(member, faults)]
     if isinstance(value, Mapping):
@@ -115,6 +123,17 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
     if value is None:
         return []
     raise ValueError(f"an image must be a path or an address, not {_kind(value)}")
+
+
+def _sources(written: str) -> list[str]:
+    """Returns the addresses of the HTML elements `img` in a text."""
+    return [html.unescape(source) for source in _IMG.findall(written)] if "<" in written else []
+
+
+def _bare(address: str) -> str:
+    """Returns an address without the alternative text that follows it."""
+    found = _WITH_TEXT.fullmatch(address)
+    return found[1] if found else address
 
 
 def _parsed(cell: str) -> Any:
@@ -151,8 +170,10 @@ def _paths_of_member(member: Any, faults: list[tuple[str, str]] | None) -> list[
     """Returns the paths in a member of a list of images. A text in a list is not split, except where another address
     begins."""
     if isinstance(member, str):
+        if sources := _sources(member):
+            return sources
         parts = _NEXT_ADDRESS.split(member) if member.count("://") > 1 else [member]
-        return [found for part in parts if (found := part.strip())]
+        return [_bare(found) for part in parts if (found := part.strip())]
     try:
         return image_paths(member)
     except ValueError as error:

@@ -33,9 +33,10 @@ _IN_LANGUAGES = {
 _NOT_OF_PRODUCT = frozenset(
     (*(name for field in ("sku", "gtin", "mpn", "item_group_id") for name in USUAL_NAMES[field]), "type", "handle")
 )
-# Columns with one image of a product, and columns with all. If a table has both, the one image comes first.
+# Columns with one image of a product, and columns with all. If a table has both, the one image comes first. The field
+# image_link is not such a column: beside `images`, it has the address that the shop gives, as in a request of REST.
 _ONE_IMAGE = frozenset((
-    "image", "image_url", "image_link", "image_src", "main_image", "featured_image", "main_image_url",
+    "image", "image_url", "image_src", "main_image", "featured_image", "main_image_url",
     "main_image_link", "cover_image", "cover_media_url", "picture", "photo", "picture_url", "photo_url", "hero_image",
     "primary_image", "large_image", "big_image",
 ))  # fmt: skip

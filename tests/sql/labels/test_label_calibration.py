@@ -91,6 +91,10 @@ def test_a_label_whose_index_misses_products_keeps_its_sample(conn: Connection) 
     )
     conn.exec_driver_sql("select shop.calibrate(target_recall => 0.99, queries => 40)")
     assert conn.scalar(text(f"select ef_search from shop.label_index where label_id = {label}")) is None
+    # Other load on the machine changes the measured times and with them the route.
+    conn.exec_driver_sql(
+        "update shop.calibration set exact_us_per_row = 4, hnsw_us_per_candidate = 8, crossover_rows = 400"
+    )
     before = samples(conn)
     search(conn, queries(1)[0], ONE)
     assert samples(conn) == before + 1
