@@ -13,6 +13,7 @@ from db.catalog.names import plain_words
 from db.catalog.plain_text import plain_text
 from db.catalog.prices import shown
 from db.catalog.product import RawProduct
+from db.catalog.rows.options import says_availability
 from db.catalog.rows.published import hides, says_shown
 from loader.rejects import Reject
 from loader.sources.inherited_prices import PRICES, lacks_price, with_price
@@ -23,6 +24,7 @@ from loader.sources.registry import CatalogSource
 from loader.sources.wrapping import WrappedSource
 
 _VARIANT_ID = re.compile("(?:variant|variation|variante|varianten)id")
+_PRODUCT_ID = re.compile("(?:product|produkt|produit|producto|prodotto)id")
 INHERITED = ("title", "description", "brand", "product_type", "image_link")
 SHARED = ("handle_id", "handle", "url_handle")  # columns that have the same value for a parent and its variants
 
@@ -71,7 +73,7 @@ class InheritedValues(WrappedSource):
         known: tuple[Names, Found] | None = None  # the last parent, because the next row often has the same parent
         has_prices = "price" in self.columns.values()
         targets = (target.removeprefix("attributes.") for target in self.columns.values() if "attributes." in target)
-        self._flags = [name for name in targets if says_shown(name)]
+        self._flags = [name for name in targets if _is_flag(name)]
         with ExitStack() as open_until_end:
             parents: StoredRows | None = None
             for number, row in enumerate(self._source.rows()):
@@ -81,7 +83,7 @@ class InheritedValues(WrappedSource):
                     continue
                 related = _text(row, "relationship").lower()
                 titled = _says(row.fields.get("title", ""))
-                if not (related or titled) and listing and _is_variant(row) and _is_variant(listing):
+                if not (related or titled) and listing and _is_variant_of(row, listing):
                     related = "variation"  # as in Squarespace, where each row has the ID of a variant
                 listing = listing if related else row if titled else None
                 if names := _names_of_needed_parent(row, has_prices, self._flags) if titled else _names_of_parent(row):
@@ -240,15 +242,26 @@ def _cells(row: RawProduct) -> Cells:
     cells = Cells({name: row.fields[name] for name in (*INHERITED, *PRICES) if name in row.fields})
     cells["images"] = json.dumps(row.images)
     cells["hidden"] = json.dumps(
-        [name for name, cell in row.attributes.items() if says_shown(name) and hides(name, cell)]
+        [name for name, cell in row.attributes.items() if _is_flag(name) and hides(name, cell)]
     )
     cells["item_group_id"] = row.fields.get("item_group_id") or row.fields.get("sku", "")
     return cells
 
 
-def _is_variant(row: RawProduct) -> bool:
-    """Returns whether the row has the ID of a variant."""
-    return any(_VARIANT_ID.match("".join(plain_words(name))) for name in row.attributes)
+def _is_flag(name: str) -> bool:
+    """Returns whether a column can say that a product is not shown. A column that says that it is sold out does not
+    count, because a variant of a product that is sold out can be in stock."""
+    return says_shown(name) and not says_availability(name, "")
+
+
+def _is_variant_of(row: RawProduct, listing: RawProduct) -> bool:
+    """Returns whether both rows have the ID of a variant, and the row has no ID of another product."""
+    is_variant = all(_id(each, _VARIANT_ID) for each in (row, listing))
+    return is_variant and _id(row, _PRODUCT_ID) in ("", _id(listing, _PRODUCT_ID))
+
+
+def _id(row: RawProduct, kind: re.Pattern[str]) -> str:
+    return next((_text(row, name) for name in row.attributes if kind.match("".join(plain_words(name)))), "")
 
 
 def _says(html: str) -> bool:

@@ -1,5 +1,6 @@
 """A value in a feed becomes the text, the image paths or the keywords of a field."""
 
+import time
 from typing import Any
 
 import pytest
@@ -81,10 +82,29 @@ def test_a_value_that_cannot_become_one_text_is_refused_with_the_reason(field: s
         ('<img src="https://a/1.jpg?w=1&amp;h=2" alt="a|b">', ["https://a/1.jpg?w=1&h=2"]),
         ("<p><IMG alt=x SRC='img/1.jpg'></p><img src=img/2.jpg>", ["img/1.jpg", "img/2.jpg"]),
         (["<img src='a.jpg'>", "b.jpg"], ["a.jpg", "b.jpg"]),
+        ('<img class="x" src="/media/Red bag.jpg">', ["/media/Red bag.jpg"]),
     ],
 )
 def test_an_image_stands_in_html_or_before_an_alternative_text(cell: object, paths: list[str]) -> None:
     assert image_paths(cell) == paths
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["[" * 600 + "]" * 600, "https://" + ".jpg?" * 200_000, "https://" + ".jpg?" * 200_000 + "::", "<img " * 200_000],
+    ids=["deep", "suffixes", "text", "elements"],
+)
+def test_a_hostile_image_cell_is_read_in_a_moment(hostile: str) -> None:
+    began = time.perf_counter()
+    assert image_paths(hostile)
+    assert time.perf_counter() - began < 5  # minutes, if the time grew with the square of the length
+
+
+def test_an_inner_amount_has_the_decimals_of_the_outer_object() -> None:
+    assert (
+        one_text("price", {"amount": {"value": 1999, "currency": None}, "currency_minor_unit": 2, "currency": "EUR"})
+        == "19.99 EUR"
+    )
 
 
 def test_image_paths_are_found_in_texts_and_lists_and_objects():

@@ -279,3 +279,39 @@ def test_the_header_of_ebay_gives_the_currency_of_the_prices(tmp_path: Path):
     [row] = open_source(tmp_path / "goods.csv").rows()
     assert isinstance(row, RawProduct)
     assert (row.fields["price"], row.fields["currency"]) == ("29.90", "EUR")
+
+
+@pytest.mark.parametrize(
+    ("content", "fields", "attributes"),
+    [
+        ("option_1_name,option_1_label,option_1_value\nColour,Colour,Red", {"color": "Red"}, {"colour": "Red"}),
+        ("option_name_1,option_value_1\nColour,#N/A", {}, {"option_name_1": "Colour"}),
+        ("gemstone_name,gemstone_value\nRuby,500", {}, {"gemstone_name": "Ruby", "gemstone_value": "500"}),
+        ("availability,available\npreorder,0", {"availability": "preorder"}, {"available": "0"}),
+        ("availability,available\nin stock,0", {"availability": "out_of_stock"}, {"available": "0"}),
+        ("stock,out_of_stock\n5,1", {}, {"out_of_stock": "1"}),
+        ("stock,sold_out\n5,1", {"availability": "out_of_stock"}, {"sold_out": "1"}),
+        ("stock,deleted_at\n5,05.03.2026", {"availability": "out_of_stock"}, {"deleted_at": "05.03.2026"}),
+        ("stock,deleted_at\n5,0000-00-00", {"availability": "in_stock"}, {"deleted_at": "0000-00-00"}),
+        ("type,category_level_1\nsimple,Clothing", {"product_type": "Clothing"}, {"type": "simple"}),
+        ("price,shipping_price_text\n499,4.99 EUR", {"price": "499"}, {"shipping_price_text": "4.99 EUR"}),
+        ("type,category_de\nsimple,Taschen", {"product_type": "Taschen"}, {"type": "simple"}),
+        ("description_de,short_description\nLang,Kurz", {"description": "Lang"}, {"short_description": "Kurz"}),
+    ],
+)  # fmt: skip
+def test_a_column_keeps_its_meaning_beside_others(
+    content: str, fields: dict[str, str], attributes: dict[str, str], tmp_path: Path
+) -> None:
+    header, cells = content.split("\n")
+    (tmp_path / "goods.csv").write_text(f"sku,title,{header}\nA,Bag,{cells}\n")
+    [row] = open_source(tmp_path / "goods.csv").rows()
+    assert isinstance(row, RawProduct)
+    found = {name: cell for name, cell in row.fields.items() if name not in ("sku", "title", "quantity")}
+    assert (found, {name: row.attributes.get(name) for name in attributes}) == (fields, attributes)
+
+
+def test_a_number_of_photos_is_no_image(tmp_path: Path) -> None:
+    (tmp_path / "goods.csv").write_text("sku,title,image_url,photos\nA,Bag,https://a/1.jpg,4\n")
+    [row] = open_source(tmp_path / "goods.csv").rows()
+    assert isinstance(row, RawProduct)
+    assert (row.images, row.attributes) == (("https://a/1.jpg",), {"photos": "4"})

@@ -35,8 +35,11 @@ _MAX_TOKEN = 200  # characters
 _LIGHT_PATHS = ("/images/", "/v1/images/", "/picture/", "/static/")
 _LIGHT_PER_REQUEST = 25
 
-# A proxy says in one of these headers for whom it sends a request.
-_PROXY_HEADERS = {b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"}
+# A proxy adds one of these headers to a request.
+_PROXY_HEADERS = {
+    b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-prefix", b"x-forwarded-proto",
+    b"x-real-ip",
+}  # fmt: skip
 
 _SEND_KEY = "Send the key as: Authorization: Bearer <key>"
 
@@ -85,9 +88,10 @@ class Access:
         if (self._hosts or self._loopback_only) and host not in LOOPBACK and not _matches(host, self._hosts):
             rule = "Without API keys this service accepts only loopback names in the Host header."
             detail = "This service does not answer to the host name of the request." if self._hosts else rule
-            raise ApiError(
-                "malformed", detail, hint="WINDOWSHOP_WEB_ALLOWED_HOSTS names the host names of the service."
-            )
+            hint = "WINDOWSHOP_WEB_ALLOWED_HOSTS names the host names of the service."
+            if self._refuses_proxies:
+                hint += " This setting also turns API keys on, unless WINDOWSHOP_WEB_API_KEYS is off."
+            raise ApiError("malformed", detail, hint=hint)
         if self._refuses_proxies and not _PROXY_HEADERS.isdisjoint(name for name, _ in scope["headers"]):
             raise ApiError(
                 "malformed",

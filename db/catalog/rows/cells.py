@@ -13,6 +13,7 @@ from typing import Any
 
 from db.catalog.offer import PRICES
 from db.catalog.prices import number_text
+from db.strict_json import is_deep
 
 ALTERNATIVES = ("color", "size", "material")  # several values of one of these fields are joined, as in red/blue
 IMAGE_ADDRESS_NAMES = (
@@ -50,8 +51,8 @@ _FILES = re.compile(rf"{_FILE}(?:\s*,{_FILE})+", re.IGNORECASE)
 _BETWEEN_FILES = re.compile(",")
 _NEXT_ADDRESS = re.compile(r"[;,\s]+(?=https?://)")
 _BETWEEN_ADDRESSES = re.compile(r"\||[;,\s]+(?=[A-Za-z0-9]+://)")
-_WITH_TEXT = re.compile(rf"(https?://\S+{_SUFFIX}(?:\?\S*?)?)::.*", re.IGNORECASE | re.DOTALL)
-_IMG = re.compile(r"""<img\b[^>]*?\bsrc\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
+_IMAGE_FILE = re.compile(rf"https?://\S+{_SUFFIX}(?:\?\S*)?", re.IGNORECASE)
+_IMG = re.compile(r"""<img\b[^<>]*?\bsrc\s*=\s*(?:"([^"<>]+)"|'([^'<>]+)'|([^"'\s<>]+))""", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -127,25 +128,38 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
 
 def _sources(written: str) -> list[str]:
     """Returns the addresses of the HTML elements `img` in a text."""
-    return [html.unescape(source) for source in _IMG.findall(written)] if "<" in written else []
+    found = _IMG.findall(written) if "<" in written else []
+    return [html.unescape("".join(source)).strip() for source in found]
 
 
 def _bare(address: str) -> str:
     """Returns an address without the alternative text that follows it."""
-    found = _WITH_TEXT.fullmatch(address)
-    return found[1] if found else address
+    before, mark, _ = address.partition("::")
+    return before if mark and len(before) <= 2000 and _IMAGE_FILE.fullmatch(before) else address
 
 
 def _parsed(cell: str) -> Any:
     """Returns the list in a text such as '["a.jpg"]' or "['a.jpg']". Returns None for a text that is not a list or an
-    object. The members of an object with numbers as names are a list, because PHP writes lists so."""
+    object, or that is nested too deeply. The members of an object with numbers as names are a list, because PHP
+    writes lists so."""
     for text in (cell, cell.replace("'", '"')):
         try:
             found = json.loads(text)
         except (ValueError, RecursionError):
             continue
+        if is_deep(found, 5):  # a list of images has fewer levels, and each level takes a call
+            return None
         return list(found.values()) if isinstance(found, dict) and all(map(str.isdecimal, found)) else found
     return None
+
+
+def stripped(cell: Any) -> Any:
+    return cell.strip() if isinstance(cell, str) else cell
+
+
+def is_count(cell: Any) -> bool:
+    """Returns whether a cell of a column of images has a number, which is the number of images."""
+    return type(cell) is int or (isinstance(cell, str) and cell.isdecimal())
 
 
 def without_order(image: Any) -> Any:
@@ -186,6 +200,16 @@ def _paths_of_member(member: Any, faults: list[tuple[str, str]] | None) -> list[
 def without_name(ids: list[str]) -> str:
     """Returns the message for product types that are IDs of categories."""
     return f"product_type {', '.join(ids)[:40]} is the ID of a category, and the file does not have the category's name"
+
+
+def without_ids(cell: Any, faults: list[tuple[str, str]]) -> Any:
+    """Returns the product types that are not numbers. A number is the ID of a category, and becomes a fault."""
+    members = cell if isinstance(cell, list) else [cell]
+    ids = [str(member) for member in members if type(member) is int]
+    if not ids:
+        return cell
+    faults.append(("product_type", without_name(ids)))
+    return [member for member in members if type(member) is not int]
 
 
 def words(value: Any) -> list[str]:
@@ -250,7 +274,9 @@ def _money(field: str, value: Mapping[str, Any]) -> str:
         currency = currency.get("code") or currency.get("iso_code") or ""
     amount = next((value[name] for name in AMOUNT_NAMES if value.get(name) is not None), None)
     if isinstance(amount, Mapping):  # such as {"gross": {"amount": 5, "currency": "EUR"}}
-        return _money(field, {"currency": currency, **amount})
+        outer = {name: value[name] for name in IN_SMALLEST_UNIT if name in value}
+        inner = {name: each for name, each in amount.items() if each is not None}
+        return _money(field, {**outer, "currency": currency, **inner})
     if any(name in value for name in IN_SMALLEST_UNIT) and re.fullmatch(r"\d{1,18}", str(amount)):
         amount = _in_whole_units(field, amount, value)
     if amount is None and isinstance(value.get("units"), str | int):  # such as {"units": 8, "nanos": 990000000}

@@ -10,7 +10,17 @@ from db.catalog import prices
 from db.catalog.names import normalised
 from db.catalog.offer import PRICES
 from db.catalog.product import OFFER_COLUMNS, SALE_DATES, RawProduct
-from db.catalog.rows.cells import image_paths, is_empty, named_values, one_text, spreadsheet_error, without_name, words
+from db.catalog.rows.cells import (
+    image_paths,
+    is_count,
+    is_empty,
+    named_values,
+    one_text,
+    spreadsheet_error,
+    stripped,
+    without_ids,
+    words,
+)
 from db.catalog.rows.discounts import add_sale_price, says_discount
 from db.catalog.rows.meant import (
     drop_flagged_sale,
@@ -23,11 +33,12 @@ from db.catalog.rows.meant import (
     warn_of_lower_price,
 )
 from db.catalog.rows.options import field_of_option, says_availability, stock_sign
-from db.catalog.rows.published import hides, says_shown
+from db.catalog.rows.published import is_hidden, says_shown
 
 GATHERED = ("image", "additional_image", "keywords")  # fields that take the values of all their columns
 NEEDED = ("sku", "title")
 IMAGE_IF_NONE = "image_if_none"  # in `Columns.more`, a column that has the images of rows without another image
+_LONGEST_OPTION = 100  # characters of the name of an option; a longer text is no name
 SPECIAL = frozenset(("image", "additional_image", "image_phash", "keywords"))  # fields whose cells need a conversion
 
 
@@ -40,9 +51,8 @@ class Columns:
     `other_prices` names the columns in `rest` with other usual names of the price, such as `retail_price`. `options`
     has the name and position of each column with names of options, and of the column with their values.
     `category_levels` names the columns in `rest` that make the category of a row without a product type, highest level
-    first. With
-    `stock_decides`, a product without an availability gets it from its quantity, unless one of its attributes says
-    whether the product is available, or that it is sold without stock.
+    first. With `stock_decides`, a product without an availability gets it from its quantity, unless one of its
+    attributes says whether the product is available, or that it is sold without stock.
     """
 
     positions: Mapping[str, int]
@@ -113,7 +123,9 @@ class Columns:
             elif is_empty(cell):
                 continue
             elif name == "product_type":
-                cell = _without_ids(cell, faults)
+                cell = without_ids(cell, faults)
+                if is_empty(cell):
+                    continue
             try:
                 if name == "image":
                     images = (*image_paths(cell, faults), *images)
@@ -158,7 +170,9 @@ class Columns:
             _take_members(attributes, fields)
         texts = [attributes.get(name) for name in self.category_levels]
         levels = [text for text in texts if isinstance(text, str) and not text.isdecimal()]
-        if levels and is_kind(fields.get("product_type", "product")):
+        if levels and is_kind(kind := fields.get("product_type", "product")):
+            if "product_type" in fields:
+                attributes.setdefault("type", kind)
             fields["product_type"] = " > ".join(levels)
         if self.stock_decides and "quantity" in fields and "availability" not in fields:
             sign = stock_sign(fields["quantity"])
@@ -189,8 +203,9 @@ class Columns:
             drop_flagged_sale(fields, of(self._flags_of_sale), warnings)
         if self._prices:
             warn_of_lower_price(fields, of(self._prices), warnings)
-        if any(hides(name, attributes.get(name)) for name in self._flags_of_publication):
-            if stated := fields.get("availability"):
+        stated = fields.get("availability", "")
+        if is_hidden(of(self._flags_of_publication), stated):
+            if stated:
                 attributes.setdefault("product_availability", stated)
             fields["availability"] = "out_of_stock"
         drop_price_of_parent(fields, attributes, warnings)
@@ -200,14 +215,17 @@ class Columns:
         sets color, size or material if the field is empty."""
         for name_column, name_position, value_column, value_position in self.options:
             name, value = stripped(cells[name_position]), stripped(cells[value_position])
-            key = normalised(name) if isinstance(name, str) and name else ""
+            if isinstance(value, str) and spreadsheet_error(value):
+                value = ""
+            key = normalised(name) if isinstance(name, str) and 0 < len(name) <= _LONGEST_OPTION else ""
             if key and isinstance(value, str) and value and key not in attributes:
                 attributes[key] = value
                 if field := field_of_option(key):
                     fields.setdefault(field, value)
             else:
-                written = {name_column: name, value_column: value}
-                attributes |= {column: cell for column, cell in written.items() if not is_empty(cell)}
+                for column, cell in ((name_column, name), (value_column, value)):
+                    if not is_empty(cell):
+                        attributes[column] = str(cell) if isinstance(cell, Decimal) else cell
 
     def _add_more(
         self,
@@ -228,11 +246,18 @@ class Columns:
         for field, name, position in self.more:
             if is_empty(cell := stripped(cells[position])):
                 continue
-            if reason := spreadsheet_error(cell):
-                faults.append((field, f"{name} {reason}"))
+            if reason := spreadsheet_error(cell):  # a fault in a SKU or a title would reject a product that has both
+                faults.append(("attributes" if field in fields else field.removesuffix("_if_none"), f"{name} {reason}"))
                 continue
+            if field == "product_type" and is_kind(fields.get(field, "product")):
+                if is_empty(cell := without_ids(cell, faults)):
+                    continue
+                if isinstance(cell, list) and len(cell) > 1:
+                    attributes["product_types"] = cell
             try:
-                if field in ("image", "additional_image") or (field == IMAGE_IF_NONE and not images):
+                if field == "additional_image" and is_count(cell):
+                    attributes[name] = cell
+                elif field in ("image", "additional_image") or (field == IMAGE_IF_NONE and not images):
                     images = (*images, *image_paths(cell, faults))
                 elif field == "keywords":
                     attributes["keywords"] = list(dict.fromkeys([*attributes.get("keywords", ()), *words(cell)]))
@@ -252,7 +277,7 @@ class Columns:
             except ValueError as error:
                 if field in NEEDED:
                     raise
-                faults.append((field, str(error)))
+                faults.append((field.removesuffix("_if_none"), str(error)))
         self._check_currency(fields, attributes, read, faults)
         return images, read
 
@@ -304,20 +329,6 @@ def _set_currency(fields: dict[str, str], name: str, code: str | None) -> None:
         return  # validation reports the price
     if fields.setdefault("currency", code).upper() != code:
         fields[name] = f"{fields[name]} {code}"
-
-
-def _without_ids(cell: Any, faults: list[tuple[str, str]]) -> Any:
-    """Returns the product types that are not numbers. A number is the ID of a category, and becomes a fault."""
-    members = cell if isinstance(cell, list) else [cell]
-    ids = [str(member) for member in members if type(member) is int]
-    if not ids:
-        return cell
-    faults.append(("product_type", without_name(ids)))
-    return [member for member in members if type(member) is not int]
-
-
-def stripped(cell: Any) -> Any:
-    return cell.strip() if isinstance(cell, str) else cell
 
 
 def _take_members(attributes: dict[str, Any], fields: dict[str, str]) -> None:

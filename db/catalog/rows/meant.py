@@ -105,7 +105,8 @@ def warn_of_lower_price(fields: Mapping[str, str], columns: Mapping[str, Any], w
 def shows_price(name: str) -> bool:
     """Returns whether a column with this name may hold the price as the shop shows it, such as "price_formatted"."""
     words = plain_words(name)
-    return any(map(_PRICE.search, words)) and not _SHOWN.isdisjoint(words)
+    rest = "_".join(word for word in words if word not in _SHOWN)
+    return rest != "_".join(words) and bool(_PRICE.search(rest)) and not _OTHER_KIND.search(rest)
 
 
 def drop_price_in_cents(fields: dict[str, str], columns: Mapping[str, Any], faults: list[tuple[str, str]]) -> None:

@@ -29,7 +29,7 @@ MATERIAL = frozenset((
 def field_of_option(name: str) -> str | None:
     """Returns color, size or material for the name of an option, such as "Color", "Shirt size (EU)" or "pa_color".
     Returns None for other options."""
-    words = re.findall(r"\w+", re.sub(r"\(.*?\)", " ", name.replace("_", " ")).lower())
+    words = re.findall(r"\w+", re.sub(r"\([^()]*\)", " ", name.replace("_", " ")).lower())
     for word in (" ".join(words), *words[-1:], *words[:1]):
         for field, names in (("color", COLOR), ("size", SIZE), ("material", MATERIAL)):
             if word in names:

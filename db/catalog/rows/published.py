@@ -2,12 +2,13 @@
 and their values."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from db.catalog.names import plain_words
 from db.catalog.rows.meant import is_off
-from db.catalog.rows.options import is_true
+from db.catalog.rows.options import is_true, says_availability
 
 # Names without blanks, accents and punctuation
 _OF_PRODUCT = "(?:is|ist|est|product|produkt|produit|producto|prodotto|article|artikel|item|listing)*"
@@ -58,13 +59,24 @@ def says_shown(name: str) -> bool:
     return _kind(name) is not None
 
 
+def is_hidden(columns: Mapping[str, Any], availability: str) -> bool:
+    """Returns whether one of the columns hides a product (see `hides`). A preorder or a backorder can be sold without
+    stock, so a column that says that the product is not available does not hide it."""
+    can_be_ordered = "order" in availability.lower()
+    return any(
+        hides(name, cell) and not (can_be_ordered and says_availability(name, cell)) for name, cell in columns.items()
+    )
+
+
 def hides(name: str, cell: Any) -> bool:
     """Returns whether a cell of such a column says that the product is not shown, is deleted or is sold out."""
     kind = _kind(name)
     if kind is _SINCE:
-        return isinstance(cell, str) and re.match("[1-9]", cell) is not None
+        return type(cell) in (str, int) and re.search("[1-9]", str(cell)) is not None
     if kind is _ACTION:
         return isinstance(cell, str) and "".join(plain_words(cell.lower())) in _REMOVED
+    if kind is _HIDDEN and cell == "1" and "".join(plain_words(name)).endswith("outofstock"):
+        return False  # in PrestaShop, 1 means that a product without stock can be ordered
     if kind is _HIDDEN:
         return cell is True or (isinstance(cell, str) and is_true(cell))
     is_hidden = isinstance(cell, str) and " ".join(plain_words(cell.lower())) in NOT_SHOWN

@@ -7,8 +7,8 @@ from typing import Any
 
 from db.catalog.names import normalised
 from db.catalog.offer import DATES_OF_SALE, PRICES
-from db.catalog.rows.cells import is_empty
-from db.catalog.rows.columns import IMAGE_IF_NONE, NEEDED, Columns, stripped
+from db.catalog.rows.cells import is_empty, stripped
+from db.catalog.rows.columns import IMAGE_IF_NONE, NEEDED, Columns
 from db.catalog.rows.discounts import says_discount
 from db.errors import SettingsError
 from loader.errors import MissingColumns, NotACatalog
@@ -28,10 +28,17 @@ _JOINED = {name.replace("_", ""): name for name in _KNOWN if "_" in name}  # suc
 _IN_LANGUAGES = {
     name: field for field in ("title", "description", "product_type", "link") for name in USUAL_NAMES[field]
 }
+# These names mean their field less well than a name with a language does.
+_WORSE = frozenset(("type", "department", "short_description"))
 # Behind "product_", these names do not mean the same: a GTIN of a product may belong to all of its variants, and
 # "item_type" is no category.
 _NOT_OF_PRODUCT = frozenset(
-    (*(name for field in ("sku", "gtin", "mpn", "item_group_id") for name in USUAL_NAMES[field]), "type", "handle")
+    (
+        *(name for field in ("sku", "gtin", "mpn", "item_group_id") for name in USUAL_NAMES[field]),
+        "type",
+        "handle",
+        "condition",
+    )
 )
 # Columns with one image of a product, and columns with all. If a table has both, the one image comes first. The field
 # image_link is not such a column: beside `images`, it has the address that the shop gives, as in a request of REST.
@@ -51,7 +58,7 @@ _OF_SEVERAL_COLUMNS = ("currency", *PRICES, "gtin", "product_type", *DATES_OF_SA
 _IMAGES = frozenset((*USUAL_NAMES["image"], *USUAL_NAMES["additional_image"]))
 # A star marks a column that a template needs. eBay writes prefixes such as "C:" and "Product:".
 _SIGNS = re.compile(r"^\*_?(?:c:)?|^(?:c|p|product):|_?[*?:]$", re.IGNORECASE)
-_CURRENCY_OF_EBAY = re.compile(r"Action\(.*\bCurrency=([A-Z]{3})\b")
+_CURRENCY_OF_EBAY = re.compile(r"Action\([^()]*\bCurrency=([A-Z]{3})\b")
 _NUMBERED = re.compile(r"(.*[^0-9_])_?[0-9]{1,2}(_?(?:url|link|src|path|file))?")
 
 
@@ -183,7 +190,7 @@ def _by_usual_name(header: Iterable[str], mapping: Collection[str] = ()) -> dict
             usual.setdefault(usual_name(written[name]), []).append(name)
     for name in (name for name in written if _in_language(name)):
         meant = usual_name(name)
-        fields = [each for each in usual if _IN_LANGUAGES.get(each) == _IN_LANGUAGES.get(meant)]
+        fields = [each for each in usual if _IN_LANGUAGES.get(each) == _IN_LANGUAGES.get(meant) and each not in _WORSE]
         if any(not _in_language(each) for of_field in fields for each in usual[of_field]) and name in usual[meant]:
             usual[meant].remove(name)  # a name without a language takes precedence
     has_sale = "sale_price" in mapping or not usual.keys().isdisjoint(USUAL_NAMES["sale_price"])

@@ -276,3 +276,19 @@ def test_a_row_with_only_the_id_of_a_variant_belongs_to_the_product_above_it(tmp
     assert isinstance(variant, RawProduct) and isinstance(hidden, RawProduct)
     assert (variant.fields["item_group_id"], variant.fields["price"]) == ("A-1", "49")
     assert hidden.fields["availability"] == "out_of_stock"
+
+
+def test_a_row_without_a_title_that_has_a_product_id_of_its_own_is_no_variant_of_the_row_above(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, "product_id,variant_id,sku,title,price\n1,11,A,Shirt,10\n1,12,A-2,,11\n2,21,B,,15\n")
+    assert {sku: row.fields.get("title") for sku, row in rows.items() if isinstance(row, RawProduct)} == {
+        "A": "Shirt", "A-2": "Shirt", "B": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["available", "sold_out"])
+def test_a_variant_of_a_parent_that_is_sold_out_can_be_in_stock(column: str, tmp_path: Path) -> None:
+    cell = {"available": "0", "sold_out": "1"}[column]
+    rows = rows_of(tmp_path, f"sku,parent_sku,title,price,stock,{column}\nP,,Shirt,10,,{cell}\nP.1,P,Shirt M,,5,\n")
+    row = rows["P.1"]
+    assert isinstance(row, RawProduct)
+    assert (row.fields["availability"], row.fields["price"]) == ("in_stock", "10")

@@ -165,7 +165,9 @@ def test_keys_are_on_by_default_if_a_proxy_on_this_machine_passes_on_requests(
         assert ('name="key"' in staff.text) == (status == 401)
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via"]
+)
 def test_while_keys_are_off_by_default_a_request_through_a_proxy_is_refused(serve: Serve, header: str) -> None:
     with serve(api_keys="auto") as client:
         refused = client.delete("/v1/products/sku 1", headers={header: "203.0.113.9"})

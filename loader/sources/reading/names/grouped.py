@@ -9,7 +9,7 @@ from db.catalog.names import plain_words
 _NUMBER = r"_?(?P<number>[0-9]*)"
 _NAME = re.compile(r"(?P<rest>.*?)_?(?:names?|naam|nom|nombre|nome|nazwa|label)" + _NUMBER)
 _VALUE = re.compile(r"(?P<rest>.*?)_?(?:wertname|werte?|values?|valeur|valore?|waarde|wartosc)" + _NUMBER)
-_COUNTED = re.compile("[0-9]|one|two|three")
+_COUNTED = re.compile("[0-9]|(?<![a-z])(?:one|two|three)(?![a-z])")
 _CATEGORY = "(?:category|kategorie|categorie|categoria|kategoria|kategori|warengruppe)"
 _LEVEL = re.compile(
     f"(?:product|item|artikel|produkt)?{_CATEGORY}(?:level|lvl|ebene|niveau|nivel|livello|poziom)(?P<number>[1-9])"
@@ -28,7 +28,7 @@ def pairs(names: Iterable[str]) -> list[tuple[str, str]]:
     "option_value_1"."""
     names = list(names)
     values = {key: name for name in names if (key := _key(name, _VALUE))}
-    return [(name, values[key]) for name in names if (key := _key(name, _NAME)) in values]
+    return [(name, values.pop(key)) for name in names if (key := _key(name, _NAME)) in values]
 
 
 def category_levels(names: Iterable[str]) -> list[str]:
