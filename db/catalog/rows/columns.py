@@ -27,6 +27,7 @@ from db.catalog.rows.meant import (
     drop_price_in_cents,
     drop_price_of_parent,
     is_kind,
+    join_levels,
     may_be_selling_price,
     says_on_sale,
     shows_price,
@@ -168,12 +169,8 @@ class Columns:
             self._add_options(cells, fields, attributes)
         if "attributes" in attributes:
             _take_members(attributes, fields)
-        texts = [attributes.get(name) for name in self.category_levels]
-        levels = [text for text in texts if isinstance(text, str) and not text.isdecimal()]
-        if levels and is_kind(kind := fields.get("product_type", "product")):
-            if "product_type" in fields:
-                attributes.setdefault("type", kind)
-            fields["product_type"] = " > ".join(levels)
+        if self.category_levels:
+            join_levels(fields, attributes, self.category_levels)
         if self.stock_decides and "quantity" in fields and "availability" not in fields:
             sign = stock_sign(fields["quantity"])
             if sign is not None and not any(says_availability(name, cell) for name, cell in attributes.items()):

@@ -1,7 +1,7 @@
 """Applies what other columns of a record say about its prices, such as "on sale: no" and "type: variable"."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -50,6 +50,18 @@ def says_on_sale(name: str) -> bool:
 def is_kind(cell: Any) -> bool:
     """Returns whether a cell has a platform's word for a kind of product, such as "simple", which is no category."""
     return isinstance(cell, str) and cell.strip().lower().replace("_", " ") in _KINDS_OF_PRODUCTS
+
+
+def join_levels(fields: dict[str, str], attributes: dict[str, Any], columns: Sequence[str]) -> None:
+    """Makes the product type of the levels of a category, which are in these columns, unless the row has one. A word
+    for a kind of product is no product type, and becomes the attribute `type`."""
+    kind = fields.get("product_type", "product")
+    texts = [attributes.get(name) for name in columns]
+    levels = [text for text in texts if isinstance(text, str) and not text.isdecimal()]
+    if levels and is_kind(kind):
+        if "product_type" in fields:
+            attributes.setdefault("type", kind)
+        fields["product_type"] = " > ".join(levels)
 
 
 def is_off(cell: Any) -> bool:

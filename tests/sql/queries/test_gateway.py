@@ -17,7 +17,6 @@ from db.errors import EncoderUnavailable, StatementRefused
 from db.roles import Role
 from db.work import requests
 from tests.support.processes import wait_until
-from tests.support.shop import product
 from tests.support.timing import quickest
 
 if TYPE_CHECKING:
@@ -249,44 +248,6 @@ def test_a_terminated_gateway_connection_is_replaced(shop: "Shop", analyst: Conn
         shop.run("select pg_terminate_backend(:pid, 5000)", pid=pid)
         assert ask(analyst, "two") == 24
         assert gateways(shop) not in ([], [pid])
-
-
-@pytest.fixture
-def _lost_gateway(shop: "Shop", analyst: Connection) -> Iterator[None]:
-    """End the gateway's connection as soon as a request waits. No encoder answers."""
-
-    def end() -> None:
-        wait_until(lambda: waiting_requests(shop) > 0, 10, "the request")
-        for pid in gateways(shop):
-            shop.run("select pg_terminate_backend(:pid)", pid=pid)
-
-    analyst.exec_driver_sql("set shop.timeout_ms = 60000")
-    thread = threading.Thread(target=end)
-    with shop.encoder(answers=False):
-        thread.start()
-        yield
-        thread.join()
-
-
-@pytest.mark.usefixtures("_lost_gateway")
-def test_a_gateway_connection_that_ends_during_a_call_is_an_error_of_the_encoder(
-    shop: "Shop", analyst: Connection
-) -> None:
-    with pytest.raises(EncoderUnavailable, match="closed the connection of the gateway") as raised:
-        ask(analyst, "lost")
-    assert raised.value.sqlstate == "WS004"
-    analyst.rollback()
-    shop.cache("known")
-    assert ask(analyst, "known") == 24
-
-
-@pytest.mark.usefixtures("_lost_gateway")
-def test_a_search_goes_on_by_keywords_if_the_gateway_connection_ends(shop: "Shop", analyst: Connection) -> None:
-    shop.load(product("a", "a lost thing"))
-    shop.encode_all()
-    [row] = analyst.execute(text("select sku, reason from shop.search('lost', degrade => true)")).all()
-    assert row.sku == "a"
-    assert row.reason.startswith("only keywords were searched")
 
 
 def test_the_1001st_waiting_request_is_refused_within_half_a_second(shop: "Shop", analyst: Connection) -> None:
