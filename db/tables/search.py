@@ -107,7 +107,7 @@ calibration = Table(
     Column(
         "lowest_recall",
         Double,
-        comment="lower 95 % bound of recall; searches check their index scans if it is below target_recall",
+        comment="lower 95 % bound of recall; if it is below target_recall, searches without a filter check their scans",
     ),
     PrimaryKeyConstraint("calibration_id"),
     CheckConstraint("query_kind in ('text', 'image')", name="query_kind"),

@@ -18,7 +18,7 @@ def upgrade() -> None:
             "lowest_recall",
             sa.Double(),
             nullable=True,
-            comment="lower 95 % bound of recall; searches check their index scans if it is below target_recall",
+            comment="lower 95 % bound of recall; if it is below target_recall, searches without a filter check their scans",
         ),
         schema="shop",
     )

@@ -100,8 +100,8 @@ def image_paths(value: Any, faults: list[tuple[str, str]] | None = None) -> list
     A text with paths is split at | and ;, and at commas if each part ends with the suffix of an image. A text with
     addresses is split at | and before each further address. It is not split at each semicolon or comma, because
     addresses may contain these signs. A text with a list or an object of JSON is read as JSON. Of a text with HTML
-    elements `img`, the addresses in `src` are read. Behind the address of an
-    image file, `::` begins an alternative text.
+    elements `img`, the addresses in `src` are read. Behind the address of an image file, `::` begins an alternative
+    text.
     """
     if isinstance(value, str):
         if value.startswith(("https://", "http://")) and value.count("://") == 1 and "|" not in value:

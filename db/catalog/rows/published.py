@@ -79,10 +79,10 @@ def hides(name: str, cell: Any) -> bool:
         return False  # in PrestaShop, 1 means that a product without stock can be ordered
     if kind is _HIDDEN:
         return cell is True or (isinstance(cell, str) and is_true(cell))
-    is_hidden = isinstance(cell, str) and " ".join(plain_words(cell.lower())) in NOT_SHOWN
+    not_shown = isinstance(cell, str) and " ".join(plain_words(cell.lower())) in NOT_SHOWN
     if kind is _SHOWN:
-        return is_hidden or is_off(cell)
-    return kind is _STATUS and (is_hidden or (name.endswith("status") and is_off(cell)))
+        return not_shown or is_off(cell)
+    return kind is _STATUS and (not_shown or (name.endswith("status") and is_off(cell)))
 
 
 @lru_cache(maxsize=10_000)

@@ -47,7 +47,7 @@ def nearest(query: NDArray[Any]) -> set[str]:
 
 
 def hide_a_cluster(admin: Connection) -> None:
-    """Build the index anew without the products of CLUSTER, and add these products with triggers and checks off.
+    """Build the index without the products of CLUSTER, and add these products with triggers and checks off.
 
     The new vectors are in the table, but no walk through the graph finds them: the index has none of them.
     """
